@@ -1,0 +1,2 @@
+//! job-status
+fn main(){}

@@ -1,0 +1,2 @@
+//! job-worker
+fn main(){}

@@ -1,0 +1,2 @@
+//! share
+fn main(){}

@@ -1,0 +1,2 @@
+//! unshare
+fn main(){}

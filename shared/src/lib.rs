@@ -1,1 +1,10 @@
-//! imageshare
+//! The common crate of imageshare.
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+pub mod domain;
+pub mod facade;
+mod service;
+pub mod store;
+
+pub use service::{Service, Settings};

@@ -1,0 +1,65 @@
+//! Who makes a request, and for which tenants they may act.
+
+use super::TenantId;
+
+/// What a caller may do. Each role includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads what its project can see.
+    Reader,
+    /// Acts for its project: shares, unshares, accepts, rejects, registers images.
+    Member,
+    /// Acts for any project.
+    Admin,
+}
+
+impl Role {
+    /// The role of that name, as it stands in a token's `roles`; names are compared without regard to case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Reader, Self::Member, Self::Admin].into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The role's name in a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// An authenticated caller: the project that the credential acts for, and its strongest role there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The project that the credential acts for.
+    pub tenant: TenantId,
+    /// The account that the project belongs to, where the credential names it.
+    pub account: Option<String>,
+    /// The person or program behind the credential, for the log.
+    pub user: Option<String>,
+    /// The strongest of the credential's roles.
+    pub role: Role,
+}
+
+impl Caller {
+    /// Whether the caller may change things in its own project.
+    pub fn can_act(&self) -> bool {
+        self.role >= Role::Member
+    }
+
+    /// Whether the caller may act in the name of that tenant.
+    pub fn acts_for(&self, tenant: &TenantId) -> bool {
+        self.is_admin() || (self.can_act() && self.tenant == *tenant)
+    }
+
+    /// Whether the caller may see what that tenant sees.
+    pub fn reads_for(&self, tenant: &TenantId) -> bool {
+        self.is_admin() || self.tenant == *tenant
+    }
+
+    /// Whether the caller acts for any tenant.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}

@@ -1,0 +1,203 @@
+//! Identifiers that validate on the way in, so that nothing behind the facades meets a malformed one.
+//!
+//! An id never holds `#`, `/` or a control character: the table's keys are joined with `#`, and an API gateway
+//! hands over path parameters percent-decoded (`contract/gateway.md` 5.3).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::time::Timestamp;
+
+/// What an image or tenant id must look like (`contract/decisions.md` 20).
+pub const ID_FORM: &str = "1 to 64 characters of A-Z a-z 0-9 _ . -";
+
+/// A text that is not an id of the wanted form. Carries nothing of the text: the caller knows it, the log must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
+pub struct MalformedId {
+    /// The form that was expected, in words.
+    pub expected: &'static str,
+}
+
+fn is_plain(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && !text.bytes().all(|b| b == b'.')
+}
+
+macro_rules! plain_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as it stands in requests and responses.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedId;
+
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = MalformedId;
+
+            fn try_from(text: String) -> Result<Self, MalformedId> {
+                if is_plain(&text) { Ok(Self(text)) } else { Err(MalformedId { expected: ID_FORM }) }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+plain_id! {
+    /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere.
+    ImageId
+}
+
+plain_id! {
+    /// Who owns or receives images: a project in IMS and Glance, an account in Alibaba. Opaque.
+    TenantId
+}
+
+impl ImageId {
+    /// A new random id, a version 4 UUID as Glance makes them.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+}
+
+/// When a request was accepted, unique among all requests: a version 7 UUID, so that stamps order requests.
+///
+/// Within one process a later call always yields a greater stamp, even within a millisecond or after the clock
+/// was set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(Uuid);
+
+impl Stamp {
+    /// The stamp of a request accepted now.
+    pub fn now() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The smallest stamp of a moment: every request accepted before it has a smaller one.
+    pub fn first_of(moment: Timestamp) -> Self {
+        let millis = u128::from(moment.unix_millis().unsigned_abs()) & 0xffff_ffff_ffff;
+        Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | 0b10 << 62))
+    }
+
+    /// The moment that the stamp was made, to the millisecond.
+    pub fn time(self) -> Timestamp {
+        Timestamp::from_unix_millis(i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        const EXPECTED: MalformedId = MalformedId { expected: "32 lower-case hexadecimal digits" };
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() != 32 || !text.bytes().all(is_hex) {
+            return Err(EXPECTED);
+        }
+        let uuid = Uuid::try_parse(text).map_err(|_| EXPECTED)?;
+        if uuid.get_version_num() == 7 { Ok(Self(uuid)) } else { Err(EXPECTED) }
+    }
+}
+
+/// The id of a job: the [`Stamp`] of the request that made it, in 32 hexadecimal digits (`contract/ims.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub Stamp);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_holds_nothing_that_means_something_in_a_key_or_a_path() {
+        for bad in ["", "a#b", "a/b", "a b", "..", ".", "ü", "a\0", "%2e", &"x".repeat(65)] {
+            assert!(bad.parse::<TenantId>().is_err(), "{bad:?}");
+        }
+        for good in ["9c61004714024f9586705d090530f9fa", "m-gx2x1dhsmusr2", "a.b_c-D", &"x".repeat(64)] {
+            assert_eq!(good.parse::<ImageId>().map(String::from).as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn stamps_of_one_process_grow() {
+        let stamps: Vec<_> = (0..10_000).map(|_| Stamp::now()).collect();
+        assert!(stamps.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_stamp_is_read_back_and_a_random_uuid_is_none() {
+        let stamp = Stamp::now();
+        assert_eq!(stamp.to_string().parse(), Ok(stamp));
+        assert!(Uuid::new_v4().simple().to_string().parse::<Stamp>().is_err());
+        assert!(stamp.to_string().to_uppercase().parse::<Stamp>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_id_or_refused(text in ".{0,80}") {
+            if let Ok(id) = text.parse::<ImageId>() {
+                prop_assert_eq!(id.as_str(), text);
+            }
+        }
+
+        #[test]
+        fn the_first_stamp_of_a_moment_is_not_after_any_of_it(millis in 0_i64..0xffff_ffff_ffff) {
+            let moment = Timestamp::from_unix_millis(millis);
+            prop_assert_eq!(Stamp::first_of(moment).time(), moment);
+            if millis > 0 {
+                let before = Timestamp::from_unix_millis(millis - 1);
+                prop_assert!(Stamp::first_of(before) < Stamp::first_of(moment));
+            }
+        }
+    }
+}

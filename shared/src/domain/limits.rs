@@ -1,0 +1,96 @@
+//! The limits that a deployment sets.
+
+use std::str::FromStr;
+
+/// How many of a thing there may be (`contract/decisions.md` 12 and 13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Recipients of one image.
+    pub members_per_image: u32,
+    /// Images that one tenant owns.
+    pub images_per_tenant: u32,
+}
+
+/// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
+pub const NAMES_PER_BATCH: usize = 100;
+
+/// More recipients than this would not fit into the one transaction that deletes an image.
+const MOST_MEMBERS_PER_IMAGE: u32 = 10_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { members_per_image: 256, images_per_tenant: 1000 }
+    }
+}
+
+/// One setting of the form `name=number`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    name: Name,
+    value: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    MembersPerImage,
+    ImagesPerTenant,
+}
+
+/// A text that is no limit; says what one looks like.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadLimit {
+    /// No such limit, or no `=`.
+    #[error("expected members-per-image=NUMBER or images-per-tenant=NUMBER")]
+    Name,
+    /// The value is not a number in range.
+    #[error("expected a number from 1 to {most}")]
+    Value {
+        /// The largest value that the limit may have.
+        most: u32,
+    },
+}
+
+impl FromStr for Limit {
+    type Err = BadLimit;
+
+    fn from_str(text: &str) -> Result<Self, BadLimit> {
+        let (name, most) = match text.split_once('=').map(|(name, _)| name) {
+            Some("members-per-image") => (Name::MembersPerImage, MOST_MEMBERS_PER_IMAGE),
+            Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
+            _ => return Err(BadLimit::Name),
+        };
+        let value = text.split_once('=').and_then(|(_, value)| value.parse().ok());
+        match value {
+            Some(value) if (1..=most).contains(&value) => Ok(Self { name, value }),
+            _ => Err(BadLimit::Value { most }),
+        }
+    }
+}
+
+impl FromIterator<Limit> for Limits {
+    /// The defaults, changed by each setting in turn.
+    fn from_iter<T: IntoIterator<Item = Limit>>(settings: T) -> Self {
+        let mut limits = Self::default();
+        for Limit { name, value } in settings {
+            match name {
+                Name::MembersPerImage => limits.members_per_image = value,
+                Name::ImagesPerTenant => limits.images_per_tenant = value,
+            }
+        }
+        limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_name_and_a_number() {
+        let limits: Limits = ["members-per-image=3", "members-per-image=5"].iter().map(|t| t.parse::<Limit>().unwrap()).collect();
+        assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
+        assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 10_000 }));
+        assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Value { most: 10_000 }));
+        assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));
+    }
+}

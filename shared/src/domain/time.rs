@@ -1,0 +1,88 @@
+//! Moments, to the millisecond, and the two ways in which the APIs write them.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+const SECONDS: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const MILLIS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// A moment in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The present moment, by this machine's clock.
+    pub fn now() -> Self {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The moment that many milliseconds after the Unix epoch.
+    pub fn from_unix_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn unix_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch: the unit of the table's TTL and of a token's `exp`.
+    pub fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The moment that much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment that much earlier.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// `2026-11-21T22:46:56Z`, as images and members are dated (`contract/glance.md` 2.1).
+    pub fn to_seconds_text(self) -> String {
+        self.format(SECONDS)
+    }
+
+    /// `2024-11-06T06:30:00.778Z`, as jobs are dated (`contract/ims.md` 1.4).
+    pub fn to_millis_text(self) -> String {
+        self.format(MILLIS)
+    }
+
+    /// Reads `2026-11-21T22:46:56Z`; `None` for anything else.
+    pub fn parse_seconds_text(text: &str) -> Option<Self> {
+        let date = time::PrimitiveDateTime::parse(text, SECONDS).ok()?;
+        Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
+    }
+
+    fn format(self, form: &[BorrowedFormatItem<'_>]) -> String {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .ok()
+            .and_then(|date| date.format(form).ok())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_those_of_the_contract() {
+        let moment = Timestamp::from_unix_millis(1_730_874_600_778);
+        assert_eq!(moment.to_millis_text(), "2024-11-06T06:30:00.778Z");
+        assert_eq!(moment.to_seconds_text(), "2024-11-06T06:30:00Z");
+        assert_eq!(Timestamp::parse_seconds_text("2024-11-06T06:30:00Z").map(Timestamp::unix_seconds), Some(1_730_874_600));
+        assert_eq!(Timestamp::parse_seconds_text("yesterday"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! What every use case works with: the table, the limits, and where this deployment stands.
+
+use std::sync::Arc;
+
+use crate::domain::Limits;
+use crate::store::Store;
+
+/// The settings of a deployment that use cases and facades read.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The region that this deployment serves, as clients name it.
+    pub region: String,
+    /// The limits in force.
+    pub limits: Limits,
+}
+
+/// The table and the settings. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The table.
+    pub store: Store,
+    /// The deployment's settings.
+    pub settings: Arc<Settings>,
+}

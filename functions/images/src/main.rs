@@ -1,2 +1,2 @@
 //! images
-fn main(){}
+fn main() {}

@@ -1,2 +1,2 @@
 //! job-status
-fn main(){}
+fn main() {}

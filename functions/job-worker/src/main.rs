@@ -1,2 +1,2 @@
 //! job-worker
-fn main(){}
+fn main() {}

@@ -1,2 +1,2 @@
 //! respond
-fn main(){}
+fn main() {}

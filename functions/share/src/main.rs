@@ -1,2 +1,2 @@
 //! share
-fn main(){}
+fn main() {}

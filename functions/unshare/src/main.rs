@@ -1,2 +1,2 @@
 //! unshare
-fn main(){}
+fn main() {}

@@ -1,2 +1,2 @@
 //! local
-fn main(){}
+fn main() {}

@@ -16,7 +16,9 @@ pub enum Role {
 impl Role {
     /// The role of that name, as it stands in a token's `roles`; names are compared without regard to case.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Reader, Self::Member, Self::Admin].into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
+        [Self::Reader, Self::Member, Self::Admin]
+            .into_iter()
+            .find(|role| role.name().eq_ignore_ascii_case(name))
     }
 
     /// The role's name in a token.

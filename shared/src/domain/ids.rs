@@ -93,7 +93,8 @@ impl ImageId {
 ///
 /// Within one process a later call always yields a greater stamp, even within a millisecond or after the clock
 /// was set back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Stamp(Uuid);
 
 impl Stamp {
@@ -111,6 +112,20 @@ impl Stamp {
     /// The moment that the stamp was made, to the millisecond.
     pub fn time(self) -> Timestamp {
         Timestamp::from_unix_millis(i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Stamp> for String {
+    fn from(stamp: Stamp) -> Self {
+        stamp.to_string()
+    }
+}
+
+impl TryFrom<String> for Stamp {
+    type Error = MalformedId;
+
+    fn try_from(text: String) -> Result<Self, MalformedId> {
+        text.parse()
     }
 }
 
@@ -135,7 +150,7 @@ impl FromStr for Stamp {
 }
 
 /// The id of a job: the [`Stamp`] of the request that made it, in 32 hexadecimal digits (`contract/ims.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub Stamp);
 
 impl fmt::Display for JobId {

@@ -87,10 +87,13 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_name_and_a_number() {
-        let limits: Limits = ["members-per-image=3", "members-per-image=5"].iter().map(|t| t.parse::<Limit>().unwrap()).collect();
+        let limits: Limits = ["members-per-image=3", "members-per-image=5"]
+            .iter()
+            .map(|t| t.parse::<Limit>().unwrap())
+            .collect();
         assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
         assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 10_000 }));
-        assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Value { most: 10_000 }));
+        assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Name));
         assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));
     }
 }

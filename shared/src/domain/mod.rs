@@ -3,10 +3,20 @@
 
 mod caller;
 mod ids;
+mod image;
+mod job;
 mod limits;
+mod membership;
+mod step;
 mod time;
 
 pub use self::caller::{Caller, Role};
 pub use self::ids::{ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
+pub use self::image::{
+    BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
+};
+pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::limits::{BadLimit, Limit, Limits, NAMES_PER_BATCH};
+pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
+pub use self::step::{Change, Decision, Known, Member, decide};
 pub use self::time::Timestamp;

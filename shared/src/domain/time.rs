@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-const SECONDS: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const MILLIS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
@@ -82,7 +83,10 @@ mod tests {
         let moment = Timestamp::from_unix_millis(1_730_874_600_778);
         assert_eq!(moment.to_millis_text(), "2024-11-06T06:30:00.778Z");
         assert_eq!(moment.to_seconds_text(), "2024-11-06T06:30:00Z");
-        assert_eq!(Timestamp::parse_seconds_text("2024-11-06T06:30:00Z").map(Timestamp::unix_seconds), Some(1_730_874_600));
+        assert_eq!(
+            Timestamp::parse_seconds_text("2024-11-06T06:30:00Z").map(Timestamp::unix_seconds),
+            Some(1_730_874_600)
+        );
         assert_eq!(Timestamp::parse_seconds_text("yesterday"), None);
     }
 }

@@ -1,0 +1,301 @@
+//! The record of a machine image. The bits live elsewhere, so an image is `active` from the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ImageId, TenantId, Timestamp};
+
+/// Who can see an image besides its owner, in Glance's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Nobody. Members keep their memberships, without effect, until the image is `shared` again.
+    Private,
+    /// Its members. The default of a new image (`contract/glance.md` 2.5).
+    Shared,
+    /// Everybody who knows its id.
+    Community,
+    /// Everybody; it stands in everybody's list.
+    Public,
+}
+
+impl Visibility {
+    /// Every visibility.
+    pub const ALL: [Self; 4] = [Self::Private, Self::Shared, Self::Community, Self::Public];
+
+    /// The visibility as it stands in requests and responses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Shared => "shared",
+            Self::Community => "community",
+            Self::Public => "public",
+        }
+    }
+
+    /// Whether anybody may see an image of this visibility by its id.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Community | Self::Public)
+    }
+}
+
+impl fmt::Display for Visibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no visibility.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected \"private\", \"shared\", \"community\" or \"public\"")]
+pub struct UnknownVisibility;
+
+impl FromStr for Visibility {
+    type Err = UnknownVisibility;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVisibility> {
+        Self::ALL.into_iter().find(|visibility| visibility.as_str() == text).ok_or(UnknownVisibility)
+    }
+}
+
+/// A registered image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its id; never used again, even when the image is deleted.
+    pub id: ImageId,
+    /// The tenant that registered it; never changes.
+    pub owner: TenantId,
+    /// Who can see it.
+    pub visibility: Visibility,
+    /// What its owner says of it.
+    pub details: Details,
+    /// How many tenants it is shared with, whatever they have said.
+    pub members: u32,
+    /// When it was registered.
+    pub created: Timestamp,
+    /// When its details or its visibility were last changed.
+    pub updated: Timestamp,
+    /// Grows with each change of `details` and `visibility`; a change is written only onto the revision it was
+    /// made from.
+    pub revision: u64,
+}
+
+/// What the owner says of an image: Glance's base properties and any others by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// Its name, not unique.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `qcow2`, `raw`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_format: Option<String>,
+    /// `bare`, `ovf`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_format: Option<String>,
+    /// The disk that a server needs to boot it, in GiB.
+    pub min_disk_gib: u32,
+    /// The memory that a server needs to boot it, in MiB.
+    pub min_ram_mib: u32,
+    /// Whether it is refused to be deleted.
+    pub protected: bool,
+    /// Whether it is left out of lists by default (Glance's `os_hidden`).
+    pub hidden: bool,
+    /// Free labels.
+    pub tags: BTreeSet<String>,
+    /// Free properties; those of IMS start with `__` (`contract/ims.md` 1.5).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What sort of image it is, which decides what accepting it needs (seed 001).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Boots a server.
+    SystemDisk,
+    /// Holds data only.
+    DataDisk,
+    /// A whole server: a system disk and its data disks.
+    FullEcs {
+        /// Whether it was made from a backup of Cloud Backup and Recovery; only then can it be shared.
+        from_backup: bool,
+        /// The sum of its system and data disk backups.
+        backup_gib: u64,
+    },
+}
+
+/// The names of the properties that mean something to this service.
+pub mod property {
+    /// `"true"` for a full-ECS image.
+    pub const WHOLE_IMAGE: &str = "__whole_image";
+    /// The backup that a full-ECS image was made from.
+    pub const BACKUP_ID: &str = "__backup_id";
+    /// The key that encrypts the image.
+    pub const CMK_ID: &str = "__system__cmkid";
+    /// `FusionCompute`, `Ironic`, `DataImage` or `IsoImage`.
+    pub const VIRTUAL_ENV_TYPE: &str = "virtual_env_type";
+    /// The size of the backup of the system disk in GiB. This service's own name: IMS keeps it inside the vault.
+    pub const SYSTEM_BACKUP_GIB: &str = "__system_disk_backup_gib";
+    /// The size of the backups of all data disks in GiB. This service's own name.
+    pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
+}
+
+/// What of an image's details is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}")]
+pub struct BadDetail {
+    /// The field or property.
+    pub field: String,
+    /// What was expected of it.
+    pub expected: &'static str,
+}
+
+/// The most bytes that all of an image's details may take together: a page of 100 images stays well under the
+/// 6 MB that a function may answer.
+pub const DETAILS_BYTES: usize = 16 * 1024;
+
+impl Details {
+    /// Checks lengths, and the values of the properties that mean something.
+    ///
+    /// # Errors
+    /// [`BadDetail`] names the first field that is not as it must be.
+    pub fn check(&self) -> Result<(), BadDetail> {
+        let texts = [
+            ("name", &self.name),
+            ("disk_format", &self.disk_format),
+            ("container_format", &self.container_format),
+        ];
+        for (field, text) in texts {
+            if text.as_ref().is_some_and(|text| !is_text(text, 255)) {
+                return Err(bad(field, "at most 255 characters, none of them a control character"));
+            }
+        }
+        if self.tags.len() > 128 || self.tags.iter().any(|tag| tag.is_empty() || !is_text(tag, 255)) {
+            return Err(bad("tags", "at most 128 tags of 1 to 255 characters"));
+        }
+        if self.properties.len() > 128 {
+            return Err(bad("properties", "at most 128 properties"));
+        }
+        for (name, value) in &self.properties {
+            if name.is_empty() || !is_text(name, 255) {
+                return Err(bad("properties", "names of 1 to 255 characters"));
+            }
+            if value.contains('\0') {
+                return Err(bad(name, "a text without NUL characters"));
+            }
+            if let Some(expected) =
+                expected_of(name).filter(|(is_good, _)| !is_good(value)).map(|(_, text)| text)
+            {
+                return Err(bad(name, expected));
+            }
+        }
+        let bytes = self.tags.iter().map(String::len).sum::<usize>()
+            + self.properties.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if bytes > DETAILS_BYTES {
+            return Err(bad("properties", "at most 16 KiB of tags and properties in all"));
+        }
+        Ok(())
+    }
+
+    /// What sort of image it is.
+    pub fn kind(&self) -> Kind {
+        if self.property(property::WHOLE_IMAGE) == Some("true") {
+            let gib =
+                |name| self.property(name).and_then(|text| text.parse::<u32>().ok()).map_or(0, u64::from);
+            Kind::FullEcs {
+                from_backup: self.property(property::BACKUP_ID).is_some_and(|id| !id.is_empty()),
+                backup_gib: gib(property::SYSTEM_BACKUP_GIB) + gib(property::DATA_BACKUP_GIB),
+            }
+        } else if self.property(property::VIRTUAL_ENV_TYPE) == Some("DataImage") {
+            Kind::DataDisk
+        } else {
+            Kind::SystemDisk
+        }
+    }
+
+    /// The key that encrypts the image, if it is encrypted.
+    pub fn key_id(&self) -> Option<&str> {
+        self.property(property::CMK_ID).filter(|id| !id.is_empty())
+    }
+
+    /// The value of a free property.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.get(name).map(String::as_str)
+    }
+}
+
+fn bad(field: &str, expected: &'static str) -> BadDetail {
+    BadDetail { field: field.to_owned(), expected }
+}
+
+fn is_text(text: &str, most_chars: usize) -> bool {
+    text.chars().count() <= most_chars && !text.chars().any(char::is_control)
+}
+
+type Check = fn(&str) -> bool;
+
+fn expected_of(name: &str) -> Option<(Check, &'static str)> {
+    fn is_bool(text: &str) -> bool {
+        matches!(text, "true" | "false")
+    }
+    fn is_gib(text: &str) -> bool {
+        text.parse::<u32>().is_ok()
+    }
+    fn is_env(text: &str) -> bool {
+        matches!(text, "FusionCompute" | "Ironic" | "DataImage" | "IsoImage")
+    }
+    fn is_image_type(text: &str) -> bool {
+        matches!(text, "gold" | "private" | "shared" | "market")
+    }
+    match name {
+        property::WHOLE_IMAGE | "__isregistered" => Some((is_bool, "\"true\" or \"false\"")),
+        property::SYSTEM_BACKUP_GIB | property::DATA_BACKUP_GIB => Some((is_gib, "a whole number of GiB")),
+        property::VIRTUAL_ENV_TYPE => Some((is_env, "FusionCompute, Ironic, DataImage or IsoImage")),
+        "__imagetype" => Some((is_image_type, "gold, private, shared or market")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(properties: &[(&str, &str)]) -> Details {
+        let properties =
+            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Details { properties, ..Details::default() }
+    }
+
+    #[test]
+    fn a_full_ecs_image_needs_the_sum_of_its_backups() {
+        let image = with(&[
+            ("__whole_image", "true"),
+            ("__backup_id", "b-1"),
+            ("__system_disk_backup_gib", "40"),
+            ("__data_disk_backup_gib", "4294967295"),
+        ]);
+        assert_eq!(image.check(), Ok(()));
+        assert_eq!(image.kind(), Kind::FullEcs { from_backup: true, backup_gib: 4_294_967_335 });
+        assert_eq!(with(&[("virtual_env_type", "DataImage")]).kind(), Kind::DataDisk);
+        assert_eq!(with(&[]).kind(), Kind::SystemDisk);
+    }
+
+    #[test]
+    fn a_property_that_means_something_has_a_value_that_does() {
+        let field = |details: Details| details.check().map_err(|problem| problem.field);
+        assert_eq!(field(with(&[("__whole_image", "yes")])), Err("__whole_image".to_owned()));
+        assert_eq!(
+            field(with(&[("__data_disk_backup_gib", "-1")])),
+            Err("__data_disk_backup_gib".to_owned())
+        );
+        assert_eq!(field(with(&[("any", "thing")])), Ok(()));
+        assert_eq!(field(with(&[("any", "thi\0ng")])), Err("any".to_owned()));
+        assert_eq!(field(with(&[("any", &"x".repeat(DETAILS_BYTES))])), Err("properties".to_owned()));
+        assert_eq!(
+            field(Details { name: Some("x".repeat(256)), ..Details::default() }),
+            Err("name".to_owned())
+        );
+    }
+}

@@ -1,0 +1,302 @@
+//! A batch request that is being carried out.
+//!
+//! A [`Job`] is what was asked, and never changes. Its pairs (image × tenant, image by image) are divided into
+//! pieces, each a run of consecutive pairs with a cursor; a piece is carried out in steps, and each step is one
+//! transaction that changes the memberships of some pairs and moves the cursor past them. Nothing else is recorded:
+//! what a job's status is, how far it has come and when it ended follow from its pieces, so that no counter can
+//! drift from the truth and no item is written by every worker.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ImageId, JobId, Status, TenantId, Timestamp};
+
+/// What is to be done to each pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// The owner shares.
+    Share,
+    /// The owner withdraws.
+    Unshare,
+    /// The recipient answers.
+    Respond {
+        /// The answer.
+        status: Status,
+        /// Where the backups of an accepted full-ECS image go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vault: Option<String>,
+    },
+}
+
+/// An accepted batch request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id, which is the stamp of the request.
+    pub id: JobId,
+    /// The project that asked, and that may read the job.
+    pub creator: TenantId,
+    /// What to do.
+    pub task: Task,
+    /// To which images, without repetition.
+    pub images: Vec<ImageId>,
+    /// For which tenants, without repetition.
+    pub tenants: Vec<TenantId>,
+}
+
+/// The most pairs of a piece: a worker's unit of retry, and a few steps long.
+const PAIRS_PER_PIECE: usize = 200;
+
+/// The most pairs of a step.
+const PAIRS_PER_STEP: usize = 50;
+
+/// The most memberships and images of a step: a transaction takes 100 items, one of which is the piece.
+const ITEMS_PER_STEP: usize = 99;
+
+impl Job {
+    /// How many pairs there are.
+    pub fn pair_count(&self) -> usize {
+        self.images.len() * self.tenants.len()
+    }
+
+    /// The pair of that number; pairs are counted from 0, image by image.
+    pub fn pair(&self, number: usize) -> Option<(&ImageId, &TenantId)> {
+        let image = self.images.get(number.checked_div(self.tenants.len())?)?;
+        let tenant = self.tenants.get(number % self.tenants.len())?;
+        Some((image, tenant))
+    }
+
+    /// Divides the job into pieces, as runs of pair numbers: whole images where that is possible, so that two workers
+    /// seldom write to the same image.
+    pub fn pieces(&self) -> Vec<Range<usize>> {
+        let pairs = self.pair_count();
+        let per_image = self.tenants.len().max(1);
+        let size = if per_image > PAIRS_PER_PIECE {
+            PAIRS_PER_PIECE
+        } else {
+            PAIRS_PER_PIECE / per_image * per_image
+        };
+        (0..pairs).step_by(size).map(|first| first..pairs.min(first + size)).collect()
+    }
+
+    /// The pairs, starting with the first of `left`, that one transaction can carry out.
+    pub fn step(&self, left: Range<usize>) -> Range<usize> {
+        let mut images = HashSet::new();
+        let fits = |number: &usize| {
+            images.extend(self.pair(*number).map(|(image, _)| image));
+            let pairs = number - left.start + 1;
+            pairs <= PAIRS_PER_STEP && pairs + images.len() <= ITEMS_PER_STEP
+        };
+        left.start..left.start + left.clone().take_while(fits).count()
+    }
+}
+
+/// What became of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It is as the job wanted it.
+    Done,
+    /// The image was deleted in the meantime.
+    ImageGone,
+    /// The image's visibility is not `shared` any more.
+    NotShareable,
+    /// The image has as many recipients as it may have.
+    MemberLimit,
+    /// The image is not shared with the tenant that answered.
+    NotAMember,
+    /// It could not be done in many attempts.
+    GaveUp,
+}
+
+impl Outcome {
+    const ALL: [(Self, u8); 6] = [
+        (Self::Done, b'.'),
+        (Self::ImageGone, b'i'),
+        (Self::NotShareable, b'v'),
+        (Self::MemberLimit, b'l'),
+        (Self::NotAMember, b'm'),
+        (Self::GaveUp, b'g'),
+    ];
+
+    /// The outcome as one byte in the table.
+    pub fn to_byte(self) -> u8 {
+        Self::ALL.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)
+    }
+
+    /// The outcome that was written as that byte.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == byte).map(|(outcome, _)| *outcome)
+    }
+}
+
+/// A run of a job's pairs and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Its place among the job's pieces, from 0.
+    pub number: u16,
+    /// Its pairs.
+    pub pairs: Range<usize>,
+    /// What became of the first of them. The cursor is this list's length.
+    pub outcomes: Vec<Outcome>,
+    /// When its last pair was carried out.
+    pub finished: Option<Timestamp>,
+    /// How often a sweep has found it open.
+    pub attempts: u32,
+}
+
+impl Piece {
+    /// The pairs that are still to be carried out.
+    pub fn left(&self) -> Range<usize> {
+        self.pairs.start + self.outcomes.len().min(self.pairs.len())..self.pairs.end
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStatus {
+    /// No pair has been carried out yet.
+    Init,
+    /// Some have.
+    Running,
+    /// All have, as wanted.
+    Success,
+    /// All have, and some failed.
+    Fail,
+}
+
+/// A job together with its pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What was asked.
+    pub job: Job,
+    /// How far it has come; all pieces, in order.
+    pub pieces: Vec<Piece>,
+}
+
+impl Report {
+    /// Where the job stands.
+    pub fn status(&self) -> JobStatus {
+        let ended = self.ended().is_some();
+        match (ended, self.done()) {
+            (true, _) if self.failures().next().is_some() => JobStatus::Fail,
+            (true, _) => JobStatus::Success,
+            (false, 0) => JobStatus::Init,
+            (false, _) => JobStatus::Running,
+        }
+    }
+
+    /// How many pairs have been carried out.
+    pub fn done(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.outcomes.len()).sum()
+    }
+
+    /// How far it has come, in whole per cent; 100 only when it has ended.
+    pub fn percent(&self) -> usize {
+        if self.ended().is_some() { 100 } else { (self.done() * 100 / self.job.pair_count().max(1)).min(99) }
+    }
+
+    /// When the last piece was finished, if all are.
+    pub fn ended(&self) -> Option<Timestamp> {
+        let last = self
+            .pieces
+            .iter()
+            .map(|piece| piece.finished)
+            .try_fold(None, |last, end| Some(last.max(Some(end?))));
+        last.flatten()
+    }
+
+    /// Every pair that has been carried out, with its outcome.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
+        self.pieces.iter().flat_map(|piece| piece.pairs.clone().zip(&piece.outcomes)).filter_map(
+            |(number, outcome)| {
+                let (image, tenant) = self.job.pair(number)?;
+                Some((image, tenant, *outcome))
+            },
+        )
+    }
+
+    /// The pairs that failed.
+    pub fn failures(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
+        self.outcomes().filter(|(_, _, outcome)| *outcome != Outcome::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::Stamp;
+
+    fn job(images: usize, tenants: usize) -> Job {
+        Job {
+            id: JobId(Stamp::now()),
+            creator: "owner".parse().unwrap(),
+            task: Task::Share,
+            images: (0..images).map(|n| format!("image-{n}").parse().unwrap()).collect(),
+            tenants: (0..tenants).map(|n| format!("tenant-{n}").parse().unwrap()).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_and_steps_cover_every_pair_once(images in 1_usize..=100, tenants in 1_usize..=100) {
+            let job = job(images, tenants);
+            let pieces = job.pieces();
+            prop_assert!(pieces.len() <= 50);
+            let mut next = 0;
+            for piece in pieces {
+                prop_assert_eq!(piece.start, next);
+                prop_assert!(piece.len() <= PAIRS_PER_PIECE);
+                while next < piece.end {
+                    let step = job.step(next..piece.end);
+                    prop_assert!(!step.is_empty() && step.len() <= PAIRS_PER_STEP);
+                    let touched: HashSet<_> = step.clone().filter_map(|n| job.pair(n)).map(|(image, _)| image).collect();
+                    prop_assert!(step.len() + touched.len() <= ITEMS_PER_STEP);
+                    next = step.end;
+                }
+            }
+            prop_assert_eq!(next, images * tenants);
+        }
+
+        #[test]
+        fn a_piece_never_ends_within_an_image(images in 1_usize..=100, tenants in 1_usize..=100) {
+            for piece in job(images, tenants).pieces() {
+                prop_assert_eq!(piece.end % tenants, 0);
+            }
+        }
+
+        #[test]
+        fn a_job_has_ended_when_all_its_pieces_have(ends in prop::collection::vec(prop::option::of(0_i64..1000), 1..6)) {
+            let job = job(1, ends.len());
+            let piece = |(number, end): (usize, &Option<i64>)| Piece {
+                number: u16::try_from(number).unwrap(),
+                pairs: number..number + 1,
+                outcomes: end.map(|_| Outcome::Done).into_iter().collect(),
+                finished: end.map(Timestamp::from_unix_millis),
+                attempts: 0,
+            };
+            let report = Report { job, pieces: ends.iter().enumerate().map(piece).collect() };
+            let all = ends.iter().all(Option::is_some);
+            prop_assert_eq!(report.ended(), if all { ends.iter().flatten().max().map(|t| Timestamp::from_unix_millis(*t)) } else { None });
+            prop_assert_eq!(report.percent() == 100, all);
+            prop_assert_eq!(report.status() == JobStatus::Success, all);
+            prop_assert_eq!(report.outcomes().count(), report.done());
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_read_back() {
+        for (outcome, byte) in Outcome::ALL {
+            assert_eq!((outcome.to_byte(), Outcome::from_byte(byte)), (byte, Some(outcome)));
+        }
+        assert_eq!(Outcome::from_byte(b'x'), None);
+    }
+
+    #[test]
+    fn a_job_of_no_pairs_has_no_pieces_and_no_pair() {
+        assert_eq!((job(3, 0).pieces(), job(3, 0).pair(0)), (Vec::new(), None));
+    }
+}

@@ -1,0 +1,345 @@
+//! The state machine of consent: one image shared with one tenant.
+//!
+//! Requests become jobs, and jobs are carried out late, twice, or out of order. So each change carries the
+//! [`Stamp`] of its request, and a membership remembers the stamps that formed it. The rules give, for the owner's
+//! requests, the same membership whatever order they are applied in, namely that of applying them in the order in
+//! which they were made (`contract/decisions.md` 10):
+//!
+//! * a share that is older than the newest unshare does nothing;
+//! * an unshare ends the standing that earlier shares made; if a later share is known already, the standing begins
+//!   anew with that one, `pending` (decision 19);
+//! * sharing again while the membership stands changes no status (decision 6).
+//!
+//! The recipient's answers are ordered among themselves in the same way. An answer counts only for a membership
+//! that stands, and never for one that began after an unshare that is newer than the answer: nobody is made to have
+//! consented to a sharing that they have not seen.
+
+use std::fmt;
+use std::iter;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+
+/// What the recipient has said to a sharing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing yet.
+    Pending,
+    /// The image may be used, and is listed.
+    Accepted,
+    /// The image is not listed; it may still be accepted later (seed 001).
+    Rejected,
+}
+
+impl Status {
+    /// Every status, in the order of the recipient's three views.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Accepted, Self::Rejected];
+
+    /// The status as it stands in requests, responses and keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected \"pending\", \"accepted\" or \"rejected\"")]
+pub struct UnknownStatus;
+
+impl FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
+    }
+}
+
+/// What is known of one image and one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Membership {
+    /// The image is shared with the tenant.
+    Standing(Standing),
+    /// The image is not shared with the tenant; an unshare of that stamp says so. It is kept for a while, so that a
+    /// share which was requested earlier and is carried out later does not bring the membership back.
+    Ended(Stamp),
+}
+
+/// A membership that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What the recipient has said.
+    pub status: Status,
+    /// The share that it began with: the earliest that no unshare has ended.
+    pub since: Stamp,
+    /// Shares after `since`, ascending; the oldest are forgotten above [`SHARES_KEPT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reshared: Vec<Stamp>,
+    /// The newest unshare before `since`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unshared: Option<Stamp>,
+    /// The newest answer in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Stamp>,
+}
+
+/// How many repeated shares a membership remembers. They matter only while an older unshare may still be under way,
+/// which is minutes.
+pub const SHARES_KEPT: usize = 16;
+
+/// The answer of a tenant with whom the image is not shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the image is not shared with the tenant")]
+pub struct NotAMember;
+
+impl Membership {
+    /// Applies a share. `current` is what is known so far.
+    ///
+    /// Returns what is to be written, or `None` where nothing changes.
+    pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
+        let standing = match current {
+            None => Standing::begin(at, None),
+            Some(Self::Ended(unshared)) if *unshared < at => Standing::begin(at, Some(*unshared)),
+            Some(Self::Ended(_)) => return None,
+            Some(Self::Standing(standing)) => standing.share_again(at)?,
+        };
+        Some(Self::Standing(standing))
+    }
+
+    /// Applies an unshare. Returns what is to be written, or `None` where nothing changes.
+    pub fn unshare(current: Option<&Self>, at: Stamp) -> Option<Self> {
+        match current {
+            None => Some(Self::Ended(at)),
+            Some(Self::Ended(unshared)) => (*unshared < at).then_some(Self::Ended(at)),
+            Some(Self::Standing(standing)) => standing.unshare(at),
+        }
+    }
+
+    /// Applies the recipient's answer. Returns what is to be written, or `None` where nothing changes, which is so
+    /// when the answer was given before, or a newer one is in force.
+    ///
+    /// # Errors
+    /// [`NotAMember`] where no membership stands that the answer could be meant for.
+    pub fn answer(current: Option<&Self>, at: Stamp, status: Status) -> Result<Option<Self>, NotAMember> {
+        let Some(Self::Standing(standing)) = current else { return Err(NotAMember) };
+        if standing.unshared.is_some_and(|unshared| at < unshared) {
+            return Err(NotAMember);
+        }
+        if standing.answered.is_some_and(|answered| at <= answered) {
+            return Ok(None);
+        }
+        Ok(Some(Self::Standing(Standing { status, answered: Some(at), ..standing.clone() })))
+    }
+
+    /// The standing membership, if there is one.
+    pub fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Standing(standing) => Some(standing),
+            Self::Ended(_) => None,
+        }
+    }
+}
+
+impl Standing {
+    fn begin(since: Stamp, unshared: Option<Stamp>) -> Self {
+        Self { status: Status::Pending, since, reshared: Vec::new(), unshared, answered: None }
+    }
+
+    fn share_again(&self, at: Stamp) -> Option<Self> {
+        if at == self.since || self.unshared.is_some_and(|unshared| at < unshared) {
+            return None;
+        }
+        let mut next = self.clone();
+        let later = if at < self.since { std::mem::replace(&mut next.since, at) } else { at };
+        let place = next.reshared.binary_search(&later).err()?;
+        next.reshared.insert(place, later);
+        if next.reshared.len() > SHARES_KEPT {
+            next.reshared.remove(0);
+        }
+        (next != *self).then_some(next)
+    }
+
+    fn unshare(&self, at: Stamp) -> Option<Membership> {
+        if self.unshared.is_some_and(|unshared| at <= unshared) {
+            return None;
+        }
+        let mut later =
+            iter::once(self.since).chain(self.reshared.iter().copied()).filter(|share| *share > at);
+        let Some(since) = later.next() else { return Some(Membership::Ended(at)) };
+        let mut next = Self { reshared: later.collect(), ..Self::begin(since, Some(at)) };
+        // Clocks of two machines differ a little: while nothing was withdrawn in between, an answer may carry an
+        // older stamp than the share that it answers.
+        let standing_goes_on = since == self.since;
+        if self.answered.is_some_and(|answered| answered > if standing_goes_on { at } else { since }) {
+            next.status = self.status;
+            next.answered = self.answered;
+        }
+        Some(Membership::Standing(next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Timestamp;
+    use super::*;
+
+    fn at(minute: u32) -> Stamp {
+        Stamp::first_of(Timestamp::from_unix_millis(60_000 * i64::from(minute)))
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Request {
+        Share,
+        Unshare,
+        Answer(Status),
+    }
+
+    fn apply(current: Option<Membership>, at: Stamp, request: Request) -> Option<Membership> {
+        let next = match request {
+            Request::Share => Membership::share(current.as_ref(), at),
+            Request::Unshare => Membership::unshare(current.as_ref(), at),
+            Request::Answer(status) => Membership::answer(current.as_ref(), at, status).ok().flatten(),
+        };
+        next.or(current)
+    }
+
+    fn owners_request() -> impl Strategy<Value = Request> {
+        prop_oneof![Just(Request::Share), Just(Request::Unshare)]
+    }
+
+    fn any_request() -> impl Strategy<Value = Request> {
+        let answer = prop::sample::select(&Status::ALL[..]).prop_map(Request::Answer);
+        prop_oneof![2 => owners_request(), 1 => answer]
+    }
+
+    /// Requests with stamps in ascending order, and the same ones shuffled and partly repeated.
+    fn history(
+        request: impl Strategy<Value = Request>,
+    ) -> impl Strategy<Value = (Vec<(Stamp, Request)>, Vec<(Stamp, Request)>)> {
+        prop::collection::vec(request, 1..10).prop_flat_map(|requests| {
+            let ordered: Vec<_> = (1..).map(at).zip(requests).collect();
+            let mut deliveries = ordered.clone();
+            deliveries.extend(ordered.iter().step_by(2).copied());
+            (Just(ordered), Just(deliveries).prop_shuffle())
+        })
+    }
+
+    fn run(requests: &[(Stamp, Request)]) -> Option<Membership> {
+        requests.iter().fold(None, |current, (at, request)| apply(current, *at, *request))
+    }
+
+    proptest! {
+        #[test]
+        fn the_owners_requests_give_the_same_membership_in_any_order((ordered, delivered) in history(owners_request())) {
+            prop_assert_eq!(run(&ordered), run(&delivered));
+        }
+
+        #[test]
+        fn a_revoke_always_revokes((ordered, delivered) in history(any_request())) {
+            let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
+            let shared = newest(|r| matches!(r, Request::Share));
+            let unshared = newest(|r| matches!(r, Request::Unshare));
+            let stands = run(&delivered).is_some_and(|m| m.standing().is_some());
+            prop_assert_eq!(stands, shared > unshared);
+        }
+
+        #[test]
+        fn nobody_consents_to_what_was_shared_after_a_withdrawal((ordered, delivered) in history(any_request())) {
+            let unshared = ordered.iter().filter(|(_, r)| matches!(r, Request::Unshare)).map(|(at, _)| *at).max();
+            if let Some(Membership::Standing(standing)) = run(&delivered)
+                && standing.status != Status::Pending
+            {
+                prop_assert!(standing.answered > unshared);
+            }
+        }
+
+        #[test]
+        fn what_is_delivered_again_changes_nothing((ordered, delivered) in history(any_request())) {
+            let end = run(&delivered);
+            for (at, request) in &ordered {
+                let again = apply(end.clone(), *at, *request);
+                if !matches!(request, Request::Answer(_)) {
+                    prop_assert_eq!(&again, &end);
+                }
+            }
+        }
+
+        #[test]
+        fn in_order_it_is_the_plain_state_machine(requests in prop::collection::vec(any_request(), 1..20)) {
+            let mut plain: Option<Status> = None;
+            let mut ours = None;
+            for (stamp, request) in (1..).map(at).zip(requests) {
+                plain = match (plain, request) {
+                    (None, Request::Share) => Some(Status::Pending),
+                    (None, _) | (_, Request::Unshare) => None,
+                    (Some(_), Request::Answer(status)) => Some(status),
+                    (unchanged, Request::Share) => unchanged,
+                };
+                ours = apply(ours, stamp, request);
+                let status = ours.as_ref().and_then(Membership::standing).map(|standing| standing.status);
+                prop_assert_eq!(status, plain);
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_unshare_resets_consent_that_was_given_to_the_earlier_sharing() {
+        let history = [
+            (at(1), Request::Share),
+            (at(2), Request::Answer(Status::Accepted)),
+            (at(4), Request::Share),
+            (at(3), Request::Unshare),
+        ];
+        let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+        assert_eq!((standing.status, standing.since), (Status::Pending, at(4)));
+    }
+
+    #[test]
+    fn a_late_unshare_keeps_consent_that_was_given_to_the_later_sharing() {
+        let history = [
+            (at(1), Request::Share),
+            (at(3), Request::Share),
+            (at(4), Request::Answer(Status::Accepted)),
+            (at(5), Request::Share),
+            (at(2), Request::Unshare),
+        ];
+        let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+        assert_eq!(
+            (standing.status, standing.since, standing.reshared),
+            (Status::Accepted, at(3), vec![at(5)])
+        );
+    }
+
+    #[test]
+    fn the_memory_of_repeated_shares_is_bounded() {
+        let mut current = Membership::share(None, at(1));
+        for minute in 2..100 {
+            current = Membership::share(current.as_ref(), at(minute));
+        }
+        let standing = current.and_then(|m| m.standing().cloned()).unwrap();
+        assert_eq!((standing.since, standing.reshared.len()), (at(1), SHARES_KEPT));
+    }
+
+    #[test]
+    fn a_stranger_cannot_answer() {
+        assert_eq!(Membership::answer(None, at(1), Status::Accepted), Err(NotAMember));
+        assert_eq!(
+            Membership::answer(Some(&Membership::Ended(at(1))), at(2), Status::Accepted),
+            Err(NotAMember)
+        );
+    }
+}

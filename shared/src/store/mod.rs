@@ -1,17 +1,50 @@
-//! The table.
+//! The table: one DynamoDB table with one index, and everything that is asked of it.
+//!
+//! Every change is a conditional write whose condition says what must still be true. A write that DynamoDB cannot
+//! make just now (a throttled partition, another transaction on the same item) is tried again here with jitter; a
+//! condition that does not hold is an answer, and goes to the caller.
+
+mod call;
+mod images;
+mod item;
+mod jobs;
+mod keys;
+mod lists;
+mod memberships;
+mod meter;
+mod table;
 
 use aws_sdk_dynamodb::Client;
+
+pub use self::call::StoreError;
+pub use self::images::{Created, Deleted, Written};
+pub use self::jobs::{OpenPiece, Remembered, Submitted};
+pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position};
+pub use self::lists::Order;
+pub use self::meter::{Meter, Usage};
 
 /// The table, through one client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
     table: String,
+    meter: Meter,
 }
 
 impl Store {
     /// The table of that name, reached through that client.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), meter: Meter::default() }
+    }
+
+    /// The same table, with what is used of it from now on counted apart.
+    #[must_use]
+    pub fn metered(&self) -> Self {
+        Self { meter: Meter::default(), ..self.clone() }
+    }
+
+    /// What was used of the table through this store and its clones.
+    pub fn usage(&self) -> Usage {
+        self.meter.usage()
     }
 }

@@ -1,0 +1,55 @@
+//! Reads and writes the attributes of an item. What cannot be read is an error that names the attribute; a worker
+//! or a request then fails cleanly instead of guessing.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+
+/// An item, or a part of one.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A text attribute.
+pub fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+/// A number attribute.
+pub fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A text attribute that holds a value as JSON.
+pub fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(value).map(AttributeValue::S).map_err(|_| StoreError::Unreadable("json"))
+}
+
+/// The text of an attribute.
+pub fn get_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, StoreError> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(StoreError::Unreadable(name))
+}
+
+/// The text of an attribute, parsed.
+pub fn get_parsed<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, StoreError> {
+    get_text(item, name)?.parse().map_err(|_| StoreError::Unreadable(name))
+}
+
+/// The number of an attribute.
+pub fn get_number<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, StoreError> {
+    find_number(item, name)?.ok_or(StoreError::Unreadable(name))
+}
+
+/// The number of an attribute that may be missing.
+pub fn find_number<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<Option<T>, StoreError> {
+    let Some(value) = item.get(name) else { return Ok(None) };
+    let number = value.as_n().ok().and_then(|digits| digits.parse().ok());
+    number.map(Some).ok_or(StoreError::Unreadable(name))
+}
+
+/// The value that an attribute holds as JSON.
+pub fn get_json<T: DeserializeOwned>(item: &Item, name: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(get_text(item, name)?).map_err(|_| StoreError::Unreadable(name))
+}

@@ -1,0 +1,329 @@
+//! Jobs: accepted in one transaction, carried out in steps of one transaction each, read in one query.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
+
+use super::call::{NotWritten, failure};
+use super::images::{write_put, write_update};
+use super::item::{self, Item};
+use super::keys::{self, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
+use super::memberships::Snapshot;
+use super::meter::Capacity;
+use super::{Store, StoreError, Written};
+use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, TenantId, Timestamp};
+
+/// How long a job can be read (`contract/decisions.md` 16).
+const JOB_IS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
+const REQUEST_IS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A request that its client may send again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Whose key it is.
+    pub tenant: TenantId,
+    /// The hash of the client's key.
+    pub key_digest: String,
+    /// The hash of the request.
+    pub request_digest: String,
+}
+
+/// What came of submitting a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is accepted.
+    Yes,
+    /// The same request was accepted before, as that job.
+    Before(JobId),
+    /// The idempotency key was used for another request.
+    KeyUsed,
+}
+
+/// A piece that is to be carried out, with its job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPiece {
+    /// The job.
+    pub job: Job,
+    /// The piece.
+    pub piece: Piece,
+}
+
+impl Store {
+    /// Accepts a job. One transaction: the job, its pieces, and the remembered request.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn submit(&self, job: &Job, remembered: Option<&Remembered>) -> Result<Submitted, StoreError> {
+        let mut items = self.job_items(job)?;
+        if let Some(remembered) = remembered {
+            items.insert(0, self.remember(remembered, job.id)?);
+        }
+        let reasons = match self.transact(items).await {
+            Ok(()) => return Ok(Submitted::Yes),
+            Err(NotWritten::Store(error)) => return Err(error),
+            Err(NotWritten::Conditions(reasons)) => reasons,
+        };
+        let before = reasons.into_iter().next().and_then(|reason| reason.found);
+        let (Some(before), Some(remembered)) = (before, remembered) else {
+            return Err(StoreError::Refused("a job id was made twice".into()));
+        };
+        if item::get_text(&before, "request")? == remembered.request_digest {
+            Ok(Submitted::Before(item::get_parsed(&before, "job")?))
+        } else {
+            Ok(Submitted::KeyUsed)
+        }
+    }
+
+    fn remember(&self, remembered: &Remembered, job: JobId) -> Result<TransactWriteItem, StoreError> {
+        let now = job.0.time();
+        let attributes = [
+            ("request".to_owned(), item::text(&remembered.request_digest)),
+            ("job".to_owned(), item::text(job)),
+            (TTL.to_owned(), item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
+        ];
+        let put = self
+            .put(keys::idempotency(&remembered.tenant, &remembered.key_digest), attributes)
+            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":now", item::number(now.unix_seconds()));
+        write_put(put)
+    }
+
+    /// The writes that make a job.
+    pub(super) fn job_items(&self, job: &Job) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
+        let header = [("job".to_owned(), item::json(job)?), (TTL.to_owned(), until.clone())];
+        let header = self.put(keys::job(job.id), header).condition_expression("attribute_not_exists(pk)");
+        let mut items = vec![write_put(header)?];
+        for (number, pairs) in (0..).zip(job.pieces()) {
+            let key = PieceKey { job: job.id, number };
+            let attributes = [
+                (GPK, item::text(keys::open_partition(key.shard()))),
+                (GSK, item::text(key.open_position())),
+                ("first", item::number(pairs.start as i128)),
+                ("pairs", item::number(pairs.len() as i128)),
+                ("done", item::number(0)),
+                ("outcomes", item::text("")),
+                ("attempts", item::number(0)),
+                (TTL, until.clone()),
+            ];
+            items.push(write_put(
+                self.put(key.table_key(), attributes.map(|(name, value)| (name.to_owned(), value))),
+            )?);
+        }
+        Ok(items)
+    }
+
+    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn report(&self, id: JobId) -> Result<Option<Report>, StoreError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            self.meter.count_round_trip();
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :job")
+                .expression_attribute_values(":job", item::text(keys::job_partition(id)))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| failure(&error))?;
+            self.meter.count(Capacity::Read, answer.consumed_capacity());
+            items.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        let (mut job, mut pieces) = (None, Vec::new());
+        for item in &items {
+            match parse(item)? {
+                Part::Job(found, until) if until > Timestamp::now().unix_seconds() => job = Some(found),
+                Part::Job(..) => {}
+                Part::Piece(piece) => pieces.push(piece),
+            }
+        }
+        Ok(job.map(|job| Report { job, pieces }))
+    }
+
+    /// The open pieces of one shard of the index, the oldest requests first, at most `most`; with `before`, only those
+    /// requested before that moment.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn open_pieces(
+        &self,
+        shard: u8,
+        before: Option<Timestamp>,
+        most: usize,
+    ) -> Result<Vec<PieceKey>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .expression_attribute_values(":shard", item::text(keys::open_partition(shard)))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let query = match before {
+            None => query.key_condition_expression("gpk = :shard"),
+            Some(moment) => query
+                .key_condition_expression("gpk = :shard AND gsk < :before")
+                .expression_attribute_values(":before", item::text(keys::open_before(moment))),
+        };
+        self.meter.count_round_trip();
+        let answer = query.send().await.map_err(|error| failure(&error))?;
+        self.meter.count(Capacity::Read, answer.consumed_capacity());
+        let key = |item| PieceKey::parse(item::get_text(item, PK).ok()?, item::get_text(item, SK).ok()?);
+        Ok(answer.items().iter().filter_map(key).collect())
+    }
+
+    /// Reads a piece and its job, in one round trip; `None` where the piece is finished or gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn open_piece(&self, key: PieceKey) -> Result<Option<OpenPiece>, StoreError> {
+        let (mut job, mut piece) = (None, None);
+        for item in self.read(vec![keys::job(key.job), key.table_key()]).await? {
+            match parse(&item)? {
+                Part::Job(found, _) => job = Some(found),
+                Part::Piece(found) => piece = Some(found),
+            }
+        }
+        let open = job.zip(piece).filter(|(_, piece)| piece.finished.is_none());
+        Ok(open.map(|(job, piece)| OpenPiece { job, piece }))
+    }
+
+    /// Makes one step of a piece: writes what was decided of its next pairs and moves its cursor past them, all in one
+    /// transaction, provided that everything that it was decided from is still so and that the cursor is where it was.
+    ///
+    /// On success `open` is as the table has it then.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn make_step(
+        &self,
+        open: &mut OpenPiece,
+        decision: &Decision,
+        read: &Snapshot,
+        limits: &Limits,
+    ) -> Result<Written, StoreError> {
+        let now = Timestamp::now();
+        let mut items = Vec::with_capacity(decision.changes.len() + decision.growth.len() + 1);
+        for change in &decision.changes {
+            items.push(self.write_membership(change, read, now)?);
+        }
+        for (image, growth) in &decision.growth {
+            let count = self
+                .update(keys::image(image))
+                .update_expression("ADD members :growth")
+                .expression_attribute_values(":growth", item::number(*growth));
+            items.push(write_update(if *growth < 0 {
+                count.condition_expression("attribute_exists(pk)")
+            } else {
+                count
+                    .condition_expression("lifecycle = :active AND visibility = :shared AND members <= :room")
+                    .expression_attribute_values(":active", item::text("active"))
+                    .expression_attribute_values(":shared", item::text("shared"))
+                    .expression_attribute_values(
+                        ":room",
+                        item::number(i128::from(limits.members_per_image) - i128::from(*growth)),
+                    )
+            })?);
+        }
+        let mut next = open.piece.clone();
+        next.outcomes.extend(&decision.outcomes);
+        next.finished = next.left().is_empty().then_some(now);
+        items.push(self.move_cursor(open.job.id, &open.piece, &next)?);
+        match self.transact(items).await {
+            Ok(()) => {
+                open.piece = next;
+                Ok(Written::Yes)
+            }
+            Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+
+    fn move_cursor(&self, job: JobId, from: &Piece, to: &Piece) -> Result<TransactWriteItem, StoreError> {
+        let outcomes = to.outcomes.iter().map(|outcome| char::from(outcome.to_byte()));
+        let update = self
+            .update(PieceKey { job, number: from.number }.table_key())
+            .condition_expression("done = :from AND attribute_exists(gpk)")
+            .expression_attribute_values(":from", item::number(from.outcomes.len() as i128))
+            .expression_attribute_values(":to", item::number(to.outcomes.len() as i128))
+            .expression_attribute_values(":outcomes", item::text(outcomes.collect::<String>()));
+        write_update(match to.finished {
+            None => update.update_expression("SET done = :to, outcomes = :outcomes"),
+            Some(now) => update
+                .update_expression("SET done = :to, outcomes = :outcomes, finished = :now REMOVE gpk, gsk")
+                .expression_attribute_values(":now", item::number(now.unix_millis())),
+        })
+    }
+
+    /// Counts one more sweep that has found a piece open, and tells how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn count_attempt(&self, key: PieceKey) -> Result<u32, StoreError> {
+        self.meter.count_round_trip();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.table_key()))
+            .update_expression("ADD attempts :one")
+            .condition_expression("attribute_exists(gpk)")
+            .expression_attribute_values(":one", item::number(1))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => {
+                self.meter.count(Capacity::Write, answer.consumed_capacity());
+                item::get_number(&answer.attributes.unwrap_or_default(), "attempts")
+            }
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+enum Part {
+    /// A job, and until when it can be read in seconds since the Unix epoch.
+    Job(Job, i64),
+    Piece(Piece),
+}
+
+fn parse(item: &Item) -> Result<Part, StoreError> {
+    let sk = item::get_text(item, SK)?;
+    if sk == JOB {
+        return Ok(Part::Job(item::get_json(item, "job")?, item::get_number(item, TTL)?));
+    }
+    let key = PieceKey::parse(item::get_text(item, PK)?, sk).ok_or(StoreError::Unreadable(SK))?;
+    let first: usize = item::get_number(item, "first")?;
+    let pairs: usize = item::get_number(item, "pairs")?;
+    let outcomes =
+        item::get_text(item, "outcomes")?.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
+    Ok(Part::Piece(Piece {
+        number: key.number,
+        pairs: first..first.saturating_add(pairs),
+        outcomes: outcomes.ok_or(StoreError::Unreadable("outcomes"))?,
+        finished: item::find_number(item, "finished")?.map(Timestamp::from_unix_millis),
+        attempts: item::get_number(item, "attempts")?,
+    }))
+}

@@ -1,0 +1,227 @@
+//! The table's keys, built and parsed here and nowhere else.
+//!
+//! | item | `pk` | `sk` | `gpk` | `gsk` |
+//! |---|---|---|---|---|
+//! | image | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
+//! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
+//! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
+//! | job | `J#<job>` | `A` | – | – |
+//! | piece of a job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
+//! | tenant | `T#<tenant>` | `A` | – | – |
+//! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
+//!
+//! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into
+//! one list by time, and the place of an image in any list follows from the image alone. No id holds a `#`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
+
+/// The partition key's attribute.
+pub const PK: &str = "pk";
+/// The sort key's attribute.
+pub const SK: &str = "sk";
+/// The partition key's attribute in the index.
+pub const GPK: &str = "gpk";
+/// The sort key's attribute in the index.
+pub const GSK: &str = "gsk";
+/// The one index: what a tenant owns and receives, and what is open. It holds keys only.
+pub const INDEX: &str = "lists";
+/// When DynamoDB may delete the item, in seconds since the Unix epoch.
+pub const TTL: &str = "ttl";
+
+/// Open pieces are spread over this many partitions of the index, so that no partition takes every job's writes.
+pub const OPEN_SHARDS: u8 = 4;
+
+/// A table item's primary key as an attribute map.
+pub type Key = HashMap<String, AttributeValue>;
+
+fn key(pk: String, sk: impl Into<String>) -> Key {
+    HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk.into()))])
+}
+
+/// The partition of an image and its memberships.
+pub fn image_partition(image: &ImageId) -> String {
+    format!("I#{image}")
+}
+
+/// An image.
+pub fn image(id: &ImageId) -> Key {
+    key(image_partition(id), "A")
+}
+
+/// The listing of a public or community image.
+pub fn listing(id: &ImageId) -> Key {
+    key(image_partition(id), "L")
+}
+
+/// What the sort keys of an image's memberships begin with.
+pub const MEMBERSHIPS: &str = "M#";
+
+/// A membership.
+pub fn membership(image: &ImageId, tenant: &TenantId) -> Key {
+    key(image_partition(image), format!("{MEMBERSHIPS}{tenant}"))
+}
+
+/// The tenant of a membership's sort key.
+pub fn tenant_of_membership(sk: &str) -> Option<TenantId> {
+    sk.strip_prefix(MEMBERSHIPS)?.parse().ok()
+}
+
+/// The image of a partition key.
+pub fn image_of_partition(pk: &str) -> Option<ImageId> {
+    pk.strip_prefix("I#")?.parse().ok()
+}
+
+/// The partition of a job and its pieces.
+pub fn job_partition(job: JobId) -> String {
+    format!("J#{job}")
+}
+
+/// The sort key of a job itself.
+pub const JOB: &str = "A";
+
+/// A job.
+pub fn job(id: JobId) -> Key {
+    key(job_partition(id), JOB)
+}
+
+/// A tenant's counters.
+pub fn tenant(id: &TenantId) -> Key {
+    key(format!("T#{id}"), "A")
+}
+
+/// A remembered request; `digest` is the hash of the client's key.
+pub fn idempotency(tenant: &TenantId, digest: &str) -> Key {
+    key(format!("K#{tenant}#{digest}"), "A")
+}
+
+/// Names one piece of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PieceKey {
+    /// The job.
+    pub job: JobId,
+    /// The piece's place in it.
+    pub number: u16,
+}
+
+impl PieceKey {
+    const PREFIX: &str = "P#";
+
+    /// The item's primary key.
+    pub fn table_key(self) -> Key {
+        key(job_partition(self.job), self.sort_key())
+    }
+
+    fn sort_key(self) -> String {
+        format!("{}{:03}", Self::PREFIX, self.number)
+    }
+
+    /// The piece of a primary key; `None` for the key of another kind of item.
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        let job = pk.strip_prefix("J#")?.parse().ok()?;
+        let number = sk.strip_prefix(Self::PREFIX)?.parse().ok()?;
+        Some(Self { job, number })
+    }
+
+    /// Its partition of the index while it is open. The last bits of a stamp are random.
+    pub fn shard(self) -> u8 {
+        let last = self.job.to_string().bytes().last().unwrap_or_default();
+        last % OPEN_SHARDS
+    }
+
+    /// Its place in that partition: by the time of the request.
+    pub fn open_position(self) -> String {
+        format!("{}#{:03}", self.job, self.number)
+    }
+}
+
+/// The partition of open pieces of that shard.
+pub fn open_partition(shard: u8) -> String {
+    format!("W#{shard}")
+}
+
+/// A sort key that is above those of the jobs requested before that moment, and below all others.
+pub fn open_before(moment: Timestamp) -> String {
+    Stamp::first_of(moment).to_string()
+}
+
+/// A list of images in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum List {
+    /// What a tenant owns.
+    Owned(TenantId),
+    /// What is shared with a tenant, by what it has said.
+    Received(TenantId, Status),
+    /// The public or the community images.
+    Open(Visibility),
+}
+
+impl fmt::Display for List {
+    /// The list's partition key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owned(tenant) => write!(f, "O#{tenant}"),
+            Self::Received(tenant, status) => write!(f, "T#{tenant}#{status}"),
+            Self::Open(visibility) => write!(f, "L#{visibility}"),
+        }
+    }
+}
+
+/// An image's place in every list that it stands in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// When the image was registered.
+    pub created: Timestamp,
+    /// The image.
+    pub image: ImageId,
+}
+
+impl Position {
+    /// The place of a sort key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (created, image) = text.split_once('#')?;
+        Some(Self { created: Timestamp::from_unix_millis(created.parse().ok()?), image: image.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Position {
+    /// The place as a sort key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:015}#{}", self.created.unix_millis(), self.image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn places_sort_as_their_texts_do(a in 0_i64..=9_999_999_999_999, b in 0_i64..=9_999_999_999_999) {
+            let place = |millis| Position { created: Timestamp::from_unix_millis(millis), image: "i".parse().unwrap() };
+            prop_assert_eq!(place(a).cmp(&place(b)), place(a).to_string().cmp(&place(b).to_string()));
+            prop_assert_eq!(Position::parse(&place(a).to_string()), Some(place(a)));
+        }
+
+        #[test]
+        fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
+            let _ = PieceKey::parse(&pk, &sk);
+            let _ = Position::parse(&sk);
+            let _ = tenant_of_membership(&sk);
+        }
+    }
+
+    #[test]
+    fn a_piece_is_read_back_from_its_key() {
+        let piece = PieceKey { job: JobId(Stamp::now()), number: 49 };
+        assert_eq!(PieceKey::parse(&job_partition(piece.job), &piece.sort_key()), Some(piece));
+        assert_eq!(PieceKey::parse(&job_partition(piece.job), JOB), None);
+        assert!(piece.shard() < OPEN_SHARDS);
+    }
+}

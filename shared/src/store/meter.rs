@@ -1,0 +1,68 @@
+//! Counts what a request uses of the table, as DynamoDB itself reports it: the log shows it for every request, and a
+//! test holds each call to its budget.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+/// Counts. Clones share the counters.
+#[derive(Debug, Clone, Default)]
+pub struct Meter(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    round_trips: AtomicU64,
+    read_half_units: AtomicU64,
+    write_half_units: AtomicU64,
+}
+
+/// What was used of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Usage {
+    /// Calls to DynamoDB.
+    pub round_trips: u64,
+    /// Read capacity units.
+    pub read_units: f64,
+    /// Write capacity units, those of the index among them.
+    pub write_units: f64,
+}
+
+/// Which of the two capacities a call uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Capacity {
+    Read,
+    Write,
+}
+
+impl Meter {
+    pub(super) fn count<'a>(
+        &self,
+        capacity: Capacity,
+        consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
+    ) {
+        let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        let counter = match capacity {
+            Capacity::Read => &self.0.read_half_units,
+            Capacity::Write => &self.0.write_half_units,
+        };
+        // Capacity comes in halves of a unit.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        counter.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_round_trip(&self) {
+        self.0.round_trips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        // Exact below 2^53 half units.
+        #[allow(clippy::cast_precision_loss)]
+        let units = |half_units: &AtomicU64| half_units.load(Ordering::Relaxed) as f64 / 2.0;
+        Usage {
+            round_trips: self.0.round_trips.load(Ordering::Relaxed),
+            read_units: units(&self.0.read_half_units),
+            write_units: units(&self.0.write_half_units),
+        }
+    }
+}

@@ -6,5 +6,6 @@ pub mod domain;
 pub mod facade;
 mod service;
 pub mod store;
+pub mod usecases;
 
 pub use service::{Service, Settings};

@@ -18,5 +18,5 @@ pub use self::image::{
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::limits::{BadLimit, Limit, Limits, NAMES_PER_BATCH};
 pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
-pub use self::step::{Change, Decision, Known, Member, decide};
+pub use self::step::{Change, Decision, Known, Member, decide, give_up};
 pub use self::time::Timestamp;

@@ -64,6 +64,17 @@ pub fn decide(job: &Job, pairs: Range<usize>, known: &Known, limits: &Limits) ->
     decision
 }
 
+/// Decides that the pairs of a step are not attempted any more: those that are as the job wants them are done, the
+/// others have failed, and nothing is written but that.
+pub fn give_up(job: &Job, pairs: Range<usize>, known: &Known, limits: &Limits) -> Decision {
+    let outcome = |number| {
+        let decision = decide(job, number..number + 1, known, limits);
+        if decision.changes.is_empty() { decision.outcomes.into_iter().next() } else { Some(Outcome::GaveUp) }
+    };
+    let outcomes = pairs.map(|number| outcome(number).unwrap_or(Outcome::GaveUp)).collect();
+    Decision { outcomes, ..Decision::default() }
+}
+
 fn decide_pair(
     job: &Job,
     image: Option<&Image>,
@@ -74,9 +85,10 @@ fn decide_pair(
     let stamp = job.id.0;
     match &job.task {
         Task::Unshare => Ok(Membership::unshare(current, stamp)),
+        // Membership first: a stranger must not learn from the outcome whether the image exists.
         Task::Respond { status, .. } => {
-            image.ok_or(Outcome::ImageGone)?;
-            Membership::answer(current, stamp, *status).map_err(|_| Outcome::NotAMember)
+            let becomes = Membership::answer(current, stamp, *status).map_err(|_| Outcome::NotAMember)?;
+            image.map(|_| becomes).ok_or(Outcome::ImageGone)
         }
         Task::Share => {
             let image = image.ok_or(Outcome::ImageGone)?;
@@ -177,6 +189,17 @@ mod tests {
     fn an_unshare_works_on_an_image_that_is_gone() {
         let decision = decide(&job(Task::Unshare, 1), 0..1, &Known::default(), &limits(9));
         assert_eq!((decision.outcomes.as_slice(), decision.growth.len()), (&[Outcome::Done][..], 0));
+    }
+
+    #[test]
+    fn giving_up_tells_what_is_so() {
+        let mut known = known(Visibility::Shared, 1);
+        let share = job(Task::Share, 2);
+        let done = Membership::share(None, share.id.0).unwrap();
+        known.memberships.insert(("image".parse().unwrap(), "t1".parse().unwrap()), done);
+        let decision = give_up(&share, 0..2, &known, &limits(9));
+        assert_eq!(decision.outcomes, [Outcome::GaveUp, Outcome::Done]);
+        assert!(decision.changes.is_empty() && decision.growth.is_empty());
     }
 
     #[test]

@@ -106,12 +106,22 @@ impl Store {
     /// Reads items by key, strongly consistent: a caller sees what it was told has been written. In no order;
     /// missing items are missing.
     pub(super) async fn read(&self, keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
+        self.read_as(keys, true).await
+    }
+
+    /// Reads items by key for half the units, as they were a moment ago: for what the index told, which is no newer.
+    pub(super) async fn read_eventually(&self, keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
+        self.read_as(keys, false).await
+    }
+
+    async fn read_as(&self, keys: Vec<Key>, consistent: bool) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         let mut left = keys;
         let mut attempt = 0;
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(KEYS_PER_READ));
-            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+            let wanted =
+                KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
             let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
             self.meter.count_round_trip();
             let answer = self

@@ -78,9 +78,18 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
     ) -> Result<HashMap<ImageId, Image>, StoreError> {
-        let found = self.read(ids.into_iter().map(keys::image).collect()).await?;
-        let images = found.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        Ok(images.into_iter().flatten().map(|image| (image.id.clone(), image)).collect())
+        by_id(&self.read(ids.into_iter().map(keys::image).collect()).await?)
+    }
+
+    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn listed_images<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a ImageId>,
+    ) -> Result<HashMap<ImageId, Image>, StoreError> {
+        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect()).await?)
     }
 
     /// Reads one image; `None` where it is missing or deleted.
@@ -191,6 +200,11 @@ impl Store {
     pub(super) fn update(&self, key: keys::Key) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder().table_name(&self.table).set_key(Some(key))
     }
+}
+
+fn by_id(items: &[Item]) -> Result<HashMap<ImageId, Image>, StoreError> {
+    let images = items.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    Ok(images.into_iter().flatten().map(|image| (image.id.clone(), image)).collect())
 }
 
 /// Where an image stands in its lists.

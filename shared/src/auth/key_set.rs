@@ -1,0 +1,286 @@
+//! The keys that a deployment trusts, from a JSON Web Key Set (RFC 7517).
+//!
+//! Every key is bound to one algorithm when it is read, and a token may use a key only with that algorithm. That is
+//! what keeps a public RSA key from being taken for an HMAC secret, whatever the token's header claims.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::Unauthenticated;
+
+/// The algorithms that are accepted; there is no way to say `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// RSA PKCS #1 v1.5 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// HMAC with SHA-256.
+    Hs256,
+}
+
+impl Algorithm {
+    /// The algorithm of that name, as it stands in `alg`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Es256, Self::EdDsa, Self::Hs256].into_iter().find(|alg| alg.name() == name)
+    }
+
+    /// The algorithm's name in `alg`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Hs256 => "HS256",
+        }
+    }
+
+    fn implementation(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a key set cannot be used. Names the key by its place and `kid`, and shows nothing else of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadKeySet {
+    /// The text is not a key set.
+    #[error(r#"the key set is not JSON of the form {{"keys": […]}} (line {line}, column {column})"#)]
+    NotAKeySet {
+        /// Where reading stopped, from 1.
+        line: usize,
+        /// Where in the line reading stopped.
+        column: usize,
+    },
+    /// No key to check a signature with.
+    #[error("the key set holds no key for signatures: expected at least one")]
+    NoKeys,
+    /// A key that cannot be used safely.
+    #[error("key {index} of the key set (kid {}) {fault}", .kid.as_deref().unwrap_or("absent"))]
+    Key {
+        /// The key's place in the set, from 0.
+        index: usize,
+        /// The key's `kid`, if it has one.
+        kid: Option<String>,
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+}
+
+/// What is wrong with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// A member is not of its type.
+    #[error("is malformed: expected an object whose key_ops is an array and whose other members are strings")]
+    Malformed,
+    /// The kind or curve is not supported.
+    #[error("is of an unsupported kind: expected kty RSA, EC with crv P-256, OKP with crv Ed25519, or oct")]
+    UnsupportedKind,
+    /// The key's `alg` is not supported for its kind.
+    #[error("is for an unsupported algorithm: expected alg {0} or no alg for its kind")]
+    UnsupportedAlgorithm(Algorithm),
+    /// A member is missing or not base64url.
+    #[error("needs the member {0} in base64url without padding")]
+    Member(&'static str),
+    /// The members are no public key.
+    #[error("is no valid public key")]
+    Invalid,
+    /// A secret that can be guessed.
+    #[error("is too weak: expected a secret of 256 bits or more")]
+    WeakSecret,
+    /// A modulus that can be factored, or that is too long to be checked quickly.
+    #[error("has an unusable modulus: expected 2048 to 4096 bits")]
+    ModulusSize,
+    /// A private key, which has no place in a verifier's configuration.
+    #[error("holds its private part (d): give the public part only, and consider the key as leaked")]
+    Private,
+    /// Another key has the same `kid`.
+    #[error("has the same kid as a key before it")]
+    SameKid,
+}
+
+/// A key of the set, bound to its algorithm.
+pub(super) struct Key {
+    kid: Option<String>,
+    algorithm: Algorithm,
+    material: DecodingKey,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    /// Whether that base64url text is the message's signature by this key.
+    pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
+        let algorithm = self.algorithm.implementation();
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.material, algorithm)
+            .unwrap_or(false)
+    }
+}
+
+/// The trusted keys: at least one, no two of them with the same `kid`.
+#[derive(Debug)]
+pub(super) struct KeySet(Vec<Key>);
+
+impl KeySet {
+    pub(super) fn parse(jwks_json: &str) -> Result<Self, BadKeySet> {
+        #[derive(Deserialize)]
+        struct Jwks {
+            keys: Vec<Value>,
+        }
+        let jwks: Jwks = serde_json::from_str(jwks_json)
+            .map_err(|error| BadKeySet::NotAKeySet { line: error.line(), column: error.column() })?;
+        let mut keys = Vec::new();
+        let mut kids = HashSet::new();
+        for (index, jwk) in jwks.keys.into_iter().enumerate() {
+            let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+            let refuse = |fault| BadKeySet::Key { index, kid: kid.clone(), fault };
+            let jwk = Jwk::deserialize(jwk).map_err(|_| refuse(KeyFault::Malformed))?;
+            if !jwk.is_for_signatures() {
+                continue;
+            }
+            if kid.clone().is_some_and(|kid| !kids.insert(kid)) {
+                return Err(refuse(KeyFault::SameKid));
+            }
+            keys.push(jwk.key().map_err(refuse)?);
+        }
+        if keys.is_empty() { Err(BadKeySet::NoKeys) } else { Ok(Self(keys)) }
+    }
+
+    /// The key that a token's header means.
+    ///
+    /// A token without a `kid` is only taken where one key fits its algorithm. Trying all of them would let an
+    /// unauthenticated caller choose how many signatures a request costs, and issuers with several keys name them.
+    pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, Unauthenticated> {
+        let Some(kid) = kid else {
+            let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
+            let key = fitting.next().ok_or(Unauthenticated::UnknownKey)?;
+            return if fitting.next().is_none() { Ok(key) } else { Err(Unauthenticated::KeyNotNamed) };
+        };
+        let named = self.0.iter().find(|key| key.kid.as_deref() == Some(kid));
+        let key = named.ok_or(Unauthenticated::UnknownKey)?;
+        if key.algorithm == algorithm { Ok(key) } else { Err(Unauthenticated::WrongAlgorithm(key.algorithm)) }
+    }
+}
+
+/// A JSON Web Key as it is written. Not `jsonwebtoken`'s own type: that one takes an unknown or contradictory key
+/// for some key, where a configuration mistake should be told.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    kid: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    k: Option<String>,
+    d: Option<IgnoredAny>,
+}
+
+impl Jwk {
+    fn is_for_signatures(&self) -> bool {
+        self.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
+    }
+
+    fn key(self) -> Result<Key, KeyFault> {
+        let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", None) => Algorithm::Rs256,
+            ("EC", Some("P-256")) => Algorithm::Es256,
+            ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
+            ("oct", None) => Algorithm::Hs256,
+            _ => return Err(KeyFault::UnsupportedKind),
+        };
+        if self.alg.as_ref().is_some_and(|alg| alg != algorithm.name()) {
+            return Err(KeyFault::UnsupportedAlgorithm(algorithm));
+        }
+        if self.d.is_some() {
+            return Err(KeyFault::Private);
+        }
+        let material = match algorithm {
+            Algorithm::Rs256 => self.rsa()?,
+            Algorithm::Es256 => self.p256()?,
+            Algorithm::EdDsa => self.ed25519()?,
+            Algorithm::Hs256 => self.secret()?,
+        };
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm.implementation(), &material);
+        verifier.map_err(|_| KeyFault::Invalid)?;
+        Ok(Key { kid: self.kid, algorithm, material })
+    }
+
+    /// The library checks an RSA key only when it verifies with it, so what makes one usable is checked here.
+    fn rsa(&self) -> Result<DecodingKey, KeyFault> {
+        let modulus = unsigned(bytes("n", self.n.as_ref())?);
+        let exponent = unsigned(bytes("e", self.e.as_ref())?);
+        let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+        if !(2048..=4096).contains(&bits) {
+            return Err(KeyFault::ModulusSize);
+        }
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+        let plausible = is_odd(&modulus) && is_odd(&exponent) && exponent.len() <= 4 && exponent != [1];
+        if !plausible {
+            return Err(KeyFault::Invalid);
+        }
+        Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+    }
+
+    fn p256(&self) -> Result<DecodingKey, KeyFault> {
+        let (x, y) = (bytes("x", self.x.as_ref())?, bytes("y", self.y.as_ref())?);
+        if x.len() != 32 || y.len() != 32 {
+            return Err(KeyFault::Invalid);
+        }
+        Ok(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
+    }
+
+    /// The length is checked before the library sees the key: it would panic at a shorter one.
+    fn ed25519(&self) -> Result<DecodingKey, KeyFault> {
+        let x = bytes("x", self.x.as_ref())?;
+        if x.len() == 32 { Ok(DecodingKey::from_ed_der(&x)) } else { Err(KeyFault::Invalid) }
+    }
+
+    fn secret(&self) -> Result<DecodingKey, KeyFault> {
+        let secret = bytes("k", self.k.as_ref())?;
+        if secret.len() < 32 { Err(KeyFault::WeakSecret) } else { Ok(DecodingKey::from_secret(&secret)) }
+    }
+}
+
+fn bytes(name: &'static str, member: Option<&String>) -> Result<Vec<u8>, KeyFault> {
+    let text = member.ok_or(KeyFault::Member(name))?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyFault::Member(name))
+}
+
+/// A big-endian number without its leading zero bytes.
+fn unsigned(number: Vec<u8>) -> Vec<u8> {
+    number.into_iter().skip_while(|byte| *byte == 0).collect()
+}

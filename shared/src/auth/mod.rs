@@ -1,0 +1,165 @@
+//! Who makes a request, decided from its headers alone.
+//!
+//! This file finds the credential and hands it to the module that understands its kind: so far a bearer token
+//! ([`token`]), checked against the deployment's keys ([`key_set`]). Every kind ends in the same [`Caller`] or the
+//! same [`Unauthenticated`], so that what lies behind does not know how somebody proved who they are.
+
+mod key_set;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use percent_encoding::percent_decode;
+
+use self::key_set::KeySet;
+pub use self::key_set::{Algorithm, BadKeySet, KeyFault};
+use crate::domain::{Caller, Timestamp};
+
+/// More than any token needs, and less than the 10 KB of headers that an API gateway lets through.
+const LONGEST_TOKEN_BYTES: usize = 8 * 1024;
+
+/// What a token must say beside its signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// The only accepted `iss`; without it, any issuer that signs with one of the keys will do.
+    pub issuer: Option<String>,
+    /// What `aud` must be or hold; without it, `aud` is not looked at.
+    pub audience: Option<String>,
+}
+
+/// Why a request has no caller. Each message tells the caller what to do, and holds nothing of the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// Neither header holds a credential.
+    #[error("no token: send one in the header X-Auth-Token, or as Authorization: Bearer TOKEN")]
+    Missing,
+    /// `Authorization` is not of the form `Bearer TOKEN`.
+    #[error("unknown kind of Authorization: expected Bearer TOKEN")]
+    UnknownScheme,
+    /// The headers hold several credentials that differ.
+    #[error("the headers hold different tokens: send one, in X-Auth-Token or in Authorization")]
+    Ambiguous,
+    /// The token is too long to be looked at.
+    #[error("the token is too long: expected at most {LONGEST_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// The token cannot be read.
+    #[error(
+        "malformed token: expected a signed JSON Web Token, HEADER.CLAIMS.SIGNATURE in base64url, get a new one"
+    )]
+    Malformed,
+    /// The token's `alg` is none that is ever accepted.
+    #[error("the token's alg is not accepted: expected RS256, ES256, EdDSA or HS256")]
+    UnknownAlgorithm,
+    /// The token's `alg` is not that of the key that it names.
+    #[error("the token's alg does not belong to its key: expected {0}")]
+    WrongAlgorithm(Algorithm),
+    /// No key of that `kid`, or none for that `alg`.
+    #[error("the token is signed with a key that this server does not know: get a token from its issuer")]
+    UnknownKey,
+    /// The token has no `kid`, and several keys are for its `alg`.
+    #[error("the token does not say which key it is signed with: expected a kid in its header")]
+    KeyNotNamed,
+    /// The signature is not that of the token's contents by that key.
+    #[error("the token's signature is wrong: send the token unchanged, or get a new one")]
+    BadSignature,
+    /// A claim is missing or not of its type.
+    #[error("the token's claim {claim} is missing or wrong: expected {expected}")]
+    BadClaim {
+        /// The name of the claim.
+        claim: &'static str,
+        /// What it should have been.
+        expected: &'static str,
+    },
+    /// The token's time is over.
+    #[error("the token has expired: get a new one")]
+    Expired,
+    /// The token's time has not come.
+    #[error("the token is not valid yet: its nbf or iat is in the future, check the clocks")]
+    NotYetValid,
+    /// The token comes from somebody else.
+    #[error("the token's issuer (iss) is not the one that this server trusts")]
+    WrongIssuer,
+    /// The token is meant for somebody else.
+    #[error("the token is not meant for this server: its audience (aud) does not name it")]
+    WrongAudience,
+    /// The token is good, but gives no role that means anything here.
+    #[error("the token gives no role here: ask for one of admin, member, reader in its claim roles")]
+    NoRole,
+}
+
+impl Unauthenticated {
+    /// Whether the caller is known but may do nothing (403), rather than unknown (401).
+    pub fn is_forbidden(self) -> bool {
+        self == Self::NoRole
+    }
+}
+
+/// Decides who makes a request. Cheap to clone; its `Debug` shows which keys there are, never their material.
+#[derive(Debug, Clone)]
+pub struct Authenticator {
+    trusted: Arc<Trusted>,
+}
+
+#[derive(Debug)]
+struct Trusted {
+    keys: KeySet,
+    expected: Expectations,
+}
+
+impl Authenticator {
+    /// An authenticator that trusts the keys of that JSON Web Key Set (RFC 7517).
+    ///
+    /// Keys for other ends than signatures are skipped. A set with any other key that cannot be used safely is
+    /// refused whole, so that a mistake in the configuration shows at the start and not at some later token.
+    pub fn from_jwks(jwks_json: &str, expected: Expectations) -> Result<Self, BadKeySet> {
+        let keys = KeySet::parse(jwks_json)?;
+        Ok(Self { trusted: Arc::new(Trusted { keys, expected }) })
+    }
+
+    /// The caller that the request's headers prove.
+    ///
+    /// # Errors
+    /// Says what is wrong with the credential; [`Unauthenticated::is_forbidden`] tells 403 from 401.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
+        self.authenticate_at(headers, Timestamp::now())
+    }
+
+    fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Unauthenticated> {
+        let token = bearer_token(headers)?;
+        token::verify(&token, &self.trusted.keys, &self.trusted.expected, now)
+    }
+}
+
+/// The one token in the headers. Whoever sends two that differ is refused: which of them an intermediary believed
+/// is not ours to guess.
+fn bearer_token(headers: &HeaderMap) -> Result<String, Unauthenticated> {
+    let plain = headers.get_all("x-auth-token").iter().map(|value| decoded(value.as_bytes()));
+    let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| after_scheme(value.as_bytes()));
+    let mut tokens = plain.chain(bearer);
+    let token = tokens.next().unwrap_or(Err(Unauthenticated::Missing))?;
+    for other in tokens {
+        if other? != token {
+            return Err(Unauthenticated::Ambiguous);
+        }
+    }
+    if token.is_empty() { Err(Unauthenticated::Missing) } else { Ok(token) }
+}
+
+/// Glance's Python client percent-encodes header values; a token never holds a `%` of its own.
+fn decoded(value: &[u8]) -> Result<String, Unauthenticated> {
+    if value.len() > LONGEST_TOKEN_BYTES {
+        return Err(Unauthenticated::TooLong);
+    }
+    let text = percent_decode(value.trim_ascii()).decode_utf8().map_err(|_| Unauthenticated::Malformed)?;
+    Ok(text.into_owned())
+}
+
+fn after_scheme(value: &[u8]) -> Result<String, Unauthenticated> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len()).ok_or(Unauthenticated::UnknownScheme)?;
+    if scheme.eq_ignore_ascii_case(b"Bearer ") { decoded(token) } else { Err(Unauthenticated::UnknownScheme) }
+}

@@ -1,0 +1,87 @@
+//! Tokens that somebody without a key made or changed.
+
+use super::*;
+
+#[test]
+fn without_a_signature_is_refused() {
+    let body = URL_SAFE_NO_PAD.encode(claims().to_string());
+    for alg in ["none", "None", "NONE", "", "HS512", "RS512", "PS256", "ES384", "hs256"] {
+        let header = URL_SAFE_NO_PAD.encode(json!({"alg": alg}).to_string());
+        let refused = authenticator().take(&format!("{header}.{body}."));
+        assert_eq!(refused, Err(Unauthenticated::UnknownAlgorithm), "{alg}");
+    }
+    for signer in Signer::all() {
+        let token = signer.sign(&claims());
+        let (message, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(authenticator().take(&format!("{message}.")), Err(Unauthenticated::BadSignature));
+        assert_eq!(authenticator().take(message), Err(Unauthenticated::Malformed));
+    }
+}
+
+#[test]
+fn that_takes_a_public_key_for_a_secret_is_refused() {
+    for victim in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa].map(Signer::of) {
+        let jwk = victim.jwk();
+        let member = if victim.algorithm == Algorithm::Rs256 { "n" } else { "x" };
+        let public = URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap();
+        let forger = Signer { algorithm: Algorithm::Hs256, key: EncodingKey::from_secret(&public) };
+        let kid = victim.algorithm.name();
+        let token = forger.sign_text(&json!({"alg": "HS256", "kid": kid}).to_string(), &claims().to_string());
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::WrongAlgorithm(victim.algorithm)));
+        let token = forger.sign_text(r#"{"alg":"HS256"}"#, &claims().to_string());
+        let only_public = authenticator_of(&[jwk], Expectations::default());
+        assert_eq!(only_public.take(&token), Err(Unauthenticated::UnknownKey));
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::BadSignature));
+    }
+}
+
+#[test]
+fn whose_header_names_the_algorithm_of_another_key_is_refused() {
+    for signer in Signer::all() {
+        for other in Signer::all().iter().filter(|other| other.algorithm != signer.algorithm) {
+            let (own, stated) = (signer.algorithm.name(), other.algorithm.name());
+            let with = |alg, kid| {
+                signer.sign_text(&json!({"alg": alg, "kid": kid}).to_string(), &claims().to_string())
+            };
+            let refused = authenticator().take(&with(stated, own));
+            assert_eq!(refused, Err(Unauthenticated::WrongAlgorithm(signer.algorithm)));
+            assert_eq!(authenticator().take(&with(stated, stated)), Err(Unauthenticated::BadSignature));
+        }
+        let unknown = json!({"alg": signer.algorithm.name(), "kid": "other"}).to_string();
+        let token = signer.sign_text(&unknown, &claims().to_string());
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::UnknownKey));
+    }
+}
+
+#[test]
+fn that_brings_its_own_key_is_refused() {
+    let own = Signer { algorithm: Algorithm::Hs256, key: EncodingKey::from_secret(&[7; 32]) };
+    let header = json!({"alg": "HS256", "kid": "HS256", "jwk": own.jwk(), "jku": "https://example.com/keys"});
+    let token = own.sign_text(&header.to_string(), &claims().to_string());
+    assert_eq!(authenticator().take(&token), Err(Unauthenticated::BadSignature));
+}
+
+#[test]
+fn with_a_trick_in_its_json_is_refused() {
+    let signer = Signer::of(Algorithm::Hs256);
+    let deep = "[".repeat(3000);
+    let good = claims().to_string();
+    let twice = good.replacen('{', r#"{"project_id":"victim","#, 1);
+    let deep_claim = good.replacen('{', &format!(r#"{{"aud":{deep}{},"#, "]".repeat(3000)), 1);
+    for bad in ["", "null", "[]", "7", "{", "{}x", "\"{}\"", deep.as_str(), &twice, &deep_claim] {
+        let token = signer.sign_text(r#"{"alg":"HS256"}"#, bad);
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::Malformed), "{bad:.40}");
+    }
+    for bad in [
+        r#"{"alg":"none","alg":"HS256"}"#,
+        r#"{"alg":"HS256","crit":["exp"],"exp":1}"#,
+        r#"{"alg":"HS256","crit":null}"#,
+        r#"{"alg":"HS256","kid":null}"#,
+        r#"{"alg":"HS256","kid":7}"#,
+        r#"{"alg":["HS256"]}"#,
+        r#"{"kid":"HS256"}"#,
+    ] {
+        let token = signer.sign_text(bad, &good);
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::Malformed), "{bad}");
+    }
+}

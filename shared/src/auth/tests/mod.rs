@@ -1,0 +1,197 @@
+//! What a token must be to be believed, and that nothing else is.
+
+mod a_forged_token;
+mod a_good_token;
+mod a_key_set;
+mod claims;
+mod headers;
+mod keys;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jsonwebtoken::EncodingKey;
+use jsonwebtoken::jwk::Jwk;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::Role;
+
+const NOW: i64 = 1_800_000_000;
+
+/// One of the test keys, as its owner has it.
+struct Signer {
+    algorithm: Algorithm,
+    key: EncodingKey,
+}
+
+impl Signer {
+    fn all() -> [Signer; 4] {
+        let der = |base64: &str| STANDARD.decode(base64).unwrap();
+        [
+            (Algorithm::Rs256, EncodingKey::from_rsa_der(&der(keys::RSA_2048))),
+            (Algorithm::Es256, EncodingKey::from_ec_der(&der(keys::P256))),
+            (Algorithm::EdDsa, EncodingKey::from_ed_der(&der(keys::ED25519))),
+            (Algorithm::Hs256, EncodingKey::from_secret(keys::SECRET)),
+        ]
+        .map(|(algorithm, key)| Signer { algorithm, key })
+    }
+
+    fn of(algorithm: Algorithm) -> Signer {
+        Signer::all().into_iter().find(|signer| signer.algorithm == algorithm).unwrap()
+    }
+
+    /// The public key (for HS256, the secret), with the algorithm's name as its `kid`.
+    fn jwk(&self) -> Value {
+        let jwk = Jwk::from_encoding_key(&self.key, implementation(self.algorithm)).unwrap();
+        let mut jwk = serde_json::to_value(jwk).unwrap();
+        jwk["kid"] = json!(self.algorithm.name());
+        jwk
+    }
+
+    /// A token with that header and those claims, whatever they are.
+    fn sign_text(&self, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, implementation(self.algorithm))
+                .unwrap();
+        format!("{message}.{signature}")
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = json!({"alg": self.algorithm.name(), "kid": self.algorithm.name()});
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+}
+
+fn implementation(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    algorithm.name().parse().unwrap()
+}
+
+fn claims() -> Value {
+    json!({"project_id": "p1", "account_id": "a1", "sub": "u1", "roles": ["member"], "exp": NOW + 60})
+}
+
+fn claims_with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn authenticator_of(jwks: &[Value], expected: Expectations) -> Authenticator {
+    Authenticator::from_jwks(&json!({"keys": jwks}).to_string(), expected).unwrap()
+}
+
+fn authenticator() -> Authenticator {
+    authenticator_of(&Signer::all().map(|signer| signer.jwk()), Expectations::default())
+}
+
+fn headers(of: &[(&str, &str)]) -> HeaderMap {
+    let entry = |(name, value): &(&str, &str)| {
+        (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    };
+    of.iter().map(entry).collect()
+}
+
+impl Authenticator {
+    fn take(&self, token: &str) -> Result<Caller, Unauthenticated> {
+        self.authenticate_at(&headers(&[("x-auth-token", token)]), Timestamp::from_unix_millis(NOW * 1000))
+    }
+
+    fn take_headers(&self, of: &[(&str, &str)]) -> Result<Caller, Unauthenticated> {
+        self.authenticate_at(&headers(of), Timestamp::from_unix_millis(NOW * 1000))
+    }
+}
+
+fn take_claims(claims: &Value) -> Result<Caller, Unauthenticated> {
+    authenticator().take(&Signer::of(Algorithm::EdDsa).sign(claims))
+}
+
+fn refusal_of(jwk: &Value) -> KeyFault {
+    match Authenticator::from_jwks(&json!({"keys": [jwk]}).to_string(), Expectations::default()) {
+        Err(BadKeySet::Key { index: 0, fault, .. }) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The examples of RFC 7515 (A.1 and A.3) and RFC 8037 (A.4).
+#[test]
+fn the_signatures_of_the_standards_are_believed() {
+    let joe =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    for (jwk, algorithm, message, signature) in [
+        (
+            json!({"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}),
+            Algorithm::Hs256,
+            format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{joe}"),
+            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        ),
+        (
+            json!({"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}),
+            Algorithm::Es256,
+            format!("eyJhbGciOiJFUzI1NiJ9.{joe}"),
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
+            Algorithm::EdDsa,
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc".to_owned(),
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+        ),
+    ] {
+        let keys = KeySet::parse(&json!({"keys": [jwk]}).to_string()).unwrap();
+        let key = keys.find(algorithm, None).unwrap();
+        assert!(key.verifies(&message, signature), "{algorithm}");
+        assert!(!key.verifies(&message[1..], signature), "{algorithm}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_change_of_any_byte_is_refused(which in 0..4_usize, place: prop::sample::Index, change in 1..=255_u8) {
+        let token = Signer::all()[which].sign(&claims());
+        let mut bytes = token.into_bytes();
+        let place = place.index(bytes.len());
+        bytes[place] ^= change;
+        if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+            // White space around a header's value does not belong to it.
+            prop_assume!(!bytes[place].is_ascii_whitespace());
+            let headers = HeaderMap::from_iter([(HeaderName::from_static("x-auth-token"), value)]);
+            let refused = authenticator().authenticate_at(&headers, Timestamp::from_unix_millis(NOW * 1000));
+            prop_assert!(refused.is_err());
+        }
+    }
+
+    #[test]
+    fn any_header_is_refused_without_a_panic(
+        plain in prop::option::of(prop::collection::vec(any::<u8>(), 0..200)),
+        authorization in prop::option::of("(Bearer |bearer|Basic )?[a-zA-Z0-9_.%=-]{0,99}"),
+    ) {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = plain.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok()) {
+            headers.insert("x-auth-token", value);
+        }
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+        }
+        prop_assert!(authenticator().authenticate(&headers).is_err());
+    }
+
+    #[test]
+    fn any_signed_text_is_a_caller_or_refused_without_a_panic(header in ".{0,40}", claims in ".{0,80}") {
+        let signer = Signer::of(Algorithm::Hs256);
+        prop_assert!(authenticator().take(&signer.sign_text(&header, &claims)).is_err());
+        let refused = authenticator().take(&signer.sign_text(r#"{"alg":"HS256"}"#, &claims));
+        prop_assert!(refused.is_err());
+    }
+
+    #[test]
+    fn any_text_as_a_key_set_is_refused_without_a_panic(text in ".{0,80}", x in "[A-Za-z0-9_-]{0,90}") {
+        prop_assert!(Authenticator::from_jwks(&text, Expectations::default()).is_err());
+        let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": x}, {"kty": "OKP", "crv": "Ed25519", "x": x}]});
+        prop_assert!(Authenticator::from_jwks(&jwks.to_string(), Expectations::default()).is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! Bearer tokens: a signed JSON Web Token (RFC 7519), and the caller that its claims name.
+//!
+//! Nothing of the claims is looked at before the signature has been checked.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::Unauthenticated::{BadClaim, Expired, Malformed, NoRole, NotYetValid, UnknownAlgorithm};
+use super::Unauthenticated::{BadSignature, WrongAudience, WrongIssuer};
+use super::key_set::{Algorithm, KeySet};
+use super::{Expectations, Unauthenticated};
+use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
+
+/// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
+/// time server ever differ, and too little to make an expired token worth anything.
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
+
+/// The header of a token. A duplicate member is an error; other members cannot change how the token is checked.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<String>,
+    /// Extensions that must be understood; we understand none.
+    #[serde(default, deserialize_with = "present")]
+    crit: Option<Value>,
+}
+
+/// The claims that mean something here, each still to be typed, so that the answer can name the wrong one.
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default, deserialize_with = "present")]
+    exp: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    nbf: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    iat: Option<Value>,
+    iss: Option<Value>,
+    aud: Option<Value>,
+    sub: Option<Value>,
+    project_id: Option<Value>,
+    account_id: Option<Value>,
+    roles: Option<Value>,
+}
+
+/// The caller that the token names, if one of the keys signed it and it is as expected.
+pub(super) fn verify(
+    token: &str,
+    keys: &KeySet,
+    expected: &Expectations,
+    now: Timestamp,
+) -> Result<Caller, Unauthenticated> {
+    let (message, signature) = token.rsplit_once('.').ok_or(Malformed)?;
+    let (header, claims) = message.split_once('.').ok_or(Malformed)?;
+    let header: Header = part(header)?;
+    if header.crit.is_some() {
+        return Err(Malformed);
+    }
+    let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
+    if !keys.find(algorithm, header.kid.as_deref())?.verifies(message, signature) {
+        return Err(BadSignature);
+    }
+    let claims: Claims = part(claims)?;
+    claims.check_time(now)?;
+    claims.check_origin(expected)?;
+    claims.caller()
+}
+
+fn part<T: DeserializeOwned>(base64: &str) -> Result<T, Unauthenticated> {
+    let json = URL_SAFE_NO_PAD.decode(base64).map_err(|_| Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| Malformed)
+}
+
+/// A member that is there, even if it is `null`: a limit written as `null` must not count as no limit.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Claims {
+    fn check_time(&self, now: Timestamp) -> Result<(), Unauthenticated> {
+        let exp = number("exp", self.exp.as_ref())?.ok_or(bad_time("exp"))?;
+        if exp <= seconds(now.minus(LEEWAY)) {
+            return Err(Expired);
+        }
+        for start in
+            [number("nbf", self.nbf.as_ref())?, number("iat", self.iat.as_ref())?].into_iter().flatten()
+        {
+            if start > seconds(now.plus(LEEWAY)) {
+                return Err(NotYetValid);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_origin(&self, expected: &Expectations) -> Result<(), Unauthenticated> {
+        if let Some(issuer) = &expected.issuer
+            && self.iss.as_ref().and_then(Value::as_str) != Some(issuer)
+        {
+            return Err(WrongIssuer);
+        }
+        if let Some(audience) = &expected.audience {
+            let named = match &self.aud {
+                Some(Value::String(one)) => one == audience,
+                Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
+                _ => false,
+            };
+            if !named {
+                return Err(WrongAudience);
+            }
+        }
+        Ok(())
+    }
+
+    fn caller(self) -> Result<Caller, Unauthenticated> {
+        let tenant = text("project_id", self.project_id)?.and_then(|id| TenantId::try_from(id).ok());
+        Ok(Caller {
+            tenant: tenant.ok_or(BadClaim { claim: "project_id", expected: ID_FORM })?,
+            account: text("account_id", self.account_id)?,
+            user: text("sub", self.sub)?,
+            role: strongest_role(self.roles.as_ref())?,
+        })
+    }
+}
+
+fn seconds(moment: Timestamp) -> f64 {
+    // A float holds the milliseconds of the next 285,000 years exactly.
+    #[expect(clippy::cast_precision_loss)]
+    let millis = moment.unix_millis() as f64;
+    millis / 1000.0
+}
+
+fn bad_time(claim: &'static str) -> Unauthenticated {
+    BadClaim { claim, expected: "a number of seconds since 1970-01-01T00:00:00Z" }
+}
+
+fn number(claim: &'static str, value: Option<&Value>) -> Result<Option<f64>, Unauthenticated> {
+    value.map(|value| value.as_f64().ok_or(bad_time(claim))).transpose()
+}
+
+/// An optional text; `null` is as good as absent.
+fn text(claim: &'static str, value: Option<Value>) -> Result<Option<String>, Unauthenticated> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(BadClaim { claim, expected: "a string" }),
+    }
+}
+
+/// The strongest role that means something here; an issuer may know others, which do not matter.
+fn strongest_role(roles: Option<&Value>) -> Result<Role, Unauthenticated> {
+    let malformed = BadClaim { claim: "roles", expected: "an array of strings" };
+    let mut strongest = None;
+    for role in roles.and_then(Value::as_array).ok_or(malformed)? {
+        strongest = strongest.max(Role::from_name(role.as_str().ok_or(malformed)?));
+    }
+    strongest.ok_or(NoRole)
+}

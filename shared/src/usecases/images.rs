@@ -1,0 +1,147 @@
+//! Register, show, change and delete an image.
+
+use super::Refusal;
+use crate::Service;
+use crate::domain::{
+    Caller, Details, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Timestamp, Visibility,
+};
+use crate::store::{Created, Written};
+
+/// An image to be registered.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// The id that the caller wants; otherwise one is made.
+    pub id: Option<ImageId>,
+    /// The tenant to register it for; otherwise the caller's own.
+    pub owner: Option<TenantId>,
+    /// Who can see it.
+    pub visibility: Visibility,
+    /// What the owner says of it.
+    pub details: Details,
+}
+
+/// How often a change is made anew because somebody else changed the image in between.
+const ATTEMPTS: u32 = 10;
+
+/// Registers an image; it is active at once. One transaction.
+///
+/// # Errors
+/// [`Refusal`]; then nothing was registered.
+pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -> Result<Image, Refusal> {
+    if !caller.can_act() {
+        return Err(Refusal::ReadOnly);
+    }
+    let owner = new.owner.unwrap_or_else(|| caller.tenant.clone());
+    if !caller.acts_for(&owner) {
+        return Err(Refusal::OtherProject { acting: caller.tenant.clone(), named: owner });
+    }
+    may_publish(caller, new.visibility)?;
+    new.details.check()?;
+    let now = Timestamp::now();
+    let image = Image {
+        id: new.id.unwrap_or_else(ImageId::random),
+        owner,
+        visibility: new.visibility,
+        details: new.details,
+        members: 0,
+        created: now,
+        updated: now,
+        revision: 1,
+    };
+    let most = service.settings.limits.images_per_tenant;
+    match service.store.create_image(&image, most).await? {
+        Created::Yes => Ok(image),
+        Created::IdTaken => Err(Refusal::IdTaken(image.id)),
+        Created::TooMany => Err(Refusal::TooManyImages(most)),
+    }
+}
+
+/// Reads an image that the caller can see: its own, an open one, or one that is shared with it, whatever it has said to
+/// that (`contract/decisions.md` 1). One batch read.
+///
+/// # Errors
+/// [`Refusal::ImageNotFound`] where there is none, or the caller cannot see it.
+pub async fn show_image(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
+    let (image, member) = service.store.image_and_member(id, &caller.tenant).await?;
+    let visible = |image: &Image| {
+        caller.reads_for(&image.owner)
+            || image.visibility.is_open()
+            || (image.visibility == Visibility::Shared && member.is_some())
+    };
+    image.filter(visible).ok_or_else(|| Refusal::ImageNotFound(id.clone()))
+}
+
+/// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
+/// details. One batch read and one transaction; both again where somebody else changed the image in between.
+///
+/// # Errors
+/// [`Refusal`], that of `change` among them; then nothing was changed.
+pub async fn update_image<E: From<Refusal>>(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    change: impl Fn(&mut Image) -> Result<(), E>,
+) -> Result<Image, E> {
+    for _ in 0..ATTEMPTS {
+        let read = owned_image(service, caller, id).await?;
+        let mut image = read.clone();
+        change(&mut image)?;
+        if image == read {
+            return Ok(read);
+        }
+        if image.visibility != read.visibility {
+            may_publish(caller, image.visibility)?;
+        }
+        image.details.check().map_err(Refusal::from)?;
+        image.updated = Timestamp::now();
+        image.revision = read.revision + 1;
+        if service.store.update_image(&read, &image).await.map_err(Refusal::from)? == Written::Yes {
+            return Ok(image);
+        }
+    }
+    Err(Refusal::Contended(id.clone()).into())
+}
+
+/// Deletes an image that the caller owns. Its memberships go with it, by a job that is accepted in the same transaction
+/// (`contract/decisions.md` 24).
+///
+/// # Errors
+/// [`Refusal`]; then nothing was deleted.
+pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> Result<(), Refusal> {
+    for _ in 0..ATTEMPTS {
+        let image = owned_image(service, caller, id).await?;
+        if image.details.protected {
+            return Err(Refusal::Protected(image.id));
+        }
+        let tenants = match usize::try_from(image.members).unwrap_or(usize::MAX) {
+            0 => Vec::new(),
+            members => service.store.members(id, None, members).await?.0,
+        };
+        let unshare = (!tenants.is_empty()).then(|| Job {
+            id: JobId(Stamp::now()),
+            creator: image.owner.clone(),
+            task: Task::Unshare,
+            images: vec![image.id.clone()],
+            tenants: tenants.into_iter().map(|member| member.tenant).collect(),
+        });
+        if service.store.delete_image(&image, unshare.as_ref()).await? == Written::Yes {
+            return Ok(());
+        }
+    }
+    Err(Refusal::Contended(id.clone()))
+}
+
+async fn owned_image(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
+    let image = show_image(service, caller, id).await?;
+    if caller.acts_for(&image.owner) {
+        Ok(image)
+    } else if caller.tenant == image.owner {
+        Err(Refusal::ReadOnly)
+    } else {
+        Err(Refusal::NotOwner(image.id))
+    }
+}
+
+fn may_publish(caller: &Caller, visibility: Visibility) -> Result<(), Refusal> {
+    if visibility == Visibility::Public && !caller.is_admin() { Err(Refusal::AdminOnly) } else { Ok(()) }
+}

@@ -1,0 +1,83 @@
+//! See with whom an image is shared.
+
+use super::Refusal;
+use crate::Service;
+use crate::domain::{Caller, Image, ImageId, Member, TenantId, Visibility};
+
+/// A page of an image's members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPage {
+    /// The members, in the order of their ids.
+    pub members: Vec<Member>,
+    /// The last of them, where there are more.
+    pub next: Option<TenantId>,
+}
+
+/// Lists the members of an image that come after `after`, at most `most`: all of them to its owner, to a member only
+/// itself (`contract/glance.md` 2.4). One batch read, and for the owner one query.
+///
+/// # Errors
+/// [`Refusal`]
+pub async fn list_members(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    after: Option<&TenantId>,
+    most: usize,
+) -> Result<MemberPage, Refusal> {
+    let (image, own) = shared_image(service, caller, id, &caller.tenant).await?;
+    if !caller.reads_for(&image.owner) {
+        let members =
+            own.into_iter().filter(|member| after.is_none_or(|after| member.tenant > *after)).take(most);
+        return Ok(MemberPage { members: members.collect(), next: None });
+    }
+    let (members, more) = service.store.members(id, after, most).await?;
+    let next = members.last().filter(|_| more).map(|member| member.tenant.clone());
+    Ok(MemberPage { members, next })
+}
+
+/// Shows one member of an image, to the image's owner and to that member. One batch read.
+///
+/// # Errors
+/// [`Refusal`]
+pub async fn show_member(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    tenant: &TenantId,
+) -> Result<Member, Refusal> {
+    let not_found = || Refusal::MemberNotFound { image: id.clone(), tenant: tenant.clone() };
+    let (image, member) = shared_image(service, caller, id, tenant).await?;
+    if !caller.reads_for(&image.owner) && !caller.reads_for(tenant) {
+        return Err(not_found());
+    }
+    member.ok_or_else(not_found)
+}
+
+/// Reads an image that has members and that the caller can see, and the membership of one tenant.
+async fn shared_image(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    tenant: &TenantId,
+) -> Result<(Image, Option<Member>), Refusal> {
+    let not_found = || Refusal::ImageNotFound(id.clone());
+    let (image, member) = service.store.image_and_member(id, tenant).await?;
+    let image = image.ok_or_else(not_found)?;
+    let owns = caller.reads_for(&image.owner);
+    if image.visibility != Visibility::Shared {
+        let visible = owns || image.visibility.is_open();
+        return Err(if visible {
+            Refusal::NotShared { image: image.id, visibility: image.visibility }
+        } else {
+            not_found()
+        });
+    }
+    let visible = owns
+        || if *tenant == caller.tenant {
+            member.is_some()
+        } else {
+            service.store.image_and_member(id, &caller.tenant).await?.1.is_some()
+        };
+    if visible { Ok((image, member)) } else { Err(not_found()) }
+}

@@ -1,0 +1,28 @@
+//! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
+//! to bottom as its first sentence.
+
+mod carry_out;
+mod images;
+mod job_status;
+mod list_images;
+mod members;
+mod quota;
+mod refusal;
+mod respond;
+mod share;
+mod sweep;
+mod unshare;
+
+pub use self::carry_out::carry_out;
+pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
+pub use self::job_status::job_status;
+pub use self::list_images::{
+    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, list_images,
+};
+pub use self::members::{MemberPage, list_members, show_member};
+pub use self::quota::{Quota, quota};
+pub use self::refusal::Refusal;
+pub use self::respond::respond;
+pub use self::share::share;
+pub use self::sweep::{Swept, sweep};
+pub use self::unshare::unshare;

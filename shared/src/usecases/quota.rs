@@ -1,0 +1,34 @@
+//! See how much of what is allowed is used.
+
+use super::Refusal;
+use crate::Service;
+use crate::domain::{Caller, Status};
+use crate::store::List;
+
+/// What the caller's project uses, and what it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// Images that it owns.
+    pub images: u32,
+    /// Images that it may own.
+    pub most_images: u32,
+    /// Images of others that it has accepted. They count against no limit (seed 002).
+    pub accepted_images: usize,
+    /// Recipients that each of its images may have.
+    pub most_members_per_image: u32,
+}
+
+/// Counts what the caller's project uses. One read, and a count of the images that it has accepted.
+///
+/// # Errors
+/// [`Refusal::Store`] where the table failed.
+pub async fn quota(service: &Service, caller: &Caller) -> Result<Quota, Refusal> {
+    let accepted = List::Received(caller.tenant.clone(), Status::Accepted);
+    let limits = &service.settings.limits;
+    Ok(Quota {
+        images: service.store.image_count(&caller.tenant).await?,
+        most_images: limits.images_per_tenant,
+        accepted_images: service.store.count(&accepted).await?,
+        most_members_per_image: limits.members_per_image,
+    })
+}

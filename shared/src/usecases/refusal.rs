@@ -1,0 +1,81 @@
+//! Why a request was refused, in no API's words. What was refused wrote nothing.
+//!
+//! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
+//! one table that gives every refusal its status, code and message.
+
+use crate::domain::{BadDetail, ImageId, TenantId, Visibility};
+use crate::store::StoreError;
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The caller's role only reads.
+    #[error("the role reader may not change anything")]
+    ReadOnly,
+    /// Only an admin may do that.
+    #[error("the role admin is needed")]
+    AdminOnly,
+    /// The caller names a project that its credential does not act for.
+    #[error("the credential acts for {acting}, not for {named}")]
+    OtherProject {
+        /// The project of the credential.
+        acting: TenantId,
+        /// The project that was named.
+        named: TenantId,
+    },
+    /// No such image, or none that the caller can see.
+    #[error("image {0} not found")]
+    ImageNotFound(ImageId),
+    /// The caller sees the image but does not own it.
+    #[error("image {0} belongs to another tenant")]
+    NotOwner(ImageId),
+    /// The image has no members, since everybody can see it or nobody.
+    #[error("image {image} is {visibility}, not shared")]
+    NotShared {
+        /// The image.
+        image: ImageId,
+        /// What it is.
+        visibility: Visibility,
+    },
+    /// The owner named itself as a recipient.
+    #[error("an image cannot be shared with its owner {0}")]
+    SelfShare(TenantId),
+    /// No such job, or not the caller's.
+    #[error("job not found")]
+    JobNotFound,
+    /// The image is not shared with that tenant, or the caller may not see it.
+    #[error("{tenant} is not a member of image {image}")]
+    MemberNotFound {
+        /// The image.
+        image: ImageId,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyUsed,
+    /// An image of that id exists, or existed.
+    #[error("image id {0} is taken")]
+    IdTaken(ImageId),
+    /// The tenant owns as many images as it may.
+    #[error("at most {0} images")]
+    TooManyImages(u32),
+    /// The image is protected from deletion.
+    #[error("image {0} is protected")]
+    Protected(ImageId),
+    /// Something that the owner says of an image is not as it must be.
+    #[error(transparent)]
+    Detail(#[from] BadDetail),
+    /// Somebody else changes the same thing all the time.
+    #[error("image {0} is being changed by others")]
+    Contended(ImageId),
+    /// The page marker names nothing in that list.
+    #[error("no such marker")]
+    MarkerNotFound,
+    /// Too many images would have to be sorted.
+    #[error("more than {0} images to be sorted")]
+    TooManyToSort(usize),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

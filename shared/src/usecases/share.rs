@@ -1,0 +1,82 @@
+//! Share images with tenants.
+
+use std::collections::HashMap;
+
+use super::Refusal;
+use crate::Service;
+use crate::domain::{Caller, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
+use crate::store::{Remembered, Submitted};
+
+/// Checks that the caller owns every image and that each can be shared, and accepts a job that shares each image with
+/// each tenant; `remembered` is the request under its idempotency key. Returns the job's id.
+///
+/// One batch read and one transaction.
+///
+/// # Errors
+/// [`Refusal`]; then no job was made.
+pub async fn share(
+    service: &Service,
+    caller: &Caller,
+    images: Vec<ImageId>,
+    tenants: Vec<TenantId>,
+    remembered: Option<Remembered>,
+) -> Result<JobId, Refusal> {
+    for (_, image) in owned_images(service, caller, &images).await? {
+        if image.visibility != Visibility::Shared {
+            return Err(Refusal::NotShared { image: image.id, visibility: image.visibility });
+        }
+        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
+            return Err(Refusal::SelfShare(owner.clone()));
+        }
+    }
+    submit(service, caller, Task::Share, images, tenants, remembered).await
+}
+
+/// Reads images that the caller is about to act on as their owner.
+pub(super) async fn owned_images(
+    service: &Service,
+    caller: &Caller,
+    ids: &[ImageId],
+) -> Result<HashMap<ImageId, Image>, Refusal> {
+    if !caller.can_act() {
+        return Err(Refusal::ReadOnly);
+    }
+    let images = service.store.images(ids).await?;
+    for id in ids {
+        match images.get(id) {
+            Some(image) if caller.acts_for(&image.owner) => {}
+            Some(image) if sees(service, caller, image).await? => return Err(Refusal::NotOwner(id.clone())),
+            _ => return Err(Refusal::ImageNotFound(id.clone())),
+        }
+    }
+    Ok(images)
+}
+
+/// Whether a caller who does not own the image can see it.
+async fn sees(service: &Service, caller: &Caller, image: &Image) -> Result<bool, Refusal> {
+    match image.visibility {
+        Visibility::Public | Visibility::Community => Ok(true),
+        Visibility::Private => Ok(false),
+        Visibility::Shared => {
+            let (_, member) = service.store.image_and_member(&image.id, &caller.tenant).await?;
+            Ok(member.is_some())
+        }
+    }
+}
+
+/// Accepts a job in the caller's name.
+pub(super) async fn submit(
+    service: &Service,
+    caller: &Caller,
+    task: Task,
+    images: Vec<ImageId>,
+    tenants: Vec<TenantId>,
+    remembered: Option<Remembered>,
+) -> Result<JobId, Refusal> {
+    let job = Job { id: JobId(Stamp::now()), creator: caller.tenant.clone(), task, images, tenants };
+    match service.store.submit(&job, remembered.as_ref()).await? {
+        Submitted::Yes => Ok(job.id),
+        Submitted::Before(id) => Ok(id),
+        Submitted::KeyUsed => Err(Refusal::KeyUsed),
+    }
+}

@@ -166,6 +166,11 @@ pub fn modified(sequence_number: &str, keys: &Value, old_image: &Value, new_imag
     record("MODIFY", sequence_number, &json!({"Keys": keys, "OldImage": old_image, "NewImage": new_image}))
 }
 
+/// As [`inserted`], for an item that is gone.
+pub fn removed(sequence_number: &str, keys: &Value, old_image: &Value) -> Value {
+    record("REMOVE", sequence_number, &json!({"Keys": keys, "OldImage": old_image}))
+}
+
 fn record(name: &str, sequence_number: &str, change: &Value) -> Value {
     let mut change = change.clone();
     change["ApproximateCreationDateTime"] = json!(Timestamp::now().unix_seconds());

@@ -1,9 +1,13 @@
 //! What every test of a function needs around it: a table, an issuer of tokens, and the environment that tells the
 //! function of both.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use imageshare::domain::Timestamp;
+use imageshare::domain::{Limits, Timestamp};
+use imageshare::store::Store;
+use imageshare::{Service, Settings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -18,14 +22,23 @@ const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
 /// A deployment as its functions see it.
 pub struct World {
-    /// The DynamoDB, still without the table.
-    pub database: TableServer,
+    database: TableServer,
+    service: Service,
 }
 
 impl World {
-    /// A new deployment, which shares nothing with any other.
+    /// A new deployment with an empty table, which shares nothing with any other.
     pub async fn start() -> Self {
-        Self { database: TableServer::start().await }
+        let database = TableServer::start().await;
+        let store = Store::new(database.client(), TABLE);
+        store.create_table().await.expect("an empty database has room for a table");
+        let settings = Arc::new(Settings { region: REGION.to_owned(), limits: Limits::default() });
+        Self { database, service: Service { store, settings } }
+    }
+
+    /// The use cases on this deployment's table, as its functions have them.
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
     /// The environment of this deployment's functions.

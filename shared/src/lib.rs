@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod domain;
 pub mod facade;
+pub mod function;
 mod service;
 pub mod store;
 pub mod usecases;

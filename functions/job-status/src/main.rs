@@ -1,2 +1,14 @@
-//! job-status
-fn main() {}
+//! The Lambda function `job-status`.
+
+use imageshare::function::{Function, start_log};
+use lambda_http::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    start_log();
+    let function = Function::from_env().await?;
+    lambda_http::run(service_fn(async |request| {
+        Ok::<_, lambda_http::Error>(job_status::handle(&function, request).await)
+    }))
+    .await
+}

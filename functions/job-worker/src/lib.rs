@@ -1,1 +1,93 @@
-//! job-worker
+//! The function `job-worker`: carries out what the other functions have accepted.
+//!
+//! It is invoked in two ways. The table's stream brings the pieces of a job as they are written, so that the table is the
+//! queue; what fails is told back by its sequence number and comes again. A schedule brings nothing, and the worker
+//! looks for pieces that were left lying.
+
+use std::time::Duration;
+
+use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use futures_util::{StreamExt, stream};
+use imageshare::Service;
+use imageshare::domain::Timestamp;
+use imageshare::store::{PieceKey, StoreError};
+use imageshare::usecases::{carry_out, sweep};
+use serde_json::Value;
+
+/// Pieces carried out side by side: their time is spent waiting for the table.
+const SIDE_BY_SIDE: usize = 4;
+
+/// How long a sweep may take: less than the function's time-out of 60 seconds.
+const SWEEP_TIME: Duration = Duration::from_secs(45);
+
+/// Why an event was not handled. The event comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The event is none that this function knows.
+    #[error("neither a DynamoDB stream event nor a schedule event: {0}")]
+    UnknownEvent(#[from] serde_json::Error),
+    /// The open pieces cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Handles a DynamoDB stream event or an EventBridge schedule event.
+///
+/// A stream event is answered with `{"batchItemFailures":[{"itemIdentifier":…}]}`, which names the first record that
+/// failed; a schedule event with what the sweep did.
+///
+/// # Errors
+/// [`WorkerError`] where nothing can be said of single records.
+pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerError> {
+    let service = Service { store: service.store.metered(), ..service.clone() };
+    let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
+        let swept = sweep(&service, Timestamp::now().plus(SWEEP_TIME)).await?;
+        if swept != Default::default() {
+            tracing::warn!(?swept, "swept");
+        }
+        serde_json::json!({ "carriedOut": swept.carried_out, "givenUp": swept.given_up, "left": swept.left })
+    } else {
+        let event: StreamEvent = serde_json::from_value(event)?;
+        serde_json::to_value(carry_out_records(&service, &event.records).await)?
+    };
+    let used = service.store.usage();
+    tracing::debug!(used.round_trips, used.read_units, used.write_units, "worked");
+    Ok(answer)
+}
+
+async fn carry_out_records(service: &Service, records: &[EventRecord]) -> DynamoDbEventResponse {
+    let work = records.iter().enumerate().filter_map(|(place, record)| {
+        let key = piece_of(record)?;
+        Some(async move {
+            let done = carry_out(service, key).await;
+            done.inspect_err(
+                |problem| tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed"),
+            )
+            .err()
+            .map(|_| place)
+        })
+    });
+    let failed = stream::iter(work).buffer_unordered(SIDE_BY_SIDE).filter_map(async |failed| failed);
+    let first = failed
+        .fold(None, async |first: Option<usize>, place| Some(first.map_or(place, |first| first.min(place))));
+    let mut response = DynamoDbEventResponse::default();
+    if let Some(record) = first.await.and_then(|place| records.get(place)) {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier.clone_from(&record.change.sequence_number);
+        response.batch_item_failures.push(failure);
+    }
+    response
+}
+
+/// The piece that a record tells of, if it tells of a new one.
+fn piece_of(record: &EventRecord) -> Option<PieceKey> {
+    let key = |name: &str| match record.change.keys.get(name) {
+        Some(serde_dynamo::AttributeValue::S(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    if record.event_name != "INSERT" {
+        return None;
+    }
+    PieceKey::parse(key("pk")?, key("sk")?)
+}

@@ -1,1 +1,18 @@
-//! respond
+//! The function `respond`: `PUT /v1/cloudimages/members`, accept or reject.
+
+use imageshare::facade::{Reply, ims};
+use imageshare::function::Function;
+use lambda_http::Request;
+
+/// Answers one request.
+pub async fn handle(function: &Function, request: Request) -> Reply {
+    let call = match function.admit(request) {
+        Ok(call) => call,
+        Err(refused) => return refused,
+    };
+    let reply = match call.route() {
+        ims::respond::ROUTE => ims::respond::answer(&call).await,
+        _ => ims::unrouted(""),
+    };
+    call.finish(reply)
+}

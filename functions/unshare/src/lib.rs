@@ -1,1 +1,18 @@
-//! unshare
+//! The function `unshare`: `DELETE /v1/cloudimages/members`.
+
+use imageshare::facade::{Reply, ims};
+use imageshare::function::Function;
+use lambda_http::Request;
+
+/// Answers one request.
+pub async fn handle(function: &Function, request: Request) -> Reply {
+    let call = match function.admit(request) {
+        Ok(call) => call,
+        Err(refused) => return refused,
+    };
+    let reply = match call.route() {
+        ims::unshare::ROUTE => ims::unshare::answer(&call).await,
+        _ => ims::unrouted(""),
+    };
+    call.finish(reply)
+}

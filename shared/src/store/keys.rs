@@ -48,6 +48,11 @@ pub fn image_partition(image: &ImageId) -> String {
     format!("I#{image}")
 }
 
+/// An item that is never written.
+pub fn probe() -> Key {
+    key("?".to_owned(), "A")
+}
+
 /// An image.
 pub fn image(id: &ImageId) -> Key {
     key(image_partition(id), "A")

@@ -47,4 +47,12 @@ impl Store {
     pub fn usage(&self) -> Usage {
         self.meter.usage()
     }
+
+    /// Asks the table for something that is not there: opens the connection, and shows that the table answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.read_one(keys::probe()).await.map(|_| ())
+    }
 }

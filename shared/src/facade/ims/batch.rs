@@ -1,0 +1,171 @@
+//! What the three batch calls have in common: how their bodies are read, and how a client makes a retry safe.
+//!
+//! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. Unknown keys
+//! are ignored, as IMS does; a known key that is given twice is refused.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::error::too_many;
+use crate::domain::{ID_FORM, ImageId, JobId, NAMES_PER_BATCH, TenantId};
+use crate::facade::{Reply, json};
+use crate::function::Call;
+use crate::store::Remembered;
+
+/// `{"images":[…],"projects":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) images: Vec<ImageId>,
+    pub(super) projects: Vec<TenantId>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    images: Option<Value>,
+    projects: Option<Value>,
+    accounts: Option<Value>,
+    domains: Option<Value>,
+    organizations: Option<Value>,
+}
+
+impl Batch {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
+        let wire: Wire = object(body)?;
+        let others =
+            [("accounts", wire.accounts), ("domains", wire.domains), ("organizations", wire.organizations)];
+        for (field, value) in others {
+            if value.is_some_and(|value| value.as_array().is_none_or(|names| !names.is_empty())) {
+                return Err(Error::bad_request(
+                    "IMG.0105",
+                    format!("{field}: not supported here. Give project ids in projects."),
+                ));
+            }
+        }
+        Ok(Self {
+            images: images(wire.images.as_ref())?,
+            projects: ids("projects", "IMG.0067", wire.projects.as_ref())?,
+        })
+    }
+}
+
+/// Reads a body that must be a JSON object.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    let text = body.trim_ascii();
+    if text.is_empty() {
+        return Err(Error::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
+    }
+    // Serde would take an array for a struct's fields in their order.
+    if !text.starts_with(b"{") {
+        return Err(Error::bad_request("IMG.0001", "The request body is not a JSON object."));
+    }
+    serde_json::from_slice(text).map_err(|problem| {
+        Error::bad_request("IMG.0001", format!("The request body is not as it must be: {problem}."))
+    })
+}
+
+/// Reads the field `images`.
+pub(super) fn images(value: Option<&Value>) -> Result<Vec<ImageId>, Error> {
+    ids("images", "IMG.0066", value)
+}
+
+/// Reads a list of ids without repetitions. `code` is that of a malformed id.
+fn ids<T: FromStr + Clone + Eq + Hash>(
+    field: &str,
+    code: &'static str,
+    value: Option<&Value>,
+) -> Result<Vec<T>, Error> {
+    let expected = || {
+        Error::bad_request("IMG.0001", format!("{field}: expected an array of 1 to {NAMES_PER_BATCH} ids."))
+    };
+    let given = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
+    if given.len() > NAMES_PER_BATCH {
+        return Err(too_many(field, given.len()));
+    }
+    let mut seen = HashSet::with_capacity(given.len());
+    let mut ids = Vec::with_capacity(given.len());
+    for (place, value) in given.iter().enumerate() {
+        let text = value
+            .as_str()
+            .ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}[{place}]: expected a string.")))?;
+        let id: T = text
+            .parse()
+            .map_err(|_| Error::bad_request(code, format!("{field}[{place}]: expected {ID_FORM}.")))?;
+        if seen.insert(id.clone()) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// Reads the header `Idempotency-Key` (`contract/decisions.md` 22). `request` is what makes two requests the same.
+pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, Error> {
+    let Some(key) = call.raw_header("idempotency-key") else { return Ok(None) };
+    if !(1..=255).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
+        return Err(Error::bad_request(
+            "IMG.0001",
+            "Idempotency-Key: expected 1 to 255 visible ASCII characters.",
+        ));
+    }
+    let request = serde_json::to_vec(&(call.route(), request)).unwrap_or_default();
+    Ok(Some(Remembered {
+        tenant: call.caller().tenant.clone(),
+        key_digest: hex_digest(key),
+        request_digest: hex_digest(&request),
+    }))
+}
+
+fn hex_digest(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
+/// The answer of a batch call: 200, not 202, since several clients know no other (`contract/README.md` 0.2).
+pub(super) fn accepted(job: JobId) -> Reply {
+    json(http::StatusCode::OK, &serde_json::json!({ "job_id": job.to_string() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> String {
+        format!("{:?}", Batch::parse(body.as_bytes()).unwrap_err())
+    }
+
+    #[test]
+    fn the_example_of_seed_003_is_read() {
+        let body =
+            br#"{"images":["d164b5df-1bc3-4c3f-893e-3e471fd16e64","0b680482-acaa-4045-b14c-9a8c7dfe9c70"],
+            "projects":["9c61004714024f9586705d090530f9fa","edc89b490d7d4392898e19b2deb34797"]}"#;
+        let batch = Batch::parse(body).unwrap();
+        assert_eq!((batch.images.len(), batch.projects.len()), (2, 2));
+    }
+
+    #[test]
+    fn repetitions_count_once_and_unknown_keys_do_not_count() {
+        let batch = Batch::parse(br#"{"images":["a","a"],"projects":["p"],"extra":{}}"#).unwrap();
+        assert_eq!(batch.images.len(), 1);
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_what_was_expected() {
+        assert!(refused("").contains("IMG.0007"));
+        assert!(refused("[[\"a\"],[\"p\"]]").contains("not a JSON object"));
+        assert!(refused("{").contains("IMG.0001"));
+        assert!(refused(r#"{"projects":["p"]}"#).contains("images: expected an array of 1 to 100"));
+        assert!(refused(r#"{"images":[],"projects":["p"]}"#).contains("images: expected an array"));
+        assert!(refused(r#"{"images":"a","projects":["p"]}"#).contains("images: expected an array"));
+        assert!(refused(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
+        assert!(refused(r#"{"images":["a","b#c"],"projects":["p"]}"#).contains("IMG.0066"));
+        assert!(refused(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
+        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("duplicate"));
+        assert!(refused(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
+        let many = serde_json::json!({ "images": vec!["a"; 101], "projects": ["p"] });
+        assert!(refused(&many.to_string()).contains("at most 100, got 101"));
+    }
+}

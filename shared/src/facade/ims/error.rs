@@ -1,0 +1,217 @@
+//! Errors in the words of IMS: `{"error":{"code":"IMG.….","message","title"}}` (`contract/ims.md` 1.9).
+//!
+//! The one table from refusals to codes is [`Error::from`]. A message says what is wrong with which value and what to do;
+//! a fault of ours says only that it is one, and the log says what.
+
+use std::fmt::Write as _;
+
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
+
+use crate::auth::Unauthenticated;
+use crate::domain::{NAMES_PER_BATCH, Outcome, Visibility};
+use crate::facade::{Reply, reply};
+use crate::store::StoreError;
+use crate::usecases::Refusal;
+
+/// An error as IMS answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Error {
+    /// An error with status 400.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The error as an answer.
+    pub fn into_reply(self) -> Reply {
+        let mut reply = reply::error(self.status, self.code, &self.message);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        reply
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        use StatusCode as S;
+        match refusal {
+            Refusal::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Your role here is reader, which only reads. Ask for the role member.",
+            ),
+            Refusal::AdminOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Only the role admin may make an image public. Share it with projects instead.",
+            ),
+            Refusal::OtherProject { acting, named } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                format!(
+                    "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
+                ),
+            ),
+            Refusal::ImageNotFound(id) => {
+                Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
+            }
+            Refusal::NotOwner(id) => Self::bad_request(
+                "IMG.0047",
+                format!("Image {id} belongs to another tenant; only its owner can do this."),
+            ),
+            Refusal::NotShared {
+                image,
+                visibility: visibility @ (Visibility::Public | Visibility::Community),
+            } => Self::bad_request(
+                "IMG.0089",
+                format!("Image {image} is a {visibility} image: everybody has it, so it is not shared."),
+            ),
+            Refusal::NotShared { image, .. } => Self::bad_request(
+                "IMG.0105",
+                format!(
+                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+                ),
+            ),
+            Refusal::SelfShare(tenant) => Self::bad_request(
+                "IMG.0076",
+                format!("You cannot share an image with yourself: take {tenant} out of projects."),
+            ),
+            Refusal::JobNotFound => Self::new(
+                S::NOT_FOUND,
+                "IMG.0023",
+                "Your project has no such job. Jobs can be read for 30 days, with a credential of the project that made them.",
+            ),
+            Refusal::MemberNotFound { image, tenant } => {
+                Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
+            }
+            Refusal::KeyUsed => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "IMG.0018",
+                "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new request.",
+            ),
+            Refusal::IdTaken(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0031",
+                format!("Image id {id} is or was in use. Leave it out, or choose another."),
+            ),
+            Refusal::TooManyImages(most) => Self::bad_request(
+                "IMG.0088",
+                format!("You have {most} images, the most allowed. Delete one first."),
+            ),
+            Refusal::Protected(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0105",
+                format!("Image {id} is protected. Set protected to false first."),
+            ),
+            Refusal::Detail(problem) => {
+                Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
+            }
+            Refusal::Contended(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0046",
+                format!("Image {id} is being changed by others. Try again."),
+            ),
+            Refusal::MarkerNotFound => Self::bad_request(
+                "IMG.0027",
+                "marker: expected the id of an image of the list, or next_marker of the page before.",
+            ),
+            Refusal::TooManyToSort(most) => Self::bad_request(
+                "IMG.0105",
+                format!("More than {most} images: only sort_key=created_at is possible. Narrow the list."),
+            ),
+            Refusal::Store(problem) => Self::from(problem),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(problem: StoreError) -> Self {
+        tracing::error!(%problem, "the table failed");
+        match problem {
+            StoreError::Unavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "IMG.0060",
+                "The service is busy and has changed nothing that it has not acknowledged. Try again in a second.",
+            ),
+            StoreError::Refused(_) | StoreError::Unreadable(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "IMG.0061",
+                "Unknown system error. Tell the operator the request id.",
+            ),
+        }
+    }
+}
+
+/// The answer to a request without a good credential.
+pub fn unauthenticated(refused: Unauthenticated) -> Reply {
+    let (status, code) = if refused.is_forbidden() {
+        (StatusCode::FORBIDDEN, "IMG.0026")
+    } else {
+        (StatusCode::UNAUTHORIZED, "IMG.0087")
+    };
+    reply::error(status, code, &sentence(&refused.to_string()))
+}
+
+/// The answer to a request for which there is no operation. `allowed` are the methods of its path, where it has any.
+pub fn unrouted(allowed: &str) -> Reply {
+    if allowed.is_empty() {
+        return reply::error(
+            StatusCode::NOT_FOUND,
+            "IMG.0086",
+            "There is no such path. The API is described in infra/openapi.yaml.",
+        );
+    }
+    let message = format!("This method is not possible here. Use {allowed}.");
+    let mut reply = reply::error(StatusCode::METHOD_NOT_ALLOWED, "IMG.0105", &message);
+    reply.headers_mut().extend(HeaderValue::from_str(allowed).ok().map(|value| (http::header::ALLOW, value)));
+    reply
+}
+
+/// The code and the message of a pair that failed in a job; `None` for one that did not.
+pub(super) fn of_outcome(outcome: Outcome) -> Option<(&'static str, &'static str)> {
+    match outcome {
+        Outcome::Done => None,
+        Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
+        Outcome::NotShareable => Some((
+            "IMG.0046",
+            "The image's visibility is not \"shared\" any more. Set it to \"shared\", then share again.",
+        )),
+        Outcome::MemberLimit => Some((
+            "IMG.0088",
+            "The image has as many recipients as it may have. Unshare it from one that does not need it.",
+        )),
+        Outcome::NotAMember => {
+            Some(("IMG.0121", "The image is not shared with this project. Ask its owner to share it."))
+        }
+        Outcome::GaveUp => {
+            Some(("IMG.0061", "The service could not do it in many attempts. Send the request again."))
+        }
+    }
+}
+
+/// Says which array is too long.
+pub(super) fn too_many(field: &str, given: usize) -> Error {
+    Error::bad_request(
+        "IMG.0001",
+        format!("{field}: expected at most {NAMES_PER_BATCH}, got {given}. Send several requests."),
+    )
+}
+
+/// Begins a text with a capital and ends it with a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let _ = write!(sentence, "{}.", letters.as_str());
+    sentence
+}

@@ -1,0 +1,197 @@
+//! `GET /v1/{project_id}/jobs/{job_id}` and `GET /v1/cloudimages/job/{job_id}`: ask a job (`contract/ims.md` 1.4).
+//!
+//! Clients look at `status` alone and fail on `FAIL` with `fail_reason`, so a job is `FAIL` if any pair failed, and the
+//! reason names the first pair and counts the others (`contract/decisions.md` 2 to 4).
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Error;
+use super::error::of_outcome;
+use crate::domain::{ImageId, JobId, JobStatus, Outcome, Report, Task, TenantId};
+use crate::facade::{Reply, json};
+use crate::function::Call;
+use crate::usecases::{self, Refusal};
+
+/// The route of the older form, with every pair's result.
+pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
+
+/// The route of the newer form, without them.
+pub const PROGRESS_ROUTE: &str = "GET /v1/cloudimages/job/{job_id}";
+
+/// The job, with every pair's result as far as it has come.
+pub async fn answer(call: &Call) -> Reply {
+    if call.path_parameter("project_id") != call.caller().tenant.as_str() && !call.caller().is_admin() {
+        return Error::from(Refusal::JobNotFound).into_reply();
+    }
+    answer_with(call, |report| Entities::Results {
+        process_percent: report.percent(),
+        results: report.outcomes().map(PairResult::from).collect(),
+    })
+    .await
+}
+
+/// The job, without the pairs' results.
+pub async fn answer_progress(call: &Call) -> Reply {
+    answer_with(call, |report| Entities::Progress { process_percent: report.percent(), sub_job_id: "" }).await
+}
+
+async fn answer_with(call: &Call, entities: impl for<'a> Fn(&'a Report) -> Entities<'a>) -> Reply {
+    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| Refusal::JobNotFound);
+    let report = match id {
+        Ok(id) => usecases::job_status(&call.service, call.caller(), id).await,
+        Err(refusal) => Err(refusal),
+    };
+    match report {
+        Ok(report) => json(StatusCode::OK, &JobWire::new(&report, entities(&report))),
+        Err(refusal) => Error::from(refusal).into_reply(),
+    }
+}
+
+#[derive(Serialize)]
+struct JobWire<'a> {
+    job_id: String,
+    job_type: &'static str,
+    status: &'static str,
+    begin_time: String,
+    end_time: Option<String>,
+    error_code: Option<&'static str>,
+    fail_reason: Option<String>,
+    entities: Entities<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entities<'a> {
+    Results {
+        process_percent: usize,
+        results: Vec<PairResult<'a>>,
+    },
+    Progress {
+        process_percent: usize,
+        #[serde(rename = "subJobId")]
+        sub_job_id: &'static str,
+    },
+}
+
+#[derive(Serialize)]
+struct PairResult<'a> {
+    image_id: &'a str,
+    project_id: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_msg: Option<&'static str>,
+}
+
+impl<'a> From<(&'a ImageId, &'a TenantId, Outcome)> for PairResult<'a> {
+    fn from((image, tenant, outcome): (&'a ImageId, &'a TenantId, Outcome)) -> Self {
+        let error = of_outcome(outcome);
+        Self {
+            image_id: image.as_str(),
+            project_id: tenant.as_str(),
+            status: if error.is_none() { "success" } else { "failed" },
+            error_code: error.map(|(code, _)| code),
+            error_msg: error.map(|(_, message)| message),
+        }
+    }
+}
+
+impl<'a> JobWire<'a> {
+    fn new(report: &Report, entities: Entities<'a>) -> Self {
+        let (error_code, fail_reason) = failure_of(report).unzip();
+        Self {
+            job_id: report.job.id.to_string(),
+            job_type: match report.job.task {
+                Task::Share => "imsAddImageMembersJob",
+                Task::Unshare => "imsDelImageMembersJob",
+                Task::Respond { .. } => "imsUpdateImageMembersJob",
+            },
+            status: match report.status() {
+                JobStatus::Init => "INIT",
+                JobStatus::Running => "RUNNING",
+                JobStatus::Success => "SUCCESS",
+                JobStatus::Fail => "FAIL",
+            },
+            begin_time: report.job.id.0.time().to_millis_text(),
+            end_time: report.ended().map(|end| end.max(report.job.id.0.time()).to_millis_text()),
+            error_code,
+            fail_reason,
+            entities,
+        }
+    }
+}
+
+/// The code of the first failure, and the sentence that a client shows; nothing while the job runs.
+fn failure_of(report: &Report) -> Option<(&'static str, String)> {
+    report.ended()?;
+    let (image, tenant, outcome) = report.failures().next()?;
+    let (code, message) = of_outcome(outcome)?;
+    let (failed, all) = (report.failures().count(), report.job.pair_count());
+    let first = format!("image {image}, project {tenant}: {message}");
+    Some((code, if all == 1 { first } else { format!("{failed} of {all} failed. The first: {first}") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Job, Piece, Stamp, Timestamp};
+
+    fn report(outcomes: &[Outcome], finished: bool) -> Report {
+        let job = Job {
+            id: JobId(Stamp::first_of(Timestamp::from_unix_millis(1_730_874_600_778))),
+            creator: "own1".parse().unwrap(),
+            task: Task::Share,
+            images: vec!["img".parse().unwrap()],
+            tenants: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+        };
+        let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
+        let piece = Piece { number: 0, pairs: 0..2, outcomes: outcomes.to_vec(), finished, attempts: 0 };
+        Report { job, pieces: vec![piece] }
+    }
+
+    fn wire(report: &Report) -> serde_json::Value {
+        let results = report.outcomes().map(PairResult::from).collect();
+        let entities = Entities::Results { process_percent: report.percent(), results };
+        serde_json::to_value(JobWire::new(report, entities)).unwrap()
+    }
+
+    #[test]
+    fn a_job_that_succeeded_is_as_in_the_vendors_example() {
+        let done = wire(&report(&[Outcome::Done, Outcome::Done], true));
+        assert_eq!(done["job_type"], "imsAddImageMembersJob");
+        assert_eq!(
+            (&done["begin_time"], &done["end_time"]),
+            (&"2024-11-06T06:30:00.778Z".into(), &"2024-11-06T06:30:03.179Z".into())
+        );
+        assert_eq!(
+            (&done["status"], &done["error_code"], &done["fail_reason"]),
+            (&"SUCCESS".into(), &().into(), &().into())
+        );
+        assert_eq!(
+            done["entities"]["results"][0],
+            serde_json::json!({"image_id":"img","project_id":"a","status":"success"})
+        );
+    }
+
+    #[test]
+    fn a_job_with_one_failure_fails_and_says_which() {
+        let failed = wire(&report(&[Outcome::Done, Outcome::MemberLimit], true));
+        assert_eq!((&failed["status"], &failed["error_code"]), (&"FAIL".into(), &"IMG.0088".into()));
+        let reason = failed["fail_reason"].as_str().unwrap();
+        assert!(reason.starts_with("1 of 2 failed. The first: image img, project b: "), "{reason}");
+        assert_eq!(failed["entities"]["results"][1]["error_code"], "IMG.0088");
+    }
+
+    #[test]
+    fn a_job_under_way_has_no_end_and_no_failure_yet() {
+        let running = wire(&report(&[Outcome::MemberLimit], false));
+        assert_eq!((&running["status"], &running["end_time"]), (&"RUNNING".into(), &().into()));
+        assert_eq!(
+            (&running["error_code"], &running["entities"]["process_percent"]),
+            (&().into(), &50.into())
+        );
+        assert_eq!(wire(&report(&[], false))["status"], "INIT");
+    }
+}

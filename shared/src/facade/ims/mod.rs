@@ -1,0 +1,12 @@
+//! Huawei Cloud IMS / Open Telekom Cloud IMS (`contract/ims.md`): batch calls that answer with a job, jobs, lists.
+//!
+//! One operation, one file, in one order: the route, the answer, the wire types, the tests.
+
+mod batch;
+mod error;
+pub mod job;
+pub mod respond;
+pub mod share;
+pub mod unshare;
+
+pub use self::error::{Error, unauthenticated, unrouted};

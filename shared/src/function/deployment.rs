@@ -1,0 +1,105 @@
+//! A function's surroundings on AWS: its environment variables, its log, its connection to the table.
+//!
+//! The SDK is set up by hand rather than by `aws-config`: a function finds its credentials and region in its
+//! environment, and the crates saved are a fifth of the binary. The connection is opened while the function
+//! initialises, which AWS does at full speed, instead of in the first request.
+
+use std::env;
+use std::sync::Arc;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+use aws_smithy_http_client::Builder as HttpBuilder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+use super::Function;
+use crate::auth::{Authenticator, BadKeySet, Expectations};
+use crate::domain::{BadLimit, Limit, Limits};
+use crate::store::{Store, StoreError};
+use crate::{Service, Settings};
+
+/// What is wrong with a function's environment.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDeployment {
+    /// A variable is missing.
+    #[error("the environment variable {0} is missing")]
+    Missing(&'static str),
+    /// `IMAGESHARE_JWKS` is no key set.
+    #[error("IMAGESHARE_JWKS: {0}")]
+    Keys(#[from] BadKeySet),
+    /// `IMAGESHARE_LIMITS` is no list of limits.
+    #[error("IMAGESHARE_LIMITS: {0}")]
+    Limits(#[from] BadLimit),
+    /// The table does not answer.
+    #[error("the table does not answer: {0}")]
+    Table(#[from] StoreError),
+}
+
+/// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level.
+pub fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
+}
+
+/// The service as the environment describes it: `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, joined by commas)
+/// and AWS's own variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
+///
+/// # Errors
+/// [`BadDeployment`] names the variable that is missing or wrong.
+pub async fn service_from_env() -> Result<Service, BadDeployment> {
+    let region = required("AWS_REGION")?;
+    let store = Store::new(client(&region)?, required("IMAGESHARE_TABLE")?);
+    store.probe().await?;
+    let limits = env::var("IMAGESHARE_LIMITS").unwrap_or_default();
+    let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
+    let settings = Settings { region, limits: limits.collect::<Result<Limits, _>>()? };
+    Ok(Service { store, settings: Arc::new(settings) })
+}
+
+/// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
+/// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`.
+pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
+    let expected = Expectations {
+        issuer: env::var("IMAGESHARE_ISSUER").ok(),
+        audience: env::var("IMAGESHARE_AUDIENCE").ok(),
+    };
+    let authenticator = Authenticator::from_jwks(&required("IMAGESHARE_JWKS")?, expected)?;
+    Ok(Function { service: service_from_env().await?, authenticator })
+}
+
+fn required(name: &'static str) -> Result<String, BadDeployment> {
+    env::var(name).ok().filter(|value| !value.is_empty()).ok_or(BadDeployment::Missing(name))
+}
+
+fn client(region: &str) -> Result<Client, BadDeployment> {
+    let credentials = Credentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        env::var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty()),
+        None,
+        "environment",
+    );
+    let http = HttpBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(4))
+        .operation_timeout(Duration::from_secs(15));
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .timeout_config(timeouts.build())
+        .http_client(http);
+    let endpoint = env::var("AWS_ENDPOINT_URL_DYNAMODB").or_else(|_| env::var("AWS_ENDPOINT_URL")).ok();
+    let config = match endpoint.filter(|url| !url.is_empty()) {
+        Some(url) => config.endpoint_url(url),
+        None => config,
+    };
+    Ok(Client::from_conf(config.build()))
+}

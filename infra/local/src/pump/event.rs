@@ -53,7 +53,7 @@ impl Events {
     pub(super) fn scheduled(&self) -> Value {
         json!({
             "version": "0",
-            "id": uuid::Uuid::new_v4(),
+            "id": uuid::Uuid::new_v4().to_string(),
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": ACCOUNT_ID,

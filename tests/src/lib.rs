@@ -13,5 +13,6 @@ pub mod events;
 mod http_server;
 pub mod lambda_process;
 pub mod runtime_api;
+pub mod service;
 pub mod table_server;
 pub mod world;

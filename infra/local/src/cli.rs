@@ -44,7 +44,7 @@ Example:
 
 impl Arguments {
     /// The command that was given, or `serve`.
-    pub fn command(self) -> Command {
+    pub fn into_command(self) -> Command {
         self.command.unwrap_or(Command::Serve(self.serve))
     }
 }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
-        Arguments::try_parse_from(line.split(' ')).map(Arguments::command)
+        Arguments::try_parse_from(line.split(' ')).map(Arguments::into_command)
     }
 
     fn serve(line: &str) -> ServeArguments {

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const MOST_THREADS: usize = 4;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command() {
+    let done = match Arguments::parse().into_command() {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
     };

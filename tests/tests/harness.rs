@@ -84,9 +84,9 @@ async fn a_function_sees_its_own_environment_and_nothing_of_the_tests() {
 async fn start_time_and_peak_memory_are_measured() {
     let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
     assert!(function.init_time() > Duration::ZERO && function.init_time() < Duration::from_secs(5));
-    let before = function.peak_resident_bytes();
+    assert!(function.peak_resident_bytes() < 50 << 20);
     function.invoke(&json!({"do": "grow"})).await.unwrap();
-    assert!(function.peak_resident_bytes() >= before + (50 << 20));
+    assert!(function.peak_resident_bytes() >= 50 << 20);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn the_table_keeps_items_and_checks_conditions() {
 #[tokio::test]
 async fn a_worlds_tokens_are_good_for_its_functions() {
     let world = World::start().await;
-    let env = HashMap::from_iter(world.env());
+    let env: HashMap<_, _> = world.env().into_iter().collect();
     let expected = Expectations {
         issuer: Some(env["IMAGESHARE_ISSUER"].clone()),
         audience: Some(env["IMAGESHARE_AUDIENCE"].clone()),
@@ -181,22 +181,13 @@ fn an_http_event_is_what_lambda_http_reads() {
 
 #[test]
 fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
-    let keys = json!({"pk": {"S": "a"}});
-    let records = [
-        events::inserted("100", &keys, &json!({"pk": {"S": "a"}, "n": {"N": "1"}})),
-        events::modified(
-            "101",
-            &keys,
-            &json!({"pk": {"S": "a"}}),
-            &json!({"pk": {"S": "a"}, "n": {"N": "2"}}),
-        ),
-        events::removed("102", &keys, &json!({"pk": {"S": "a"}})),
-    ];
+    let key = json!({"pk": {"S": "a"}, "sk": {"S": "b"}});
+    let records = [events::change("INSERT", "100", &key), events::change("REMOVE", "101", &key)];
     let event: aws_lambda_events::event::dynamodb::Event =
         serde_json::from_value(events::stream_event(&records)).unwrap();
     let numbers: Vec<_> = event.records.iter().map(|record| record.change.sequence_number.clone()).collect();
-    assert_eq!(numbers, ["100", "101", "102"].map(|number| Some(number.to_owned())));
+    assert_eq!(numbers, ["100", "101"].map(|number| Some(number.to_owned())));
     let names: Vec<_> = event.records.iter().map(|record| record.event_name.as_str()).collect();
-    assert_eq!(names, ["INSERT", "MODIFY", "REMOVE"]);
+    assert_eq!(names, ["INSERT", "REMOVE"]);
     assert_eq!(events::schedule_event()["source"], Value::from("aws.events"));
 }

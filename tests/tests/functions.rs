@@ -36,8 +36,8 @@ async fn carried_out(world: &World, function: &str, event: HttpEvent, project: &
     assert_eq!(status, 200, "{answer}");
 
     let mut worker = world.function("job-worker").await;
-    let worked = worker.invoke(&world.stream_event().await).await.unwrap();
-    assert_eq!(worked, json!({"batchItemFailures": []}), "{}", worker.log());
+    let answer = worker.invoke(&world.stream_event().await).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}), "{}", worker.log());
 
     let target = format!("/v1/{project}/jobs/{}", accepted["job_id"].as_str().unwrap());
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target).token(&token).build();

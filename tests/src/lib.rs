@@ -1,1 +1,18 @@
-//! tests
+//! What tests of the service from outside are built from: the functions as Lambda runs them, a DynamoDB that they
+//! reach over HTTP, and the events that AWS would send them.
+//!
+//! ```text
+//! test ── Event ──► LambdaProcess ── runtime API ──► target/…/share ── HTTP ──► TableServer ◄── SDK ── test
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::missing_panics_doc, reason = "a test that cannot have what it needs fails there and then")]
+
+pub mod binaries;
+pub mod events;
+mod http_server;
+pub mod lambda_process;
+pub mod runtime_api;
+pub mod service;
+pub mod table_server;
+pub mod world;

@@ -57,22 +57,17 @@ pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerErro
 }
 
 async fn carry_out_records(service: &Service, records: &[EventRecord]) -> DynamoDbEventResponse {
-    let work = records.iter().enumerate().filter_map(|(place, record)| {
-        let key = piece_of(record)?;
-        Some(async move {
-            let done = carry_out(service, key).await;
-            done.inspect_err(
-                |problem| tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed"),
-            )
-            .err()
-            .map(|_| place)
-        })
+    let pieces: Vec<(usize, PieceKey)> =
+        (0..).zip(records).filter_map(|(place, r)| Some((place, piece_of(r)?))).collect();
+    let failures = stream::iter(pieces).map(|(place, key)| async move {
+        let problem = carry_out(service, key).await.err()?;
+        tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed");
+        Some(place)
     });
-    let failed = stream::iter(work).buffer_unordered(SIDE_BY_SIDE).filter_map(async |failed| failed);
-    let first = failed
-        .fold(None, async |first: Option<usize>, place| Some(first.map_or(place, |first| first.min(place))));
+    let failed: Vec<Option<usize>> = failures.buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let first = failed.into_iter().flatten().min();
     let mut response = DynamoDbEventResponse::default();
-    if let Some(record) = first.await.and_then(|place| records.get(place)) {
+    if let Some(record) = first.and_then(|place| records.get(place)) {
         let mut failure = DynamoDbBatchItemFailure::default();
         failure.item_identifier.clone_from(&record.change.sequence_number);
         response.batch_item_failures.push(failure);

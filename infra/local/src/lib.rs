@@ -1,1 +1,18 @@
-//! local
+//! The whole service on one machine: the binary `imageshare`.
+//!
+//! [`gateway`] takes HTTP requests and hands them, as the events that API Gateway makes of them, to the functions
+//! that run on AWS one by one. [`table`] is the DynamoDB under them, in this process. [`pump`] stands in for the
+//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`keys`] and [`logging`] are what the
+//! binary needs besides.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+pub mod cli;
+pub mod gateway;
+pub mod keys;
+pub mod logging;
+pub mod pump;
+pub mod server;
+pub mod table;
+
+/// The name of the one table.
+pub const TABLE: &str = "imageshare";

@@ -1,2 +1,70 @@
-//! local
-fn main() {}
+//! `imageshare`: serves the APIs on one machine, and prints tokens for it.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use imageshare_local::cli::{Arguments, Command, ServeArguments, TokenArguments};
+use imageshare_local::keys::{Grant, SigningKey};
+use imageshare_local::logging;
+use imageshare_local::server::Server;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// More threads than this have nothing to do: the table does one thing at a time.
+const MOST_THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().into_command() {
+        Command::Serve(arguments) => serve(&arguments),
+        Command::Token(arguments) => token(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("imageshare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
+    logging::start();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    runtime.block_on(async {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let server = Server::start(arguments).await?;
+        announce(&server)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        server.stop().await;
+        Ok(())
+    })
+}
+
+/// Says that the server is ready: on stdout for programs, on stderr for people.
+fn announce(server: &Server) -> io::Result<()> {
+    let data = server.key_directory().display();
+    tracing::info!("get a token with: imageshare token --data {data} --project PROJECT");
+    let mut out = io::stdout();
+    writeln!(out, "listening on http://{}", server.address())?;
+    out.flush()
+}
+
+fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
+    let key = SigningKey::open(&arguments.data)?;
+    let grant = Grant {
+        project: arguments.project,
+        account: arguments.account,
+        user: arguments.user,
+        roles: arguments.roles,
+        lifetime: arguments.ttl,
+    };
+    writeln!(io::stdout(), "{}", key.token(&grant)?)?;
+    Ok(())
+}

@@ -21,6 +21,7 @@ pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::{OpenPiece, Remembered, Submitted};
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position};
 pub use self::lists::Order;
+pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};
 
 /// The table, through one client. Cheap to clone.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::Service;
-use crate::domain::{decide, give_up};
-use crate::store::{PieceKey, StoreError, Written};
+use crate::domain::{Decision, Outcome, decide, give_up};
+use crate::store::{PieceKey, Snapshot, StoreError, Written};
 
 /// How often in a row a step may find that somebody else has changed what it was decided from.
 const STALE_STEPS: u32 = 20;
@@ -42,16 +42,21 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
     let mut stale_steps = 0;
     while open.piece.finished.is_none() {
         let pairs = open.job.step(open.piece.left());
-        let read = match store.snapshot(&open.job, pairs.clone()).await {
-            Err(StoreError::Unreadable(attribute)) if effort == Effort::None => {
-                tracing::error!(job = %key.job, piece = key.number, attribute, "an item cannot be read");
-                Default::default()
+        let (read, decision) = match (store.snapshot(&open.job, pairs.clone()).await, effort) {
+            (Ok(read), Effort::Full) => {
+                let decision = decide(&open.job, pairs, &read.known, limits);
+                (read, decision)
             }
-            read => read?,
-        };
-        let decision = match effort {
-            Effort::Full => decide(&open.job, pairs, &read.known, limits),
-            Effort::None => give_up(&open.job, pairs, &read.known, limits),
+            (Ok(read), Effort::None) => {
+                let decision = give_up(&open.job, pairs, &read.known, limits);
+                (read, decision)
+            }
+            (Err(StoreError::Unreadable(attribute)), Effort::None) => {
+                tracing::error!(job = %key.job, piece = key.number, attribute, "an item cannot be read");
+                let outcomes = pairs.map(|_| Outcome::GaveUp).collect();
+                (Snapshot::default(), Decision { outcomes, ..Decision::default() })
+            }
+            (Err(problem), _) => return Err(problem),
         };
         if store.make_step(&mut open, &decision, &read, limits).await? == Written::Yes {
             stale_steps = 0;

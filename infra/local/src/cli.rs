@@ -1,0 +1,221 @@
+//! The command line: what may be said, and how it is explained.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use http::Uri;
+use imageshare::domain::{Limit, Role, TenantId};
+
+/// Where data is kept unless told otherwise.
+pub const DEFAULT_DATA: &str = "imageshare-data";
+
+/// Share machine images with other tenants, who accept them or not: the whole service on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "imageshare", version, args_conflicts_with_subcommands = true, after_help = EXAMPLE)]
+pub struct Arguments {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+const EXAMPLE: &str = "\
+Example, in two terminals:
+  imageshare
+  curl -H \"X-Auth-Token: $(imageshare token --project my-project)\" http://127.0.0.1:8080/v2/cloudimages
+
+The server's log goes to stderr; RUST_LOG sets its level (RUST_LOG=debug).";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the APIs over HTTP until SIGINT or SIGTERM (the default command)
+    Serve(ServeArguments),
+    /// Print a bearer token for a local server, running or not
+    #[command(after_help = TOKEN_EXAMPLE)]
+    Token(TokenArguments),
+}
+
+const TOKEN_EXAMPLE: &str = "\
+Example:
+  curl -H \"X-Auth-Token: $(imageshare token --project my-project)\" http://127.0.0.1:8080/v2/cloudimages";
+
+impl Arguments {
+    /// The command that was given, or `serve`.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+/// What a server is told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Directory of the table and the signing key; made if it does not exist
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "memory")]
+    pub data: PathBuf,
+    /// Keep everything in memory and forget it at the end
+    #[arg(long)]
+    pub memory: bool,
+    /// Name of the region that this server is, as clients name it
+    #[arg(long, value_name = "NAME", default_value = "local", value_parser = region)]
+    pub region: String,
+    /// Address that clients use, if it is not the one listened on
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<Uri>,
+    /// Change a limit: members-per-image=NUMBER or images-per-tenant=NUMBER; may be repeated
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    pub limits: Vec<Limit>,
+}
+
+/// What a token should say.
+#[derive(Debug, Clone, Args)]
+pub struct TokenArguments {
+    /// Project that the token acts for
+    #[arg(long, value_name = "PROJECT")]
+    pub project: TenantId,
+    /// Account that the project belongs to
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Person or program behind the token
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// reader reads, member acts for the project, admin acts for any; may be repeated
+    #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
+    pub roles: Vec<Role>,
+    /// How long the token is valid: 30s, 15m, 12h, 7d
+    #[arg(long, value_name = "TIME", value_parser = lifetime, default_value = "12h")]
+    pub ttl: Duration,
+    /// The server's data directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 64 characters of A-Z a-z 0-9 _ . -".to_owned())
+    }
+}
+
+fn public_url(text: &str) -> Result<Uri, String> {
+    let expected = "expected http://HOST[:PORT] or https://HOST[:PORT], without a path";
+    let uri: Uri = text.parse().map_err(|_| expected)?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    if is_web && uri.host().is_some() && uri.path() == "/" && uri.query().is_none() {
+        Ok(uri)
+    } else {
+        Err(expected.to_owned())
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
+}
+
+/// A time to live is at most ten years, so that it is a number of seconds whatever the unit.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    const MOST: u64 = 3650 * 86_400;
+    let expected = || "expected a number and a unit: 30s, 15m, 12h or 7d, at most 3650d".to_owned();
+    let seconds_per = match text.chars().next_back() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some('d') => 86_400,
+        _ => return Err(expected()),
+    };
+    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number: u64 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
+    match number.checked_mul(seconds_per) {
+        Some(seconds @ 1..=MOST) => Ok(Duration::from_secs(seconds)),
+        _ => Err(expected()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Arguments::try_parse_from(line.split(' ')).map(Arguments::into_command)
+    }
+
+    fn serve(line: &str) -> ServeArguments {
+        match parse(line).unwrap() {
+            Command::Serve(arguments) => arguments,
+            Command::Token(_) => panic!("{line}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_and_its_flags_work_without_naming_it() {
+        assert_eq!(serve("imageshare").listen, "127.0.0.1:8080");
+        for line in
+            ["imageshare --memory --listen 127.0.0.1:0", "imageshare serve --memory --listen 127.0.0.1:0"]
+        {
+            let arguments = serve(line);
+            assert!(arguments.memory);
+            assert_eq!(arguments.listen, "127.0.0.1:0");
+        }
+    }
+
+    #[test]
+    fn memory_and_a_directory_exclude_each_other() {
+        assert!(parse("imageshare --memory --data x").is_err());
+    }
+
+    #[test]
+    fn limits_are_repeated_and_checked() {
+        let limits = serve("imageshare --limit members-per-image=3 --limit images-per-tenant=4").limits;
+        assert_eq!(limits.len(), 2);
+        let refused = parse("imageshare serve --limit pictures=3").unwrap_err().to_string();
+        assert!(refused.contains("members-per-image=NUMBER"), "{refused}");
+    }
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host() {
+        assert!(parse("imageshare --public-url https://images.example.com").is_ok());
+        for bad in ["images.example.com", "ftp://a", "https://a/b", "https://a?b"] {
+            assert!(parse(&format!("imageshare --public-url {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_needs_a_project_and_is_a_members_for_twelve_hours() {
+        assert!(parse("imageshare token").is_err());
+        assert!(parse("imageshare token --project a/b").is_err());
+        let Ok(Command::Token(arguments)) = parse("imageshare token --project p") else { panic!() };
+        assert_eq!(arguments.roles, [Role::Member]);
+        assert_eq!(arguments.ttl, Duration::from_secs(12 * 3600));
+        let Ok(Command::Token(arguments)) = parse("imageshare token --project p --role reader --role admin")
+        else {
+            panic!()
+        };
+        assert_eq!(arguments.roles, [Role::Reader, Role::Admin]);
+    }
+
+    #[test]
+    fn a_lifetime_is_a_number_and_a_unit() {
+        for (text, seconds) in [("30s", 30), ("15m", 900), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in
+            ["", "12", "h", "-1h", "+1h", "1w", "0s", "99999999999999999999d", "4000d", "1.5h", "1é", "é"]
+        {
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+    }
+}

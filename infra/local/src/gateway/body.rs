@@ -1,0 +1,116 @@
+//! Reading a request's body within a limit of size and time.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::time::timeout;
+
+/// How long a client may take to send a body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much, and how long, is read on and thrown away of a body that is too large. A client that writes its whole
+/// request before it reads the answer would not see the answer otherwise.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It is larger than allowed.
+    TooLarge,
+    /// It did not arrive in time.
+    TooSlow,
+    /// The connection broke, or the body is not framed as HTTP wants it.
+    Broken,
+}
+
+/// Reads a body of at most that many bytes. Of a larger one the rest is read too, within limits, unless the client
+/// waits for permission to send it.
+pub(super) async fn read<B>(body: B, most: usize, client_waits: bool) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > most && client_waits {
+        return Err(BodyError::TooLarge);
+    }
+    let whole = timeout(PATIENCE, async {
+        // Most bodies arrive in one piece, which is then passed on as it is.
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+            if first.len().max(all.len()) + data.len() > most {
+                return Err(BodyError::TooLarge);
+            }
+            if first.is_empty() {
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                all.reserve(announced.max(first.len() + data.len()));
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(if all.is_empty() { first } else { all.freeze() })
+    });
+    let whole = whole.await.unwrap_or(Err(BodyError::TooSlow));
+    if whole == Err(BodyError::TooLarge) {
+        let _ = timeout(DISCARD_PATIENCE, async {
+            let mut discarded = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                discarded += frame.data_ref().map_or(0, Bytes::len);
+                if discarded > MOST_DISCARDED {
+                    break;
+                }
+            }
+        })
+        .await;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body in pieces.
+    struct Pieces(VecDeque<&'static [u8]>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(Bytes::from_static(piece)))))
+        }
+    }
+
+    async fn read_pieces(pieces: &[&'static [u8]], most: usize) -> Result<Bytes, BodyError> {
+        read(Pieces(pieces.iter().copied().collect()), most, false).await
+    }
+
+    #[tokio::test]
+    async fn pieces_are_joined_up_to_the_limit() {
+        assert_eq!(read_pieces(&[], 0).await.unwrap(), "");
+        assert_eq!(read_pieces(&[b"abc"], 3).await.unwrap(), "abc");
+        assert_eq!(read_pieces(&[b"a", b"", b"b", b"c"], 3).await.unwrap(), "abc");
+        assert_eq!(read_pieces(&[b"abcd"], 3).await, Err(BodyError::TooLarge));
+        assert_eq!(read_pieces(&[b"a", b"b", b"cd"], 3).await, Err(BodyError::TooLarge));
+    }
+}

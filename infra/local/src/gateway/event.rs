@@ -1,0 +1,374 @@
+//! An HTTP request as the event that a function gets from API Gateway: HTTP API, payload format 2.0.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_TYPE, COOKIE, HOST, USER_AGENT};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use percent_encoding::percent_decode_str;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// The account that events of this gateway name.
+pub(crate) const ACCOUNT_ID: &str = "000000000000";
+
+const CLF: &[BorrowedFormatItem<'_>] =
+    format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+
+/// All that the event is made of.
+pub(super) struct Source<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) body: &'a [u8],
+    pub(super) route_key: &'a str,
+    /// Names and values as they stand in the path.
+    pub(super) path_parameters: &'a [(&'a str, &'a str)],
+    pub(super) request_id: &'a str,
+    pub(super) client: SocketAddr,
+    /// The host that stands in for a missing `Host`.
+    pub(super) domain: &'a str,
+    pub(super) now: OffsetDateTime,
+}
+
+/// A `Host` header that names no host: nothing can be made of the request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadHost;
+
+/// The event's JSON text.
+pub(super) fn text(source: &Source<'_>) -> Result<String, BadHost> {
+    let domain_name = host(&source.head.headers, source.domain)?;
+    let path = decoded(source.head.uri.path());
+    let query = source.head.uri.query().unwrap_or_default();
+    let (body, is_base64_encoded) = body(&source.head.headers, source.body);
+    let event = Event {
+        version: "2.0",
+        route_key: source.route_key,
+        raw_path: &path,
+        raw_query_string: query,
+        cookies: cookies(&source.head.headers),
+        headers: Headers { received: &source.head.headers, client: source.client },
+        query_string_parameters: query_parameters(query),
+        path_parameters: source.path_parameters.iter().map(|(name, value)| (*name, decoded(value))).collect(),
+        request_context: Context {
+            account_id: ACCOUNT_ID,
+            api_id: "local",
+            domain_name,
+            domain_prefix: domain_name.split('.').next().unwrap_or_default(),
+            http: Http {
+                method: source.head.method.as_str(),
+                path: &path,
+                protocol: &format!("{:?}", source.head.version),
+                source_ip: &source.client.ip().to_string(),
+                user_agent: value(source.head.headers.get(USER_AGENT)).unwrap_or_default(),
+            },
+            request_id: source.request_id,
+            route_key: source.route_key,
+            stage: "$default",
+            time: source.now.format(CLF).unwrap_or_default(),
+            time_epoch: i64::try_from(source.now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
+        },
+        body,
+        is_base64_encoded,
+    };
+    // Texts and numbers are always written.
+    Ok(serde_json::to_string(&event).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    version: &'static str,
+    route_key: &'a str,
+    raw_path: &'a str,
+    raw_query_string: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<Cow<'a, str>>,
+    headers: Headers<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query_string_parameters: BTreeMap<Cow<'a, str>, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    path_parameters: BTreeMap<&'a str, Cow<'a, str>>,
+    request_context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Cow<'a, str>>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    account_id: &'static str,
+    api_id: &'static str,
+    domain_name: &'a str,
+    domain_prefix: &'a str,
+    http: Http<'a>,
+    request_id: &'a str,
+    route_key: &'a str,
+    stage: &'static str,
+    time: String,
+    time_epoch: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http<'a> {
+    method: &'a str,
+    path: &'a str,
+    protocol: &'a str,
+    source_ip: &'a str,
+    user_agent: Cow<'a, str>,
+}
+
+/// The headers as the event has them: without the cookies, which stand apart, and with API Gateway's own word on
+/// where the request came from. Values of a repeated header are joined with a comma.
+struct Headers<'a> {
+    received: &'a HeaderMap,
+    client: SocketAddr,
+}
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const FORWARDED: [HeaderName; 3] = [
+            HeaderName::from_static("x-forwarded-for"),
+            HeaderName::from_static("x-forwarded-port"),
+            HeaderName::from_static("x-forwarded-proto"),
+        ];
+        let mut map = serializer.serialize_map(None)?;
+        for name in self.received.keys() {
+            if *name != COOKIE && !FORWARDED.contains(name) {
+                map.serialize_entry(name.as_str(), &joined(self.received, name))?;
+            }
+        }
+        let ip = self.client.ip();
+        match joined(self.received, "x-forwarded-for") {
+            before if before.is_empty() => map.serialize_entry("x-forwarded-for", &ip)?,
+            before => map.serialize_entry("x-forwarded-for", &format_args!("{before}, {ip}"))?,
+        }
+        map.serialize_entry("x-forwarded-port", &self.client.port().to_string())?;
+        map.serialize_entry("x-forwarded-proto", "http")?;
+        map.end()
+    }
+}
+
+fn joined<'a>(headers: &'a HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'a, str> {
+    let mut values = headers.get_all(name).iter();
+    let mut all = value(values.next()).unwrap_or_default();
+    for next in values {
+        let all = all.to_mut();
+        all.push(',');
+        all.push_str(&String::from_utf8_lossy(next.as_bytes()));
+    }
+    all
+}
+
+fn value(header: Option<&HeaderValue>) -> Option<Cow<'_, str>> {
+    header.map(|value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
+    let mut cookies = Vec::new();
+    for header in headers.get_all(COOKIE) {
+        match String::from_utf8_lossy(header.as_bytes()) {
+            Cow::Borrowed(text) => cookies.extend(text.split("; ").map(Cow::Borrowed)),
+            Cow::Owned(text) => cookies.extend(text.split("; ").map(|cookie| Cow::Owned(cookie.to_owned()))),
+        }
+    }
+    cookies
+}
+
+/// The host of the request without its port. Functions make a URL of it, so it has to be one that a URL may have.
+fn host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, BadHost> {
+    let Some(header) = headers.get(HOST) else {
+        return Ok(otherwise);
+    };
+    let text = header.to_str().map_err(|_| BadHost)?;
+    let authority: Authority = text.parse().map_err(|_| BadHost)?;
+    let name = authority.host();
+    let port = text.strip_prefix(name).ok_or(BadHost)?;
+    let port_is_good =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    if !port_is_good || url::Host::parse(name).is_err() {
+        return Err(BadHost);
+    }
+    text.get(..name.len()).ok_or(BadHost)
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The query's names and values, decoded; values of a repeated name are joined with a comma.
+fn query_parameters(query: &str) -> BTreeMap<Cow<'_, str>, String> {
+    let mut parameters = BTreeMap::<_, String>::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        parameters
+            .entry(name)
+            .and_modify(|values| {
+                values.push(',');
+                values.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    parameters
+}
+
+/// The body as text where its type says that it is one and it is; in base64 otherwise.
+fn body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<Cow<'a, str>>, bool) {
+    if body.is_empty() {
+        return (None, false);
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) if is_text(headers) => (Some(Cow::Borrowed(text)), false),
+        _ => (Some(Cow::Owned(STANDARD.encode(body))), true),
+    }
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.starts_with("text/")
+        || ["application/json", "application/xml", "application/javascript"].contains(&essence.as_str())
+        || (essence.starts_with("application/") && (essence.ends_with("+json") || essence.ends_with("+xml")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(request: http::Request<&[u8]>) -> Value {
+        let (head, body) = request.into_parts();
+        let text = text(&source(&head, body)).unwrap();
+        assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser reads it");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn source<'a>(head: &'a Parts, body: &'a [u8]) -> Source<'a> {
+        Source {
+            head,
+            body,
+            route_key: "GET /a/{b}",
+            path_parameters: &[("b", "c%20d")],
+            request_id: "r1",
+            client: ([10, 0, 0, 1], 5000).into(),
+            domain: "fallback",
+            now: time::macros::datetime!(2026-11-22 01:02:03.456 UTC),
+        }
+    }
+
+    #[test]
+    fn the_event_has_the_shape_of_payload_2_0() {
+        let request = http::Request::get("/a/c%20d?x=1&y=a%20b&x=2")
+            .header("Host", "images.example.com:8080")
+            .header("User-Agent", "curl/8")
+            .header("X-Many", "one")
+            .header("X-Many", "two")
+            .header("Cookie", "k=v; l=w")
+            .header("X-Forwarded-For", "192.0.2.7")
+            .header("X-Forwarded-Proto", "gopher")
+            .body(&b""[..]);
+        let expected = json!({
+            "version": "2.0",
+            "routeKey": "GET /a/{b}",
+            "rawPath": "/a/c d",
+            "rawQueryString": "x=1&y=a%20b&x=2",
+            "cookies": ["k=v", "l=w"],
+            "headers": {
+                "host": "images.example.com:8080",
+                "user-agent": "curl/8",
+                "x-many": "one,two",
+                "x-forwarded-for": "192.0.2.7, 10.0.0.1",
+                "x-forwarded-port": "5000",
+                "x-forwarded-proto": "http",
+            },
+            "queryStringParameters": { "x": "1,2", "y": "a b" },
+            "pathParameters": { "b": "c d" },
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "local",
+                "domainName": "images.example.com",
+                "domainPrefix": "images",
+                "http": {
+                    "method": "GET",
+                    "path": "/a/c d",
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "10.0.0.1",
+                    "userAgent": "curl/8",
+                },
+                "requestId": "r1",
+                "routeKey": "GET /a/{b}",
+                "stage": "$default",
+                "time": "22/Nov/2026:01:02:03 +0000",
+                "timeEpoch": 1_795_309_323_456_i64,
+            },
+            "isBase64Encoded": false,
+        });
+        assert_eq!(event(request.unwrap()), expected);
+    }
+
+    #[test]
+    fn only_what_is_text_and_says_so_is_passed_as_text() {
+        let cases: [(Option<&str>, &[u8], bool); 8] = [
+            (Some("application/json"), b"{}", false),
+            (Some("Application/JSON; charset=utf-8"), b"{}", false),
+            (Some("application/openstack-images-v2.1-json-patch+json"), b"[]", false),
+            (Some("text/plain"), b"a", false),
+            (Some("application/json"), b"\xff", true),
+            (Some("application/x-www-form-urlencoded"), b"a=b", true),
+            (Some("application/octet-stream"), b"a", true),
+            (None, b"{}", true),
+        ];
+        for (content_type, body, is_base64) in cases {
+            let mut request = http::Request::post("/a/b").body(body).unwrap();
+            if let Some(content_type) = content_type {
+                request.headers_mut().insert(CONTENT_TYPE, content_type.parse().unwrap());
+            }
+            let event = event(request);
+            let text =
+                if is_base64 { STANDARD.encode(body) } else { String::from_utf8(body.to_vec()).unwrap() };
+            assert_eq!(
+                (&event["isBase64Encoded"], &event["body"]),
+                (&json!(is_base64), &json!(text)),
+                "{content_type:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn odd_paths_reach_the_function_and_do_not_break_its_parser() {
+        for path in [
+            "/",
+            "//",
+            "/%00",
+            "/%ff",
+            "/a%3Fb%23c",
+            "/%2e%2e/x",
+            "/a|b^c",
+            "/%C3%BC",
+            "/[::1]",
+            "/%0d%0aX:y",
+        ] {
+            let event = event(http::Request::get(path).header("Host", "h").body(&b""[..]).unwrap());
+            assert_eq!(event["rawPath"], *decoded(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_refused() {
+        for bad in ["", "a b", "[", "1.2.3.4.5", "a:99999", "a:b", "user@a", "a/b", "a%", "999.1.1.1", "ü"] {
+            let value = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
+            let (head, ()) = http::Request::get("/").header(HOST, value).body(()).unwrap().into_parts();
+            assert_eq!(text(&source(&head, b"")), Err(BadHost), "{bad}");
+        }
+        for good in ["localhost", "127.0.0.1:8080", "[::1]:8080", "a.example:80", "a_b"] {
+            event(http::Request::get("/").header(HOST, good).body(&b""[..]).unwrap());
+        }
+    }
+}

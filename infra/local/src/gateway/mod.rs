@@ -1,0 +1,317 @@
+//! The local API gateway: an HTTP request becomes the event that the function gets on AWS, and the function's
+//! answer becomes the HTTP response, within the limits that API Gateway and Lambda set.
+
+mod body;
+mod event;
+mod routes;
+mod server;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Body;
+use imageshare::facade::{self, Reply};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, RwLock};
+use uuid::Uuid;
+
+use self::body::BodyError;
+pub(crate) use self::event::ACCOUNT_ID;
+use self::event::Source;
+pub use self::routes::{BadRoutes, OPENAPI};
+use self::routes::{Routes, Target};
+pub use self::server::serve;
+
+/// What a Lambda function takes and gives at most, as event and as answer.
+const MOST_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// What an HTTP API takes at most of request line and headers.
+const MOST_HEADERS: usize = 10_240;
+
+/// How long an HTTP API waits for a function.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
+
+/// An answer that is not there yet.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A function that answers requests.
+pub type Handler = Arc<dyn Fn(lambda_http::Request) -> Pending<Reply> + Send + Sync>;
+
+/// The functions by the names that the routes use.
+#[derive(Default)]
+pub struct Handlers(HashMap<&'static str, Handler>);
+
+impl Handlers {
+    /// The same with one more function.
+    #[must_use]
+    pub fn with<F, R>(mut self, name: &'static str, function: F) -> Self
+    where
+        F: Fn(lambda_http::Request) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        self.0.insert(name, Arc::new(move |request| Box::pin(function(request))));
+        self
+    }
+
+    fn get(&self, name: &str) -> Option<Handler> {
+        self.0.get(name).map(Arc::clone)
+    }
+}
+
+/// Says whether the service is healthy.
+pub type HealthCheck = Arc<dyn Fn() -> Pending<bool> + Send + Sync>;
+
+/// The gateway.
+pub struct Gateway {
+    routes: Routes,
+    is_healthy: HealthCheck,
+    /// Told of every change that a function made.
+    changed: Arc<Notify>,
+    domain: String,
+    function_timeout: Duration,
+    /// Read-locked by each function call that runs.
+    in_flight: Arc<RwLock<()>>,
+}
+
+impl Gateway {
+    /// A gateway that serves the routes of an OpenAPI document with those functions. `changed` is notified after
+    /// each call that may have changed something; `domain` is its host name where a request names none.
+    ///
+    /// # Errors
+    /// The document is unusable, or names a function that is not among the handlers.
+    pub fn new(
+        openapi: &str,
+        handlers: &Handlers,
+        is_healthy: HealthCheck,
+        changed: Arc<Notify>,
+        domain: String,
+    ) -> Result<Self, BadRoutes> {
+        let routes = Routes::read(openapi, handlers)?;
+        let in_flight = Arc::default();
+        Ok(Self { routes, is_healthy, changed, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
+    }
+
+    /// Answers one request, and logs it.
+    pub async fn answer<B>(&self, request: Request<B>, client: SocketAddr) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let started = Instant::now();
+        let request_id = Uuid::new_v4().to_string();
+        let (head, body) = request.into_parts();
+        let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
+        let outcome = match &route.target {
+            Target::Health => Ok(self.health().await),
+            Target::Function(handler) => {
+                let call =
+                    Call { handler, route_key: &route.key, path_parameters, request_id: &request_id, client };
+                self.call(&head, body, call).await
+            }
+        };
+        if outcome.as_ref().is_ok_and(|reply| head.method != Method::GET && reply.status().is_success()) {
+            self.changed.notify_one();
+        }
+        let reply = outcome.unwrap_or_else(|refusal| refusal.reply(&request_id));
+        tracing::info!(
+            request_id,
+            method = head.method.as_str(),
+            route = route.key,
+            status = reply.status().as_u16(),
+            duration_ms = milliseconds(started.elapsed()),
+            "request"
+        );
+        response(reply)
+    }
+
+    /// Returns when no function call runs.
+    pub async fn idle(&self) {
+        drop(self.in_flight.write().await);
+    }
+
+    async fn health(&self) -> Reply {
+        if (self.is_healthy)().await {
+            facade::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+        } else {
+            let message = "The table does not answer. Look at the server's log, and restart it.";
+            facade::error(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", message)
+        }
+    }
+
+    /// Hands a request to its function, as an event.
+    async fn call<B>(&self, head: &Parts, body: B, call: Call<'_>) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
+        if size_of_head(head) > MOST_HEADERS {
+            return Err(Refusal::HeadersTooLarge);
+        }
+        let client_waits = head.headers.contains_key(EXPECT);
+        let body = body::read(body, MOST_PAYLOAD, client_waits).await.map_err(Refusal::Body)?;
+        let source = Source {
+            head,
+            body: &body,
+            route_key: call.route_key,
+            path_parameters: &call.path_parameters,
+            request_id: call.request_id,
+            client: call.client,
+            domain: &self.domain,
+            now: OffsetDateTime::now_utc(),
+        };
+        let event = event::text(&source).map_err(|_| Refusal::Malformed)?;
+        if event.len() > MOST_PAYLOAD {
+            return Err(Refusal::Body(BodyError::TooLarge));
+        }
+        drop(body);
+        // The parser panics on what it cannot make a URL of.
+        let request = catch_unwind(|| lambda_http::request::from_str(&event));
+        let Ok(Ok(request)) = request else {
+            return Err(Refusal::Malformed);
+        };
+        drop(event);
+        self.run(call.handler, request, call.request_id).await
+    }
+
+    /// Runs a function to its end, even if the client goes away, as Lambda does.
+    async fn run(
+        &self,
+        handler: &Handler,
+        request: lambda_http::Request,
+        request_id: &str,
+    ) -> Result<Reply, Refusal> {
+        let running = Arc::clone(&self.in_flight).read_owned().await;
+        let answer = handler(request);
+        let mut task = tokio::spawn(async move {
+            let reply = answer.await;
+            drop(running);
+            reply
+        });
+        match tokio::time::timeout(self.function_timeout, &mut task).await {
+            Ok(Ok(reply)) if size_of_answer(&reply) <= MOST_PAYLOAD => Ok(reply),
+            Ok(Ok(_)) => {
+                tracing::error!(request_id, "the function's answer is larger than 6 MB");
+                Err(Refusal::Failed)
+            }
+            Ok(Err(_)) => {
+                tracing::error!(request_id, "the function panicked");
+                Err(Refusal::Failed)
+            }
+            Err(_) => {
+                task.abort();
+                tracing::error!(request_id, "the function did not answer in time");
+                Err(Refusal::TimedOut)
+            }
+        }
+    }
+}
+
+/// Whom a request is for, and what the event says of it besides its contents.
+struct Call<'a> {
+    handler: &'a Handler,
+    route_key: &'a str,
+    path_parameters: Vec<(&'a str, &'a str)>,
+    request_id: &'a str,
+    client: SocketAddr,
+}
+
+/// Why the gateway answers in the function's place.
+enum Refusal {
+    HeadersTooLarge,
+    Body(BodyError),
+    Malformed,
+    Failed,
+    TimedOut,
+}
+
+impl Refusal {
+    fn reply(&self, request_id: &str) -> Reply {
+        let (status, code, message) = match self {
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "IMG.0001",
+                "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
+            ),
+            Self::Body(BodyError::TooLarge) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "IMG.0001",
+                "The request is larger than 6 MB. Split it into several.",
+            ),
+            Self::Body(BodyError::TooSlow) => (
+                StatusCode::REQUEST_TIMEOUT,
+                "IMG.0001",
+                "The body did not arrive within 30 seconds. Send it again.",
+            ),
+            Self::Body(BodyError::Broken) => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The body ended early or is not framed as its headers say. Send it again.",
+            ),
+            Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The Host header names no host. Send the address of this server.",
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "IMG.0061",
+                "Unknown system error. Try again, or give the operator the request id.",
+            ),
+            Self::TimedOut => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "IMG.0061",
+                "No answer within 29 seconds. What was asked may still happen; look before you try again.",
+            ),
+        };
+        let mut reply = facade::error(status, code, message);
+        let headers = reply.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if let Ok(id) = HeaderValue::try_from(format!("req-{request_id}")) {
+            headers.insert(HeaderName::from_static("x-openstack-request-id"), id);
+        }
+        if let Self::Body(_) = self {
+            // The rest of the body may still be on its way.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
+    }
+}
+
+/// Bytes of request line and headers, without the separators.
+fn size_of_head(head: &Parts) -> usize {
+    let line = head.method.as_str().len() + head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    line + head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
+}
+
+/// Bytes of a function's answer as Lambda counts them: binary is passed in base64.
+fn size_of_answer(reply: &Reply) -> usize {
+    match reply.body() {
+        lambda_http::Body::Text(text) => text.len(),
+        lambda_http::Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
+        _ => 0,
+    }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    reply.map(|body| match body {
+        lambda_http::Body::Text(text) => Full::from(text),
+        lambda_http::Body::Binary(bytes) => Full::from(bytes),
+        _ => Full::default(),
+    })
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

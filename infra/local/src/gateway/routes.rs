@@ -1,0 +1,157 @@
+//! Which function answers a method and path: read from `openapi.yaml`, the one place that states the routes.
+//!
+//! As on an HTTP API of API Gateway: an exact segment wins over a parameter, a method over `ANY`, and what nothing
+//! matches goes to `$default`. A trailing slash makes another path.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde::Deserialize;
+
+use super::{Handler, Handlers};
+
+/// The routes of `infra/openapi.yaml`.
+pub const OPENAPI: &str = include_str!("../../../openapi.yaml");
+
+/// The function name that means: the gateway itself answers whether the service is healthy.
+const GATEWAY: &str = "gateway";
+
+/// Why a document does not make a set of routes.
+#[derive(Debug, thiserror::Error)]
+pub enum BadRoutes {
+    /// It is no OpenAPI document with functions.
+    #[error("the routes cannot be read: {0}")]
+    Unreadable(#[from] serde_norway::Error),
+    /// Two paths mean the same.
+    #[error("the path {path} cannot be routed: {problem}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        problem: matchit::InsertError,
+    },
+    /// A route names a function that there is not.
+    #[error("the route {route} wants the function {function}, which does not exist")]
+    Function {
+        /// The route's key.
+        route: String,
+        /// The name.
+        function: String,
+    },
+    /// Nothing answers what no route matches.
+    #[error("the route $default is missing")]
+    NoDefault,
+}
+
+/// All routes.
+pub(super) struct Routes {
+    paths: matchit::Router<Methods>,
+    default: Route,
+}
+
+/// One route: its key as events carry it, and who answers.
+pub(super) struct Route {
+    pub(super) key: String,
+    pub(super) target: Target,
+}
+
+/// Who answers a route.
+pub(super) enum Target {
+    Function(Handler),
+    Health,
+}
+
+#[derive(Default)]
+struct Methods {
+    exact: Vec<(Method, Route)>,
+    any: Option<Route>,
+}
+
+impl Routes {
+    /// The routes of an OpenAPI document, answered by those handlers.
+    pub(super) fn read(openapi: &str, handlers: &Handlers) -> Result<Self, BadRoutes> {
+        let document: Document = serde_norway::from_str(openapi)?;
+        let mut paths = matchit::Router::new();
+        let mut default = None;
+        for (path, item) in document.paths {
+            let methods = item.routes(&path, handlers)?;
+            if path == "/$default" {
+                default = methods.any;
+            } else {
+                let inserted = paths.insert(path.clone(), methods);
+                inserted.map_err(|problem| BadRoutes::Path { path, problem })?;
+            }
+        }
+        Ok(Self { paths, default: default.ok_or(BadRoutes::NoDefault)? })
+    }
+
+    /// The route of a request, and its path's parameters as they stand in the path.
+    pub(super) fn find<'a>(&'a self, method: &Method, path: &'a str) -> (&'a Route, Vec<(&'a str, &'a str)>) {
+        let Ok(found) = self.paths.at(path) else {
+            return (&self.default, Vec::new());
+        };
+        let exact = found.value.exact.iter().find(|(exact, _)| exact == method).map(|(_, route)| route);
+        match exact.or(found.value.any.as_ref()) {
+            Some(route) => (route, found.params.iter().collect()),
+            None => (&self.default, Vec::new()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    paths: BTreeMap<String, PathItem>,
+}
+
+#[derive(Deserialize)]
+struct PathItem {
+    get: Option<Operation>,
+    post: Option<Operation>,
+    put: Option<Operation>,
+    patch: Option<Operation>,
+    delete: Option<Operation>,
+    #[serde(rename = "x-amazon-apigateway-any-method")]
+    any: Option<Operation>,
+}
+
+#[derive(Deserialize)]
+struct Operation {
+    #[serde(rename = "x-imageshare-function")]
+    function: String,
+}
+
+impl PathItem {
+    fn routes(self, path: &str, handlers: &Handlers) -> Result<Methods, BadRoutes> {
+        let mut methods = Methods::default();
+        let named = [
+            (Method::GET, self.get),
+            (Method::POST, self.post),
+            (Method::PUT, self.put),
+            (Method::PATCH, self.patch),
+            (Method::DELETE, self.delete),
+        ];
+        for (method, operation) in named {
+            if let Some(operation) = operation {
+                let route = operation.route(format!("{method} {path}"), handlers)?;
+                methods.exact.push((method, route));
+            }
+        }
+        if let Some(operation) = self.any {
+            let key = if path == "/$default" { "$default".to_owned() } else { format!("ANY {path}") };
+            methods.any = Some(operation.route(key, handlers)?);
+        }
+        Ok(methods)
+    }
+}
+
+impl Operation {
+    fn route(self, key: String, handlers: &Handlers) -> Result<Route, BadRoutes> {
+        if self.function == GATEWAY {
+            return Ok(Route { key, target: Target::Health });
+        }
+        match handlers.get(&self.function) {
+            Some(handler) => Ok(Route { key, target: Target::Function(handler) }),
+            None => Err(BadRoutes::Function { route: key, function: self.function }),
+        }
+    }
+}

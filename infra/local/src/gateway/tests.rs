@@ -1,0 +1,344 @@
+//! The gateway over real connections, with functions made up for the purpose.
+
+use std::sync::Mutex;
+
+use lambda_http::{Body as LambdaBody, RequestExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::*;
+
+const ROUTES: &str = "
+paths:
+  /things:
+    get: { x-imageshare-function: echo }
+    post: { x-imageshare-function: echo }
+    x-amazon-apigateway-any-method: { x-imageshare-function: echo }
+  /things/{thing}:
+    get: { x-imageshare-function: echo }
+  /things/special:
+    get: { x-imageshare-function: echo }
+  /panic:
+    get: { x-imageshare-function: panic }
+  /gated:
+    get: { x-imageshare-function: gated }
+  /large/{size}:
+    get: { x-imageshare-function: large }
+  /health:
+    get: { x-imageshare-function: gateway }
+  /$default:
+    x-amazon-apigateway-any-method: { x-imageshare-function: echo }
+";
+
+/// A gateway that listens.
+struct World {
+    address: SocketAddr,
+    changed: Arc<Notify>,
+    healthy: Arc<Mutex<bool>>,
+    /// The function `gated` has begun / may end.
+    begun: Arc<Semaphore>,
+    gate: Arc<Semaphore>,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// Answers with what the function saw.
+async fn echo(request: lambda_http::Request) -> Reply {
+    let lambda_http::request::RequestContext::ApiGatewayV2(context) = request.request_context() else {
+        panic!("an HTTP API's event");
+    };
+    let (kind, length) = match request.body() {
+        LambdaBody::Empty => ("empty", 0),
+        LambdaBody::Text(text) => ("text", text.len()),
+        LambdaBody::Binary(bytes) => ("binary", bytes.len()),
+        _ => ("unknown", 0),
+    };
+    let parameters = request.path_parameters();
+    let seen = json!({
+        "route": context.route_key,
+        "thing": parameters.first("thing"),
+        "path": request.raw_http_path(),
+        "many": request.headers().get("x-many").and_then(|value| value.to_str().ok()),
+        "body": kind,
+        "length": length,
+    });
+    facade::json(StatusCode::OK, &seen)
+}
+
+async fn large(request: lambda_http::Request) -> Reply {
+    let size = request.path_parameters().first("size").unwrap().parse().unwrap();
+    Response::new(LambdaBody::Text("x".repeat(size)))
+}
+
+async fn world() -> World {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (function_begun, function_gate) = (Arc::clone(&begun), Arc::clone(&gate));
+    let handlers = Handlers::default().with("echo", echo).with("large", large);
+    let handlers = handlers.with("panic", |_| async { panic!("on purpose") }).with("gated", move |_| {
+        let (begun, gate) = (Arc::clone(&function_begun), Arc::clone(&function_gate));
+        async move {
+            begun.add_permits(1);
+            gate.acquire().await.unwrap().forget();
+            facade::no_content()
+        }
+    });
+    let (changed, healthy) = (Arc::new(Notify::new()), Arc::new(Mutex::new(true)));
+    let health = Arc::clone(&healthy);
+    let is_healthy: HealthCheck = Arc::new(move || {
+        let healthy = *health.lock().unwrap();
+        Box::pin(async move { healthy })
+    });
+    let mut gateway =
+        Gateway::new(ROUTES, &handlers, is_healthy, Arc::clone(&changed), "local".to_owned()).unwrap();
+    gateway.function_timeout = Duration::from_millis(500);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
+    World { address, changed, healthy, begun, gate, stop, served }
+}
+
+/// What a plain client reads: status, lower-cased head, and body.
+struct Seen {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Seen {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+impl World {
+    /// Writes a whole request and only then reads the answer, as the plainest of clients does.
+    async fn send(&self, request: impl AsRef<[u8]>) -> Seen {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_ref()).await.unwrap();
+        read(stream).await
+    }
+
+    async fn get(&self, path: &str) -> Seen {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+    }
+
+    async fn post(&self, body: &[u8]) -> Seen {
+        let head = "POST /things HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
+        let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        self.send([head.as_bytes(), body].concat()).await
+    }
+}
+
+async fn read(mut stream: TcpStream) -> Seen {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Seen { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+fn assert_refused(seen: &Seen, status: u16) {
+    assert_eq!(seen.status, status, "{}", seen.head);
+    let error = &seen.json()["error"];
+    assert!(["code", "message", "title"].iter().all(|key| error[key].is_string()), "{error}");
+    let id = |name: &str| {
+        let line = seen.head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().to_owned()
+    };
+    assert_eq!(id("x-openstack-request-id:"), format!("req-{}", id("x-request-id:")));
+}
+
+#[tokio::test]
+async fn an_exact_segment_wins_over_a_parameter_and_a_method_over_any() {
+    let world = world().await;
+    for (path, route) in [
+        ("/things", "GET /things"),
+        ("/things/special", "GET /things/special"),
+        ("/things/other", "GET /things/{thing}"),
+        ("/things/", "$default"),
+        ("/things/a/b", "$default"),
+        ("/", "$default"),
+    ] {
+        assert_eq!(world.get(path).await.json()["route"], route, "{path}");
+    }
+    let delete = "DELETE /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    assert_eq!(world.send(delete).await.json()["route"], "ANY /things");
+    let delete = "DELETE /things/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    assert_eq!(world.send(delete).await.json()["route"], "$default");
+}
+
+#[tokio::test]
+async fn the_function_sees_decoded_parameters_and_joined_headers() {
+    let world = world().await;
+    let request =
+        "GET /things/a%20b%2Fc HTTP/1.1\r\nHost: h\r\nX-Many: 1\r\nX-Many: 2\r\nConnection: close\r\n\r\n";
+    let seen = world.send(request).await.json();
+    assert_eq!(seen["thing"], "a b/c");
+    assert_eq!(seen["path"], "/things/a b/c");
+    assert_eq!(seen["many"], "1,2");
+}
+
+#[tokio::test]
+async fn json_arrives_as_text_and_what_is_no_text_as_bytes() {
+    let world = world().await;
+    assert_eq!(world.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
+    let seen = world.post(b"\xff\x00").await.json();
+    assert_eq!((&seen["body"], &seen["length"]), (&json!("binary"), &json!(2)));
+    assert_eq!(world.post(b"").await.json()["body"], "empty");
+}
+
+#[tokio::test]
+async fn a_body_of_12_mb_is_refused_and_the_client_reads_the_answer() {
+    let world = world().await;
+    assert_refused(&world.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
+    let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 0x10_0000], b"\r\n"].concat();
+    let head = b"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_refused(&world.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_refused_before_it_sends_the_body() {
+    let world = world().await;
+    let head = "POST /things HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 12000000\r\n\r\n";
+    assert_refused(&world.send(head).await, 413);
+}
+
+#[tokio::test]
+async fn the_limit_holds_for_the_event_and_not_just_for_the_body() {
+    let world = world().await;
+    assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
+    // Twice as long between the quotes of JSON.
+    assert_refused(&world.post(&vec![b'"'; 4_000_000]).await, 413);
+}
+
+#[tokio::test]
+async fn headers_over_10_kb_are_refused() {
+    let world = world().await;
+    let with = |size: usize| {
+        format!(
+            "GET /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: {}\r\n\r\n",
+            "x".repeat(size)
+        )
+    };
+    assert_eq!(world.send(with(10_000)).await.status, 200);
+    assert_refused(&world.send(with(10_300)).await, 431);
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_is_the_callers_mistake() {
+    let world = world().await;
+    assert_refused(&world.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
+}
+
+#[tokio::test]
+async fn a_function_that_panics_is_a_500_and_the_server_lives_on() {
+    let world = world().await;
+    let seen = world.get("/panic").await;
+    assert_refused(&seen, 500);
+    assert!(!seen.body.contains("purpose"));
+    assert_eq!(world.get("/things").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_is_a_504() {
+    assert_refused(&world().await.get("/gated").await, 504);
+}
+
+#[tokio::test]
+async fn an_answer_over_6_mb_is_a_500() {
+    let world = world().await;
+    assert_eq!(world.get("/large/6000000").await.body.len(), 6_000_000);
+    assert_refused(&world.get("/large/6300000").await, 500);
+}
+
+#[tokio::test]
+async fn health_is_the_gateways_own_answer() {
+    let world = world().await;
+    assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
+    *world.healthy.lock().unwrap() = false;
+    assert_eq!(world.get("/health").await.status, 503);
+}
+
+#[tokio::test]
+async fn only_what_may_have_changed_something_wakes_the_pump() {
+    let world = world().await;
+    let mut woken = std::pin::pin!(world.changed.notified());
+    world.get("/things").await;
+    assert!(!woken.as_mut().enable());
+    world.post(b"{}").await;
+    woken.await;
+}
+
+#[tokio::test]
+async fn stopping_finishes_the_request_in_flight_and_accepts_no_more() {
+    let world = world().await;
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    let mut busy = TcpStream::connect(world.address).await.unwrap();
+    busy.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    world.begun.acquire().await.unwrap().forget();
+    world.stop.send(()).unwrap();
+    // The idle connection ends as soon as the stop is noticed.
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+    assert!(TcpStream::connect(world.address).await.is_err());
+    world.gate.add_permits(1);
+    assert_eq!(read(busy).await.status, 204);
+    world.served.await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_waits_for_a_function_whose_client_has_gone() {
+    let mut world = world().await;
+    let mut gone = TcpStream::connect(world.address).await.unwrap();
+    gone.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    world.begun.acquire().await.unwrap().forget();
+    drop(gone);
+    world.stop.send(()).unwrap();
+    tokio::select! {
+        biased;
+        _ = &mut world.served => panic!("the function still runs"),
+        () = tokio::task::yield_now() => world.gate.add_permits(1),
+    }
+    world.served.await.unwrap();
+    assert_eq!(world.gate.available_permits(), 0, "the function came to its end");
+}
+
+#[test]
+fn every_route_of_the_document_has_its_function() {
+    let mut handlers = Handlers::default();
+    for name in ["share", "unshare", "respond", "job-status", "images"] {
+        handlers = handlers.with(name, echo);
+    }
+    let routes = Routes::read(OPENAPI, &handlers).unwrap();
+    for (method, path, key) in [
+        (Method::POST, "/v1/cloudimages/members", "POST /v1/cloudimages/members"),
+        (Method::HEAD, "/v1/cloudimages/members", "ANY /v1/cloudimages/members"),
+        (Method::GET, "/v1/p/jobs/j", "GET /v1/{project_id}/jobs/{job_id}"),
+        (Method::GET, "/v1/cloudimages/jobs/j", "GET /v1/{project_id}/jobs/{job_id}"),
+        (Method::GET, "/v1/cloudimages/job/j", "GET /v1/cloudimages/job/{job_id}"),
+        (
+            Method::GET,
+            "/v1/p/cloudimages/i/members/m",
+            "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}",
+        ),
+        (Method::PATCH, "/v2/images/i", "PATCH /v2/images/{image_id}"),
+        (Method::GET, "/v2/images", "ANY /v2/images"),
+        (Method::GET, "/v2/cloudimages/", "$default"),
+    ] {
+        assert_eq!(routes.find(&method, path).0.key, key, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_document_that_does_not_fit_the_functions_is_refused() {
+    let read = |text: &str| Routes::read(text, &Handlers::default().with("echo", echo)).err().unwrap();
+    assert!(matches!(read("paths: {}"), BadRoutes::NoDefault));
+    assert!(matches!(read("paths: 3"), BadRoutes::Unreadable(_)));
+    let unknown = read("paths: { /a: { get: { x-imageshare-function: nobody } } }");
+    assert_eq!(unknown.to_string(), "the route GET /a wants the function nobody, which does not exist");
+    let twice = "paths: { '/{a}': { get: { x-imageshare-function: echo } }, '/{b}': {} }";
+    assert!(matches!(read(twice), BadRoutes::Path { .. }));
+}

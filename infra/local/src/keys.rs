@@ -1,0 +1,271 @@
+//! The signing key of a local server, and the tokens made with it.
+//!
+//! `serve` checks tokens against `signing-keys.json` in its data directory, and `token` signs with the same file,
+//! so that either may be the first to run. Only the owner can read it: who holds the key is every tenant.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imageshare::domain::{Role, TenantId, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+
+/// The issuer of a local server's tokens.
+pub const ISSUER: &str = "imageshare";
+
+const FILE_NAME: &str = "signing-keys.json";
+
+/// Why there is no key, or no token.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A file or directory cannot be made or read.
+    #[error("cannot use {}: {source}", .path.display())]
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not what this program writes.
+    #[error("{} holds no signing key; move it away to have a new one made", .0.display())]
+    Unusable(PathBuf),
+    /// The system has no randomness to offer.
+    #[error("cannot make a random key: {0}")]
+    Random(getrandom::Error),
+    /// The token could not be signed.
+    #[error("cannot sign the token: {0}")]
+    Sign(#[from] jsonwebtoken::errors::Error),
+}
+
+impl KeyError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// A JSON Web Key Set with the one key of a local server.
+#[derive(Serialize, Deserialize)]
+struct KeySet {
+    keys: Vec<Key>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Key {
+    kty: String,
+    alg: String,
+    #[serde(rename = "use")]
+    usage: String,
+    kid: String,
+    k: String,
+}
+
+/// The signing key in a data directory.
+pub struct SigningKey {
+    key: Key,
+    json: String,
+}
+
+impl SigningKey {
+    /// Reads the key in that directory; makes the directory and the key if there is none. Whoever comes at the same
+    /// time gets the same key.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or the file in it is no key of ours.
+    pub fn open(directory: &Path) -> Result<Self, KeyError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(KeyError::file(directory))?;
+        let path = directory.join(FILE_NAME);
+        if let Some(json) = read(&path)? {
+            return Self::parse(json, path);
+        }
+        let json = random_key_set()?;
+        publish(directory, &path, &json).map_err(KeyError::file(&path))?;
+        // Somebody else's key may have been there first.
+        let json = read(&path)?.unwrap_or(json);
+        Self::parse(json, path)
+    }
+
+    /// The JSON Web Key Set that the server checks tokens against.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// A token with those claims.
+    ///
+    /// # Errors
+    /// The key cannot sign.
+    pub fn token(&self, grant: &Grant) -> Result<String, KeyError> {
+        let now = Timestamp::now();
+        let claims = Claims {
+            iss: ISSUER,
+            sub: grant.user.as_deref(),
+            iat: now.unix_seconds(),
+            exp: now.plus(grant.lifetime).unix_seconds(),
+            project_id: grant.project.as_str(),
+            account_id: grant.account.as_deref(),
+            roles: grant.roles.iter().map(|role| role.name()).collect(),
+        };
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(self.key.kid.clone());
+        // The key was decoded when it was read.
+        let secret = URL_SAFE_NO_PAD.decode(&self.key.k).unwrap_or_default();
+        Ok(jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret))?)
+    }
+
+    fn parse(json: String, path: PathBuf) -> Result<Self, KeyError> {
+        let set = serde_json::from_str::<KeySet>(&json).ok();
+        let key = set.and_then(|set| set.keys.into_iter().next()).filter(|key| {
+            let secret = URL_SAFE_NO_PAD.decode(&key.k).unwrap_or_default();
+            key.kty == "oct" && key.alg == "HS256" && secret.len() >= 32
+        });
+        match key {
+            Some(key) => Ok(Self { key, json }),
+            None => Err(KeyError::Unusable(path)),
+        }
+    }
+}
+
+/// What a token says about its bearer.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The project that the bearer acts for.
+    pub project: TenantId,
+    /// The account that the project belongs to.
+    pub account: Option<String>,
+    /// The person or program.
+    pub user: Option<String>,
+    /// The bearer's roles in the project.
+    pub roles: Vec<Role>,
+    /// How long the token is valid.
+    pub lifetime: Duration,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    iat: i64,
+    exp: i64,
+    project_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    roles: Vec<&'a str>,
+}
+
+fn random_key_set() -> Result<String, KeyError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(KeyError::Random)?;
+    let key = Key {
+        kty: "oct".to_owned(),
+        alg: "HS256".to_owned(),
+        usage: "sig".to_owned(),
+        kid: uuid::Uuid::new_v4().simple().to_string(),
+        k: URL_SAFE_NO_PAD.encode(secret),
+    };
+    // A key set of texts is always written.
+    Ok(serde_json::to_string_pretty(&KeySet { keys: vec![key] }).unwrap_or_default())
+}
+
+fn read(path: &Path) -> Result<Option<String>, KeyError> {
+    match fs::read_to_string(path) {
+        Ok(json) => {
+            warn_if_others_can_read(path);
+            Ok(Some(json))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(KeyError::file(path)(error)),
+    }
+}
+
+fn warn_if_others_can_read(path: &Path) {
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "others than the owner can read the signing key");
+    }
+}
+
+/// Puts the whole file in its place, unless one is there: a link is made at once or not at all.
+fn publish(directory: &Path, path: &Path, json: &str) -> io::Result<()> {
+    let mut draft =
+        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)?;
+    draft.write_all(json.as_bytes())?;
+    draft.as_file().sync_all()?;
+    match fs::hard_link(draft.path(), path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => File::open(directory)?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jsonwebtoken::{DecodingKey, Validation};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_the_owner_can_read_the_key() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("new/data");
+        SigningKey::open(&directory).unwrap();
+        assert_eq!((mode(&directory), mode(&directory.join(FILE_NAME))), (0o700, 0o600));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn all_who_start_at_the_same_time_agree_on_one_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys: HashSet<String> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..16).map(|_| scope.spawn(|| SigningKey::open(directory.path()).unwrap().json)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(keys.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_neither_used_nor_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let weak = r#"{"keys":[{"kty":"oct","alg":"HS256","use":"sig","kid":"a","k":"c2hvcnQ"}]}"#;
+        for content in ["", "{}", r#"{"keys":[]}"#, weak] {
+            fs::write(directory.path().join(FILE_NAME), content).unwrap();
+            assert!(matches!(SigningKey::open(directory.path()), Err(KeyError::Unusable(_))), "{content}");
+        }
+        assert_eq!(fs::read_to_string(directory.path().join(FILE_NAME)).unwrap(), weak);
+    }
+
+    #[test]
+    fn a_token_carries_the_grant_and_verifies_with_the_key_set() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = SigningKey::open(directory.path()).unwrap();
+        let grant = Grant {
+            project: "p1".parse().unwrap(),
+            account: Some("a1".to_owned()),
+            user: None,
+            roles: vec![Role::Reader, Role::Admin],
+            lifetime: Duration::from_secs(60),
+        };
+        let token = key.token(&grant).unwrap();
+        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(key.json()).unwrap();
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+        let verifier = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
+        let mut checks = Validation::new(Algorithm::HS256);
+        checks.set_issuer(&[ISSUER]);
+        let claims = jsonwebtoken::decode::<serde_json::Value>(&token, &verifier, &checks).unwrap().claims;
+        assert_eq!(claims["project_id"], "p1");
+        assert_eq!(claims["account_id"], "a1");
+        assert_eq!(claims["roles"], serde_json::json!(["reader", "admin"]));
+        assert_eq!(claims.get("sub"), None);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
+    }
+}

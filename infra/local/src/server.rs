@@ -1,0 +1,215 @@
+//! One server: table, functions, gateway and pump, started together and stopped in good order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use imageshare::auth::{Authenticator, Expectations};
+use imageshare::domain::Limits;
+use imageshare::function::Function;
+use imageshare::store::{Store, StoreError};
+use imageshare::{Service, Settings};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval_at};
+
+use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
+use crate::keys::{ISSUER, KeyError, SigningKey};
+use crate::pump::{self, JobWorker};
+use crate::table::{EmbeddedTable, Lane, OpenError};
+use crate::{TABLE, cli::ServeArguments};
+
+/// When expired items are deleted for the first time, and how often after that.
+const FIRST_EXPIRY: Duration = Duration::from_secs(60);
+const EXPIRY: Duration = Duration::from_secs(3600);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, not ours, or not an address.
+    #[error("cannot listen on {address}: {}; choose another with --listen", reason(.source))]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no temporary directory for the signing key.
+    #[error("cannot make a temporary directory: {0}")]
+    Temporary(io::Error),
+    /// There is no signing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The signing key is not accepted.
+    #[error("the signing key cannot be used: {0}")]
+    KeySet(#[from] imageshare::auth::BadKeySet),
+    /// The table cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The table cannot be made.
+    #[error("the table cannot be made: {0}")]
+    Table(#[from] StoreError),
+    /// The routes do not fit the functions.
+    #[error(transparent)]
+    Routes(#[from] BadRoutes),
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "address in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "no such address on this machine".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::InvalidInput => "expected HOST:PORT".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    key_directory: PathBuf,
+    stop: watch::Sender<bool>,
+    gateway: JoinHandle<()>,
+    pump: JoinHandle<()>,
+    expiry: JoinHandle<()>,
+    table: Arc<EmbeddedTable>,
+    /// Removed at the end.
+    _temporary: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a server; when this returns it answers requests.
+    ///
+    /// # Errors
+    /// Says what is in the way.
+    pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
+        let temporary = if arguments.memory { Some(temporary_directory()?) } else { None };
+        let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
+        // The address first: who started a second server by mistake reads about that, not about its data.
+        let (listener, address) = listen(&arguments.listen).await?;
+        let key = SigningKey::open(&key_directory)?;
+        let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
+
+        let service = |lane| Service {
+            store: Store::new(table.client(lane), TABLE),
+            settings: Arc::new(settings(arguments)),
+        };
+        let requests = service(Lane::Request);
+        requests.store.create_table().await?;
+        let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
+        let authenticator = Authenticator::from_jwks(key.json(), expected)?;
+
+        let changed = Arc::new(Notify::new());
+        let functions = functions(Function { service: requests, authenticator });
+        let domain = arguments
+            .public_url
+            .as_ref()
+            .and_then(Uri::host)
+            .map_or_else(|| address.ip().to_string(), str::to_owned);
+        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), Arc::clone(&changed), domain)?;
+
+        let (stop, stopped) = watch::channel(false);
+        let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
+        let (region, pump_stop) = (arguments.region.clone(), until(stopped.clone()));
+        Ok(Self {
+            address,
+            key_directory,
+            stop,
+            gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
+            pump: tokio::spawn(async move { pump::run(worker, &changed, region, pump_stop).await }),
+            expiry: tokio::spawn(expire(Arc::clone(&table))),
+            table,
+            _temporary: temporary,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The directory with its signing key.
+    pub fn key_directory(&self) -> &Path {
+        &self.key_directory
+    }
+
+    /// Stops: accepts no more requests, finishes what has begun, and closes the table.
+    pub async fn stop(self) {
+        // Both have receivers, which live as long as their tasks.
+        let _ = self.stop.send(true);
+        let _ = self.gateway.await;
+        let _ = self.pump.await;
+        self.expiry.abort();
+        let _ = self.expiry.await;
+        self.table.close().await;
+    }
+}
+
+async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address: address.to_owned(), source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
+}
+
+fn temporary_directory() -> Result<TempDir, StartError> {
+    tempfile::Builder::new().prefix("imageshare-").tempdir().map_err(StartError::Temporary)
+}
+
+fn settings(arguments: &ServeArguments) -> Settings {
+    Settings {
+        region: arguments.region.clone(),
+        limits: arguments.limits.iter().copied().collect::<Limits>(),
+    }
+}
+
+/// The functions by the names that `openapi.yaml` uses.
+fn functions(function: Function) -> Handlers {
+    let function = Arc::new(function);
+    macro_rules! handlers {
+        ($($name:literal => $library:ident),* $(,)?) => {
+            Handlers::default()$(.with($name, {
+                let function = Arc::clone(&function);
+                move |request| {
+                    let function = Arc::clone(&function);
+                    async move { $library::handle(&function, request).await }
+                }
+            }))*
+        };
+    }
+    handlers! {
+        "share" => share,
+        "unshare" => unshare,
+        "respond" => respond,
+        "job-status" => job_status,
+        "images" => images,
+    }
+}
+
+fn health_check(table: &Arc<EmbeddedTable>) -> HealthCheck {
+    let table = Arc::clone(table);
+    Arc::new(move || {
+        let table = Arc::clone(&table);
+        Box::pin(async move { table.is_healthy().await })
+    })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the server was dropped, which is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn expire(table: Arc<EmbeddedTable>) {
+    let mut turns = interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
+    loop {
+        turns.tick().await;
+        if let Ok(deleted @ 1..) = table.sweep_expired().await {
+            tracing::info!(deleted, "expired items were deleted");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What every test of a function needs around it: a table, an issuer of tokens, and the environment that tells the
+//! function of both.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imageshare::domain::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::table_server::{REGION, TableServer};
+
+/// The name of the functions' table.
+pub const TABLE: &str = "imageshare";
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "imageshare";
+const SECRET: &[u8] = b"a secret that every reader of this test knows";
+
+/// A deployment as its functions see it.
+pub struct World {
+    /// The DynamoDB, still without the table.
+    pub database: TableServer,
+}
+
+impl World {
+    /// A new deployment, which shares nothing with any other.
+    pub async fn start() -> Self {
+        Self { database: TableServer::start().await }
+    }
+
+    /// The environment of this deployment's functions.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
+        vec![
+            ("IMAGESHARE_TABLE", TABLE.to_owned()),
+            ("IMAGESHARE_JWKS", json!({"keys": [key]}).to_string()),
+            ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
+            ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
+            ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_SESSION_TOKEN", "test".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.database.endpoint()),
+        ]
+    }
+
+    /// A token of that project and role, good for five minutes.
+    pub fn token(project: &str, role: &str) -> String {
+        let claims = json!({"project_id": project, "roles": [role], "iss": ISSUER, "aud": AUDIENCE});
+        Self::token_with(claims)
+    }
+
+    /// A rightly signed token of those claims; five minutes are added where they have no `exp`.
+    pub fn token_with(mut claims: Value) -> String {
+        if claims.get("exp").is_none() {
+            claims["exp"] = json!(Timestamp::now().unix_seconds() + 300);
+        }
+        let header = Header { kid: Some("test".to_owned()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET))
+            .expect("the claims are JSON")
+    }
+}

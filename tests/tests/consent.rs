@@ -1,0 +1,334 @@
+//! Share, answer, unshare and delete over the embedded table: what the table says in the end, whatever happened on the
+//! way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use imageshare::domain::{
+    ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
+};
+use imageshare::store::{Submitted, Written};
+use imageshare::usecases::{self, Refusal, carry_out, sweep};
+use imageshare_tests::service::{LocalService, caller, tenant};
+use proptest::prelude::*;
+
+async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
+    let (members, more) = world.service.store.members(image, None, 1000).await.unwrap();
+    assert!(!more);
+    members.into_iter().map(|member| (member.tenant.to_string(), member.status)).collect()
+}
+
+async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
+    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
+}
+
+async fn unshare(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
+    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    usecases::unshare(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
+}
+
+async fn respond(world: &LocalService, image: &ImageId, recipient: &str, status: Status) -> JobId {
+    let images = vec![image.clone()];
+    usecases::respond(&world.service, &caller(recipient), tenant(recipient), images, (status, None), None)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_image_is_shared_accepted_rejected_and_unshared() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let job = share(&world, &[image.clone()], &["a", "b"]).await;
+    assert_eq!(world.report(job).await.status(), JobStatus::Init);
+    world.work().await;
+    assert_eq!(world.report(job).await.status(), JobStatus::Success);
+    let pending = HashMap::from([("a".to_owned(), Status::Pending), ("b".to_owned(), Status::Pending)]);
+    assert_eq!(members(&world, &image).await, pending);
+
+    respond(&world, &image, "a", Status::Accepted).await;
+    respond(&world, &image, "b", Status::Rejected).await;
+    let stranger = respond(&world, &image, "c", Status::Accepted).await;
+    world.work().await;
+    assert_eq!(members(&world, &image).await["a"], Status::Accepted);
+    assert_eq!(members(&world, &image).await["b"], Status::Rejected);
+    let report = world.report(stranger).await;
+    assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
+
+    unshare(&world, &[image.clone()], &["a", "nobody"]).await;
+    world.work().await;
+    assert_eq!(members(&world, &image).await.keys().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(world.read_image(&image).await.members, 1);
+}
+
+#[tokio::test]
+async fn an_answer_tells_nothing_of_images_that_are_not_shared() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let existing = respond(&world, &image, "stranger", Status::Accepted).await;
+    let unknown = respond(&world, &ImageId::random(), "stranger", Status::Accepted).await;
+    world.work().await;
+    let outcome =
+        async |job| world.report(job).await.outcomes().map(|(_, _, outcome)| outcome).collect::<Vec<_>>();
+    assert_eq!(outcome(existing).await, outcome(unknown).await);
+}
+
+#[tokio::test]
+async fn the_limit_of_recipients_is_exact_under_concurrency() {
+    let world = LocalService::start(Limits { members_per_image: 20, ..Limits::default() }).await;
+    let image = world.image("owner").await;
+    let mut jobs = Vec::new();
+    for number in 0..25 {
+        let tenants = [format!("t{}", 2 * number), format!("t{}", 2 * number + 1)];
+        jobs.push(share(&world, &[image.clone()], &[&tenants[0], &tenants[1]]).await);
+    }
+    let workers = world.open_pieces().await.into_iter().map(|key| {
+        let service = world.service.clone();
+        tokio::spawn(async move { carry_out(&service, key).await })
+    });
+    for worker in workers.collect::<Vec<_>>() {
+        worker.await.unwrap().unwrap();
+    }
+    assert_eq!(members(&world, &image).await.len(), 20);
+    assert_eq!(world.read_image(&image).await.members, 20);
+    let mut failed = 0;
+    for job in jobs {
+        failed += world.report(job).await.failures().filter(|(_, _, o)| *o == Outcome::MemberLimit).count();
+    }
+    assert_eq!(failed, 30);
+}
+
+#[tokio::test]
+async fn many_workers_on_one_piece_carry_it_out_once() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let tenants: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
+    let job = share(&world, &[image.clone()], &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let key = world.open_pieces().await[0];
+    let workers: Vec<_> = (0..8)
+        .map(|_| {
+            let service = world.service.clone();
+            tokio::spawn(async move { carry_out(&service, key).await })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap().unwrap();
+    }
+    let report = world.report(job).await;
+    assert_eq!((report.status(), report.done()), (JobStatus::Success, 100));
+    assert_eq!(world.read_image(&image).await.members, 100);
+}
+
+#[tokio::test]
+async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
+    let world = LocalService::start(Limits { images_per_tenant: 200, ..Limits::default() }).await;
+    let mut images = Vec::new();
+    for _ in 0..100 {
+        images.push(world.image("owner").await);
+    }
+    let tenants: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
+    let job = share(&world, &images, &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let pieces = world.open_pieces().await;
+    assert_eq!(pieces.len(), 50);
+    for (done, key) in pieces.into_iter().enumerate() {
+        assert_eq!(world.report(job).await.percent(), done * 2);
+        carry_out(&world.service, key).await.unwrap();
+    }
+    let report = world.report(job).await;
+    assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));
+    let pairs: HashSet<_> =
+        report.outcomes().map(|(image, tenant, _)| (image.clone(), tenant.clone())).collect();
+    assert_eq!(pairs.len(), 10_000);
+    assert_eq!(world.read_image(&images[99]).await.members, 100);
+}
+
+#[tokio::test]
+async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    share(&world, &[image.clone()], &["a", "b"]).await;
+    world.work().await;
+    let late = share(&world, &[image.clone()], &["c"]).await;
+    usecases::delete_image(&world.service, &caller("owner"), &image).await.unwrap();
+    world.work().await;
+    assert_eq!(members(&world, &image).await, HashMap::new());
+    let outcomes: Vec<_> = world.report(late).await.outcomes().map(|(_, _, outcome)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::ImageGone]);
+    let again = usecases::NewImage {
+        id: Some(image.clone()),
+        owner: None,
+        visibility: imageshare::domain::Visibility::Shared,
+        details: imageshare::domain::Details::default(),
+    };
+    let refused = usecases::register_image(&world.service, &caller("somebody"), again).await;
+    assert_eq!(refused.unwrap_err(), Refusal::IdTaken(image));
+}
+
+#[tokio::test]
+async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
+    let world = LocalService::start(Limits { images_per_tenant: 2, ..Limits::default() }).await;
+    let first = world.image("owner").await;
+    world.image("owner").await;
+    let new = || usecases::NewImage {
+        id: None,
+        owner: None,
+        visibility: imageshare::domain::Visibility::Shared,
+        details: imageshare::domain::Details::default(),
+    };
+    let refused = usecases::register_image(&world.service, &caller("owner"), new()).await;
+    assert_eq!(refused.unwrap_err(), Refusal::TooManyImages(2));
+    usecases::delete_image(&world.service, &caller("owner"), &first).await.unwrap();
+    usecases::register_image(&world.service, &caller("owner"), new()).await.unwrap();
+}
+
+fn overdue(image: &ImageId, recipient: &str) -> Job {
+    let long_ago = Timestamp::now().minus(std::time::Duration::from_secs(120));
+    Job {
+        id: JobId(Stamp::first_of(long_ago)),
+        creator: tenant("owner"),
+        task: Task::Share,
+        images: vec![image.clone()],
+        tenants: vec![tenant(recipient)],
+    }
+}
+
+fn soon() -> Timestamp {
+    Timestamp::now().plus(std::time::Duration::from_secs(60))
+}
+
+#[tokio::test]
+async fn a_sweep_carries_out_what_was_left_lying() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let job = overdue(&image, "a");
+    assert_eq!(world.service.store.submit(&job, None).await.unwrap(), Submitted::Yes);
+    let fresh = share(&world, &[image.clone()], &["b"]).await;
+    let swept = sweep(&world.service, soon()).await.unwrap();
+    assert_eq!((swept.carried_out, swept.given_up, swept.left), (1, 0, 0));
+    assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
+    assert_eq!(world.report(fresh).await.status(), JobStatus::Init);
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let job = overdue(&image, "a");
+    world.service.store.submit(&job, None).await.unwrap();
+    let text = |text: String| AttributeValue::S(text);
+    world
+        .client
+        .put_item()
+        .table_name(imageshare_tests::world::TABLE)
+        .item("pk", text(format!("I#{image}")))
+        .item("sk", text("M#a".to_owned()))
+        .item("membership", text("not a membership".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    for _ in 0..10 {
+        assert_eq!(sweep(&world.service, soon()).await.unwrap().left, 1);
+        assert_eq!(world.report(job.id).await.ended(), None);
+    }
+    assert_eq!(sweep(&world.service, soon()).await.unwrap().given_up, 1);
+    let report = world.report(job.id).await;
+    assert_eq!(report.status(), JobStatus::Fail);
+    assert_eq!(report.outcomes().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::GaveUp]);
+}
+
+#[tokio::test]
+async fn a_change_onto_an_old_revision_is_not_written() {
+    let world = LocalService::start(Limits::default()).await;
+    let id = world.image("owner").await;
+    let read = world.read_image(&id).await;
+    let mut image = read.clone();
+    image.details.name = Some("new".to_owned());
+    image.revision += 1;
+    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Yes);
+    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Stale);
+}
+
+/// What one tenant asks of one image.
+#[derive(Debug, Clone, Copy)]
+enum Request {
+    Share,
+    Unshare,
+    Answer(Status),
+}
+
+fn histories() -> impl Strategy<Value = (Vec<(Request, usize, usize)>, Vec<prop::sample::Index>)> {
+    let request = prop_oneof![
+        3 => Just(Request::Share),
+        2 => Just(Request::Unshare),
+        2 => prop::sample::select(vec![Status::Accepted, Status::Rejected]).prop_map(Request::Answer),
+    ];
+    let requests = prop::collection::vec((request, 0..2_usize, 0..3_usize), 1..12);
+    (requests, prop::collection::vec(any::<prop::sample::Index>(), 0..40))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Workers take the pieces in any order and more than once; then table, counts and index agree with the domain's
+    /// state machine run in the order in which the pieces were first carried out.
+    #[test]
+    fn table_counts_and_index_agree_whatever_the_workers_do((requests, picks) in histories()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = LocalService::start(Limits::default()).await;
+            let images = [world.image("owner").await, world.image("owner").await];
+            let tenants = ["a", "b", "c"];
+            let mut jobs = Vec::new();
+            for (request, image, recipient) in &requests {
+                let image = &images[*image];
+                let id = match request {
+                    Request::Share => share(&world, &[image.clone()], &[tenants[*recipient]]).await,
+                    Request::Unshare => unshare(&world, &[image.clone()], &[tenants[*recipient]]).await,
+                    Request::Answer(status) => respond(&world, image, tenants[*recipient], *status).await,
+                };
+                jobs.push(id);
+            }
+            let mut pieces = world.open_pieces().await;
+            prop_assert_eq!(pieces.len(), jobs.len());
+            let mut order: Vec<_> = picks.iter().map(|pick| pieces[pick.index(pieces.len())]).collect();
+            order.append(&mut pieces);
+            let mut model: HashMap<(usize, usize), Membership> = HashMap::new();
+            let mut done = HashSet::new();
+            for key in order {
+                carry_out(&world.service, key).await.unwrap();
+                if !done.insert(key.job) {
+                    continue;
+                }
+                let place = jobs.iter().position(|job| *job == key.job).unwrap();
+                let (request, image, recipient) = requests[place];
+                let pair = (image, recipient);
+                let current = model.get(&pair);
+                let next = match request {
+                    Request::Share => Membership::share(current, key.job.0),
+                    Request::Unshare => Membership::unshare(current, key.job.0),
+                    Request::Answer(status) => Membership::answer(current, key.job.0, status).ok().flatten(),
+                };
+                model.extend(next.map(|next| (pair, next)));
+            }
+            prop_assert!(world.open_pieces().await.is_empty());
+            for (number, image) in images.iter().enumerate() {
+                let expected: HashMap<String, Status> = model
+                    .iter()
+                    .filter(|((of, _), _)| *of == number)
+                    .filter_map(|((_, to), membership)| Some((tenants[*to].to_owned(), membership.standing()?.status)))
+                    .collect();
+                prop_assert_eq!(world.read_image(image).await.members as usize, expected.len());
+                for (recipient, status) in &expected {
+                    let list = imageshare::store::List::Received(tenant(recipient), *status);
+                    let order = imageshare::store::Order::NewestFirst;
+                    let places = world.service.store.places(&list, None, order, 10).await.unwrap();
+                    prop_assert!(places.iter().any(|place| place.image == *image));
+                }
+                prop_assert_eq!(members(&world, image).await, expected);
+            }
+            Ok(())
+        })?;
+    }
+}

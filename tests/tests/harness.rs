@@ -1,0 +1,178 @@
+//! The harness itself: a failure of a function's test must be the function's.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use imageshare_tests::binaries::binary;
+use imageshare_tests::events::{self, HttpEvent};
+use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
+use imageshare_tests::runtime_api::{Init, RuntimeApi};
+use imageshare_tests::table_server::TableServer;
+use imageshare_tests::world::World;
+use serde_json::{Value, json};
+
+const NO_ENV: [(&str, &str); 0] = [];
+
+fn echo() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_echo-function"))
+}
+
+#[tokio::test]
+async fn a_function_answers_one_event_after_the_other() {
+    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    let first = function.invoke(&json!({"n": 1})).await.unwrap();
+    let second = function.invoke(&json!({"n": "ü"})).await.unwrap();
+    assert_eq!((&first["event"]["n"], &second["event"]["n"]), (&json!(1), &json!("ü")));
+    assert_ne!(first["id"], second["id"]);
+    assert!(first["deadline"].as_u64().unwrap() > 1_700_000_000_000);
+    assert_eq!(function.log(), "started\n");
+}
+
+#[tokio::test]
+async fn a_function_that_fails_handles_the_next_event() {
+    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    let error = function.invoke(&json!({"do": "fail"})).await.unwrap_err();
+    assert_eq!(error["errorMessage"], "told to fail");
+    assert!(function.invoke(&json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_function_that_ends_is_an_error_and_not_a_hanging_test() {
+    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    for _ in 0..2 {
+        let error = function.invoke(&json!({"do": "end"})).await.unwrap_err();
+        assert_eq!(error["errorType"], "Runtime.ExitError");
+        assert!(error["errorMessage"].as_str().unwrap().contains('3'), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_does_not_start_says_why() {
+    for (start, said) in [("refuse", "told to refuse"), ("panic", "")] {
+        match LambdaProcess::start(echo(), [("ECHO_START", start)]).await.map(|_| ()) {
+            Err(NotStarted::Ended { log, status }) => {
+                assert!(log.contains(said) && !status.success(), "{log}")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_sees_its_own_environment_and_nothing_of_the_tests() {
+    let mut function = LambdaProcess::start(echo(), [("IMAGESHARE_TABLE", "t")]).await.unwrap();
+    let env = function.invoke(&json!({"do": "env"})).await.unwrap();
+    let names: Vec<&str> = env.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(names.contains(&"IMAGESHARE_TABLE"));
+    assert!(
+        names.iter().all(|name| name.starts_with("AWS_LAMBDA_") || *name == "IMAGESHARE_TABLE"),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn start_time_and_peak_memory_are_measured() {
+    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    assert!(function.init_time() > Duration::ZERO && function.init_time() < Duration::from_secs(5));
+    let before = function.peak_resident_bytes();
+    function.invoke(&json!({"do": "grow"})).await.unwrap();
+    assert!(function.peak_resident_bytes() >= before + (50 << 20));
+}
+
+#[tokio::test]
+async fn a_function_ends_with_its_test() {
+    let function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    let process = PathBuf::from(format!("/proc/{}", function.id()));
+    assert!(process.exists());
+    drop(function);
+    let gone = async {
+        while process.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_runtime_api_knows_its_paths_and_no_others() {
+    let api = RuntimeApi::start().await;
+    let client = reqwest::Client::new();
+    let url = |path: &str| format!("http://{}/2018-06-01/runtime/{path}", api.address());
+    let post = |path: &str| client.post(url(path)).body(r#"{"errorMessage":"no"}"#).send();
+    assert_eq!(post("invocation/unknown/response").await.unwrap().status(), 400);
+    assert_eq!(post("invocation/next").await.unwrap().status(), 404);
+    assert_eq!(post("init/error").await.unwrap().status(), 202);
+    assert_eq!(api.initialised().await, Init::Failed(json!({"errorMessage": "no"})));
+}
+
+#[tokio::test]
+async fn the_table_keeps_items_and_checks_conditions() {
+    let server = TableServer::start().await;
+    let client = server.client();
+    let key =
+        |name| KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build().unwrap();
+    let text = |name| {
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
+    };
+    let create = client.create_table().table_name("things").billing_mode(BillingMode::PayPerRequest);
+    create.key_schema(key("pk")).attribute_definitions(text("pk")).send().await.unwrap();
+    let put = || {
+        let put = client.put_item().table_name("things").item("pk", AttributeValue::S("a".to_owned()));
+        put.condition_expression("attribute_not_exists(pk)").send()
+    };
+    assert!(put().await.is_ok());
+    assert!(put().await.unwrap_err().into_service_error().is_conditional_check_failed_exception());
+    assert_eq!(client.scan().table_name("things").send().await.unwrap().count(), 1);
+}
+
+#[test]
+fn the_binaries_of_the_functions_are_found() {
+    for name in ["share", "unshare", "respond", "job-status", "images", "job-worker", "imageshare"] {
+        assert!(binary(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn an_http_event_is_what_lambda_http_reads() {
+    let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", "/v1/p%201/jobs/j?a=1&b=%C3%BC+x&a=2")
+        .token(&World::token("p", "member"))
+        .header("X-Two", "1")
+        .header("x-two", "2")
+        .json(&json!({"k": "v"}))
+        .build();
+    assert_eq!(event["pathParameters"], json!({"project_id": "p 1", "job_id": "j"}));
+    assert_eq!(event["queryStringParameters"], json!({"a": "1,2", "b": "ü x"}));
+    assert_eq!(event["rawQueryString"], "a=1&b=%C3%BC+x&a=2");
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    assert_eq!(request.headers()["x-two"], "1,2");
+    assert_eq!(request.body().as_ref(), br#"{"k":"v"}"#);
+    let bytes = HttpEvent::new("PUT /", "/").bytes(&[0, 255]).build();
+    let request = lambda_http::request::from_str(&bytes.to_string()).unwrap();
+    assert_eq!(request.body().as_ref(), &[0, 255]);
+}
+
+#[test]
+fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
+    let keys = json!({"pk": {"S": "a"}});
+    let records = [
+        events::inserted("100", &keys, &json!({"pk": {"S": "a"}, "n": {"N": "1"}})),
+        events::modified(
+            "101",
+            &keys,
+            &json!({"pk": {"S": "a"}}),
+            &json!({"pk": {"S": "a"}, "n": {"N": "2"}}),
+        ),
+    ];
+    let event: aws_lambda_events::event::dynamodb::Event =
+        serde_json::from_value(events::stream_event(&records)).unwrap();
+    let numbers: Vec<_> = event.records.iter().map(|record| record.change.sequence_number.clone()).collect();
+    assert_eq!(numbers, [Some("100".to_owned()), Some("101".to_owned())]);
+    assert_eq!(event.records[1].event_name, "MODIFY");
+    assert_eq!(events::schedule_event()["source"], Value::from("aws.events"));
+}

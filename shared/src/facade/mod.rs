@@ -1,7 +1,12 @@
 //! The API dialects. A facade translates: a request into a use case's words, and the answer back; it decides
 //! nothing.
 
+mod fault;
+pub mod glance;
 pub mod ims;
 mod reply;
 
 pub use self::reply::{Reply, error, json, no_content};
+
+/// What a GET or a DELETE is told that came with a body, which these operations would not look at.
+const NO_BODY_EXPECTED: &str = "A body is not expected with this request.";

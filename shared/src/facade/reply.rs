@@ -4,7 +4,7 @@
 //! python-glanceclient (`contract/gateway.md` 5.2). The message is for the caller and says what to do; what the
 //! operator needs goes to the log.
 
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
@@ -30,11 +30,16 @@ pub fn no_content() -> Reply {
     reply
 }
 
-/// An error in the one body that all OpenStack and IMS clients read; `title` is the status's own name.
+/// An error in the one body that all OpenStack and IMS clients read; `title` is the status's own name. Where the service
+/// is busy, the client is told when to come again.
 pub fn error(status: StatusCode, code: &str, message: &str) -> Reply {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({ "error": { "code": code, "message": message, "title": title } });
-    with_body(status, body.to_string())
+    let mut reply = with_body(status, body.to_string());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    reply
 }
 
 fn with_body(status: StatusCode, text: String) -> Reply {

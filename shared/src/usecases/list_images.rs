@@ -161,6 +161,21 @@ pub async fn list_images<F: Fn(&Seen) -> bool>(
     by_time(&service.store, query, after, order).await
 }
 
+/// Finds one image in some lists; those received are the caller's. One batch read, however long the lists are.
+///
+/// # Errors
+/// [`Refusal::Store`] where the table failed.
+pub async fn find_image(
+    service: &Service,
+    caller: &Caller,
+    lists: &[List],
+    id: &ImageId,
+) -> Result<Option<Seen>, Refusal> {
+    let (image, member) = service.store.image_and_member(id, &caller.tenant).await?;
+    let received = member.map(|member| member.status);
+    Ok(image.and_then(|image| shown_in(lists, &image, received).map(|shown| Seen { image, shown })))
+}
+
 async fn marked(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
     show_image(service, caller, id).await.map_err(|refusal| match refusal {
         Refusal::ImageNotFound(_) => Refusal::MarkerNotFound,
@@ -236,16 +251,25 @@ async fn read(store: &Store, lists: &[List], places: &[Placed]) -> Result<Vec<Op
     let mut images = store.listed_images(places.iter().map(|(place, _)| &place.image)).await?;
     let seen = places.iter().map(|(place, list)| {
         let image = images.remove(&place.image)?;
-        let shown = match lists.get(*list)? {
-            List::Owned(owner) => (image.owner == *owner).then_some(Shown::Own),
-            List::Received(_, status) => {
-                (image.visibility == Visibility::Shared).then_some(Shown::Received(*status))
-            }
-            List::Open(visibility) => (image.visibility == *visibility).then_some(Shown::Open),
+        let received = match lists.get(*list)? {
+            List::Received(_, status) => Some(*status),
+            List::Owned(_) | List::Open(_) => None,
         };
-        shown.map(|shown| Seen { image, shown })
+        shown_in(lists, &image, received).map(|shown| Seen { image, shown })
     });
     Ok(seen.collect())
+}
+
+/// Why an image is in some lists: by the first that holds it. `received` is what the caller has said to it.
+///
+/// An image that was made public stays in the lists of those who received it, so one list may not speak for all.
+fn shown_in(lists: &[List], image: &Image, received: Option<Status>) -> Option<Shown> {
+    lists.iter().find_map(|list| match list {
+        List::Owned(owner) => (image.owner == *owner).then_some(Shown::Own),
+        List::Received(_, status) => (received == Some(*status) && image.visibility == Visibility::Shared)
+            .then_some(Shown::Received(*status)),
+        List::Open(visibility) => (image.visibility == *visibility).then_some(Shown::Open),
+    })
 }
 
 async fn sorted<F: Fn(&Seen) -> bool>(
@@ -308,6 +332,32 @@ fn compare(sort: &Sort, a: &Image, b: &Image) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Details;
+
+    #[test]
+    fn an_image_that_was_made_public_is_shown_to_those_who_received_it() {
+        let me = || "me".parse().unwrap();
+        let lists =
+            [List::Owned(me()), List::Received(me(), Status::Accepted), List::Open(Visibility::Public)];
+        let image = |visibility| Image {
+            id: "i".parse().unwrap(),
+            owner: "other".parse().unwrap(),
+            visibility,
+            details: Details::default(),
+            members: 1,
+            created: Timestamp::from_unix_millis(0),
+            updated: Timestamp::from_unix_millis(0),
+            revision: 1,
+        };
+        let accepted = Some(Status::Accepted);
+        assert_eq!(shown_in(&lists, &image(Visibility::Public), accepted), Some(Shown::Open));
+        assert_eq!(
+            shown_in(&lists, &image(Visibility::Shared), accepted),
+            Some(Shown::Received(Status::Accepted))
+        );
+        assert_eq!(shown_in(&lists, &image(Visibility::Shared), Some(Status::Pending)), None);
+        assert_eq!(shown_in(&lists, &image(Visibility::Private), accepted), None);
+    }
 
     #[test]
     fn a_marker_is_an_image_or_the_place_of_the_page_before() {

@@ -17,7 +17,7 @@ pub use self::carry_out::carry_out;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, list_images,
+    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};
 pub use self::quota::{Quota, quota};

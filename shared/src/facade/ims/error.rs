@@ -6,11 +6,12 @@
 use std::fmt::Write as _;
 
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::HeaderValue;
 
 use crate::auth::Unauthenticated;
-use crate::domain::{NAMES_PER_BATCH, Outcome, Visibility};
-use crate::facade::{Reply, reply};
+use crate::domain::{NAMES_PER_BATCH, Outcome, TenantId, Visibility};
+use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
+use crate::function::Call;
 use crate::store::StoreError;
 use crate::usecases::Refusal;
 
@@ -34,11 +35,7 @@ impl Error {
 
     /// The error as an answer.
     pub fn into_reply(self) -> Reply {
-        let mut reply = reply::error(self.status, self.code, &self.message);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        reply
+        reply::error(self.status, self.code, &self.message)
     }
 }
 
@@ -56,13 +53,7 @@ impl From<Refusal> for Error {
                 "IMG.0026",
                 "Only the role admin may make an image public. Share it with projects instead.",
             ),
-            Refusal::OtherProject { acting, named } => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                format!(
-                    "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
-                ),
-            ),
+            Refusal::OtherProject { acting, named } => other_project(&acting, named.as_str()),
             Refusal::ImageNotFound(id) => {
                 Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
             }
@@ -137,19 +128,8 @@ impl From<Refusal> for Error {
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        tracing::error!(%problem, "the table failed");
-        match problem {
-            StoreError::Unavailable(_) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "IMG.0060",
-                "The service is busy and has changed nothing that it has not acknowledged. Try again in a second.",
-            ),
-            StoreError::Refused(_) | StoreError::Unreadable(_) => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "IMG.0061",
-                "Unknown system error. Tell the operator the request id.",
-            ),
-        }
+        let (status, code, message) = fault::of_store(&problem);
+        Self::new(status, code, message)
     }
 }
 
@@ -198,6 +178,19 @@ pub(super) fn of_outcome(outcome: Outcome) -> Option<(&'static str, &'static str
             Some(("IMG.0061", "The service could not do it in many attempts. Send the request again."))
         }
     }
+}
+
+/// Refuses a request for a project that the credential does not act for.
+pub(super) fn other_project(acting: &TenantId, named: &str) -> Error {
+    let message = format!(
+        "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
+    );
+    Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+}
+
+/// Refuses a request that came with a body, where none is looked at.
+pub(super) fn no_body(call: &Call) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request("IMG.0001", NO_BODY_EXPECTED)) }
 }
 
 /// Says which array is too long.

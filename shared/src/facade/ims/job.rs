@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::Error;
-use super::error::of_outcome;
+use super::error::{no_body, of_outcome};
 use crate::domain::{ImageId, JobId, JobStatus, Outcome, Report, Task, TenantId};
 use crate::facade::{Reply, json};
 use crate::function::Call;
@@ -37,15 +37,16 @@ pub async fn answer_progress(call: &Call) -> Reply {
 }
 
 async fn answer_with(call: &Call, entities: impl for<'a> Fn(&'a Report) -> Entities<'a>) -> Reply {
-    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| Refusal::JobNotFound);
-    let report = match id {
-        Ok(id) => usecases::job_status(&call.service, call.caller(), id).await,
-        Err(refusal) => Err(refusal),
-    };
-    match report {
+    match report(call).await {
         Ok(report) => json(StatusCode::OK, &JobWire::new(&report, entities(&report))),
-        Err(refusal) => Error::from(refusal).into_reply(),
+        Err(error) => error.into_reply(),
     }
+}
+
+async fn report(call: &Call) -> Result<Report, Error> {
+    no_body(call)?;
+    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| Refusal::JobNotFound)?;
+    Ok(usecases::job_status(&call.service, call.caller(), id).await?)
 }
 
 #[derive(Serialize)]

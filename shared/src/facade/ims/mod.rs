@@ -4,9 +4,16 @@
 
 mod batch;
 mod error;
+mod filter;
+mod image;
 pub mod job;
+pub mod list;
+pub mod members;
+mod query;
+pub mod quota;
 pub mod respond;
 pub mod share;
 pub mod unshare;
+mod view;
 
 pub use self::error::{Error, unauthenticated, unrouted};

@@ -1,0 +1,226 @@
+//! What a client may say of an image, one attribute at a time: the same rules for creating and for changing it.
+//!
+//! Glance's base attributes have types of their own; any other name is a free property, whose value is a text. What the
+//! service itself says of an image is read-only.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::Error;
+use crate::domain::{Details, Visibility};
+
+/// What only the service says of an image.
+const READ_ONLY: [&str; 15] = [
+    "checksum",
+    "created_at",
+    "direct_url",
+    "file",
+    "id",
+    "os_hash_algo",
+    "os_hash_value",
+    "owner",
+    "schema",
+    "self",
+    "size",
+    "status",
+    "stores",
+    "updated_at",
+    "virtual_size",
+];
+
+/// Names that mean something to Glance and cannot be said here: the bits of an image live elsewhere.
+const RESERVED: [&str; 4] = ["deleted", "deleted_at", "location", "locations"];
+
+const DISK_FORMATS: [&str; 14] = [
+    "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "ploop", "iso", "gpt", "zvhd", "zvhd2",
+];
+
+const CONTAINER_FORMATS: [&str; 8] = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
+
+/// An attribute with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attribute {
+    Name(Option<String>),
+    Visibility(Visibility),
+    DiskFormat(Option<String>),
+    ContainerFormat(Option<String>),
+    MinDisk(u32),
+    MinRam(u32),
+    Protected(bool),
+    Hidden(bool),
+    Tags(BTreeSet<String>),
+    Property(String, String),
+}
+
+impl Attribute {
+    /// Reads the value of the attribute of that name.
+    pub(super) fn parse(name: &str, value: &Value) -> Result<Self, Error> {
+        let expected = |expected: &str| Error::expected(name, expected);
+        check_writable(name)?;
+        Ok(match name {
+            "name" => Self::Name(optional_text(value).ok_or_else(|| expected("a string or null"))?),
+            "visibility" => {
+                let text = value.as_str().unwrap_or_default();
+                Self::Visibility(
+                    text.parse()
+                        .map_err(|_| expected("\"private\", \"shared\", \"community\" or \"public\""))?,
+                )
+            }
+            "disk_format" => Self::DiskFormat(one_of(name, value, &DISK_FORMATS)?),
+            "container_format" => Self::ContainerFormat(one_of(name, value, &CONTAINER_FORMATS)?),
+            "min_disk" => Self::MinDisk(size(value).ok_or_else(|| expected("a whole number of GiB"))?),
+            "min_ram" => Self::MinRam(size(value).ok_or_else(|| expected("a whole number of MiB"))?),
+            "protected" => Self::Protected(value.as_bool().ok_or_else(|| expected("true or false"))?),
+            "os_hidden" => Self::Hidden(value.as_bool().ok_or_else(|| expected("true or false"))?),
+            "tags" => Self::Tags(tags(value).ok_or_else(|| expected("an array of strings"))?),
+            _ => {
+                let value = value.as_str().ok_or_else(|| expected("a string"))?;
+                Self::Property(name.to_owned(), value.to_owned())
+            }
+        })
+    }
+
+    /// Says it of an image.
+    pub(super) fn apply(self, visibility: &mut Visibility, details: &mut Details) {
+        match self {
+            Self::Name(name) => details.name = name,
+            Self::Visibility(value) => *visibility = value,
+            Self::DiskFormat(format) => details.disk_format = format,
+            Self::ContainerFormat(format) => details.container_format = format,
+            Self::MinDisk(gib) => details.min_disk_gib = gib,
+            Self::MinRam(mib) => details.min_ram_mib = mib,
+            Self::Protected(protected) => details.protected = protected,
+            Self::Hidden(hidden) => details.hidden = hidden,
+            Self::Tags(tags) => details.tags = tags,
+            Self::Property(name, value) => {
+                details.properties.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Whether every image has the attribute, so that it cannot be removed.
+pub(super) fn is_base(name: &str) -> bool {
+    matches!(
+        name,
+        "name"
+            | "visibility"
+            | "disk_format"
+            | "container_format"
+            | "min_disk"
+            | "min_ram"
+            | "protected"
+            | "os_hidden"
+            | "tags"
+    )
+}
+
+/// Refuses the name of an attribute that clients cannot say.
+pub(super) fn check_writable(name: &str) -> Result<(), Error> {
+    let refused =
+        |why| Err(Error::new(StatusCode::FORBIDDEN, "IMG.0105", format!("Attribute '{name}' is {why}.")));
+    if READ_ONLY.contains(&name) {
+        refused("read-only")
+    } else if RESERVED.contains(&name) {
+        refused("reserved")
+    } else {
+        Ok(())
+    }
+}
+
+fn optional_text(value: &Value) -> Option<Option<String>> {
+    if value.is_null() { Some(None) } else { value.as_str().map(|text| Some(text.to_owned())) }
+}
+
+fn one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, Error> {
+    let known = |text: &Option<String>| text.as_deref().is_none_or(|text| words.contains(&text));
+    optional_text(value)
+        .filter(known)
+        .ok_or_else(|| Error::expected(name, &format!("null or one of {}", words.join(", "))))
+}
+
+/// A size as Glance stores it, in 31 bits.
+fn size(value: &Value) -> Option<u32> {
+    let size = value.as_u64()?;
+    i32::try_from(size).ok()?.try_into().ok()
+}
+
+fn tags(value: &Value) -> Option<BTreeSet<String>> {
+    value.as_array()?.iter().map(|tag| tag.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_said_of_an_image_is_then_so() {
+        let (mut visibility, mut details) = (Visibility::Shared, Details::default());
+        for (name, value) in [
+            ("name", json!("web")),
+            ("visibility", json!("private")),
+            ("disk_format", json!("qcow2")),
+            ("container_format", json!("bare")),
+            ("min_disk", json!(40)),
+            ("min_ram", json!(2_147_483_647)),
+            ("protected", json!(true)),
+            ("os_hidden", json!(true)),
+            ("tags", json!(["b", "a", "a"])),
+            ("__os_type", json!("Linux")),
+        ] {
+            Attribute::parse(name, &value).unwrap().apply(&mut visibility, &mut details);
+        }
+        assert_eq!(visibility, Visibility::Private);
+        let expected = Details {
+            name: Some("web".to_owned()),
+            disk_format: Some("qcow2".to_owned()),
+            container_format: Some("bare".to_owned()),
+            min_disk_gib: 40,
+            min_ram_mib: 2_147_483_647,
+            protected: true,
+            hidden: true,
+            tags: ["a".to_owned(), "b".to_owned()].into(),
+            properties: [("__os_type".to_owned(), "Linux".to_owned())].into(),
+        };
+        assert_eq!(details, expected);
+        for name in ["name", "disk_format", "container_format"] {
+            Attribute::parse(name, &Value::Null).unwrap().apply(&mut visibility, &mut details);
+        }
+        assert_eq!((details.name, details.disk_format, details.container_format), (None, None, None));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused_by_name() {
+        for (name, value) in [
+            ("name", json!(7)),
+            ("visibility", json!("Public")),
+            ("visibility", Value::Null),
+            ("disk_format", json!("floppy")),
+            ("container_format", json!({})),
+            ("min_disk", json!("40")),
+            ("min_disk", json!(-1)),
+            ("min_ram", json!(2_147_483_648_u64)),
+            ("min_ram", json!(1.5)),
+            ("protected", json!("true")),
+            ("os_hidden", json!(0)),
+            ("tags", json!("a")),
+            ("tags", json!(["a", 7])),
+            ("__whole_image", json!(true)),
+            ("any", Value::Null),
+        ] {
+            let refused = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
+            assert!(refused.contains(&format!("{name}: expected")) && refused.contains("400"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_the_service_says_cannot_be_said() {
+        for name in READ_ONLY.into_iter().chain(RESERVED) {
+            let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_reply();
+            assert_eq!(refused.status(), 403, "{name}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Errors of the Glance paths: Glance's statuses, in the one body that every OpenStack and IMS client reads.
+//!
+//! The `code` is that of IMS, whose endpoint has these paths too and answers them with its own codes (`contract/ims.md`
+//! 1.6). OpenStack clients look at the status alone. The one table from refusals to statuses is [`Error::from`].
+
+use http::StatusCode;
+
+use crate::facade::{Reply, fault, reply};
+use crate::usecases::Refusal;
+
+/// An error as these paths answer it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Error {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The request is not as it must be.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
+    }
+
+    /// A field is not as it must be.
+    pub(super) fn expected(field: &str, expected: &str) -> Self {
+        Self::bad_request(format!("{field}: expected {expected}."))
+    }
+
+    /// No image of that id that the caller sees; the id may be anything.
+    pub(super) fn no_image(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "IMG.0027", format!("No image found with ID {id}"))
+    }
+
+    /// The error as an answer.
+    pub fn into_reply(self) -> Reply {
+        reply::error(self.status, self.code, &self.message)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        use StatusCode as S;
+        match refusal {
+            Refusal::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "You are not authorized to complete this action: your role here is reader. Ask for the role member.",
+            ),
+            Refusal::AdminOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "You are not authorized to complete publicize_image action: the role admin is needed. Share the image with projects instead.",
+            ),
+            Refusal::OtherProject { acting, named } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                format!(
+                    "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'."
+                ),
+            ),
+            Refusal::ImageNotFound(id) => Self::no_image(id.as_str()),
+            Refusal::NotOwner(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0047",
+                format!("You are not permitted to modify image {id}: only its owner can."),
+            ),
+            Refusal::NotShared { image, .. } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0105",
+                format!("Image {image}: Only shared images have members."),
+            ),
+            Refusal::SelfShare(tenant) => Self::new(
+                S::BAD_REQUEST,
+                "IMG.0076",
+                format!("{tenant} owns the image and cannot be its member."),
+            ),
+            Refusal::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
+            Refusal::MemberNotFound { image, tenant } => Self::new(
+                S::NOT_FOUND,
+                "IMG.0121",
+                format!("{tenant} not found in the member list of the image {image}."),
+            ),
+            Refusal::KeyUsed => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "IMG.0018",
+                "This Idempotency-Key was used for another request. Use a new key for a new request.",
+            ),
+            Refusal::IdTaken(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0031",
+                format!("Image ID {id} already exists, or did. Leave it out, or choose another."),
+            ),
+            Refusal::TooManyImages(most) => Self::new(
+                S::PAYLOAD_TOO_LARGE,
+                "IMG.0088",
+                format!("You have {most} images, the most allowed. Delete one first."),
+            ),
+            Refusal::Protected(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0105",
+                format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
+            ),
+            Refusal::Detail(problem) => Self::expected(&problem.field, problem.expected),
+            Refusal::Contended(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0046",
+                format!("Image {id} is being changed by others. Try again."),
+            ),
+            Refusal::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
+            Refusal::TooManyToSort(most) => {
+                Self::bad_request(format!("More than {most} images: only sort_key=created_at is possible."))
+            }
+            Refusal::Store(problem) => {
+                let (status, code, message) = fault::of_store(&problem);
+                Self::new(status, code, message)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stands_in_the_body_that_every_client_reads() {
+        let reply = Error::from(Refusal::ImageNotFound("i-1".parse().unwrap())).into_reply();
+        assert_eq!(reply.status(), 404);
+        let lambda_http::Body::Text(body) = reply.body() else { panic!("{reply:?}") };
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(body).unwrap(),
+            serde_json::json!({"error":
+                {"code": "IMG.0027", "message": "No image found with ID i-1", "title": "Not Found"}})
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! What the registry's requests have in common: the image of the path, bodies, and bodies that should not be.
+
+use serde_json::Value;
+
+use super::Error;
+use crate::domain::ImageId;
+use crate::facade::NO_BODY_EXPECTED;
+use crate::function::Call;
+
+/// The image that the path names. An id that none can have is not found.
+pub(super) fn image_id(call: &Call) -> Result<ImageId, Error> {
+    let text = call.path_parameter("image_id");
+    text.parse().map_err(|_| Error::no_image(text))
+}
+
+/// Refuses a request that came with a body, where none is looked at.
+pub(super) fn no_body(call: &Call) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(NO_BODY_EXPECTED)) }
+}
+
+/// Reads a body as JSON, whatever its type.
+pub(super) fn json(body: &[u8]) -> Result<Value, Error> {
+    if body.trim_ascii().is_empty() {
+        return Err(Error::bad_request("Body expected in request."));
+    }
+    serde_json::from_slice(body).map_err(|_| Error::bad_request("Malformed JSON in request body."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_no_json_is_refused() {
+        let deep = "[".repeat(100_000);
+        for bad in ["", " \n", "{", "NaN", r#"{"name":"\ud800"}"#, &deep, "{} {}"] {
+            assert!(json(bad.as_bytes()).is_err());
+        }
+        assert!(json(b"{\"a\":\"\xff\"}").is_err());
+        assert_eq!(json(b" {} \n").unwrap(), serde_json::json!({}));
+    }
+}

@@ -1,0 +1,292 @@
+//! `PATCH /v2/images/{image_id}`: change an image by Glance's JSON patch, all of it or nothing.
+//!
+//! Glance has two forms of it, told apart by the content type: in 2.1 an operation is
+//! `{"op":"replace","path":"/name","value":…}`, in 2.0 it is `{"replace":"/name","value":…}`. Paths have one step.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::Error;
+use super::attribute::{Attribute, check_writable, is_base};
+use super::image::reply;
+use super::request::{image_id, json};
+use crate::domain::Image;
+use crate::facade::Reply;
+use crate::function::Call;
+use crate::usecases;
+
+/// The operation's route.
+pub const ROUTE: &str = "PATCH /v2/images/{image_id}";
+
+/// Operations that one request may hold: as many as an image may have properties.
+const MOST_OPERATIONS: usize = 128;
+
+/// A JSON patch in, the image as it then is out.
+pub async fn answer(call: &Call) -> Reply {
+    update(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn update(call: &Call) -> Result<Reply, Error> {
+    let form = Form::of_content_type(call.raw_header("content-type").unwrap_or_default())?;
+    let changes = parse(form, call.body())?;
+    let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
+    let image = usecases::update_image(&call.service, call.caller(), &image_id(call)?, apply).await?;
+    Ok(reply(StatusCode::OK, &image))
+}
+
+/// How operations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `{"replace":"/name"}`
+    V20,
+    /// `{"op":"replace","path":"/name"}`
+    V21,
+}
+
+impl Form {
+    fn of_content_type(value: &[u8]) -> Result<Self, Error> {
+        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        match media_type.to_ascii_lowercase().as_slice() {
+            b"application/openstack-images-v2.1-json-patch" => Ok(Self::V21),
+            b"application/openstack-images-v2.0-json-patch" => Ok(Self::V20),
+            _ => Err(Error::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "IMG.0001",
+                "Content-Type: expected application/openstack-images-v2.1-json-patch.",
+            )),
+        }
+    }
+
+    /// The name and the path of an operation.
+    fn operation(self, change: &Map<String, Value>) -> Option<(&str, &str)> {
+        match self {
+            Self::V21 => Some((change.get("op")?.as_str()?, change.get("path")?.as_str()?)),
+            Self::V20 => {
+                let mut found =
+                    OPERATIONS.iter().filter_map(|name| Some((*name, change.get(*name)?.as_str()?)));
+                found.next().filter(|_| found.next().is_none())
+            }
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::V21 => "an object with op (add, remove or replace) and path",
+            Self::V20 => "an object with one member named add, remove or replace, the path",
+        }
+    }
+}
+
+const OPERATIONS: [&str; 3] = ["add", "remove", "replace"];
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    Add(Attribute),
+    Replace(Attribute),
+    Remove(String),
+}
+
+impl Change {
+    fn apply(&self, image: &mut Image) -> Result<(), Error> {
+        match self {
+            Self::Replace(Attribute::Property(name, _)) if image.details.property(name).is_none() => {
+                Err(missing(name))
+            }
+            Self::Add(attribute) | Self::Replace(attribute) => {
+                attribute.clone().apply(&mut image.visibility, &mut image.details);
+                Ok(())
+            }
+            Self::Remove(name) => {
+                image.details.properties.remove(name).map(|_| ()).ok_or_else(|| missing(name))
+            }
+        }
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(StatusCode::CONFLICT, "IMG.0031", format!("Property {name} does not exist."))
+}
+
+fn parse(form: Form, body: &[u8]) -> Result<Vec<Change>, Error> {
+    let Value::Array(changes) = json(body)? else {
+        return Err(Error::bad_request("Request body must be a JSON array of operation objects."));
+    };
+    if changes.len() > MOST_OPERATIONS {
+        return Err(Error::bad_request(format!(
+            "Expected at most {MOST_OPERATIONS} operations, got {}. Send several requests.",
+            changes.len()
+        )));
+    }
+    changes.iter().enumerate().map(|(place, change)| parse_change(form, place, change)).collect()
+}
+
+fn parse_change(form: Form, place: usize, change: &Value) -> Result<Change, Error> {
+    let expected = |expected: &str| Error::expected(&format!("Operation {place}"), expected);
+    let change = change.as_object().ok_or_else(|| expected(form.expected()))?;
+    let (operation, path) = form.operation(change).ok_or_else(|| expected(form.expected()))?;
+    let name = name_of(path).ok_or_else(|| expected("a path of one step, such as /name"))?;
+    let attribute = || {
+        check_writable(&name)?;
+        let value = change.get("value").ok_or_else(|| expected("a member named value"))?;
+        Attribute::parse(&name, value)
+    };
+    match operation {
+        "add" => Ok(Change::Add(attribute()?)),
+        "replace" => Ok(Change::Replace(attribute()?)),
+        "remove" => {
+            check_writable(&name)?;
+            if is_base(&name) {
+                return Err(Error::new(
+                    StatusCode::FORBIDDEN,
+                    "IMG.0105",
+                    format!("Property {name} may not be removed."),
+                ));
+            }
+            Ok(Change::Remove(name))
+        }
+        _ => Err(expected(form.expected())),
+    }
+}
+
+/// The name in a JSON pointer of one step, in which `~1` stands for `/` and `~0` for `~`.
+fn name_of(path: &str) -> Option<String> {
+    let step = path.strip_prefix('/').filter(|step| !step.is_empty() && !step.contains('/'))?;
+    let mut parts = step.split('~');
+    let mut name = parts.next()?.to_owned();
+    for part in parts {
+        let (escaped, rest) = part.split_at_checked(1)?;
+        name.push(match escaped {
+            "0" => '~',
+            "1" => '/',
+            _ => return None,
+        });
+        name.push_str(rest);
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Details, Timestamp, Visibility};
+    use serde_json::json;
+
+    fn image() -> Image {
+        let properties = [("a/b", "1"), ("own", "2")];
+        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Image {
+            id: "i-1".parse().unwrap(),
+            owner: "own1".parse().unwrap(),
+            visibility: Visibility::Shared,
+            details: Details { properties, ..Details::default() },
+            members: 0,
+            created: Timestamp::from_unix_millis(0),
+            updated: Timestamp::from_unix_millis(0),
+            revision: 1,
+        }
+    }
+
+    fn patched(form: Form, patch: &Value) -> Result<Image, Error> {
+        let mut image = image();
+        for change in parse(form, patch.to_string().as_bytes())? {
+            change.apply(&mut image)?;
+        }
+        Ok(image)
+    }
+
+    fn refused(patch: &Value) -> (u16, String) {
+        let error = patched(Form::V21, patch).unwrap_err();
+        (error.clone().into_reply().status().as_u16(), format!("{error:?}"))
+    }
+
+    #[test]
+    fn attributes_and_properties_are_added_replaced_and_removed() {
+        let image = patched(
+            Form::V21,
+            &json!([
+                {"op": "replace", "path": "/name", "value": "web"},
+                {"op": "add", "path": "/visibility", "value": "private"},
+                {"op": "replace", "path": "/tags", "value": ["t"]},
+                {"op": "replace", "path": "/own", "value": "3"},
+                {"op": "add", "path": "/__os_type", "value": "Linux"},
+                {"op": "add", "path": "/x~0y~1z", "value": "4"},
+                {"op": "remove", "path": "/a~1b"},
+            ]),
+        )
+        .unwrap();
+        assert_eq!((image.details.name.as_deref(), image.visibility), (Some("web"), Visibility::Private));
+        let properties = [("__os_type", "Linux"), ("own", "3"), ("x~y/z", "4")];
+        assert_eq!(
+            image.details.properties,
+            properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        );
+        assert!(image.details.tags.contains("t"));
+    }
+
+    #[test]
+    fn the_older_form_names_the_operation_by_its_member() {
+        let image =
+            patched(Form::V20, &json!([{"replace": "/name", "value": "web"}, {"remove": "/own"}])).unwrap();
+        assert_eq!((image.details.name.as_deref(), image.details.property("own")), (Some("web"), None));
+        assert!(patched(Form::V20, &json!([{"op": "remove", "path": "/own"}])).is_err());
+        assert!(patched(Form::V20, &json!([{"add": "/a", "remove": "/a", "value": "x"}])).is_err());
+    }
+
+    #[test]
+    fn a_property_that_is_not_there_is_a_conflict() {
+        let (status, text) = refused(&json!([{"op": "remove", "path": "/none"}]));
+        assert!(status == 409 && text.contains("Property none does not exist."), "{text}");
+        assert_eq!(refused(&json!([{"op": "replace", "path": "/none", "value": "x"}])).0, 409);
+        let twice = json!([{"op": "remove", "path": "/own"}, {"op": "remove", "path": "/own"}]);
+        assert_eq!(refused(&twice).0, 409);
+    }
+
+    #[test]
+    fn what_clients_cannot_say_is_forbidden() {
+        for (change, why) in [
+            (json!({"op": "replace", "path": "/status", "value": "queued"}), "'status' is read-only"),
+            (json!({"op": "replace", "path": "/owner", "value": "me"}), "'owner' is read-only"),
+            (json!({"op": "remove", "path": "/id"}), "'id' is read-only"),
+            (json!({"op": "add", "path": "/locations", "value": []}), "'locations' is reserved"),
+            (json!({"op": "remove", "path": "/name"}), "Property name may not be removed."),
+        ] {
+            let (status, text) = refused(&json!([change]));
+            assert!(status == 403 && text.contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_patch_that_is_not_as_it_must_be_is_refused() {
+        for bad in [
+            json!({}),
+            json!("x"),
+            json!([7]),
+            json!([{}]),
+            json!([{"op": "test", "path": "/name", "value": "x"}]),
+            json!([{"op": "replace", "path": "/name"}]),
+            json!([{"op": "replace", "path": "name", "value": "x"}]),
+            json!([{"op": "replace", "path": "/", "value": "x"}]),
+            json!([{"op": "replace", "path": "", "value": "x"}]),
+            json!([{"op": "replace", "path": "/a/b", "value": "x"}]),
+            json!([{"op": "add", "path": "/a~", "value": "x"}]),
+            json!([{"op": "add", "path": "/a~2", "value": "x"}]),
+            json!([{"op": "add", "path": "/a~é", "value": "x"}]),
+            json!([{"op": "replace", "path": 7, "value": "x"}]),
+            json!([{"op": "replace", "path": "/min_disk", "value": "x"}]),
+            json!(vec![json!({"op": "replace", "path": "/name", "value": "x"}); 129]),
+        ] {
+            assert_eq!(refused(&bad).0, 400, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_content_type_tells_the_form() {
+        let form = |text: &str| Form::of_content_type(text.as_bytes()).ok();
+        assert_eq!(form("application/openstack-images-v2.1-json-patch"), Some(Form::V21));
+        assert_eq!(form("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"), Some(Form::V20));
+        for other in ["", "application/json", "application/json-patch+json"] {
+            assert_eq!(form(other), None);
+        }
+    }
+}

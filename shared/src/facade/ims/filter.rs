@@ -1,0 +1,245 @@
+//! The filters of the IMS list (`contract/ims.md` 1.5). All must hold, and each compares with what the list shows: an
+//! image without an operating system is found by the default that it is shown with.
+
+use super::Error;
+use super::image;
+use super::query::{Query, bad};
+use crate::domain::{ID_FORM, Image, ImageId, Timestamp};
+
+/// Properties that can be filtered by.
+const PROPERTIES: [&str; 18] = [
+    "virtual_env_type",
+    "flavor_id",
+    "architecture",
+    "__isregistered",
+    "__os_bit",
+    "__os_type",
+    "__platform",
+    "__whole_image",
+    "__system__cmkid",
+    "__support_diskintensive",
+    "__support_highperformance",
+    "__support_kvm",
+    "__support_kvm_gpu_type",
+    "__support_kvm_infiniband",
+    "__support_largememory",
+    "__support_xen",
+    "__support_xen_gpu_type",
+    "__support_xen_hana",
+];
+
+const ENTERPRISE_PROJECT: &str = "enterprise_project_id";
+
+/// What stands for every enterprise project.
+const ALL_ENTERPRISE_PROJECTS: &str = "all_granted_eps";
+
+/// The statuses that an image of IMS may have; here all are active.
+const STATUSES: [(&str, bool); 5] =
+    [("active", true), ("queued", false), ("saving", false), ("deleted", false), ("killed", false)];
+
+/// The filters of a request.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) id: Option<ImageId>,
+    name: Option<String>,
+    tag: Option<String>,
+    container_format: Option<String>,
+    disk_format: Option<String>,
+    active: Option<bool>,
+    protected: Option<bool>,
+    min_disk: Option<u32>,
+    min_ram: Option<u32>,
+    created: Option<TimeFilter>,
+    updated: Option<TimeFilter>,
+    properties: Vec<(&'static str, String)>,
+}
+
+impl Filter {
+    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+        let text = |key| query.text(key).map(str::to_owned);
+        let number = |key| query.parsed(key, "a whole number");
+        let properties = PROPERTIES.iter().filter_map(|key| Some((*key, text(key)?)));
+        let enterprise = text(ENTERPRISE_PROJECT).filter(|id| id != ALL_ENTERPRISE_PROJECTS);
+        Ok(Self {
+            id: query.parsed("id", ID_FORM)?,
+            name: text("name"),
+            tag: text("tag"),
+            container_format: text("container_format"),
+            disk_format: text("disk_format"),
+            active: query.one_of("status", &STATUSES)?,
+            protected: query.one_of("protected", &[("true", true), ("false", false)])?,
+            min_disk: number("min_disk")?,
+            min_ram: number("min_ram")?,
+            created: TimeFilter::parse(query, "created_at")?,
+            updated: TimeFilter::parse(query, "updated_at")?,
+            properties: properties.chain(enterprise.map(|id| (ENTERPRISE_PROJECT, id))).collect(),
+        })
+    }
+
+    /// Whether an image passes every filter.
+    pub(super) fn passes(&self, image: &Image) -> bool {
+        let details = &image.details;
+        let property_is = |(name, wanted): &(&str, String)| image::property(details, name) == Some(wanted);
+        self.active != Some(false)
+            && is(self.id.as_ref(), &image.id)
+            && is(self.name.as_deref(), image::name(details))
+            && is(self.container_format.as_deref(), image::container_format(details))
+            && self.disk_format.as_ref().is_none_or(|wanted| details.disk_format.as_ref() == Some(wanted))
+            && is(self.protected.as_ref(), &details.protected)
+            && is(self.min_disk.as_ref(), &details.min_disk_gib)
+            && is(self.min_ram.as_ref(), &details.min_ram_mib)
+            && self.tag.as_ref().is_none_or(|tag| details.tags.contains(tag))
+            && self.created.as_ref().is_none_or(|filter| filter.passes(image.created))
+            && self.updated.as_ref().is_none_or(|filter| filter.passes(image.updated))
+            && self.properties.iter().all(property_is)
+    }
+}
+
+fn is<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
+    wanted.is_none_or(|wanted| wanted == found)
+}
+
+/// `gt:2026-11-21T22:46:56Z`: compares to the second, as times are shown.
+#[derive(Debug)]
+struct TimeFilter {
+    holds: fn(&i64, &i64) -> bool,
+    seconds: i64,
+}
+
+impl TimeFilter {
+    fn parse(query: &Query, key: &str) -> Result<Option<Self>, Error> {
+        let Some(text) = query.text(key) else { return Ok(None) };
+        let read = || {
+            let (operator, time) = text.split_once(':')?;
+            let holds = match operator {
+                "gt" => i64::gt,
+                "gte" => i64::ge,
+                "lt" => i64::lt,
+                "lte" => i64::le,
+                "eq" => i64::eq,
+                "neq" => i64::ne,
+                _ => return None,
+            };
+            Some(Self { holds, seconds: Timestamp::parse_seconds_text(time)?.unix_seconds() })
+        };
+        let expected = "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
+        read().map(Some).ok_or_else(|| bad(key, expected))
+    }
+
+    fn passes(&self, moment: Timestamp) -> bool {
+        (self.holds)(&moment.unix_seconds(), &self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Details, Visibility};
+
+    fn image() -> Image {
+        let details = Details {
+            name: Some("web".to_owned()),
+            disk_format: Some("qcow2".to_owned()),
+            min_disk_gib: 40,
+            tags: ["a".to_owned(), "b".to_owned()].into(),
+            properties: [("__platform".to_owned(), "Ubuntu".to_owned())].into(),
+            ..Details::default()
+        };
+        Image {
+            id: "i-1".parse().unwrap(),
+            owner: "own1".parse().unwrap(),
+            visibility: Visibility::Shared,
+            details,
+            members: 0,
+            created: Timestamp::from_unix_millis(1_730_874_600_778),
+            updated: Timestamp::from_unix_millis(1_730_874_603_179),
+            revision: 1,
+        }
+    }
+
+    fn parse(query: &str) -> Result<Filter, Error> {
+        Filter::parse(&Query::parse(query).unwrap())
+    }
+
+    #[test]
+    fn an_image_passes_what_it_is_shown_with() {
+        for query in [
+            "",
+            "id=i-1",
+            "name=web",
+            "tag=b",
+            "container_format=bare",
+            "disk_format=qcow2",
+            "status=active",
+            "protected=false",
+            "min_disk=40",
+            "min_ram=0",
+            "__platform=Ubuntu",
+            "__os_type=Other",
+            "virtual_env_type=FusionCompute",
+            "__isregistered=true",
+            "enterprise_project_id=0",
+            "enterprise_project_id=all_granted_eps",
+            "unknown=thing",
+            "name=web&tag=a&min_disk=40",
+            "created_at=eq:2024-11-06T06:30:00Z",
+            "created_at=gte:2024-11-06T06:30:00Z",
+            "created_at=lte:2024-11-06T06:30:00Z",
+            "created_at=gt:2024-11-06T06:29:59Z",
+            "updated_at=lt:2024-11-06T06:30:04Z",
+            "updated_at=neq:2024-11-06T06:30:00Z",
+        ] {
+            assert!(parse(query).unwrap().passes(&image()), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_image_does_not_pass_another_value() {
+        for query in [
+            "id=i-2",
+            "name=we",
+            "name=",
+            "tag=c",
+            "container_format=ovf",
+            "disk_format=raw",
+            "status=queued",
+            "protected=true",
+            "min_disk=39",
+            "min_ram=1",
+            "__platform=ubuntu",
+            "__os_type=Linux",
+            "virtual_env_type=Ironic",
+            "__whole_image=true",
+            "flavor_id=f",
+            "architecture=arm",
+            "enterprise_project_id=e-1",
+            "name=web&tag=c",
+            "created_at=gt:2024-11-06T06:30:00Z",
+            "created_at=lt:2024-11-06T06:30:00Z",
+            "created_at=neq:2024-11-06T06:30:00Z",
+        ] {
+            assert!(!parse(query).unwrap().passes(&image()), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_is_named() {
+        for query in [
+            "id=a%23b",
+            "status=Active",
+            "protected=yes",
+            "min_disk=-1",
+            "min_ram=1.5",
+            "min_disk=",
+            "created_at=2024-11-06T06:30:00Z",
+            "created_at=after:2024-11-06T06:30:00Z",
+            "updated_at=gt:2024",
+            "updated_at=gt:",
+            "created_at=gt:2024-13-06T06:30:00Z",
+        ] {
+            let key = query.split('=').next().unwrap();
+            let refused = format!("{:?}", parse(query).unwrap_err());
+            assert!(refused.contains(&format!("{key}: expected")), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `GET /v1/{project_id}/cloudimages/{image_id}/members` and `…/members/{member_id}`: with whom an image is shared
+//! (`contract/ims.md` 1.6). The owner sees every member, a member only itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Error;
+use super::error::{no_body, other_project};
+use super::query::{Query, bad};
+use crate::domain::{ID_FORM, ImageId, Member, TenantId};
+use crate::facade::{Reply, json};
+use crate::function::Call;
+use crate::usecases::{self, MemberPage, Refusal};
+
+/// The route of the list.
+pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
+
+/// The route of one member.
+pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}";
+
+/// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
+/// where there are more.
+pub async fn answer_list(call: &Call) -> Reply {
+    list(call).await.unwrap_or_else(Error::into_reply)
+}
+
+/// One member out.
+pub async fn answer_show(call: &Call) -> Reply {
+    show(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn list(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    let query = Query::parse(call.raw_query())?;
+    let (most, after) = (query.limit()?, query.text("marker").map(read_marker).transpose()?);
+    let image = shared_image(call)?;
+    let page = usecases::list_members(&call.service, call.caller(), &image, after.as_ref(), most).await?;
+    Ok(json(StatusCode::OK, &PageWire::from(&page)))
+}
+
+async fn show(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    let image = shared_image(call)?;
+    let member: TenantId = call
+        .path_parameter("member_id")
+        .parse()
+        .map_err(|_| Error::bad_request("IMG.0067", format!("member_id: expected {ID_FORM}.")))?;
+    let member = usecases::show_member(&call.service, call.caller(), &image, &member).await?;
+    Ok(json(StatusCode::OK, &MemberWire::from(&member)))
+}
+
+/// The image of the path, where the path's project is one that the caller reads for.
+fn shared_image(call: &Call) -> Result<ImageId, Error> {
+    let acting = &call.caller().tenant;
+    match call.path_parameter("project_id").parse::<TenantId>() {
+        Ok(named) if call.caller().reads_for(&named) => {}
+        Ok(named) => return Err(Refusal::OtherProject { acting: acting.clone(), named }.into()),
+        Err(_) => return Err(other_project(acting, "the one in the path")),
+    }
+    call.path_parameter("image_id")
+        .parse()
+        .map_err(|_| Error::bad_request("IMG.0066", format!("image_id: expected {ID_FORM}.")))
+}
+
+/// The marker of a page is its last member; opaque, so that it may become something else.
+fn marker_of(member: &TenantId) -> String {
+    URL_SAFE_NO_PAD.encode(member.as_str())
+}
+
+fn read_marker(text: &str) -> Result<TenantId, Error> {
+    let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    decoded
+        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok())
+        .ok_or_else(|| bad("marker", "next_marker of the page before"))
+}
+
+#[derive(Serialize)]
+struct PageWire<'a> {
+    members: Vec<MemberWire<'a>>,
+    schema: &'static str,
+    page_info: PageInfo,
+}
+
+#[derive(Serialize)]
+struct PageInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+    current_count: usize,
+}
+
+#[derive(Serialize)]
+struct MemberWire<'a> {
+    status: &'static str,
+    created_at: String,
+    updated_at: String,
+    image_id: &'a str,
+    member_id: &'a str,
+    member_type: &'static str,
+    schema: &'static str,
+}
+
+impl<'a> From<&'a MemberPage> for PageWire<'a> {
+    fn from(page: &'a MemberPage) -> Self {
+        Self {
+            members: page.members.iter().map(MemberWire::from).collect(),
+            schema: "/v2/schemas/members",
+            page_info: PageInfo {
+                next_marker: page.next.as_ref().map(marker_of),
+                current_count: page.members.len(),
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a Member> for MemberWire<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            status: member.status.as_str(),
+            created_at: member.created.to_seconds_text(),
+            updated_at: member.updated.to_seconds_text(),
+            image_id: member.image.as_str(),
+            member_id: member.tenant.as_str(),
+            member_type: "project",
+            schema: "/v2/schemas/member",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Status, Timestamp};
+
+    fn member(tenant: &str) -> Member {
+        Member {
+            image: "i-1".parse().unwrap(),
+            tenant: tenant.parse().unwrap(),
+            status: Status::Pending,
+            created: Timestamp::from_unix_millis(1_472_695_514_999),
+            updated: Timestamp::from_unix_millis(1_472_695_515_000),
+        }
+    }
+
+    #[test]
+    fn a_member_is_as_the_contract_has_it() {
+        assert_eq!(
+            serde_json::to_value(MemberWire::from(&member("p-1"))).unwrap(),
+            serde_json::json!({
+                "status": "pending", "created_at": "2016-09-01T02:05:14Z", "updated_at": "2016-09-01T02:05:15Z",
+                "image_id": "i-1", "member_id": "p-1", "member_type": "project", "schema": "/v2/schemas/member",
+            })
+        );
+    }
+
+    #[test]
+    fn a_page_names_the_next_one_where_there_is_one() {
+        let wire =
+            |page: &MemberPage| serde_json::to_value(PageWire::from(page)).unwrap()["page_info"].clone();
+        let members = vec![member("p-1"), member("p-2")];
+        let last = MemberPage { members: members.clone(), next: None };
+        assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
+        let first = MemberPage { members, next: Some("p-2".parse().unwrap()) };
+        let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
+        assert_eq!(read_marker(&marker).unwrap().as_str(), "p-2");
+    }
+
+    #[test]
+    fn a_marker_that_no_page_gave_is_refused() {
+        for bad in ["", "p 2", "%%%", "cCNx", "_w"] {
+            assert!(format!("{:?}", read_marker(bad)).contains("marker: expected next_marker"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The parameters of a query, read from the URL as the client sent it: the gateway's own map joins repeated keys.
+//!
+//! Unknown keys are ignored, as IMS does. A known key with a value that is none of those expected is an error that names
+//! the key: a filter that was silently left out would show images that nobody asked for.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+use super::Error;
+
+/// The parameters, decoded.
+#[derive(Debug)]
+pub(super) struct Query(BTreeMap<String, String>);
+
+impl Query {
+    /// Reads what stands after the question mark.
+    pub(super) fn parse(raw: &str) -> Result<Self, Error> {
+        let mut parameters = BTreeMap::new();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = decode(key).ok_or_else(|| bad("the query", "percent-encoded UTF-8"))?;
+            let value = decode(value).ok_or_else(|| bad(&key, "percent-encoded UTF-8"))?;
+            if parameters.insert(key.clone(), value).is_some() {
+                return Err(bad(&key, "one value, not several"));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// A parameter as it stands.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// A parameter of some type; `expected` says what its values look like.
+    pub(super) fn parsed<T: FromStr>(&self, key: &str, expected: &str) -> Result<Option<T>, Error> {
+        self.text(key).map(|text| text.parse().map_err(|_| bad(key, expected))).transpose()
+    }
+
+    /// A parameter that is one of some words. Each stands with what it means.
+    pub(super) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(key) else { return Ok(None) };
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        found.map(Some).ok_or_else(|| {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            bad(key, words.join(", "))
+        })
+    }
+
+    /// How many things a page holds.
+    pub(super) fn limit(&self) -> Result<usize, Error> {
+        const EXPECTED: &str = "a number from 1 to 1000";
+        match self.parsed("limit", EXPECTED)? {
+            None => Ok(500),
+            Some(limit @ 1..=1000) => Ok(limit),
+            Some(_) => Err(bad("limit", EXPECTED)),
+        }
+    }
+}
+
+/// A parameter that is not as it must be.
+pub(super) fn bad(key: &str, expected: impl Display) -> Error {
+    Error::bad_request("IMG.0001", format!("{key}: expected {expected}."))
+}
+
+fn decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+        format!("{:?}", result.unwrap_err())
+    }
+
+    #[test]
+    fn keys_and_values_are_decoded() {
+        let query = Query::parse("name=a+b%2Bc%C3%A9&created_at=gt%3A2026&&flag&__os_type=Linux=x").unwrap();
+        assert_eq!(query.text("name"), Some("a b+cé"));
+        assert_eq!(query.text("created_at"), Some("gt:2026"));
+        assert_eq!((query.text("flag"), query.text("__os_type")), (Some(""), Some("Linux=x")));
+        assert_eq!(query.text("other"), None);
+    }
+
+    #[test]
+    fn a_repeated_key_and_a_value_that_is_not_utf_8_are_named() {
+        assert!(refused(Query::parse("limit=1&limit=1")).contains("limit: expected one value"));
+        assert!(refused(Query::parse("name=%FF")).contains("name: expected percent-encoded UTF-8"));
+        assert!(refused(Query::parse("%FF=x")).contains("the query: expected percent-encoded UTF-8"));
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_those_expected_is_named() {
+        let words = [("asc", 1), ("desc", 2)];
+        let query = Query::parse("sort_dir=up&limit=0&marker=").unwrap();
+        assert!(refused(query.one_of("sort_dir", &words)).contains("sort_dir: expected asc, desc."));
+        assert!(refused(query.limit()).contains("limit: expected a number from 1 to 1000"));
+        assert!(refused(query.parsed::<u8>("marker", "a digit")).contains("marker: expected a digit."));
+        for bad in ["limit=1001", "limit=-1", "limit=", "limit=x", "limit=1.0", "limit=99999999999999999999"]
+        {
+            assert!(refused(Query::parse(bad).unwrap().limit()).contains("limit: expected"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let query = Query::parse("").unwrap();
+        assert_eq!(query.limit(), Ok(500));
+        assert_eq!(query.one_of("sort_dir", &[("asc", 1)]), Ok(None));
+    }
+}

@@ -1,0 +1,238 @@
+//! Which images a list is of: the caller's own, those it has received, the public ones (seed 001, `contract/ims.md` 1.5,
+//! `contract/decisions.md` 1 and 17).
+//!
+//! To IMS every image is of one [`Class`], which `__imagetype` and `visibility` both name. Community images, which only
+//! Glance knows, are of none and stand in no list.
+
+use super::Error;
+use super::query::Query;
+use crate::domain::{Caller, ID_FORM, Status, TenantId, Visibility};
+use crate::store::List;
+use crate::usecases::{Seen, Shown};
+
+/// What sort of image IMS takes an image for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Everybody has it.
+    Public,
+    /// The caller's own, shared with nobody.
+    Private,
+    /// The caller's own and shared with others, or another's and shared with the caller.
+    Shared,
+}
+
+impl Class {
+    /// The class of an image in a list; a community image has none.
+    pub(super) fn of(seen: &Seen) -> Option<Self> {
+        match (seen.image.visibility, seen.shown) {
+            (Visibility::Community, _) => None,
+            (Visibility::Public, _) => Some(Self::Public),
+            (_, Shown::Received(_)) => Some(Self::Shared),
+            (Visibility::Shared, _) if seen.image.members > 0 => Some(Self::Shared),
+            (Visibility::Shared | Visibility::Private, _) => Some(Self::Private),
+        }
+    }
+
+    /// The class as `__imagetype` has it.
+    pub(super) fn image_type(self) -> &'static str {
+        match self {
+            Self::Public => "gold",
+            Self::Private => "private",
+            Self::Shared => "shared",
+        }
+    }
+
+    /// The class as `visibility` has it.
+    pub(super) fn visibility(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// Of which class the wanted images are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    Only(Class),
+    Nothing,
+}
+
+impl Wanted {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Any, wanted) | (wanted, Self::Any) => wanted,
+            (one, two) if one == two => one,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The four parameters that choose among the lists.
+#[derive(Debug)]
+pub(super) struct View {
+    wanted: Wanted,
+    member_status: Option<Status>,
+    owner: Option<TenantId>,
+}
+
+impl View {
+    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+        let [public, private, shared] = [Class::Public, Class::Private, Class::Shared].map(Wanted::Only);
+        let types = [("gold", public), ("private", private), ("shared", shared), ("market", Wanted::Nothing)];
+        let visibilities = [("public", public), ("private", private), ("shared", shared)];
+        let image_type = query.one_of("__imagetype", &types)?.unwrap_or(Wanted::Any);
+        let visibility = query.one_of("visibility", &visibilities)?.unwrap_or(Wanted::Any);
+        let statuses = Status::ALL.map(|status| (status.as_str(), status));
+        Ok(Self {
+            wanted: image_type.and(visibility),
+            member_status: query.one_of("member_status", &statuses)?,
+            owner: query.parsed("owner", ID_FORM)?,
+        })
+    }
+
+    /// The lists to merge. They may hold more than is wanted: see [`View::shows`].
+    ///
+    /// A member status is something that only a received image has, so it leaves out all others.
+    pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
+        let me = &caller.tenant;
+        let received = |status| List::Received(me.clone(), status);
+        let may_be = |class| self.wanted == Wanted::Any || self.wanted == Wanted::Only(class);
+        if self.wanted == Wanted::Nothing {
+            return Vec::new();
+        }
+        match (self.member_status, &self.owner) {
+            (Some(_), Some(owner)) if owner == me => Vec::new(),
+            (Some(status), _) if may_be(Class::Shared) => vec![received(status)],
+            (Some(_), _) => Vec::new(),
+            (None, Some(owner)) if caller.reads_for(owner) => vec![List::Owned(owner.clone())],
+            (None, owner) => {
+                let own = owner.is_none() && self.wanted != Wanted::Only(Class::Public);
+                let lists = [
+                    own.then(|| List::Owned(me.clone())),
+                    may_be(Class::Shared).then(|| received(Status::Accepted)),
+                    may_be(Class::Public).then_some(List::Open(Visibility::Public)),
+                ];
+                lists.into_iter().flatten().collect()
+            }
+        }
+    }
+
+    /// Whether an image of the lists is wanted.
+    pub(super) fn shows(&self, seen: &Seen) -> bool {
+        let of_class = match self.wanted {
+            Wanted::Any => Class::of(seen).is_some(),
+            Wanted::Only(class) => Class::of(seen) == Some(class),
+            Wanted::Nothing => false,
+        };
+        of_class && self.owner.as_ref().is_none_or(|owner| seen.image.owner == *owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Details, Image, Role, Timestamp};
+
+    fn lists_for(role: Role, query: &str) -> String {
+        let caller = Caller { tenant: "me".parse().unwrap(), account: None, user: None, role };
+        let lists = View::parse(&Query::parse(query).unwrap()).unwrap().lists(&caller);
+        lists.iter().map(List::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_list_is_merged_from_what_its_parameters_ask_for() {
+        let table = [
+            ("", "O#me T#me#accepted L#public"),
+            ("__imagetype=gold", "L#public"),
+            ("visibility=public", "L#public"),
+            ("__imagetype=gold&visibility=public", "L#public"),
+            ("__imagetype=private", "O#me"),
+            ("visibility=private", "O#me"),
+            ("visibility=shared", "O#me T#me#accepted"),
+            ("__imagetype=shared", "O#me T#me#accepted"),
+            ("__imagetype=shared&visibility=shared&member_status=pending", "T#me#pending"),
+            ("__imagetype=shared&visibility=shared&member_status=accepted", "T#me#accepted"),
+            ("__imagetype=shared&visibility=shared&member_status=rejected", "T#me#rejected"),
+            ("visibility=shared&member_status=rejected", "T#me#rejected"),
+            ("member_status=pending", "T#me#pending"),
+            ("__imagetype=market", ""),
+            ("__imagetype=gold&visibility=private", ""),
+            ("__imagetype=private&member_status=accepted", ""),
+            ("visibility=public&member_status=accepted", ""),
+            ("owner=me", "O#me"),
+            ("owner=me&visibility=shared", "O#me"),
+            ("owner=me&visibility=public", "O#me"),
+            ("owner=me&visibility=shared&member_status=accepted", ""),
+            ("owner=other", "T#me#accepted L#public"),
+            ("owner=other&visibility=shared", "T#me#accepted"),
+            ("owner=other&visibility=private", ""),
+            ("owner=other&visibility=public", "L#public"),
+            ("owner=other&visibility=shared&member_status=pending", "T#me#pending"),
+        ];
+        for (query, expected) in table {
+            assert_eq!(lists_for(Role::Member, query), expected, "{query}");
+        }
+        assert_eq!(lists_for(Role::Admin, "owner=other"), "O#other");
+        assert_eq!(lists_for(Role::Admin, "owner=other&member_status=pending"), "T#me#pending");
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_refused() {
+        for (query, named) in [
+            ("__imagetype=Gold", "__imagetype: expected gold, private, shared, market."),
+            ("visibility=community", "visibility: expected public, private, shared."),
+            ("member_status=", "member_status: expected pending, accepted, rejected."),
+            ("owner=a%2Fb", "owner: expected 1 to 64 characters"),
+        ] {
+            let refused = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());
+            assert!(refused.contains(named), "{refused}");
+        }
+    }
+
+    fn seen(visibility: Visibility, members: u32, shown: Shown) -> Seen {
+        let moment = Timestamp::from_unix_millis(0);
+        let image = Image {
+            id: "i".parse().unwrap(),
+            owner: "other".parse().unwrap(),
+            visibility,
+            details: Details::default(),
+            members,
+            created: moment,
+            updated: moment,
+            revision: 1,
+        };
+        Seen { image, shown }
+    }
+
+    #[test]
+    fn an_image_is_of_the_class_that_it_has_for_the_caller() {
+        use Visibility as V;
+        let accepted = Shown::Received(Status::Accepted);
+        let table = [
+            (seen(V::Public, 0, Shown::Open), Some("gold")),
+            (seen(V::Public, 2, Shown::Own), Some("gold")),
+            (seen(V::Shared, 1, accepted), Some("shared")),
+            (seen(V::Shared, 1, Shown::Own), Some("shared")),
+            (seen(V::Shared, 0, Shown::Own), Some("private")),
+            (seen(V::Private, 1, Shown::Own), Some("private")),
+            (seen(V::Community, 0, Shown::Own), None),
+        ];
+        for (seen, expected) in table {
+            assert_eq!(Class::of(&seen).map(Class::image_type), expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_view_leaves_out_what_its_lists_hold_beyond_it() {
+        let shows =
+            |query: &str, seen: &Seen| View::parse(&Query::parse(query).unwrap()).unwrap().shows(seen);
+        let shared = seen(Visibility::Shared, 1, Shown::Own);
+        assert!(shows("", &shared) && shows("visibility=shared", &shared));
+        assert!(!shows("visibility=private", &shared) && !shows("__imagetype=gold", &shared));
+        assert!(shows("owner=other", &shared) && !shows("owner=me", &shared));
+        assert!(!shows("", &seen(Visibility::Community, 0, Shown::Own)));
+    }
+}

@@ -63,7 +63,7 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
     let region = required("AWS_REGION")?;
     let store = Store::new(client(&region)?, required("IMAGESHARE_TABLE")?);
     store.probe().await?;
-    let limits = env::var("IMAGESHARE_LIMITS").unwrap_or_default();
+    let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
     let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
     let settings = Settings { region, limits: limits.collect::<Result<Limits, _>>()? };
     Ok(Service { store, settings: Arc::new(settings) })
@@ -73,22 +73,27 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 /// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`.
 pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     let expected = Expectations {
-        issuer: env::var("IMAGESHARE_ISSUER").ok(),
-        audience: env::var("IMAGESHARE_AUDIENCE").ok(),
+        issuer: optional("IMAGESHARE_ISSUER"),
+        audience: optional("IMAGESHARE_AUDIENCE"),
     };
     let authenticator = Authenticator::from_jwks(&required("IMAGESHARE_JWKS")?, expected)?;
     Ok(Function { service: service_from_env().await?, authenticator })
 }
 
 fn required(name: &'static str) -> Result<String, BadDeployment> {
-    env::var(name).ok().filter(|value| !value.is_empty()).ok_or(BadDeployment::Missing(name))
+    optional(name).ok_or(BadDeployment::Missing(name))
+}
+
+/// A variable that is set to nothing, as deployment tools do it, is not set.
+fn optional(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn client(region: &str) -> Result<Client, BadDeployment> {
     let credentials = Credentials::new(
         required("AWS_ACCESS_KEY_ID")?,
         required("AWS_SECRET_ACCESS_KEY")?,
-        env::var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty()),
+        optional("AWS_SESSION_TOKEN"),
         None,
         "environment",
     );
@@ -104,8 +109,7 @@ fn client(region: &str) -> Result<Client, BadDeployment> {
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(timeouts.build())
         .http_client(http);
-    let endpoint = env::var("AWS_ENDPOINT_URL_DYNAMODB").or_else(|_| env::var("AWS_ENDPOINT_URL")).ok();
-    let config = match endpoint.filter(|url| !url.is_empty()) {
+    let config = match optional("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| optional("AWS_ENDPOINT_URL")) {
         Some(url) => config.endpoint_url(url),
         None => config,
     };

@@ -143,6 +143,17 @@ async fn a_malformed_query_is_refused_by_its_key() {
 }
 
 #[tokio::test]
+async fn odd_characters_in_a_query_are_only_text() {
+    let functions = Functions::start().await;
+    functions.image("own", &json!({"name": "a &{é}|^"})).await;
+    for query in ["name=a+%26%7B%C3%A9%7D%7C%5E", "name=a%20%26{%C3%A9}|^", "%01=%25&name=a+%26%7b%c3%a9}|^"]
+    {
+        assert_eq!(names(&functions, "own", query).await, "a &{é}|^", "{query}");
+    }
+    assert_eq!(names(&functions, "own", "name=a%22%3C%3E%60%00").await, "");
+}
+
+#[tokio::test]
 async fn no_view_looks_at_a_body() {
     let functions = Functions::start().await;
     for (route, target) in [

@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::table_server::REGION;
+
 /// An HTTP request as an API Gateway HTTP API hands it to a function (payload 2.0).
 #[derive(Debug, Clone)]
 pub struct HttpEvent {
@@ -156,30 +158,23 @@ fn gateway_time(moment: Timestamp) -> String {
     moment.format(form).expect("a date has every part of the form")
 }
 
-/// A change of the table, as its stream tells it. Keys and image are in DynamoDB's JSON: `{"pk": {"S": "…"}}`.
-pub fn inserted(sequence_number: &str, keys: &Value, new_image: &Value) -> Value {
-    record("INSERT", sequence_number, &json!({"Keys": keys, "NewImage": new_image}))
-}
-
-/// As [`inserted`], for an item that was there before.
-pub fn modified(sequence_number: &str, keys: &Value, old_image: &Value, new_image: &Value) -> Value {
-    record("MODIFY", sequence_number, &json!({"Keys": keys, "OldImage": old_image, "NewImage": new_image}))
-}
-
-fn record(name: &str, sequence_number: &str, change: &Value) -> Value {
-    let mut change = change.clone();
-    change["ApproximateCreationDateTime"] = json!(Timestamp::now().unix_seconds());
-    change["SequenceNumber"] = sequence_number.into();
-    change["SizeBytes"] = json!(change.to_string().len());
-    change["StreamViewType"] = "NEW_AND_OLD_IMAGES".into();
+/// A change of the table as its stream, which holds keys only, tells it. `name` is `INSERT`, `MODIFY` or `REMOVE`; the
+/// key is in the table's own JSON: `{"pk": {"S": "…"}, "sk": {"S": "…"}}`.
+pub fn change(name: &str, sequence_number: &str, key: &Value) -> Value {
     json!({
         "eventID": format!("event-{sequence_number}"),
         "eventName": name,
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
-        "awsRegion": "eu-west-1",
-        "dynamodb": change,
-        "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/imageshare/stream/2026-01-01T00:00:00.000",
+        "awsRegion": REGION,
+        "dynamodb": {
+            "ApproximateCreationDateTime": Timestamp::now().unix_seconds(),
+            "Keys": key,
+            "SequenceNumber": sequence_number,
+            "SizeBytes": key.to_string().len(),
+            "StreamViewType": "KEYS_ONLY",
+        },
+        "eventSourceARN": format!("arn:aws:dynamodb:{REGION}:123456789012:table/imageshare/stream/2026-01-01T00:00:00.000"),
     })
 }
 
@@ -197,8 +192,8 @@ pub fn schedule_event() -> Value {
         "source": "aws.events",
         "account": "123456789012",
         "time": Timestamp::now().to_seconds_text(),
-        "region": "eu-west-1",
-        "resources": ["arn:aws:events:eu-west-1:123456789012:rule/imageshare-sweep"],
+        "region": REGION,
+        "resources": [format!("arn:aws:events:{REGION}:123456789012:rule/imageshare-sweep")],
         "detail": {},
     })
 }

@@ -79,6 +79,8 @@ impl LambdaProcess {
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot run {}: {error}", binary.display()));
         let init = tokio::select! {
+            // What the process said counts, even if it ended right after.
+            biased;
             init = timeout(INIT_TIMEOUT, api.initialised()) => init,
             status = child.wait() => {
                 let status = status.expect("a child can be waited for");
@@ -96,6 +98,7 @@ impl LambdaProcess {
     /// the function ended or took too long.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         tokio::select! {
+            biased;
             outcome = timeout(INVOCATION_TIMEOUT, self.api.invoke(event)) => outcome.unwrap_or_else(|_| {
                 Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read(&self.log))}))
             }),

@@ -9,11 +9,13 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot have what it needs fails there and then")]
 
 pub mod binaries;
+pub mod budget;
 pub mod events;
 mod http_server;
 pub mod in_process;
 pub mod lambda_process;
 pub mod runtime_api;
+pub mod server;
 pub mod service;
 pub mod table_server;
 pub mod world;

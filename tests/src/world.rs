@@ -1,13 +1,22 @@
 //! What every test of a function needs around it: a table, an issuer of tokens, and the environment that tells the
 //! function of both.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imageshare::auth::{Authenticator, Expectations};
-use imageshare::domain::Timestamp;
+use imageshare::domain::{Limits, Timestamp};
+use imageshare::store::Store;
+use imageshare::{Service, Settings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
+use crate::binaries::binary;
+use crate::events::{change, stream_event};
+use crate::lambda_process::LambdaProcess;
 use crate::table_server::{REGION, TableServer};
 
 /// The name of the functions' table.
@@ -19,14 +28,23 @@ const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
 /// A deployment as its functions see it.
 pub struct World {
-    /// The DynamoDB, still without the table.
-    pub database: TableServer,
+    database: TableServer,
+    service: Service,
 }
 
 impl World {
-    /// A new deployment, which shares nothing with any other.
+    /// A new deployment with an empty table, which shares nothing with any other.
     pub async fn start() -> Self {
-        Self { database: TableServer::start().await }
+        let database = TableServer::start().await;
+        let store = Store::new(database.client(), TABLE);
+        store.create_table().await.expect("an empty database has room for a table");
+        let settings = Arc::new(Settings { region: REGION.to_owned(), limits: Limits::default() });
+        Self { database, service: Service { store, settings } }
+    }
+
+    /// The use cases on this deployment's table, as its functions have them.
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
     /// The environment of this deployment's functions.
@@ -43,6 +61,30 @@ impl World {
             ("AWS_SESSION_TOKEN", "test".to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.database.endpoint()),
         ]
+    }
+
+    /// Starts that function of this deployment.
+    pub async fn function(&self, name: &str) -> LambdaProcess {
+        let started = LambdaProcess::start(&binary(name), self.env()).await;
+        started.unwrap_or_else(|problem| panic!("{name} {problem}"))
+    }
+
+    /// The stream event that tells of everything in the table as if it had just been inserted: what it does not tell
+    /// for the first time, the worker has to recognise.
+    pub async fn stream_event(&self) -> Value {
+        let items = self.database.client().scan().table_name(TABLE).into_paginator().items().send();
+        let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
+        let text = |item: &HashMap<_, AttributeValue>, name: &str| {
+            item.get(name)
+                .and_then(|value| value.as_s().ok())
+                .expect("every item has a key of two texts")
+                .clone()
+        };
+        let records = items.iter().enumerate().map(|(place, item)| {
+            let key = json!({"pk": {"S": text(item, "pk")}, "sk": {"S": text(item, "sk")}});
+            change("INSERT", &place.to_string(), &key)
+        });
+        stream_event(&records.collect::<Vec<_>>())
     }
 
     /// A token of that project and role, good for five minutes.

@@ -1,7 +1,7 @@
 //! One server: table, functions, gateway and pump, started together and stopped in good order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ use crate::table::{EmbeddedTable, Lane, OpenError};
 use crate::{TABLE, cli::ServeArguments};
 
 /// When expired items are deleted for the first time, and how often after that.
-const FIRST_EXPIRY: Duration = Duration::from_secs(60);
-const EXPIRY: Duration = Duration::from_secs(3600);
+const FIRST_EXPIRY: Duration = Duration::from_mins(1);
+const EXPIRY: Duration = Duration::from_hours(1);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,11 +106,7 @@ impl Server {
 
         let changed = Arc::new(Notify::new());
         let functions = functions(Function { service: requests, authenticator });
-        let domain = arguments
-            .public_url
-            .as_ref()
-            .and_then(Uri::host)
-            .map_or_else(|| address.ip().to_string(), str::to_owned);
+        let domain = domain(arguments, address);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), Arc::clone(&changed), domain)?;
 
         let (stop, stopped) = watch::channel(false);
@@ -147,6 +143,15 @@ impl Server {
         self.expiry.abort();
         let _ = self.expiry.await;
         self.table.close().await;
+    }
+}
+
+/// The host name of this server where a request names none.
+fn domain(arguments: &ServeArguments, address: SocketAddr) -> String {
+    match (arguments.public_url.as_ref().and_then(Uri::host), address.ip()) {
+        (Some(host), _) => host.to_owned(),
+        (None, IpAddr::V4(ip)) => ip.to_string(),
+        (None, IpAddr::V6(ip)) => format!("[{ip}]"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! initialises, which AWS does at full speed, instead of in the first request.
 
 use std::env;
+use std::fmt;
 use std::sync::Arc;
 
 use aws_credential_types::Credentials;
@@ -24,7 +25,7 @@ use crate::store::{Store, StoreError};
 use crate::{Service, Settings};
 
 /// What is wrong with a function's environment.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum BadDeployment {
     /// A variable is missing.
     #[error("the environment variable {0} is missing")]
@@ -38,6 +39,13 @@ pub enum BadDeployment {
     /// The table does not answer.
     #[error("the table does not answer: {0}")]
     Table(#[from] StoreError),
+}
+
+/// The message, since it is this form in which an error that ends `main` comes into the log.
+impl fmt::Debug for BadDeployment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level.

@@ -156,7 +156,7 @@ impl Serialize for Headers<'_> {
     }
 }
 
-fn joined<'a>(headers: &'a HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'a, str> {
+fn joined(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
     let mut values = headers.get_all(name).iter();
     let mut all = value(values.next()).unwrap_or_default();
     for next in values {

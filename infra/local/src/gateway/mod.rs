@@ -100,7 +100,7 @@ impl Gateway {
         Ok(Self { routes, is_healthy, changed, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
     }
 
-    /// Answers one request, and logs it.
+    /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
     pub async fn answer<B>(&self, request: Request<B>, client: SocketAddr) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
@@ -109,26 +109,34 @@ impl Gateway {
         let request_id = Uuid::new_v4().to_string();
         let (head, body) = request.into_parts();
         let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
-        let outcome = match &route.target {
-            Target::Health => Ok(self.health().await),
+        let answered = match &route.target {
+            Target::Health => Err(self.health().await),
             Target::Function(handler) => {
                 let call =
                     Call { handler, route_key: &route.key, path_parameters, request_id: &request_id, client };
-                self.call(&head, body, call).await
+                self.call(&head, body, call).await.map_err(|refusal| refusal.reply())
             }
         };
-        if outcome.as_ref().is_ok_and(|reply| head.method != Method::GET && reply.status().is_success()) {
-            self.changed.notify_one();
-        }
-        let reply = outcome.unwrap_or_else(|refusal| refusal.reply(&request_id));
-        tracing::info!(
-            request_id,
-            method = head.method.as_str(),
-            route = route.key,
-            status = reply.status().as_u16(),
-            duration_ms = milliseconds(started.elapsed()),
-            "request"
-        );
+        let reply = match answered {
+            Ok(reply) => {
+                if head.method != Method::GET && reply.status().is_success() {
+                    self.changed.notify_one();
+                }
+                reply
+            }
+            Err(mut own) => {
+                name(&mut own, &request_id);
+                tracing::info!(
+                    request_id,
+                    operation = route.key,
+                    method = head.method.as_str(),
+                    status = own.status().as_u16(),
+                    duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    "request"
+                );
+                own
+            }
+        };
         response(reply)
     }
 
@@ -151,10 +159,12 @@ impl Gateway {
     where
         B: Body<Data = Bytes>,
     {
+        let client_waits = head.headers.contains_key(EXPECT);
         if size_of_head(head) > MOST_HEADERS {
+            // Whatever comes with them is read and thrown away, so that the client reads the answer.
+            let _ = body::read(body, 0, client_waits).await;
             return Err(Refusal::HeadersTooLarge);
         }
-        let client_waits = head.headers.contains_key(EXPECT);
         let body = body::read(body, MOST_PAYLOAD, client_waits).await.map_err(Refusal::Body)?;
         let source = Source {
             head,
@@ -232,7 +242,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn reply(&self, request_id: &str) -> Reply {
+    fn reply(&self) -> Reply {
         let (status, code, message) = match self {
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -271,18 +281,21 @@ impl Refusal {
             ),
         };
         let mut reply = facade::error(status, code, message);
-        let headers = reply.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
-        }
-        if let Ok(id) = HeaderValue::try_from(format!("req-{request_id}")) {
-            headers.insert(HeaderName::from_static("x-openstack-request-id"), id);
-        }
-        if let Self::Body(_) = self {
+        if matches!(self, Self::HeadersTooLarge | Self::Body(_)) {
             // The rest of the body may still be on its way.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         reply
+    }
+}
+
+/// Puts the request's id on an answer, by both names that clients look for.
+fn name(reply: &mut Reply, request_id: &str) {
+    for (name, id) in [
+        ("x-request-id", HeaderValue::from_str(request_id)),
+        ("x-openstack-request-id", HeaderValue::try_from(format!("req-{request_id}"))),
+    ] {
+        reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
     }
 }
 
@@ -307,10 +320,6 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
         lambda_http::Body::Binary(bytes) => Full::from(bytes),
         _ => Full::default(),
     })
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 #[cfg(test)]

@@ -113,6 +113,11 @@ mod tests {
     }
 
     #[test]
+    fn the_schedule_is_known_by_its_source() {
+        assert_eq!(Events::new("local".to_owned()).scheduled()["source"], "aws.events");
+    }
+
+    #[test]
     fn the_answer_names_the_first_failure() {
         let failed = |identifier: &str| json!({ "batchItemFailures": [{ "itemIdentifier": identifier }] });
         assert_eq!(first_failure(&json!({ "batchItemFailures": [] }), 7, 3), None);

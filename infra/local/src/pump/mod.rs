@@ -16,7 +16,7 @@ use imageshare::store::{OPEN_SHARDS, PieceKey, StoreError};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use self::event::Events;
 
@@ -39,11 +39,11 @@ const IDLE: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(250);
 
 /// How often the scheduled sweep runs.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// How long a piece rests after its first failure; twice as long after each further one.
 const FIRST_REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// How long running batches may take to end once the pump was told to stop.
 const FAREWELL: Duration = Duration::from_secs(29);
@@ -80,7 +80,8 @@ impl Work for JobWorker {
 /// Hands out work until `stop` is ready, then lets the running batches end. `changed` tells of new work.
 pub async fn run(work: Arc<impl Work>, changed: &Notify, region: String, stop: impl Future<Output = ()>) {
     let mut pump = Pump::new(work, region);
-    let mut sweep = interval(SWEEP);
+    // Not at once: what an earlier process left open is found by the first look.
+    let mut sweep = interval_at(Instant::now() + SWEEP, SWEEP);
     let mut stop = std::pin::pin!(stop);
     loop {
         if pump.has_room() && Instant::now() >= pump.next_look {

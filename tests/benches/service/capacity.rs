@@ -1,0 +1,12 @@
+//! What each call uses of the table, as DynamoDB's own accounting reports it.
+
+use imageshare_tests::budget;
+
+pub async fn run() {
+    println!("{:<52} {:>11} {:>11} {:>12}", "call", "round trips", "read units", "write units");
+    for row in budget::measure().await {
+        let (call, used) = (row.call, row.used);
+        println!("{call:<52} {:>11} {:>11} {:>12}", used.round_trips, used.read_units, used.write_units);
+    }
+    println!();
+}

@@ -1,0 +1,91 @@
+//! Whether a list page and a write cost the same when there are many memberships.
+
+use std::time::{Duration, Instant};
+
+use imageshare_tests::server::Server;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::load::{CLIENTS, millis};
+use crate::{figure, server};
+
+/// Memberships of the project that has many.
+const MANY: usize = 100_000;
+
+pub async fn run() {
+    let server = server::in_memory().await;
+    let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
+    let few: Vec<String> = images(&server, 10).await;
+    let job = owner.share(&few, &["few".to_owned()]).await;
+    owner.succeeded(&job).await;
+    let first = writes(&mut owner, "early").await;
+
+    let many = images(&server, MANY).await;
+    let mut last = String::new();
+    for images in many.chunks(100) {
+        last = owner.share(images, &["many".to_owned()]).await;
+        owner.succeeded(&last).await;
+    }
+    owner.succeeded(&last).await;
+    let later = writes(&mut owner, "late").await;
+
+    let mut client = Client::connect(&server.address, &server.token("few", "reader")).await;
+    figure("page of 10 of 10 pending images", &millis(page(&mut client, "").await), "under 5 ms");
+    let mut client = Client::connect(&server.address, &server.token("many", "reader")).await;
+    figure("page of 100 of 100,000 pending images", &millis(page(&mut client, "").await), "under 5 ms");
+    let middle = many.get(MANY / 2).expect("an image");
+    let after = format!("&marker={middle}");
+    figure("page of 100 in the middle of 100,000", &millis(page(&mut client, &after).await), "under 5 ms");
+    figure("share request with few memberships in the table, median", &millis(first), "");
+    figure("share request with 100,000 memberships in the table, median", &millis(later), "the same");
+}
+
+async fn images(server: &Server, count: usize) -> Vec<String> {
+    let token = server.token("owner", "member");
+    let tasks: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (address, token) = (server.address.clone(), token.clone());
+            tokio::spawn(async move {
+                let mut client = Client::connect(&address, &token).await;
+                let mut images = Vec::new();
+                for _ in (number..count).step_by(CLIENTS) {
+                    images.push(client.image().await);
+                }
+                images
+            })
+        })
+        .collect();
+    let mut images = Vec::with_capacity(count);
+    for task in tasks {
+        images.extend(task.await.expect("a client"));
+    }
+    images
+}
+
+/// The median time of a page of 100.
+async fn page(client: &mut Client, after: &str) -> Duration {
+    let target = format!("/v2/cloudimages?__imagetype=shared&member_status=pending&limit=100{after}");
+    let mut times = Vec::new();
+    for _ in 0..101 {
+        let begun = Instant::now();
+        let page = client.call("GET", &target, &Value::Null).await;
+        times.push(begun.elapsed());
+        assert!(page["images"].as_array().is_some_and(|images| images.len() == 100 || images.len() == 10));
+    }
+    times.sort();
+    times[50]
+}
+
+/// The median time of a share request whose job has ended before the next one.
+async fn writes(client: &mut Client, name: &str) -> Duration {
+    let image = client.image().await;
+    let mut times = Vec::new();
+    for number in 0..201 {
+        let begun = Instant::now();
+        let job = client.share(std::slice::from_ref(&image), &[format!("{name}-{number}")]).await;
+        times.push(begun.elapsed());
+        client.succeeded(&job).await;
+    }
+    times.sort();
+    times[100]
+}

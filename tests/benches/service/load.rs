@@ -1,0 +1,72 @@
+//! Sixteen clients that each send the next request when the last one is answered.
+
+use std::time::{Duration, Instant};
+
+/// How many clients load a server.
+pub const CLIENTS: usize = 16;
+
+/// How long they do, after a second that does not count.
+const SECONDS: u64 = 5;
+
+/// What a load has shown.
+pub struct Load {
+    latencies: Vec<Duration>,
+    seconds: f64,
+}
+
+impl Load {
+    /// Runs one task for each client; a task's function makes its next request.
+    pub async fn run<C, F, R>(clients: Vec<C>, request: F) -> Self
+    where
+        C: Send + 'static,
+        F: Fn(C, u64) -> R + Clone + Send + 'static,
+        R: Future<Output = C> + Send,
+    {
+        let begin = Instant::now() + Duration::from_secs(1);
+        let end = begin + Duration::from_secs(SECONDS);
+        let tasks: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                let request = request.clone();
+                tokio::spawn(async move {
+                    let mut latencies = Vec::with_capacity(100_000);
+                    let mut number = 0;
+                    loop {
+                        let sent = Instant::now();
+                        if sent >= end {
+                            return latencies;
+                        }
+                        client = request(client, number).await;
+                        number += 1;
+                        if sent >= begin {
+                            latencies.push(sent.elapsed());
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let mut latencies = Vec::new();
+        for task in tasks {
+            latencies.extend(task.await.expect("a client"));
+        }
+        latencies.sort();
+        Self { latencies, seconds: f64::from(u32::try_from(SECONDS).unwrap_or_default()) }
+    }
+
+    /// Answers a second.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.seconds
+    }
+
+    /// The latency that so many of a hundred requests stay under.
+    pub fn percentile(&self, percent: usize) -> Duration {
+        self.latencies.get(self.latencies.len() * percent / 100).copied().unwrap_or_default()
+    }
+}
+
+/// A duration in milliseconds, to a hundredth.
+pub fn millis(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
+}

@@ -1,0 +1,48 @@
+//! How fast the service is and what it uses of the table: `cargo bench` builds the release binary, runs it, loads it over
+//! HTTP, and prints each figure beside what is aimed at. `cargo bench -- share list` runs only those parts; the parts are
+//! `capacity`, `share`, `job`, `list` and `idle`.
+//!
+//! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod capacity;
+mod client;
+mod idle;
+mod job;
+mod list;
+mod load;
+mod server;
+mod share;
+
+use std::env;
+
+/// One line of the result.
+pub fn figure(what: &str, measured: &str, aim: &str) {
+    println!("{what:<66} {measured:>22}   {aim}");
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let wanted: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    server::build();
+    runtime.block_on(async {
+        if is_wanted("capacity") {
+            capacity::run().await;
+        }
+        figure("", "measured", "aim");
+        if is_wanted("idle") {
+            idle::run().await;
+        }
+        if is_wanted("share") {
+            share::run().await;
+        }
+        if is_wanted("job") {
+            job::run().await;
+        }
+        if is_wanted("list") {
+            list::run().await;
+        }
+    });
+}

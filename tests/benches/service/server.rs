@@ -1,0 +1,41 @@
+//! The release binary, built and run as a user does.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use imageshare_tests::server::Server;
+use tempfile::TempDir;
+
+/// Builds the binary `imageshare` in release mode, from the repository's own lock file.
+pub fn build() {
+    let built = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+        .args(["build", "--release", "--quiet", "--bin", "imageshare"])
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "cargo build --release --bin imageshare failed");
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn binary() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release/imageshare")
+}
+
+const LIMITS: [&str; 4] = ["--limit", "members-per-image=10000", "--limit", "images-per-tenant=1000000"];
+
+/// A server whose table is in memory.
+pub async fn in_memory() -> Server {
+    Server::start(&binary(), &[&["--memory"], &LIMITS[..]].concat()).await
+}
+
+/// A server whose table is a file in a new directory, and that directory.
+pub async fn on_disk() -> (Server, TempDir) {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().to_str().expect("a plain path").to_owned();
+    (Server::start(&binary(), &[&["--data", &path], &LIMITS[..]].concat()).await, directory)
+}

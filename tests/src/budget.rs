@@ -1,0 +1,120 @@
+//! What each call uses of the table: measured once, printed by the benchmark, held by a test.
+
+use imageshare::Service;
+use imageshare::domain::{Limits, Status};
+use imageshare::store::{List, PieceKey, Remembered, Usage};
+use imageshare::usecases::{self, ImageQuery};
+
+use crate::service::{LocalService, caller, tenant};
+
+/// One call and what it used.
+pub struct Row {
+    /// The call, in words.
+    pub call: &'static str,
+    /// What it used of the table.
+    pub used: Usage,
+}
+
+/// Makes each call once and reports what it used.
+pub async fn measure() -> Vec<Row> {
+    let world = LocalService::start(Limits::default()).await;
+    let mut rows = Vec::new();
+    let mut images = Vec::new();
+    for _ in 0..100 {
+        images.push(world.image("owner").await);
+    }
+    let owner = caller("owner");
+    let one = vec![images[0].clone()];
+    let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
+    let recipient = caller(tenants[0].as_str());
+
+    let service = metered(&world);
+    let new = usecases::NewImage {
+        id: None,
+        owner: None,
+        visibility: imageshare::domain::Visibility::Shared,
+        details: imageshare::domain::Details::default(),
+    };
+    usecases::register_image(&service, &owner, new).await.expect("an image");
+    rows.push(row("register an image", &service));
+
+    let service = metered(&world);
+    usecases::show_image(&service, &owner, &images[0]).await.expect("the image");
+    rows.push(row("show an image", &service));
+
+    let service = metered(&world);
+    let job = usecases::share(&service, &owner, one.clone(), tenants[..1].to_vec(), None).await.expect("a job");
+    rows.push(row("share 1 image with 1 project: request", &service));
+    rows.push(carried_out(&world, "share 1 image with 1 project: work").await);
+
+    let service = metered(&world);
+    usecases::job_status(&service, &owner, job).await.expect("the job");
+    rows.push(row("ask a job of 1 pair", &service));
+
+    let service = metered(&world);
+    let request = Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
+    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request)).await.expect("a job");
+    rows.push(row("unshare 1 × 1 with an idempotency key: request", &service));
+    rows.push(carried_out(&world, "unshare 1 × 1, no member: work").await);
+
+    let service = metered(&world);
+    let answer = (Status::Accepted, None);
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None).await.expect("a job");
+    rows.push(row("accept 1 image: request", &service));
+    rows.push(carried_out(&world, "accept 1 image: work").await);
+
+    let service = metered(&world);
+    let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
+    rows.push(row("share 100 images with 100 projects: request", &service));
+    let piece = world.open_pieces().await[0];
+    rows.push(carry_out(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    world.work().await;
+    let service = metered(&world);
+    usecases::job_status(&service, &owner, job).await.expect("the job");
+    rows.push(row("ask a job of 10,000 pairs", &service));
+
+    for (call, lists) in [
+        ("page of 100 images that wait for me", vec![List::Received(tenants[1].clone(), Status::Pending)]),
+        ("page of 100 images of my own", vec![List::Owned(tenant("owner"))]),
+    ] {
+        let service = metered(&world);
+        let query = ImageQuery { lists, matches: |_: &_| true, sort: Vec::new(), after: None, most: 100 };
+        let page = usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
+        assert_eq!(page.images.len(), 100);
+        rows.push(row(call, &service));
+    }
+
+    let service = metered(&world);
+    let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
+    assert_eq!(page.members.len(), 100);
+    rows.push(row("page of 100 members of an image", &service));
+
+    let service = metered(&world);
+    usecases::quota(&service, &recipient).await.expect("the quota");
+    rows.push(row("quota", &service));
+
+    let service = metered(&world);
+    usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
+    rows.push(row("delete an image of 100 members: request", &service));
+    rows
+}
+
+fn metered(world: &LocalService) -> Service {
+    Service { store: world.service.store.metered(), ..world.service.clone() }
+}
+
+fn row(call: &'static str, service: &Service) -> Row {
+    Row { call, used: service.store.usage() }
+}
+
+async fn carried_out(world: &LocalService, call: &'static str) -> Row {
+    let pieces = world.open_pieces().await;
+    assert_eq!(pieces.len(), 1, "{call}");
+    carry_out(world, call, pieces[0]).await
+}
+
+async fn carry_out(world: &LocalService, call: &'static str, piece: PieceKey) -> Row {
+    let service = metered(world);
+    usecases::carry_out(&service, piece).await.expect("carried out");
+    row(call, &service)
+}

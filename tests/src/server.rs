@@ -1,0 +1,116 @@
+//! The binary `imageshare serve` as its own process, on a port of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A running server. Dropped, it is killed.
+pub struct Server {
+    /// Where it listens, as `127.0.0.1:PORT`.
+    pub address: String,
+    process: Child,
+    binary: PathBuf,
+    data: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts the binary with those arguments, and waits until it listens.
+    pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
+        let (binary, arguments) = (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments)).await.expect("a started server")
+    }
+
+    fn start_blocking(binary: PathBuf, arguments: &[String]) -> Self {
+        let mut process = Command::new(&binary)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("RUST_LOG", "warn,imageshare=info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|problem| panic!("cannot run {}: {problem}", binary.display()));
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut errors = process.stderr.take().expect("a pipe");
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = errors.read(&mut chunk) {
+                let mut log = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                // The benchmark's servers say a lot; the beginning and the latest are enough to find a fault.
+                if log.len() > 1 << 20 {
+                    log.clear();
+                }
+                log.push_str(&String::from_utf8_lossy(&chunk[..length]));
+            }
+        });
+        let mut first = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+        let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
+            panic!("the server did not start: {}", log.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        };
+        let address = address.to_owned();
+        let data = data_directory(arguments, &log);
+        Self { address, process, binary, data, log }
+    }
+
+    /// A token of that project and role, made by `imageshare token`.
+    pub fn token(&self, project: &str, role: &str) -> String {
+        let made = Command::new(&self.binary)
+            .args(["token", "--project", project, "--role", role, "--data", &self.data])
+            .output()
+            .expect("imageshare token");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("text").trim_end().to_owned()
+    }
+
+    /// What it has written to its log.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// The memory that it holds.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        kib * 1024
+    }
+
+    /// Ends it at once, as a power cut does: `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Asks it to end, with SIGTERM, and returns its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        self.process.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where the server keeps its signing key: the directory that it was given, or the one that it says.
+fn data_directory(arguments: &[String], log: &Mutex<String>) -> String {
+    if let Some(given) = arguments.iter().skip_while(|argument| *argument != "--data").nth(1) {
+        return given.clone();
+    }
+    for _ in 0..100 {
+        let said = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(hint) = said.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
+            return hint.to_owned();
+        }
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("the server did not say how to get a token");
+}

@@ -1,0 +1,127 @@
+//! The functions' real binaries, as Lambda runs them: that they are wired rightly and start small. What they answer to
+//! what is tested in process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use imageshare::domain::{Caller, Details, ImageId, Role, Visibility};
+use imageshare::usecases::{NewImage, register_image};
+use imageshare_tests::binaries::binary;
+use imageshare_tests::events::{self, HttpEvent};
+use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
+use imageshare_tests::world::World;
+use serde_json::{Value, json};
+
+const HTTP_FUNCTIONS: [&str; 5] = ["share", "unshare", "respond", "job-status", "images"];
+
+const MEMBERS: &str = "/v1/cloudimages/members";
+
+/// The status and the JSON body of an answer in API Gateway's form.
+fn status_and_body(answer: &Value) -> (u64, Value) {
+    let body = answer["body"].as_str().unwrap_or_default();
+    (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
+}
+
+async fn shared_image(world: &World, owner: &str) -> ImageId {
+    let caller = Caller { tenant: owner.parse().unwrap(), account: None, user: None, role: Role::Member };
+    let details = Details::default();
+    let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
+    register_image(world.service(), &caller, new).await.unwrap().id
+}
+
+/// Makes a batch call, has the worker carry it out, and asks for the job.
+async fn carried_out(world: &World, function: &str, event: HttpEvent, project: &str) -> Value {
+    let token = World::token(project, "member");
+    let answer = world.function(function).await.invoke(&event.token(&token).build()).await.unwrap();
+    let (status, accepted) = status_and_body(&answer);
+    assert_eq!(status, 200, "{answer}");
+
+    let mut worker = world.function("job-worker").await;
+    let answer = worker.invoke(&world.stream_event().await).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}), "{}", worker.log());
+
+    let target = format!("/v1/{project}/jobs/{}", accepted["job_id"].as_str().unwrap());
+    let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target).token(&token).build();
+    let answer = world.function("job-status").await.invoke(&event).await.unwrap();
+    let (status, job) = status_and_body(&answer);
+    assert_eq!(status, 200, "{answer}");
+    job
+}
+
+#[tokio::test]
+async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
+    let world = World::start().await;
+    let image = shared_image(&world, "owner").await;
+    let batch = json!({"images": [image.as_str()], "projects": ["guest"]});
+    let response = json!({"images": [image.as_str()], "project_id": "guest", "status": "accepted"});
+    for (function, method, body, project) in [
+        ("share", "POST", &batch, "owner"),
+        ("respond", "PUT", &response, "guest"),
+        ("unshare", "DELETE", &batch, "owner"),
+    ] {
+        let event = HttpEvent::new(&format!("{method} {MEMBERS}"), MEMBERS).json(body);
+        let job = carried_out(&world, function, event, project).await;
+        assert_eq!(job["status"], "SUCCESS", "{job}");
+        assert_eq!(job["entities"]["results"][0]["image_id"], image.as_str(), "{job}");
+    }
+}
+
+#[tokio::test]
+async fn every_function_stays_small_and_writes_no_token_into_its_log() {
+    let world = World::start().await;
+    let token = World::token("p1", "member");
+    for name in HTTP_FUNCTIONS {
+        let mut function = world.function(name).await;
+        let event = HttpEvent::new("GET /nowhere", "/nowhere");
+        let (status, error) =
+            status_and_body(&function.invoke(&event.clone().token(&token).build()).await.unwrap());
+        assert_eq!((status, &error["error"]["title"]), (404, &json!("Not Found")), "{name}: {error}");
+        for refused in [event.clone(), event.token(&format!("{token}x"))] {
+            let (status, error) = status_and_body(&function.invoke(&refused.build()).await.unwrap());
+            assert_eq!((status, &error["error"]["title"]), (401, &json!("Unauthorized")), "{name}: {error}");
+        }
+        let log = function.log();
+        assert!(log.contains(r#""status":401"#) && !log.contains(&token[..20]), "{name}: {log}");
+        let peak = function.peak_resident_bytes();
+        assert!(peak < 40 << 20, "{name} needs {peak} bytes");
+        println!("{name}: asks for events after {:?}, {} KiB resident", function.init_time(), peak >> 10);
+    }
+}
+
+#[tokio::test]
+async fn the_worker_tells_an_unknown_event_and_handles_the_next() {
+    let world = World::start().await;
+    let mut worker = world.function("job-worker").await;
+    let error = worker.invoke(&json!({"a": 1})).await.unwrap_err();
+    assert!(error["errorMessage"].as_str().unwrap().contains("event"), "{error}");
+    let swept = worker.invoke(&events::schedule_event()).await.unwrap();
+    assert_eq!(swept, json!({"carriedOut": 0, "givenUp": 0, "left": 0}));
+    println!(
+        "job-worker: asks for events after {:?}, {} KiB resident",
+        worker.init_time(),
+        worker.peak_resident_bytes() >> 10
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_environment_is_told_by_the_variables_name() {
+    let world = World::start().await;
+    let weak = json!({"keys": [{"kty": "oct", "k": "d2VhaydzZWNyZXQ"}]}).to_string();
+    for (name, wrong) in [
+        ("IMAGESHARE_TABLE", None),
+        ("IMAGESHARE_JWKS", None),
+        ("IMAGESHARE_JWKS", Some(weak.as_str())),
+        ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
+        ("AWS_REGION", None),
+        ("AWS_ACCESS_KEY_ID", None),
+    ] {
+        let mut env = world.env();
+        env.retain(|(other, _)| *other != name);
+        env.extend(wrong.map(|wrong| (name, wrong.to_owned())));
+        let log = match LambdaProcess::start(&binary("share"), env).await.map(|_| ()) {
+            Err(NotStarted::Ended { log, .. } | NotStarted::Reported { log, .. }) => log,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert!(log.contains(name), "{name}: {log}");
+        assert!(!log.contains("d2Vhay"), "{log}");
+    }
+}

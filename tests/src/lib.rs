@@ -12,6 +12,7 @@ pub mod binaries;
 pub mod budget;
 pub mod events;
 mod http_server;
+pub mod in_process;
 pub mod lambda_process;
 pub mod runtime_api;
 pub mod server;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imageshare::auth::{Authenticator, Expectations};
 use imageshare::domain::{Limits, Timestamp};
 use imageshare::store::Store;
 use imageshare::{Service, Settings};
@@ -48,10 +49,9 @@ impl World {
 
     /// The environment of this deployment's functions.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
         vec![
             ("IMAGESHARE_TABLE", TABLE.to_owned()),
-            ("IMAGESHARE_JWKS", json!({"keys": [key]}).to_string()),
+            ("IMAGESHARE_JWKS", key_set()),
             ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
             ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
             ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
@@ -102,4 +102,15 @@ impl World {
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET))
             .expect("the claims are JSON")
     }
+}
+
+/// What admits the bearers of these tokens to functions in the test's own process.
+pub fn authenticator() -> Authenticator {
+    let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: Some(AUDIENCE.to_owned()) };
+    Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
+}
+
+fn key_set() -> String {
+    let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
+    json!({"keys": [key]}).to_string()
 }

@@ -60,7 +60,7 @@ impl Attribute {
         let expected = |expected: &str| Error::expected(name, expected);
         check_writable(name)?;
         Ok(match name {
-            "name" => Self::Name(optional_text(value).ok_or_else(|| expected("a string or null"))?),
+            "name" => Self::Name(text_or_null(name, value)?),
             "visibility" => {
                 let text = value.as_str().unwrap_or_default();
                 Self::Visibility(
@@ -130,15 +130,21 @@ pub(super) fn check_writable(name: &str) -> Result<(), Error> {
     }
 }
 
-fn optional_text(value: &Value) -> Option<Option<String>> {
-    if value.is_null() { Some(None) } else { value.as_str().map(|text| Some(text.to_owned())) }
+fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, Error> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        _ => Err(Error::expected(name, "a string or null")),
+    }
 }
 
 fn one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, Error> {
-    let known = |text: &Option<String>| text.as_deref().is_none_or(|text| words.contains(&text));
-    optional_text(value)
-        .filter(known)
-        .ok_or_else(|| Error::expected(name, &format!("null or one of {}", words.join(", "))))
+    let text = text_or_null(name, value)?;
+    if text.as_deref().is_none_or(|text| words.contains(&text)) {
+        Ok(text)
+    } else {
+        Err(Error::expected(name, &format!("null or one of {}", words.join(", "))))
+    }
 }
 
 /// A size as Glance stores it, in 31 bits.

@@ -1,0 +1,100 @@
+//! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
+
+use std::collections::BTreeMap;
+
+use imageshare::domain::Limits;
+use imageshare::facade::{Reply, ims};
+use imageshare::function::Function;
+use lambda_http::{Body, request};
+use serde_json::{Value, json};
+
+use crate::events::HttpEvent;
+use crate::service::LocalService;
+use crate::world::{World, authenticator};
+
+/// The functions over a table of their own.
+pub struct Functions {
+    /// What lies behind them.
+    pub local: LocalService,
+    function: Function,
+}
+
+/// An answer as a client gets it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; `null` where there is none.
+    pub body: Value,
+}
+
+impl Functions {
+    /// Functions over an empty table.
+    pub async fn start() -> Self {
+        let local = LocalService::start(Limits::default()).await;
+        let function = Function { service: local.service.clone(), authenticator: authenticator() };
+        Self { local, function }
+    }
+
+    /// Sends a request to the function that its route belongs to.
+    pub async fn send(&self, event: &HttpEvent) -> Answer {
+        let event = event.build();
+        let request = request::from_str(&event.to_string()).expect("an event of the gateway");
+        let reply = match event["routeKey"].as_str().unwrap_or_default() {
+            ims::share::ROUTE => share::handle(&self.function, request).await,
+            ims::respond::ROUTE => respond::handle(&self.function, request).await,
+            ims::unshare::ROUTE => unshare::handle(&self.function, request).await,
+            ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(&self.function, request).await,
+            _ => images::handle(&self.function, request).await,
+        };
+        Answer::from(reply)
+    }
+
+    /// Sends a request without a body, as a member of that project.
+    pub async fn get(&self, project: &str, route: &str, target: &str) -> Answer {
+        self.send(&HttpEvent::new(route, target).token(&World::token(project, "member"))).await
+    }
+
+    /// Sends a request with a JSON body, as a member of that project.
+    pub async fn put(&self, project: &str, route: &str, target: &str, body: &Value) -> Answer {
+        self.send(&HttpEvent::new(route, target).token(&World::token(project, "member")).json(body)).await
+    }
+
+    /// Registers an image of that project. Returns its id.
+    pub async fn image(&self, project: &str, said: &Value) -> String {
+        let made = self.put(project, "POST /v2/images", "/v2/images", said).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        made.body["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Shares images of that project, and waits until it is done.
+    pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
+        let body = json!({"images": images, "projects": projects});
+        let answer = self.put(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        self.local.work().await;
+    }
+
+    /// Gives that project's answer to images, and waits until it is done.
+    pub async fn respond(&self, project: &str, images: &[&str], status: &str) {
+        let body = json!({"images": images, "project_id": project, "status": status});
+        let answer = self.put(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        self.local.work().await;
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        let headers = reply.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("a printable header").to_owned()));
+        let body = match reply.body() {
+            Body::Text(text) => serde_json::from_str(text).expect("a JSON body"),
+            _ => Value::Null,
+        };
+        Self { status: reply.status().as_u16(), headers: headers.collect(), body }
+    }
+}

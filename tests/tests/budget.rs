@@ -1,0 +1,41 @@
+//! Holds each call to its budget of the table: round trips and capacity units, as DynamoDB's own accounting reports them.
+//! `cargo bench -- capacity` prints the same figures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use imageshare_tests::budget;
+
+/// Call, round trips, read units, write units: none may use more.
+const BUDGET: [(&str, u64, f64, f64); 18] = [
+    ("register an image", 1, 0.0, 6.0),
+    ("show an image", 1, 2.0, 0.0),
+    ("share 1 image with 1 project: request", 2, 1.0, 6.0),
+    ("share 1 image with 1 project: work", 3, 4.0, 9.0),
+    ("ask a job of 1 pair", 1, 1.0, 0.0),
+    ("unshare 1 × 1 with an idempotency key: request", 2, 1.0, 8.0),
+    ("unshare 1 × 1, no member: work", 3, 4.0, 6.0),
+    ("accept 1 image: request", 1, 0.0, 6.0),
+    ("accept 1 image: work", 3, 4.0, 8.0),
+    ("share 100 images with 100 projects: request", 2, 100.0, 180.0),
+    ("… one of its 50 pieces of 200 pairs: work", 9, 220.0, 660.0),
+    ("ask a job of 10,000 pairs", 1, 8.0, 0.0),
+    ("page of 100 images that wait for me", 2, 55.0, 0.0),
+    ("page of 100 images of my own", 2, 55.0, 0.0),
+    ("page of 100 members of an image", 2, 8.0, 0.0),
+    ("quota", 2, 3.0, 0.0),
+    ("delete an image of 100 members: request", 3, 8.0, 20.0),
+    ("", 0, 0.0, 0.0),
+];
+
+#[tokio::test]
+async fn no_call_uses_more_of_the_table_than_its_budget() {
+    for row in budget::measure().await {
+        let (call, round_trips, read_units, write_units) =
+            *BUDGET.iter().find(|(call, ..)| *call == row.call).unwrap_or_else(|| panic!("no budget for {}", row.call));
+        let used = row.used;
+        assert!(used.round_trips <= round_trips, "{call}: {used:?}");
+        assert!(used.read_units <= read_units, "{call}: {used:?}");
+        assert!(used.write_units <= write_units, "{call}: {used:?}");
+        assert!(used.round_trips > 0 && used.read_units + used.write_units > 0.0, "{call}: nothing was counted");
+    }
+}

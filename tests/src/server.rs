@@ -19,8 +19,11 @@ pub struct Server {
 impl Server {
     /// Starts the binary with those arguments, and waits until it listens.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
-        let (binary, arguments) = (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments)).await.expect("a started server")
+        let (binary, arguments) =
+            (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments))
+            .await
+            .expect("a started server")
     }
 
     fn start_blocking(binary: PathBuf, arguments: &[String]) -> Self {
@@ -50,7 +53,10 @@ impl Server {
         let mut first = String::new();
         BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
         let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
-            panic!("the server did not start: {}", log.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            panic!(
+                "the server did not start: {}",
+                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            );
         };
         let address = address.to_owned();
         let data = data_directory(arguments, &log);
@@ -74,7 +80,8 @@ impl Server {
 
     /// The memory that it holds.
     pub fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
         let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
         kib * 1024

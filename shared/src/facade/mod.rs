@@ -5,6 +5,7 @@ mod fault;
 pub mod glance;
 pub mod ims;
 mod reply;
+mod strict_json;
 
 pub use self::reply::{Reply, error, json, no_content};
 

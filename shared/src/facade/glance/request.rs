@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::NO_BODY_EXPECTED;
+use crate::facade::{NO_BODY_EXPECTED, strict_json};
 use crate::function::Call;
 
 /// The image that the path names. An id that none can have is not found.
@@ -23,7 +23,8 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Error> {
     if body.trim_ascii().is_empty() {
         return Err(Error::bad_request("Body expected in request."));
     }
-    serde_json::from_slice(body).map_err(|_| Error::bad_request("Malformed JSON in request body."))
+    strict_json::read(body)
+        .map_err(|problem| Error::bad_request(format!("Malformed JSON in request body: {problem}.")))
 }
 
 #[cfg(test)]
@@ -33,7 +34,9 @@ mod tests {
     #[test]
     fn a_body_that_is_no_json_is_refused() {
         let deep = "[".repeat(100_000);
-        for bad in ["", " \n", "{", "NaN", r#"{"name":"\ud800"}"#, &deep, "{} {}"] {
+        for bad in
+            ["", " \n", "{", "NaN", r#"{"name":"\ud800"}"#, &deep, "{} {}", r#"{"name":"a","name":"b"}"#]
+        {
             assert!(json(bad.as_bytes()).is_err());
         }
         assert!(json(b"{\"a\":\"\xff\"}").is_err());

@@ -3,6 +3,7 @@
 //! The client writes what it is told to the byte, since much of what is tested no well-behaved client would send.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub struct Api {
 }
 
 /// A request, to the byte.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Ask {
     /// The method.
     pub method: String,
@@ -55,6 +56,13 @@ pub struct Answer {
     pub headers: BTreeMap<String, String>,
     /// The body, which is JSON; `Null` where there is none.
     pub body: Value,
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(300).collect::<String>();
+        write!(f, "{} {}\n{}\n{}", self.method, self.target, text(&self.head), text(&self.body))
+    }
 }
 
 impl Ask {
@@ -159,10 +167,9 @@ impl Api {
     /// Sends a request, and holds the answer to the document and to what is promised of all answers.
     pub async fn send(&self, ask: &Ask) -> Answer {
         let answer = timeout(PATIENCE, self.exchange(ask)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("no answer to {} {}", ask.method, ask.target));
+        let answer = answer.unwrap_or_else(|_| panic!("no answer to {ask:?}"));
         if let Err(problem) = self.check(ask, &answer) {
-            let body = String::from_utf8_lossy(&ask.body).chars().take(300).collect::<String>();
-            panic!("{problem}\nof {} {}\n{body}\n{answer:?}", ask.method, ask.target);
+            panic!("{problem}\nof {ask:?}\n{answer:?}");
         }
         answer
     }

@@ -97,7 +97,10 @@ impl Document {
         fitting.sort_by_key(|(template, _)| template.matches('{').count());
         let (template, item) =
             fitting.first().copied().unwrap_or_else(|| ("/$default", &self.root["paths"]["/$default"]));
-        self.operation(template, item, &method.to_ascii_lowercase())
+        // `get` is another method than `GET`.
+        let known = METHODS.iter().find(|known| known.to_uppercase() == method);
+        known
+            .and_then(|known| self.operation(template, item, known))
             .or_else(|| self.operation(template, item, ANY))
             .expect("every path answers every method")
     }

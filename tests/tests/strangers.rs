@@ -1,0 +1,248 @@
+//! Every operation of the document as a stranger, without a token, and as somebody who may only read.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use imageshare::domain::{JobId, Role, Stamp, Timestamp};
+use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::document::Operation;
+use serde_json::{Value, json};
+
+const MEMBERS: &str = "/v1/cloudimages/members";
+const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
+
+/// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
+struct World {
+    api: Api,
+    shared: String,
+    private: String,
+    job: String,
+}
+
+impl World {
+    async fn start() -> Self {
+        let api = Api::start(&[]).await;
+        let owner = api.token("own1", Role::Member);
+        let mut images = Vec::new();
+        for name in ["shared", "private"] {
+            let new = Ask::new("POST", "/v2/images").token(&owner).json(&json!({"name": name}));
+            images.push(api.send(&new).await.body["id"].as_str().unwrap().to_owned());
+        }
+        let [shared, private] = <[String; 2]>::try_from(images).unwrap();
+        let job =
+            done(&api, "own1", "POST", &json!({"images": [shared, private], "projects": ["mem1", "gone1"]}))
+                .await;
+        for project in ["mem1", "gone1"] {
+            done(
+                &api,
+                project,
+                "PUT",
+                &json!({"images": [shared], "project_id": project, "status": "accepted"}),
+            )
+            .await;
+        }
+        done(&api, "own1", "DELETE", &json!({"images": [shared, private], "projects": ["gone1"]})).await;
+        let patch = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
+        let patch = Ask::new("PATCH", format!("/v2/images/{private}")).token(&owner).json(&patch);
+        assert_eq!(api.send(&patch).await.status, 200);
+        Self { api, shared, private, job }
+    }
+
+    /// Requests that name what exists, each with the same request for what does not.
+    fn pairs(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+        let nobodys_job = JobId(Stamp::now()).to_string();
+        let batch = |method: &str, image: &str| {
+            Ask::new(method, MEMBERS).json(&json!({"images": [image], "projects": ["mem1", "new1"]}))
+        };
+        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        };
+        let get = |target: String| Ask::new("GET", target);
+        match operation {
+            "shareImages" => of_images(&|image| batch("POST", image)),
+            "unshareImages" => of_images(&|image| batch("DELETE", image)),
+            "respondToImages" => {
+                let respond = |image: &str, project: &str| {
+                    let body = json!({"images": [image], "project_id": project, "status": "rejected"});
+                    Ask::new("PUT", MEMBERS).json(&body)
+                };
+                let for_others = [(respond(&self.shared, "mem1"), respond(&self.shared, "nobody"))];
+                [of_images(&|image| respond(image, me)), for_others.to_vec()].concat()
+            }
+            "showJob" => [(me, me), ("own1", "nobody")]
+                .map(|(one, other)| {
+                    (
+                        get(format!("/v1/{one}/jobs/{}", self.job)),
+                        get(format!("/v1/{other}/jobs/{nobodys_job}")),
+                    )
+                })
+                .to_vec(),
+            "showJobProgress" => {
+                let ask = |job: &str| get(format!("/v1/cloudimages/job/{job}"));
+                vec![(ask(&self.job), ask(&nobodys_job))]
+            }
+            "listCloudImages" => {
+                let list = |query: &str| get(format!("/v2/cloudimages?{query}"));
+                let mut pairs = of_images(&|image| list(&format!("id={image}")));
+                pairs.extend(of_images(&|image| list(&format!("marker={image}"))));
+                for more in ["", "&visibility=shared", "&member_status=accepted"] {
+                    pairs.push((list(&format!("owner=own1{more}")), list(&format!("owner=nobody{more}"))));
+                }
+                pairs
+            }
+            "listImageMembers" => {
+                let ask =
+                    |project: &str, image: &str| get(format!("/v1/{project}/cloudimages/{image}/members"));
+                let of_others = [(ask("own1", &self.shared), ask("nobody", &self.shared))];
+                [of_images(&|image| ask(me, image)), of_others.to_vec()].concat()
+            }
+            "showImageMember" => {
+                let ask = |project: &str, image: &str, member: &str| {
+                    get(format!("/v1/{project}/cloudimages/{image}/members/{member}"))
+                };
+                let mut pairs =
+                    vec![(ask("own1", &self.shared, "mem1"), ask("nobody", &self.shared, "mem1"))];
+                for member in ["mem1", "nobody", me] {
+                    pairs.extend(of_images(&|image| ask(me, image, member)));
+                }
+                pairs
+            }
+            "createImage" => {
+                let ask = |owner: &str| Ask::new("POST", "/v2/images").json(&json!({"owner": owner}));
+                vec![(ask("own1"), ask("nobody"))]
+            }
+            "showImage" => of_images(&|image| get(format!("/v2/images/{image}"))),
+            "updateImage" => of_images(&|image| {
+                let patch = json!([{"op": "replace", "path": "/name", "value": "mine"}]);
+                Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
+            }),
+            "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
+            // They name nothing that could be somebody's.
+            "showQuota" | "showHealth" => Vec::new(),
+            other => panic!("{other} is new: say here what a stranger could ask of it"),
+        }
+    }
+
+    /// A request of the owner for what it has.
+    fn own(&self, operation: &Operation) -> Ask {
+        match operation.id.as_str() {
+            "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
+            "showQuota" | "showHealth" => Ask::new(&operation.method, &operation.path),
+            "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
+            id => self.pairs(id, "own1").remove(0).0,
+        }
+    }
+
+    /// What is told, with every id by the same name.
+    fn told(&self, answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
+        let mut body = answer.body.to_string();
+        for id in [&self.shared, &self.private, &self.job, NO_IMAGE, "own1", "mem1", "nobody"] {
+            body = body.replace(id, "ID");
+        }
+        let mut headers = answer.headers.clone();
+        for own in ["x-request-id", "x-openstack-request-id", "date", "content-length"] {
+            headers.remove(own);
+        }
+        (answer.status, headers, body)
+    }
+
+    /// What there is, apart from jobs: a stranger may have jobs of its own.
+    async fn dump(&self) -> BTreeMap<String, String> {
+        let mut items = self.api.dump().await;
+        items.retain(|key, _| !key.starts_with("J#"));
+        items
+    }
+}
+
+async fn done(api: &Api, project: &str, method: &str, body: &Value) -> String {
+    let token = api.token(project, Role::Member);
+    let accepted = api.send(&Ask::new(method, MEMBERS).token(&token).json(body)).await;
+    let job = api.job(&token, project, &accepted).await;
+    job["job_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
+    let world = World::start().await;
+    let before = world.dump().await;
+    for stranger in ["str1", "gone1"] {
+        let token = world.api.token(stranger, Role::Member);
+        for operation in world.api.document.operations() {
+            for (one, other) in world.pairs(&operation.id, stranger) {
+                let there = world.api.send(&one.clone().token(&token)).await;
+                let not_there = world.api.send(&other.token(&token)).await;
+                if there.body["job_id"].is_string() {
+                    assert_eq!(operation.id, "respondToImages", "{there:?}");
+                    let outcome = async |answer| {
+                        let job = world.api.job(&token, stranger, answer).await;
+                        let results = job["entities"]["results"].to_string().replace(NO_IMAGE, "ID");
+                        let results = results.replace(&world.shared, "ID").replace(&world.private, "ID");
+                        (job["status"].clone(), job["error_code"].clone(), results)
+                    };
+                    assert_eq!(outcome(&there).await, outcome(&not_there).await);
+                } else {
+                    assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
+                }
+                let is_list = operation.id == "listCloudImages" && there.body["images"] == json!([]);
+                let is_job = operation.id == "respondToImages" && there.status == 200;
+                assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
+            }
+        }
+    }
+    assert_eq!(world.dump().await, before, "a stranger changed something");
+}
+
+#[tokio::test]
+async fn nobody_gets_anywhere_without_a_good_token() {
+    let world = World::start().await;
+    let before = world.api.dump().await;
+    let good = world.api.token("own1", Role::Member);
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let (header, claims) = message.split_once('.').unwrap();
+    let flipped: String = signature.chars().rev().collect();
+    let expired = Timestamp::from_unix_millis(1_000_000_000_000);
+    let bad = [
+        String::new(),
+        "gAAAAABo-a-token-of-keystone".to_owned(),
+        format!("{message}.{flipped}"),
+        format!("{message}."),
+        // {"alg":"none","typ":"JWT"}
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."),
+        format!("{header}.{claims}"),
+        world.api.token_until("own1", expired),
+        Api::start(&[]).await.token("own1", Role::Admin),
+    ];
+    for operation in world.api.document.operations().into_iter().filter(|operation| !operation.is_open) {
+        let ask = world.own(&operation);
+        let unnamed = world.api.send(&ask).await;
+        assert_eq!((unnamed.status, unnamed.code()), (401, "IMG.0087"), "{unnamed:?}");
+        for token in &bad {
+            for ask in
+                [ask.clone().token(token), ask.clone().header("Authorization", format!("Bearer {token}"))]
+            {
+                let answer = world.api.send(&ask).await;
+                assert_eq!(answer.status, 401, "{token} {answer:?}");
+                assert!(token.is_empty() || !answer.message().contains(token.as_str()), "{answer:?}");
+            }
+        }
+    }
+    assert_eq!(world.api.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
+    let world = World::start().await;
+    let before = world.api.dump().await;
+    let token = world.api.token("own1", Role::Reader);
+    for operation in world.api.document.operations() {
+        let answer = world.api.send(&world.own(&operation).token(&token)).await;
+        if operation.method == "GET" {
+            assert_eq!(answer.status, 200, "{} {answer:?}", operation.id);
+        } else {
+            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "{} {answer:?}", operation.id);
+            assert!(answer.message().contains("reader"), "{answer:?}");
+        }
+    }
+    assert_eq!(world.api.dump().await, before);
+}

@@ -19,8 +19,11 @@ pub struct Server {
 impl Server {
     /// Starts the binary with those arguments, and waits until it listens.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
-        let (binary, arguments) = (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments)).await.expect("a started server")
+        let (binary, arguments) =
+            (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments))
+            .await
+            .expect("a started server")
     }
 
     fn start_blocking(binary: PathBuf, arguments: &[String]) -> Self {
@@ -36,7 +39,7 @@ impl Server {
         let log = Arc::new(Mutex::new(String::new()));
         let mut errors = process.stderr.take().expect("a pipe");
         let kept = Arc::clone(&log);
-        thread::spawn(move || {
+        let logging = thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(length @ 1..) = errors.read(&mut chunk) {
                 let mut log = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -50,7 +53,13 @@ impl Server {
         let mut first = String::new();
         BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
         let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
-            panic!("the server did not start: {}", log.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            let _ = process.kill();
+            let ended = process.wait();
+            let _ = logging.join();
+            panic!(
+                "the server did not start: {ended:?}: {}",
+                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            );
         };
         let address = address.to_owned();
         let data = data_directory(arguments, &log);
@@ -74,7 +83,8 @@ impl Server {
 
     /// The memory that it holds.
     pub fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
         let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
         kib * 1024

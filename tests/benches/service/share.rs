@@ -55,6 +55,7 @@ async fn shares(server: &Server) -> Load {
         }
         clients.push((client, Arc::new(images), number));
     }
+    let cpu = server.cpu_time();
     let load = Load::run(clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"images":["{image}"],"projects":["project-{number}-{request}"]}}"#);
@@ -63,6 +64,9 @@ async fn shares(server: &Server) -> Load {
         (client, images, number)
     })
     .await;
+    let cpu = server.cpu_time().saturating_sub(cpu) * 1_000_000 / u32::try_from(load.sent()).unwrap_or(1);
+    let per_request = format!("{:.0} µs", cpu.as_secs_f64());
+    figure("  … server CPU a request, with as much of its job's work as was done", &per_request, "");
     let begun = Instant::now();
     let mut client = Client::connect(&server.address, &token).await;
     let image = client.image().await;

@@ -1,0 +1,151 @@
+//! Behind the service's back: what the table says, as a cut has left it and in the end.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use imageshare::domain::{ImageId, Job, JobStatus, Task};
+use imageshare::store::{OPEN_SHARDS, Store};
+use imageshare_local::TABLE;
+use imageshare_local::table::{EmbeddedTable, Lane};
+use tempfile::TempDir;
+
+use super::record::{Ask, Record, Verb};
+
+/// Looks at the data after each cut.
+#[derive(Default)]
+pub struct Examiner {
+    ended: HashSet<String>,
+    interrupted: HashSet<String>,
+    halved: HashSet<String>,
+}
+
+impl fmt::Display for Examiner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} jobs went on after a cut, {} of them from their middle", self.resumed(), self.halved())
+    }
+}
+
+impl Examiner {
+    /// Jobs that had not ended at a cut.
+    pub fn resumed(&self) -> usize {
+        self.interrupted.len()
+    }
+
+    /// Jobs of which some pairs had been carried out at a cut, and others not.
+    pub fn halved(&self) -> usize {
+        self.halved.len()
+    }
+
+    /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
+    pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
+        let table = EmbeddedTable::open(Some(copy.path())).unwrap();
+        let store = Store::new(table.client(Lane::Request), TABLE);
+        for record in &recorded {
+            check_images(&store, record).await;
+            for request in &record.requests {
+                self.examine_job(&store, &request.job, &request.ask).await;
+            }
+        }
+        table.close().await;
+        self
+    }
+
+    async fn examine_job(&mut self, store: &Store, id: &str, ask: &Ask) {
+        if self.ended.contains(id) {
+            return;
+        }
+        let report = store.report(id.parse().unwrap()).await.unwrap();
+        let report = report.unwrap_or_else(|| panic!("job {id} of {ask:?} was acknowledged and is lost"));
+        assert!(is_of(&report.job, ask), "{:?} is not {ask:?}", report.job);
+        let pieces: Vec<_> = report.pieces.iter().map(|piece| piece.pairs.clone()).collect();
+        assert_eq!(pieces, report.job.pieces(), "the pieces of job {id}");
+        match report.status() {
+            JobStatus::Init => drop(self.interrupted.insert(id.to_owned())),
+            JobStatus::Running => {
+                self.interrupted.insert(id.to_owned());
+                self.halved.insert(id.to_owned());
+            }
+            JobStatus::Success | JobStatus::Fail => drop(self.ended.insert(id.to_owned())),
+        }
+    }
+}
+
+async fn check_images(store: &Store, record: &Record) {
+    for id in record.images.keys() {
+        let id: ImageId = id.parse().unwrap();
+        // A deletion that was under way at the cut may have been made.
+        if let Some(image) = store.image(&id).await.unwrap() {
+            let (members, _) = store.members(&id, None, 1000).await.unwrap();
+            assert_eq!(image.members as usize, members.len(), "the count of {id}'s members");
+        }
+    }
+    for id in &record.deleted {
+        assert_eq!(store.image(&id.parse().unwrap()).await.unwrap(), None, "{id} was deleted");
+    }
+}
+
+/// Checks the data once every job has ended and the server has stopped.
+pub async fn check_end(data: &Path, recorded: &[Record]) {
+    let table = EmbeddedTable::open(Some(data)).unwrap();
+    let store = Store::new(table.client(Lane::Request), TABLE);
+    for shard in 0..OPEN_SHARDS {
+        assert_eq!(store.open_pieces(shard, None, 10).await.unwrap(), []);
+    }
+    for record in recorded {
+        check_images(&store, record).await;
+        for (id, expected) in &record.images {
+            let image = store.image(&id.parse().unwrap()).await.unwrap().expect("an acknowledged image");
+            assert_eq!(image.members as usize, expected.len(), "the count of {id}'s members");
+        }
+        for id in &record.deleted {
+            let (members, _) = store.members(&id.parse().unwrap(), None, 1).await.unwrap();
+            assert_eq!(members, [], "members of {id}, which is deleted");
+        }
+        let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
+        assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
+    }
+    let items = table.client(Lane::Request).scan().table_name(TABLE).into_paginator().items().send();
+    let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let deleted = items.iter().filter(|item| text(item.get("lifecycle")) == Some("deleted"));
+    for tombstone in deleted {
+        assert_eq!(tombstone["members"], AttributeValue::N("0".to_owned()), "{tombstone:?}");
+    }
+    let jobs = items.iter().filter_map(|item| serde_json::from_str(text(item.get("job"))?).ok());
+    check_that_no_request_made_two_jobs(jobs, recorded);
+    table.close().await;
+}
+
+/// Every job must be one that was acknowledged, or that of a deletion, or of a request without a key that a cut left in
+/// doubt.
+fn check_that_no_request_made_two_jobs(jobs: impl Iterator<Item = Job>, recorded: &[Record]) {
+    let mut others: BTreeMap<String, Job> = jobs.map(|job| (job.id.to_string(), job)).collect();
+    for request in recorded.iter().flat_map(|record| &record.requests) {
+        assert!(others.remove(&request.job).is_some(), "{request:?} has no job of its own");
+    }
+    for ask in recorded.iter().flat_map(|record| &record.doubtful) {
+        let found = others.iter().find(|(_, job)| is_of(job, ask)).map(|(id, _)| id.clone());
+        found.map(|id| others.remove(&id));
+    }
+    let mut deleted: HashSet<&str> = recorded.iter().flat_map(|r| &r.deleted).map(String::as_str).collect();
+    for job in others.values() {
+        let of_deletion = job.task == Task::Unshare && job.images.len() == 1;
+        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "nobody asked for {job:?}");
+    }
+}
+
+fn is_of(job: &Job, ask: &Ask) -> bool {
+    let task_is = match (&job.task, ask.verb) {
+        (Task::Share, Verb::Share) | (Task::Unshare, Verb::Unshare) => true,
+        (Task::Respond { status, .. }, Verb::Answer(answer)) => status.as_str() == answer,
+        _ => false,
+    };
+    task_is
+        && job.images.iter().map(ImageId::as_str).eq(&ask.images)
+        && job.tenants.iter().map(|tenant| tenant.as_str()).eq(&ask.guests)
+}
+
+fn text(value: Option<&AttributeValue>) -> Option<&str> {
+    value?.as_s().ok().map(String::as_str)
+}

@@ -1,0 +1,128 @@
+//! The way to the server, which is now and then another one: only an answer that was received wholly counts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// Where the server is.
+pub struct Place {
+    /// How many cuts there have been.
+    pub life: u32,
+    pub address: String,
+    /// Whether there will be no more cuts.
+    pub is_last: bool,
+}
+
+/// What became of all clients' requests to change something.
+#[derive(Default)]
+pub struct Tally {
+    acknowledged: AtomicU64,
+    lost: AtomicU64,
+    postponed: AtomicU64,
+}
+
+impl Tally {
+    /// Requests that were under way at a cut.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        let (acknowledged, postponed) = (count(&self.acknowledged), count(&self.postponed));
+        write!(
+            f,
+            "{acknowledged} requests acknowledged, {} under way at a cut, {postponed} asked to try again",
+            self.lost()
+        )
+    }
+}
+
+/// One request.
+pub struct Request<'a> {
+    pub method: Method,
+    pub target: String,
+    pub token: &'a str,
+    pub body: Option<&'a Value>,
+    pub key: Option<&'a str>,
+}
+
+/// An answer, and how many cuts the request has met on the way to it: so often it may have been made without it.
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub cuts: u32,
+}
+
+/// A client's way to the server.
+pub struct Link {
+    http: reqwest::Client,
+    place: watch::Receiver<Place>,
+    tally: Arc<Tally>,
+}
+
+impl Link {
+    pub fn new(place: watch::Receiver<Place>, tally: &Arc<Tally>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, place, tally: Arc::clone(tally) }
+    }
+
+    /// Whether there will be no more cuts.
+    pub fn is_last(&self) -> bool {
+        self.place.borrow().is_last
+    }
+
+    /// Makes a request until it is answered.
+    pub async fn insist(&mut self, request: &Request<'_>) -> Answer {
+        let changes = u64::from(request.method != Method::GET);
+        let mut cuts = 0;
+        loop {
+            let (life, address) = {
+                let place = self.place.borrow();
+                (place.life, place.address.clone())
+            };
+            match self.send(&address, request).await {
+                // It says itself that nothing was done and that another attempt helps.
+                Ok((status @ (409 | 503), body)) if status == 503 || body["error"]["code"] == "IMG.0046" => {
+                    self.tally.postponed.fetch_add(1, Relaxed);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Ok((status, body)) => {
+                    self.tally.acknowledged.fetch_add(changes, Relaxed);
+                    return Answer { status, body, cuts };
+                }
+                Err(problem) => {
+                    // Without a connection nothing has left.
+                    if !problem.is_connect() {
+                        cuts += 1;
+                        self.tally.lost.fetch_add(changes, Relaxed);
+                    }
+                    self.place.wait_for(|place| place.life > life).await.unwrap();
+                }
+            }
+        }
+    }
+
+    async fn send(&self, address: &str, request: &Request<'_>) -> reqwest::Result<(u16, Value)> {
+        let mut sent =
+            self.http.request(request.method.clone(), format!("http://{address}{}", request.target));
+        sent = sent.header("x-auth-token", request.token);
+        if let Some(key) = request.key {
+            sent = sent.header("idempotency-key", key);
+        }
+        if let Some(body) = request.body {
+            sent = sent.json(body);
+        }
+        let answer = sent.send().await?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+}

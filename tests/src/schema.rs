@@ -47,14 +47,14 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
         }
         Value::Array(items) => {
             let (least, most) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
-            in_range(items.len() as f64, least, most).map_err(|why| format!("{place}: {why} items"))?;
+            in_range(count(items.len()), least, most).map_err(|why| format!("{place}: {why} items"))?;
             (0..).zip(items).try_for_each(|(n, item): (usize, _)| {
                 check(root, &schema["items"], item, &format!("{place}/{n}"))
             })
         }
         Value::String(text) => {
             let (least, most) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64());
-            in_range(text.chars().count() as f64, least, most)
+            in_range(count(text.chars().count()), least, most)
                 .map_err(|why| format!("{place}: {why} letters"))?;
             let pattern = schema["pattern"].as_str().map(|text| Regex::new(text).expect("a pattern"));
             match pattern {
@@ -88,6 +88,11 @@ fn is_of_type(value: &Value, expected: &str) -> bool {
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("the type {other} is not known here"),
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nothing here is so long")]
+fn count(length: usize) -> f64 {
+    length as f64
 }
 
 #[allow(clippy::cast_precision_loss, reason = "the limits of a document are small numbers")]

@@ -79,8 +79,8 @@ impl<'a> Person<'a> {
     }
 
     async fn patch(&self, image: &str, path: &str, value: &str) {
-        let patch = json!([{"op": "replace", "path": path, "value": value}]);
-        let answer = self.call("PATCH", &format!("/v2/images/{image}"), Some(&patch)).await;
+        let change = json!([{"op": "replace", "path": path, "value": value}]);
+        let answer = self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 }

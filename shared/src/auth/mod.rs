@@ -49,7 +49,7 @@ pub enum Unauthenticated {
     TooLong,
     /// The token cannot be read.
     #[error(
-        "malformed token: expected a signed JSON Web Token, HEADER.CLAIMS.SIGNATURE in base64url, get a new one"
+        "malformed token: expected a signed JSON Web Token, HEADER.CLAIMS.SIGNATURE in base64url; get a new one"
     )]
     Malformed,
     /// The token's `alg` is none that is ever accepted.

@@ -62,10 +62,13 @@ pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error>
     }
     // Serde would take an array for a struct's fields in their order.
     if !text.starts_with(b"{") {
-        return Err(Error::bad_request("IMG.0001", "The request body is not a JSON object."));
+        return Err(Error::bad_request(
+            "IMG.0001",
+            "The request body is not a JSON object: it does not begin with {.",
+        ));
     }
     serde_json::from_slice(text).map_err(|problem| {
-        Error::bad_request("IMG.0001", format!("The request body is not as it must be: {problem}."))
+        Error::bad_request("IMG.0001", format!("The request body cannot be read: {problem}."))
     })
 }
 

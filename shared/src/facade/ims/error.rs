@@ -76,7 +76,9 @@ impl From<Refusal> for Error {
             ),
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
-                format!("You cannot share an image with yourself: take {tenant} out of projects."),
+                format!(
+                    "An image cannot be shared with the project that owns it: take {tenant} out of projects."
+                ),
             ),
             Refusal::JobNotFound => Self::new(
                 S::NOT_FOUND,

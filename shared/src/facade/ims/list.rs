@@ -140,7 +140,9 @@ mod tests {
         assert_eq!(sort("").unwrap(), [(SortKey::CreatedAt, Direction::Descending)]);
         assert_eq!(sort("sort_key=name&sort_dir=asc").unwrap(), [(SortKey::Name, Direction::Ascending)]);
         assert_eq!(sort("sort_key=size").unwrap(), []);
-        assert!(format!("{:?}", sort("sort_key=colour")).contains("sort_key: expected created_at, name"));
-        assert!(format!("{:?}", sort("sort_dir=ASC")).contains("sort_dir: expected asc, desc"));
+        assert!(
+            format!("{:?}", sort("sort_key=colour")).contains("sort_key: expected one of created_at, name")
+        );
+        assert!(format!("{:?}", sort("sort_dir=ASC")).contains("sort_dir: expected one of asc, desc"));
     }
 }

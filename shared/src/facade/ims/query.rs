@@ -46,7 +46,7 @@ impl Query {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         found.map(Some).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            bad(key, words.join(", "))
+            bad(key, format_args!("one of {}", words.join(", ")))
         })
     }
 
@@ -99,7 +99,7 @@ mod tests {
     fn a_value_that_is_none_of_those_expected_is_named() {
         let words = [("asc", 1), ("desc", 2)];
         let query = Query::parse("sort_dir=up&limit=0&marker=").unwrap();
-        assert!(refused(query.one_of("sort_dir", &words)).contains("sort_dir: expected asc, desc."));
+        assert!(refused(query.one_of("sort_dir", &words)).contains("sort_dir: expected one of asc, desc."));
         assert!(refused(query.limit()).contains("limit: expected a number from 1 to 1000"));
         assert!(refused(query.parsed::<u8>("marker", "a digit")).contains("marker: expected a digit."));
         for bad in ["limit=1001", "limit=-1", "limit=", "limit=x", "limit=1.0", "limit=99999999999999999999"]

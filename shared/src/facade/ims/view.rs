@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn a_value_that_means_nothing_is_refused() {
         for (query, named) in [
-            ("__imagetype=Gold", "__imagetype: expected gold, private, shared, market."),
-            ("visibility=community", "visibility: expected public, private, shared."),
-            ("member_status=", "member_status: expected pending, accepted, rejected."),
+            ("__imagetype=Gold", "__imagetype: expected one of gold, private, shared, market."),
+            ("visibility=community", "visibility: expected one of public, private, shared."),
+            ("member_status=", "member_status: expected one of pending, accepted, rejected."),
             ("owner=a%2Fb", "owner: expected 1 to 64 characters"),
         ] {
             let refused = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());

@@ -43,7 +43,8 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("show an image", &service));
 
     let service = metered(&world);
-    let job = usecases::share(&service, &owner, one.clone(), tenants[..1].to_vec(), None).await.expect("a job");
+    let job =
+        usecases::share(&service, &owner, one.clone(), tenants[..1].to_vec(), None).await.expect("a job");
     rows.push(row("share 1 image with 1 project: request", &service));
     rows.push(carried_out(&world, "share 1 image with 1 project: work").await);
 
@@ -52,14 +53,19 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("ask a job of 1 pair", &service));
 
     let service = metered(&world);
-    let request = Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
-    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request)).await.expect("a job");
+    let request =
+        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
+    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
+        .await
+        .expect("a job");
     rows.push(row("unshare 1 × 1 with an idempotency key: request", &service));
     rows.push(carried_out(&world, "unshare 1 × 1, no member: work").await);
 
     let service = metered(&world);
     let answer = (Status::Accepted, None);
-    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None).await.expect("a job");
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
+        .await
+        .expect("a job");
     rows.push(row("accept 1 image: request", &service));
     rows.push(carried_out(&world, "accept 1 image: work").await);
 
@@ -79,7 +85,8 @@ pub async fn measure() -> Vec<Row> {
     ] {
         let service = metered(&world);
         let query = ImageQuery { lists, matches: |_: &_| true, sort: Vec::new(), after: None, most: 100 };
-        let page = usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
+        let page =
+            usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
         assert_eq!(page.images.len(), 100);
         rows.push(row(call, &service));
     }

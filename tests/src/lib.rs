@@ -8,13 +8,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot have what it needs fails there and then")]
 
+pub mod api;
 pub mod binaries;
 pub mod budget;
+pub mod document;
 pub mod events;
 mod http_server;
 pub mod in_process;
 pub mod lambda_process;
 pub mod runtime_api;
+mod schema;
 pub mod server;
 pub mod service;
 pub mod table_server;

@@ -134,6 +134,11 @@ impl Server {
         &self.key_directory
     }
 
+    /// Its table, for looking behind the service's back.
+    pub fn table(&self) -> &EmbeddedTable {
+        &self.table
+    }
+
     /// Stops: accepts no more requests, finishes what has begun, and closes the table.
     pub async fn stop(self) {
         // Both have receivers, which live as long as their tasks.

@@ -72,10 +72,8 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
 /// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`.
 pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
-    let expected = Expectations {
-        issuer: optional("IMAGESHARE_ISSUER"),
-        audience: optional("IMAGESHARE_AUDIENCE"),
-    };
+    let expected =
+        Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
     let authenticator = Authenticator::from_jwks(&required("IMAGESHARE_JWKS")?, expected)?;
     Ok(Function { service: service_from_env().await?, authenticator })
 }

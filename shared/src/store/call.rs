@@ -105,8 +105,14 @@ impl Store {
 
     /// Reads items by key, strongly consistent: a caller sees what it was told has been written. In no order;
     /// missing items are missing.
-    pub(super) async fn read(&self, keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
-        self.read_as(keys, true).await
+    pub(super) async fn read(&self, mut keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
+        match keys.pop() {
+            Some(key) if keys.is_empty() => Ok(self.read_one(key).await?.into_iter().collect()),
+            last => {
+                keys.extend(last);
+                self.read_as(keys, true).await
+            }
+        }
     }
 
     /// Reads items by key for half the units, as they were a moment ago: for what the index told, which is no newer.

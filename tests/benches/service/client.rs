@@ -53,7 +53,11 @@ impl Client {
     pub async fn call(&mut self, method: &str, target: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, answer) = self.send(method, target, &body).await;
-        assert!((200..300).contains(&status), "{method} {target}: {status} {}", String::from_utf8_lossy(&answer));
+        assert!(
+            (200..300).contains(&status),
+            "{method} {target}: {status} {}",
+            String::from_utf8_lossy(&answer)
+        );
         serde_json::from_slice(&answer).unwrap_or_default()
     }
 

@@ -12,6 +12,7 @@ const SECONDS: u64 = 5;
 pub struct Load {
     latencies: Vec<Duration>,
     seconds: f64,
+    sent: u64,
 }
 
 impl Load {
@@ -34,7 +35,7 @@ impl Load {
                     loop {
                         let sent = Instant::now();
                         if sent >= end {
-                            return latencies;
+                            return (latencies, number);
                         }
                         client = request(client, number).await;
                         number += 1;
@@ -46,12 +47,19 @@ impl Load {
                 })
             })
             .collect();
-        let mut latencies = Vec::new();
+        let (mut latencies, mut sent) = (Vec::new(), 0);
         for task in tasks {
-            latencies.extend(task.await.expect("a client"));
+            let (of_task, sent_by_task) = task.await.expect("a client");
+            latencies.extend(of_task);
+            sent += sent_by_task;
         }
         latencies.sort();
-        Self { latencies, seconds: f64::from(u32::try_from(SECONDS).unwrap_or_default()) }
+        Self { latencies, seconds: f64::from(u32::try_from(SECONDS).unwrap_or_default()), sent }
+    }
+
+    /// How many requests were sent, those of the first second among them.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Answers a second.

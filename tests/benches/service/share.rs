@@ -17,7 +17,11 @@ use crate::{figure, server};
 pub async fn run() {
     let memory = server::in_memory().await;
     let load = shares(&memory).await;
-    figure("share, in memory, 16 clients: acknowledged a second", &format!("{:.0}", load.rate()), "3,000 or more");
+    figure(
+        "share, in memory, 16 clients: acknowledged a second",
+        &format!("{:.0}", load.rate()),
+        "3,000 or more",
+    );
     figure("share, in memory, 16 clients: median", &millis(load.percentile(50)), "");
     figure("share, in memory, 16 clients: 99th percentile", &millis(load.percentile(99)), "under 20 ms");
     drop(memory);
@@ -25,10 +29,18 @@ pub async fn run() {
     let bare = bare_puts().await;
     let (disk, _directory) = server::on_disk().await;
     let load = shares(&disk).await;
-    figure("bare conditional puts on disk, in process, 16 tasks: a second", &format!("{:.0}", bare.rate()), "");
+    figure(
+        "bare conditional puts on disk, in process, 16 tasks: a second",
+        &format!("{:.0}", bare.rate()),
+        "",
+    );
     figure("share, on disk, 16 clients: acknowledged a second", &format!("{:.0}", load.rate()), "");
     figure("share, on disk: 99th percentile", &millis(load.percentile(99)), "");
-    figure("share, on disk, to bare puts", &format!("{:.0} %", 100.0 * load.rate() / bare.rate()), "60 % or more");
+    figure(
+        "share, on disk, to bare puts",
+        &format!("{:.0} %", 100.0 * load.rate() / bare.rate()),
+        "60 % or more",
+    );
 }
 
 /// Each client shares its own image with one new project at a time.
@@ -43,6 +55,7 @@ async fn shares(server: &Server) -> Load {
         }
         clients.push((client, Arc::new(images), number));
     }
+    let cpu = server.cpu_time();
     let load = Load::run(clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"images":["{image}"],"projects":["project-{number}-{request}"]}}"#);
@@ -51,6 +64,9 @@ async fn shares(server: &Server) -> Load {
         (client, images, number)
     })
     .await;
+    let cpu = server.cpu_time().saturating_sub(cpu) * 1_000_000 / u32::try_from(load.sent()).unwrap_or(1);
+    let per_request = format!("{:.0} µs", cpu.as_secs_f64());
+    figure("  … server CPU a request, with as much of its job's work as was done", &per_request, "");
     let begun = Instant::now();
     let mut client = Client::connect(&server.address, &token).await;
     let image = client.image().await;

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::DynoxideError;
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 
 use super::Opened;
 use super::lanes::{Gone, Lane, Lanes};
@@ -73,10 +74,11 @@ impl InProcess {
     /// writing the answer happen on the caller's thread.
     async fn dispatch(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
         macro_rules! route {
-            ($($name:literal => $method:ident),* $(,)?) => {
+            ($($name:literal => $method:ident $(($prepare:expr))?),* $(,)?) => {
                 match operation {
                     $($name => {
                         let request = serde_json::from_slice(body).map_err(|error| rejected(&error))?;
+                        $(let request = $prepare(request);)?
                         let answer = self.lanes.run(self.lane, move |opened| opened.database.$method(request));
                         let answer = answer.await.map_err(Failure::Gone)??;
                         serde_json::to_vec(&answer)
@@ -100,10 +102,16 @@ impl InProcess {
             "Scan" => scan,
             "BatchGetItem" => batch_get_item,
             "BatchWriteItem" => batch_write_item,
-            "TransactWriteItems" => transact_write_items,
+            "TransactWriteItems" => transact_write_items(without_token),
             "TransactGetItems" => transact_get_items,
         }
     }
+}
+
+/// Takes out the token that lets DynamoDB recognise a transaction which the SDK sends again because its answer was lost.
+/// Here no answer is lost, and the database looks through the tokens of ten minutes at every transaction.
+fn without_token(request: TransactWriteItemsRequest) -> TransactWriteItemsRequest {
+    TransactWriteItemsRequest { client_request_token: None, ..request }
 }
 
 /// Checks that the database makes while it decodes a request surface as marked decoding errors.

@@ -1,0 +1,270 @@
+//! The whole server in this process, and a client that holds every answer to the document.
+//!
+//! The client writes what it is told to the byte, since much of what is tested no well-behaved client would send.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imageshare::domain::{Role, Timestamp};
+use imageshare_local::TABLE;
+use imageshare_local::cli::ServeArguments;
+use imageshare_local::keys::{Grant, ISSUER, SigningKey};
+use imageshare_local::server::Server;
+use imageshare_local::table::Lane;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::document::Document;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server with an empty table in memory.
+pub struct Api {
+    /// What the server's routes are made from.
+    pub document: Document,
+    server: Server,
+    key: SigningKey,
+    succeeded: Mutex<BTreeSet<String>>,
+}
+
+/// A request, to the byte.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The method.
+    pub method: String,
+    /// Path and query as they stand in the request line.
+    pub target: String,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body, which is JSON; `Null` where there is none.
+    pub body: Value,
+}
+
+impl Ask {
+    /// A request without a body.
+    pub fn new(method: &str, target: impl Into<String>) -> Self {
+        Self { method: method.to_owned(), target: target.into(), head: Vec::new(), body: Vec::new() }
+    }
+
+    /// With that header more.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.head.extend_from_slice(name.as_bytes());
+        self.head.extend_from_slice(b": ");
+        self.head.extend_from_slice(value.as_ref());
+        self.head.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// With that token.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.header("X-Auth-Token", token)
+    }
+
+    /// With that body, which stands for JSON.
+    #[must_use]
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        let media_type = if self.method == "PATCH" {
+            "application/openstack-images-v2.1-json-patch"
+        } else {
+            "application/json"
+        };
+        self.typed_body(media_type, body)
+    }
+
+    /// With that body of that type.
+    #[must_use]
+    pub fn typed_body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self.header("Content-Type", media_type) }
+    }
+
+    /// With that JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.body(body.to_string())
+    }
+
+    fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// The error's code; empty where it is none.
+    pub fn code(&self) -> &str {
+        self.body.pointer("/error/code").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The error's message; empty where it is none.
+    pub fn message(&self) -> &str {
+        self.body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl Api {
+    /// Starts a server with those limits, as `--limit` takes them.
+    pub async fn start(limits: &[&str]) -> Self {
+        let arguments = ServeArguments {
+            listen: "127.0.0.1:0".to_owned(),
+            data: PathBuf::new(),
+            memory: true,
+            region: "local".to_owned(),
+            public_url: None,
+            limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
+        };
+        let server = Server::start(&arguments).await.expect("a server");
+        let key = SigningKey::open(server.key_directory()).expect("the server's key");
+        Self { document: Document::read(), server, key, succeeded: Mutex::default() }
+    }
+
+    /// A token of that project and role, good for an hour.
+    pub fn token(&self, project: &str, role: Role) -> String {
+        let lifetime = Duration::from_hours(1);
+        let project = project.parse().expect("a project id");
+        let grant = Grant { project, account: None, user: None, roles: vec![role], lifetime };
+        self.key.token(&grant).expect("a token")
+    }
+
+    /// A rightly signed token of that project that expires then.
+    pub fn token_until(&self, project: &str, expires: Timestamp) -> String {
+        let keys: Value = serde_json::from_str(self.key.json()).expect("a key set");
+        let secret = URL_SAFE_NO_PAD.decode(keys["keys"][0]["k"].as_str().expect("a key")).expect("base64");
+        let header = Header {
+            kid: keys["keys"][0]["kid"].as_str().map(str::to_owned),
+            ..Header::new(Algorithm::HS256)
+        };
+        let claims =
+            json!({"iss": ISSUER, "project_id": project, "roles": ["member"], "exp": expires.unix_seconds()});
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret)).expect("a token")
+    }
+
+    /// Sends a request, and holds the answer to the document and to what is promised of all answers.
+    pub async fn send(&self, ask: &Ask) -> Answer {
+        let answer = timeout(PATIENCE, self.exchange(ask)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("no answer to {} {}", ask.method, ask.target));
+        if let Err(problem) = self.check(ask, &answer) {
+            let body = String::from_utf8_lossy(&ask.body).chars().take(300).collect::<String>();
+            panic!("{problem}\nof {} {}\n{body}\n{answer:?}", ask.method, ask.target);
+        }
+        answer
+    }
+
+    /// The operations that have succeeded so far.
+    pub fn succeeded(&self) -> BTreeSet<String> {
+        self.succeeded.lock().expect("no panic").clone()
+    }
+
+    /// Everything in the table, in the order of the keys.
+    pub async fn dump(&self) -> BTreeMap<String, String> {
+        let client = self.server.table().client(Lane::Request);
+        let items = client.scan().table_name(TABLE).into_paginator().items().send();
+        let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table");
+        items
+            .into_iter()
+            .map(|item| {
+                let text = |name: &str| item[name].as_s().expect("a text").as_str();
+                let key = format!("{} {}", text("pk"), text("sk"));
+                let attributes: BTreeMap<_, _> = item.iter().collect();
+                (key, format!("{attributes:?}"))
+            })
+            .collect()
+    }
+
+    /// Waits for the job that a batch call was answered with, and returns it as its project sees it.
+    pub async fn job(&self, token: &str, project: &str, accepted: &Answer) -> Value {
+        let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));
+        let ask = Ask::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let job = self.send(&ask).await.body;
+            if !job["end_time"].is_null() {
+                return job;
+            }
+            assert!(Instant::now() < patience, "the job does not end: {job}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn exchange(&self, ask: &Ask) -> Answer {
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("the server");
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", ask.method, ask.target).into_bytes();
+        bytes.extend_from_slice(&ask.head);
+        if !ask.head.to_ascii_lowercase().starts_with(b"host:") {
+            bytes.extend_from_slice(b"Host: images.example\r\n");
+        }
+        bytes.extend_from_slice(
+            format!("Content-Length: {}\r\nConnection: close\r\n\r\n", ask.body.len()).as_bytes(),
+        );
+        bytes.extend_from_slice(&ask.body);
+        stream.write_all(&bytes).await.expect("the server reads the whole request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        parse(&answer)
+    }
+
+    fn check(&self, ask: &Ask, answer: &Answer) -> Result<(), String> {
+        let id = answer.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
+        if answer.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
+            return Err("X-Openstack-Request-Id is not X-Request-Id".to_owned());
+        }
+        if ask.method == "HEAD" {
+            return Ok(());
+        }
+        let operation = self.document.operation_of(&ask.method, ask.path());
+        let body = Some(&answer.body).filter(|body| !body.is_null());
+        match self.document.undocumented(&operation, answer.status, body) {
+            Some(problem) => return Err(problem),
+            None if answer.status < 300 => {
+                self.succeeded.lock().expect("no panic").insert(operation.id);
+            }
+            None => check_error(answer)?,
+        }
+        match answer.headers.get("content-type").map(String::as_str) {
+            Some("application/json") if body.is_some() => Ok(()),
+            None if body.is_none() => Ok(()),
+            other => Err(format!("the type is {other:?}")),
+        }
+    }
+}
+
+fn check_error(answer: &Answer) -> Result<(), String> {
+    let is_text = |name: &str| answer.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
+    let members = answer.body["error"].as_object().map_or(0, serde_json::Map::len);
+    if members == 3 && ["code", "message", "title"].into_iter().all(is_text) {
+        Ok(())
+    } else {
+        Err("the error is not in the one form".to_owned())
+    }
+}
+
+fn parse(bytes: &[u8]) -> Answer {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let body = match &bytes[end + 4..] {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).expect("a JSON body"),
+    };
+    Answer { status, headers, body }
+}

@@ -1,0 +1,167 @@
+//! `infra/openapi.yaml` as tests read it: its operations, and whether an answer is one that it describes.
+
+use imageshare_local::gateway::OPENAPI;
+use serde_json::Value;
+
+use crate::schema;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+const ANY: &str = "x-amazon-apigateway-any-method";
+
+/// What the gateway itself says of any request, whatever its operation; the document's introduction says so.
+const OF_THE_GATEWAY: [u16; 4] = [408, 413, 431, 504];
+
+/// The document.
+pub struct Document {
+    root: Value,
+}
+
+/// One operation of the document.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its name; that of the path for every other method of a path.
+    pub id: String,
+    /// `GET`, …; `ANY` for every other method of a path.
+    pub method: String,
+    /// The path with its parameters in braces.
+    pub path: String,
+    /// Whether it asks for no credential.
+    pub is_open: bool,
+    /// Its parameters, those of its path among them.
+    pub parameters: Vec<Parameter>,
+    /// The schema of its body, where it takes one.
+    pub body: Option<Value>,
+    responses: Value,
+}
+
+/// A parameter of an operation.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// `path`, `query` or `header`.
+    pub place: String,
+    /// What its values look like.
+    pub schema: Value,
+}
+
+impl Operation {
+    /// The statuses that it may answer with.
+    pub fn statuses(&self) -> Vec<u16> {
+        let named = self.responses.as_object().into_iter().flat_map(|responses| responses.keys());
+        named.map(|status| status.parse().expect("a status")).chain(OF_THE_GATEWAY).collect()
+    }
+
+    /// Its parameters in that place.
+    pub fn parameters_in<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Parameter> {
+        self.parameters.iter().filter(move |parameter| parameter.place == place)
+    }
+}
+
+impl Document {
+    /// The document that the server and the deployment are made from.
+    pub fn read() -> Self {
+        Self { root: serde_norway::from_str(OPENAPI).expect("the document") }
+    }
+
+    /// Every operation that has a name.
+    pub fn operations(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for (path, item) in self.paths() {
+            let found = METHODS.iter().filter_map(|method| self.operation(path, item, method));
+            operations.extend(found);
+        }
+        operations
+    }
+
+    /// Every path that a client can name, with its methods in the order of the alphabet.
+    pub fn methods(&self) -> Vec<(String, Vec<String>)> {
+        let named = self.paths().filter(|(path, _)| *path != "/$default");
+        named
+            .map(|(path, item)| {
+                let mut methods: Vec<String> = METHODS
+                    .iter()
+                    .filter(|method| item.get(**method).is_some())
+                    .map(|method| method.to_uppercase())
+                    .collect();
+                methods.sort();
+                (path.to_owned(), methods)
+            })
+            .collect()
+    }
+
+    /// The operation that answers a request: one with a name, or that of all other methods or of all other paths.
+    pub fn operation_of(&self, method: &str, path: &str) -> Operation {
+        let mut fitting: Vec<_> = self.paths().filter(|(template, _)| fits(template, path)).collect();
+        // An exact segment wins over a parameter.
+        fitting.sort_by_key(|(template, _)| template.matches('{').count());
+        let (template, item) =
+            fitting.first().copied().unwrap_or_else(|| ("/$default", &self.root["paths"]["/$default"]));
+        self.operation(template, item, &method.to_ascii_lowercase())
+            .or_else(|| self.operation(template, item, ANY))
+            .expect("every path answers every method")
+    }
+
+    /// How a value is not as a schema of this document wants it.
+    pub fn violation(&self, schema: &Value, value: &Value) -> Option<String> {
+        schema::violation(&self.root, schema, value)
+    }
+
+    /// How an answer is not one that the document describes.
+    pub fn undocumented(&self, operation: &Operation, status: u16, body: Option<&Value>) -> Option<String> {
+        if !operation.statuses().contains(&status) {
+            return Some(format!("status {status} is not in the document for {}", operation.id));
+        }
+        let response = self.resolved(&operation.responses[status.to_string()]);
+        let content = response.pointer("/content/application~1json/schema");
+        match (content, body) {
+            (Some(schema), Some(body)) => self.violation(schema, body),
+            (Some(_), None) => Some("the body is missing".to_owned()),
+            (None, Some(_)) if !OF_THE_GATEWAY.contains(&status) => {
+                Some("a body was not expected".to_owned())
+            }
+            (None, _) => None,
+        }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.root["paths"].as_object().into_iter().flatten().map(|(path, item)| (path.as_str(), item))
+    }
+
+    fn operation(&self, path: &str, item: &Value, method: &str) -> Option<Operation> {
+        let operation = item.get(method)?;
+        let id = operation["operationId"].as_str().map_or_else(|| format!("ANY {path}"), str::to_owned);
+        let body = operation["requestBody"]["content"].as_object();
+        let parameters = [&item["parameters"], &operation["parameters"]];
+        let parameters = parameters.iter().filter_map(|list| list.as_array()).flatten();
+        Some(Operation {
+            id,
+            method: if method == ANY { "ANY".to_owned() } else { method.to_uppercase() },
+            path: path.to_owned(),
+            is_open: operation["security"].as_array().is_some_and(Vec::is_empty),
+            parameters: parameters.map(|parameter| self.parameter(parameter)).collect(),
+            body: body.and_then(|types| types.values().next()).map(|body| body["schema"].clone()),
+            responses: operation["responses"].clone(),
+        })
+    }
+
+    fn parameter(&self, parameter: &Value) -> Parameter {
+        let parameter = self.resolved(parameter);
+        let text = |name: &str| parameter[name].as_str().expect("a parameter's name and place").to_owned();
+        Parameter { name: text("name"), place: text("in"), schema: parameter["schema"].clone() }
+    }
+
+    /// What a reference points to; anything else as it is.
+    pub fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
+        value["$ref"].as_str().map_or(value, |reference| schema::resolve(&self.root, reference))
+    }
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template
+            .iter()
+            .zip(&path)
+            .all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
+}

@@ -1,0 +1,132 @@
+//! As much of JSON Schema as `infra/openapi.yaml` uses.
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+/// Where and how a value is not as the schema wants it; `None` where it is. `root` is what references point into.
+pub(crate) fn violation(root: &Value, schema: &Value, value: &Value) -> Option<String> {
+    check(root, schema, value, "").err()
+}
+
+fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return check(root, resolve(root, reference), value, place);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        if !(value.is_null() && schema["nullable"] == true) {
+            check(root, part, value, place)?;
+        }
+    }
+    if value.is_null() && schema["nullable"] == true {
+        return Ok(());
+    }
+    if let Some(expected) = schema["type"].as_str()
+        && !is_of_type(value, expected)
+    {
+        return Err(format!("{place}: {value} is no {expected}"));
+    }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        return Err(format!("{place}: {value} is none of {words:?}"));
+    }
+    match value {
+        Value::Object(members) => {
+            for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if !members.contains_key(name) {
+                    return Err(format!("{place}: {name} is missing"));
+                }
+            }
+            for (name, member) in members {
+                let named = schema["properties"].get(name).or(schema.get("additionalProperties"));
+                if let Some(named) = named.filter(|schema| schema.is_object()) {
+                    check(root, named, member, &format!("{place}/{name}"))?;
+                }
+            }
+            Ok(())
+        }
+        Value::Array(items) => {
+            let (least, most) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
+            in_range(items.len() as f64, least, most).map_err(|why| format!("{place}: {why} items"))?;
+            (0..).zip(items).try_for_each(|(n, item): (usize, _)| {
+                check(root, &schema["items"], item, &format!("{place}/{n}"))
+            })
+        }
+        Value::String(text) => {
+            let (least, most) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64());
+            in_range(text.chars().count() as f64, least, most)
+                .map_err(|why| format!("{place}: {why} letters"))?;
+            let pattern = schema["pattern"].as_str().map(|text| Regex::new(text).expect("a pattern"));
+            match pattern {
+                Some(pattern) if !pattern.is_match(text) => {
+                    Err(format!("{place}: {text:?} is not {pattern}"))
+                }
+                _ => Ok(()),
+            }
+        }
+        Value::Number(number) => {
+            let number = number.as_f64().unwrap_or(f64::NAN);
+            let (least, most) = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
+            in_range(number, least, most).map_err(|why| format!("{place}: {why}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> &'a Value {
+    let found = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+    found.unwrap_or_else(|| panic!("{reference} points to nothing"))
+}
+
+fn is_of_type(value: &Value, expected: &str) -> bool {
+    match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        other => panic!("the type {other} is not known here"),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "the limits of a document are small numbers")]
+fn in_range(number: f64, least: Option<u64>, most: Option<u64>) -> Result<(), String> {
+    let too_small = least.is_some_and(|least| number < least as f64);
+    let too_large = most.is_some_and(|most| number > most as f64);
+    if too_small || too_large { Err(format!("{number} is not in {least:?}..={most:?}")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_the_schema_wants_it_is_found() {
+        let root = json!({ "id": { "type": "string", "pattern": "^[a-z]{1,3}$" } });
+        let schema = json!({ "type": "object", "required": ["ids"], "additionalProperties": { "type": "string" },
+            "properties": { "ids": { "type": "array", "minItems": 1, "items": { "$ref": "#/id" } },
+                            "n": { "type": "integer", "minimum": 1, "nullable": true } } });
+        for good in [
+            json!({"ids": ["a"]}),
+            json!({"ids": ["abc"], "n": null, "x": "y"}),
+            json!({"ids": ["a"], "n": 1}),
+        ] {
+            assert_eq!(violation(&root, &schema, &good), None);
+        }
+        for bad in [
+            json!([]),
+            json!({}),
+            json!({"ids": []}),
+            json!({"ids": ["A"]}),
+            json!({"ids": [7]}),
+            json!({"ids": ["a"], "n": 0}),
+            json!({"ids": ["a"], "n": 1.5}),
+            json!({"ids": ["a"], "x": 7}),
+        ] {
+            assert!(violation(&root, &schema, &bad).is_some(), "{bad}");
+        }
+    }
+}

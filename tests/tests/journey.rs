@@ -1,0 +1,343 @@
+//! The whole way over HTTP: what owners and recipients do with the IMS API, from registering an image to unsharing it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::{Role, Timestamp};
+use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::binaries::binary;
+use imageshare_tests::server::Server;
+use serde_json::{Value, json};
+
+const MEMBERS: &str = "/v1/cloudimages/members";
+
+/// Somebody with a token.
+struct Person<'a> {
+    api: &'a Api,
+    project: &'static str,
+    token: String,
+}
+
+impl<'a> Person<'a> {
+    fn new(api: &'a Api, project: &'static str, role: Role) -> Self {
+        Self { api, project, token: api.token(project, role) }
+    }
+
+    fn member(api: &'a Api, project: &'static str) -> Self {
+        Self::new(api, project, Role::Member)
+    }
+
+    async fn call(&self, method: &str, target: &str, body: Option<&Value>) -> Answer {
+        let ask = Ask::new(method, target).token(&self.token);
+        self.api.send(&body.into_iter().fold(ask, Ask::json)).await
+    }
+
+    async fn get(&self, target: &str) -> Answer {
+        self.call("GET", target, None).await
+    }
+
+    async fn image(&self, name: &str) -> String {
+        let answer =
+            self.call("POST", "/v2/images", Some(&json!({"name": name, "__os_type": "Linux"}))).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a batch call and returns its job when it has ended.
+    async fn done(&self, method: &str, body: &Value) -> Value {
+        let accepted = self.call(method, MEMBERS, Some(body)).await;
+        assert_eq!(accepted.status, 200, "{accepted:?}");
+        self.api.job(&self.token, self.project, &accepted).await
+    }
+
+    async fn share(&self, images: &[&str], projects: &[&str]) -> Value {
+        self.done("POST", &json!({"images": images, "projects": projects})).await
+    }
+
+    async fn respond(&self, images: &[&str], status: &str) -> Value {
+        self.done("PUT", &json!({"images": images, "project_id": self.project, "status": status})).await
+    }
+
+    async fn unshare(&self, images: &[&str], projects: &[&str]) -> Value {
+        self.done("DELETE", &json!({"images": images, "projects": projects})).await
+    }
+
+    /// The ids in the view of images that were shared with this project, by what it has said.
+    async fn view(&self, member_status: &str) -> BTreeSet<String> {
+        let query = format!("__imagetype=shared&visibility=shared&member_status={member_status}");
+        ids(&self.get(&format!("/v2/cloudimages?{query}")).await)
+    }
+
+    async fn statuses(&self, image: &str) -> Value {
+        let answer = self.get(&format!("/v1/{}/cloudimages/{image}/members", self.project)).await;
+        let members = answer.body["members"].as_array().unwrap();
+        members
+            .iter()
+            .map(|member| (member["member_id"].as_str().unwrap().to_owned(), member["status"].clone()))
+            .collect()
+    }
+
+    async fn patch(&self, image: &str, path: &str, value: &str) {
+        let patch = json!([{"op": "replace", "path": path, "value": value}]);
+        let answer = self.call("PATCH", &format!("/v2/images/{image}"), Some(&patch)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+fn ids(list: &Answer) -> BTreeSet<String> {
+    list.body["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| image["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn set(ids: &[&String]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).clone()).collect()
+}
+
+fn assert_success(job: &Value, kind: &str, pairs: usize) {
+    assert_eq!((&job["status"], &job["job_type"]), (&"SUCCESS".into(), &kind.into()), "{job}");
+    assert_eq!((&job["error_code"], &job["fail_reason"]), (&Value::Null, &Value::Null), "{job}");
+    assert_eq!(job["entities"]["process_percent"], 100);
+    let results = job["entities"]["results"].as_array().unwrap();
+    assert!(results.len() == pairs && results.iter().all(|pair| pair["status"] == "success"), "{job}");
+}
+
+#[tokio::test]
+async fn images_are_shared_answered_and_unshared_and_every_operation_is_served() {
+    let api = Api::start(&[]).await;
+    let (owner, one, two) =
+        (Person::member(&api, "own1"), Person::member(&api, "mem1"), Person::member(&api, "mem2"));
+    assert_eq!(api.send(&Ask::new("GET", "/health")).await.body["status"], "ok");
+    let (a, b, c) = (owner.image("a").await, owner.image("b").await, owner.image("c").await);
+    let all = [a.as_str(), &b, &c];
+
+    let job = owner.share(&all, &["mem1", "mem2"]).await;
+    assert_success(&job, "imsAddImageMembersJob", 6);
+    let progress = owner.get(&format!("/v1/cloudimages/job/{}", job["job_id"].as_str().unwrap())).await.body;
+    for field in ["status", "job_id", "job_type", "begin_time", "end_time", "error_code", "fail_reason"] {
+        assert_eq!(progress[field], job[field], "{field}");
+    }
+    assert_eq!(
+        (&progress["entities"]["process_percent"], &progress["entities"]["results"]),
+        (&100.into(), &Value::Null)
+    );
+
+    for recipient in [&one, &two] {
+        assert_eq!(recipient.view("pending").await, set(&[&a, &b, &c]));
+        assert_eq!((recipient.view("accepted").await, recipient.view("rejected").await), Default::default());
+    }
+    assert_success(&one.respond(&[&a, &b], "accepted").await, "imsUpdateImageMembersJob", 2);
+    assert_success(&one.respond(&[&c], "rejected").await, "imsUpdateImageMembersJob", 1);
+    assert_eq!(
+        (one.view("pending").await, one.view("accepted").await, one.view("rejected").await),
+        (set(&[]), set(&[&a, &b]), set(&[&c]))
+    );
+    assert_eq!(two.view("pending").await, set(&[&a, &b, &c]), "what one says is not what the other says");
+    assert_eq!(one.get("/v1/cloudimages/quota").await.body["quotas"]["resources"][1]["used"], 2);
+
+    one.respond(&[&a], "rejected").await;
+    one.respond(&[&c], "accepted").await;
+    assert_eq!((one.view("accepted").await, one.view("rejected").await), (set(&[&b, &c]), set(&[&a])));
+    assert_eq!(
+        one.get(&format!("/v2/images/{a}")).await.status,
+        200,
+        "what was rejected can be looked at again"
+    );
+
+    assert_success(&owner.share(&[&b], &["mem1"]).await, "imsAddImageMembersJob", 1);
+    assert_eq!(
+        owner.statuses(&b).await,
+        json!({"mem1": "accepted", "mem2": "pending"}),
+        "sharing again changes nothing"
+    );
+    let member = owner.get(&format!("/v1/own1/cloudimages/{b}/members/mem1")).await;
+    assert_eq!((&member.body["status"], &member.body["member_id"]), (&"accepted".into(), &"mem1".into()));
+    assert_eq!(one.statuses(&b).await, json!({"mem1": "accepted"}), "a member sees only itself");
+
+    assert_success(&owner.unshare(&all, &["mem1", "nobody"]).await, "imsDelImageMembersJob", 6);
+    for status in ["pending", "accepted", "rejected"] {
+        assert_eq!(one.view(status).await, set(&[]));
+    }
+    assert_eq!(two.view("pending").await, set(&[&a, &b, &c]));
+    assert_eq!(one.get(&format!("/v2/images/{a}")).await.status, 404);
+    owner.patch(&a, "/name", "a2").await;
+    assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
+
+    let operations: BTreeSet<_> =
+        api.document.operations().into_iter().map(|operation| operation.id).collect();
+    assert_eq!(api.succeeded(), operations);
+}
+
+#[tokio::test]
+async fn the_owner_reads_the_members_page_by_page() {
+    let api = Api::start(&[]).await;
+    let owner = Person::member(&api, "own1");
+    let image = owner.image("a").await;
+    owner.share(&[&image], &["m1", "m2", "m3", "m4", "m5"]).await;
+    let (mut seen, mut marker, mut sizes) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let page = owner.get(&format!("/v1/own1/cloudimages/{image}/members?limit=2{marker}")).await.body;
+        let members = page["members"].as_array().unwrap();
+        assert_eq!(page["page_info"]["current_count"], members.len());
+        sizes.push(members.len());
+        seen.extend(members.iter().map(|member| member["member_id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["page_info"]["next_marker"].as_str() else { break };
+        marker = format!("&marker={next}");
+    }
+    assert_eq!((seen.join(" "), sizes), ("m1 m2 m3 m4 m5".to_owned(), vec![2, 2, 1]));
+}
+
+#[tokio::test]
+async fn a_job_that_fails_in_part_says_what_failed_and_keeps_the_rest() {
+    let api = Api::start(&["members-per-image=2"]).await;
+    let owner = Person::member(&api, "own1");
+    let (full, free) = (owner.image("full").await, owner.image("free").await);
+    assert_eq!(owner.share(&[&full], &["m1", "m2"]).await["status"], "SUCCESS");
+    let job = owner.share(&[&full, &free], &["m2", "m3"]).await;
+    assert_eq!((&job["status"], &job["error_code"]), (&"FAIL".into(), &"IMG.0088".into()), "{job}");
+    let reason = job["fail_reason"].as_str().unwrap();
+    assert!(reason.starts_with(&format!("1 of 4 failed. The first: image {full}, project m3: ")), "{reason}");
+    for pair in job["entities"]["results"].as_array().unwrap() {
+        let fails = pair["image_id"] == full.as_str() && pair["project_id"] == "m3";
+        assert_eq!(pair["status"], if fails { "failed" } else { "success" }, "{pair}");
+        assert_eq!(pair["error_code"].as_str(), fails.then_some("IMG.0088"), "{pair}");
+        assert_eq!(pair["error_msg"].is_string(), fails, "{pair}");
+    }
+    assert_eq!(owner.statuses(&full).await, json!({"m1": "pending", "m2": "pending"}));
+    assert_eq!(owner.statuses(&free).await, json!({"m2": "pending", "m3": "pending"}));
+
+    let stranger = Person::member(&api, "m9").respond(&[&full], "accepted").await;
+    assert_eq!((&stranger["status"], &stranger["error_code"]), (&"FAIL".into(), &"IMG.0121".into()));
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_under_its_key_is_the_same_job() {
+    let api = Api::start(&[]).await;
+    let owner = Person::member(&api, "own1");
+    let image = owner.image("a").await;
+    let send = async |method: &str, project: &str, token: &str| {
+        let body = json!({"images": [image], "projects": [project]});
+        api.send(&Ask::new(method, MEMBERS).header("Idempotency-Key", "order-66").token(token).json(&body))
+            .await
+    };
+    let first = send("POST", "m1", &owner.token).await;
+    let again = send("POST", "m1", &owner.token).await;
+    assert_eq!((first.status, &first.body), (200, &again.body));
+    for (method, project) in [("POST", "m2"), ("DELETE", "m1")] {
+        let other = send(method, project, &owner.token).await;
+        assert_eq!((other.status, other.code()), (422, "IMG.0018"), "{other:?}");
+    }
+    let elsewhere = send("POST", "m1", &api.token("own2", Role::Member)).await;
+    assert_eq!(elsewhere.code(), "IMG.0027", "a key is its tenant's own");
+    api.job(&owner.token, "own1", &first).await;
+    assert_eq!(owner.statuses(&image).await, json!({"m1": "pending"}));
+}
+
+#[tokio::test]
+async fn deleting_a_shared_image_takes_it_from_those_who_have_it() {
+    let api = Api::start(&[]).await;
+    let (owner, guest) = (Person::member(&api, "own1"), Person::member(&api, "mem1"));
+    let (gone, kept) = (owner.image("gone").await, owner.image("kept").await);
+    owner.share(&[&gone, &kept], &["mem1"]).await;
+    guest.respond(&[&gone, &kept], "accepted").await;
+    assert_eq!(owner.call("DELETE", &format!("/v2/images/{gone}"), None).await.status, 204);
+    assert_eq!(guest.view("accepted").await, set(&[&kept]));
+    for person in [&owner, &guest] {
+        assert_eq!(person.get(&format!("/v2/images/{gone}")).await.status, 404);
+    }
+    let refused =
+        owner.call("POST", MEMBERS, Some(&json!({"images": [kept, gone], "projects": ["m2"]}))).await;
+    assert_eq!((refused.status, refused.code()), (400, "IMG.0027"));
+    assert!(refused.message().contains(&gone), "{refused:?}");
+    let taken = owner.call("POST", "/v2/images", Some(&json!({"id": gone}))).await;
+    assert_eq!(taken.status, 409, "an id is never used again");
+}
+
+#[tokio::test]
+async fn an_image_that_was_private_for_a_while_is_shared_as_before() {
+    let api = Api::start(&[]).await;
+    let (owner, guest) = (Person::member(&api, "own1"), Person::member(&api, "mem1"));
+    let image = owner.image("a").await;
+    owner.share(&[&image], &["mem1", "mem2"]).await;
+    guest.respond(&[&image], "accepted").await;
+
+    owner.patch(&image, "/visibility", "private").await;
+    assert_eq!(guest.view("accepted").await, set(&[]));
+    assert_eq!(guest.get(&format!("/v2/images/{image}")).await.status, 404);
+    let refused = owner.call("POST", MEMBERS, Some(&json!({"images": [image], "projects": ["mem3"]}))).await;
+    assert_eq!((refused.status, refused.code()), (400, "IMG.0105"));
+
+    owner.patch(&image, "/visibility", "shared").await;
+    assert_eq!(guest.view("accepted").await, set(&[&image]));
+    assert_eq!(owner.statuses(&image).await, json!({"mem1": "accepted", "mem2": "pending"}));
+}
+
+#[tokio::test]
+async fn an_admin_acts_for_any_project() {
+    let api = Api::start(&[]).await;
+    let (owner, admin) = (Person::member(&api, "own1"), Person::new(&api, "ops", Role::Admin));
+    let image = owner.image("a").await;
+    assert_eq!(admin.share(&[&image], &["mem1"]).await["status"], "SUCCESS");
+    let answer = json!({"images": [image], "project_id": "mem1", "status": "accepted"});
+    assert_eq!(admin.done("PUT", &answer).await["status"], "SUCCESS");
+    assert_eq!(owner.statuses(&image).await, json!({"mem1": "accepted"}));
+    assert_eq!(admin.get(&format!("/v1/own1/cloudimages/{image}/members/mem1")).await.status, 200);
+    let for_another = admin.call("POST", "/v2/images", Some(&json!({"owner": "mem1"}))).await;
+    assert_eq!((for_another.status, &for_another.body["owner"]), (201, &"mem1".into()));
+
+    let other = Person::member(&api, "mem2").call("PUT", MEMBERS, Some(&answer)).await;
+    assert_eq!((other.status, other.code()), (403, "IMG.0026"));
+    assert!(other.message().contains("acts for project mem2, not for mem1"), "{other:?}");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_told_so() {
+    let api = Api::start(&[]).await;
+    let ask = |seconds| {
+        let expires = Timestamp::from_unix_millis((Timestamp::now().unix_seconds() + seconds) * 1000);
+        Ask::new("GET", "/v2/cloudimages").token(&api.token_until("own1", expires))
+    };
+    assert_eq!(api.send(&ask(60)).await.status, 200);
+    let expired = api.send(&ask(-60)).await;
+    assert_eq!(expired.status, 401);
+    assert!(expired.message().contains("expired"), "{expired:?}");
+    let bearer = api.token("own1", Role::Reader);
+    let bearer = Ask::new("GET", "/v2/cloudimages").header("Authorization", format!("Bearer {bearer}"));
+    assert_eq!(api.send(&bearer).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_binary_keeps_what_it_has_acknowledged_when_it_is_told_to_end() {
+    let imageshare = binary("imageshare");
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--data", directory.path().to_str().unwrap()];
+    let mut server = Server::start(&imageshare, &arguments).await;
+    let (owner, guest) = (server.token("own1", "member"), server.token("mem1", "member"));
+    let client = reqwest::Client::new();
+    let call = async |server: &Server, method: &str, target: &str, token: &str, body: Value| -> Value {
+        let method: reqwest::Method = method.parse().unwrap();
+        let url = format!("http://{}{target}", server.address);
+        let request = client.request(method.clone(), url).header("X-Auth-Token", token);
+        let request = if method == "GET" { request } else { request.json(&body) };
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let image = call(&server, "POST", "/v2/images", &owner, json!({})).await["id"].clone();
+    let share = json!({"images": [image], "projects": ["mem1"]});
+    let job = call(&server, "POST", MEMBERS, &owner, share).await["job_id"].clone();
+    assert_eq!(server.terminate(), Some(0), "{}", server.log());
+
+    let mut server = Server::start(&imageshare, &arguments).await;
+    let target = format!("/v1/own1/jobs/{}", job.as_str().unwrap());
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while call(&server, "GET", &target, &owner, Value::Null).await["status"] != "SUCCESS" {
+        assert!(std::time::Instant::now() < patience, "{}", server.log());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let pending = call(&server, "GET", "/v2/cloudimages?member_status=pending", &guest, Value::Null).await;
+    assert_eq!(pending["images"][0]["id"], image);
+    assert_eq!(server.terminate(), Some(0), "{}", server.log());
+}

@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use crate::domain::{JobId, TenantId, Timestamp};
 
 /// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
-const REQUEST_IS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const REQUEST_IS_KEPT: Duration = Duration::from_hours(24);
 
 /// A request that its client may send again.
 #[derive(Debug, Clone, PartialEq, Eq)]

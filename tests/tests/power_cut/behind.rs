@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use imageshare::domain::{ImageId, Job, JobStatus, Limits, Task};
+use imageshare::domain::{ImageId, Job, JobStatus, Limits, Task, TenantId};
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::carry_out;
 use imageshare::{Service, Settings};
@@ -158,7 +158,7 @@ fn is_of(job: &Job, ask: &Ask) -> bool {
     };
     task_is
         && job.images.iter().map(ImageId::as_str).eq(&ask.images)
-        && job.tenants.iter().map(|tenant| tenant.as_str()).eq(&ask.guests)
+        && job.tenants.iter().map(TenantId::as_str).eq(&ask.guests)
 }
 
 fn text(value: Option<&AttributeValue>) -> Option<&str> {

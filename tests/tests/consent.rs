@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{
     ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
 };
-use imageshare::store::{Submitted, Written};
+use imageshare::store::{Remembered, Submitted, Written};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use proptest::prelude::*;
@@ -181,6 +181,31 @@ async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
     assert_eq!(refused.unwrap_err(), Refusal::TooManyImages(2));
     usecases::delete_image(&world.service, &caller("owner"), &first).await.unwrap();
     usecases::register_image(&world.service, &caller("owner"), new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_retry_gets_its_job_even_where_the_image_is_gone_by_then() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let request = |key: &str, request: &str| {
+        let digests = (key.repeat(64), request.repeat(64));
+        Some(Remembered { tenant: tenant("owner"), key_digest: digests.0, request_digest: digests.1 })
+    };
+    let owner = caller("owner");
+    let share = async |remembered| {
+        usecases::share(&world.service, &owner, vec![image.clone()], vec![tenant("a")], remembered).await
+    };
+    let unshare = async |remembered| {
+        usecases::unshare(&world.service, &owner, vec![image.clone()], vec![tenant("a")], remembered).await
+    };
+    let shared = share(request("1", "s")).await.unwrap();
+    let unshared = unshare(request("2", "u")).await.unwrap();
+    usecases::delete_image(&world.service, &owner, &image).await.unwrap();
+    assert_eq!(share(request("1", "s")).await, Ok(shared));
+    assert_eq!(unshare(request("2", "u")).await, Ok(unshared));
+    assert_eq!(share(request("1", "x")).await, Err(Refusal::KeyUsed));
+    assert_eq!(share(request("3", "s")).await, Err(Refusal::ImageNotFound(image.clone())));
+    assert_eq!(share(None).await, Err(Refusal::ImageNotFound(image.clone())));
 }
 
 fn overdue(image: &ImageId, recipient: &str) -> Job {

@@ -199,7 +199,7 @@ mod tests {
         assert!(parse("imageshare token --project a/b").is_err());
         let Ok(Command::Token(arguments)) = parse("imageshare token --project p") else { panic!() };
         assert_eq!(arguments.roles, [Role::Member]);
-        assert_eq!(arguments.ttl, Duration::from_secs(12 * 3600));
+        assert_eq!(arguments.ttl, Duration::from_hours(12));
         let Ok(Command::Token(arguments)) = parse("imageshare token --project p --role reader --role admin")
         else {
             panic!()

@@ -253,7 +253,7 @@ mod tests {
             account: Some("a1".to_owned()),
             user: None,
             roles: vec![Role::Reader, Role::Admin],
-            lifetime: Duration::from_secs(60),
+            lifetime: Duration::from_mins(1),
         };
         let token = key.token(&grant).unwrap();
         let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(key.json()).unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
 
 use super::call::{NotWritten, failure};
@@ -15,7 +16,7 @@ use super::{Store, StoreError, Written};
 use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, Timestamp};
 
 /// How long a job can be read (`contract/decisions.md` 16).
-const JOB_IS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +252,9 @@ impl Store {
                 item::get_number(&answer.attributes.unwrap_or_default(), "attempts")
             }
             Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(0)
             }

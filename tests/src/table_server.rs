@@ -3,14 +3,20 @@
 //! The embedded database has an HTTP server of its own, as a feature. Enabled here it would be enabled for the whole
 //! workspace, and the binary under test would not be the one that is released.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use http::{Request, Response};
+use tokio::sync::Semaphore;
 
 use crate::http_server::HttpServer;
+
+/// The operation that every change of the service is made with.
+const TRANSACTION: &str = "TransactWriteItems";
 
 /// The region of the table, and of the functions' environment.
 pub const REGION: &str = "eu-west-1";
@@ -18,17 +24,32 @@ pub const REGION: &str = "eu-west-1";
 /// A DynamoDB on loopback, gone when it is dropped.
 pub struct TableServer {
     server: HttpServer,
+    /// How many transactions may still be written.
+    transactions: Arc<Semaphore>,
 }
 
 impl TableServer {
     /// A DynamoDB without tables, on a free port.
     pub async fn start() -> Self {
         let database = Database::memory().expect("a database in memory");
+        let transactions = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        let left = Arc::clone(&transactions);
         let server = HttpServer::start(move |request| {
-            let database = database.clone();
-            async move { answer(database, request).await }
+            let (database, left) = (database.clone(), Arc::clone(&left));
+            async move { answer(database, &left, request).await }
         });
-        Self { server: server.await }
+        Self { server: server.await, transactions }
+    }
+
+    /// Writes so many transactions more; whoever sends a further one waits for [`Self::resume`].
+    pub fn stall_after(&self, transactions: usize) {
+        self.transactions.forget_permits(Semaphore::MAX_PERMITS);
+        self.transactions.add_permits(transactions);
+    }
+
+    /// Writes every transaction again.
+    pub fn resume(&self) {
+        self.transactions.add_permits(Semaphore::MAX_PERMITS - self.transactions.available_permits());
     }
 
     /// What belongs into a function's `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -52,10 +73,13 @@ impl TableServer {
     }
 }
 
-async fn answer(database: Database, request: Request<Bytes>) -> Response<Bytes> {
+async fn answer(database: Database, left: &Semaphore, request: Request<Bytes>) -> Response<Bytes> {
     let target =
         request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    if operation == TRANSACTION {
+        left.acquire().await.expect("the semaphore is never closed").forget();
+    }
     // The database blocks its caller.
     let answer = tokio::task::spawn_blocking(move || dispatch(&database, &operation, request.body())).await;
     let (status, json) = match answer.expect("the database does not panic") {
@@ -69,7 +93,7 @@ async fn answer(database: Database, request: Request<Bytes>) -> Response<Bytes> 
 /// Runs one DynamoDB operation.
 fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
     macro_rules! route {
-        ($($name:literal => $method:ident),* $(,)?) => {
+        ($($name:pat => $method:ident),* $(,)?) => {
             match operation {
                 $($name => {
                     let request = serde_json::from_slice(body).map_err(|error| rejected(&error))?;
@@ -92,7 +116,7 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
         "Scan" => scan,
         "BatchGetItem" => batch_get_item,
         "BatchWriteItem" => batch_write_item,
-        "TransactWriteItems" => transact_write_items,
+        TRANSACTION => transact_write_items,
         "TransactGetItems" => transact_get_items,
     }
 }

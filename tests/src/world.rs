@@ -47,6 +47,11 @@ impl World {
         &self.service
     }
 
+    /// Its table, for stalling it and for looking behind the service's back.
+    pub fn database(&self) -> &TableServer {
+        &self.database
+    }
+
     /// The environment of this deployment's functions.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![

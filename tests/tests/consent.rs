@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{
     ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
 };
-use imageshare::store::{Submitted, Written};
+use imageshare::store::{Remembered, Submitted, Written};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ async fn respond(world: &LocalService, image: &ImageId, recipient: &str, status:
 async fn an_image_is_shared_accepted_rejected_and_unshared() {
     let world = LocalService::start(Limits::default()).await;
     let image = world.image("owner").await;
-    let job = share(&world, &[image.clone()], &["a", "b"]).await;
+    let job = share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
     assert_eq!(world.report(job).await.status(), JobStatus::Init);
     world.work().await;
     assert_eq!(world.report(job).await.status(), JobStatus::Success);
@@ -57,7 +57,7 @@ async fn an_image_is_shared_accepted_rejected_and_unshared() {
     let report = world.report(stranger).await;
     assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
 
-    unshare(&world, &[image.clone()], &["a", "nobody"]).await;
+    unshare(&world, std::slice::from_ref(&image), &["a", "nobody"]).await;
     world.work().await;
     assert_eq!(members(&world, &image).await.keys().collect::<Vec<_>>(), ["b"]);
     assert_eq!(world.read_image(&image).await.members, 1);
@@ -82,7 +82,7 @@ async fn the_limit_of_recipients_is_exact_under_concurrency() {
     let mut jobs = Vec::new();
     for number in 0..25 {
         let tenants = [format!("t{}", 2 * number), format!("t{}", 2 * number + 1)];
-        jobs.push(share(&world, &[image.clone()], &[&tenants[0], &tenants[1]]).await);
+        jobs.push(share(&world, std::slice::from_ref(&image), &[&tenants[0], &tenants[1]]).await);
     }
     let workers = world.open_pieces().await.into_iter().map(|key| {
         let service = world.service.clone();
@@ -105,7 +105,9 @@ async fn many_workers_on_one_piece_carry_it_out_once() {
     let world = LocalService::start(Limits::default()).await;
     let image = world.image("owner").await;
     let tenants: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
-    let job = share(&world, &[image.clone()], &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let job =
+        share(&world, std::slice::from_ref(&image), &tenants.iter().map(String::as_str).collect::<Vec<_>>())
+            .await;
     let key = world.open_pieces().await[0];
     let workers: Vec<_> = (0..8)
         .map(|_| {
@@ -148,9 +150,9 @@ async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
 async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
     let world = LocalService::start(Limits::default()).await;
     let image = world.image("owner").await;
-    share(&world, &[image.clone()], &["a", "b"]).await;
+    share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
     world.work().await;
-    let late = share(&world, &[image.clone()], &["c"]).await;
+    let late = share(&world, std::slice::from_ref(&image), &["c"]).await;
     usecases::delete_image(&world.service, &caller("owner"), &image).await.unwrap();
     world.work().await;
     assert_eq!(members(&world, &image).await, HashMap::new());
@@ -183,8 +185,33 @@ async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
     usecases::register_image(&world.service, &caller("owner"), new()).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_retry_gets_its_job_even_where_the_image_is_gone_by_then() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let request = |key: &str, request: &str| {
+        let digests = (key.repeat(64), request.repeat(64));
+        Some(Remembered { tenant: tenant("owner"), key_digest: digests.0, request_digest: digests.1 })
+    };
+    let owner = caller("owner");
+    let share = async |remembered| {
+        usecases::share(&world.service, &owner, vec![image.clone()], vec![tenant("a")], remembered).await
+    };
+    let unshare = async |remembered| {
+        usecases::unshare(&world.service, &owner, vec![image.clone()], vec![tenant("a")], remembered).await
+    };
+    let shared = share(request("1", "s")).await.unwrap();
+    let unshared = unshare(request("2", "u")).await.unwrap();
+    usecases::delete_image(&world.service, &owner, &image).await.unwrap();
+    assert_eq!(share(request("1", "s")).await, Ok(shared));
+    assert_eq!(unshare(request("2", "u")).await, Ok(unshared));
+    assert_eq!(share(request("1", "x")).await, Err(Refusal::KeyUsed));
+    assert_eq!(share(request("3", "s")).await, Err(Refusal::ImageNotFound(image.clone())));
+    assert_eq!(share(None).await, Err(Refusal::ImageNotFound(image.clone())));
+}
+
 fn overdue(image: &ImageId, recipient: &str) -> Job {
-    let long_ago = Timestamp::now().minus(std::time::Duration::from_secs(120));
+    let long_ago = Timestamp::now().minus(std::time::Duration::from_mins(2));
     Job {
         id: JobId(Stamp::first_of(long_ago)),
         creator: tenant("owner"),
@@ -195,7 +222,7 @@ fn overdue(image: &ImageId, recipient: &str) -> Job {
 }
 
 fn soon() -> Timestamp {
-    Timestamp::now().plus(std::time::Duration::from_secs(60))
+    Timestamp::now().plus(std::time::Duration::from_mins(1))
 }
 
 #[tokio::test]
@@ -204,7 +231,7 @@ async fn a_sweep_carries_out_what_was_left_lying() {
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
     assert_eq!(world.service.store.submit(&job, None).await.unwrap(), Submitted::Yes);
-    let fresh = share(&world, &[image.clone()], &["b"]).await;
+    let fresh = share(&world, std::slice::from_ref(&image), &["b"]).await;
     let swept = sweep(&world.service, soon()).await.unwrap();
     assert_eq!((swept.carried_out, swept.given_up, swept.left), (1, 0, 0));
     assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
@@ -284,8 +311,8 @@ proptest! {
             for (request, image, recipient) in &requests {
                 let image = &images[*image];
                 let id = match request {
-                    Request::Share => share(&world, &[image.clone()], &[tenants[*recipient]]).await,
-                    Request::Unshare => unshare(&world, &[image.clone()], &[tenants[*recipient]]).await,
+                    Request::Share => share(&world, std::slice::from_ref(image), &[tenants[*recipient]]).await,
+                    Request::Unshare => unshare(&world, std::slice::from_ref(image), &[tenants[*recipient]]).await,
                     Request::Answer(status) => respond(&world, image, tenants[*recipient], *status).await,
                 };
                 jobs.push(id);

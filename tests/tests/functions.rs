@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use imageshare::domain::{Caller, Details, ImageId, Role, Visibility};
-use imageshare::usecases::{NewImage, register_image};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use imageshare::domain::{JobId, JobStatus};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
-use imageshare_tests::world::World;
+use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
 const HTTP_FUNCTIONS: [&str; 5] = ["share", "unshare", "respond", "job-status", "images"];
@@ -21,11 +23,19 @@ fn status_and_body(answer: &Value) -> (u64, Value) {
     (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
 }
 
-async fn shared_image(world: &World, owner: &str) -> ImageId {
-    let caller = Caller { tenant: owner.parse().unwrap(), account: None, user: None, role: Role::Member };
-    let details = Details::default();
-    let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-    register_image(world.service(), &caller, new).await.unwrap().id
+/// Registers an image and returns its id.
+async fn registered(images: &mut LambdaProcess, owner: &str) -> String {
+    let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({"name": "golden"}));
+    let answer = images.invoke(&event.token(&World::token(owner, "member")).build()).await.unwrap();
+    let (status, image) = status_and_body(&answer);
+    assert_eq!((status, &image["status"]), (201, &json!("active")), "{answer}");
+    image["id"].as_str().unwrap().to_owned()
+}
+
+/// What a project reads.
+async fn read(images: &mut LambdaProcess, project: &str, route: &str, target: &str) -> (u64, Value) {
+    let event = HttpEvent::new(route, target).token(&World::token(project, "reader"));
+    status_and_body(&images.invoke(&event.build()).await.unwrap())
 }
 
 /// Makes a batch call, has the worker carry it out, and asks for the job.
@@ -50,9 +60,9 @@ async fn carried_out(world: &World, function: &str, event: HttpEvent, project: &
 #[tokio::test]
 async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
     let world = World::start().await;
-    let image = shared_image(&world, "owner").await;
-    let batch = json!({"images": [image.as_str()], "projects": ["guest"]});
-    let response = json!({"images": [image.as_str()], "project_id": "guest", "status": "accepted"});
+    let image = registered(&mut world.function("images").await, "owner").await;
+    let batch = json!({"images": [image], "projects": ["guest"]});
+    let response = json!({"images": [image], "project_id": "guest", "status": "accepted"});
     for (function, method, body, project) in [
         ("share", "POST", &batch, "owner"),
         ("respond", "PUT", &response, "guest"),
@@ -63,6 +73,77 @@ async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
         assert_eq!(job["status"], "SUCCESS", "{job}");
         assert_eq!(job["entities"]["results"][0]["image_id"], image.as_str(), "{job}");
     }
+}
+
+#[tokio::test]
+async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_shown_it() {
+    const SHOW: &str = "GET /v2/images/{image_id}";
+    let world = World::start().await;
+    let mut images = world.function("images").await;
+    let image = registered(&mut images, "owner").await;
+    let target = format!("/v2/images/{image}");
+    assert_eq!(read(&mut images, "guest", SHOW, &target).await.0, 404);
+
+    let batch = json!({"images": [image], "projects": ["guest"]});
+    let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&batch);
+    carried_out(&world, "share", event, "owner").await;
+    for (project, pending, shown) in [("guest", 1, 200), ("owner", 0, 200), ("stranger", 0, 404)] {
+        let list = "/v2/cloudimages?visibility=shared&member_status=pending";
+        let (_, list) = read(&mut images, project, "GET /v2/cloudimages", list).await;
+        let list = list["images"].as_array().unwrap();
+        assert_eq!(list.len(), pending, "{project}: {list:?}");
+        assert!(list.iter().all(|listed| listed["id"] == *image), "{list:?}");
+        assert_eq!(read(&mut images, project, SHOW, &target).await.0, shown, "{project}");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_that_finishes_it_exactly_once() {
+    let world = World::start().await;
+    let mut images = world.function("images").await;
+    let mut batch = json!({"images": [], "projects": []});
+    for number in 0..10 {
+        batch["images"].as_array_mut().unwrap().push(registered(&mut images, "owner").await.into());
+        for half in ["a", "b"] {
+            batch["projects"].as_array_mut().unwrap().push(format!("guest-{number}{half}").into());
+        }
+    }
+    let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&batch);
+    let event = event.token(&World::token("owner", "member")).build();
+    let (_, accepted) = status_and_body(&world.function("share").await.invoke(&event).await.unwrap());
+    let id: JobId = accepted["job_id"].as_str().unwrap().parse().unwrap();
+    let report = async || world.service().store.report(id).await.unwrap().unwrap();
+    assert_eq!((report().await.pieces.len(), report().await.job.pair_count()), (1, 200));
+
+    world.database().stall_after(2);
+    let event = world.stream_event().await;
+    let mut first = world.function("job-worker").await;
+    let half_done = async {
+        while report().await.done() < 100 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        answer = first.invoke(&event) => panic!("{answer:?}: {}", first.log()),
+        () = half_done => {}
+    }
+    first.kill().await;
+    world.database().resume();
+    assert_eq!(report().await.status(), JobStatus::Running);
+
+    let mut second = world.function("job-worker").await;
+    assert_eq!(second.invoke(&event).await, Ok(json!({"batchItemFailures": []})), "{}", second.log());
+    assert_eq!((report().await.status(), report().await.outcomes().count()), (JobStatus::Success, 200));
+    for image in batch["images"].as_array().unwrap() {
+        let image = image.as_str().unwrap().parse().unwrap();
+        assert_eq!(world.service().store.image(&image).await.unwrap().unwrap().members, 20);
+    }
+    let items = world.database().client().scan().table_name(TABLE).into_paginator().items().send();
+    let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let memberships: Vec<_> = items.iter().filter(|item| item.contains_key("membership")).collect();
+    assert_eq!(memberships.len(), 200);
+    let once = AttributeValue::N("1".to_owned());
+    assert!(memberships.iter().all(|membership| membership["rev"] == once), "{memberships:?}");
 }
 
 #[tokio::test]

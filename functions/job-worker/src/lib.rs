@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use imageshare::Service;
 use imageshare::domain::Timestamp;
 use imageshare::store::{PieceKey, StoreError};
-use imageshare::usecases::{carry_out, sweep};
+use imageshare::usecases::{Swept, carry_out, sweep};
 use serde_json::Value;
 
 /// Pieces carried out side by side: their time is spent waiting for the table.
@@ -43,7 +43,7 @@ pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerErro
     let service = Service { store: service.store.metered(), ..service.clone() };
     let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
         let swept = sweep(&service, Timestamp::now().plus(SWEEP_TIME)).await?;
-        if swept != Default::default() {
+        if swept != Swept::default() {
             tracing::warn!(?swept, "swept");
         }
         serde_json::json!({ "carriedOut": swept.carried_out, "givenUp": swept.given_up, "left": swept.left })

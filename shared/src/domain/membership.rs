@@ -226,10 +226,10 @@ mod tests {
         prop_oneof![2 => owners_request(), 1 => answer]
     }
 
+    type History = Vec<(Stamp, Request)>;
+
     /// Requests with stamps in ascending order, and the same ones shuffled and partly repeated.
-    fn history(
-        request: impl Strategy<Value = Request>,
-    ) -> impl Strategy<Value = (Vec<(Stamp, Request)>, Vec<(Stamp, Request)>)> {
+    fn history(request: impl Strategy<Value = Request>) -> impl Strategy<Value = (History, History)> {
         prop::collection::vec(request, 1..10).prop_flat_map(|requests| {
             let ordered: Vec<_> = (1..).map(at).zip(requests).collect();
             let mut deliveries = ordered.clone();

@@ -42,6 +42,7 @@ impl Function {
     ///
     /// # Errors
     /// The finished answer where nobody does, or nobody who may.
+    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
     pub fn admit(&self, request: Request) -> Result<Call, Reply> {
         let trace =
             Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };

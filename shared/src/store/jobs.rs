@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
 
 use super::call::{NotWritten, failure};
@@ -10,36 +11,12 @@ use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
 use super::memberships::Snapshot;
 use super::meter::Capacity;
+use super::requests::{Remembered, Submitted, before_as};
 use super::{Store, StoreError, Written};
-use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, TenantId, Timestamp};
+use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, Timestamp};
 
 /// How long a job can be read (`contract/decisions.md` 16).
-const JOB_IS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
-const REQUEST_IS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A request that its client may send again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Whose key it is.
-    pub tenant: TenantId,
-    /// The hash of the client's key.
-    pub key_digest: String,
-    /// The hash of the request.
-    pub request_digest: String,
-}
-
-/// What came of submitting a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Submitted {
-    /// It is accepted.
-    Yes,
-    /// The same request was accepted before, as that job.
-    Before(JobId),
-    /// The idempotency key was used for another request.
-    KeyUsed,
-}
+const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,26 +46,7 @@ impl Store {
         let (Some(before), Some(remembered)) = (before, remembered) else {
             return Err(StoreError::Refused("a job id was made twice".into()));
         };
-        if item::get_text(&before, "request")? == remembered.request_digest {
-            Ok(Submitted::Before(item::get_parsed(&before, "job")?))
-        } else {
-            Ok(Submitted::KeyUsed)
-        }
-    }
-
-    fn remember(&self, remembered: &Remembered, job: JobId) -> Result<TransactWriteItem, StoreError> {
-        let now = job.0.time();
-        let attributes = [
-            ("request".to_owned(), item::text(&remembered.request_digest)),
-            ("job".to_owned(), item::text(job)),
-            (TTL.to_owned(), item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
-        ];
-        let put = self
-            .put(keys::idempotency(&remembered.tenant, &remembered.key_digest), attributes)
-            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":now", item::number(now.unix_seconds()));
-        write_put(put)
+        before_as(&before, remembered)
     }
 
     /// The writes that make a job.
@@ -294,7 +252,9 @@ impl Store {
                 item::get_number(&answer.attributes.unwrap_or_default(), "attempts")
             }
             Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(0)
             }

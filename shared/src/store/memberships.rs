@@ -16,7 +16,7 @@ use super::{Store, StoreError};
 use crate::domain::{Change, Image, ImageId, Job, Known, Member, Membership, TenantId, Timestamp};
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
-const ENDED_IS_KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
 
 /// What a step was decided from, and the revisions that must still be so when it is written.
 #[derive(Debug, Default)]
@@ -34,15 +34,12 @@ impl Store {
         let keys = keys.chain(pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)));
         let mut snapshot = Snapshot::default();
         for item in self.read(keys.collect()).await? {
-            match parse(&item)? {
-                Some(read) => {
-                    let pair = (read.image, read.tenant);
-                    snapshot.revisions.insert(pair.clone(), read.revision);
-                    snapshot.known.memberships.insert(pair, read.membership);
-                }
-                None => {
-                    snapshot.known.images.extend(images::parse(&item)?.map(|image| (image.id.clone(), image)))
-                }
+            if let Some(read) = parse(&item)? {
+                let pair = (read.image, read.tenant);
+                snapshot.revisions.insert(pair.clone(), read.revision);
+                snapshot.known.memberships.insert(pair, read.membership);
+            } else if let Some(image) = images::parse(&item)? {
+                snapshot.known.images.insert(image.id.clone(), image);
             }
         }
         Ok(snapshot)

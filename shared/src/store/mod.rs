@@ -12,17 +12,19 @@ mod keys;
 mod lists;
 mod memberships;
 mod meter;
+mod requests;
 mod table;
 
 use aws_sdk_dynamodb::Client;
 
 pub use self::call::StoreError;
 pub use self::images::{Created, Deleted, Written};
-pub use self::jobs::{OpenPiece, Remembered, Submitted};
+pub use self::jobs::OpenPiece;
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position};
 pub use self::lists::Order;
 pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};
+pub use self::requests::{Remembered, Submitted};
 
 /// The table, through one client. Cheap to clone.
 #[derive(Debug, Clone)]

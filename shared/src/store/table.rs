@@ -1,5 +1,6 @@
 //! Makes the table, for the embedded default and for tests. On AWS the Terraform module makes it, to the same form.
 
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
@@ -40,7 +41,9 @@ impl Store {
             .await;
         match made {
             Ok(_) => self.expire_by_ttl().await,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
+            {
                 Ok(())
             }
             Err(error) => Err(failure(&error)),

@@ -10,7 +10,7 @@ use crate::store::{Remembered, Submitted};
 /// Checks that the caller owns every image and that each can be shared, and accepts a job that shares each image with
 /// each tenant; `remembered` is the request under its idempotency key. Returns the job's id.
 ///
-/// One batch read and one transaction.
+/// One batch read and one transaction; one read more where a request with a key is refused.
 ///
 /// # Errors
 /// [`Refusal`]; then no job was made.
@@ -21,7 +21,19 @@ pub async fn share(
     tenants: Vec<TenantId>,
     remembered: Option<Remembered>,
 ) -> Result<JobId, Refusal> {
-    for (_, image) in owned_images(service, caller, &images).await? {
+    match check(service, caller, &images, &tenants).await {
+        Ok(()) => submit(service, caller, Task::Share, images, tenants, remembered).await,
+        Err(refusal) => unless_accepted_before(service, remembered.as_ref(), refusal).await,
+    }
+}
+
+async fn check(
+    service: &Service,
+    caller: &Caller,
+    images: &[ImageId],
+    tenants: &[TenantId],
+) -> Result<(), Refusal> {
+    for (_, image) in owned_images(service, caller, images).await? {
         if image.visibility != Visibility::Shared {
             return Err(Refusal::NotShared { image: image.id, visibility: image.visibility });
         }
@@ -29,7 +41,7 @@ pub async fn share(
             return Err(Refusal::SelfShare(owner.clone()));
         }
     }
-    submit(service, caller, Task::Share, images, tenants, remembered).await
+    Ok(())
 }
 
 /// Reads images that the caller is about to act on as their owner.
@@ -61,6 +73,24 @@ async fn sees(service: &Service, caller: &Caller, image: &Image) -> Result<bool,
             let (_, member) = service.store.image_and_member(&image.id, &caller.tenant).await?;
             Ok(member.is_some())
         }
+    }
+}
+
+/// Refuses a request, unless it is the retry of one that was accepted: that it would be refused by now, since an image
+/// was deleted or hidden meanwhile, is nothing that who retries could have known.
+pub(super) async fn unless_accepted_before(
+    service: &Service,
+    remembered: Option<&Remembered>,
+    refusal: Refusal,
+) -> Result<JobId, Refusal> {
+    let (Some(remembered), false) = (remembered, matches!(refusal, Refusal::ReadOnly | Refusal::Store(_)))
+    else {
+        return Err(refusal);
+    };
+    match service.store.submitted_before(remembered).await? {
+        Some(Submitted::Before(job)) => Ok(job),
+        Some(Submitted::KeyUsed) => Err(Refusal::KeyUsed),
+        Some(Submitted::Yes) | None => Err(refusal),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 use crate::store::{OPEN_SHARDS, PieceKey, StoreError};
 
 /// A piece of a request that is older than this should have been carried out.
-const OVERDUE: Duration = Duration::from_secs(60);
+const OVERDUE: Duration = Duration::from_mins(1);
 
 /// After so many sweeps a piece is given up. One sweep a minute.
 const ATTEMPTS: u32 = 10;

@@ -3,7 +3,10 @@
 //! Owners share, unshare and delete, their guests answer, and each keeps a record of what was acknowledged. Every owner
 //! has images and guests of its own and makes one request after the other, so that what must be in the end is known
 //! exactly: a request that a cut left in doubt is made again until it is acknowledged. After each cut a copy of the data
-//! is examined as the cut has left it, while the server, the next time started, already goes on with the original.
+//! is examined as the cut has left it, while the server, started again, already goes on with the original.
+//!
+//! A process dies here, not the machine: what was written but not yet on the disk is still there. That the disk has it
+//! before it is acknowledged is the embedded database's promise (a write-ahead log, synchronised at every commit).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -17,6 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use imageshare::domain::Role;
 use imageshare_local::keys::{Grant, SigningKey};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server::Server;
@@ -39,8 +43,8 @@ const GUESTS: usize = 20;
 /// The longest that a server lives before it is killed.
 const LONGEST_LIFE_MS: u64 = 700;
 
-/// All jobs must have ended and all clients be done this long after the last cut.
-const END: Duration = Duration::from_secs(120);
+/// All jobs must have ended this long after the last cut.
+const END: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_no_pair_is_half_done_after_fifty_power_cuts() {
@@ -104,8 +108,8 @@ fn owner(number: usize, data: &Path, link: Link, random: fastrand::Rng) -> Owner
             project: project.parse().unwrap(),
             account: None,
             user: None,
-            roles: vec![imageshare::domain::Role::Member],
-            lifetime: Duration::from_secs(3600),
+            roles: vec![Role::Member],
+            lifetime: Duration::from_hours(1),
         };
         (project.to_owned(), key.token(&grant).unwrap())
     };

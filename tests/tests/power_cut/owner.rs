@@ -204,9 +204,9 @@ impl Owner {
         self.record.lock().unwrap().images.keys().cloned().collect()
     }
 
-    /// Some of them, at least one: mostly few, at times all.
+    /// Some of them, at least one: half the time few.
     fn some_of(&mut self, names: &[String]) -> Vec<String> {
-        let most = if self.random.u32(..3) == 0 { names.len() } else { names.len().min(4) };
+        let most = if self.random.bool() { names.len() } else { names.len().min(4) };
         let count = self.random.usize(1..=most);
         self.random.choose_multiple(names, count).into_iter().cloned().collect()
     }

@@ -7,12 +7,16 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 
-/// While requests wait, one turn in this many goes to the worker's lane.
-const WORKER_TURN: u32 = 8;
+/// How long background work rests after each call while requests come.
+const PACE: Duration = Duration::from_millis(1);
+
+/// Requests have stopped coming when none has ended for so long.
+const QUIET: Duration = Duration::from_millis(1);
 
 /// Calls that may wait in a lane; a further caller waits for room.
 const LANE_CAPACITY: usize = 256;
@@ -97,10 +101,11 @@ impl<R> Drop for Lanes<R> {
 
 /// Runs the calls in turn until the queue is closed and empty, then drops the resource.
 fn serve<R>(queue: &Queue<R>, resource: R) {
-    while let Some(call) = queue.wait() {
+    while let Some((lane, call)) = queue.wait() {
         if catch_unwind(AssertUnwindSafe(|| call(&resource))).is_err() {
             tracing::error!("a call to the embedded table panicked; its caller gets an error");
         }
+        queue.lock().turns.ended(lane, Instant::now());
     }
     drop(resource);
 }
@@ -138,16 +143,20 @@ impl<R> Queue<R> {
     }
 
     /// The call whose turn it is; `None` once the queue is closed and empty.
-    fn wait(&self) -> Option<Call<R>> {
+    fn wait(&self) -> Option<(Lane, Call<R>)> {
         let mut waiting = self.lock();
         loop {
-            if let Some(call) = waiting.turns.next() {
-                return Some(call);
-            }
-            if waiting.closed {
-                return None;
-            }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let turn = if waiting.closed { waiting.turns.last() } else { waiting.turns.next(now) };
+            waiting = match turn {
+                Turn::Now(lane, call) => return Some((lane, call)),
+                Turn::Nobody if waiting.closed => return None,
+                Turn::Nobody => self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Turn::Later(then) => {
+                    let rest = then.saturating_duration_since(now);
+                    self.changed.wait_timeout(waiting, rest).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
@@ -162,17 +171,26 @@ impl<R> Queue<R> {
     }
 }
 
-/// Whose turn it is.
+/// Whose turn it is. Told the time, so that it can be tested without a clock.
 struct Turns<T> {
     requests: VecDeque<T>,
     worker: VecDeque<T>,
-    /// Requests that went before waiting background work since its last turn.
-    passed: u32,
+    /// When the last request ended.
+    last_request: Option<Instant>,
+    /// Until when background work rests while requests come.
+    rest: Option<Instant>,
+}
+
+enum Turn<T> {
+    Now(Lane, T),
+    /// Background work rests until then.
+    Later(Instant),
+    Nobody,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
-        Self { requests: VecDeque::new(), worker: VecDeque::new(), passed: 0 }
+        Self { requests: VecDeque::new(), worker: VecDeque::new(), last_request: None, rest: None }
     }
 }
 
@@ -184,17 +202,32 @@ impl<T> Turns<T> {
         }
     }
 
-    fn next(&mut self) -> Option<T> {
-        let workers_turn = self.requests.is_empty() || self.passed + 1 >= WORKER_TURN;
-        if self.worker.is_empty() || workers_turn {
-            self.passed = 0;
+    fn next(&mut self, now: Instant) -> Turn<T> {
+        let quiet_from = self.last_request.map(|ended| ended + QUIET);
+        let quiet = self.requests.is_empty() && quiet_from.is_none_or(|from| from <= now);
+        let rested = self.rest.is_none_or(|until| until <= now);
+        if quiet || rested {
+            self.last()
+        } else if let Some(call) = self.requests.pop_front() {
+            Turn::Now(Lane::Request, call)
+        } else if self.worker.is_empty() {
+            Turn::Nobody
         } else {
-            self.passed += 1;
+            Turn::Later(self.rest.into_iter().chain(quiet_from).min().unwrap_or(now))
         }
-        if workers_turn {
-            self.worker.pop_front().or_else(|| self.requests.pop_front())
-        } else {
-            self.requests.pop_front()
+    }
+
+    /// Background work first, without any rest.
+    fn last(&mut self) -> Turn<T> {
+        let worker = self.worker.pop_front().map(|call| (Lane::Worker, call));
+        let next = worker.or_else(|| self.requests.pop_front().map(|call| (Lane::Request, call)));
+        next.map_or(Turn::Nobody, |(lane, call)| Turn::Now(lane, call))
+    }
+
+    fn ended(&mut self, lane: Lane, now: Instant) {
+        match lane {
+            Lane::Request => self.last_request = Some(now),
+            Lane::Worker => self.rest = Some(now + PACE),
         }
     }
 }
@@ -203,42 +236,53 @@ impl<T> Turns<T> {
 mod tests {
     use super::*;
 
-    fn drain(turns: &mut Turns<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| turns.next()).collect()
+    /// Runs the turns, each of which takes `tenths` of a millisecond, and lists whose they were; `.` is a rest.
+    fn order(turns: &mut Turns<&'static str>, tenths: u32) -> String {
+        let mut now = Instant::now();
+        let mut order = String::new();
+        loop {
+            match turns.next(now) {
+                Turn::Now(lane, name) => {
+                    now += tenths * PACE / 10;
+                    turns.ended(lane, now);
+                    order.push_str(name);
+                }
+                Turn::Later(then) => {
+                    assert!(then > now);
+                    now = then;
+                    order.push('.');
+                }
+                Turn::Nobody => return order,
+            }
+        }
+    }
+
+    fn turns(requests: usize, worker: usize) -> Turns<&'static str> {
+        let mut turns = Turns::default();
+        (0..requests).for_each(|_| turns.push(Lane::Request, "r"));
+        (0..worker).for_each(|_| turns.push(Lane::Worker, "w"));
+        turns
     }
 
     #[test]
-    fn requests_go_first_and_the_worker_gets_one_turn_in_eight() {
-        let mut turns = Turns::default();
-        for _ in 0..3 {
-            turns.push(Lane::Worker, "w");
-        }
-        for _ in 0..16 {
-            turns.push(Lane::Request, "r");
-        }
-        let order = drain(&mut turns).concat();
-        assert_eq!(order, "rrrrrrrwrrrrrrrwrrw");
+    fn while_requests_wait_background_work_has_one_call_a_millisecond() {
+        assert_eq!(order(&mut turns(12, 3), 2), "wrrrrrwrrrrrwrr");
     }
 
     #[test]
-    fn the_worker_has_every_turn_while_no_request_waits() {
-        let mut turns = Turns::default();
-        turns.push(Lane::Worker, "w1");
-        turns.push(Lane::Worker, "w2");
-        assert_eq!(turns.next(), Some("w1"));
-        turns.push(Lane::Request, "r");
-        assert_eq!(drain(&mut turns), ["r", "w2"]);
+    fn background_work_goes_on_without_a_rest_once_requests_are_quiet() {
+        assert_eq!(order(&mut turns(0, 3), 2), "www");
+        assert_eq!(order(&mut turns(1, 3), 2), "wr.w.w");
     }
 
     #[test]
-    fn requests_alone_owe_the_worker_nothing() {
-        let mut turns = Turns::default();
-        for _ in 0..20 {
-            turns.push(Lane::Request, "r");
-        }
-        assert_eq!(turns.next(), Some("r"));
-        turns.push(Lane::Worker, "w");
-        assert_eq!(drain(&mut turns).iter().position(|call| *call == "w"), Some(7));
+    fn long_background_calls_leave_requests_their_time() {
+        assert_eq!(order(&mut turns(10, 2), 5), "wrrwrrrrrrrr");
+    }
+
+    #[test]
+    fn requests_alone_never_wait() {
+        assert_eq!(order(&mut turns(20, 0), 1), "r".repeat(20));
     }
 
     #[tokio::test]

@@ -1,0 +1,74 @@
+//! Requests that their client may send again: remembered by its key, together with the job that they became.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+
+use super::images::write_put;
+use super::item::{self, Item};
+use super::keys::{self, TTL};
+use super::{Store, StoreError};
+use crate::domain::{JobId, TenantId, Timestamp};
+
+/// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
+const REQUEST_IS_KEPT: Duration = Duration::from_hours(24);
+
+/// A request that its client may send again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Whose key it is.
+    pub tenant: TenantId,
+    /// The hash of the client's key.
+    pub key_digest: String,
+    /// The hash of the request.
+    pub request_digest: String,
+}
+
+/// What came of submitting a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is accepted.
+    Yes,
+    /// The same request was accepted before, as that job.
+    Before(JobId),
+    /// The idempotency key was used for another request.
+    KeyUsed,
+}
+
+impl Store {
+    /// The write that remembers a request; its condition fails where the key was used before.
+    pub(super) fn remember(&self, request: &Remembered, job: JobId) -> Result<TransactWriteItem, StoreError> {
+        let now = job.0.time();
+        let attributes = [
+            ("request".to_owned(), item::text(&request.request_digest)),
+            ("job".to_owned(), item::text(job)),
+            (TTL.to_owned(), item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
+        ];
+        let put = self
+            .put(keys::idempotency(&request.tenant, &request.key_digest), attributes)
+            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":now", item::number(now.unix_seconds()));
+        write_put(put)
+    }
+
+    /// Reads what came of a request that was accepted before; `None` where its key is new, or forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn submitted_before(&self, request: &Remembered) -> Result<Option<Submitted>, StoreError> {
+        let key = keys::idempotency(&request.tenant, &request.key_digest);
+        let Some(before) = self.read_one(key).await? else { return Ok(None) };
+        let is_kept = item::get_number::<i64>(&before, TTL)? >= Timestamp::now().unix_seconds();
+        is_kept.then(|| before_as(&before, request)).transpose()
+    }
+}
+
+/// What a request comes to whose key was used before, for what that item tells.
+pub(super) fn before_as(before: &Item, request: &Remembered) -> Result<Submitted, StoreError> {
+    if item::get_text(before, "request")? == request.request_digest {
+        Ok(Submitted::Before(item::get_parsed(before, "job")?))
+    } else {
+        Ok(Submitted::KeyUsed)
+    }
+}

@@ -410,6 +410,8 @@ async fn headers_that_cannot_be_are_refused() {
         };
         let huge = world.send(&good.clone().header("X-Huge", "x".repeat(11_000))).await;
         assert_eq!(huge.status, 431, "{huge:?}");
+        let many = (0..900).fold(good.clone(), |ask, n| ask.header(&format!("x-{n:010}"), "y"));
+        assert_eq!(world.send(&many).await.status, 431, "many small headers are as large as one huge");
         for host in ["", "a b", "[::1", "a:b:c", "a/b", "ü", "a:99999999", "%00"] {
             let ask = good.clone().header("Host", host);
             faults.expect_refusal(&ask, &world.send(&ask).await);

@@ -17,6 +17,10 @@ use super::Gateway;
 /// How long a client may take to send request line and headers, or leave a connection idle.
 const HEADER_PATIENCE: Duration = Duration::from_secs(90);
 
+/// Headers that a request may have. API Gateway limits only their size, as the gateway itself then does; above this the
+/// connection's own parser answers, without a body.
+const MOST_HEADERS: usize = 1024;
+
 /// How long requests may take to finish once the server was told to stop.
 const FAREWELL: Duration = Duration::from_secs(29);
 
@@ -65,7 +69,7 @@ fn serve_connection(
         async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
     let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         if let Err(problem) = connection.await {

@@ -1,8 +1,8 @@
 //! One thread that owns a resource whose calls block, fed by two bounded lanes.
 //!
 //! The embedded database does one thing at a time and blocks the thread that asks. So it has a thread of its own,
-//! and who may go next is decided here instead of by a mutex's luck: requests before background work, but one turn
-//! in [`WORKER_TURN`] goes to background work while it waits, so that neither starves.
+//! and who may go next is decided here instead of by a mutex's luck: requests before background work, but while
+//! requests come, background work has one call in every [`PACE`], so that neither starves.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn background_work_goes_on_without_a_rest_once_requests_are_quiet() {
         assert_eq!(order(&mut turns(0, 3), 2), "www");
-        assert_eq!(order(&mut turns(1, 3), 2), "wr.w.w");
+        assert_eq!(order(&mut turns(1, 3), 2), "wr.ww");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Holds each call to its budget of the table: round trips and capacity units, as DynamoDB's own accounting reports them.
-//! `cargo bench -- capacity` prints the same figures.
+//! `cargo bench --bench service -- capacity` prints the same figures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 

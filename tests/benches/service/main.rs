@@ -1,5 +1,5 @@
-//! How fast the service is and what it uses of the table: `cargo bench` builds the release binary, runs it, loads it over
-//! HTTP, and prints each figure beside what is aimed at. `cargo bench -- share list` runs only those parts; the parts are
+//! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
+//! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
 //! `capacity`, `share`, `job`, `list` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.

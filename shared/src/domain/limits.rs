@@ -14,8 +14,9 @@ pub struct Limits {
 /// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
 pub const NAMES_PER_BATCH: usize = 100;
 
-/// More recipients than this would not fit into the one transaction that deletes an image.
-const MOST_MEMBERS_PER_IMAGE: u32 = 10_000;
+/// The job that ends a deleted image's memberships names them all in one item, which DynamoDB limits to 400 KB: 67 bytes
+/// for each of the longest ids.
+const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -92,7 +93,7 @@ mod tests {
             .map(|t| t.parse::<Limit>().unwrap())
             .collect();
         assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
-        assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 10_000 }));
+        assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 5_000 }));
         assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Name));
         assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));
     }

@@ -1,14 +1,19 @@
-//! Jobs: accepted in one transaction, carried out in steps of one transaction each, read in one query.
+//! Jobs: accepted in one write, carried out in steps of one transaction each, read in one query.
+//!
+//! Most jobs are one piece, which stands in the job's own item: accepting such a job is a plain conditional write, half
+//! the units and half the time of a transaction, and its worker reads one item. The pieces of a larger job have items
+//! of their own, so that a step of one writes neither the job's long lists nor what another worker writes.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem};
 
 use super::call::{NotWritten, failure};
 use super::images::{write_put, write_update};
 use super::item::{self, Item};
-use super::keys::{self, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
+use super::keys::{self, ALONE, GPK, GSK, INDEX, PK, PieceKey, SK, TTL};
 use super::memberships::Snapshot;
 use super::meter::Capacity;
 use super::requests::{Remembered, Submitted, before_as};
@@ -28,7 +33,8 @@ pub struct OpenPiece {
 }
 
 impl Store {
-    /// Accepts a job. One transaction: the job, its pieces, and the remembered request.
+    /// Accepts a job: in one write where it is one item, else in one transaction of the job, its pieces, and the
+    /// remembered request.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -37,41 +43,40 @@ impl Store {
         if let Some(remembered) = remembered {
             items.insert(0, self.remember(remembered, job.id)?);
         }
-        let reasons = match self.transact(items).await {
+        let reasons = match self.write(items).await {
             Ok(()) => return Ok(Submitted::Yes),
             Err(NotWritten::Store(error)) => return Err(error),
             Err(NotWritten::Conditions(reasons)) => reasons,
         };
         let before = reasons.into_iter().next().and_then(|reason| reason.found);
-        let (Some(before), Some(remembered)) = (before, remembered) else {
-            return Err(StoreError::Refused("a job id was made twice".into()));
-        };
-        before_as(&before, remembered)
+        match (before, remembered) {
+            (Some(before), Some(remembered)) => before_as(&before, remembered),
+            // The first attempt of the SDK was carried out, and its answer was lost.
+            (Some(before), None) if item::get_json::<Job>(&before, "job")? == *job => Ok(Submitted::Yes),
+            _ => Err(StoreError::Refused("a job id was made twice".into())),
+        }
     }
 
     /// The writes that make a job.
     pub(super) fn job_items(&self, job: &Job) -> Result<Vec<TransactWriteItem>, StoreError> {
         let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
-        let header = [("job".to_owned(), item::json(job)?), (TTL.to_owned(), until.clone())];
-        let header = self.put(keys::job(job.id), header).condition_expression("attribute_not_exists(pk)");
-        let mut items = vec![write_put(header)?];
-        for (number, pairs) in (0..).zip(job.pieces()) {
-            let key = PieceKey { job: job.id, number };
-            let attributes = [
-                (GPK, item::text(keys::open_partition(key.shard()))),
-                (GSK, item::text(key.open_position())),
-                ("first", item::number(pairs.start as i128)),
-                ("pairs", item::number(pairs.len() as i128)),
-                ("done", item::number(0)),
-                ("outcomes", item::text("")),
-                ("attempts", item::number(0)),
-                (TTL, until.clone()),
-            ];
-            items.push(write_put(
-                self.put(key.table_key(), attributes.map(|(name, value)| (name.to_owned(), value))),
-            )?);
+        let mut header = vec![("job".to_owned(), item::json(job)?), (TTL.to_owned(), until.clone())];
+        let ranges = job.pieces();
+        let mut pieces = Vec::with_capacity(ranges.len());
+        if let [only] = ranges.as_slice() {
+            header.extend(new_piece(PieceKey { job: job.id, number: ALONE }, only));
+        } else {
+            for (number, pairs) in (ALONE + 1..).zip(&ranges) {
+                let key = PieceKey { job: job.id, number };
+                let ttl = (TTL.to_owned(), until.clone());
+                pieces.push(write_put(
+                    self.put(key.table_key(), new_piece(key, pairs).into_iter().chain([ttl])),
+                )?);
+            }
         }
-        Ok(items)
+        let header = self.put(keys::job(job.id), header).condition_expression("attribute_not_exists(pk)");
+        pieces.insert(0, write_put(header)?);
+        Ok(pieces)
     }
 
     /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over.
@@ -104,11 +109,10 @@ impl Store {
         }
         let (mut job, mut pieces) = (None, Vec::new());
         for item in &items {
-            match parse(item)? {
-                Part::Job(found, until) if until > Timestamp::now().unix_seconds() => job = Some(found),
-                Part::Job(..) => {}
-                Part::Piece(piece) => pieces.push(piece),
-            }
+            let (found, piece) = parse(item)?;
+            let is_kept = item::get_number::<i64>(item, TTL)? > Timestamp::now().unix_seconds();
+            job = job.or(found.filter(|_| is_kept));
+            pieces.extend(piece);
         }
         Ok(job.map(|job| Report { job, pieces }))
     }
@@ -150,12 +154,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn open_piece(&self, key: PieceKey) -> Result<Option<OpenPiece>, StoreError> {
+        let wanted = match key.number {
+            ALONE => vec![keys::job(key.job)],
+            _ => vec![keys::job(key.job), key.table_key()],
+        };
         let (mut job, mut piece) = (None, None);
-        for item in self.read(vec![keys::job(key.job), key.table_key()]).await? {
-            match parse(&item)? {
-                Part::Job(found, _) => job = Some(found),
-                Part::Piece(found) => piece = Some(found),
-            }
+        for item in self.read(wanted).await? {
+            let (found_job, found_piece) = parse(&item)?;
+            job = job.or(found_job);
+            piece = piece.or(found_piece);
         }
         let open = job.zip(piece).filter(|(_, piece)| piece.finished.is_none());
         Ok(open.map(|(job, piece)| OpenPiece { job, piece }))
@@ -263,27 +270,40 @@ impl Store {
     }
 }
 
-enum Part {
-    /// A job, and until when it can be read in seconds since the Unix epoch.
-    Job(Job, i64),
-    Piece(Piece),
+/// What is written of a piece that is open and of which nothing is done.
+fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(String, AttributeValue); 7] {
+    [
+        (GPK, item::text(keys::open_partition(key.shard()))),
+        (GSK, item::text(key.open_position())),
+        ("first", item::number(pairs.start as i128)),
+        ("pairs", item::number(pairs.len() as i128)),
+        ("done", item::number(0)),
+        ("outcomes", item::text("")),
+        ("attempts", item::number(0)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
-fn parse(item: &Item) -> Result<Part, StoreError> {
-    let sk = item::get_text(item, SK)?;
-    if sk == JOB {
-        return Ok(Part::Job(item::get_json(item, "job")?, item::get_number(item, TTL)?));
-    }
-    let key = PieceKey::parse(item::get_text(item, PK)?, sk).ok_or(StoreError::Unreadable(SK))?;
+/// Reads an item of a job: the job, a piece of it, or both in one.
+fn parse(item: &Item) -> Result<(Option<Job>, Option<Piece>), StoreError> {
+    let key = PieceKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?)
+        .ok_or(StoreError::Unreadable(SK))?;
+    let is_piece = key.number != ALONE || item.contains_key("pairs");
+    let piece = is_piece.then(|| parse_piece(key, item)).transpose()?;
+    let job = (key.number == ALONE).then(|| item::get_json(item, "job")).transpose()?;
+    Ok((job, piece))
+}
+
+fn parse_piece(key: PieceKey, item: &Item) -> Result<Piece, StoreError> {
     let first: usize = item::get_number(item, "first")?;
     let pairs: usize = item::get_number(item, "pairs")?;
     let outcomes =
         item::get_text(item, "outcomes")?.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
-    Ok(Part::Piece(Piece {
+    Ok(Piece {
         number: key.number,
         pairs: first..first.saturating_add(pairs),
         outcomes: outcomes.ok_or(StoreError::Unreadable("outcomes"))?,
         finished: item::find_number(item, "finished")?.map(Timestamp::from_unix_millis),
         attempts: item::get_number(item, "attempts")?,
-    }))
+    })
 }

@@ -5,8 +5,8 @@
 //! | image | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
 //! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
-//! | job | `J#<job>` | `A` | – | – |
-//! | piece of a job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
+//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#000` |
+//! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //!
@@ -104,12 +104,15 @@ pub fn idempotency(tenant: &TenantId, digest: &str) -> Key {
     key(format!("K#{tenant}#{digest}"), "A")
 }
 
+/// The number of a piece that is its whole job, and stands in the job's own item.
+pub(super) const ALONE: u16 = 0;
+
 /// Names one piece of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PieceKey {
     /// The job.
     pub job: JobId,
-    /// The piece's place in it.
+    /// The piece's place in it: from 1, or [`ALONE`].
     pub number: u16,
 }
 
@@ -122,13 +125,17 @@ impl PieceKey {
     }
 
     fn sort_key(self) -> String {
-        format!("{}{:03}", Self::PREFIX, self.number)
+        match self.number {
+            ALONE => JOB.to_owned(),
+            number => format!("{}{number:03}", Self::PREFIX),
+        }
     }
 
-    /// The piece of a primary key; `None` for the key of another kind of item.
+    /// The piece of a primary key; `None` for the key of another kind of item. The key of a job is that of its only
+    /// piece, whether or not it has more.
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let job = pk.strip_prefix("J#")?.parse().ok()?;
-        let number = sk.strip_prefix(Self::PREFIX)?.parse().ok()?;
+        let number = if sk == JOB { ALONE } else { sk.strip_prefix(Self::PREFIX)?.parse().ok()? };
         Some(Self { job, number })
     }
 
@@ -224,9 +231,10 @@ mod tests {
 
     #[test]
     fn a_piece_is_read_back_from_its_key() {
-        let piece = PieceKey { job: JobId(Stamp::now()), number: 49 };
+        let piece = PieceKey { job: JobId(Stamp::now()), number: 50 };
         assert_eq!(PieceKey::parse(&job_partition(piece.job), &piece.sort_key()), Some(piece));
-        assert_eq!(PieceKey::parse(&job_partition(piece.job), JOB), None);
+        let alone = PieceKey { number: ALONE, ..piece };
+        assert_eq!(PieceKey::parse(&job_partition(piece.job), JOB), Some(alone));
         assert!(piece.shard() < OPEN_SHARDS);
     }
 }

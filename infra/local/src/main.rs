@@ -11,6 +11,10 @@ use imageshare_local::logging;
 use imageshare_local::server::Server;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// More threads than this have nothing to do: the table does one thing at a time.
 const MOST_THREADS: usize = 4;
 

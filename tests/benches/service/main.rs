@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod bare;
 mod capacity;
 mod client;
 mod idle;
@@ -16,6 +17,11 @@ mod server;
 mod share;
 
 use std::env;
+use std::path::Path;
+
+/// The server's own, so that the peers that run in this process have it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// One line of the result.
 pub fn figure(what: &str, measured: &str, aim: &str) {
@@ -28,7 +34,13 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let wanted: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [serve, .., directory] = arguments.as_slice()
+        && serve == "serve"
+    {
+        return runtime.block_on(bare::serve(Path::new(directory)));
+    }
+    let wanted: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
     server::build();
     runtime.block_on(async {

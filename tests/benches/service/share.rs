@@ -1,18 +1,13 @@
 //! How many share requests a second are acknowledged, and how long each takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use imageshare::store::Store;
-use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::server::Server;
-use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::load::{CLIENTS, Load, millis};
-use crate::{figure, server};
+use crate::{bare, figure, server};
 
 pub async fn run() {
     let memory = server::in_memory().await;
@@ -26,21 +21,27 @@ pub async fn run() {
     figure("share, in memory, 16 clients: 99th percentile", &millis(load.percentile(99)), "under 20 ms");
     drop(memory);
 
-    let bare = bare_puts().await;
+    let (bare, in_process) = (bare::over_http().await, bare::in_process().await);
     let (disk, _directory) = server::on_disk().await;
     let load = shares(&disk).await;
-    figure(
-        "bare conditional puts on disk, in process, 16 tasks: a second",
-        &format!("{:.0}", bare.rate()),
-        "",
-    );
     figure("share, on disk, 16 clients: acknowledged a second", &format!("{:.0}", load.rate()), "");
     figure("share, on disk: 99th percentile", &millis(load.percentile(99)), "");
     figure(
-        "share, on disk, to bare puts",
-        &format!("{:.0} %", 100.0 * load.rate() / bare.rate()),
-        "60 % or more",
+        "bare conditional put a request, on disk, 16 clients: a second",
+        &format!("{:.0}", bare.rate()),
+        "",
     );
+    figure("share, on disk, to that", &percent(&load, &bare), "60 % or more");
+    figure(
+        "bare conditional puts on disk, in process, 16 tasks: a second",
+        &format!("{:.0}", in_process.rate()),
+        "",
+    );
+    figure("share, on disk, to that", &percent(&load, &in_process), "");
+}
+
+fn percent(load: &Load, peer: &Load) -> String {
+    format!("{:.0} %", 100.0 * load.rate() / peer.rate())
 }
 
 /// Each client shares its own image with one new project at a time.
@@ -74,28 +75,4 @@ async fn shares(server: &Server) -> Load {
     client.succeeded(&last).await;
     figure("  … until the job behind the last of them had ended", &millis(begun.elapsed()), "");
     load
-}
-
-/// What the embedded table does alone: 16 tasks that each put one new item under a condition.
-async fn bare_puts() -> Load {
-    let directory = TempDir::new().expect("a directory");
-    let client = EmbeddedTable::open(Some(directory.path())).expect("a table").client(Lane::Request);
-    Store::new(client.clone(), "bare").create_table().await.expect("a table");
-    let ids = Arc::new(AtomicU64::new(0));
-    let clients = vec![(client, ids); CLIENTS];
-    Load::run(clients, |(client, ids), _| async move {
-        let id = ids.fetch_add(1, Ordering::Relaxed);
-        client
-            .put_item()
-            .table_name("bare")
-            .item("pk", AttributeValue::S(format!("J#{id:032x}")))
-            .item("sk", AttributeValue::S("A".to_owned()))
-            .item("job", AttributeValue::S("x".repeat(200)))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .expect("a put");
-        (client, ids)
-    })
-    .await
 }

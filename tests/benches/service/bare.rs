@@ -1,0 +1,99 @@
+//! The peer of the share requests on disk: the same table under one bare conditional put a request.
+//!
+//! It is measured twice. Through the same gateway, in a process of its own, so that what is compared is what a share does
+//! beyond a put; and in process, without HTTP, which is what the table can do at all.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use imageshare::store::Store;
+use imageshare_local::gateway::{self, Gateway, Handlers, OPENAPI};
+use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::server::Server;
+use lambda_http::{Body, Response};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::client;
+use crate::load::{CLIENTS, Load};
+
+const TABLE: &str = "bare";
+
+/// 16 HTTP clients of a server that puts one item for each request.
+pub async fn over_http() -> Load {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().to_str().expect("a plain path");
+    let server = Server::start(&std::env::current_exe().expect("this program"), &["--data", path]).await;
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        clients.push((client::Client::connect(&server.address, "none").await, number));
+    }
+    Load::run(clients, |(mut client, number), request| async move {
+        let body = format!(r#"{{"images":["0123456789"],"projects":["project-{number}-{request}"]}}"#);
+        let (status, _) = client.send("POST", "/v1/cloudimages/members", &body).await;
+        assert_eq!(status, 200);
+        (client, number)
+    })
+    .await
+}
+
+/// That server: it listens on a port of its own, says which, and serves until it is killed.
+pub async fn serve(directory: &Path) {
+    let (client, table) = table(directory).await;
+    let ids = Arc::new(AtomicU64::new(0));
+    let mut handlers = Handlers::default();
+    for name in ["share", "unshare", "respond", "job-status", "images"] {
+        let (client, ids) = (client.clone(), Arc::clone(&ids));
+        handlers = handlers.with(name, move |request| {
+            let (client, id) = (client.clone(), ids.fetch_add(1, Ordering::Relaxed));
+            async move {
+                let body = String::from_utf8_lossy(request.body()).into_owned();
+                put(&client, id, body).await;
+                Response::new(Body::Text(format!(r#"{{"job_id":"{id:032x}"}}"#)))
+            }
+        });
+    }
+    let healthy = Arc::new(|| -> gateway::Pending<bool> { Box::pin(async { true }) });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("listening on http://{}", listener.local_addr().expect("an address"));
+    let changed = Arc::new(Notify::new());
+    let gateway = Gateway::new(OPENAPI, &handlers, healthy, changed, "localhost".to_owned());
+    gateway::serve(listener, Arc::new(gateway.expect("a gateway")), std::future::pending()).await;
+    drop(table);
+}
+
+/// 16 tasks that each put one item after the other.
+pub async fn in_process() -> Load {
+    let directory = TempDir::new().expect("a directory");
+    let (client, _table) = table(directory.path()).await;
+    let ids = Arc::new(AtomicU64::new(0));
+    Load::run(vec![(client, ids); CLIENTS], |(client, ids), _| async move {
+        put(&client, ids.fetch_add(1, Ordering::Relaxed), "x".repeat(200)).await;
+        (client, ids)
+    })
+    .await
+}
+
+async fn table(directory: &Path) -> (Client, EmbeddedTable) {
+    let table = EmbeddedTable::open(Some(directory)).expect("a table");
+    let client = table.client(Lane::Request);
+    Store::new(client.clone(), TABLE).create_table().await.expect("a table");
+    (client, table)
+}
+
+async fn put(client: &Client, id: u64, text: String) {
+    client
+        .put_item()
+        .table_name(TABLE)
+        .item("pk", AttributeValue::S(format!("J#{id:032x}")))
+        .item("sk", AttributeValue::S("A".to_owned()))
+        .item("job", AttributeValue::S(text))
+        .condition_expression("attribute_not_exists(pk)")
+        .send()
+        .await
+        .expect("a put");
+}

@@ -87,7 +87,7 @@ fn wire(page: ImagePage, most_bytes: usize) -> Page {
     for seen in page.images {
         let Some(class) = Class::of(&seen) else { continue };
         // Texts, numbers and booleans are always written.
-        let Ok(wire) = to_raw_value(&image::wire(&seen.image, class)) else { continue };
+        let Ok(wire) = to_raw_value(&image::Wire { image: &seen.image, class }) else { continue };
         bytes += bytes_in_envelope(wire.get());
         if bytes > most_bytes && last.is_some() {
             next = last.map(Marker::Place);

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 pub struct NoPython(String);
 
 /// The interpreter that has the clients installed. The first call of a process makes the environment if need be, from
-/// PyPI, which takes a minute or two.
+/// the Python index, which takes a minute or two.
 ///
 /// # Errors
 /// [`NoPython`] says what is missing.

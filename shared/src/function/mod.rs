@@ -15,10 +15,10 @@ use lambda_http::{Request, RequestExt};
 pub use self::call::Call;
 use self::call::Trace;
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
-use crate::Service;
 use crate::auth::Authenticator;
 use crate::facade::{Reply, ims};
 use crate::store::Usage;
+use crate::{Service, Settings};
 
 /// A function that answers HTTP: the service, and who may call it.
 #[derive(Debug, Clone)]
@@ -54,9 +54,21 @@ impl Function {
             Err(refused) => Err(trace.finish(ims::unauthenticated(refused), None, Usage::default())),
         }
     }
+
+    /// Answers a request that anybody may make.
+    pub fn answer_anybody(
+        &self,
+        request: &Request,
+        answer: impl FnOnce(&Settings, &Request) -> Reply,
+    ) -> Reply {
+        let trace =
+            Trace { request_id: request_id_of(request), route: route_of(request), begun: Instant::now() };
+        trace.finish(answer(&self.service.settings, request), None, Usage::default())
+    }
 }
 
-fn route_of(request: &Request) -> String {
+/// The gateway's route key, as `GET /v1/cloudimages/quota`.
+pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
         _ => String::new(),

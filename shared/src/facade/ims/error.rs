@@ -88,6 +88,16 @@ impl From<Refusal> for Error {
             Refusal::MemberNotFound { image, tenant } => {
                 Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
             }
+            Refusal::MemberExists { image, tenant } => {
+                Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is a member of image {image} already."))
+            }
+            Refusal::MemberLimit { image, most, .. } => Self::bad_request(
+                "IMG.0088",
+                format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
+            ),
+            Refusal::NoAnswer(problem) => {
+                Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
+            }
             Refusal::KeyUsed => Self::new(
                 S::UNPROCESSABLE_ENTITY,
                 "IMG.0018",

@@ -1,6 +1,6 @@
 //! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
 //! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list` and `idle`.
+//! `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list`, `glance` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
@@ -9,6 +9,7 @@
 mod bare;
 mod capacity;
 mod client;
+mod glance;
 mod idle;
 mod job;
 mod list;
@@ -68,6 +69,9 @@ fn main() {
         }
         if is_wanted("list") {
             list::run().await;
+        }
+        if is_wanted("glance") {
+            glance::run().await;
         }
     });
 }

@@ -1,6 +1,6 @@
 //! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
 //! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `capacity`, `share`, `job`, `list` and `idle`.
+//! `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod server;
 mod share;
+mod slow_disk;
 
 use std::env;
 use std::path::Path;
@@ -47,12 +48,20 @@ fn main() {
         if is_wanted("capacity") {
             capacity::run().await;
         }
-        figure("", "measured", "aim");
+        if wanted != ["disk"] {
+            figure("", "measured", "aim");
+        }
         if is_wanted("idle") {
             idle::run().await;
         }
         if is_wanted("share") {
-            share::run().await;
+            share::in_memory().await;
+        }
+        if is_wanted("share") || is_wanted("disk") {
+            share::on_disk().await;
+        }
+        if is_wanted("slow-disk") {
+            tokio::task::block_in_place(slow_disk::run);
         }
         if is_wanted("job") {
             job::run().await;

@@ -118,6 +118,25 @@ impl World {
                 Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
+            // They name nothing that could be somebody's.
+            "showQuota"
+            | "showHealth"
+            | "showSchema"
+            | "showVersions"
+            | "listVersions"
+            | "showVersion"
+            | "showVersionOfFolder" => Vec::new(),
+            other => self.pairs_of_glance(other, me),
+        }
+    }
+
+    /// The same for Glance's list and member calls.
+    fn pairs_of_glance(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        };
+        let get = |target: String| Ask::new("GET", target);
+        match operation {
             "listImages" => {
                 let list = |query: &str| get(format!("/v2/images?{query}"));
                 let mut pairs = of_images(&|image| list(&format!("id={image}")));
@@ -145,14 +164,6 @@ impl World {
                 let members = ["mem1", "nobody", me];
                 members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
             }
-            // They name nothing that could be somebody's.
-            "showQuota"
-            | "showHealth"
-            | "showSchema"
-            | "showVersions"
-            | "listVersions"
-            | "showVersion"
-            | "showVersionOfFolder" => Vec::new(),
             other => panic!("{other} is new: say here what a stranger could ask of it"),
         }
     }

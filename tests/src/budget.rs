@@ -1,9 +1,9 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Limits, Status};
+use imageshare::domain::{Limits, Permissions, Status};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
-use imageshare::usecases::{self, ImageQuery};
+use imageshare::usecases::{self, Effect, ImageQuery};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -95,6 +95,26 @@ pub async fn measure() -> Vec<Row> {
     let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
     assert_eq!(page.members.len(), 100);
     rows.push(row("page of 100 members of an image", &service));
+
+    let fresh = world.image("owner").await;
+    let accounts = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| tenant(&format!("1182725234{number:05}"))).collect()
+    };
+    for (call, add, remove) in [
+        ("grant 1 image to 1 account", 0..1, 0..0),
+        ("grant 1 image to 10 accounts and take it from 10", 10..20, 20..30),
+    ] {
+        let service = metered(&world);
+        let wanted = Permissions::new(accounts(add), accounts(remove)).expect("others");
+        usecases::change_permissions(&service, &owner, &fresh, &wanted, Effect::Made).await.expect("granted");
+        rows.push(row(call, &service));
+    }
+
+    let service = metered(&world);
+    let lists = [List::Owned(tenant("owner"))];
+    let found = usecases::find_images(&service, &owner, &lists, &images[..50], |_| true, (None, 50));
+    assert_eq!(found.await.expect("images").images.len(), 50);
+    rows.push(row("find 50 images by their ids", &service));
 
     let service = metered(&world);
     usecases::quota(&service, &recipient).await.expect("the quota");

@@ -29,7 +29,7 @@ pub struct Operation {
     pub is_open: bool,
     /// Its parameters, those of its path among them.
     pub parameters: Vec<Parameter>,
-    /// The schema of its body, where it takes one.
+    /// The schema of its body, where it takes JSON.
     pub body: Option<Value>,
     responses: Value,
 }
@@ -143,7 +143,9 @@ impl Document {
             path: path.to_owned(),
             is_open: operation["security"].as_array().is_some_and(Vec::is_empty),
             parameters: parameters.map(|parameter| self.parameter(parameter)).collect(),
-            body: body.and_then(|types| types.values().next()).map(|body| body["schema"].clone()),
+            body: body
+                .and_then(|types| types.iter().find(|(name, _)| name.contains("json")))
+                .map(|(_, body)| body["schema"].clone()),
             responses: operation["responses"].clone(),
         })
     }

@@ -13,7 +13,7 @@ use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 5] = ["share", "unshare", "respond", "job-status", "images"];
+const HTTP_FUNCTIONS: [&str; 6] = ["share", "unshare", "respond", "job-status", "images", "permission"];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 

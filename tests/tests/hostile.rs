@@ -76,7 +76,11 @@ impl World {
     }
 
     fn good_path(&self, path: &str) -> String {
-        self.path(path, ("", ""))
+        match path {
+            // Everything there is at `/` is told apart by the query.
+            "/" => "/?Action=DescribeImages&Version=2020-09-30&RegionId=local".to_owned(),
+            _ => self.path(path, ("", "")),
+        }
     }
 
     /// A body that is as it must be.
@@ -468,7 +472,6 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
         }
     }
     for path in [
-        "/",
         "//",
         "/v1",
         "/v2",

@@ -167,6 +167,11 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     owner.patch(&a, "/name", "a2").await;
     assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
 
+    let images = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    for method in ["GET", "POST"] {
+        assert_eq!(owner.call(method, images, None).await.status, 200);
+    }
+
     let operations: BTreeSet<_> =
         api.document.operations().into_iter().map(|operation| operation.id).collect();
     assert_eq!(api.succeeded(), operations);

@@ -10,6 +10,9 @@ use imageshare_tests::document::Operation;
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
+/// The common parameters of an action.
+const ECD: &str = "Version=2020-09-30&RegionId=local";
+const ECS: &str = "Version=2014-05-26&RegionId=local";
 const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
 
 /// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
@@ -118,6 +121,23 @@ impl World {
                 Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
+            "callAction" | "callActionByGet" => {
+                let method = if operation == "callAction" { "POST" } else { "GET" };
+                let mut pairs = Vec::new();
+                for action in [
+                    format!(
+                        "Action=ModifyImagePermission&{ECD}&AddAccount.1={me}&AddAccount.2=mem1&ImageId="
+                    ),
+                    format!("Action=ModifyImagePermission&{ECD}&RemoveAccount.1=mem1&ImageId="),
+                    format!("Action=ModifyImageSharePermission&{ECS}&DryRun=True&AddAccount.1=new1&ImageId="),
+                    format!("Action=DescribeImagePermission&{ECD}&ImageId="),
+                    format!("Action=DescribeImageSharePermission&{ECS}&ImageId="),
+                    format!("Action=DescribeImages&{ECD}&ImageId.1="),
+                ] {
+                    pairs.extend(of_images(&|image| Ask::new(method, format!("/?{action}{image}"))));
+                }
+                pairs
+            }
             // They name nothing that could be somebody's.
             "showQuota" | "showHealth" => Vec::new(),
             other => panic!("{other} is new: say here what a stranger could ask of it"),
@@ -130,6 +150,7 @@ impl World {
             "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
             "showQuota" | "showHealth" => Ask::new(&operation.method, &operation.path),
             "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
+            "callActionByGet" => Ask::new("GET", format!("/?Action=DescribeImages&{ECD}")),
             id => self.pairs(id, "own1").remove(0).0,
         }
     }
@@ -141,6 +162,9 @@ impl World {
             body = body.replace(id, "ID");
         }
         let mut headers = answer.headers.clone();
+        if let Some(id) = answer.body["RequestId"].as_str() {
+            body = body.replace(id, "ID");
+        }
         for own in ["x-request-id", "x-openstack-request-id", "date", "content-length"] {
             headers.remove(own);
         }
@@ -184,7 +208,8 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
                 } else {
                     assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
                 }
-                let is_list = operation.id == "listCloudImages" && there.body["images"] == json!([]);
+                let is_empty = |name: &str| there.body[name] == json!([]);
+                let is_list = (operation.id == "listCloudImages" && is_empty("images")) || is_empty("Images");
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
             }
@@ -216,7 +241,8 @@ async fn nobody_gets_anywhere_without_a_good_token() {
     for operation in world.api.document.operations().into_iter().filter(|operation| !operation.is_open) {
         let ask = world.own(&operation);
         let unnamed = world.api.send(&ask).await;
-        assert_eq!((unnamed.status, unnamed.code()), (401, "IMG.0087"), "{unnamed:?}");
+        let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
+        assert_eq!((unnamed.status, unnamed.code()), (401, code), "{unnamed:?}");
         for token in &bad {
             for ask in
                 [ask.clone().token(token), ask.clone().header("Authorization", format!("Bearer {token}"))]
@@ -240,7 +266,8 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
         if operation.method == "GET" {
             assert_eq!(answer.status, 200, "{} {answer:?}", operation.id);
         } else {
-            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "{} {answer:?}", operation.id);
+            let code = if operation.path == "/" { "Forbidden.RAM" } else { "IMG.0026" };
+            assert_eq!((answer.status, answer.code()), (403, code), "{} {answer:?}", operation.id);
             assert!(answer.message().contains("reader"), "{answer:?}");
         }
     }

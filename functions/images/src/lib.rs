@@ -5,7 +5,8 @@ use imageshare::function::{Call, Function};
 use lambda_http::Request;
 
 /// The methods of each path of the API, for the answer to any other method.
-const METHODS: [(&str, &str); 10] = [
+const METHODS: [(&str, &str); 11] = [
+    ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/cloudimages/job/{job_id}", "GET"),
     ("/v1/cloudimages/members", "DELETE, POST, PUT"),

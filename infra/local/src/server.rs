@@ -198,6 +198,7 @@ fn functions(function: Function) -> Handlers {
         "respond" => respond,
         "job-status" => job_status,
         "images" => images,
+        "permission" => permission,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 
@@ -47,6 +48,16 @@ impl Call {
     /// The query as it stands in the URL, without the question mark.
     pub fn raw_query(&self) -> &str {
         self.request.uri().query().unwrap_or_default()
+    }
+
+    /// The gateway's id for the request.
+    pub fn request_id(&self) -> &str {
+        &self.trace.request_id
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.request.headers()
     }
 
     /// A header's value as it came.

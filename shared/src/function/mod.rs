@@ -16,7 +16,8 @@ pub use self::call::Call;
 use self::call::Trace;
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
 use crate::Service;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Unauthenticated};
+use crate::facade::alibaba::{self, Envelope};
 use crate::facade::{Reply, ims};
 use crate::store::Usage;
 
@@ -44,22 +45,48 @@ impl Function {
     /// The finished answer where nobody does, or nobody who may.
     #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
     pub fn admit(&self, request: Request) -> Result<Call, Reply> {
-        let trace =
-            Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
+        self.admit_or(request, |_, refused| ims::unauthenticated(refused))
+    }
+
+    /// Finds out who makes a request in Alibaba's dialect.
+    ///
+    /// # Errors
+    /// The finished answer where nobody does, or nobody who may.
+    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
+    pub fn admit_rpc(&self, request: Request) -> Result<Call, Reply> {
+        let headers = request.headers().clone();
+        self.admit_or(request, |id, refused| alibaba::unauthenticated(refused, &Envelope::new(id, &headers)))
+    }
+
+    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
+    fn admit_or(
+        &self,
+        request: Request,
+        refuse: impl FnOnce(&str, Unauthenticated) -> Reply,
+    ) -> Result<Call, Reply> {
+        let trace = Trace {
+            request_id: request_id_of(&request),
+            route: route_of(&request).to_owned(),
+            begun: Instant::now(),
+        };
         match self.authenticator.authenticate(request.headers()) {
             Ok(caller) => {
                 let service = Service { store: self.service.store.metered(), ..self.service.clone() };
                 Ok(Call { service, caller, request, trace })
             }
-            Err(refused) => Err(trace.finish(ims::unauthenticated(refused), None, Usage::default())),
+            Err(refused) => {
+                let reply = refuse(&trace.request_id, refused);
+                Err(trace.finish(reply, None, Usage::default()))
+            }
         }
     }
 }
 
-fn route_of(request: &Request) -> String {
+/// The gateway's route key of a request; empty where it has none.
+pub fn route_of(request: &Request) -> &str {
     match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
-        _ => String::new(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().unwrap_or_default(),
+        _ => "",
     }
 }
 

@@ -1,5 +1,5 @@
-//! Memberships: read for a step or a view. They are written only by a step of a job (`jobs.rs`), together with the
-//! image's count of them.
+//! Memberships: read for a step or a view. They are written by a step of a job (`jobs.rs`) or at once (`permissions.rs`),
+//! always together with the image's count of them.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -28,7 +28,11 @@ pub(crate) struct Snapshot {
 impl Store {
     /// Reads the images and memberships of some pairs of a job, in one round trip.
     pub(crate) async fn snapshot(&self, job: &Job, pairs: Range<usize>) -> Result<Snapshot, StoreError> {
-        let pairs: Vec<_> = pairs.filter_map(|number| job.pair(number)).collect();
+        self.snapshot_of(&pairs.filter_map(|number| job.pair(number)).collect::<Vec<_>>()).await
+    }
+
+    /// Reads the images and memberships of some pairs; one round trip for each hundred.
+    pub(crate) async fn snapshot_of(&self, pairs: &[(&ImageId, &TenantId)]) -> Result<Snapshot, StoreError> {
         let images: HashSet<_> = pairs.iter().map(|(image, _)| *image).collect();
         let keys = images.into_iter().map(keys::image);
         let keys = keys.chain(pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)));

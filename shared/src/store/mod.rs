@@ -12,6 +12,7 @@ mod keys;
 mod lists;
 mod memberships;
 mod meter;
+mod permissions;
 mod requests;
 mod table;
 

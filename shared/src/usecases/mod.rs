@@ -2,10 +2,12 @@
 //! to bottom as its first sentence.
 
 mod carry_out;
+mod find_images;
 mod images;
 mod job_status;
 mod list_images;
 mod members;
+mod permission;
 mod quota;
 mod refusal;
 mod respond;
@@ -14,12 +16,14 @@ mod sweep;
 mod unshare;
 
 pub use self::carry_out::carry_out;
+pub use self::find_images::find_images;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::list_images::{
     Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};
+pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::Refusal;
 pub use self::respond::respond;

@@ -37,6 +37,17 @@ pub enum Refusal {
         /// What it is.
         visibility: Visibility,
     },
+    /// The image is encrypted, which this way of sharing does not take.
+    #[error("image {0} is encrypted")]
+    Encrypted(ImageId),
+    /// The image would have more recipients than it may.
+    #[error("image {image} may have at most {most} recipients")]
+    MemberLimit {
+        /// The image.
+        image: ImageId,
+        /// How many it may have.
+        most: u32,
+    },
     /// The owner named itself as a recipient.
     #[error("an image cannot be shared with its owner {0}")]
     SelfShare(TenantId),

@@ -74,6 +74,18 @@ impl From<Refusal> for Error {
                 "IMG.0105",
                 format!("Image {image}: Only shared images have members."),
             ),
+            Refusal::Encrypted(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
+            Refusal::MemberLimit { most, .. } => Self::new(
+                S::PAYLOAD_TOO_LARGE,
+                "IMG.0088",
+                format!(
+                    "The limit has been exceeded on the number of allowed image members: at most {most}."
+                ),
+            ),
             Refusal::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",

@@ -74,6 +74,16 @@ impl From<Refusal> for Error {
                     "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
                 ),
             ),
+            Refusal::Encrypted(id) => Self::bad_request(
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
+            Refusal::MemberLimit { image, most } => Self::bad_request(
+                "IMG.0088",
+                format!(
+                    "Image {image} may have at most {most} recipients. Unshare it from one that does not need it."
+                ),
+            ),
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(

@@ -1,0 +1,198 @@
+//! Errors with Alibaba's statuses and codes (`contract/alibaba.md` 3.7, and the error codes of ECS's documentation, two of
+//! which are misspelt there and so here). The one table from refusals to codes is [`Error::from`].
+
+use std::fmt::Display;
+
+use http::StatusCode;
+
+use super::Envelope;
+use crate::auth::Unauthenticated;
+use crate::domain::{ID_FORM, TenantId, Visibility};
+use crate::facade::{Reply, fault};
+use crate::store::StoreError;
+use crate::usecases::Refusal;
+
+/// An error as this dialect answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Error {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// A parameter is not as it must be.
+    pub(super) fn bad(name: &str, expected: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidParameter", format!("{name}: expected {expected}."))
+    }
+
+    /// A mandatory parameter is missing.
+    pub(super) fn missing(name: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "MissingParameter",
+            format!(
+                "The input parameter \"{name}\" that is mandatory for processing this request is not supplied."
+            ),
+        )
+    }
+
+    /// The body is no form.
+    pub(super) fn body_expected() -> Self {
+        Self::bad("The body", "a form, application/x-www-form-urlencoded, or none")
+    }
+
+    /// No such action in that version.
+    pub(super) fn no_such_api() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "InvalidApi.NotFound",
+            "Specified api is not found, please check your url and method. There are ModifyImagePermission, DescribeImagePermission and DescribeImages of version 2020-09-30, ModifyImageSharePermission and DescribeImageSharePermission of version 2014-05-26.",
+        )
+    }
+
+    /// No image of that id that the caller sees.
+    pub(super) fn no_image() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
+    }
+
+    /// Another region than this deployment's.
+    pub(super) fn other_region(region: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "InvalidRegionId.NotFound",
+            format!(
+                "The specified RegionId does not exist here: this is {region}. Images are not shared across regions."
+            ),
+        )
+    }
+
+    /// An account that can be none.
+    pub(super) fn no_account(parameter: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "InvalidAccount.NotFound",
+            format!("The specified account in parameter \"{parameter}\" does not exist: expected {ID_FORM}."),
+        )
+    }
+
+    /// An account that is to be added and removed.
+    pub(super) fn added_and_removed(account: &TenantId) -> Self {
+        Self::bad("AddAccount.N and RemoveAccount.N", format_args!("{account} in one of them, not in both"))
+    }
+
+    /// A change was checked and not made.
+    pub(super) fn dry_run() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "DryRunOperation",
+            "Request validation has been passed with DryRun flag set.",
+        )
+    }
+
+    fn forbidden(why: impl Display) -> Self {
+        let message = format!(
+            "User not authorized to operate on the specified resource, or this API doesn't support RAM. {why}"
+        );
+        Self::new(StatusCode::FORBIDDEN, "Forbidden.RAM", message)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        use StatusCode as S;
+        match refusal {
+            Refusal::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
+            Refusal::AdminOnly => Self::forbidden("The role admin is needed."),
+            Refusal::OtherProject { acting, named } => {
+                Self::forbidden(format_args!("Your credential acts for {acting}, not for {named}."))
+            }
+            Refusal::NotOwner(id) => Self::forbidden(format_args!(
+                "Image {id} is shared by another account, and only its owner can share it."
+            )),
+            Refusal::ImageNotFound(_) => Self::no_image(),
+            Refusal::NotShared { visibility: Visibility::Public | Visibility::Community, .. } => Self::new(
+                S::FORBIDDEN,
+                "Image.Public",
+                "The specified image is public image. Only custom images are shared.",
+            ),
+            Refusal::NotShared { image, .. } => Self::new(
+                S::FORBIDDEN,
+                "OperationDenied.InvalidImageStatus",
+                format!(
+                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+                ),
+            ),
+            Refusal::Encrypted(_) => Self::new(
+                S::FORBIDDEN,
+                "OperationDeined.EncryptedSnapshot",
+                "The image contains encrypted snapshots, which do not support share.",
+            ),
+            Refusal::MemberLimit { most, .. } => Self::new(
+                S::FORBIDDEN,
+                "QuotaExceed.ShareImageUser",
+                format!(
+                    "The shared Image user Quota exceeds: at most {most} accounts. Remove one that does not need it."
+                ),
+            ),
+            Refusal::SelfShare(_) => Self::new(
+                S::NOT_FOUND,
+                "InvalidAccount.Forbbiden",
+                "The specified Account does not yourself: an image is not shared with its owner.",
+            ),
+            Refusal::MarkerNotFound => Self::bad("NextToken", "the NextToken of the page before"),
+            Refusal::Contended(id) => Self::new(
+                S::CONFLICT,
+                "OperationConflict",
+                format!("Image {id} is being changed by others. Try again."),
+            ),
+            Refusal::Store(problem) => Self::from(problem),
+            // No action of this dialect can meet these.
+            other @ (Refusal::JobNotFound
+            | Refusal::MemberNotFound { .. }
+            | Refusal::KeyUsed
+            | Refusal::IdTaken(_)
+            | Refusal::TooManyImages(_)
+            | Refusal::Protected(_)
+            | Refusal::Detail(_)
+            | Refusal::TooManyToSort(_)) => {
+                Self::new(S::BAD_REQUEST, "InvalidParameter", format!("{other}."))
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(problem: StoreError) -> Self {
+        let (status, _, message) = fault::of_store(&problem);
+        let code =
+            if status == StatusCode::SERVICE_UNAVAILABLE { "ServiceUnavailable" } else { "InternalError" };
+        Self::new(status, code, message)
+    }
+}
+
+/// The answer to a request without a good credential.
+pub fn unauthenticated(refused: Unauthenticated, envelope: &Envelope) -> Reply {
+    let error = if refused.is_forbidden() {
+        Error::forbidden(format_args!("{refused}."))
+    } else {
+        Error::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{refused}."))
+    };
+    envelope.refuse(error, None)
+}

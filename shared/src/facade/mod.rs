@@ -3,6 +3,7 @@
 
 mod fault;
 pub mod glance;
+pub mod identity;
 pub mod ims;
 mod reply;
 mod strict_json;

@@ -104,6 +104,12 @@ impl Ask {
         Self { body: body.into(), ..self.header("Content-Type", media_type) }
     }
 
+    /// With those bytes as its body, and no header for them.
+    #[must_use]
+    pub fn bytes(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     /// With that JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {

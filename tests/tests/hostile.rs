@@ -59,6 +59,7 @@ impl World {
             "image_id" => &self.image,
             "member_id" => "mem1",
             "job_id" => &self.job,
+            "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
             other => panic!("{other} is new: say here what is a good one"),
         }
     }
@@ -96,6 +97,7 @@ impl World {
                 "visibility": "shared", "disk_format": "qcow2", "container_format": "bare", "min_disk": 1, "min_ram": 2,
                 "protected": false, "os_hidden": false, "tags": ["t"], "__os_type": "Linux"})
             }
+            "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
             other => panic!("{other} is new: say here what a good body is"),
         }

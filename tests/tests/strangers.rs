@@ -21,6 +21,7 @@ struct World {
     shared: String,
     private: String,
     job: String,
+    access_key: String,
 }
 
 impl World {
@@ -49,7 +50,9 @@ impl World {
         let patch = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
         let patch = Ask::new("PATCH", format!("/v2/images/{private}")).token(&owner).json(&patch);
         assert_eq!(api.send(&patch).await.status, 200);
-        Self { api, shared, private, job }
+        let new = Ask::new("POST", "/v1/access-keys").token(&owner).json(&json!({"name": "ci"}));
+        let access_key = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+        Self { api, shared, private, job, access_key }
     }
 
     /// Requests that name what exists, each with the same request for what does not.
@@ -138,8 +141,16 @@ impl World {
                 }
                 pairs
             }
+            "listAccessKeys" => {
+                let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
+                vec![(ask(&self.access_key), ask(NO_IMAGE))]
+            }
+            "disableAccessKey" => {
+                let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
+                vec![(ask(&self.access_key), ask(NO_IMAGE))]
+            }
             // They name nothing that could be somebody's.
-            "showQuota" | "showHealth" => Vec::new(),
+            "createAccessKey" | "showQuota" | "showHealth" => Vec::new(),
             other => panic!("{other} is new: say here what a stranger could ask of it"),
         }
     }
@@ -148,7 +159,8 @@ impl World {
     fn own(&self, operation: &Operation) -> Ask {
         match operation.id.as_str() {
             "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
-            "showQuota" | "showHealth" => Ask::new(&operation.method, &operation.path),
+            "createAccessKey" => Ask::new("POST", "/v1/access-keys").json(&json!({"name": "new"})),
+            "showQuota" | "showHealth" | "listAccessKeys" => Ask::new(&operation.method, &operation.path),
             "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
             "callActionByGet" => Ask::new("GET", format!("/?Action=DescribeImages&{ECD}")),
             id => self.pairs(id, "own1").remove(0).0,
@@ -158,7 +170,9 @@ impl World {
     /// What is told, with every id by the same name.
     fn told(&self, answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
         let mut body = answer.body.to_string();
-        for id in [&self.shared, &self.private, &self.job, NO_IMAGE, "own1", "mem1", "nobody"] {
+        for id in
+            [&self.shared, &self.private, &self.job, &self.access_key, NO_IMAGE, "own1", "mem1", "nobody"]
+        {
             body = body.replace(id, "ID");
         }
         let mut headers = answer.headers.clone();
@@ -208,8 +222,9 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
                 } else {
                     assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
                 }
-                let is_empty = |name: &str| there.body[name] == json!([]);
-                let is_list = (operation.id == "listCloudImages" && is_empty("images")) || is_empty("Images");
+                let listed = ["images", "access_keys", "Images"].map(|name| &there.body[name]);
+                let lists = ["list", "callAction"].iter().any(|list| operation.id.starts_with(list));
+                let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
             }

@@ -6,11 +6,11 @@ use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
-    match route_of(&request) {
+    match route_of(&request).as_str() {
         alibaba::POST_ROUTE => act(function, request).await,
         alibaba::GET_ROUTE if alibaba::names_an_action(&request) => act(function, request).await,
         // Here `glance::versions` answers `GET /`.
-        _ => match function.admit(request) {
+        _ => match function.admit(request).await {
             Ok(call) => call.finish(ims::unrouted("")),
             Err(refused) => refused,
         },
@@ -18,10 +18,22 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
 }
 
 async fn act(function: &Function, request: Request) -> Reply {
-    let call = match function.admit_rpc(request) {
-        Ok(call) => call,
-        Err(refused) => return refused,
+    let received = function.receive(request);
+    let parameters = match alibaba::parameters(&received) {
+        Ok(parameters) => parameters,
+        Err(error) => {
+            let reply = error.into_reply(&received);
+            return received.finish(reply);
+        }
     };
-    let reply = alibaba::answer(&call).await;
-    call.finish(reply)
+    match function.admit_rpc(received, parameters.pairs()).await {
+        Ok(call) => {
+            let reply = alibaba::answer(&call, &parameters).await;
+            call.finish(reply)
+        }
+        Err((received, refused)) => {
+            let reply = alibaba::Error::from(refused).into_reply(&received);
+            received.finish(reply)
+        }
+    }
 }

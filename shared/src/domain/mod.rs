@@ -1,6 +1,7 @@
 //! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
 //! here reads a clock but [`Stamp::now`] and [`Timestamp::now`].
 
+mod access_key;
 mod caller;
 mod ids;
 mod image;
@@ -11,8 +12,9 @@ mod permission;
 mod step;
 mod time;
 
+pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
-pub use self::ids::{ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
+pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
 pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
 };

@@ -4,6 +4,7 @@
 pub mod alibaba;
 mod fault;
 pub mod glance;
+pub mod identity;
 pub mod ims;
 mod reply;
 mod strict_json;

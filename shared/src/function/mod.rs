@@ -12,14 +12,13 @@ use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-pub use self::call::Call;
 use self::call::Trace;
+pub use self::call::{Call, Received};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
 use crate::Service;
-use crate::auth::{Authenticator, Unauthenticated};
-use crate::facade::alibaba::{self, Envelope};
+use crate::auth::{Authenticator, NotAdmitted};
+use crate::domain::{Caller, Timestamp};
 use crate::facade::{Reply, ims};
-use crate::store::Usage;
 
 /// A function that answers HTTP: the service, and who may call it.
 #[derive(Debug, Clone)]
@@ -39,54 +38,59 @@ impl Function {
         deployment::function_from_env().await
     }
 
-    /// Finds out who makes a request.
+    /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`.
     ///
     /// # Errors
     /// The finished answer where nobody does, or nobody who may.
-    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
-    pub fn admit(&self, request: Request) -> Result<Call, Reply> {
-        self.admit_or(request, |_, refused| ims::unauthenticated(refused))
-    }
-
-    /// Finds out who makes a request in Alibaba's dialect.
-    ///
-    /// # Errors
-    /// The finished answer where nobody does, or nobody who may.
-    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
-    pub fn admit_rpc(&self, request: Request) -> Result<Call, Reply> {
-        let headers = request.headers().clone();
-        self.admit_or(request, |id, refused| alibaba::unauthenticated(refused, &Envelope::new(id, &headers)))
-    }
-
-    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
-    fn admit_or(
-        &self,
-        request: Request,
-        refuse: impl FnOnce(&str, Unauthenticated) -> Reply,
-    ) -> Result<Call, Reply> {
-        let trace = Trace {
-            request_id: request_id_of(&request),
-            route: route_of(&request).to_owned(),
-            begun: Instant::now(),
-        };
-        match self.authenticator.authenticate(request.headers()) {
-            Ok(caller) => {
-                let service = Service { store: self.service.store.metered(), ..self.service.clone() };
-                Ok(Call { service, caller, request, trace })
-            }
-            Err(refused) => {
-                let reply = refuse(&trace.request_id, refused);
-                Err(trace.finish(reply, None, Usage::default()))
-            }
+    pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
+        let received = self.receive(request);
+        let (signed, store) = (received.as_signed(), &received.service.store);
+        let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
+        match found {
+            Ok(caller) => Ok(self.call(received, caller)),
+            Err(refused) => Err(received.finish(ims::not_admitted(&refused))),
         }
+    }
+
+    /// Takes a request in without looking who makes it: for a facade that has to read its parameters first, since the
+    /// credential stands among them.
+    pub fn receive(&self, request: Request) -> Received {
+        let trace =
+            Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
+        let service = Service { store: self.service.store.metered(), ..self.service.clone() };
+        Received { service, request, trace }
+    }
+
+    /// Finds out who makes a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
+    /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came;
+    /// one without a value belongs to them.
+    ///
+    /// # Errors
+    /// The request, and why it is not admitted: the facade words that, and gives its answer to [`Received::finish`].
+    pub async fn admit_rpc(
+        &self,
+        received: Received,
+        parameters: &[(String, String)],
+    ) -> Result<Call, (Box<Received>, NotAdmitted)> {
+        let (signed, store) = (received.as_signed(), &received.service.store);
+        let found = self.authenticator.rpc_caller(&signed, parameters, store, Timestamp::now()).await;
+        match found {
+            Ok(caller) => Ok(self.call(received, caller)),
+            Err(refused) => Err((Box::new(received), refused)),
+        }
+    }
+
+    fn call(&self, received: Received, caller: Caller) -> Call {
+        let Received { service, request, trace } = received;
+        Call { service, keyring: self.authenticator.keyring().clone(), caller, request, trace }
     }
 }
 
 /// The gateway's route key of a request; empty where it has none.
-pub fn route_of(request: &Request) -> &str {
+pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().unwrap_or_default(),
-        _ => "",
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        _ => String::new(),
     }
 }
 

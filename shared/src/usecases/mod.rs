@@ -1,6 +1,7 @@
 //! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
 //! to bottom as its first sentence.
 
+mod access_keys;
 mod carry_out;
 mod find_images;
 mod images;
@@ -15,6 +16,9 @@ mod share;
 mod sweep;
 mod unshare;
 
+pub use self::access_keys::{
+    AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
+};
 pub use self::carry_out::carry_out;
 pub use self::find_images::find_images;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};

@@ -1,7 +1,5 @@
 //! Which action a request names. The SDKs name it in headers, in the query, or in both (`contract/alibaba.md` 3.1).
 
-use http::HeaderMap;
-
 use super::{Error, Parameters};
 
 pub(super) const ACTION_HEADER: &str = "x-acs-action";
@@ -33,10 +31,14 @@ const ACTIONS: [(&str, &str, Action); 5] = [
 ];
 
 impl Action {
-    /// The action that headers and parameters name.
-    pub(super) fn of(headers: &HeaderMap, parameters: &Parameters) -> Result<Self, Error> {
-        let action = named("Action", ACTION_HEADER, headers, parameters)?;
-        let version = named("Version", VERSION_HEADER, headers, parameters)?;
+    /// The action that headers and parameters name; `header` finds one by its name.
+    pub(super) fn of<'a>(
+        header: impl Fn(&str) -> Option<&'a [u8]>,
+        parameters: &'a Parameters,
+    ) -> Result<Self, Error> {
+        let named = |name, in_header| named(name, (in_header, header(in_header)), parameters);
+        let action = named("Action", ACTION_HEADER)?;
+        let version = named("Version", VERSION_HEADER)?;
         let known = ACTIONS.iter().find(|(of, name, _)| *of == version && *name == action);
         known.map(|(.., action)| *action).ok_or_else(Error::no_such_api)
     }
@@ -52,12 +54,11 @@ impl Action {
 /// What a parameter and its header say, who may not say different things: it is not ours to guess which one counts.
 fn named<'a>(
     name: &'static str,
-    header: &str,
-    headers: &'a HeaderMap,
+    (header, said): (&str, Option<&'a [u8]>),
     parameters: &'a Parameters,
 ) -> Result<&'a str, Error> {
-    let said = headers.get(header).map(|value| value.to_str().unwrap_or_default());
-    match (said.filter(|said| !said.is_empty()), parameters.text(name)) {
+    let said = said.and_then(|said| std::str::from_utf8(said).ok()).filter(|said| !said.is_empty());
+    match (said, parameters.text(name)) {
         (Some(said), Some(text)) if said != text => {
             Err(Error::bad(name, format_args!("what the header {header} says, or one of the two left out")))
         }
@@ -72,8 +73,10 @@ mod tests {
     use super::*;
 
     fn action(headers: &[(&'static str, &'static str)], query: &str) -> Result<Action, Error> {
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Action::of(&headers.collect(), &Parameters::read(query, None).unwrap())
+        let header = |wanted: &str| {
+            headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
+        };
+        Action::of(header, &Parameters::read(query, None).unwrap())
     }
 
     #[test]

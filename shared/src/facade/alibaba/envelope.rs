@@ -1,8 +1,8 @@
 //! What stands around every answer: the request's id, and around an error where it came from and where to read of it
 //! (`contract/alibaba.md` 3.7).
 
-use http::header::{HOST, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -34,16 +34,16 @@ impl From<Value> for Answer {
 
 /// What stands around the answer to one request.
 #[derive(Debug)]
-pub struct Envelope {
+pub(super) struct Envelope {
     request_id: String,
     host: String,
 }
 
 impl Envelope {
-    /// That of the request with that id and those headers.
-    pub fn new(request_id: &str, headers: &HeaderMap) -> Self {
-        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Self { request_id: rpc_id(request_id), host: host.to_owned() }
+    /// That of the request with that id, sent to that host.
+    pub(super) fn new(request_id: &str, host: Option<&[u8]>) -> Self {
+        let host = String::from_utf8_lossy(host.unwrap_or_default()).into_owned();
+        Self { request_id: rpc_id(request_id), host }
     }
 
     /// An action's answer.

@@ -6,9 +6,11 @@ use std::fmt::Display;
 use http::StatusCode;
 
 use super::Envelope;
-use crate::auth::Unauthenticated;
+use crate::auth::signature::SignatureFault;
+use crate::auth::{NotAdmitted, Unauthenticated};
 use crate::domain::{ID_FORM, TenantId, Visibility};
 use crate::facade::{Reply, fault};
+use crate::function::Received;
 use crate::store::StoreError;
 use crate::usecases::Refusal;
 
@@ -35,6 +37,11 @@ impl Error {
 
     pub(super) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The error as the answer to a request that did not get as far as its action.
+    pub fn into_reply(self, received: &Received) -> Reply {
+        Envelope::new(received.request_id(), received.raw_header("host")).refuse(self, None)
     }
 
     /// A parameter is not as it must be.
@@ -187,12 +194,50 @@ impl From<StoreError> for Error {
     }
 }
 
-/// The answer to a request without a good credential.
-pub fn unauthenticated(refused: Unauthenticated, envelope: &Envelope) -> Reply {
-    let error = if refused.is_forbidden() {
-        Error::forbidden(format_args!("{refused}."))
-    } else {
-        Error::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{refused}."))
-    };
-    envelope.refuse(error, None)
+impl From<NotAdmitted> for Error {
+    fn from(refused: NotAdmitted) -> Self {
+        let fault = match refused {
+            NotAdmitted::Store(problem) => return problem.into(),
+            NotAdmitted::Unauthenticated(Unauthenticated::Signature(fault)) => fault,
+            NotAdmitted::Unauthenticated(refused) if refused.is_forbidden() => {
+                return Self::forbidden(format_args!("{refused}."));
+            }
+            NotAdmitted::Unauthenticated(refused) => {
+                return Self::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{refused}."));
+            }
+        };
+        let bad =
+            |code, message: &str| Self::new(StatusCode::BAD_REQUEST, code, format!("{message} {fault}."));
+        match fault {
+            SignatureFault::UnknownKey => Self::new(
+                StatusCode::NOT_FOUND,
+                "InvalidAccessKeyId.NotFound",
+                "Specified access key is not found.",
+            ),
+            SignatureFault::DisabledKey | SignatureFault::RetiredKey => {
+                bad("InvalidAccessKeyId.Inactive", "Specified access key is disabled:")
+            }
+            SignatureFault::WrongSignature
+            | SignatureFault::OtherBody
+            | SignatureFault::HeaderMissing(_)
+            | SignatureFault::UnsignedBody => {
+                bad("SignatureDoesNotMatch", "Specified signature is not matched with our calculation:")
+            }
+            SignatureFault::BadDate(_) => {
+                bad("InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted:")
+            }
+            SignatureFault::Expired => {
+                bad("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired:")
+            }
+            SignatureFault::NonceUsed => {
+                bad("SignatureNonceUsed", "Specified signature nonce was used already:")
+            }
+            SignatureFault::Incomplete(_)
+            | SignatureFault::NotSigned(_)
+            | SignatureFault::RefusedAlgorithm { .. } => {
+                bad("IncompleteSignature", "The request signature does not conform to Aliyun standards:")
+            }
+            SignatureFault::OtherProject { .. } => Self::forbidden(format_args!("{fault}.")),
+        }
+    }
 }

@@ -15,11 +15,11 @@ mod parameters;
 use lambda_http::Request;
 
 use self::action::{Action, Product};
-pub use self::envelope::Envelope;
-pub use self::error::{Error, unauthenticated};
+use self::envelope::Envelope;
+pub use self::error::Error;
 pub use self::parameters::Parameters;
 use crate::facade::Reply;
-use crate::function::Call;
+use crate::function::{Call, Received};
 
 /// The route of an action by GET.
 pub const GET_ROUTE: &str = "GET /";
@@ -34,18 +34,27 @@ pub fn names_an_action(request: &Request) -> bool {
         || query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
 }
 
+/// The parameters of a request, in its query and its form: the credential may be among them.
+///
+/// # Errors
+/// [`Error`] names what cannot be read.
+pub fn parameters(received: &Received) -> Result<Parameters, Error> {
+    let form = match received.body() {
+        [] => None,
+        body if is_form(received.raw_header("content-type").unwrap_or_default()) => Some(body),
+        _ => return Err(Error::body_expected()),
+    };
+    Parameters::read(received.raw_query(), form)
+}
+
 /// An action in, its answer out, with the request's id.
-pub async fn answer(call: &Call) -> Reply {
-    let envelope = Envelope::new(call.request_id(), call.headers());
-    let read = parameters_of(call).and_then(|parameters| {
-        let action = Action::of(call.headers(), &parameters)?;
-        Ok((action, parameters))
-    });
-    let (action, parameters) = match read {
-        Ok(read) => read,
+pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
+    let envelope = Envelope::new(call.request_id(), call.raw_header("host"));
+    let action = match Action::of(|name| call.raw_header(name), parameters) {
+        Ok(action) => action,
         Err(error) => return envelope.refuse(error, None),
     };
-    match act(call, action, &parameters).await {
+    match act(call, action, parameters).await {
         Ok(answer) => envelope.answer(answer),
         Err(error) => envelope.refuse(error, Some(action.product())),
     }
@@ -59,15 +68,6 @@ async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<env
         Action::DescribePermission(Product::Ecs) => describe_permission::answer_paged(call, parameters).await,
         Action::DescribeImages => describe_images::answer(call, parameters).await,
     }
-}
-
-fn parameters_of(call: &Call) -> Result<Parameters, Error> {
-    let form = match call.body() {
-        [] => None,
-        body if is_form(call.raw_header("content-type").unwrap_or_default()) => Some(body),
-        _ => return Err(Error::body_expected()),
-    };
-    Parameters::read(call.raw_query(), form)
 }
 
 fn is_form(content_type: &[u8]) -> bool {

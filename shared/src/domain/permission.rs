@@ -1,9 +1,9 @@
 //! Decides a change of an image's permissions: tenants to whom it is granted and from whom it is taken, all of them or
 //! none (seed 002).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::{Change, Image, ImageId, Limits, Membership, Stamp, TenantId};
+use super::{Change, Image, Known, Limits, Membership, Stamp, TenantId};
 
 /// To whom an image is granted, and from whom it is taken. Nobody stands in both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Permissions {
 #[error("the image has as many recipients as it may have")]
 pub struct TooManyMembers;
 
-/// Decides which memberships of an image change, and by how much their number does. `memberships` are those that there
-/// are of the tenants named.
+/// Decides which memberships of an image change, and by how much their number does. `known` holds the
+/// memberships that there are of the tenants named.
 ///
 /// # Errors
 /// [`TooManyMembers`] where the number would grow above the limit; then nothing is to be written.
@@ -54,7 +54,7 @@ pub fn decide_permissions(
     image: &Image,
     wanted: &Permissions,
     at: Stamp,
-    memberships: &HashMap<(ImageId, TenantId), Membership>,
+    known: &Known,
     limits: &Limits,
 ) -> Result<(Vec<Change>, i32), TooManyMembers> {
     type Transition = fn(Option<&Membership>, Stamp) -> Option<Membership>;
@@ -62,7 +62,7 @@ pub fn decide_permissions(
     let remove = wanted.remove.iter().map(|tenant| (tenant, Membership::unshare as Transition));
     let (mut changes, mut growth) = (Vec::new(), 0);
     for (tenant, transition) in add.chain(remove) {
-        let current = memberships.get(&(image.id.clone(), tenant.clone()));
+        let current = known.memberships.get(&(image.id.clone(), tenant.clone()));
         let Some(becomes) = transition(current, at) else { continue };
         let stands = |membership: &Membership| membership.standing().is_some();
         growth += i32::from(stands(&becomes)) - i32::from(current.is_some_and(stands));
@@ -103,12 +103,13 @@ mod tests {
     ) -> Result<(Vec<Change>, i32), TooManyMembers> {
         let wanted = Permissions::new(tenants(add), tenants(remove)).unwrap();
         let membership = Membership::share(None, Stamp::now()).unwrap();
-        let known = tenants(known).into_iter().map(|tenant| {
+        let memberships = tenants(known).into_iter().map(|tenant| {
             let pair = ("image".parse().unwrap(), tenant);
             (pair, membership.clone())
         });
+        let known = Known { memberships: memberships.collect(), ..Known::default() };
         let limits = Limits { members_per_image: 3, ..Limits::default() };
-        decide_permissions(&image(members), &wanted, Stamp::now(), &known.collect(), &limits)
+        decide_permissions(&image(members), &wanted, Stamp::now(), &known, &limits)
     }
 
     #[test]

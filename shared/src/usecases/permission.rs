@@ -48,7 +48,7 @@ pub async fn change_permissions(
     for attempt in 1..=ATTEMPTS {
         let read = service.store.snapshot_of(&pairs).await?;
         let image = granted_by(caller, id, wanted, &read)?;
-        let decided = decide_permissions(image, wanted, at, &read.known.memberships, limits);
+        let decided = decide_permissions(image, wanted, at, &read.known, limits);
         let (changes, growth) = decided.map_err(|TooManyMembers| Refusal::MemberLimit {
             image: id.clone(),
             most: limits.members_per_image,

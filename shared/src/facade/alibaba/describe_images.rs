@@ -60,15 +60,12 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
     let lists = filter.lists(call.caller());
     let matches = |seen: &Seen| filter.matches(seen);
     let (service, caller) = (&call.service, call.caller());
-    let page = match ids {
-        Some(ids) => {
-            usecases::find_images(service, caller, &lists, &ids, matches, (after.as_ref(), most)).await?
-        }
-        None => {
-            let after = after.map(Marker::Place);
-            let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
-            usecases::list_images(service, caller, query).await?
-        }
+    let page = if let Some(ids) = ids {
+        usecases::find_images(service, caller, &lists, &ids, matches, (after.as_ref(), most)).await?
+    } else {
+        let after = after.map(Marker::Place);
+        let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
+        usecases::list_images(service, caller, query).await?
     };
     Ok(wire(&page).into())
 }

@@ -251,7 +251,7 @@ impl Api {
         let body = Some(&answer.body).filter(|body| !body.is_null());
         match self.document.undocumented(&operation, answer.status, body) {
             Some(problem) => return Err(problem),
-            None if answer.status < 300 => {
+            None if answer.status < 400 => {
                 self.succeeded.lock().expect("no panic").insert(operation.id);
             }
             None => check_error(ask, answer)?,

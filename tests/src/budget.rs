@@ -69,6 +69,18 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("accept 1 image: request", &service));
     rows.push(carried_out(&world, "accept 1 image: work").await);
 
+    let (image, member) = (&world.image("owner").await, tenant("mem1"));
+    let service = metered(&world);
+    usecases::add_member(&service, &owner, image, &member).await.expect("a member");
+    rows.push(row("add a member", &service));
+    let service = metered(&world);
+    let answer = (Ok(Status::Accepted), None);
+    usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    rows.push(row("accept as a member", &service));
+    let service = metered(&world);
+    usecases::remove_member(&service, &owner, image, &member).await.expect("removed");
+    rows.push(row("remove a member", &service));
+
     let service = metered(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
     rows.push(row("share 100 images with 100 projects: request", &service));
@@ -112,7 +124,9 @@ pub async fn measure() -> Vec<Row> {
 
     let service = metered(&world);
     let lists = [List::Owned(tenant("owner"))];
-    let found = usecases::find_images(&service, &owner, &lists, &images[..50], |_| true, (None, 50));
+    let query =
+        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
+    let found = usecases::find_images(&service, &owner, &images[..50], query);
     assert_eq!(found.await.expect("images").images.len(), 50);
     rows.push(row("find 50 images by their ids", &service));
 

@@ -6,7 +6,7 @@
 use imageshare_tests::budget;
 
 /// Call, round trips, read units, write units: none may use more.
-const BUDGET: [(&str, u64, f64, f64); 20] = [
+const BUDGET: [(&str, u64, f64, f64); 23] = [
     ("register an image", 1, 0.0, 5.0),
     ("show an image", 1, 2.0, 0.0),
     ("share 1 image with 1 project: request", 2, 1.0, 5.0),
@@ -16,6 +16,9 @@ const BUDGET: [(&str, u64, f64, f64); 20] = [
     ("unshare 1 × 1, no member: work", 3, 4.0, 5.0),
     ("accept 1 image: request", 1, 0.0, 5.0),
     ("accept 1 image: work", 3, 4.0, 7.0),
+    ("add a member", 2, 2.0, 9.0),
+    ("accept as a member", 2, 2.0, 9.0),
+    ("remove a member", 2, 2.0, 9.0),
     ("share 100 images with 100 projects: request", 2, 100.0, 166.0),
     ("… one of its 50 pieces of 200 pairs: work", 9, 207.0, 616.0),
     ("ask a job of 10,000 pairs", 1, 6.0, 0.0),

@@ -124,7 +124,7 @@ impl World {
                 Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
-            "callAction" | "callActionByGet" => {
+            "callAction" | "showVersions" => {
                 let method = if operation == "callAction" { "POST" } else { "GET" };
                 let mut pairs = Vec::new();
                 for action in [
@@ -149,8 +149,41 @@ impl World {
                 let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
+            "listImages" => {
+                let list = |query: &str| get(format!("/v2/images?{query}"));
+                let mut pairs = of_images(&|image| list(&format!("id={image}")));
+                pairs.extend(of_images(&|image| list(&format!("marker={image}"))));
+                pairs.extend(of_images(&|image| list(&format!("marker={image}~0&sort_key=name"))));
+                for more in ["", "&visibility=shared", "&visibility=all&member_status=all"] {
+                    pairs.push((list(&format!("owner=own1{more}")), list(&format!("owner=nobody{more}"))));
+                }
+                pairs
+            }
+            "listMembers" => of_images(&|image| get(format!("/v2/images/{image}/members"))),
+            "addMember" => of_images(&|image| {
+                Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({"member": me}))
+            }),
+            "showMember" | "updateMember" | "removeMember" => {
+                let method = match operation {
+                    "showMember" => "GET",
+                    "updateMember" => "PUT",
+                    _ => "DELETE",
+                };
+                let ask = |image: &str, member: &str| {
+                    let ask = Ask::new(method, format!("/v2/images/{image}/members/{member}"));
+                    if method == "PUT" { ask.json(&json!({"status": "accepted"})) } else { ask }
+                };
+                let members = ["mem1", "nobody", me];
+                members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
+            }
             // They name nothing that could be somebody's.
-            "createAccessKey" | "showQuota" | "showHealth" => Vec::new(),
+            "createAccessKey"
+            | "showQuota"
+            | "showHealth"
+            | "showSchema"
+            | "listVersions"
+            | "showVersion"
+            | "showVersionOfFolder" => Vec::new(),
             other => panic!("{other} is new: say here what a stranger could ask of it"),
         }
     }
@@ -160,9 +193,11 @@ impl World {
         match operation.id.as_str() {
             "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
             "createAccessKey" => Ask::new("POST", "/v1/access-keys").json(&json!({"name": "new"})),
-            "showQuota" | "showHealth" | "listAccessKeys" => Ask::new(&operation.method, &operation.path),
+            "showSchema" => Ask::new("GET", "/v2/schemas/image"),
+            _ if !operation.path.contains('{') && operation.method == "GET" => {
+                Ask::new("GET", &operation.path)
+            }
             "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
-            "callActionByGet" => Ask::new("GET", format!("/?Action=DescribeImages&{ECD}")),
             id => self.pairs(id, "own1").remove(0).0,
         }
     }
@@ -223,7 +258,8 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
                     assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
                 }
                 let listed = ["images", "access_keys", "Images"].map(|name| &there.body[name]);
-                let lists = ["list", "callAction"].iter().any(|list| operation.id.starts_with(list));
+                let lists =
+                    ["list", "callAction", "showVersions"].iter().any(|list| operation.id.starts_with(list));
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
@@ -279,11 +315,15 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
     for operation in world.api.document.operations() {
         let answer = world.api.send(&world.own(&operation).token(&token)).await;
         if operation.method == "GET" {
-            assert_eq!(answer.status, 200, "{} {answer:?}", operation.id);
+            assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
         } else {
             let code = if operation.path == "/" { "Forbidden.RAM" } else { "IMG.0026" };
             assert_eq!((answer.status, answer.code()), (403, code), "{} {answer:?}", operation.id);
-            assert!(answer.message().contains("reader"), "{answer:?}");
+            let glances = "You are not authorized to complete ";
+            assert!(
+                answer.message().contains("reader") || answer.message().starts_with(glances),
+                "{answer:?}"
+            );
         }
     }
     assert_eq!(world.api.dump().await, before);

@@ -1,6 +1,6 @@
 //! The function `permission`: Alibaba's actions, all at `/`, where clients of Glance ask for the versions of the API.
 
-use imageshare::facade::{Reply, alibaba, ims};
+use imageshare::facade::{Reply, alibaba, glance, ims};
 use imageshare::function::{Function, route_of};
 use lambda_http::Request;
 
@@ -9,10 +9,12 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
     match route_of(&request).as_str() {
         alibaba::POST_ROUTE => act(function, request).await,
         alibaba::GET_ROUTE if alibaba::names_an_action(&request) => act(function, request).await,
-        // Here `glance::versions` answers `GET /`.
-        _ => match function.admit(request).await {
-            Ok(call) => call.finish(ims::unrouted("")),
-            Err(refused) => refused,
+        route => match glance::versions::answer(route) {
+            Some(answer) => function.answer_anybody(request, answer),
+            None => match function.admit(request).await {
+                Ok(call) => call.finish(ims::unrouted("")),
+                Err(refused) => refused,
+            },
         },
     }
 }

@@ -178,6 +178,7 @@ fn temporary_directory() -> Result<TempDir, StartError> {
 fn settings(arguments: &ServeArguments) -> Settings {
     Settings {
         region: arguments.region.clone(),
+        public_url: arguments.public_url.as_ref().map(ToString::to_string),
         limits: arguments.limits.iter().copied().collect::<Limits>(),
     }
 }

@@ -159,6 +159,17 @@ impl Membership {
         Ok(Some(Self::Standing(Standing { status, answered: Some(at), ..standing.clone() })))
     }
 
+    /// The newest of the requests that formed it.
+    pub fn newest(&self) -> Stamp {
+        match self {
+            Self::Ended(unshared) => *unshared,
+            Self::Standing(standing) => {
+                let others = [standing.reshared.last().copied(), standing.unshared, standing.answered];
+                others.into_iter().flatten().fold(standing.since, Stamp::max)
+            }
+        }
+    }
+
     /// The standing membership, if there is one.
     pub fn standing(&self) -> Option<&Standing> {
         match self {
@@ -282,6 +293,20 @@ mod tests {
             let unshared = newest(|r| matches!(r, Request::Unshare));
             let stands = run(&delivered).is_some_and(|m| m.standing().is_some());
             prop_assert_eq!(stands, shared > unshared);
+        }
+
+        #[test]
+        fn what_is_done_at_once_takes_effect_whatever_came_before((_, delivered) in history(any_request())) {
+            let current = run(&delivered);
+            let now = Stamp::after(current.as_ref().map(Membership::newest));
+            let status = |membership: Option<Membership>| membership.and_then(|m| m.standing().map(|s| s.status));
+            prop_assert_eq!(Membership::unshare(current.as_ref(), now), Some(Membership::Ended(now)));
+            if status(current.clone()).is_some() {
+                let answered = Membership::answer(current.as_ref(), now, Status::Rejected);
+                prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
+            } else {
+                prop_assert_eq!(status(Membership::share(current.as_ref(), now)), Some(Status::Pending));
+            }
         }
 
         #[test]

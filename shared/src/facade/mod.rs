@@ -6,8 +6,11 @@ mod fault;
 pub mod glance;
 pub mod identity;
 pub mod ims;
+mod page;
+mod query;
 mod reply;
 mod strict_json;
+mod vault;
 
 pub use self::reply::{Reply, error, json, no_content};
 

@@ -163,8 +163,9 @@ impl Store {
         Ok(item::find_number(&item, "images")?.unwrap_or_default())
     }
 
-    async fn written(&self, items: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
-        match self.transact(items).await {
+    /// Writes all of the items or none.
+    pub(super) async fn written(&self, items: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
+        match self.write(items).await {
             Ok(()) => Ok(Written::Yes),
             Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
             Err(NotWritten::Store(error)) => Err(error),

@@ -3,11 +3,11 @@
 
 mod access_keys;
 mod carry_out;
-mod find_images;
 mod images;
 mod job_status;
 mod list_images;
 mod members;
+mod membership;
 mod permission;
 mod quota;
 mod refusal;
@@ -20,13 +20,14 @@ pub use self::access_keys::{
     AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
 pub use self::carry_out::carry_out;
-pub use self::find_images::find_images;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, list_images,
+    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, find_images,
+    list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};
+pub use self::membership::{add_member, answer_as_member, remove_member};
 pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::Refusal;

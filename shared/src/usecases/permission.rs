@@ -41,16 +41,18 @@ pub async fn change_permissions(
         return Err(Refusal::ReadOnly);
     }
     let limits = &service.settings.limits;
-    let at = Stamp::now();
     // The caller's own membership tells whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = wanted.add().iter().chain(wanted.remove()).chain([&caller.tenant]).collect();
     let pairs: Vec<_> = tenants.into_iter().map(|tenant| (id, tenant)).collect();
     for attempt in 1..=ATTEMPTS {
-        let read = service.store.snapshot_of(&pairs).await?;
+        let read = service.store.snapshot(pairs.iter().copied()).await?;
+        let newest = read.known.memberships.values().map(Membership::newest).max();
+        let at = Stamp::after(newest);
         let image = granted_by(caller, id, wanted, &read)?;
         let decided = decide_permissions(image, wanted, at, &read.known, limits);
         let (changes, growth) = decided.map_err(|TooManyMembers| Refusal::MemberLimit {
             image: id.clone(),
+            members: image.members,
             most: limits.members_per_image,
         })?;
         if effect == Effect::Checked

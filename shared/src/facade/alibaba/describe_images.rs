@@ -60,12 +60,11 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
     let lists = filter.lists(call.caller());
     let matches = |seen: &Seen| filter.matches(seen);
     let (service, caller) = (&call.service, call.caller());
-    let page = if let Some(ids) = ids {
-        usecases::find_images(service, caller, &lists, &ids, matches, (after.as_ref(), most)).await?
-    } else {
-        let after = after.map(Marker::Place);
-        let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
-        usecases::list_images(service, caller, query).await?
+    let after = after.map(Marker::Place);
+    let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
+    let page = match ids {
+        Some(ids) => usecases::find_images(service, caller, &ids, query).await?,
+        None => usecases::list_images(service, caller, query).await?,
     };
     Ok(wire(&page).into())
 }

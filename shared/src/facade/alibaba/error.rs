@@ -173,6 +173,8 @@ impl From<Refusal> for Error {
             // No action of this dialect can meet these.
             other @ (Refusal::JobNotFound
             | Refusal::MemberNotFound { .. }
+            | Refusal::MemberExists { .. }
+            | Refusal::NoAnswer(_)
             | Refusal::KeyUsed
             | Refusal::IdTaken(_)
             | Refusal::TooManyImages(_)

@@ -83,7 +83,7 @@ fn a_recorded_request_with_another_method_path_or_query_is_refused() {
             changed(&|other| other.wire.path = other.wire.path.replacen('/', "//", 1));
         }
         if !vector.wire.query.is_empty() {
-            changed(&|other| other.wire.query = other.wire.query.replacen("=", "=1", 1));
+            changed(&|other| other.wire.query = other.wire.query.replacen('=', "=1", 1));
             changed(&|other| {
                 let (_, rest) = other.wire.query.split_once('&').unwrap_or_default();
                 other.wire.query = rest.to_owned();

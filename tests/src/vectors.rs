@@ -1,5 +1,6 @@
 //! The signed requests that were recorded from real clients (`contract/gateway.md` E), as they came over the wire.
 
+use http::HeaderMap;
 use imageshare::auth::signature::{self, SignatureFault};
 use imageshare::domain::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -70,20 +71,30 @@ impl Vector {
 
     /// What comes of it at that time with that secret: why it is refused, or whether the secret signed it.
     pub fn check(&self, secret: &str, now: Timestamp) -> Result<bool, SignatureFault> {
-        check(&self.wire, self.is_alibaba(), secret, now)
+        self.check_with(&self.wire.header_map(), secret, now)
+    }
+
+    /// The same, with the headers as a server has them.
+    pub fn check_with(
+        &self,
+        headers: &HeaderMap,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<bool, SignatureFault> {
+        let request = self.wire.as_signed(headers);
+        let signed = if self.is_alibaba() {
+            signature::read_rpc(&request, &parameters(&self.wire.query), now)
+        } else {
+            signature::read(&request, now)
+        };
+        signed.map(|signed| signed.is_some_and(|signed| signed.is_by(secret)))
     }
 }
 
 /// What comes of a request at that time with that secret: why it is refused, or whether the secret signed it.
 pub fn check(wire: &Wire, is_alibaba: bool, secret: &str, now: Timestamp) -> Result<bool, SignatureFault> {
-    let headers = wire.header_map();
-    let request = wire.as_signed(&headers);
-    let signed = if is_alibaba {
-        signature::read_rpc(&request, &parameters(&wire.query), now)
-    } else {
-        signature::read(&request, now)
-    };
-    signed.map(|signed| signed.is_some_and(|signed| signed.is_by(secret)))
+    let name = if is_alibaba { "ALI" } else { "HW" }.to_owned();
+    Vector { name, wire: wire.clone() }.check(secret, now)
 }
 
 /// The parameters of a query, decoded, in their order.

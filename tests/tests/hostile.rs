@@ -433,6 +433,22 @@ async fn headers_that_cannot_be_are_refused() {
                 faults.expect_refusal(&ask, &world.send(&ask).await);
             }
         }
+        for signature in [
+            "",
+            "Access",
+            "Access=a",
+            "Access=a, SignedHeaders=, Signature=",
+            "Access=a, SignedHeaders=x-sdk-date, Signature=00",
+            "Credential=a/b, SignedHeaders=x-sdk-date;host, Signature=0",
+            "Credential=////, SignedHeaders=a b, Signature=zz",
+            ",,,,=,=",
+        ] {
+            let authorization = format!("SDK-HMAC-SHA256 {signature}");
+            let ask =
+                good.clone().header("X-Sdk-Date", "20261121T225355Z").header("Authorization", authorization);
+            let answer = world.api.send(&ask).await;
+            assert_eq!((answer.status, answer.code()), (401, "APIGW.0301"), "{ask:?} {answer:?}");
+        }
         for token in [&b""[..], b"\xff", b"a b", b"a.b.c", b"..", b"Bearer x", &[b'.'; 9000]] {
             let (mine, bearer) = (good.clone().header("X-Auth-Token", token), [b"Bearer ", token].concat());
             for ask in [

@@ -14,8 +14,8 @@ pub(crate) fn read_or_make(
     name: &str,
     make: impl FnOnce() -> Result<String, KeyError>,
 ) -> Result<(PathBuf, String), KeyError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(KeyError::file(directory))?;
+    let is_there = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    is_there.map_err(KeyError::file(directory))?;
     let path = directory.join(name);
     if let Some(text) = read(&path)? {
         return Ok((path, text));

@@ -14,6 +14,9 @@ pub enum NotAdmitted {
     /// The table failed while the access key was looked for.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Whoever knows about the token cannot be asked just now.
+    #[error("the token cannot be checked just now: {0}")]
+    Issuer(String),
 }
 
 impl From<SignatureFault> for NotAdmitted {

@@ -1,6 +1,6 @@
 //! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
 //! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `capacity`, `share`, `job`, `list` and `idle`.
+//! `signature`, `capacity`, `share`, `job`, `list` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod server;
 mod share;
+mod signature;
 
 use std::env;
 use std::path::Path;
@@ -48,6 +49,9 @@ fn main() {
             capacity::run().await;
         }
         figure("", "measured", "aim");
+        if is_wanted("signature") {
+            signature::run();
+        }
         if is_wanted("idle") {
             idle::run().await;
         }

@@ -44,8 +44,8 @@ pub(super) fn query<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Ite
 }
 
 /// A text, encoded.
-pub(super) fn encoded(text: &str) -> String {
-    percent_encode(text.as_bytes(), RESERVED).to_string()
+pub(super) fn encoded(text: impl AsRef<[u8]>) -> String {
+    percent_encode(text.as_ref(), RESERVED).to_string()
 }
 
 /// The names in `SignedHeaders`, which must hold each of `required`.

@@ -105,7 +105,7 @@ fn scoped_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
         return (String::new(), canonical::query(pairs).replace("%20", "+").into_bytes());
     }
     pairs.sort_by_cached_key(|(name, _)| {
-        let name = canonical::query([(name, "")]);
+        let name = canonical::encoded(name);
         (name.to_ascii_lowercase(), name)
     });
     pairs.dedup_by(|later: &mut Pair, first: &mut Pair| later.0 == first.0);

@@ -113,6 +113,13 @@ impl Error {
         )
     }
 
+    /// A fault of ours, of which the caller is told no more than that.
+    fn ours((status, _, message): (StatusCode, &str, &str)) -> Self {
+        let code =
+            if status == StatusCode::SERVICE_UNAVAILABLE { "ServiceUnavailable" } else { "InternalError" };
+        Self::new(status, code, message)
+    }
+
     fn forbidden(why: impl Display) -> Self {
         let message = format!(
             "User not authorized to operate on the specified resource, or this API doesn't support RAM. {why}"
@@ -189,10 +196,7 @@ impl From<Refusal> for Error {
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        let (status, _, message) = fault::of_store(&problem);
-        let code =
-            if status == StatusCode::SERVICE_UNAVAILABLE { "ServiceUnavailable" } else { "InternalError" };
-        Self::new(status, code, message)
+        Self::ours(fault::of_store(&problem))
     }
 }
 
@@ -200,6 +204,7 @@ impl From<NotAdmitted> for Error {
     fn from(refused: NotAdmitted) -> Self {
         let fault = match refused {
             NotAdmitted::Store(problem) => return problem.into(),
+            NotAdmitted::Issuer(problem) => return Self::ours(fault::of_issuer(&problem)),
             NotAdmitted::Unauthenticated(Unauthenticated::Signature(fault)) => fault,
             NotAdmitted::Unauthenticated(refused) if refused.is_forbidden() => {
                 return Self::forbidden(format_args!("{refused}."));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Error;
 use super::access_key::AccessKeyWire;
 use super::error::no_body;
+use crate::domain::AccessKeyId;
 use crate::facade::ims::query::Query;
 use crate::facade::{Reply, json};
 use crate::function::Call;
@@ -36,7 +37,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     let wire = PageWire {
         access_keys: page.keys.iter().map(|key| AccessKeyWire::new(key, None)).collect(),
         page_info: PageInfo {
-            next_marker: page.next.as_ref().map(|id| id.as_str()),
+            next_marker: page.next.as_ref().map(AccessKeyId::as_str),
             current_count: page.keys.len(),
         },
     };

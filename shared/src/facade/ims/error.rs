@@ -160,6 +160,10 @@ pub fn not_admitted(refused: &NotAdmitted) -> Reply {
     let refused = match refused {
         NotAdmitted::Unauthenticated(refused) => refused,
         NotAdmitted::Store(problem) => return Error::from(problem.clone()).into_reply(),
+        NotAdmitted::Issuer(problem) => {
+            let (status, code, message) = fault::of_issuer(problem);
+            return reply::error(status, code, message);
+        }
     };
     let text = sentence(&refused.to_string());
     match refused {

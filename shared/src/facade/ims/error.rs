@@ -145,14 +145,18 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What OpenStack's services say to everybody whom they do not know.
+const UNVERIFIED: &str =
+    "This server could not verify that you are authorized to access the document you requested.";
+
 /// The answer to a request without a good credential.
 pub fn unauthenticated(refused: Unauthenticated) -> Reply {
-    let (status, code) = if refused.is_forbidden() {
-        (StatusCode::FORBIDDEN, "IMG.0026")
-    } else {
-        (StatusCode::UNAUTHORIZED, "IMG.0087")
-    };
-    reply::error(status, code, &sentence(&refused.to_string()))
+    let why = sentence(&refused.to_string());
+    if refused.is_forbidden() {
+        return reply::error(StatusCode::FORBIDDEN, "IMG.0026", &why);
+    }
+    let message = format!("{UNVERIFIED} {why}");
+    reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &message)
 }
 
 /// The answer to a request for which there is no operation. `allowed` are the methods of its path, where it has any.

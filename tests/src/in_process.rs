@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imageshare::domain::Limits;
-use imageshare::facade::{Reply, glance, ims};
+use imageshare::facade::{Reply, alibaba, glance, ims};
 use imageshare::function::Function;
 use lambda_http::{Body, request};
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ impl Functions {
                 unshare::handle(&self.function, request).await
             }
             ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(&self.function, request).await,
+            alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(&self.function, request).await,
             _ => images::handle(&self.function, request).await,
         };
         Answer::from(reply)

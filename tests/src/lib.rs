@@ -21,5 +21,7 @@ pub mod runtime_api;
 mod schema;
 pub mod server;
 pub mod service;
+pub mod signer;
 pub mod table_server;
+pub mod vectors;
 pub mod world;

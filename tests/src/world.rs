@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use imageshare::auth::{Authenticator, Expectations};
 use imageshare::domain::{Limits, Timestamp};
 use imageshare::store::Store;
@@ -60,6 +60,7 @@ impl World {
             ("IMAGESHARE_JWKS", key_set()),
             ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
             ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
+            ("IMAGESHARE_MASTER_KEYS", format!("test:{}", STANDARD.encode(SECRET))),
             ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),

@@ -6,14 +6,16 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use imageshare::domain::{JobId, JobStatus};
+use imageshare::domain::{JobId, JobStatus, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
+use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 5] = ["share", "unshare", "respond", "job-status", "images"];
+const HTTP_FUNCTIONS: [&str; 7] =
+    ["share", "unshare", "respond", "job-status", "images", "permission", "identity"];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
@@ -132,6 +134,30 @@ async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_sh
 }
 
 #[tokio::test]
+async fn an_access_key_of_one_function_signs_requests_of_another() {
+    let world = World::start().await;
+    let new = HttpEvent::new("POST /v1/access-keys", "/v1/access-keys").json(&json!({"name": "ci"}));
+    let new = new.token(&World::token("owner", "member")).build();
+    let (status, key) = status_and_body(&world.function("identity").await.invoke(&new).await.unwrap());
+    assert_eq!(status, 201, "{key}");
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    let signer = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
+
+    let mut images = world.function("images").await;
+    let body = json!({"name": "golden"}).to_string();
+    let request = Unsigned::new("POST", "/v2/images").json(&body);
+    for wire in [signer.access(&request, &["host"]), signer.credential(&request, &["host"], "", "")] {
+        let event = HttpEvent::new("POST /v2/images", "/v2/images").text(&body);
+        let headers = wire.headers.iter().filter(|(name, _)| name != "Host");
+        let event = headers.fold(event, |event, (name, value)| event.header(name, value));
+        let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());
+        assert_eq!((status, &image["owner"]), (201, &json!("owner")), "{image}");
+        let other = event.text(&body.replace("golden", "silver")).build();
+        assert_eq!(status_and_body(&images.invoke(&other).await.unwrap()).0, 401);
+    }
+}
+
+#[tokio::test]
 async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_that_finishes_it_exactly_once() {
     let world = World::start().await;
     let mut images = world.function("images").await;
@@ -226,6 +252,7 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         ("IMAGESHARE_JWKS", None),
         ("IMAGESHARE_JWKS", Some(weak.as_str())),
         ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
+        ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
         ("AWS_REGION", None),
         ("AWS_ACCESS_KEY_ID", None),
     ] {

@@ -59,6 +59,7 @@ impl World {
             "image_id" => &self.image,
             "member_id" => "mem1",
             "job_id" => &self.job,
+            "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
             "schema_name" => "member",
             other => panic!("{other} is new: say here what is a good one"),
         }
@@ -93,6 +94,7 @@ impl World {
                 "visibility": "shared", "disk_format": "qcow2", "container_format": "bare", "min_disk": 1, "min_ram": 2,
                 "protected": false, "os_hidden": false, "tags": ["t"], "__os_type": "Linux"})
             }
+            "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
             "addMember" => json!({"member": "mem1"}),
             "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),
@@ -434,6 +436,22 @@ async fn headers_that_cannot_be_are_refused() {
                 let ask = good.clone().header(&parameter.name, value);
                 faults.expect_refusal(&ask, &world.send(&ask).await);
             }
+        }
+        for signature in [
+            "",
+            "Access",
+            "Access=a",
+            "Access=a, SignedHeaders=, Signature=",
+            "Access=a, SignedHeaders=x-sdk-date, Signature=00",
+            "Credential=a/b, SignedHeaders=x-sdk-date;host, Signature=0",
+            "Credential=////, SignedHeaders=a b, Signature=zz",
+            ",,,,=,=",
+        ] {
+            let authorization = format!("SDK-HMAC-SHA256 {signature}");
+            let ask =
+                good.clone().header("X-Sdk-Date", "20261121T225355Z").header("Authorization", authorization);
+            let answer = world.api.send(&ask).await;
+            assert_eq!((answer.status, answer.code()), (401, "APIGW.0301"), "{ask:?} {answer:?}");
         }
         for token in [&b""[..], b"\xff", b"a b", b"a.b.c", b"..", b"Bearer x", &[b'.'; 9000]] {
             let (mine, bearer) = (good.clone().header("X-Auth-Token", token), [b"Bearer ", token].concat());

@@ -171,6 +171,15 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
         assert!(api.send(&Ask::new("GET", path)).await.body["versions"].is_array());
     }
 
+    let images = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    for method in ["GET", "POST"] {
+        assert_eq!(owner.call(method, images, None).await.status, 200);
+    }
+    let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "ci"}))).await;
+    let key = key.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
+    assert_eq!(owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.status, 204);
+
     let operations: BTreeSet<_> =
         api.document.operations().into_iter().map(|operation| operation.id).collect();
     assert_eq!(api.succeeded(), operations);

@@ -5,9 +5,11 @@ use imageshare::function::{Call, Function, route_of};
 use lambda_http::Request;
 
 /// The methods of each path of the API, for the answer to any other method.
-const METHODS: [(&str, &str); 17] = [
-    ("/", "GET"),
+const METHODS: [(&str, &str); 19] = [
+    ("/", "GET, POST"),
     ("/health", "GET"),
+    ("/v1/access-keys", "GET, POST"),
+    ("/v1/access-keys/{key_id}", "DELETE"),
     ("/v1/cloudimages/job/{job_id}", "GET"),
     ("/v1/cloudimages/members", "DELETE, POST, PUT"),
     ("/v1/cloudimages/quota", "GET"),
@@ -28,9 +30,9 @@ const METHODS: [(&str, &str); 17] = [
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
     if let Some(answer) = glance::versions::answer(&route_of(&request)) {
-        return function.answer_anybody(&request, answer);
+        return function.answer_anybody(request, answer);
     }
-    let call = match function.admit(request) {
+    let call = match function.admit(request).await {
         Ok(call) => call,
         Err(refused) => return refused,
     };

@@ -6,7 +6,7 @@ use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
-    let call = match function.admit(request) {
+    let call = match function.admit(request).await {
         Ok(call) => call,
         Err(refused) => return refused,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
-use imageshare::domain::{Limit, Role, TenantId};
+use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
 
 /// Where data is kept unless told otherwise.
 pub const DEFAULT_DATA: &str = "imageshare-data";
@@ -36,11 +36,90 @@ pub enum Command {
     /// Print a bearer token for a local server, running or not
     #[command(after_help = TOKEN_EXAMPLE)]
     Token(TokenArguments),
+    /// Create, list and disable access keys of a running local server
+    #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
+    AccessKey(AccessKeyCommand),
 }
 
 const TOKEN_EXAMPLE: &str = "\
 Example:
   curl -H \"X-Auth-Token: $(imageshare token --project my-project)\" http://127.0.0.1:8080/v2/cloudimages";
+
+const ACCESS_KEY_ABOUT: &str = "\
+Create, list and disable access keys of a running local server.
+
+An access key belongs to one project. Programs sign their requests with its secret, as the SDKs of Huawei Cloud, Open \
+Telekom Cloud and Alibaba Cloud do. The command asks the server, since only that has the table open; it proves that it \
+may with a token made from the signing key in the server's data directory.
+
+The secret is shown once and stored nowhere: it is derived from a master key in the file master-keys.txt of the data \
+directory. To rotate the master key, put a new line ID:BASE64 (32 random bytes or more) on top of that file and start the \
+server again. New access keys are then derived from it; the others go on working for as long as their own master key \
+stands in the file, and `list` says which that is.";
+
+const ACCESS_KEY_EXAMPLE: &str = "\
+Example:
+  imageshare access-key create --project my-project --name ci
+  imageshare access-key list --project my-project
+  imageshare access-key disable KEY_ID --project my-project";
+
+/// What to do with access keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AccessKeyCommand {
+    /// Create one; prints two lines, `id=ID` and `secret=SECRET`. The secret is never shown again
+    Create {
+        /// What to call it
+        #[arg(long, value_name = "NAME", default_value = "command line")]
+        name: String,
+        /// reader reads, member acts for the project, admin acts for any; may be repeated
+        #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
+        roles: Vec<Role>,
+        /// Print the server's whole answer as JSON
+        #[arg(long)]
+        json: bool,
+        /// Whose, and where
+        #[command(flatten)]
+        whose: AccessKeyOwner,
+    },
+    /// List all of a project, a line for each: id, state, roles, master key, time of creation, name
+    List {
+        /// Print a JSON array, which says more of each
+        #[arg(long)]
+        json: bool,
+        /// Whose, and where
+        #[command(flatten)]
+        whose: AccessKeyOwner,
+    },
+    /// Disable one for good; prints nothing. Requests signed with it are refused at once, on AWS within 5 seconds
+    Disable {
+        /// Its id
+        #[arg(value_name = "KEY_ID")]
+        id: AccessKeyId,
+        /// Whose, and where
+        #[command(flatten)]
+        whose: AccessKeyOwner,
+    },
+}
+
+/// Whose access keys, and where.
+#[derive(Debug, Clone, Args)]
+pub struct AccessKeyOwner {
+    /// Project that the access key acts for
+    #[arg(long, value_name = "PROJECT")]
+    pub project: TenantId,
+    /// Account that the project belongs to
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Person or program that a new access key is for
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Where the server listens
+    #[arg(long, value_name = "URL", value_parser = local_url, default_value = "http://127.0.0.1:8080")]
+    pub server: Uri,
+    /// The server's data directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+}
 
 impl Arguments {
     /// The command that was given, or `serve`.
@@ -55,7 +134,7 @@ pub struct ServeArguments {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: String,
-    /// Directory of the table and the signing key; made if it does not exist
+    /// Directory of the table and the keys; made if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "memory")]
     pub data: PathBuf,
     /// Keep everything in memory and forget it at the end
@@ -115,6 +194,12 @@ fn public_url(text: &str) -> Result<Uri, String> {
     }
 }
 
+fn local_url(text: &str) -> Result<Uri, String> {
+    let uri = public_url(text).map_err(|_| "expected http://HOST[:PORT]".to_owned())?;
+    // The token goes there in the clear.
+    if uri.scheme_str() == Some("http") { Ok(uri) } else { Err("expected http://HOST[:PORT]".to_owned()) }
+}
+
 fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
 }
@@ -151,7 +236,7 @@ mod tests {
     fn serve(line: &str) -> ServeArguments {
         match parse(line).unwrap() {
             Command::Serve(arguments) => arguments,
-            Command::Token(_) => panic!("{line}"),
+            Command::Token(_) | Command::AccessKey(_) => panic!("{line}"),
         }
     }
 
@@ -205,6 +290,19 @@ mod tests {
             panic!()
         };
         assert_eq!(arguments.roles, [Role::Reader, Role::Admin]);
+    }
+
+    #[test]
+    fn an_access_key_needs_a_project_and_is_a_members() {
+        assert!(parse("imageshare access-key create").is_err());
+        assert!(parse("imageshare access-key disable --project p").is_err());
+        assert!(parse("imageshare access-key list --project p --server https://a").is_err());
+        let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, whose, .. })) =
+            parse("imageshare access-key create --project p")
+        else {
+            panic!()
+        };
+        assert_eq!((roles, whose.server), (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080")));
     }
 
     #[test]

@@ -1,24 +1,28 @@
-//! The signing key of a local server, and the tokens made with it.
+//! The secrets of a local server: its signing key, with the tokens made with it, and its master keys.
 //!
 //! `serve` checks tokens against `signing-keys.json` in its data directory, and `token` signs with the same file,
-//! so that either may be the first to run. Only the owner can read it: who holds the key is every tenant.
+//! so that either may be the first to run. The secrets of access keys are derived from `master-keys.txt` beside it, a line
+//! `ID:BASE64` for each master key, the one for new access keys first: to rotate, put a new line on top and start the
+//! server again (`imageshare::auth::MasterKeys` says when an old one may go). Only the owner can read the files: who holds
+//! one of them is every tenant.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use imageshare::domain::{Role, TenantId, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
+
+use crate::private_file;
 
 /// The issuer of a local server's tokens.
 pub const ISSUER: &str = "imageshare";
 
 const FILE_NAME: &str = "signing-keys.json";
+const MASTER_KEYS: &str = "master-keys.txt";
 
 /// Why there is no key, or no token.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +47,18 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::File { path: path.to_owned(), source }
     }
+}
+
+/// Reads the master keys in that directory; makes the directory and one key if there is none, as
+/// [`SigningKey::open`] does.
+///
+/// # Errors
+/// The directory cannot be written, or the file cannot be read.
+pub fn master_keys(directory: &Path) -> Result<String, KeyError> {
+    Ok(private_file::read_or_make(directory, MASTER_KEYS, random_master_key)?.1)
 }
 
 /// A JSON Web Key Set with the one key of a local server.
@@ -77,16 +90,7 @@ impl SigningKey {
     /// # Errors
     /// The directory cannot be written, or the file in it is no key of ours.
     pub fn open(directory: &Path) -> Result<Self, KeyError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(KeyError::file(directory))?;
-        let path = directory.join(FILE_NAME);
-        if let Some(json) = read(&path)? {
-            return Self::parse(json, path);
-        }
-        let json = random_key_set()?;
-        publish(directory, &path, &json).map_err(KeyError::file(&path))?;
-        // Somebody else's key may have been there first.
-        let json = read(&path)?.unwrap_or(json);
+        let (path, json) = private_file::read_or_make(directory, FILE_NAME, random_key_set)?;
         Self::parse(json, path)
     }
 
@@ -158,9 +162,19 @@ struct Claims<'a> {
     roles: Vec<&'a str>,
 }
 
+fn random_bytes() -> Result<[u8; 32], KeyError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(KeyError::Random)?;
+    Ok(bytes)
+}
+
+fn random_master_key() -> Result<String, KeyError> {
+    let day: String = Timestamp::now().to_basic_text().chars().take(8).collect();
+    Ok(format!("{day}:{}\n", STANDARD.encode(random_bytes()?)))
+}
+
 fn random_key_set() -> Result<String, KeyError> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(KeyError::Random)?;
+    let secret = random_bytes()?;
     let key = Key {
         kty: "oct".to_owned(),
         alg: "HS256".to_owned(),
@@ -172,39 +186,13 @@ fn random_key_set() -> Result<String, KeyError> {
     Ok(serde_json::to_string_pretty(&KeySet { keys: vec![key] }).unwrap_or_default())
 }
 
-fn read(path: &Path) -> Result<Option<String>, KeyError> {
-    match fs::read_to_string(path) {
-        Ok(json) => {
-            warn_if_others_can_read(path);
-            Ok(Some(json))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(KeyError::file(path)(error)),
-    }
-}
-
-fn warn_if_others_can_read(path: &Path) {
-    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "others than the owner can read the signing key");
-    }
-}
-
-/// Puts the whole file in its place, unless one is there: a link is made at once or not at all.
-fn publish(directory: &Path, path: &Path, json: &str) -> io::Result<()> {
-    let mut draft =
-        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)?;
-    draft.write_all(json.as_bytes())?;
-    draft.as_file().sync_all()?;
-    match fs::hard_link(draft.path(), path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(directory)?.sync_all(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
+    use imageshare::auth::MasterKeys;
     use jsonwebtoken::{DecodingKey, Validation};
 
     use super::*;
@@ -220,6 +208,15 @@ mod tests {
         SigningKey::open(&directory).unwrap();
         assert_eq!((mode(&directory), mode(&directory.join(FILE_NAME))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_master_key_is_made_once_and_only_the_owner_can_read_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = master_keys(directory.path()).unwrap();
+        assert!(MasterKeys::parse(&made).unwrap().newest().is_some());
+        assert_eq!(mode(&directory.path().join(MASTER_KEYS)), 0o600);
+        assert_eq!(master_keys(directory.path()).unwrap(), made);
     }
 
     #[test]

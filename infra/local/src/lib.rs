@@ -6,10 +6,12 @@
 //! binary needs besides.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod access_key;
 pub mod cli;
 pub mod gateway;
 pub mod keys;
 pub mod logging;
+mod private_file;
 pub mod pump;
 pub mod server;
 pub mod table;

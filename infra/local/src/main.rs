@@ -1,11 +1,12 @@
-//! `imageshare`: serves the APIs on one machine, and prints tokens for it.
+//! `imageshare`: serves the APIs on one machine, prints tokens for it, and asks it for access keys.
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use imageshare_local::cli::{Arguments, Command, ServeArguments, TokenArguments};
+use imageshare_local::access_key;
+use imageshare_local::cli::{AccessKeyCommand, Arguments, Command, ServeArguments, TokenArguments};
 use imageshare_local::keys::{Grant, SigningKey};
 use imageshare_local::logging;
 use imageshare_local::server::Server;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().into_command() {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
+        Command::AccessKey(command) => access_key(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,5 +72,11 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
         lifetime: arguments.ttl,
     };
     writeln!(io::stdout(), "{}", key.token(&grant)?)?;
+    Ok(())
+}
+
+fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
     Ok(())
 }

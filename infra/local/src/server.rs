@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use imageshare::auth::{Authenticator, Expectations};
+use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
 use imageshare::domain::Limits;
 use imageshare::function::Function;
 use imageshare::store::{Store, StoreError};
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
-use crate::keys::{ISSUER, KeyError, SigningKey};
+use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError};
 use crate::{TABLE, cli::ServeArguments};
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The signing key is not accepted.
     #[error("the signing key cannot be used: {0}")]
     KeySet(#[from] imageshare::auth::BadKeySet),
+    /// The master keys are not accepted.
+    #[error("the master keys cannot be used: {0}")]
+    MasterKeys(#[from] BadMasterKeys),
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -92,7 +95,7 @@ impl Server {
         let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
         // The address first: who started a second server by mistake reads about that, not about its data.
         let (listener, address) = listen(&arguments.listen).await?;
-        let key = SigningKey::open(&key_directory)?;
+        let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
         let service = |lane| Service {
@@ -103,6 +106,7 @@ impl Server {
         requests.store.create_table().await?;
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
+        let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
 
         let changed = Arc::new(Notify::new());
         let functions = functions(Function { service: requests, authenticator });
@@ -199,6 +203,8 @@ fn functions(function: Function) -> Handlers {
         "respond" => respond,
         "job-status" => job_status,
         "images" => images,
+        "permission" => permission,
+        "identity" => identity,
     }
 }
 

@@ -1,10 +1,15 @@
-//! Who makes a request, decided from its headers alone.
+//! Who makes a request.
 //!
-//! This file finds the credential and hands it to the module that understands its kind: so far a bearer token
-//! ([`token`]), checked against the deployment's keys ([`key_set`]). Every kind ends in the same [`Caller`] or the
-//! same [`Unauthenticated`], so that what lies behind does not know how somebody proved who they are.
+//! A credential is handed to the module that understands its kind ([`signed`] tells them apart): a bearer token
+//! ([`token`]), checked against the deployment's keys ([`key_set`]), or a [`signature`] by an access key, whose secret is
+//! derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
+//! so that what lies behind does not know how somebody proved who they are.
 
 mod key_set;
+mod keyring;
+mod master_keys;
+pub mod signature;
+mod signed;
 mod token;
 
 #[cfg(test)]
@@ -18,6 +23,10 @@ use percent_encoding::percent_decode;
 
 use self::key_set::KeySet;
 pub use self::key_set::{Algorithm, BadKeySet, KeyFault};
+pub use self::keyring::{Credential, Keyring};
+pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret};
+use self::signature::SignatureFault;
+pub use self::signed::NotAdmitted;
 use crate::domain::{Caller, Timestamp};
 
 /// More than any token needs, and less than the 10 KB of headers that an API gateway lets through.
@@ -33,16 +42,20 @@ pub struct Expectations {
 }
 
 /// Why a request has no caller. Each message tells the caller what to do, and holds nothing of the credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// Neither header holds a credential.
-    #[error("no token: send one in the header X-Auth-Token, or as Authorization: Bearer TOKEN")]
+    #[error(
+        "no token: send one in the header X-Auth-Token, or as Authorization: Bearer TOKEN, or sign with an access key"
+    )]
     Missing,
-    /// `Authorization` is not of the form `Bearer TOKEN`.
-    #[error("unknown kind of Authorization: expected Bearer TOKEN")]
+    /// `Authorization` is neither a bearer token nor a signature.
+    #[error("unknown kind of Authorization: expected Bearer TOKEN or a signature SDK-HMAC-SHA256")]
     UnknownScheme,
     /// The headers hold several credentials that differ.
-    #[error("the headers hold different tokens: send one, in X-Auth-Token or in Authorization")]
+    #[error(
+        "the request holds several credentials: send one token, in X-Auth-Token or in Authorization, or one signature"
+    )]
     Ambiguous,
     /// The token is too long to be looked at.
     #[error("the token is too long: expected at most {LONGEST_TOKEN_BYTES} bytes")]
@@ -90,12 +103,15 @@ pub enum Unauthenticated {
     /// The token is good, but gives no role that means anything here.
     #[error("the token gives no role here: ask for one of admin, member, reader in its claim roles")]
     NoRole,
+    /// The request is signed, but not as it must be.
+    #[error(transparent)]
+    Signature(#[from] SignatureFault),
 }
 
 impl Unauthenticated {
     /// Whether the caller is known but may do nothing (403), rather than unknown (401).
-    pub fn is_forbidden(self) -> bool {
-        self == Self::NoRole
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::NoRole | Self::Signature(SignatureFault::OtherProject { .. }))
     }
 }
 
@@ -103,6 +119,7 @@ impl Unauthenticated {
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     trusted: Arc<Trusted>,
+    keyring: Keyring,
 }
 
 #[derive(Debug)]
@@ -118,10 +135,16 @@ impl Authenticator {
     /// refused whole, so that a mistake in the configuration shows at the start and not at some later token.
     pub fn from_jwks(jwks_json: &str, expected: Expectations) -> Result<Self, BadKeySet> {
         let keys = KeySet::parse(jwks_json)?;
-        Ok(Self { trusted: Arc::new(Trusted { keys, expected }) })
+        Ok(Self { trusted: Arc::new(Trusted { keys, expected }), keyring: Keyring::default() })
     }
 
-    /// The caller that the request's headers prove.
+    /// The same, trusting signatures by access keys that are derived from those master keys.
+    #[must_use]
+    pub fn with_master_keys(self, masters: MasterKeys) -> Self {
+        Self { keyring: Keyring::new(masters), ..self }
+    }
+
+    /// The caller that the token in the request's headers proves.
     ///
     /// # Errors
     /// Says what is wrong with the credential; [`Unauthenticated::is_forbidden`] tells 403 from 401.

@@ -153,10 +153,10 @@ fn text(claim: &'static str, value: Option<Value>) -> Result<Option<String>, Una
 
 /// The strongest role that means something here; an issuer may know others, which do not matter.
 fn strongest_role(roles: Option<&Value>) -> Result<Role, Unauthenticated> {
-    let malformed = BadClaim { claim: "roles", expected: "an array of strings" };
+    let malformed = || BadClaim { claim: "roles", expected: "an array of strings" };
     let mut strongest = None;
-    for role in roles.and_then(Value::as_array).ok_or(malformed)? {
-        strongest = strongest.max(Role::from_name(role.as_str().ok_or(malformed)?));
+    for role in roles.and_then(Value::as_array).ok_or_else(malformed)? {
+        strongest = strongest.max(Role::from_name(role.as_str().ok_or_else(malformed)?));
     }
     strongest.ok_or(NoRole)
 }

@@ -83,6 +83,18 @@ plain_id! {
     TenantId
 }
 
+plain_id! {
+    /// The id of an access key, which every signed request names.
+    AccessKeyId
+}
+
+impl AccessKeyId {
+    /// The id of an access key created now; those of later ones sort after it.
+    pub fn fresh() -> Self {
+        Self(Stamp::now().to_string())
+    }
+}
+
 impl ImageId {
     /// A new random id, a version 4 UUID as Glance makes them.
     pub fn random() -> Self {

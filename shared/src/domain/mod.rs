@@ -1,22 +1,26 @@
 //! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
 //! here reads a clock but [`Stamp::now`] and [`Timestamp::now`].
 
+mod access_key;
 mod caller;
 mod ids;
 mod image;
 mod job;
 mod limits;
 mod membership;
+mod permission;
 mod step;
 mod time;
 
+pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
-pub use self::ids::{ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
+pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
 pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
 };
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::limits::{BadLimit, Limit, Limits, MOST_MEMBERS_PER_IMAGE, NAMES_PER_BATCH};
 pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
+pub use self::permission::{AddedAndRemoved, Permissions, TooManyMembers, decide_permissions};
 pub use self::step::{Change, Decision, Known, Member, decide, give_up};
 pub use self::time::Timestamp;

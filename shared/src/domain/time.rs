@@ -13,6 +13,8 @@ const SECONDS: &[BorrowedFormatItem<'_>] =
 const MILLIS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+const BASIC: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+
 /// A moment in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(i64);
@@ -67,6 +69,17 @@ impl Timestamp {
         Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
     }
 
+    /// Reads `20261121T224656Z`, as signed requests are dated (`contract/ims.md` 1.8); `None` for anything else.
+    pub fn parse_basic_text(text: &str) -> Option<Self> {
+        let date = time::PrimitiveDateTime::parse(text, BASIC).ok()?;
+        Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
+    }
+
+    /// `20261121T224656Z`.
+    pub fn to_basic_text(self) -> String {
+        self.format(BASIC)
+    }
+
     /// Reads a date and a time of day in ISO 8601, with or without a fraction and an offset, without which it is UTC;
     /// `None` for anything else.
     pub fn parse_iso_text(text: &str) -> Option<Self> {
@@ -97,6 +110,14 @@ mod tests {
             Some(1_730_874_600)
         );
         assert_eq!(Timestamp::parse_seconds_text("yesterday"), None);
+        let basic = Timestamp::parse_basic_text("20241106T063000Z").unwrap();
+        assert_eq!(
+            (basic.unix_seconds(), basic.to_basic_text().as_str()),
+            (1_730_874_600, "20241106T063000Z")
+        );
+        for bad in ["2024-11-06T06:30:00Z", "20241106T063000", "20241306T063000Z", "20241106T063000Z ", ""] {
+            assert_eq!(Timestamp::parse_basic_text(bad), None, "{bad}");
+        }
     }
 
     #[test]

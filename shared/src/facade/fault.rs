@@ -20,3 +20,10 @@ pub(super) fn of_store(problem: &StoreError) -> (StatusCode, &'static str, &'sta
         ),
     }
 }
+
+/// Logs that a token's issuer cannot be asked. Returns the status, code and message for the caller.
+pub(super) fn of_issuer(problem: &str) -> (StatusCode, &'static str, &'static str) {
+    tracing::error!(problem, "a token cannot be checked");
+    let message = "The token cannot be checked, since its issuer does not answer. Try again in a second.";
+    (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
+}

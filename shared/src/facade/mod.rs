@@ -1,8 +1,10 @@
 //! The API dialects. A facade translates: a request into a use case's words, and the answer back; it decides
 //! nothing.
 
+pub mod alibaba;
 mod fault;
 pub mod glance;
+pub mod identity;
 pub mod ims;
 mod page;
 mod query;

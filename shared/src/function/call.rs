@@ -1,4 +1,4 @@
-//! One request of one caller, on its way through a function.
+//! One request on its way through a function: received, then, if its caller is admitted, a call.
 
 use std::time::Instant;
 
@@ -6,15 +6,27 @@ use http::header::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 
 use crate::Service;
+use crate::auth::Keyring;
+use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
 use crate::facade::Reply;
 use crate::store::Usage;
+
+/// A request of which nobody has looked yet who makes it.
+#[derive(Debug)]
+pub struct Received {
+    pub(super) service: Service,
+    pub(super) request: Request,
+    pub(super) trace: Trace,
+}
 
 /// One request of one caller.
 #[derive(Debug)]
 pub struct Call {
     /// The table and the settings; what this call uses of the table is counted apart.
     pub service: Service,
+    /// The access keys of the deployment.
+    pub keyring: Keyring,
     pub(super) caller: Caller,
     pub(super) request: Request,
     pub(super) trace: Trace,
@@ -28,10 +40,63 @@ pub(super) struct Trace {
     pub(super) begun: Instant,
 }
 
+impl Received {
+    /// The id by which the request is known to the client and in the log.
+    pub fn request_id(&self) -> &str {
+        &self.trace.request_id
+    }
+
+    /// The gateway's route key, as `POST /`.
+    pub fn route(&self) -> &str {
+        &self.trace.route
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        self.request.method().as_str()
+    }
+
+    /// The query as it stands in the URL, without the question mark.
+    pub fn raw_query(&self) -> &str {
+        raw_query(&self.request)
+    }
+
+    /// A header's value as it came.
+    pub fn raw_header(&self, name: &str) -> Option<&[u8]> {
+        raw_header(&self.request, name)
+    }
+
+    /// The bytes of the body.
+    pub fn body(&self) -> &[u8] {
+        body(&self.request)
+    }
+
+    /// The request as a signature covers it.
+    pub(super) fn as_signed(&self) -> SignedRequest<'_> {
+        SignedRequest {
+            method: self.method(),
+            path: self.request.raw_http_path(),
+            query: self.raw_query(),
+            headers: self.request.headers(),
+            body: self.body(),
+        }
+    }
+
+    /// Puts the request's id on an answer that nobody in particular gets, and logs the request.
+    pub fn finish(self, reply: Reply) -> Reply {
+        self.trace.finish(reply, None, self.service.store.usage())
+    }
+}
+
 impl Call {
     /// Who makes the request.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The id by which the request is known to the client and in the log.
+    pub fn request_id(&self) -> &str {
+        &self.trace.request_id
     }
 
     /// The gateway's route key, as `GET /v1/cloudimages/quota`.
@@ -46,26 +111,38 @@ impl Call {
 
     /// The query as it stands in the URL, without the question mark.
     pub fn raw_query(&self) -> &str {
-        self.request.uri().query().unwrap_or_default()
+        raw_query(&self.request)
     }
 
     /// A header's value as it came.
     pub fn raw_header(&self, name: &str) -> Option<&[u8]> {
-        self.request.headers().get(name).map(HeaderValue::as_bytes)
+        raw_header(&self.request, name)
     }
 
     /// The bytes of the body.
     pub fn body(&self) -> &[u8] {
-        match self.request.body() {
-            Body::Text(text) => text.as_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => &[],
-        }
+        body(&self.request)
     }
 
     /// Puts the request's id on an answer and logs the request.
     pub fn finish(self, reply: Reply) -> Reply {
         self.trace.finish(reply, Some(&self.caller), self.service.store.usage())
+    }
+}
+
+fn raw_query(request: &Request) -> &str {
+    request.uri().query().unwrap_or_default()
+}
+
+fn raw_header<'a>(request: &'a Request, name: &str) -> Option<&'a [u8]> {
+    request.headers().get(name).map(HeaderValue::as_bytes)
+}
+
+fn body(request: &Request) -> &[u8] {
+    match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::Function;
-use crate::auth::{Authenticator, BadKeySet, Expectations};
+use crate::auth::{Authenticator, BadKeySet, BadMasterKeys, Expectations, MasterKeys};
 use crate::domain::{BadLimit, Limit, Limits};
 use crate::store::{Store, StoreError};
 use crate::{Service, Settings};
@@ -33,6 +33,9 @@ pub enum BadDeployment {
     /// `IMAGESHARE_JWKS` is no key set.
     #[error("IMAGESHARE_JWKS: {0}")]
     Keys(#[from] BadKeySet),
+    /// `IMAGESHARE_MASTER_KEYS` is no list of master keys.
+    #[error("IMAGESHARE_MASTER_KEYS: {0}")]
+    MasterKeys(#[from] BadMasterKeys),
     /// `IMAGESHARE_LIMITS` is no list of limits.
     #[error("IMAGESHARE_LIMITS: {0}")]
     Limits(#[from] BadLimit),
@@ -71,11 +74,14 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 }
 
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
-/// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`.
+/// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`; and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by
+/// commas, the one for new access keys first), without which there are no access keys.
 pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     let expected =
         Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
     let authenticator = Authenticator::from_jwks(&required("IMAGESHARE_JWKS")?, expected)?;
+    let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
+    let authenticator = authenticator.with_master_keys(masters);
     Ok(Function { service: service_from_env().await?, authenticator })
 }
 

@@ -12,12 +12,12 @@ use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-pub use self::call::Call;
 use self::call::Trace;
+pub use self::call::{Call, Received};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, NotAdmitted};
+use crate::domain::{Caller, Timestamp};
 use crate::facade::{Reply, ims};
-use crate::store::Usage;
 use crate::{Service, Settings};
 
 /// A function that answers HTTP: the service, and who may call it.
@@ -38,36 +38,66 @@ impl Function {
         deployment::function_from_env().await
     }
 
-    /// Finds out who makes a request.
+    /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`.
     ///
     /// # Errors
     /// The finished answer where nobody does, or nobody who may.
-    #[allow(clippy::result_large_err, reason = "the error is the answer, and it is made once a request")]
-    pub fn admit(&self, request: Request) -> Result<Call, Reply> {
+    pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
+        let received = self.receive(request);
+        let (signed, store) = (received.as_signed(), &received.service.store);
+        let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
+        match found {
+            Ok(caller) => Ok(self.call(received, caller)),
+            Err(refused) => Err(received.finish(ims::not_admitted(&refused))),
+        }
+    }
+
+    /// Takes a request in without looking who makes it: for a facade that has to read its parameters first, since the
+    /// credential stands among them.
+    pub fn receive(&self, request: Request) -> Received {
         let trace =
             Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
-        match self.authenticator.authenticate(request.headers()) {
-            Ok(caller) => {
-                let service = Service { store: self.service.store.metered(), ..self.service.clone() };
-                Ok(Call { service, caller, request, trace })
-            }
-            Err(refused) => Err(trace.finish(ims::unauthenticated(refused), None, Usage::default())),
+        let service = Service { store: self.service.store.metered(), ..self.service.clone() };
+        Received { service, request, trace }
+    }
+
+    /// Finds out who makes a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
+    /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came;
+    /// one without a value belongs to them.
+    ///
+    /// # Errors
+    /// The request, and why it is not admitted: the facade words that, and gives its answer to [`Received::finish`].
+    pub async fn admit_rpc(
+        &self,
+        received: Received,
+        parameters: &[(String, String)],
+    ) -> Result<Call, (Box<Received>, NotAdmitted)> {
+        let (signed, store) = (received.as_signed(), &received.service.store);
+        let found = self.authenticator.rpc_caller(&signed, parameters, store, Timestamp::now()).await;
+        match found {
+            Ok(caller) => Ok(self.call(received, caller)),
+            Err(refused) => Err((Box::new(received), refused)),
         }
     }
 
     /// Answers a request that anybody may make.
     pub fn answer_anybody(
         &self,
-        request: &Request,
+        request: Request,
         answer: impl FnOnce(&Settings, &Request) -> Reply,
     ) -> Reply {
-        let trace =
-            Trace { request_id: request_id_of(request), route: route_of(request), begun: Instant::now() };
-        trace.finish(answer(&self.service.settings, request), None, Usage::default())
+        let received = self.receive(request);
+        let reply = answer(&received.service.settings, &received.request);
+        received.finish(reply)
+    }
+
+    fn call(&self, received: Received, caller: Caller) -> Call {
+        let Received { service, request, trace } = received;
+        Call { service, keyring: self.authenticator.keyring().clone(), caller, request, trace }
     }
 }
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`.
+/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none.
 pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),

@@ -9,6 +9,8 @@
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
+//! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
+//! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
 //!
 //! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into
 //! one list by time, and the place of an image in any list follows from the image alone. No id holds a `#`.
@@ -18,7 +20,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
+use crate::domain::{AccessKeyId, ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -102,6 +104,26 @@ pub fn tenant(id: &TenantId) -> Key {
 /// A remembered request; `digest` is the hash of the client's key.
 pub fn idempotency(tenant: &TenantId, digest: &str) -> Key {
     key(format!("K#{tenant}#{digest}"), "A")
+}
+
+/// An access key.
+pub fn access_key(id: &AccessKeyId) -> Key {
+    key(format!("C#{id}"), "A")
+}
+
+/// The access key of a partition key.
+pub fn access_key_of_partition(pk: &str) -> Option<AccessKeyId> {
+    pk.strip_prefix("C#")?.parse().ok()
+}
+
+/// The partition of a project's access keys in the index.
+pub fn access_keys_of(project: &TenantId) -> String {
+    format!("C#{project}")
+}
+
+/// A nonce that was used with an access key; `digest` is its hash.
+pub fn nonce(access_key: &AccessKeyId, digest: &str) -> Key {
+    key(format!("N#{access_key}#{digest}"), "A")
 }
 
 /// The number of a piece that is its whole job, and stands in the job's own item.

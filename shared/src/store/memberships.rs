@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// Writes a membership onto the revision that it was read at.
-    fn write_membership(
+    pub(super) fn write_membership(
         &self,
         change: &Change,
         read: &Snapshot,

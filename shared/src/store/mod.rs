@@ -4,6 +4,7 @@
 //! make just now (a throttled partition, another transaction on the same item) is tried again here with jitter; a
 //! condition that does not hold is an answer, and goes to the caller.
 
+mod access_keys;
 mod call;
 mod images;
 mod item;
@@ -12,6 +13,8 @@ mod keys;
 mod lists;
 mod memberships;
 mod meter;
+mod nonces;
+mod permissions;
 mod requests;
 mod table;
 

@@ -287,7 +287,7 @@ async fn read(store: &Store, lists: &[List], places: &[Placed]) -> Result<Vec<Op
 /// Why an image is in some lists: by the first that holds it. `received` is what the caller has said to it.
 ///
 /// An image that was made public stays in the lists of those who received it, so one list may not speak for all.
-fn shown_in(lists: &[List], image: &Image, received: Option<Status>) -> Option<Shown> {
+pub(super) fn shown_in(lists: &[List], image: &Image, received: Option<Status>) -> Option<Shown> {
     lists.iter().find_map(|list| match list {
         List::Owned(owner) => (image.owner == *owner).then_some(Shown::Own),
         List::Received(_, status) => (received == Some(*status) && image.visibility == Visibility::Shared)

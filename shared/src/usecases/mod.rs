@@ -1,12 +1,14 @@
 //! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
 //! to bottom as its first sentence.
 
+mod access_keys;
 mod carry_out;
 mod images;
 mod job_status;
 mod list_images;
 mod members;
 mod membership;
+mod permission;
 mod quota;
 mod refusal;
 mod respond;
@@ -14,6 +16,9 @@ mod share;
 mod sweep;
 mod unshare;
 
+pub use self::access_keys::{
+    AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
+};
 pub use self::carry_out::carry_out;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
@@ -23,6 +28,7 @@ pub use self::list_images::{
 };
 pub use self::members::{MemberPage, list_members, show_member};
 pub use self::membership::{add_member, answer_as_member, remove_member};
+pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::Refusal;
 pub use self::respond::respond;

@@ -37,6 +37,9 @@ pub enum Refusal {
         /// What it is.
         visibility: Visibility,
     },
+    /// The image is encrypted, which this way of sharing does not take.
+    #[error("image {0} is encrypted")]
+    Encrypted(ImageId),
     /// The owner named itself as a recipient.
     #[error("an image cannot be shared with its owner {0}")]
     SelfShare(TenantId),

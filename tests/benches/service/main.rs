@@ -1,6 +1,6 @@
 //! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
 //! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list` and `idle`.
+//! `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list`, `glance` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
@@ -9,12 +9,14 @@
 mod bare;
 mod capacity;
 mod client;
+mod glance;
 mod idle;
 mod job;
 mod list;
 mod load;
 mod server;
 mod share;
+mod signature;
 mod slow_disk;
 
 use std::env;
@@ -51,6 +53,9 @@ fn main() {
         if wanted != ["disk"] {
             figure("", "measured", "aim");
         }
+        if is_wanted("signature") {
+            signature::run();
+        }
         if is_wanted("idle") {
             idle::run().await;
         }
@@ -68,6 +73,9 @@ fn main() {
         }
         if is_wanted("list") {
             list::run().await;
+        }
+        if is_wanted("glance") {
+            glance::run().await;
         }
     });
 }

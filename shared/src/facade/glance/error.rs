@@ -74,6 +74,11 @@ impl From<Refusal> for Error {
                 "IMG.0105",
                 format!("Image {image}: Only shared images have members."),
             ),
+            Refusal::Encrypted(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
             Refusal::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",

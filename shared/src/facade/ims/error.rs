@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::auth::Unauthenticated;
+use crate::auth::{NotAdmitted, Unauthenticated};
 use crate::domain::{NAMES_PER_BATCH, Outcome, TenantId, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
@@ -31,6 +31,11 @@ impl Error {
 
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
+    }
+
+    /// Status, code and message, for a facade that has the same errors.
+    pub(in crate::facade) fn into_parts(self) -> (StatusCode, &'static str, String) {
+        (self.status, self.code, self.message)
     }
 
     /// The error as an answer.
@@ -73,6 +78,10 @@ impl From<Refusal> for Error {
                 format!(
                     "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
                 ),
+            ),
+            Refusal::Encrypted(id) => Self::bad_request(
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
             ),
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
@@ -149,14 +158,29 @@ impl From<StoreError> for Error {
 const UNVERIFIED: &str =
     "This server could not verify that you are authorized to access the document you requested.";
 
-/// The answer to a request without a good credential.
-pub fn unauthenticated(refused: Unauthenticated) -> Reply {
-    let why = sentence(&refused.to_string());
-    if refused.is_forbidden() {
-        return reply::error(StatusCode::FORBIDDEN, "IMG.0026", &why);
+/// The answer to a request without a good credential. A bad signature has the code of the vendor's own gateway
+/// (`contract/ims.md` 1.8).
+pub fn not_admitted(refused: &NotAdmitted) -> Reply {
+    let refused = match refused {
+        NotAdmitted::Unauthenticated(refused) => refused,
+        NotAdmitted::Store(problem) => return Error::from(problem.clone()).into_reply(),
+        NotAdmitted::Issuer(problem) => {
+            let (status, code, message) = fault::of_issuer(problem);
+            return reply::error(status, code, message);
+        }
+    };
+    let text = sentence(&refused.to_string());
+    match refused {
+        refused if refused.is_forbidden() => reply::error(StatusCode::FORBIDDEN, "IMG.0026", &text),
+        Unauthenticated::Signature(_) => {
+            let text = format!("Incorrect IAM authentication information. {text}");
+            reply::error(StatusCode::UNAUTHORIZED, "APIGW.0301", &text)
+        }
+        _ => {
+            let text = format!("{UNVERIFIED} {text}");
+            reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &text)
+        }
     }
-    let message = format!("{UNVERIFIED} {why}");
-    reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &message)
 }
 
 /// The answer to a request for which there is no operation. `allowed` are the methods of its path, where it has any.

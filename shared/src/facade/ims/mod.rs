@@ -9,11 +9,11 @@ mod image;
 pub mod job;
 pub mod list;
 pub mod members;
-mod query;
+pub(super) mod query;
 pub mod quota;
 pub mod respond;
 pub mod share;
 pub mod unshare;
 mod view;
 
-pub use self::error::{Error, unauthenticated, unrouted};
+pub use self::error::{Error, not_admitted, unrouted};

@@ -12,11 +12,11 @@ use crate::facade::query::{ENCODING, pairs};
 
 /// The parameters, decoded.
 #[derive(Debug)]
-pub(super) struct Query(BTreeMap<String, String>);
+pub(in crate::facade) struct Query(BTreeMap<String, String>);
 
 impl Query {
     /// Reads what stands after the question mark.
-    pub(super) fn parse(raw: &str) -> Result<Self, Error> {
+    pub(in crate::facade) fn parse(raw: &str) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
         for (key, value) in pairs(raw).map_err(|key| bad(&key, ENCODING))? {
             if parameters.insert(key.clone(), value).is_some() {
@@ -27,17 +27,25 @@ impl Query {
     }
 
     /// A parameter as it stands.
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
+    pub(in crate::facade) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
     /// A parameter of some type; `expected` says what its values look like.
-    pub(super) fn parsed<T: FromStr>(&self, key: &str, expected: &str) -> Result<Option<T>, Error> {
+    pub(in crate::facade) fn parsed<T: FromStr>(
+        &self,
+        key: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Error> {
         self.text(key).map(|text| text.parse().map_err(|_| bad(key, expected))).transpose()
     }
 
     /// A parameter that is one of some words. Each stands with what it means.
-    pub(super) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, Error> {
+    pub(in crate::facade) fn one_of<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, Error> {
         let Some(text) = self.text(key) else { return Ok(None) };
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         found.map(Some).ok_or_else(|| {
@@ -47,7 +55,7 @@ impl Query {
     }
 
     /// How many things a page holds.
-    pub(super) fn limit(&self) -> Result<usize, Error> {
+    pub(in crate::facade) fn limit(&self) -> Result<usize, Error> {
         const EXPECTED: &str = "a number from 1 to 1000";
         match self.parsed("limit", EXPECTED)? {
             None => Ok(500),
@@ -58,7 +66,7 @@ impl Query {
 }
 
 /// A parameter that is not as it must be.
-pub(super) fn bad(key: &str, expected: impl Display) -> Error {
+pub(in crate::facade) fn bad(key: &str, expected: impl Display) -> Error {
     Error::bad_request("IMG.0001", format!("{key}: expected {expected}."))
 }
 

@@ -1,0 +1,156 @@
+//! `SDK-HMAC-SHA256`: two algorithms under one name (`contract/ims.md` 1.8).
+//!
+//! | | `Access=KEY` (Huawei Cloud's SDKs) | `Credential=KEY/date/region/service/sdk_request` (`gophertelekomcloud`) |
+//! |---|---|---|
+//! | key | the secret | derived from it for the scope |
+//! | order of the query | by name and value | by encoded name, without regard to case |
+//! | a repeated name | every value | the first value only |
+//! | white space in headers | as it is | runs collapse |
+//! | POST without a body | as any other | the query is signed in the body's place |
+//!
+//! That the second leaves repeated names out is its clients' weakness: who uses it to read may be shown another page than
+//! asked for. Nothing that changes anything takes parameters in the query.
+//!
+//! A body of JSON must be signed. `UNSIGNED-PAYLOAD`, which the SDKs send for every other type of content, is taken for
+//! those types alone; any other value of `X-Sdk-Content-Sha256` must be the hash of the body that came.
+
+use http::header::CONTENT_TYPE;
+
+use super::authorization::{Fields, hex};
+use super::canonical::{self, Pair, Signing, hex_sha256};
+use super::{Method, SignatureFault, Signed, SignedRequest, check_date};
+use crate::domain::Timestamp;
+
+/// The name of both.
+pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
+
+/// What a scope ends with.
+pub(super) const SCOPE_END: &str = "sdk_request";
+
+const DATE: &str = "x-sdk-date";
+const BODY_HASH: &str = "x-sdk-content-sha256";
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
+const EXPECTED: &str = "Access=KEY, SignedHeaders=NAMES, Signature=HEX after SDK-HMAC-SHA256";
+const EXPECTED_SCOPE: &str = "Credential=KEY/DATE/REGION/SERVICE/sdk_request with the day of X-Sdk-Date";
+const EXPECTED_DATE: &str = "X-Sdk-Date: 20261121T225355Z";
+
+/// Reads what follows the algorithm's name.
+pub(super) fn read(
+    request: &SignedRequest<'_>,
+    parameters: &str,
+    now: Timestamp,
+) -> Result<Signed, SignatureFault> {
+    let incomplete = SignatureFault::Incomplete(EXPECTED);
+    let fields = Fields::parse(parameters, EXPECTED)?;
+    let signed_headers = fields.get("SignedHeaders").ok_or(incomplete.clone())?;
+    let signature = fields.get("Signature").and_then(hex).ok_or(incomplete.clone())?;
+    let names = canonical::signed_headers(signed_headers, &[DATE])?;
+
+    let date = canonical::header_text(request, DATE);
+    let date = date.ok_or_else(|| SignatureFault::HeaderMissing(DATE.to_owned()))?;
+    let moment = Timestamp::parse_basic_text(&date).ok_or(SignatureFault::BadDate(EXPECTED_DATE))?;
+    check_date(moment, now)?;
+
+    let (access_key, scope) = match (fields.get("Access"), fields.get("Credential")) {
+        (Some(access_key), None) => (access_key, None),
+        (None, Some(credential)) => {
+            let (access_key, scope) = Scope::parse(credential, &date)?;
+            (access_key, Some(scope))
+        }
+        _ => return Err(incomplete),
+    };
+    let (query, body) = if scope.is_some() { scoped_parts(request) } else { plain_parts(request) };
+    let hash = Signing {
+        path: with_slash(canonical::path(request.path)),
+        query,
+        signed_headers,
+        names,
+        body_hash: &body_hash(request, &body)?,
+        collapses_space: scope.is_some(),
+    }
+    .hash(request)?;
+    let message = match &scope {
+        None => [ALGORITHM, &date, &hash].join("\n"),
+        Some(scope) => [ALGORITHM, &date, scope.text, &hash].join("\n"),
+    };
+    Ok(Signed {
+        access_key: access_key.to_owned(),
+        nonce: None,
+        message: message.into_bytes(),
+        signature,
+        method: scope.map_or(Method::Plain, Scope::into_method),
+    })
+}
+
+/// Both sign the path as if it ended in a slash.
+fn with_slash(mut path: String) -> String {
+    if !path.ends_with('/') {
+        path.push('/');
+    }
+    path
+}
+
+fn plain_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
+    let mut pairs = canonical::pairs(request.query);
+    pairs.sort();
+    (canonical::query(pairs), request.body.to_vec())
+}
+
+fn scoped_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
+    let mut pairs = canonical::pairs(request.query);
+    if request.method == "POST" && request.body.is_empty() {
+        // The values of a repeated name stay in their order.
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        return (String::new(), canonical::query(pairs).replace("%20", "+").into_bytes());
+    }
+    pairs.sort_by_cached_key(|(name, _)| {
+        let name = canonical::encoded(name);
+        (name.to_ascii_lowercase(), name)
+    });
+    pairs.dedup_by(|later: &mut Pair, first: &mut Pair| later.0 == first.0);
+    (canonical::query(pairs), request.body.to_vec())
+}
+
+/// The hash of the body as it is signed; `body` is what stands for it.
+fn body_hash(request: &SignedRequest<'_>, body: &[u8]) -> Result<String, SignatureFault> {
+    let hash = hex_sha256(body);
+    let Some(given) = canonical::header_text(request, BODY_HASH) else { return Ok(hash) };
+    if given == UNSIGNED {
+        let media_type = request.headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+        let is_json = media_type.is_none_or(|text| text.trim_ascii().starts_with(b"application/json"));
+        return if is_json && !request.body.is_empty() {
+            Err(SignatureFault::UnsignedBody)
+        } else {
+            Ok(given)
+        };
+    }
+    if given.eq_ignore_ascii_case(&hash) { Ok(given) } else { Err(SignatureFault::OtherBody) }
+}
+
+/// What a derived key is for.
+struct Scope<'a> {
+    text: &'a str,
+    date: &'a str,
+    region: &'a str,
+    service: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    /// The access key and its scope; region and service are empty in practice.
+    fn parse(credential: &'a str, date: &str) -> Result<(&'a str, Self), SignatureFault> {
+        let incomplete = SignatureFault::Incomplete(EXPECTED_SCOPE);
+        let (access_key, text) = credential.split_once('/').ok_or(incomplete.clone())?;
+        match *text.split('/').collect::<Vec<_>>().as_slice() {
+            [day, region, service, SCOPE_END] if date.split('T').next() == Some(day) => {
+                Ok((access_key, Self { text, date: day, region, service }))
+            }
+            _ => Err(incomplete),
+        }
+    }
+
+    fn into_method(self) -> Method {
+        let own = str::to_owned;
+        Method::Scoped { date: own(self.date), region: own(self.region), service: own(self.service) }
+    }
+}

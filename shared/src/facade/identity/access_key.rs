@@ -1,0 +1,38 @@
+//! An access key as it is shown: everything but its secret, which only the answer to its creation has.
+
+use serde::Serialize;
+
+use crate::domain::AccessKey;
+
+/// An access key as it is shown.
+#[derive(Serialize)]
+pub(super) struct AccessKeyWire<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+    name: &'a str,
+    project_id: &'a str,
+    account_id: Option<&'a str>,
+    user: Option<&'a str>,
+    roles: Vec<&'static str>,
+    master_key: &'a str,
+    created_at: String,
+    disabled_at: Option<String>,
+}
+
+impl<'a> AccessKeyWire<'a> {
+    pub(super) fn new(key: &'a AccessKey, secret: Option<&'a str>) -> Self {
+        Self {
+            id: key.id.as_str(),
+            secret,
+            name: &key.name,
+            project_id: key.project.as_str(),
+            account_id: key.account.as_deref(),
+            user: key.user.as_deref(),
+            roles: key.roles.iter().map(|role| role.name()).collect(),
+            master_key: &key.master,
+            created_at: key.created.to_seconds_text(),
+            disabled_at: key.disabled.map(crate::domain::Timestamp::to_seconds_text),
+        }
+    }
+}

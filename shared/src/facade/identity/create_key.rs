@@ -1,0 +1,89 @@
+//! `POST /v1/access-keys`: a new access key of the caller's project, with its secret, which is never shown again.
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue};
+use serde_json::Value;
+
+use super::Error;
+use super::access_key::AccessKeyWire;
+use crate::domain::Role;
+use crate::facade::{Reply, json, strict_json};
+use crate::function::Call;
+use crate::usecases::{self, NewAccessKey};
+
+/// The operation's route.
+pub const ROUTE: &str = "POST /v1/access-keys";
+
+/// How many characters the name of an access key has at most.
+const LONGEST_NAME: usize = 255;
+
+/// `{"name":"…","roles":["member"]}` in, the access key and its secret out with 201.
+pub async fn answer(call: &Call) -> Reply {
+    create(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn create(call: &Call) -> Result<Reply, Error> {
+    let new = parse(call.body())?;
+    let (key, secret) = usecases::create_access_key(&call.service, &call.keyring, call.caller(), new).await?;
+    let mut reply = json(StatusCode::CREATED, &AccessKeyWire::new(&key, Some(secret.reveal())));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(reply)
+}
+
+/// A name that nobody knows is refused: an access key must not get another role than was meant.
+fn parse(body: &[u8]) -> Result<NewAccessKey, Error> {
+    let body = strict_json::read(body)
+        .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
+    let Value::Object(body) = body else {
+        return Err(Error::bad_request("The request body is not a JSON object."));
+    };
+    if let Some(unknown) = body.keys().find(|name| !["name", "roles"].contains(&name.as_str())) {
+        return Err(Error::bad_request(format!("{unknown}: expected only name and roles.")));
+    }
+    let name = body.get("name").and_then(Value::as_str);
+    let name = name.filter(|name| (1..=LONGEST_NAME).contains(&name.chars().count()));
+    let name = name.ok_or_else(|| {
+        Error::bad_request(format!("name: expected a text of 1 to {LONGEST_NAME} characters."))
+    })?;
+    let roles = body.get("roles").map_or(Some(vec![Role::Member]), roles);
+    let roles = roles.ok_or_else(|| Error::bad_request("roles: expected some of reader, member, admin."))?;
+    Ok(NewAccessKey { name: name.to_owned(), roles })
+}
+
+fn roles(value: &Value) -> Option<Vec<Role>> {
+    let names = value.as_array().filter(|names| !names.is_empty())?;
+    let mut roles = names.iter().map(|name| Role::from_name(name.as_str()?)).collect::<Option<Vec<_>>>()?;
+    roles.sort();
+    roles.dedup();
+    Some(roles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_name_and_is_a_members_unless_told_otherwise() {
+        let new = parse(br#"{"name":"ci"}"#).unwrap();
+        assert_eq!((new.name.as_str(), new.roles), ("ci", vec![Role::Member]));
+        let new = parse(br#"{"name":"ci","roles":["Admin","reader","admin"]}"#).unwrap();
+        assert_eq!(new.roles, [Role::Reader, Role::Admin]);
+    }
+
+    #[test]
+    fn what_is_not_as_it_must_be_is_named() {
+        let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        for name in ["7", "null", "\"\"", &format!("\"{}\"", "x".repeat(256))] {
+            assert!(refused(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a text of 1 to 255"));
+        }
+        for roles in ["[]", "null", "\"member\"", "[7]", "[\"owner\"]"] {
+            assert!(
+                refused(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
+            );
+        }
+        assert!(refused(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
+        assert!(refused(r#"{"name":"a","name":"b"}"#).contains("given twice"));
+        assert!(refused("[]").contains("not a JSON object"));
+        assert!(refused("").contains("cannot be read"));
+    }
+}

@@ -1,0 +1,73 @@
+//! Errors of the identity paths. The one table from refusals to statuses is [`Error::from`].
+
+use http::StatusCode;
+
+use crate::facade::{NO_BODY_EXPECTED, Reply, fault, ims, reply};
+use crate::function::Call;
+use crate::usecases::KeyRefusal;
+
+/// An error as these paths answer it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Error {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The request is not as it must be.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
+    }
+
+    /// The error as an answer.
+    pub fn into_reply(self) -> Reply {
+        reply::error(self.status, self.code, &self.message)
+    }
+}
+
+impl From<KeyRefusal> for Error {
+    fn from(refusal: KeyRefusal) -> Self {
+        use StatusCode as S;
+        match refusal {
+            KeyRefusal::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Your role here is reader, which only reads. Ask for the role member.",
+            ),
+            KeyRefusal::RoleTooStrong(role) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                format!("roles: {} is more than your own role. Give no more than you have.", role.name()),
+            ),
+            KeyRefusal::NotFound => {
+                Self::new(S::NOT_FOUND, "IMG.0031", "Your project has no such access key.")
+            }
+            KeyRefusal::NoMasterKey => Self::new(
+                S::CONFLICT,
+                "IMG.0105",
+                "This deployment has no access keys. Its operator can set IMAGESHARE_MASTER_KEYS.",
+            ),
+            KeyRefusal::Store(problem) => {
+                let (status, code, message) = fault::of_store(&problem);
+                Self::new(status, code, message)
+            }
+        }
+    }
+}
+
+impl From<ims::Error> for Error {
+    fn from(error: ims::Error) -> Self {
+        let (status, code, message) = error.into_parts();
+        Self { status, code, message }
+    }
+}
+
+/// Refuses a request that came with a body, where none is looked at.
+pub(super) fn no_body(call: &Call) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(NO_BODY_EXPECTED)) }
+}

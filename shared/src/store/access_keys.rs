@@ -1,0 +1,122 @@
+//! Access keys. None is ever deleted: one that is disabled goes on saying whose it was.
+
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
+use super::call::{NotWritten, failure};
+use super::images::{write_put, write_update};
+use super::item::{self, Item};
+use super::keys::{self, GPK, GSK, INDEX, PK};
+use super::meter::Capacity;
+use super::{Store, StoreError};
+use crate::domain::{AccessKey, AccessKeyId, Role, TenantId, Timestamp};
+
+impl Store {
+    /// Writes a new access key. One put.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn create_access_key(&self, key: &AccessKey) -> Result<(), StoreError> {
+        let put = self
+            .put(keys::access_key(&key.id), item_of(key))
+            .condition_expression("attribute_not_exists(pk)");
+        match self.write(vec![write_put(put)?]).await {
+            // The id is fresh: what is there was written by the same put, whose answer was lost.
+            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+
+    /// Reads one access key.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn access_key(&self, id: &AccessKeyId) -> Result<Option<AccessKey>, StoreError> {
+        self.read_one(keys::access_key(id)).await?.as_ref().map(parse).transpose()
+    }
+
+    /// At most `most` access keys of a project, those after `after`, the oldest first; and whether there may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn access_keys(
+        &self,
+        project: &TenantId,
+        after: Option<&AccessKeyId>,
+        most: usize,
+    ) -> Result<(Vec<AccessKey>, bool), StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .expression_attribute_values(":list", item::text(keys::access_keys_of(project)))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let query = match after {
+            None => query.key_condition_expression("gpk = :list"),
+            Some(after) => query
+                .key_condition_expression("gpk = :list AND gsk > :after")
+                .expression_attribute_values(":after", item::text(after)),
+        };
+        self.meter.count_round_trip();
+        let answer = query.send().await.map_err(|error| failure(&error))?;
+        self.meter.count(Capacity::Read, answer.consumed_capacity());
+        let listed = answer.items().iter().map(|found| item::get_parsed(found, GSK));
+        let listed = listed.map(|id| id.map(|id: AccessKeyId| keys::access_key(&id)));
+        let found = self.read(listed.collect::<Result<_, _>>()?).await?;
+        let mut found = found.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok((found, answer.last_evaluated_key.is_some()))
+    }
+
+    /// Disables an access key that exists, from that moment or from an earlier one at which it was disabled already.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn disable_access_key(&self, id: &AccessKeyId, now: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .update(keys::access_key(id))
+            .update_expression("SET disabled_at = if_not_exists(disabled_at, :now)")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":now", item::number(now.unix_millis()));
+        match self.transact(vec![write_update(update)?]).await {
+            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+}
+
+fn item_of(key: &AccessKey) -> Item {
+    let roles: Vec<_> = key.roles.iter().map(|role| role.name()).collect();
+    let attributes = [
+        (GPK, Some(item::text(keys::access_keys_of(&key.project)))),
+        (GSK, Some(item::text(&key.id))),
+        ("name", Some(item::text(&key.name))),
+        ("project", Some(item::text(&key.project))),
+        ("account", key.account.as_ref().map(item::text)),
+        ("user", key.user.as_ref().map(item::text)),
+        ("roles", Some(item::text(roles.join(" ")))),
+        ("master", Some(item::text(&key.master))),
+        ("created", Some(item::number(key.created.unix_millis()))),
+        ("disabled_at", key.disabled.map(|moment| item::number(moment.unix_millis()))),
+    ];
+    attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn parse(found: &Item) -> Result<AccessKey, StoreError> {
+    let id = keys::access_key_of_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    let optional = |name| found.contains_key(name).then(|| item::get_text(found, name).map(str::to_owned));
+    let roles = item::get_text(found, "roles")?.split(' ').map(Role::from_name);
+    let disabled = item::find_number(found, "disabled_at")?;
+    Ok(AccessKey {
+        id,
+        name: item::get_text(found, "name")?.to_owned(),
+        project: item::get_parsed(found, "project")?,
+        account: optional("account").transpose()?,
+        user: optional("user").transpose()?,
+        roles: roles.collect::<Option<_>>().ok_or(StoreError::Unreadable("roles"))?,
+        master: item::get_text(found, "master")?.to_owned(),
+        created: Timestamp::from_unix_millis(item::get_number(found, "created")?),
+        disabled: disabled.map(Timestamp::from_unix_millis),
+    })
+}

@@ -1,0 +1,115 @@
+//! Create, list and disable the access keys of a project.
+
+use crate::Service;
+use crate::auth::{Keyring, Secret};
+use crate::domain::{AccessKey, AccessKeyId, Caller, Role, Timestamp};
+use crate::store::StoreError;
+
+/// An access key to be created, for the caller's project.
+#[derive(Debug, Clone)]
+pub struct NewAccessKey {
+    /// What it is called.
+    pub name: String,
+    /// Its roles: at least one, none stronger than the caller's.
+    pub roles: Vec<Role>,
+}
+
+/// Some of a project's access keys, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKeyPage {
+    /// The access keys, disabled ones among them.
+    pub keys: Vec<AccessKey>,
+    /// The last of them, where there may be more.
+    pub next: Option<AccessKeyId>,
+}
+
+/// Why something was not done with access keys. What was refused wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefusal {
+    /// The caller's role only reads.
+    #[error("the role reader may not change anything")]
+    ReadOnly,
+    /// The access key would be able to do more than its creator.
+    #[error("the role {} is more than the caller's", .0.name())]
+    RoleTooStrong(Role),
+    /// No such access key, or none of the caller's project.
+    #[error("access key not found")]
+    NotFound,
+    /// The deployment has no master key to derive a secret from.
+    #[error("this deployment has no master key")]
+    NoMasterKey,
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Creates an access key of the caller's project, in the name of the caller. Returns it with its secret, which nobody can
+/// ask for again. One write.
+///
+/// # Errors
+/// [`KeyRefusal`]; then nothing was created.
+pub async fn create_access_key(
+    service: &Service,
+    keyring: &Keyring,
+    caller: &Caller,
+    new: NewAccessKey,
+) -> Result<(AccessKey, Secret), KeyRefusal> {
+    if !caller.can_act() {
+        return Err(KeyRefusal::ReadOnly);
+    }
+    if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
+        return Err(KeyRefusal::RoleTooStrong(role));
+    }
+    let id = AccessKeyId::fresh();
+    let (master, secret) = keyring.issue(&id).ok_or(KeyRefusal::NoMasterKey)?;
+    let key = AccessKey {
+        id,
+        name: new.name,
+        project: caller.tenant.clone(),
+        account: caller.account.clone(),
+        user: caller.user.clone(),
+        roles: new.roles,
+        master,
+        created: Timestamp::now(),
+        disabled: None,
+    };
+    service.store.create_access_key(&key).await?;
+    Ok((key, secret))
+}
+
+/// Lists the access keys of the caller's project: at most `most`, those after `after`. One query and one batch read.
+///
+/// # Errors
+/// [`KeyRefusal::Store`] where the table failed.
+pub async fn list_access_keys(
+    service: &Service,
+    caller: &Caller,
+    after: Option<&AccessKeyId>,
+    most: usize,
+) -> Result<AccessKeyPage, KeyRefusal> {
+    let (keys, more) = service.store.access_keys(&caller.tenant, after, most).await?;
+    let next = keys.last().filter(|_| more).map(|last| last.id.clone());
+    Ok(AccessKeyPage { keys, next })
+}
+
+/// Disables an access key of the caller's project for good: requests that are signed with it are refused, here at once and
+/// elsewhere within seconds. One read and one write.
+///
+/// # Errors
+/// [`KeyRefusal`]; then nothing was changed.
+pub async fn disable_access_key(
+    service: &Service,
+    keyring: &Keyring,
+    caller: &Caller,
+    id: &AccessKeyId,
+) -> Result<(), KeyRefusal> {
+    if !caller.can_act() {
+        return Err(KeyRefusal::ReadOnly);
+    }
+    // The project of an access key never changes, so nothing can come between reading and writing.
+    let key = service.store.access_key(id).await?.filter(|key| caller.acts_for(&key.project));
+    let key = key.ok_or(KeyRefusal::NotFound)?;
+    service.store.disable_access_key(&key.id, Timestamp::now()).await?;
+    keyring.forget(&key.id);
+    Ok(())
+}

@@ -112,6 +112,7 @@ async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone
     env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
     env.extend([("IMAGESHARE_JWKS", keys.url()), ("IMAGESHARE_KEYSTONE_URL", keystone.url())]);
     let mut images = LambdaProcess::start(&binary("images"), env).await.unwrap();
+    assert_eq!(keys.asked().len(), 1, "before the first request needs them");
     for (token, owner) in [(World::token("p1", "member"), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
         let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({})).token(&token);
         let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());

@@ -176,16 +176,24 @@ async fn master_keys_are_rotated_without_ending_an_access_key_until_the_old_one_
 }
 
 #[tokio::test]
-async fn an_access_key_is_read_once_for_many_requests() {
+async fn an_access_key_is_read_once_for_many_requests_and_a_nonce_is_one_write() {
     let door = Door::new().await;
     let now = Timestamp::now();
-    let wire = door.signer(now).await.access(&Unsigned::new("GET", "/v2/cloudimages"), &[]);
     let store = door.local.service.store.metered();
+    let signer = door.signer(now).await;
+    let wire = signer.access(&Unsigned::new("GET", "/v2/cloudimages"), &[]);
     let headers = wire.header_map();
     for _ in 0..10 {
         door.authenticator.caller(&wire.as_signed(&headers), &store, now).await.unwrap();
     }
-    assert_eq!((store.usage().round_trips, store.usage().read_units), (1, 1.0));
+    let used = store.usage();
+    assert_eq!((used.round_trips, used.read_units, used.write_units), (1, 1.0, 0.0));
+
+    let wire = rpc(&signer, "n");
+    let (headers, parameters) = (wire.header_map(), parameters(&wire.query));
+    door.authenticator.rpc_caller(&wire.as_signed(&headers), &parameters, &store, now).await.unwrap();
+    let used = store.usage();
+    assert_eq!((used.round_trips, used.read_units, used.write_units), (2, 1.0, 1.0));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use crate::store::Store;
 pub struct Settings {
     /// The region that this deployment serves, as clients name it.
     pub region: String,
+    /// The address that clients use, as `https://images.example`; that of each request where it is not told.
+    pub public_url: Option<String>,
     /// The limits in force.
     pub limits: Limits,
 }

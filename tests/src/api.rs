@@ -124,12 +124,18 @@ impl Ask {
 impl Answer {
     /// The error's code; empty where it is none.
     pub fn code(&self) -> &str {
-        self.body.pointer("/error/code").and_then(Value::as_str).unwrap_or_default()
+        self.said("/error/code", "/Code")
     }
 
     /// The error's message; empty where it is none.
     pub fn message(&self) -> &str {
-        self.body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default()
+        self.said("/error/message", "/Message")
+    }
+
+    /// What stands in one place or, in Alibaba's form, in the other.
+    fn said(&self, place: &str, in_rpc: &str) -> &str {
+        let found = self.body.pointer(place).or_else(|| self.body.pointer(in_rpc));
+        found.and_then(Value::as_str).unwrap_or_default()
     }
 }
 
@@ -245,10 +251,10 @@ impl Api {
         let body = Some(&answer.body).filter(|body| !body.is_null());
         match self.document.undocumented(&operation, answer.status, body) {
             Some(problem) => return Err(problem),
-            None if answer.status < 300 => {
+            None if answer.status < 400 => {
                 self.succeeded.lock().expect("no panic").insert(operation.id);
             }
-            None => check_error(answer)?,
+            None => check_error(ask, answer)?,
         }
         match answer.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
@@ -258,7 +264,12 @@ impl Api {
     }
 }
 
-fn check_error(answer: &Answer) -> Result<(), String> {
+fn check_error(ask: &Ask, answer: &Answer) -> Result<(), String> {
+    if ask.path() == "/" && answer.body["RequestId"].is_string() {
+        let id = answer.headers.get("x-request-id").map(|id| id.to_uppercase());
+        let is_named = id.as_deref() == answer.body["RequestId"].as_str();
+        return if is_named { Ok(()) } else { Err("RequestId is not X-Request-Id".to_owned()) };
+    }
     let is_text = |name: &str| answer.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
     let members = answer.body["error"].as_object().map_or(0, serde_json::Map::len);
     if members == 3 && ["code", "message", "title"].into_iter().all(is_text) {

@@ -1,9 +1,9 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Limits, Status};
+use imageshare::domain::{Limits, Permissions, Status};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
-use imageshare::usecases::{self, ImageQuery};
+use imageshare::usecases::{self, Effect, ImageQuery};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -69,6 +69,8 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("accept 1 image: request", &service));
     rows.push(carried_out(&world, "accept 1 image: work").await);
 
+    rows.extend(at_once(&world).await);
+
     let service = metered(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
     rows.push(row("share 100 images with 100 projects: request", &service));
@@ -96,6 +98,16 @@ pub async fn measure() -> Vec<Row> {
     assert_eq!(page.members.len(), 100);
     rows.push(row("page of 100 members of an image", &service));
 
+    rows.extend(permissions(&world).await);
+
+    let service = metered(&world);
+    let lists = [List::Owned(tenant("owner"))];
+    let query =
+        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
+    let found = usecases::find_images(&service, &owner, &images[..50], query);
+    assert_eq!(found.await.expect("images").images.len(), 50);
+    rows.push(row("find 50 images by their ids", &service));
+
     let service = metered(&world);
     usecases::quota(&service, &recipient).await.expect("the quota");
     rows.push(row("quota", &service));
@@ -103,6 +115,44 @@ pub async fn measure() -> Vec<Row> {
     let service = metered(&world);
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(row("delete an image of 100 members: request", &service));
+    rows
+}
+
+/// Glance's calls: a membership changed at once.
+async fn at_once(world: &LocalService) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let (image, member) = (&world.image("owner").await, tenant("mem1"));
+    let service = metered(world);
+    usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
+    rows.push(row("add a member", &service));
+    let service = metered(world);
+    let answer = (Ok(Status::Accepted), None);
+    usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    rows.push(row("accept as a member", &service));
+    let service = metered(world);
+    usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
+    rows.push(row("remove a member", &service));
+    rows
+}
+
+/// Alibaba's call: several memberships changed at once.
+async fn permissions(world: &LocalService) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let fresh = world.image("owner").await;
+    let accounts = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| tenant(&format!("1182725234{number:05}"))).collect()
+    };
+    for (call, add, remove) in [
+        ("grant 1 image to 1 account", 0..1, 0..0),
+        ("grant 1 image to 10 accounts and take it from 10", 10..20, 20..30),
+    ] {
+        let service = metered(world);
+        let wanted = Permissions::new(accounts(add), accounts(remove)).expect("others");
+        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, Effect::Made)
+            .await
+            .expect("granted");
+        rows.push(row(call, &service));
+    }
     rows
 }
 

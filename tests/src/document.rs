@@ -1,7 +1,7 @@
 //! `infra/openapi.yaml` as tests read it: its operations, and whether an answer is one that it describes.
 
 use imageshare_local::gateway::OPENAPI;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::schema;
 
@@ -29,7 +29,7 @@ pub struct Operation {
     pub is_open: bool,
     /// Its parameters, those of its path among them.
     pub parameters: Vec<Parameter>,
-    /// The schema of its body, where it takes one.
+    /// The schema of its body, where it takes JSON.
     pub body: Option<Value>,
     responses: Value,
 }
@@ -141,9 +141,13 @@ impl Document {
             id,
             method: if method == ANY { "ANY".to_owned() } else { method.to_uppercase() },
             path: path.to_owned(),
-            is_open: operation["security"].as_array().is_some_and(Vec::is_empty),
+            is_open: operation["security"]
+                .as_array()
+                .is_some_and(|ways| ways.is_empty() || ways.contains(&json!({}))),
             parameters: parameters.map(|parameter| self.parameter(parameter)).collect(),
-            body: body.and_then(|types| types.values().next()).map(|body| body["schema"].clone()),
+            body: body
+                .and_then(|types| types.iter().find(|(name, _)| name.contains("json")))
+                .map(|(_, body)| body["schema"].clone()),
             responses: operation["responses"].clone(),
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imageshare::domain::Limits;
-use imageshare::facade::{Reply, ims};
+use imageshare::facade::{Reply, alibaba, glance, ims};
 use imageshare::function::Function;
 use lambda_http::{Body, request};
 use serde_json::{Value, json};
@@ -43,10 +43,15 @@ impl Functions {
         let event = event.build();
         let request = request::from_str(&event.to_string()).expect("an event of the gateway");
         let reply = match event["routeKey"].as_str().unwrap_or_default() {
-            ims::share::ROUTE => share::handle(&self.function, request).await,
-            ims::respond::ROUTE => respond::handle(&self.function, request).await,
-            ims::unshare::ROUTE => unshare::handle(&self.function, request).await,
+            ims::share::ROUTE | glance::members::add::ROUTE => share::handle(&self.function, request).await,
+            ims::respond::ROUTE | glance::members::update::ROUTE => {
+                respond::handle(&self.function, request).await
+            }
+            ims::unshare::ROUTE | glance::members::remove::ROUTE => {
+                unshare::handle(&self.function, request).await
+            }
             ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(&self.function, request).await,
+            alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(&self.function, request).await,
             _ => images::handle(&self.function, request).await,
         };
         Answer::from(reply)

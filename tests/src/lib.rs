@@ -17,6 +17,7 @@ mod http_server;
 pub mod in_process;
 pub mod issuer;
 pub mod lambda_process;
+pub mod python;
 pub mod runtime_api;
 mod schema;
 pub mod server;

@@ -20,6 +20,14 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
     if value.is_null() && schema["nullable"] == true {
         return Ok(());
     }
+    if let Some(parts) = schema["anyOf"].as_array() {
+        let mut problems = parts.iter().map(|part| check(root, part, value, place));
+        return if problems.any(|problem| problem.is_ok()) {
+            Ok(())
+        } else {
+            Err(format!("{place}: {value} is none of {parts:?}"))
+        };
+    }
     if let Some(expected) = schema["type"].as_str()
         && !is_of_type(value, expected)
     {
@@ -39,6 +47,9 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
             }
             for (name, member) in members {
                 let named = schema["properties"].get(name).or(schema.get("additionalProperties"));
+                if named == Some(&Value::Bool(false)) {
+                    return Err(format!("{place}: {name} is not known"));
+                }
                 if let Some(named) = named.filter(|schema| schema.is_object()) {
                     check(root, named, member, &format!("{place}/{name}"))?;
                 }

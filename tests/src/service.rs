@@ -27,7 +27,7 @@ impl LocalService {
         let client = EmbeddedTable::open(None).expect("a database in memory").client(Lane::Request);
         let store = Store::new(client.clone(), TABLE);
         store.create_table().await.expect("a new table");
-        let settings = Arc::new(Settings { region: "local".to_owned(), limits });
+        let settings = Arc::new(Settings { region: "local".to_owned(), public_url: None, limits });
         Self { service: Service { store, settings }, client }
     }
 

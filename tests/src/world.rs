@@ -38,7 +38,8 @@ impl World {
         let database = TableServer::start().await;
         let store = Store::new(database.client(), TABLE);
         store.create_table().await.expect("an empty database has room for a table");
-        let settings = Arc::new(Settings { region: REGION.to_owned(), limits: Limits::default() });
+        let settings =
+            Arc::new(Settings { region: REGION.to_owned(), public_url: None, limits: Limits::default() });
         Self { database, service: Service { store, settings } }
     }
 

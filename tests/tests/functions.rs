@@ -15,7 +15,8 @@ use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 6] = ["share", "unshare", "respond", "job-status", "images", "identity"];
+const HTTP_FUNCTIONS: [&str; 7] =
+    ["share", "unshare", "respond", "job-status", "images", "permission", "identity"];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 

@@ -60,6 +60,7 @@ impl World {
             "member_id" => "mem1",
             "job_id" => &self.job,
             "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
+            "schema_name" => "member",
             other => panic!("{other} is new: say here what is a good one"),
         }
     }
@@ -95,6 +96,8 @@ impl World {
             }
             "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
+            "addMember" => json!({"member": "mem1"}),
+            "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),
             other => panic!("{other} is new: say here what a good body is"),
         }
     }
@@ -262,7 +265,11 @@ async fn a_body_that_cannot_be_read_is_refused() {
                 faults.expect_refusal(&ask, &world.send(&ask).await);
             }
             // A key that is given twice means two things, and one of them would be ignored.
-            let twice = good.replacen('{', "{\"images\":[\"a\"],\"name\":\"a\",\"op\":\"add\",", 1);
+            let twice = good.replacen(
+                '{',
+                "{\"images\":[\"a\"],\"member\":\"a\",\"name\":\"a\",\"op\":\"add\",\"status\":\"\",",
+                1,
+            );
             let ask = world.ask(&operation, twice);
             faults.expect_refusal(&ask, &world.send(&ask).await);
         } else if operation.statuses().contains(&400) {
@@ -336,6 +343,7 @@ fn typed(parameter: &Parameter, text: &str) -> Value {
     match parameter.schema["type"].as_str() {
         Some("integer") => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
         Some("boolean") => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+        Some("array") => json!([text]),
         _ => text.into(),
     }
 }
@@ -382,8 +390,13 @@ async fn a_query_that_is_not_as_the_document_says_is_refused() {
                     faults.expect_no_fault_of_ours(&ask, &answer);
                 } else {
                     faults.expect_refusal(&ask, &answer);
-                    assert!(answer.message().contains(&parameter.name), "{answer:?}");
+                    // Glance's own words for `member_status` name a status only.
+                    let is_named = parameter.name.split('_').any(|word| answer.message().contains(word));
+                    assert!(is_named, "{answer:?}");
                 }
+            }
+            if parameter.schema["type"] == "array" {
+                continue;
             }
             let twice = Ask::new("GET", format!("{target}?{0}=1&{0}=1", parameter.name));
             faults.expect_refusal(&twice, &world.send(&twice).await);
@@ -486,11 +499,11 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
         }
     }
     for path in [
-        "/",
         "//",
         "/v1",
-        "/v2",
-        "/v2/",
+        "/v2//",
+        "/versions/",
+        "/v2/schemas",
         "/v2/images/",
         "/v2/images/a/b/c",
         "/V2/images",
@@ -522,7 +535,7 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
 /// JSON of any shape, whose names are often those that mean something.
 fn any_json() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
-        3 => prop::sample::select(vec!["images", "projects", "project_id", "status", "vault_id", "accounts", "name", "id",
+        3 => prop::sample::select(vec!["images", "projects", "project_id", "member", "status", "vault_id", "accounts", "name", "id",
             "owner", "visibility", "min_disk", "tags", "protected", "op", "path", "value", "__whole_image"]).prop_map(str::to_owned),
         1 => ".{0,10}",
     ];

@@ -10,6 +10,9 @@ use imageshare_tests::document::Operation;
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
+/// The common parameters of an action.
+const ECD: &str = "Version=2020-09-30&RegionId=local";
+const ECS: &str = "Version=2014-05-26&RegionId=local";
 const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
 
 /// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
@@ -121,6 +124,80 @@ impl World {
                 Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
+            // They name nothing that could be somebody's.
+            "createAccessKey"
+            | "showQuota"
+            | "showHealth"
+            | "showSchema"
+            | "listVersions"
+            | "showVersion"
+            | "showVersionOfFolder" => Vec::new(),
+            other => self.pairs_of_glance(other, me),
+        }
+    }
+
+    /// The same for Glance's list and member calls.
+    fn pairs_of_glance(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        };
+        let get = |target: String| Ask::new("GET", target);
+        match operation {
+            "listImages" => {
+                let list = |query: &str| get(format!("/v2/images?{query}"));
+                let mut pairs = of_images(&|image| list(&format!("id={image}")));
+                pairs.extend(of_images(&|image| list(&format!("marker={image}"))));
+                pairs.extend(of_images(&|image| list(&format!("marker={image}~0&sort_key=name"))));
+                for more in ["", "&visibility=shared", "&visibility=all&member_status=all"] {
+                    pairs.push((list(&format!("owner=own1{more}")), list(&format!("owner=nobody{more}"))));
+                }
+                pairs
+            }
+            "listMembers" => of_images(&|image| get(format!("/v2/images/{image}/members"))),
+            "addMember" => of_images(&|image| {
+                Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({"member": me}))
+            }),
+            "showMember" | "updateMember" | "removeMember" => {
+                let method = match operation {
+                    "showMember" => "GET",
+                    "updateMember" => "PUT",
+                    _ => "DELETE",
+                };
+                let ask = |image: &str, member: &str| {
+                    let ask = Ask::new(method, format!("/v2/images/{image}/members/{member}"));
+                    if method == "PUT" { ask.json(&json!({"status": "accepted"})) } else { ask }
+                };
+                let members = ["mem1", "nobody", me];
+                members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
+            }
+            other => self.pairs_of_actions_and_keys(other, me),
+        }
+    }
+
+    /// The same for Alibaba's actions and for access keys.
+    fn pairs_of_actions_and_keys(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        };
+        let get = |target: String| Ask::new("GET", target);
+        match operation {
+            "callAction" | "showVersions" => {
+                let method = if operation == "callAction" { "POST" } else { "GET" };
+                let mut pairs = Vec::new();
+                for action in [
+                    format!(
+                        "Action=ModifyImagePermission&{ECD}&AddAccount.1={me}&AddAccount.2=mem1&ImageId="
+                    ),
+                    format!("Action=ModifyImagePermission&{ECD}&RemoveAccount.1=mem1&ImageId="),
+                    format!("Action=ModifyImageSharePermission&{ECS}&DryRun=True&AddAccount.1=new1&ImageId="),
+                    format!("Action=DescribeImagePermission&{ECD}&ImageId="),
+                    format!("Action=DescribeImageSharePermission&{ECS}&ImageId="),
+                    format!("Action=DescribeImages&{ECD}&ImageId.1="),
+                ] {
+                    pairs.extend(of_images(&|image| Ask::new(method, format!("/?{action}{image}"))));
+                }
+                pairs
+            }
             "listAccessKeys" => {
                 let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
@@ -129,8 +206,6 @@ impl World {
                 let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
-            // They name nothing that could be somebody's.
-            "createAccessKey" | "showQuota" | "showHealth" => Vec::new(),
             other => panic!("{other} is new: say here what a stranger could ask of it"),
         }
     }
@@ -140,7 +215,10 @@ impl World {
         match operation.id.as_str() {
             "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
             "createAccessKey" => Ask::new("POST", "/v1/access-keys").json(&json!({"name": "new"})),
-            "showQuota" | "showHealth" | "listAccessKeys" => Ask::new(&operation.method, &operation.path),
+            "showSchema" => Ask::new("GET", "/v2/schemas/image"),
+            _ if !operation.path.contains('{') && operation.method == "GET" => {
+                Ask::new("GET", &operation.path)
+            }
             "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
             id => self.pairs(id, "own1").remove(0).0,
         }
@@ -155,6 +233,9 @@ impl World {
             body = body.replace(id, "ID");
         }
         let mut headers = answer.headers.clone();
+        if let Some(id) = answer.body["RequestId"].as_str() {
+            body = body.replace(id, "ID");
+        }
         for own in ["x-request-id", "x-openstack-request-id", "date", "content-length"] {
             headers.remove(own);
         }
@@ -198,8 +279,10 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
                 } else {
                     assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
                 }
-                let listed = [&there.body["images"], &there.body["access_keys"]];
-                let is_list = operation.id.starts_with("list") && listed.contains(&&json!([]));
+                let listed = ["images", "access_keys", "Images"].map(|name| &there.body[name]);
+                let lists =
+                    ["list", "callAction", "showVersions"].iter().any(|list| operation.id.starts_with(list));
+                let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
             }
@@ -231,7 +314,8 @@ async fn nobody_gets_anywhere_without_a_good_token() {
     for operation in world.api.document.operations().into_iter().filter(|operation| !operation.is_open) {
         let ask = world.own(&operation);
         let unnamed = world.api.send(&ask).await;
-        assert_eq!((unnamed.status, unnamed.code()), (401, "IMG.0087"), "{unnamed:?}");
+        let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
+        assert_eq!((unnamed.status, unnamed.code()), (401, code), "{unnamed:?}");
         for token in &bad {
             for ask in
                 [ask.clone().token(token), ask.clone().header("Authorization", format!("Bearer {token}"))]
@@ -253,10 +337,15 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
     for operation in world.api.document.operations() {
         let answer = world.api.send(&world.own(&operation).token(&token)).await;
         if operation.method == "GET" {
-            assert_eq!(answer.status, 200, "{} {answer:?}", operation.id);
+            assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
         } else {
-            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "{} {answer:?}", operation.id);
-            assert!(answer.message().contains("reader"), "{answer:?}");
+            let code = if operation.path == "/" { "Forbidden.RAM" } else { "IMG.0026" };
+            assert_eq!((answer.status, answer.code()), (403, code), "{} {answer:?}", operation.id);
+            let glances = "You are not authorized to complete ";
+            assert!(
+                answer.message().contains("reader") || answer.message().starts_with(glances),
+                "{answer:?}"
+            );
         }
     }
     assert_eq!(world.api.dump().await, before);

@@ -1,6 +1,6 @@
-//! The function `respond`: `PUT /v1/cloudimages/members`, accept or reject.
+//! The function `respond`: `PUT` of members, accept or reject, for many images or one.
 
-use imageshare::facade::{Reply, ims};
+use imageshare::facade::{Reply, glance, ims};
 use imageshare::function::Function;
 use lambda_http::Request;
 
@@ -12,6 +12,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
     };
     let reply = match call.route() {
         ims::respond::ROUTE => ims::respond::answer(&call).await,
+        glance::members::update::ROUTE => glance::members::update::answer(&call).await,
         _ => ims::unrouted(""),
     };
     call.finish(reply)

@@ -1,6 +1,6 @@
-//! The function `share`: `POST /v1/cloudimages/members`.
+//! The function `share`: `POST` of members, of many images or of one.
 
-use imageshare::facade::{Reply, ims};
+use imageshare::facade::{Reply, glance, ims};
 use imageshare::function::Function;
 use lambda_http::Request;
 
@@ -12,6 +12,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
     };
     let reply = match call.route() {
         ims::share::ROUTE => ims::share::answer(&call).await,
+        glance::members::add::ROUTE => glance::members::add::answer(&call).await,
         _ => ims::unrouted(""),
     };
     call.finish(reply)

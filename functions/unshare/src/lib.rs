@@ -1,6 +1,6 @@
-//! The function `unshare`: `DELETE /v1/cloudimages/members`.
+//! The function `unshare`: `DELETE` of members, of many images or of one.
 
-use imageshare::facade::{Reply, ims};
+use imageshare::facade::{Reply, glance, ims};
 use imageshare::function::Function;
 use lambda_http::Request;
 
@@ -12,6 +12,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
     };
     let reply = match call.route() {
         ims::unshare::ROUTE => ims::unshare::answer(&call).await,
+        glance::members::remove::ROUTE => glance::members::remove::answer(&call).await,
         _ => ims::unrouted(""),
     };
     call.finish(reply)

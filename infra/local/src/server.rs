@@ -178,6 +178,7 @@ fn temporary_directory() -> Result<TempDir, StartError> {
 fn settings(arguments: &ServeArguments) -> Settings {
     Settings {
         region: arguments.region.clone(),
+        public_url: arguments.public_url.as_ref().map(ToString::to_string),
         limits: arguments.limits.iter().copied().collect::<Limits>(),
     }
 }
@@ -202,6 +203,7 @@ fn functions(function: Function) -> Handlers {
         "respond" => respond,
         "job-status" => job_status,
         "images" => images,
+        "permission" => permission,
         "identity" => identity,
     }
 }

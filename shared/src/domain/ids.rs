@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -115,6 +116,16 @@ impl Stamp {
         Self(Uuid::now_v7())
     }
 
+    /// The stamp of what is done now, at once, to something that a request of the stamp `earlier` has formed: greater
+    /// than that one, even where it was made by another machine whose clock is ahead.
+    pub fn after(earlier: Option<Self>) -> Self {
+        let now = Self::now();
+        match earlier {
+            Some(earlier) if earlier >= now => Self::first_of(earlier.time().plus(Duration::from_millis(1))),
+            _ => now,
+        }
+    }
+
     /// The smallest stamp of a moment: every request accepted before it has a smaller one.
     pub fn first_of(moment: Timestamp) -> Self {
         let millis = u128::from(moment.unix_millis().unsigned_abs()) & 0xffff_ffff_ffff;
@@ -199,6 +210,14 @@ mod tests {
     fn stamps_of_one_process_grow() {
         let stamps: Vec<_> = (0..10_000).map(|_| Stamp::now()).collect();
         assert!(stamps.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn what_is_done_now_is_later_than_what_a_clock_that_is_ahead_has_stamped() {
+        let ahead = Stamp::first_of(Timestamp::now().plus(Duration::from_hours(1)));
+        let ahead = Stamp::after(Some(ahead));
+        assert!(Stamp::after(Some(ahead)) > ahead);
+        assert!(Stamp::after(Some(Stamp::now())).time() <= Timestamp::now());
     }
 
     #[test]

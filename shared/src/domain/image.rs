@@ -134,6 +134,8 @@ pub mod property {
     pub const BACKUP_ID: &str = "__backup_id";
     /// The key that encrypts the image.
     pub const CMK_ID: &str = "__system__cmkid";
+    /// `"1"` for an encrypted image.
+    pub const ENCRYPTED: &str = "__system__encrypted";
     /// `FusionCompute`, `Ironic`, `DataImage` or `IsoImage`.
     pub const VIRTUAL_ENV_TYPE: &str = "virtual_env_type";
     /// The size of the backup of the system disk in GiB. This service's own name: IMS keeps it inside the vault.
@@ -218,6 +220,11 @@ impl Details {
     /// The key that encrypts the image, if it is encrypted.
     pub fn key_id(&self) -> Option<&str> {
         self.property(property::CMK_ID).filter(|id| !id.is_empty())
+    }
+
+    /// Whether the image is encrypted, by whatever key.
+    pub fn is_encrypted(&self) -> bool {
+        self.key_id().is_some() || matches!(self.property(property::ENCRYPTED), Some("1" | "true"))
     }
 
     /// The value of a free property.

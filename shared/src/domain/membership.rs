@@ -8,7 +8,9 @@
 //! * a share that is older than the newest unshare does nothing;
 //! * an unshare ends the standing that earlier shares made; if a later share is known already, the standing begins
 //!   anew with that one, `pending` (decision 19);
-//! * sharing again while the membership stands changes no status (decision 6).
+//! * sharing again while the membership stands changes no status (decision 6);
+//! * a grant is a share that asks for no consent (decision 11): a standing that holds one is accepted for as long as its
+//!   recipient has said nothing, and what the recipient has said stays.
 //!
 //! The recipient's answers are ordered among themselves in the same way. An answer counts only for a membership
 //! that stands, and never for one that began after an unshare that is newer than the answer: nobody is made to have
@@ -93,6 +95,9 @@ pub struct Standing {
     /// The newest answer in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Stamp>,
+    /// The newest of the shares above that asks for no consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Stamp>,
 }
 
 /// How many repeated shares a membership remembers. They matter only while an older unshare may still be under way,
@@ -116,6 +121,17 @@ impl Membership {
             Some(Self::Standing(standing)) => standing.share_again(at)?,
         };
         Some(Self::Standing(standing))
+    }
+
+    /// Applies a grant: a share that is effective at once. Returns what is to be written, or `None` where nothing changes.
+    pub fn grant(current: Option<&Self>, at: Stamp) -> Option<Self> {
+        let shared = Self::share(current, at);
+        let standing = shared.as_ref().or(current)?.standing()?;
+        if standing.unshared.is_some_and(|unshared| at < unshared) {
+            return None;
+        }
+        let granted = Self::Standing(standing.clone().with_grant(Some(at)));
+        (Some(&granted) != current).then_some(granted)
     }
 
     /// Applies an unshare. Returns what is to be written, or `None` where nothing changes.
@@ -143,6 +159,17 @@ impl Membership {
         Ok(Some(Self::Standing(Standing { status, answered: Some(at), ..standing.clone() })))
     }
 
+    /// The newest of the requests that formed it.
+    pub fn newest(&self) -> Stamp {
+        match self {
+            Self::Ended(unshared) => *unshared,
+            Self::Standing(standing) => {
+                let others = [standing.reshared.last().copied(), standing.unshared, standing.answered];
+                others.into_iter().flatten().fold(standing.since, Stamp::max)
+            }
+        }
+    }
+
     /// The standing membership, if there is one.
     pub fn standing(&self) -> Option<&Standing> {
         match self {
@@ -154,7 +181,16 @@ impl Membership {
 
 impl Standing {
     fn begin(since: Stamp, unshared: Option<Stamp>) -> Self {
-        Self { status: Status::Pending, since, reshared: Vec::new(), unshared, answered: None }
+        Self { status: Status::Pending, since, reshared: Vec::new(), unshared, answered: None, granted: None }
+    }
+
+    /// With a grant among its shares, which is as good as consent until the recipient says something.
+    fn with_grant(mut self, at: Option<Stamp>) -> Self {
+        self.granted = self.granted.max(at);
+        if self.granted.is_some() && self.answered.is_none() {
+            self.status = Status::Accepted;
+        }
+        self
     }
 
     fn share_again(&self, at: Stamp) -> Option<Self> {
@@ -186,7 +222,7 @@ impl Standing {
             next.status = self.status;
             next.answered = self.answered;
         }
-        Some(Membership::Standing(next))
+        Some(Membership::Standing(next.with_grant(self.granted.filter(|granted| *granted > at))))
     }
 }
 
@@ -204,6 +240,7 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     enum Request {
         Share,
+        Grant,
         Unshare,
         Answer(Status),
     }
@@ -211,6 +248,7 @@ mod tests {
     fn apply(current: Option<Membership>, at: Stamp, request: Request) -> Option<Membership> {
         let next = match request {
             Request::Share => Membership::share(current.as_ref(), at),
+            Request::Grant => Membership::grant(current.as_ref(), at),
             Request::Unshare => Membership::unshare(current.as_ref(), at),
             Request::Answer(status) => Membership::answer(current.as_ref(), at, status).ok().flatten(),
         };
@@ -218,7 +256,7 @@ mod tests {
     }
 
     fn owners_request() -> impl Strategy<Value = Request> {
-        prop_oneof![Just(Request::Share), Just(Request::Unshare)]
+        prop_oneof![Just(Request::Share), Just(Request::Grant), Just(Request::Unshare)]
     }
 
     fn any_request() -> impl Strategy<Value = Request> {
@@ -251,19 +289,36 @@ mod tests {
         #[test]
         fn a_revoke_always_revokes((ordered, delivered) in history(any_request())) {
             let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
-            let shared = newest(|r| matches!(r, Request::Share));
+            let shared = newest(|r| matches!(r, Request::Share | Request::Grant));
             let unshared = newest(|r| matches!(r, Request::Unshare));
             let stands = run(&delivered).is_some_and(|m| m.standing().is_some());
             prop_assert_eq!(stands, shared > unshared);
         }
 
         #[test]
+        fn what_is_done_at_once_takes_effect_whatever_came_before((_, delivered) in history(any_request())) {
+            let current = run(&delivered);
+            let now = Stamp::after(current.as_ref().map(Membership::newest));
+            let status = |membership: Option<Membership>| membership.and_then(|m| m.standing().map(|s| s.status));
+            prop_assert_eq!(Membership::unshare(current.as_ref(), now), Some(Membership::Ended(now)));
+            if status(current.clone()).is_some() {
+                let answered = Membership::answer(current.as_ref(), now, Status::Rejected);
+                prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
+            } else {
+                prop_assert_eq!(status(Membership::share(current.as_ref(), now)), Some(Status::Pending));
+            }
+        }
+
+        #[test]
         fn nobody_consents_to_what_was_shared_after_a_withdrawal((ordered, delivered) in history(any_request())) {
-            let unshared = ordered.iter().filter(|(_, r)| matches!(r, Request::Unshare)).map(|(at, _)| *at).max();
+            let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
+            let unshared = newest(|r| matches!(r, Request::Unshare));
+            let granted = newest(|r| matches!(r, Request::Grant));
             if let Some(Membership::Standing(standing)) = run(&delivered)
                 && standing.status != Status::Pending
             {
-                prop_assert!(standing.answered > unshared);
+                let needs_no_consent = standing.status == Status::Accepted && granted > unshared;
+                prop_assert!(standing.answered > unshared || needs_no_consent);
             }
         }
 
@@ -280,18 +335,20 @@ mod tests {
 
         #[test]
         fn in_order_it_is_the_plain_state_machine(requests in prop::collection::vec(any_request(), 1..20)) {
-            let mut plain: Option<Status> = None;
+            // What the recipient sees, and whether it has said so itself.
+            let mut plain: Option<(Status, bool)> = None;
             let mut ours = None;
             for (stamp, request) in (1..).map(at).zip(requests) {
                 plain = match (plain, request) {
-                    (None, Request::Share) => Some(Status::Pending),
+                    (None, Request::Share) => Some((Status::Pending, false)),
+                    (None | Some((_, false)), Request::Grant) => Some((Status::Accepted, false)),
                     (None, _) | (_, Request::Unshare) => None,
-                    (Some(_), Request::Answer(status)) => Some(status),
-                    (unchanged, Request::Share) => unchanged,
+                    (Some(_), Request::Answer(status)) => Some((status, true)),
+                    (unchanged, Request::Share | Request::Grant) => unchanged,
                 };
                 ours = apply(ours, stamp, request);
                 let status = ours.as_ref().and_then(Membership::standing).map(|standing| standing.status);
-                prop_assert_eq!(status, plain);
+                prop_assert_eq!(status, plain.map(|(status, _)| status));
             }
         }
     }
@@ -322,6 +379,27 @@ mod tests {
             (standing.status, standing.since, standing.reshared),
             (Status::Accepted, at(3), vec![at(5)])
         );
+    }
+
+    #[test]
+    fn a_grant_is_consent_until_the_recipient_says_something() {
+        let granted = Membership::grant(None, at(1)).unwrap();
+        let status = |membership: &Membership| membership.standing().unwrap().status;
+        assert_eq!(status(&granted), Status::Accepted);
+        let rejected = Membership::answer(Some(&granted), at(2), Status::Rejected).unwrap().unwrap();
+        assert_eq!(status(&Membership::grant(Some(&rejected), at(3)).unwrap()), Status::Rejected);
+        let offered = Membership::share(None, at(1)).unwrap();
+        assert_eq!(status(&Membership::grant(Some(&offered), at(2)).unwrap()), Status::Accepted);
+        assert_eq!(status(&Membership::share(Some(&granted), at(2)).unwrap()), Status::Accepted);
+    }
+
+    #[test]
+    fn a_late_unshare_takes_back_the_grant_before_it_and_not_the_one_after_it() {
+        for (second, status) in [(Request::Share, Status::Pending), (Request::Grant, Status::Accepted)] {
+            let history = [(at(1), Request::Grant), (at(3), second), (at(2), Request::Unshare)];
+            let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+            assert_eq!((standing.status, standing.since), (status, at(3)));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod image;
 mod job;
 mod limits;
 mod membership;
+mod permission;
 mod step;
 mod time;
 
@@ -18,7 +19,8 @@ pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
 };
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
-pub use self::limits::{BadLimit, Limit, Limits, NAMES_PER_BATCH};
+pub use self::limits::{BadLimit, Limit, Limits, MOST_MEMBERS_PER_IMAGE, NAMES_PER_BATCH};
 pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
+pub use self::permission::{AddedAndRemoved, Permissions, TooManyMembers, decide_permissions};
 pub use self::step::{Change, Decision, Known, Member, decide, give_up};
 pub use self::time::Timestamp;

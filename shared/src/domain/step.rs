@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{
-    Image, ImageId, Job, Limits, Membership, Outcome, Status, Task, TenantId, Timestamp, Visibility,
+    Image, ImageId, Job, Limits, Membership, Outcome, Standing, Status, Task, TenantId, Timestamp, Visibility,
 };
 
 /// What the table says of the images and memberships of a step.
@@ -122,6 +122,14 @@ pub struct Member {
     pub created: Timestamp,
     /// When the membership last changed.
     pub updated: Timestamp,
+}
+
+impl Member {
+    /// A membership that stands and was last written at that moment.
+    pub fn new(image: ImageId, tenant: TenantId, standing: &Standing, written: Timestamp) -> Self {
+        let created = standing.since.time();
+        Self { image, tenant, status: standing.status, created, updated: written.max(created) }
+    }
 }
 
 #[cfg(test)]

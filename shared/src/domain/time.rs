@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 const SECONDS: &[BorrowedFormatItem<'_>] =
@@ -79,6 +80,14 @@ impl Timestamp {
         self.format(BASIC)
     }
 
+    /// Reads a date and a time of day in ISO 8601, with or without a fraction and an offset, without which it is UTC;
+    /// `None` for anything else.
+    pub fn parse_iso_text(text: &str) -> Option<Self> {
+        let date = OffsetDateTime::parse(text, &Rfc3339);
+        let date = date.or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339)).ok()?;
+        i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+    }
+
     fn format(self, form: &[BorrowedFormatItem<'_>]) -> String {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
@@ -108,6 +117,20 @@ mod tests {
         );
         for bad in ["2024-11-06T06:30:00Z", "20241106T063000", "20241306T063000Z", "20241106T063000Z ", ""] {
             assert_eq!(Timestamp::parse_basic_text(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_forms_of_iso_8601_are_read() {
+        let millis = |text| Timestamp::parse_iso_text(text).map(Timestamp::unix_millis);
+        for text in ["2024-11-06T06:30:00.778Z", "2024-11-06T06:30:00.778", "2024-11-06T08:30:00.778+02:00"] {
+            assert_eq!(millis(text), Some(1_730_874_600_778), "{text}");
+        }
+        assert_eq!(millis("1960-01-01T00:00:00.5Z"), Some(-315_619_199_500));
+        for text in
+            ["", "Z", "2024-11-06", "2024-11-06T06:30Z", "2024-13-06T06:30:00Z", "2024-11-06T06:30:00ZZ"]
+        {
+            assert_eq!(millis(text), None, "{text}");
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The API dialects. A facade translates: a request into a use case's words, and the answer back; it decides
 //! nothing.
 
+pub mod alibaba;
 mod fault;
 pub mod glance;
 pub mod identity;
 pub mod ims;
+mod page;
+mod query;
 mod reply;
 mod strict_json;
+mod vault;
 
 pub use self::reply::{Reply, error, json, no_content};
 

@@ -63,8 +63,8 @@ pub fn start_log() {
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
 }
 
-/// The service as the environment describes it: `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, joined by commas)
-/// and AWS's own variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
+/// The service as the environment describes it: `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, joined by commas),
+/// `IMAGESHARE_PUBLIC_URL` and AWS's own variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
 ///
 /// # Errors
 /// [`BadDeployment`] names the variable that is missing or wrong.
@@ -74,7 +74,8 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
     store.probe().await?;
     let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
     let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
-    let settings = Settings { region, limits: limits.collect::<Result<Limits, _>>()? };
+    let limits = limits.collect::<Result<Limits, _>>()?;
+    let settings = Settings { region, public_url: optional("IMAGESHARE_PUBLIC_URL"), limits };
     Ok(Service { store, settings: Arc::new(settings) })
 }
 

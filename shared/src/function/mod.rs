@@ -15,10 +15,10 @@ use lambda_http::{Request, RequestExt};
 use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
-use crate::Service;
 use crate::auth::{Authenticator, NotAdmitted};
 use crate::domain::{Caller, Timestamp};
 use crate::facade::{Reply, ims};
+use crate::{Service, Settings};
 
 /// A function that answers HTTP: the service, and who may call it.
 #[derive(Debug, Clone)]
@@ -80,13 +80,25 @@ impl Function {
         }
     }
 
+    /// Answers a request that anybody may make.
+    pub fn answer_anybody(
+        &self,
+        request: Request,
+        answer: impl FnOnce(&Settings, &Request) -> Reply,
+    ) -> Reply {
+        let received = self.receive(request);
+        let reply = answer(&received.service.settings, &received.request);
+        received.finish(reply)
+    }
+
     fn call(&self, received: Received, caller: Caller) -> Call {
         let Received { service, request, trace } = received;
         Call { service, keyring: self.authenticator.keyring().clone(), caller, request, trace }
     }
 }
 
-fn route_of(request: &Request) -> String {
+/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none.
+pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
         _ => String::new(),

@@ -183,28 +183,7 @@ impl Store {
         limits: &Limits,
     ) -> Result<Written, StoreError> {
         let now = Timestamp::now();
-        let mut items = Vec::with_capacity(decision.changes.len() + decision.growth.len() + 1);
-        for change in &decision.changes {
-            items.push(self.write_membership(change, read, now)?);
-        }
-        for (image, growth) in &decision.growth {
-            let count = self
-                .update(keys::image(image))
-                .update_expression("ADD members :growth")
-                .expression_attribute_values(":growth", item::number(*growth));
-            items.push(write_update(if *growth < 0 {
-                count.condition_expression("attribute_exists(pk)")
-            } else {
-                count
-                    .condition_expression("lifecycle = :active AND visibility = :shared AND members <= :room")
-                    .expression_attribute_values(":active", item::text("active"))
-                    .expression_attribute_values(":shared", item::text("shared"))
-                    .expression_attribute_values(
-                        ":room",
-                        item::number(i128::from(limits.members_per_image) - i128::from(*growth)),
-                    )
-            })?);
-        }
+        let mut items = self.decided(decision, read, limits, now)?;
         let mut next = open.piece.clone();
         next.outcomes.extend(&decision.outcomes);
         next.finished = next.left().is_empty().then_some(now);

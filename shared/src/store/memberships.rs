@@ -1,19 +1,20 @@
-//! Memberships: read for a step or a view. They are written only by a step of a job (`jobs.rs`), together with the
-//! image's count of them.
+//! Memberships: read for a change or a view, and written together with the image's count of them: by a step of a job
+//! (`jobs.rs`), or at once.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
 
 use super::call::failure;
-use super::images::{self, position_of, write_put};
+use super::images::{self, position_of, write_put, write_update};
 use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, List, MEMBERSHIPS, PK, SK, TTL};
 use super::meter::Capacity;
-use super::{Store, StoreError};
-use crate::domain::{Change, Image, ImageId, Job, Known, Member, Membership, TenantId, Timestamp};
+use super::{Store, StoreError, Written};
+use crate::domain::{
+    Change, Decision, Image, ImageId, Known, Limits, Member, Membership, Status, TenantId, Timestamp,
+};
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
 const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
@@ -26,9 +27,12 @@ pub(crate) struct Snapshot {
 }
 
 impl Store {
-    /// Reads the images and memberships of some pairs of a job, in one round trip.
-    pub(crate) async fn snapshot(&self, job: &Job, pairs: Range<usize>) -> Result<Snapshot, StoreError> {
-        let pairs: Vec<_> = pairs.filter_map(|number| job.pair(number)).collect();
+    /// Reads the images and memberships of some pairs, in one round trip.
+    pub(crate) async fn snapshot<'a>(
+        &self,
+        pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
+    ) -> Result<Snapshot, StoreError> {
+        let pairs: Vec<_> = pairs.into_iter().collect();
         let images: HashSet<_> = pairs.iter().map(|(image, _)| *image).collect();
         let keys = images.into_iter().map(keys::image);
         let keys = keys.chain(pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)));
@@ -43,6 +47,62 @@ impl Store {
             }
         }
         Ok(snapshot)
+    }
+
+    /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
+    /// provided that everything that it was decided from is still so.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn make_change(
+        &self,
+        decision: &Decision,
+        read: &Snapshot,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Written, StoreError> {
+        self.written(self.decided(decision, read, limits, now)?).await
+    }
+
+    /// The writes that a decision makes: the memberships that change, and the counts of their images.
+    pub(super) fn decided(
+        &self,
+        decision: &Decision,
+        read: &Snapshot,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let mut items = Vec::with_capacity(decision.changes.len() + decision.growth.len() + 1);
+        for change in &decision.changes {
+            items.push(self.write_membership(change, read, now)?);
+        }
+        for (image, growth) in &decision.growth {
+            items.push(self.count_members(image, *growth, limits)?);
+        }
+        Ok(items)
+    }
+
+    /// Counts members of an image that come or go; none may come to an image that is full, hidden or gone by now.
+    fn count_members(
+        &self,
+        image: &ImageId,
+        growth: i32,
+        limits: &Limits,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let count = self
+            .update(keys::image(image))
+            .update_expression("ADD members :growth")
+            .expression_attribute_values(":growth", item::number(growth));
+        write_update(if growth < 0 {
+            count.condition_expression("attribute_exists(pk)")
+        } else {
+            let room = i128::from(limits.members_per_image) - i128::from(growth);
+            count
+                .condition_expression("lifecycle = :active AND visibility = :shared AND members <= :room")
+                .expression_attribute_values(":active", item::text("active"))
+                .expression_attribute_values(":shared", item::text("shared"))
+                .expression_attribute_values(":room", item::number(room))
+        })
     }
 
     /// Writes a membership onto the revision that it was read at.
@@ -96,6 +156,22 @@ impl Store {
             }
         }
         Ok((found_image, found_member))
+    }
+
+    /// Reads some images, each with what one tenant has said to it, if it is shared with that one; a missing or deleted
+    /// image is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn images_and_answers(
+        &self,
+        ids: &[ImageId],
+        tenant: &TenantId,
+    ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
+        let read = self.snapshot(ids.iter().map(|id| (id, tenant))).await?;
+        let Known { images, memberships } = read.known;
+        let answer = |id: ImageId| Some(memberships.get(&(id, tenant.clone()))?.standing()?.status);
+        Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
     }
 
     /// A page of an image's members in the order of their ids: at most `most`, those after `after`; and whether there
@@ -155,9 +231,7 @@ struct Read {
 impl Read {
     fn into_member(self) -> Option<Member> {
         let standing = self.membership.standing()?;
-        let (status, created) = (standing.status, standing.since.time());
-        let updated = self.updated.max(created);
-        Some(Member { image: self.image, tenant: self.tenant, status, created, updated })
+        Some(Member::new(self.image, self.tenant, standing, self.updated))
     }
 }
 

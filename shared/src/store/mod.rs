@@ -14,6 +14,7 @@ mod lists;
 mod memberships;
 mod meter;
 mod nonces;
+mod permissions;
 mod requests;
 mod table;
 

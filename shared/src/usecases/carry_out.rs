@@ -42,7 +42,8 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
     let mut stale_steps = 0;
     while open.piece.finished.is_none() {
         let pairs = open.job.step(open.piece.left());
-        let (read, decision) = match (store.snapshot(&open.job, pairs.clone()).await, effort) {
+        let snapshot = store.snapshot(pairs.clone().filter_map(|number| open.job.pair(number))).await;
+        let (read, decision) = match (snapshot, effort) {
             (Ok(read), Effort::Full) => {
                 let decision = decide(&open.job, pairs, &read.known, limits);
                 (read, decision)

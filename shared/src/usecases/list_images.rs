@@ -176,6 +176,28 @@ pub async fn find_image(
     Ok(image.and_then(|image| shown_in(lists, &image, received).map(|shown| Seen { image, shown })))
 }
 
+/// Lists those of some images that stand in some lists and match, in pages; those received are the caller's. One batch
+/// read for every 50 of them, however long the lists are.
+///
+/// # Errors
+/// As [`list_images`].
+pub async fn find_images<F: Fn(&Seen) -> bool>(
+    service: &Service,
+    caller: &Caller,
+    ids: &[ImageId],
+    query: ImageQuery<F>,
+) -> Result<ImagePage, Refusal> {
+    if query.lists.is_empty() || query.most == 0 {
+        return Ok(ImagePage::default());
+    }
+    let mut best = Best::after(service, caller, &query).await?;
+    let read = service.store.images_and_answers(ids, &caller.tenant).await?;
+    best.add(read.into_iter().filter_map(|(image, received)| {
+        shown_in(&query.lists, &image, received).map(|shown| Seen { image, shown })
+    }));
+    Ok(best.page())
+}
+
 async fn marked(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
     show_image(service, caller, id).await.map_err(|refusal| match refusal {
         Refusal::ImageNotFound(_) => Refusal::MarkerNotFound,
@@ -263,7 +285,7 @@ async fn read(store: &Store, lists: &[List], places: &[Placed]) -> Result<Vec<Op
 /// Why an image is in some lists: by the first that holds it. `received` is what the caller has said to it.
 ///
 /// An image that was made public stays in the lists of those who received it, so one list may not speak for all.
-fn shown_in(lists: &[List], image: &Image, received: Option<Status>) -> Option<Shown> {
+pub(super) fn shown_in(lists: &[List], image: &Image, received: Option<Status>) -> Option<Shown> {
     lists.iter().find_map(|list| match list {
         List::Owned(owner) => (image.owner == *owner).then_some(Shown::Own),
         List::Received(_, status) => (received == Some(*status) && image.visibility == Visibility::Shared)
@@ -277,14 +299,7 @@ async fn sorted<F: Fn(&Seen) -> bool>(
     caller: &Caller,
     query: ImageQuery<F>,
 ) -> Result<ImagePage, Refusal> {
-    let after = match &query.after {
-        None => None,
-        Some(Marker::Image(image) | Marker::Place(Position { image, .. })) => {
-            Some(marked(service, caller, image).await?)
-        }
-    };
-    let compare = |a: &Image, b: &Image| compare(&query.sort, a, b);
-    let mut best: Vec<Seen> = Vec::new();
+    let mut best = Best::after(service, caller, &query).await?;
     let (mut place, mut examined) = (None, 0);
     loop {
         let (places, more) =
@@ -293,20 +308,49 @@ async fn sorted<F: Fn(&Seen) -> bool>(
         if examined > MOST_SORTED {
             return Err(Refusal::TooManyToSort(MOST_SORTED));
         }
-        let read = read(&service.store, &query.lists, &places).await?.into_iter().flatten();
-        let is_after = |seen: &Seen| after.as_ref().is_none_or(|after| compare(&seen.image, after).is_gt());
-        best.extend(read.filter(|seen| (query.matches)(seen) && is_after(seen)));
-        best.sort_by(|a, b| compare(&a.image, &b.image));
-        best.truncate(query.most + 1);
+        best.add(read(&service.store, &query.lists, &places).await?.into_iter().flatten());
         place = places.last().map(|(place, _)| place.clone());
         if !more {
-            break;
+            return Ok(best.page());
         }
     }
-    let more = best.len() > query.most;
-    best.truncate(query.most);
-    let next = best.last().filter(|_| more).map(|last| Marker::Image(last.image.id.clone()));
-    Ok(ImagePage { images: best, next })
+}
+
+/// The first images of an order among all that it is given: a page, and one more.
+struct Best<'a, F> {
+    query: &'a ImageQuery<F>,
+    after: Option<Image>,
+    images: Vec<Seen>,
+}
+
+impl<'a, F: Fn(&Seen) -> bool> Best<'a, F> {
+    /// Begins the page after the query's marker.
+    async fn after(service: &Service, caller: &Caller, query: &'a ImageQuery<F>) -> Result<Self, Refusal> {
+        let after = match &query.after {
+            None => None,
+            Some(Marker::Image(image) | Marker::Place(Position { image, .. })) => {
+                Some(marked(service, caller, image).await?)
+            }
+        };
+        Ok(Self { query, after, images: Vec::new() })
+    }
+
+    fn add(&mut self, found: impl IntoIterator<Item = Seen>) {
+        let Self { query, after, images } = self;
+        let compare = |a: &Image, b: &Image| compare(&query.sort, a, b);
+        let is_after = |seen: &Seen| after.as_ref().is_none_or(|after| compare(&seen.image, after).is_gt());
+        images.extend(found.into_iter().filter(|seen| (query.matches)(seen) && is_after(seen)));
+        images.sort_by(|a, b| compare(&a.image, &b.image));
+        images.truncate(query.most + 1);
+    }
+
+    fn page(self) -> ImagePage {
+        let (mut images, most) = (self.images, self.query.most);
+        let more = images.len() > most;
+        images.truncate(most);
+        let next = images.last().filter(|_| more).map(|last| Marker::Image(last.image.id.clone()));
+        ImagePage { images, next }
+    }
 }
 
 /// Compares two images by some keys, and then by time and id, newest first, so that no two are equal.

@@ -61,23 +61,37 @@ async fn shared_image(
     id: &ImageId,
     tenant: &TenantId,
 ) -> Result<(Image, Option<Member>), Refusal> {
-    let not_found = || Refusal::ImageNotFound(id.clone());
     let (image, member) = service.store.image_and_member(id, tenant).await?;
+    with_members(service, caller, id, image.as_ref(), tenant, member.is_some()).await?;
+    Ok((image.ok_or_else(|| Refusal::ImageNotFound(id.clone()))?, member))
+}
+
+/// The image, provided that it has members and that the caller sees it: as its owner, or as a member of it. `is_member`
+/// says whether `tenant` is one; about another one the table is asked.
+pub(super) async fn with_members<'a>(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    image: Option<&'a Image>,
+    tenant: &TenantId,
+    is_member: bool,
+) -> Result<&'a Image, Refusal> {
+    let not_found = || Refusal::ImageNotFound(id.clone());
     let image = image.ok_or_else(not_found)?;
     let owns = caller.reads_for(&image.owner);
     if image.visibility != Visibility::Shared {
         let visible = owns || image.visibility.is_open();
         return Err(if visible {
-            Refusal::NotShared { image: image.id, visibility: image.visibility }
+            Refusal::NotShared { image: image.id.clone(), visibility: image.visibility }
         } else {
             not_found()
         });
     }
     let visible = owns
         || if *tenant == caller.tenant {
-            member.is_some()
+            is_member
         } else {
             service.store.image_and_member(id, &caller.tenant).await?.1.is_some()
         };
-    if visible { Ok((image, member)) } else { Err(not_found()) }
+    if visible { Ok(image) } else { Err(not_found()) }
 }

@@ -7,6 +7,8 @@ mod images;
 mod job_status;
 mod list_images;
 mod members;
+mod membership;
+mod permission;
 mod quota;
 mod refusal;
 mod respond;
@@ -21,9 +23,12 @@ pub use self::carry_out::carry_out;
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, list_images,
+    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, find_images,
+    list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};
+pub use self::membership::{add_member, answer_as_member, remove_member};
+pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::Refusal;
 pub use self::respond::respond;

@@ -3,7 +3,7 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
-use crate::domain::{BadDetail, ImageId, TenantId, Visibility};
+use crate::domain::{BadDetail, ImageId, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -37,6 +37,9 @@ pub enum Refusal {
         /// What it is.
         visibility: Visibility,
     },
+    /// The image is encrypted, which this way of sharing does not take.
+    #[error("image {0} is encrypted")]
+    Encrypted(ImageId),
     /// The owner named itself as a recipient.
     #[error("an image cannot be shared with its owner {0}")]
     SelfShare(TenantId),
@@ -51,6 +54,27 @@ pub enum Refusal {
         /// The tenant.
         tenant: TenantId,
     },
+    /// The image is shared with that tenant already.
+    #[error("{tenant} is a member of image {image} already")]
+    MemberExists {
+        /// The image.
+        image: ImageId,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The image has as many members as it may have.
+    #[error("image {image} has {members} members, at most {most}")]
+    MemberLimit {
+        /// The image.
+        image: ImageId,
+        /// How many members it has.
+        members: u32,
+        /// How many it may have.
+        most: u32,
+    },
+    /// What a member has said is no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] UnknownStatus),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyUsed,

@@ -325,7 +325,12 @@ fn every_route_of_the_document_has_its_function() {
             "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}",
         ),
         (Method::PATCH, "/v2/images/i", "PATCH /v2/images/{image_id}"),
-        (Method::GET, "/v2/images", "ANY /v2/images"),
+        (Method::PUT, "/v2/images", "ANY /v2/images"),
+        (Method::PUT, "/v2/images/i/members/m", "PUT /v2/images/{image_id}/members/{member_id}"),
+        (Method::GET, "/v2/schemas/images", "GET /v2/schemas/{schema_name}"),
+        (Method::GET, "/v2", "GET /v2"),
+        (Method::GET, "/v2/", "GET /v2/"),
+        (Method::GET, "/", "GET /"),
         (Method::GET, "/v2/cloudimages/", "$default"),
     ] {
         assert_eq!(routes.find(&method, path).0.key, key, "{method} {path}");

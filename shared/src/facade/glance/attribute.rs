@@ -33,11 +33,12 @@ const READ_ONLY: [&str; 15] = [
 /// Names that mean something to Glance and cannot be said here: the bits of an image live elsewhere.
 const RESERVED: [&str; 4] = ["deleted", "deleted_at", "location", "locations"];
 
-const DISK_FORMATS: [&str; 14] = [
+pub(super) const DISK_FORMATS: [&str; 14] = [
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "ploop", "iso", "gpt", "zvhd", "zvhd2",
 ];
 
-const CONTAINER_FORMATS: [&str; 8] = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
+pub(super) const CONTAINER_FORMATS: [&str; 8] =
+    ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
 
 /// An attribute with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -74,6 +74,11 @@ impl From<Refusal> for Error {
                 "IMG.0105",
                 format!("Image {image}: Only shared images have members."),
             ),
+            Refusal::Encrypted(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
             Refusal::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",
@@ -84,6 +89,20 @@ impl From<Refusal> for Error {
                 S::NOT_FOUND,
                 "IMG.0121",
                 format!("{tenant} not found in the member list of the image {image}."),
+            ),
+            Refusal::MemberExists { image, tenant } => {
+                Self::new(S::CONFLICT, "IMG.0031", format!("Member {tenant} is duplicated for image {image}"))
+            }
+            Refusal::MemberLimit { image, members, most } => Self::new(
+                S::PAYLOAD_TOO_LARGE,
+                "IMG.0088",
+                format!(
+                    "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {}, Maximum: {most}:",
+                    members.saturating_add(1)
+                ),
+            ),
+            Refusal::NoAnswer(_) => Self::bad_request(
+                "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
             Refusal::KeyUsed => Self::new(
                 S::UNPROCESSABLE_ENTITY,

@@ -17,7 +17,8 @@ pub(super) fn path(image: &Image) -> String {
     format!("/v2/images/{}", image.id)
 }
 
-fn wire(image: &Image) -> Map<String, Value> {
+/// The image as a JSON object.
+pub(super) fn wire(image: &Image) -> Map<String, Value> {
     let details = &image.details;
     let path = path(image);
     let base: [(&str, Value); 22] = [

@@ -1,6 +1,6 @@
 //! What the registry's requests have in common: the image of the path, bodies, and bodies that should not be.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::ImageId;
@@ -20,11 +20,24 @@ pub(super) fn no_body(call: &Call) -> Result<(), Error> {
 
 /// Reads a body as JSON, whatever its type.
 pub(super) fn json(body: &[u8]) -> Result<Value, Error> {
-    if body.trim_ascii().is_empty() {
-        return Err(Error::bad_request("Body expected in request."));
-    }
+    expect_body(body)?;
     strict_json::read(body)
         .map_err(|problem| Error::bad_request(format!("Malformed JSON in request body: {problem}.")))
+}
+
+/// Reads a body that must be an object, and says in Glance's words what it is instead; `list` is what it says to one.
+pub(super) fn object(body: &[u8], list: &'static str) -> Result<Map<String, Value>, Error> {
+    expect_body(body)?;
+    match strict_json::read(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Array(_)) => Err(Error::bad_request(list)),
+        Ok(_) => Err(Error::bad_request("Unexpected body type. Expected list/dict.")),
+        Err(_) => Err(Error::bad_request("Malformed JSON in request body.")),
+    }
+}
+
+fn expect_body(body: &[u8]) -> Result<(), Error> {
+    if body.trim_ascii().is_empty() { Err(Error::bad_request("Body expected in request.")) } else { Ok(()) }
 }
 
 #[cfg(test)]

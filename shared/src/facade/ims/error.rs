@@ -79,6 +79,10 @@ impl From<Refusal> for Error {
                     "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
                 ),
             ),
+            Refusal::Encrypted(id) => Self::bad_request(
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(
@@ -92,6 +96,16 @@ impl From<Refusal> for Error {
             ),
             Refusal::MemberNotFound { image, tenant } => {
                 Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
+            }
+            Refusal::MemberExists { image, tenant } => {
+                Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is a member of image {image} already."))
+            }
+            Refusal::MemberLimit { image, most, .. } => Self::bad_request(
+                "IMG.0088",
+                format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
+            ),
+            Refusal::NoAnswer(problem) => {
+                Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
             }
             Refusal::KeyUsed => Self::new(
                 S::UNPROCESSABLE_ENTITY,

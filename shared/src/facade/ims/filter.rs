@@ -5,6 +5,7 @@ use super::Error;
 use super::image;
 use super::query::{Query, bad};
 use crate::domain::{ID_FORM, Image, ImageId, Timestamp};
+use crate::facade::query::comparison;
 
 /// Properties that can be filtered by.
 const PROPERTIES: [&str; 18] = [
@@ -111,16 +112,10 @@ impl TimeFilter {
         let Some(text) = query.text(key) else { return Ok(None) };
         let read = || {
             let (operator, time) = text.split_once(':')?;
-            let holds = match operator {
-                "gt" => i64::gt,
-                "gte" => i64::ge,
-                "lt" => i64::lt,
-                "lte" => i64::le,
-                "eq" => i64::eq,
-                "neq" => i64::ne,
-                _ => return None,
-            };
-            Some(Self { holds, seconds: Timestamp::parse_seconds_text(time)?.unix_seconds() })
+            Some(Self {
+                holds: comparison(operator)?,
+                seconds: Timestamp::parse_seconds_text(time)?.unix_seconds(),
+            })
         };
         let expected = "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
         read().map(Some).ok_or_else(|| bad(key, expected))

@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::Error;
 use super::error::no_body;
@@ -11,16 +11,12 @@ use super::filter::Filter;
 use super::image;
 use super::query::Query;
 use super::view::{Class, View};
-use crate::facade::{Reply, json as reply_json};
+use crate::facade::{Reply, json, page};
 use crate::function::Call;
-use crate::store::Position;
 use crate::usecases::{self, Direction, ImagePage, ImageQuery, Marker, Refusal, Seen, Sort, SortKey};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/cloudimages";
-
-/// The most bytes of images on a page. A function may answer 6 MB; what the gateway's envelope adds is counted with them.
-const MOST_BYTES: usize = 5_000_000;
 
 /// `?<filters>&limit=&marker=&sort_key=&sort_dir=` in, `{"images":[…],"page_info":{"next_marker"}}` out; `next_marker`
 /// only where there may be more.
@@ -43,7 +39,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
         }
         _ => usecases::list_images(service, caller, ImageQuery { lists, matches, sort, after, most }).await?,
     };
-    Ok(reply_json(StatusCode::OK, &wire(page, MOST_BYTES)))
+    Ok(json(StatusCode::OK, &wire(page)))
 }
 
 fn sort(query: &Query) -> Result<Sort, Error> {
@@ -68,7 +64,6 @@ fn marker(query: &Query) -> Result<Option<Marker>, Error> {
     Ok(marker.transpose()?)
 }
 
-/// A page as it is answered. Each image is text already: it was written once, to know its size.
 #[derive(Serialize)]
 struct Page {
     images: Vec<Box<RawValue>>,
@@ -81,72 +76,16 @@ struct PageInfo {
     next_marker: Option<String>,
 }
 
-/// The page, cut short before it is too large to be answered.
-fn wire(page: ImagePage, most_bytes: usize) -> Page {
-    let (mut images, mut bytes, mut last, mut next) = (Vec::new(), 0, None, page.next);
-    for seen in page.images {
-        let Some(class) = Class::of(&seen) else { continue };
-        // Texts, numbers and booleans are always written.
-        let Ok(wire) = to_raw_value(&image::wire(&seen.image, class)) else { continue };
-        bytes += bytes_in_envelope(wire.get());
-        if bytes > most_bytes && last.is_some() {
-            next = last.map(Marker::Place);
-            break;
-        }
-        last = Some(Position { created: seen.image.created, image: seen.image.id });
-        images.push(wire);
-    }
+fn wire(page: ImagePage) -> Page {
+    let (images, next) = page::texts(page, page::MOST_BYTES, |seen| {
+        page::text(&image::Wire { image: &seen.image, class: Class::of(seen)? })
+    });
     Page { images, page_info: PageInfo { next_marker: next.map(|next| next.to_string()) } }
-}
-
-/// The size of a JSON text in the answer of a function, which holds the body as a JSON string.
-fn bytes_in_envelope(json: &str) -> usize {
-    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
-    use crate::domain::{Details, Image, Timestamp, Visibility};
-    use crate::usecases::Shown;
-
-    fn page(ids: &[&str]) -> ImagePage {
-        let seen = |id: &&str| Seen {
-            image: Image {
-                id: id.parse().unwrap(),
-                owner: "me".parse().unwrap(),
-                visibility: Visibility::Shared,
-                details: Details::default(),
-                members: 0,
-                created: Timestamp::from_unix_millis(5),
-                updated: Timestamp::from_unix_millis(5),
-                revision: 1,
-            },
-            shown: Shown::Own,
-        };
-        ImagePage { images: ids.iter().map(seen).collect(), next: None }
-    }
-
-    #[test]
-    fn a_page_that_would_be_too_large_ends_earlier_and_says_where_to_go_on() {
-        let whole = wire(page(&["a", "b", "c"]), MOST_BYTES);
-        assert_eq!(serde_json::to_value(&whole.page_info).unwrap(), json!({}));
-        let [a, b, c] = whole.images.as_slice() else { panic!("three images") };
-        assert_eq!(serde_json::from_str::<Value>(c.get()).unwrap()["id"], "c");
-        let two = bytes_in_envelope(a.get()) + bytes_in_envelope(b.get());
-        let cut = wire(page(&["a", "b", "c"]), two);
-        assert_eq!(cut.images.len(), 2);
-        assert_eq!(serde_json::to_value(&cut.page_info).unwrap(), json!({ "next_marker": "b~5" }));
-        assert_eq!(wire(page(&["a", "b"]), 1).images.len(), 1);
-    }
-
-    #[test]
-    fn what_an_image_takes_in_the_envelope_is_known_to_the_byte() {
-        let json = json!({ "a": "say \"hi\" \\ \n é" }).to_string();
-        assert_eq!(bytes_in_envelope(&json), Value::from(json).to_string().len() - 2);
-    }
 
     #[test]
     fn the_order_is_newest_first_unless_asked_otherwise() {

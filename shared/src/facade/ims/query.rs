@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
-
 use super::Error;
+use crate::facade::query::{ENCODING, pairs};
 
 /// The parameters, decoded.
 #[derive(Debug)]
@@ -19,10 +18,7 @@ impl Query {
     /// Reads what stands after the question mark.
     pub(in crate::facade) fn parse(raw: &str) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
-        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let key = decode(key).ok_or_else(|| bad("the query", "percent-encoded UTF-8"))?;
-            let value = decode(value).ok_or_else(|| bad(&key, "percent-encoded UTF-8"))?;
+        for (key, value) in pairs(raw).map_err(|key| bad(&key, ENCODING))? {
             if parameters.insert(key.clone(), value).is_some() {
                 return Err(bad(&key, "one value, not several"));
             }
@@ -72,11 +68,6 @@ impl Query {
 /// A parameter that is not as it must be.
 pub(in crate::facade) fn bad(key: &str, expected: impl Display) -> Error {
     Error::bad_request("IMG.0001", format!("{key}: expected {expected}."))
-}
-
-fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Error;
 use super::batch::{accepted, images, object, remembered};
 use crate::domain::{ID_FORM, ImageId, Status, TenantId};
-use crate::facade::Reply;
+use crate::facade::{Reply, vault};
 use crate::function::Call;
 use crate::usecases;
 
@@ -60,12 +60,8 @@ impl Answer {
                 return Err(Error::bad_request("IMG.0001", "status: expected \"accepted\" or \"rejected\"."));
             }
         };
-        let vault = match wire.vault_id {
-            None => None,
-            Some(Value::String(text)) if text.is_empty() => None,
-            Some(Value::String(text)) if text.parse::<TenantId>().is_ok() => Some(text),
-            Some(_) => return Err(Error::bad_request("IMG.0184", format!("vault_id: expected {ID_FORM}."))),
-        };
+        let vault = vault::parse(wire.vault_id.as_ref())
+            .map_err(|expected| Error::bad_request("IMG.0184", expected))?;
         Ok(Self { images, project, status, vault })
     }
 }

@@ -1,0 +1,108 @@
+//! Which action a request names. The SDKs name it in headers, in the query, or in both (`contract/alibaba.md` 3.1).
+
+use super::{Error, Parameters};
+
+pub(super) const ACTION_HEADER: &str = "x-acs-action";
+const VERSION_HEADER: &str = "x-acs-version";
+
+/// Whose words an action uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    /// Elastic Desktop Service, 2020-09-30.
+    Ecd,
+    /// Elastic Compute Service, 2014-05-26.
+    Ecs,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    ModifyPermission(Product),
+    DescribePermission(Product),
+    DescribeImages,
+}
+
+const ACTIONS: [(&str, &str, Action); 5] = [
+    ("2020-09-30", "ModifyImagePermission", Action::ModifyPermission(Product::Ecd)),
+    ("2020-09-30", "DescribeImagePermission", Action::DescribePermission(Product::Ecd)),
+    ("2020-09-30", "DescribeImages", Action::DescribeImages),
+    ("2014-05-26", "ModifyImageSharePermission", Action::ModifyPermission(Product::Ecs)),
+    ("2014-05-26", "DescribeImageSharePermission", Action::DescribePermission(Product::Ecs)),
+];
+
+impl Action {
+    /// The action that headers and parameters name; `header` finds one by its name.
+    pub(super) fn of<'a>(
+        header: impl Fn(&str) -> Option<&'a [u8]>,
+        parameters: &'a Parameters,
+    ) -> Result<Self, Error> {
+        let named = |name, in_header| named(name, (in_header, header(in_header)), parameters);
+        let action = named("Action", ACTION_HEADER)?;
+        let version = named("Version", VERSION_HEADER)?;
+        let known = ACTIONS.iter().find(|(of, name, _)| *of == version && *name == action);
+        known.map(|(.., action)| *action).ok_or_else(Error::no_such_api)
+    }
+
+    pub(super) fn product(self) -> Product {
+        match self {
+            Self::ModifyPermission(product) | Self::DescribePermission(product) => product,
+            Self::DescribeImages => Product::Ecd,
+        }
+    }
+}
+
+/// What a parameter and its header say, who may not say different things: it is not ours to guess which one counts.
+fn named<'a>(
+    name: &'static str,
+    (header, said): (&str, Option<&'a [u8]>),
+    parameters: &'a Parameters,
+) -> Result<&'a str, Error> {
+    let said = said.and_then(|said| std::str::from_utf8(said).ok()).filter(|said| !said.is_empty());
+    match (said, parameters.text(name)) {
+        (Some(said), Some(text)) if said != text => {
+            Err(Error::bad(name, format_args!("what the header {header} says, or one of the two left out")))
+        }
+        (Some(said), _) => Ok(said),
+        (None, Some(text)) => Ok(text),
+        (None, None) => Err(Error::missing(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(headers: &[(&'static str, &'static str)], query: &str) -> Result<Action, Error> {
+        let header = |wanted: &str| {
+            headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
+        };
+        Action::of(header, &Parameters::read(query, None).unwrap())
+    }
+
+    #[test]
+    fn the_action_stands_in_headers_in_the_query_or_in_both() {
+        let modify = Ok(Action::ModifyPermission(Product::Ecd));
+        let headers = [("x-acs-action", "ModifyImagePermission"), ("x-acs-version", "2020-09-30")];
+        let query = "Action=ModifyImagePermission&Version=2020-09-30";
+        assert_eq!(action(&headers, ""), modify);
+        assert_eq!(action(&[], query), modify);
+        assert_eq!(action(&headers, query), modify);
+        assert_eq!(action(&headers[..1], "Version=2020-09-30"), modify);
+    }
+
+    #[test]
+    fn an_action_that_is_missing_unknown_or_two_is_refused() {
+        let refused = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
+        assert!(refused(&[], "").contains("\\\"Action\\\" that is mandatory"));
+        assert!(refused(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
+        assert!(refused(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
+        for query in ["Action=DescribeImages&Version=2014-05-26", "Action=describeimages&Version=2020-09-30"]
+        {
+            assert!(refused(&[], query).contains("InvalidApi.NotFound"));
+        }
+        let other = [("x-acs-action", "DescribeImages")];
+        assert!(
+            refused(&other, "Action=ModifyImagePermission&Version=2020-09-30").contains("InvalidParameter")
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! `DescribeImages` of ECD: the images that the account can use: its own, those shared with it and accepted, and the
+//! public ones (`contract/alibaba.md` 3.3).
+
+use serde_json::{Map, Value, json};
+
+use super::envelope::Answer;
+use super::{Error, Parameters};
+use crate::domain::{Caller, ImageId, Status, Visibility};
+use crate::function::Call;
+use crate::store::{List, Position};
+use crate::usecases::{self, ImagePage, ImageQuery, Marker, Refusal, Seen, Shown};
+
+/// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
+const MOST_IDS: usize = 50;
+
+/// The status that every image here has; the others are those of images that are being made or have failed.
+const AVAILABLE: &str = "Available";
+
+/// Properties that ECD knows, under the names that it knows them by: compared where a filter names them, and shown.
+const PROPERTIES: [&str; 7] = [
+    "DesktopInstanceType",
+    "FotaVersion",
+    GPU,
+    "GpuDriverVersion",
+    "LanguageType",
+    "ProtocolType",
+    "SessionType",
+];
+
+/// The one of them that ECD writes as a boolean.
+const GPU: &str = "GpuCategory";
+
+/// What images are of, to ECD.
+const TYPES: [(&str, Type); 3] =
+    [("CUSTOM", Type::Custom), ("SHARED", Type::Shared), ("SYSTEM", Type::System)];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Custom,
+    Shared,
+    System,
+}
+
+/// The filters, all of which must hold.
+#[derive(Debug)]
+struct Filter<'a> {
+    image_type: Option<Type>,
+    name: Option<&'a str>,
+    status: Option<&'a str>,
+    os: Option<&'a str>,
+    properties: Vec<(&'static str, &'a str)>,
+}
+
+/// Filters, `MaxResults` and `NextToken` in, `Images` and the next `NextToken` out.
+pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+    let filter = Filter::parse(parameters)?;
+    let ids = ids(parameters)?;
+    let most = parameters.number("MaxResults", (1, 100), 10)?;
+    let after = parameters.text("NextToken").map(place).transpose()?;
+    let lists = filter.lists(call.caller());
+    let matches = |seen: &Seen| filter.matches(seen);
+    let (service, caller) = (&call.service, call.caller());
+    let after = after.map(Marker::Place);
+    let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
+    let page = match ids {
+        Some(ids) => usecases::find_images(service, caller, &ids, query).await?,
+        None => usecases::list_images(service, caller, query).await?,
+    };
+    Ok(wire(&page).into())
+}
+
+/// The images that are asked for by name; `None` where none is. An id that none can have is that of no image.
+fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
+    let numbered = parameters.numbered("ImageId", MOST_IDS)?;
+    if let Some(name) = numbered.ignored.first() {
+        return Err(Error::bad(name, format_args!("at most {MOST_IDS} images")));
+    }
+    if numbered.values.is_empty() {
+        return Ok(None);
+    }
+    let mut ids: Vec<ImageId> = numbered.values.iter().filter_map(|(_, id)| id.parse().ok()).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(Some(ids))
+}
+
+fn place(text: &str) -> Result<Position, Error> {
+    match text.parse() {
+        Ok(Marker::Place(place)) => Ok(place),
+        _ => Err(Refusal::MarkerNotFound.into()),
+    }
+}
+
+impl<'a> Filter<'a> {
+    fn parse(parameters: &'a Parameters) -> Result<Self, Error> {
+        let image_type = parameters.text("ImageType").map(|text| {
+            let found = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+            found.map(|(_, of)| *of).ok_or_else(|| Error::bad("ImageType", "CUSTOM, SHARED or SYSTEM"))
+        });
+        let properties = PROPERTIES.iter().filter_map(|name| Some((*name, parameters.text(name)?)));
+        Ok(Self {
+            image_type: image_type.transpose()?,
+            name: parameters.text("ImageName"),
+            status: parameters.text("ImageStatus"),
+            os: parameters.text("OsType"),
+            properties: properties.collect(),
+        })
+    }
+
+    fn lists(&self, caller: &Caller) -> Vec<List> {
+        let me = || caller.tenant.clone();
+        let all = [
+            (Type::Custom, List::Owned(me())),
+            (Type::Shared, List::Received(me(), Status::Accepted)),
+            (Type::System, List::Open(Visibility::Public)),
+        ];
+        let wanted = |of| self.image_type.is_none_or(|wanted| wanted == of);
+        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+    }
+
+    fn matches(&self, seen: &Seen) -> bool {
+        let details = &seen.image.details;
+        let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none() || wanted == value;
+        is(self.name, details.name.as_deref())
+            && is(self.status, Some(AVAILABLE))
+            && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
+            && self.properties.iter().all(|(name, value)| details.property(name) == Some(value))
+    }
+}
+
+fn os_type(seen: &Seen) -> &str {
+    seen.image.details.property("__os_type").unwrap_or("Other")
+}
+
+fn wire(page: &ImagePage) -> Value {
+    let next = page.next.as_ref().map(ToString::to_string).unwrap_or_default();
+    json!({ "Images": page.images.iter().map(image).collect::<Vec<_>>(), "NextToken": next })
+}
+
+fn image(seen: &Seen) -> Map<String, Value> {
+    let (image, details) = (&seen.image, &seen.image.details);
+    let of = match seen.shown {
+        Shown::Own => Type::Custom,
+        Shown::Received(_) => Type::Shared,
+        Shown::Open => Type::System,
+    };
+    let mut wire = Map::new();
+    for name in PROPERTIES {
+        let value = details.property(name).map(|value| match (name, value.parse::<bool>()) {
+            (GPU, Ok(value)) => value.into(),
+            _ => value.into(),
+        });
+        wire.extend(value.map(|value: Value| (name.to_owned(), value)));
+    }
+    let fixed: [(&str, Value); 14] = [
+        ("ImageId", image.id.as_str().into()),
+        ("ImageType", TYPES.iter().find(|(_, known)| *known == of).map(|(name, _)| *name).into()),
+        ("Name", details.name.as_deref().unwrap_or_default().into()),
+        ("Description", details.property("__description").unwrap_or_default().into()),
+        ("Status", AVAILABLE.into()),
+        ("Progress", "100%".into()),
+        ("OsType", os_type(seen).into()),
+        ("Platform", details.property("__platform").unwrap_or_default().into()),
+        ("Size", details.min_disk_gib.into()),
+        ("DataDiskSize", 0.into()),
+        ("CreationTime", image.created.to_seconds_text().into()),
+        ("UpdateTime", image.updated.to_seconds_text().into()),
+        ("SupportedLanguages", json!([])),
+        ("VolumeEncryptionEnabled", details.is_encrypted().into()),
+    ];
+    wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    // With whom else it is shared, and by what key it is encrypted, is its owner's to know.
+    if seen.shown == Shown::Own {
+        wire.insert("SharedCount".to_owned(), image.members.into());
+        wire.extend(details.key_id().map(|key| ("VolumeEncryptionKey".to_owned(), key.into())));
+    }
+    wire
+}

@@ -1,0 +1,54 @@
+//! `DescribeImagePermission` of ECD and `DescribeImageSharePermission` of ECS: with whom an image is shared, whatever they
+//! have said to it (`contract/alibaba.md` 3.3 and 3.4). The owner sees all, an account that received it only itself.
+
+use serde_json::{Value, json};
+
+use super::envelope::Answer;
+use super::{Error, Parameters};
+use crate::domain::{ImageId, Member};
+use crate::function::Call;
+use crate::usecases;
+
+/// `ImageId` in, `AliUids` out.
+pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+    let members = members(call, &parameters.image_id()?).await?;
+    let accounts: Vec<_> = members.iter().map(|member| member.tenant.as_str()).collect();
+    Ok(json!({ "AliUids": accounts }).into())
+}
+
+/// `ImageId`, `PageNumber`, `PageSize` in; `Accounts`, `TotalCount` and what was asked for out.
+pub(super) async fn answer_paged(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+    let image = parameters.image_id()?;
+    let page = parameters.number("PageNumber", (1, 1_000_000), 1)?;
+    let size = parameters.number("PageSize", (1, 100), 10)?;
+    let members = members(call, &image).await?;
+    Ok(json!({
+        "ImageId": image.as_str(),
+        "RegionId": call.service.settings.region,
+        "PageNumber": page,
+        "PageSize": size,
+        "TotalCount": members.len(),
+        "Accounts": { "Account": accounts(&members, page, size) },
+        "ShareGroups": { "ShareGroup": [] },
+    })
+    .into())
+}
+
+/// All of them: the answers tell their number, and there is a limit to it.
+async fn members(call: &Call, image: &ImageId) -> Result<Vec<Member>, Error> {
+    let most = usize::try_from(call.service.settings.limits.members_per_image).unwrap_or(usize::MAX);
+    let mut members = Vec::new();
+    loop {
+        let after = members.last().map(|last: &Member| last.tenant.clone());
+        let page = usecases::list_members(&call.service, call.caller(), image, after.as_ref(), most).await?;
+        members.extend(page.members);
+        if page.next.is_none() {
+            return Ok(members);
+        }
+    }
+}
+
+fn accounts(members: &[Member], page: usize, size: usize) -> Vec<Value> {
+    let account = |member: &Member| json!({ "AliyunId": member.tenant.as_str(), "SharedTime": member.created.to_seconds_text() });
+    members.iter().skip((page - 1) * size).take(size).map(account).collect()
+}

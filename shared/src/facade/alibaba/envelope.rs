@@ -1,0 +1,131 @@
+//! What stands around every answer: the request's id, and around an error where it came from and where to read of it
+//! (`contract/alibaba.md` 3.7).
+
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Error;
+use super::action::Product;
+use crate::facade::{Reply, reply};
+
+/// Names the parameters that were given and not looked at.
+const IGNORED: HeaderName = HeaderName::from_static("x-ignored-parameters");
+
+/// So many of them are named.
+const MOST_IGNORED_NAMED: usize = 50;
+
+/// What an action gives back.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// The body, an object without the request's id.
+    pub(super) body: Value,
+    /// The parameters that were not looked at.
+    pub(super) ignored: Vec<String>,
+}
+
+impl From<Value> for Answer {
+    fn from(body: Value) -> Self {
+        Self { body, ignored: Vec::new() }
+    }
+}
+
+/// What stands around the answer to one request.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    request_id: String,
+    host: String,
+}
+
+impl Envelope {
+    /// That of the request with that id, sent to that host.
+    pub(super) fn new(request_id: &str, host: Option<&[u8]>) -> Self {
+        let host = String::from_utf8_lossy(host.unwrap_or_default()).into_owned();
+        Self { request_id: rpc_id(request_id), host }
+    }
+
+    /// An action's answer.
+    pub(super) fn answer(&self, answer: Answer) -> Reply {
+        let mut body = answer.body;
+        if body.is_null() {
+            body = json!({});
+        }
+        if let Value::Object(members) = &mut body {
+            members.insert("RequestId".to_owned(), self.request_id.as_str().into());
+        }
+        let mut reply = reply::json(StatusCode::OK, &body);
+        if let Some(named) = named(&answer.ignored) {
+            reply.headers_mut().insert(IGNORED, named);
+        }
+        reply
+    }
+
+    /// An error in the form that the SDKs read.
+    pub(super) fn refuse(&self, error: Error, product: Option<Product>) -> Reply {
+        let product = match product {
+            Some(Product::Ecd) => "&product=ecd",
+            Some(Product::Ecs) => "&product=ecs",
+            None => "",
+        };
+        let body = json!({
+            "RequestId": self.request_id,
+            "HostId": self.host,
+            "Code": error.code(),
+            "Message": error.message(),
+            "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
+        });
+        let mut reply = reply::json(error.status(), &body);
+        if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        reply
+    }
+}
+
+fn named(ignored: &[String]) -> Option<HeaderValue> {
+    if ignored.is_empty() {
+        return None;
+    }
+    let mut names: Vec<_> = ignored.iter().take(MOST_IGNORED_NAMED).cloned().collect();
+    match ignored.len().saturating_sub(MOST_IGNORED_NAMED) {
+        0 => {}
+        more => names.push(format!("and {more} more")),
+    }
+    HeaderValue::from_str(&names.join(", ")).ok()
+}
+
+/// The request's id as clients of this dialect know ids: a UUID in upper case. The gateway's id is one, or one follows
+/// from it.
+fn rpc_id(request_id: &str) -> String {
+    let id = Uuid::try_parse(request_id).unwrap_or_else(|_| {
+        let digest: [u8; 32] = Sha256::digest(request_id).into();
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    });
+    id.hyphenated().to_string().to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_has_a_uuid_in_upper_case() {
+        assert_eq!(rpc_id("7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f"), "7F1B5C0E-0D4A-4A53-9C3E-1F8B7C6D5E4F");
+        let derived = rpc_id("JKJaXmPLvHcESHA=");
+        assert!(Uuid::try_parse(&derived).is_ok() && derived == derived.to_uppercase(), "{derived}");
+        assert_eq!(derived, rpc_id("JKJaXmPLvHcESHA="));
+        assert_ne!(derived, rpc_id("JKJaXmPLvHcESHB="));
+    }
+
+    #[test]
+    fn what_was_ignored_is_named_up_to_a_number() {
+        let names = |count: usize| (11..11 + count).map(|n| format!("AddAccount.{n}")).collect::<Vec<_>>();
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&names(2)).unwrap(), "AddAccount.11, AddAccount.12");
+        assert!(named(&names(51)).unwrap().to_str().unwrap().ends_with("AddAccount.60, and 1 more"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Alibaba Cloud's RPC dialect (`contract/alibaba.md`): Elastic Desktop Service (ECD) 2020-09-30 and Elastic Compute
+//! Service (ECS) 2014-05-26.
+//!
+//! Every action has the one path `/`. Its parameters stand in the query or in a form, arrays as `Name.1`, `Name.2`, …; the
+//! action and its version stand there or in headers. An account is a tenant. A share is effective at once.
+
+mod action;
+mod describe_images;
+mod describe_permission;
+mod envelope;
+mod error;
+mod modify_permission;
+mod parameters;
+
+use lambda_http::Request;
+
+use self::action::{Action, Product};
+use self::envelope::Envelope;
+pub use self::error::Error;
+pub use self::parameters::Parameters;
+use crate::facade::Reply;
+use crate::function::{Call, Received};
+
+/// The route of an action by GET.
+pub const GET_ROUTE: &str = "GET /";
+
+/// The route of an action by POST.
+pub const POST_ROUTE: &str = "POST /";
+
+/// Whether a request to `/` names an action, and so is meant for this dialect.
+pub fn names_an_action(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.headers().contains_key(action::ACTION_HEADER)
+        || query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
+}
+
+/// The parameters of a request, in its query and its form: the credential may be among them.
+///
+/// # Errors
+/// [`Error`] names what cannot be read.
+pub fn parameters(received: &Received) -> Result<Parameters, Error> {
+    let form = match received.body() {
+        [] => None,
+        body if is_form(received.raw_header("content-type").unwrap_or_default()) => Some(body),
+        _ => return Err(Error::body_expected()),
+    };
+    Parameters::read(received.raw_query(), form)
+}
+
+/// An action in, its answer out, with the request's id.
+pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
+    let envelope = Envelope::new(call.request_id(), call.raw_header("host"));
+    let action = match Action::of(|name| call.raw_header(name), parameters) {
+        Ok(action) => action,
+        Err(error) => return envelope.refuse(error, None),
+    };
+    match act(call, action, parameters).await {
+        Ok(answer) => envelope.answer(answer),
+        Err(error) => envelope.refuse(error, Some(action.product())),
+    }
+}
+
+async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<envelope::Answer, Error> {
+    parameters.check_region(&call.service.settings.region)?;
+    match action {
+        Action::ModifyPermission(product) => modify_permission::answer(call, parameters, product).await,
+        Action::DescribePermission(Product::Ecd) => describe_permission::answer(call, parameters).await,
+        Action::DescribePermission(Product::Ecs) => describe_permission::answer_paged(call, parameters).await,
+        Action::DescribeImages => describe_images::answer(call, parameters).await,
+    }
+}
+
+fn is_form(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}

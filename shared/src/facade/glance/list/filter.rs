@@ -1,0 +1,287 @@
+//! The filters of the list. All must hold, and each compares with what the list shows. A key that means nothing to Glance
+//! is the name of a free property (`contract/glance.md` 2.6).
+
+use super::query::Query;
+use crate::domain::{Image, ImageId, Timestamp};
+use crate::facade::glance::Error;
+use crate::facade::query::comparison;
+
+/// Parameters that are no filters, or that choose among the lists.
+const OTHERS: [&str; 9] =
+    ["id", "limit", "marker", "member_status", "owner", "sort", "sort_dir", "sort_key", "visibility"];
+
+/// The most ids that one request may ask for.
+const MOST_IDS: usize = 300;
+
+type Test = Box<dyn Fn(&Image) -> bool + Send + Sync>;
+
+/// The filters of a request.
+pub(super) struct Filter {
+    /// The only images that are wanted.
+    pub(super) ids: Option<Vec<ImageId>>,
+    tests: Vec<Test>,
+}
+
+impl Filter {
+    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+        let ids = query.one("id").map(ids).transpose()?;
+        let filters = query.pairs().filter(|(key, _)| !OTHERS.contains(key));
+        let mut tests = filters.map(|(key, value)| test(key, value)).collect::<Result<Vec<_>, _>>()?;
+        if query.one("os_hidden").is_none() {
+            tests.push(Box::new(|image| !image.details.hidden));
+        }
+        Ok(Self { ids, tests })
+    }
+
+    /// Whether an image passes every filter.
+    pub(super) fn passes(&self, image: &Image) -> bool {
+        self.tests.iter().all(|test| test(image))
+    }
+}
+
+fn test(key: &str, value: &str) -> Result<Test, Error> {
+    Ok(match key {
+        "name" => one_of(value, |image| image.details.name.as_deref())?,
+        "status" => one_of(value, |_| Some("active"))?,
+        "container_format" => one_of(value, |image| image.details.container_format.as_deref())?,
+        "disk_format" => one_of(value, |image| image.details.disk_format.as_deref())?,
+        "tag" => {
+            let tag = value.trim().to_owned();
+            Box::new(move |image| image.details.tags.contains(&tag))
+        }
+        "protected" => {
+            let wanted = boolean(key, value)?;
+            Box::new(move |image| image.details.protected == wanted)
+        }
+        "os_hidden" => {
+            let wanted = boolean(key, value)?;
+            Box::new(move |image| image.details.hidden == wanted)
+        }
+        "min_disk" => {
+            let wanted: u64 = number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_disk_gib) == wanted)
+        }
+        "min_ram" => {
+            let wanted: u64 = number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_ram_mib) == wanted)
+        }
+        // Nothing is known of the bits of an image.
+        "size_min" | "size_max" => {
+            let _: i64 = number(key, value)?;
+            Box::new(|_| false)
+        }
+        "created_at" => time(key, value, |image| image.created)?,
+        "updated_at" => time(key, value, |image| image.updated)?,
+        property => {
+            let (name, value) = (property.to_owned(), value.to_owned());
+            Box::new(move |image| image.details.property(&name) == Some(value.as_str()))
+        }
+    })
+}
+
+fn one_of(value: &str, shown: fn(&Image) -> Option<&str>) -> Result<Test, Error> {
+    let values = values(value)?;
+    Ok(Box::new(move |image| shown(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
+}
+
+/// The ids of `id=…`. An id that no image can have is found by nobody.
+fn ids(value: &str) -> Result<Vec<ImageId>, Error> {
+    let mut ids: Vec<ImageId> = values(value)?.into_iter().filter_map(|text| text.parse().ok()).collect();
+    if ids.len() > MOST_IDS {
+        return Err(Error::expected("id", &format!("at most {MOST_IDS} ids")));
+    }
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// The values of `in:one,"t,w,o"`, or the one value of anything else; `eq:` may stand before it.
+///
+/// Glance refuses every other word before a colon; here it is part of the value, so that an image `app:1` can be found.
+fn values(text: &str) -> Result<Vec<String>, Error> {
+    let Some(mut rest) = text.strip_prefix("in:") else {
+        return Ok(vec![text.strip_prefix("eq:").unwrap_or(text).to_owned()]);
+    };
+    let wrong = |why| Error::bad_request(format!("Invalid filter value {text}. {why}"));
+    let mut values = Vec::new();
+    loop {
+        let (value, after) = match rest.strip_prefix('"') {
+            None => rest.split_at(rest.find([',', '"']).unwrap_or(rest.len())),
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| wrong("The quote is not closed."))?,
+        };
+        values.push(value.to_owned());
+        rest = match after.strip_prefix(',') {
+            Some(next) => next,
+            None if after.is_empty() => return Ok(values),
+            None => return Err(wrong("There is no comma before or after a quotation mark.")),
+        };
+    }
+}
+
+fn boolean(key: &str, value: &str) -> Result<bool, Error> {
+    value.to_ascii_lowercase().parse().map_err(|_| {
+        Error::bad_request(format!(
+            "Invalid value '{value}' for '{key}' filter. Valid values are 'true' or 'false'."
+        ))
+    })
+}
+
+fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error> {
+    value.parse().map_err(|_| Error::expected(key, "a whole number"))
+}
+
+/// `gt:2026-11-21T22:46:56Z`, or a time alone, which must be the same: compares to the second, as times are shown.
+fn time(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Test, Error> {
+    let same = || Some((comparison("eq")?, Timestamp::parse_iso_text(value)?));
+    let compared = || {
+        let (operator, time) = value.split_once(':')?;
+        Some((comparison(operator)?, Timestamp::parse_iso_text(time)?))
+    };
+    let (holds, wanted) = same().or_else(compared).ok_or_else(|| {
+        Error::expected(key, "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z")
+    })?;
+    Ok(Box::new(move |image| holds(&shown(image).unix_seconds(), &wanted.unix_seconds())))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Details, Visibility};
+
+    fn image() -> Image {
+        let details = Details {
+            name: Some("web:1".to_owned()),
+            disk_format: Some("qcow2".to_owned()),
+            min_disk_gib: 40,
+            tags: ["a".to_owned(), "b".to_owned()].into(),
+            properties: [("__platform".to_owned(), "Ubuntu".to_owned())].into(),
+            ..Details::default()
+        };
+        Image {
+            id: "i-1".parse().unwrap(),
+            owner: "own1".parse().unwrap(),
+            visibility: Visibility::Shared,
+            details,
+            members: 0,
+            created: Timestamp::from_unix_millis(1_730_874_600_778),
+            updated: Timestamp::from_unix_millis(1_730_874_603_179),
+            revision: 1,
+        }
+    }
+
+    fn parse(query: &str) -> Result<Filter, Error> {
+        Filter::parse(&Query::parse(query).unwrap())
+    }
+
+    #[test]
+    fn an_image_passes_what_it_is_shown_with() {
+        for query in [
+            "",
+            "name=web:1",
+            "name=eq:web:1",
+            "name=in:db,web:1",
+            "name=in:%22db,x%22,%22web:1%22",
+            "status=active",
+            "disk_format=in:raw,qcow2",
+            "tag=b",
+            "tag=a&tag=b",
+            "protected=false",
+            "os_hidden=False",
+            "min_disk=40",
+            "min_ram=0",
+            "__platform=Ubuntu",
+            "created_at=2024-11-06T06:30:00Z",
+            "created_at=eq:2024-11-06T06:30:00Z",
+            "created_at=gte:2024-11-06T07:30:00.5%2B01:00",
+            "created_at=gt:2024-11-06T06:29:59",
+            "updated_at=lt:2024-11-06T06:30:04Z",
+            "updated_at=neq:2024-11-06T06:30:00Z",
+        ] {
+            assert!(parse(query).unwrap().passes(&image()), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_image_does_not_pass_another_value() {
+        for query in [
+            "name=web",
+            "name=",
+            "name=in:web,1",
+            "name=in:",
+            "container_format=bare",
+            "status=queued",
+            "tag=a&tag=c",
+            "protected=true",
+            "os_hidden=true",
+            "min_disk=39",
+            "min_ram=1",
+            "size_min=0",
+            "size_max=9",
+            "checksum=x",
+            "__platform=ubuntu",
+            "__imagetype=shared",
+            "created_at=gt:2024-11-06T06:30:00Z",
+            "created_at=lt:2024-11-06T06:30:00Z",
+        ] {
+            assert!(!parse(query).unwrap().passes(&image()), "{query}");
+        }
+        let mut hidden = image();
+        hidden.details.hidden = true;
+        assert!(!parse("").unwrap().passes(&hidden) && parse("os_hidden=true").unwrap().passes(&hidden));
+    }
+
+    #[test]
+    fn ids_are_read_apart() {
+        let ids =
+            |query: &str| parse(query).unwrap().ids.map(|ids| ids.iter().map(ToString::to_string).collect());
+        assert_eq!(ids(""), None::<Vec<_>>);
+        assert_eq!(ids("id=i-1"), Some(vec!["i-1".to_owned()]));
+        assert_eq!(ids("id=in:b,a,b,c%23d"), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(ids("id=%20"), Some(vec![]));
+        assert!(parse(&format!("id=in:{}", "a,".repeat(301))).is_err());
+    }
+
+    #[test]
+    fn a_malformed_value_is_named() {
+        for query in [
+            "protected=yes",
+            "os_hidden=1",
+            "min_disk=-1",
+            "min_ram=1.5",
+            "size_min=x",
+            "size_max=",
+            "created_at=2024",
+            "created_at=after:2024-11-06T06:30:00Z",
+            "updated_at=gt:",
+            "created_at=gt:2024-13-06T06:30:00Z",
+        ] {
+            let key = query.split('=').next().unwrap();
+            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(refused.contains(key) && refused.contains("400"), "{refused}");
+        }
+        for (query, why) in [
+            ("name=in:%22a", "The quote is not closed."),
+            ("name=in:%22a%22b", "There is no comma"),
+            ("name=in:a%22b%22", "There is no comma"),
+        ] {
+            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_stands_in_quotes_or_between_commas_is_one_value(names in prop::collection::vec("[a-z ,:.]{0,6}", 1..5)) {
+            let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+            prop_assert_eq!(values(&format!("in:{}", quoted.join(","))).unwrap(), names);
+        }
+
+        #[test]
+        fn any_text_is_a_filter_or_refused(key in "(name|id|created_at|min_ram|os_hidden|x)", text in "(in:|gt:)?[a,:\"0-9TZ-]{0,20}") {
+            let query = format!("{key}={text}");
+            let _ = parse(&query).map(|filter| filter.passes(&image()));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The parameters of the list. Some may be repeated; of any other one, two values would mean two things. A key that Glance
+//! does not know is the name of a free property, so none is ignored.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::facade::glance::Error;
+use crate::facade::query::{ENCODING, pairs};
+
+/// Parameters that may be repeated.
+const REPEATABLE: [&str; 3] = ["sort_dir", "sort_key", "tag"];
+
+/// What is written in percent-encoding in a query: all but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The parameters, decoded, in their order.
+#[derive(Debug)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads what stands after the question mark.
+    pub(super) fn parse(raw: &str) -> Result<Self, Error> {
+        let pairs = pairs(raw).map_err(|key| Error::expected(&key, ENCODING))?;
+        let mut once: Vec<_> =
+            pairs.iter().map(|(key, _)| key).filter(|key| !REPEATABLE.contains(&key.as_str())).collect();
+        once.sort();
+        match once.array_windows().find(|[one, next]| one == next) {
+            Some([twice, _]) => Err(Error::expected(twice, "one value, not several")),
+            None => Ok(Self(pairs)),
+        }
+    }
+
+    /// A parameter as it stands; the first, where it is repeated.
+    pub(super) fn one(&self, key: &str) -> Option<&str> {
+        self.all(key).next()
+    }
+
+    /// Every value of a parameter.
+    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Every parameter with its value.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The path of the same list, from its beginning or after a marker.
+    pub(super) fn link(&self, marker: Option<&str>) -> String {
+        let pairs = self.pairs().filter(|(key, _)| *key != "marker");
+        let encoded = |text| utf8_percent_encode(text, RESERVED);
+        let pairs = pairs.chain(marker.map(|marker| ("marker", marker)));
+        let pairs: Vec<_> =
+            pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+        let question_mark = if pairs.is_empty() { "" } else { "?" };
+        format!("/v2/images{question_mark}{}", pairs.join("&"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_link_says_what_was_asked_and_where_to_go_on() {
+        let query = Query::parse("name=a+b%26%C3%A9&marker=x&tag=1&tag=2&flag").unwrap();
+        assert_eq!(query.link(None), "/v2/images?name=a%20b%26%C3%A9&tag=1&tag=2&flag=");
+        assert!(query.link(Some("i-1~5")).ends_with("&flag=&marker=i-1~5"));
+        assert_eq!(Query::parse("").unwrap().link(None), "/v2/images");
+        assert_eq!(Query::parse("marker=x").unwrap().link(Some("y")), "/v2/images?marker=y");
+    }
+
+    #[test]
+    fn only_some_parameters_may_be_repeated() {
+        let query = Query::parse("tag=1&tag=2&sort_key=name&sort_key=id").unwrap();
+        assert_eq!(query.all("tag").collect::<Vec<_>>(), ["1", "2"]);
+        for (query, message) in [
+            ("limit=1&name=x&limit=1", "limit: expected one value, not several."),
+            ("own=1&own=2", "own: expected one value, not several."),
+            ("name=%FF", "name: expected percent-encoded UTF-8."),
+            ("%FF", "the query: expected percent-encoded UTF-8."),
+        ] {
+            assert!(format!("{:?}", Query::parse(query).unwrap_err()).contains(message), "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused_and_its_link_says_the_same(raw in "[a-c=&%+0-9A-F~ü]{0,40}") {
+            if let Ok(query) = Query::parse(&raw) {
+                let link = query.link(None);
+                let again = link.split_once('?').map_or("", |(_, query)| query);
+                prop_assert_eq!(Query::parse(again).unwrap().0, query.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The order of the list, in either of Glance's two forms: `sort=name:asc,id:desc`, or `sort_key` and `sort_dir`, each of
+//! which may be repeated.
+
+use super::query::Query;
+use crate::facade::glance::Error;
+use crate::usecases::{Direction, Sort, SortKey};
+
+/// What can be sorted by. Status and size are the same for every image here, so that nothing has to be sorted.
+const KEYS: [(&str, Option<SortKey>); 8] = [
+    ("name", Some(SortKey::Name)),
+    ("status", None),
+    ("container_format", Some(SortKey::ContainerFormat)),
+    ("disk_format", Some(SortKey::DiskFormat)),
+    ("size", None),
+    ("id", Some(SortKey::Id)),
+    ("created_at", Some(SortKey::CreatedAt)),
+    ("updated_at", Some(SortKey::UpdatedAt)),
+];
+
+/// Reads in which order the images are wanted.
+pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
+    let sort = match query.one("sort") {
+        Some(_) if query.one("sort_key").or(query.one("sort_dir")).is_some() => {
+            return Err(Error::bad_request("Old and new sorting syntax cannot be combined"));
+        }
+        Some(text) => text.trim().split(',').map(key_and_direction).collect::<Result<Vec<_>, _>>()?,
+        None => classic(query)?,
+    };
+    Ok(sort.into_iter().filter_map(|(key, direction)| Some((key?, direction))).collect())
+}
+
+fn key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> {
+    let (key, word) = text.split_once(':').unwrap_or((text, ""));
+    let direction = if word.is_empty() { Direction::Descending } else { direction(word)? };
+    Ok((self::key(key)?, direction))
+}
+
+fn classic(query: &Query) -> Result<Vec<(Option<SortKey>, Direction)>, Error> {
+    let keys = query.all("sort_key").map(key).collect::<Result<Vec<_>, _>>()?;
+    let directions = query.all("sort_dir").map(direction).collect::<Result<Vec<_>, _>>()?;
+    if directions.len() > 1 && directions.len() != keys.len() {
+        return Err(Error::bad_request("Number of sort dirs does not match the number of sort keys"));
+    }
+    let keys = if keys.is_empty() { vec![Some(SortKey::CreatedAt)] } else { keys };
+    // One direction is that of every key.
+    let every = directions.last().copied().unwrap_or(Direction::Descending);
+    Ok(keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(every))).collect())
+}
+
+fn key(text: &str) -> Result<Option<SortKey>, Error> {
+    let found = KEYS.iter().find(|(name, _)| *name == text.trim()).map(|(_, key)| *key);
+    found.ok_or_else(|| {
+        let names = KEYS.map(|(name, _)| name).join(", ");
+        let text = text.trim();
+        Error::bad_request(format!("Invalid sort key: {text}. It must be one of the following: {names}."))
+    })
+}
+
+fn direction(text: &str) -> Result<Direction, Error> {
+    match text.trim() {
+        "asc" => Ok(Direction::Ascending),
+        "desc" => Ok(Direction::Descending),
+        other => Err(Error::bad_request(format!("Invalid sort direction: {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Direction::{Ascending, Descending};
+    use SortKey::{CreatedAt, Id, Name};
+
+    use super::*;
+
+    fn sort(query: &str) -> Result<Sort, String> {
+        parse(&Query::parse(query).unwrap()).map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        for (query, expected) in [
+            ("", vec![(CreatedAt, Descending)]),
+            ("sort_dir=asc", vec![(CreatedAt, Ascending)]),
+            ("sort_key=name", vec![(Name, Descending)]),
+            ("sort=name", vec![(Name, Descending)]),
+            ("sort=name:asc", vec![(Name, Ascending)]),
+            ("sort=name:asc,%20id", vec![(Name, Ascending), (Id, Descending)]),
+            ("sort_key=name&sort_key=id&sort_dir=asc", vec![(Name, Ascending), (Id, Ascending)]),
+            (
+                "sort_key=name&sort_dir=asc&sort_key=id&sort_dir=desc",
+                vec![(Name, Ascending), (Id, Descending)],
+            ),
+            ("sort_key=size&sort_key=status", vec![]),
+        ] {
+            assert_eq!(sort(query), Ok(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_there_is_not_is_refused_in_the_words_of_glance() {
+        for (query, message) in [
+            (
+                "sort_key=bogus",
+                "Invalid sort key: bogus. It must be one of the following: name, status, container_format, disk_format, size, id, created_at, updated_at.",
+            ),
+            ("sort=", "Invalid sort key: ."),
+            ("sort=name,", "Invalid sort key: ."),
+            ("sort_dir=x", "Invalid sort direction: x"),
+            ("sort=name:up", "Invalid sort direction: up"),
+            ("sort=name&sort_dir=asc", "Old and new sorting syntax cannot be combined"),
+            (
+                "sort_key=name&sort_dir=asc&sort_dir=asc",
+                "Number of sort dirs does not match the number of sort keys",
+            ),
+        ] {
+            assert!(sort(query).unwrap_err().contains(message), "{query}: {:?}", sort(query));
+        }
+    }
+}

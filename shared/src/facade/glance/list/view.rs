@@ -1,0 +1,169 @@
+//! Which images a list is of, by `visibility`, `member_status` and `owner` (`contract/glance.md` 2.6): the caller's own,
+//! those it was offered and has said that to, the public ones, the community images.
+
+use super::query::Query;
+use crate::domain::{Caller, Status, TenantId, Visibility};
+use crate::facade::glance::Error;
+use crate::store::List;
+use crate::usecases::Seen;
+
+/// The visibility of the images that are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Any, but of the community images only the caller's own.
+    Usual,
+    All,
+    Only(Visibility),
+}
+
+/// The three parameters that choose among the lists.
+#[derive(Debug)]
+pub(super) struct View {
+    wanted: Wanted,
+    statuses: Vec<Status>,
+    owner: Option<String>,
+}
+
+impl View {
+    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+        let wanted = match query.one("visibility") {
+            None => Wanted::Usual,
+            Some("all") => Wanted::All,
+            Some(text) => Wanted::Only(
+                text.parse().map_err(|_| Error::bad_request(format!("Invalid visibility value: {text}")))?,
+            ),
+        };
+        let statuses = match query.one("member_status") {
+            None => vec![Status::Accepted],
+            Some("all") => Status::ALL.to_vec(),
+            Some(text) => {
+                vec![text.parse().map_err(|_| Error::bad_request(format!("Invalid status: {text}")))?]
+            }
+        };
+        Ok(Self { wanted, statuses, owner: query.one("owner").map(str::to_owned) })
+    }
+
+    /// The lists to merge. They may hold more than is wanted: see [`View::shows`].
+    ///
+    /// Who acts for every project lists its own images unless it names another owner.
+    pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
+        let me = &caller.tenant;
+        let may_be = |visibilities: &[Visibility]| match self.wanted {
+            Wanted::Only(wanted) => visibilities.contains(&wanted),
+            Wanted::Usual | Wanted::All => true,
+        };
+        match self.owner.as_deref().map(str::parse::<TenantId>) {
+            Some(Err(_)) => return Vec::new(),
+            Some(Ok(owner)) if caller.reads_for(&owner) => return vec![List::Owned(owner)],
+            Some(Ok(_)) | None => {}
+        }
+        let mut lists = Vec::new();
+        // What is open stands in a list of its own.
+        if self.owner.is_none() && may_be(&[Visibility::Private, Visibility::Shared]) {
+            lists.push(List::Owned(me.clone()));
+        }
+        if may_be(&[Visibility::Shared]) {
+            lists.extend(self.statuses.iter().map(|status| List::Received(me.clone(), *status)));
+        }
+        if may_be(&[Visibility::Public]) {
+            lists.push(List::Open(Visibility::Public));
+        }
+        if self.wanted != Wanted::Usual && may_be(&[Visibility::Community]) {
+            lists.push(List::Open(Visibility::Community));
+        }
+        lists
+    }
+
+    /// Whether an image of the lists is wanted.
+    pub(super) fn shows(&self, seen: &Seen, caller: &Caller) -> bool {
+        let image = &seen.image;
+        let is_visible = match self.wanted {
+            Wanted::All => true,
+            Wanted::Usual => image.visibility != Visibility::Community || image.owner == caller.tenant,
+            Wanted::Only(wanted) => image.visibility == wanted,
+        };
+        is_visible && self.owner.as_ref().is_none_or(|owner| image.owner.as_str() == owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Details, Image, Role, Timestamp};
+    use crate::usecases::Shown;
+
+    fn caller(role: Role) -> Caller {
+        Caller { tenant: "me".parse().unwrap(), account: None, user: None, role }
+    }
+
+    fn view(query: &str) -> Result<View, Error> {
+        View::parse(&Query::parse(query).unwrap())
+    }
+
+    fn lists_for(role: Role, query: &str) -> String {
+        let lists = view(query).unwrap().lists(&caller(role));
+        lists.iter().map(List::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_list_is_merged_from_what_its_parameters_ask_for() {
+        let table = [
+            ("", "O#me T#me#accepted L#public"),
+            ("visibility=shared", "O#me T#me#accepted"),
+            ("visibility=shared&member_status=pending", "O#me T#me#pending"),
+            ("visibility=shared&member_status=rejected", "O#me T#me#rejected"),
+            ("visibility=shared&member_status=all", "O#me T#me#pending T#me#accepted T#me#rejected"),
+            ("member_status=pending", "O#me T#me#pending L#public"),
+            ("visibility=private", "O#me"),
+            ("visibility=public", "L#public"),
+            ("visibility=community", "L#community"),
+            ("visibility=all", "O#me T#me#accepted L#public L#community"),
+            ("owner=me&visibility=shared&member_status=pending", "O#me"),
+            ("owner=other", "T#me#accepted L#public"),
+            ("owner=other&visibility=shared&member_status=pending", "T#me#pending"),
+            ("owner=other&visibility=private", ""),
+            ("owner=a%23b", ""),
+            ("owner=", ""),
+        ];
+        for (query, expected) in table {
+            assert_eq!(lists_for(Role::Member, query), expected, "{query}");
+        }
+        assert_eq!(lists_for(Role::Admin, "owner=other&visibility=private"), "O#other");
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_refused_in_the_words_of_glance() {
+        for (query, message) in [
+            ("visibility=bogus", "\"Invalid visibility value: bogus\""),
+            ("visibility=", "\"Invalid visibility value: \""),
+            ("member_status=bogus", "\"Invalid status: bogus\""),
+            ("member_status=", "\"Invalid status: \""),
+        ] {
+            assert!(format!("{:?}", view(query).unwrap_err()).contains(message), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_view_leaves_out_what_its_lists_hold_beyond_it() {
+        let seen = |owner: &str, visibility| Seen {
+            image: Image {
+                id: "i".parse().unwrap(),
+                owner: owner.parse().unwrap(),
+                visibility,
+                details: Details::default(),
+                members: 0,
+                created: Timestamp::from_unix_millis(0),
+                updated: Timestamp::from_unix_millis(0),
+                revision: 1,
+            },
+            shown: Shown::Own,
+        };
+        let shows = |query, seen: &Seen| view(query).unwrap().shows(seen, &caller(Role::Member));
+        let private = seen("me", Visibility::Private);
+        assert!(shows("", &private) && shows("visibility=all", &private));
+        assert!(!shows("visibility=shared", &private) && !shows("owner=other", &private));
+        assert!(shows("", &seen("me", Visibility::Community)));
+        assert!(!shows("", &seen("other", Visibility::Community)));
+        assert!(shows("visibility=all&owner=other", &seen("other", Visibility::Community)));
+    }
+}

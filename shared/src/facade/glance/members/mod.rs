@@ -1,0 +1,81 @@
+//! The members of an image (`contract/glance.md` 2.1 to 2.4). Each change is made at once, without a job.
+//!
+//! Checks come in Glance's order, so that each caller is told what Glance would tell it: the body (400), whether the image
+//! is visible (404) and shared (403), the member (404), whether the caller may (403), the value of a status (400).
+
+pub mod add;
+mod error;
+pub mod list;
+pub mod remove;
+pub mod show;
+pub mod update;
+
+use serde::Serialize;
+
+use self::error::Action;
+use super::Error;
+use crate::domain::{ImageId, Member, TenantId};
+use crate::function::Call;
+
+/// A member as Glance shows it.
+#[derive(Debug, Serialize)]
+struct Wire<'a> {
+    member_id: &'a str,
+    image_id: &'a str,
+    status: &'static str,
+    created_at: String,
+    updated_at: String,
+    schema: &'static str,
+}
+
+impl<'a> From<&'a Member> for Wire<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            member_id: member.tenant.as_str(),
+            image_id: member.image.as_str(),
+            status: member.status.as_str(),
+            created_at: member.created.to_seconds_text(),
+            updated_at: member.updated.to_seconds_text(),
+            schema: "/v2/schemas/member",
+        }
+    }
+}
+
+/// The image that the path names. An id that none can have is not found.
+fn image_of(call: &Call) -> Result<ImageId, Error> {
+    let text = call.path_parameter("image_id");
+    text.parse().map_err(|_| error::no_image(text))
+}
+
+/// The image and the member that the path names.
+fn member_of(call: &Call) -> Result<(ImageId, TenantId), Error> {
+    let (image, text) = (image_of(call)?, call.path_parameter("member_id"));
+    let member = text.parse().map_err(|_| error::no_member(text, &image))?;
+    Ok((image, member))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Status, Timestamp};
+
+    #[test]
+    fn a_member_is_shown_as_the_contract_has_it() {
+        let member = Member {
+            image: "e04a6e73-bd92-485d-b422-1b29db8cf543".parse().unwrap(),
+            tenant: "mem0mem0mem0mem0mem0mem0mem0mem0".parse().unwrap(),
+            status: Status::Pending,
+            created: Timestamp::from_unix_millis(1_730_874_600_778),
+            updated: Timestamp::from_unix_millis(1_730_874_603_179),
+        };
+        assert_eq!(
+            serde_json::to_value(Wire::from(&member)).unwrap(),
+            serde_json::json!({
+                "member_id": "mem0mem0mem0mem0mem0mem0mem0mem0",
+                "image_id": "e04a6e73-bd92-485d-b422-1b29db8cf543", "status": "pending",
+                "created_at": "2024-11-06T06:30:00Z", "updated_at": "2024-11-06T06:30:03Z",
+                "schema": "/v2/schemas/member",
+            })
+        );
+    }
+}

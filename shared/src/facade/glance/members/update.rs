@@ -1,0 +1,87 @@
+//! `PUT /v2/images/{image_id}/members/{member_id}`: a member accepts, rejects, or has not decided yet.
+
+use http::StatusCode;
+
+use super::{Action, Wire, member_of};
+use crate::domain::{Status, UnknownStatus};
+use crate::facade::glance::Error;
+use crate::facade::glance::request::object;
+use crate::facade::{Reply, json, vault};
+use crate::function::Call;
+use crate::usecases;
+
+/// The operation's route.
+pub const ROUTE: &str = "PUT /v2/images/{image_id}/members/{member_id}";
+
+/// `{"status":"accepted"|"rejected"|"pending","vault_id":"…"}` in, the member out. Other keys are ignored, such as the
+/// `member` of openstacksdk.
+pub async fn answer(call: &Call) -> Reply {
+    update(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn update(call: &Call) -> Result<Reply, Error> {
+    let said = parse(call.body())?;
+    let (image, tenant) = member_of(call)?;
+    let member = usecases::answer_as_member(&call.service, call.caller(), &image, &tenant, said).await;
+    let member = member.map_err(|refusal| Action::Update.refused(refusal))?;
+    Ok(json(StatusCode::OK, &Wire::from(&member)))
+}
+
+type Said = (Result<Status, UnknownStatus>, Option<String>);
+
+fn parse(body: &[u8]) -> Result<Said, Error> {
+    let body = object(body, r#"Expected a status in the form: {"status": "status"}"#)?;
+    let status = body.get("status").ok_or_else(|| Error::bad_request("Status not specified"))?;
+    let status = status.as_str().ok_or(UnknownStatus).and_then(str::parse);
+    let vault = vault::parse(body.get("vault_id"))
+        .map_err(|expected| Error::new(StatusCode::BAD_REQUEST, "IMG.0184", expected))?;
+    Ok((status, vault))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_the_clients_send_is_read() {
+        let status = |body: &str| parse(body.as_bytes()).unwrap();
+        assert_eq!(status(r#"{"status":"accepted","member":"mem1"}"#), (Ok(Status::Accepted), None));
+        assert_eq!(status(r#"{"status":"pending","vault_id":null}"#), (Ok(Status::Pending), None));
+        assert_eq!(
+            status(r#"{"status":"rejected","vault_id":"v-1"}"#),
+            (Ok(Status::Rejected), Some("v-1".to_owned()))
+        );
+        for unknown in ["\"Accepted\"", "\"\"", "null", "7", "{}", "\"accepted\\u0000\""] {
+            assert_eq!(status(&format!(r#"{{"status":{unknown}}}"#)).0, Err(UnknownStatus), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_says_no_status_is_refused_at_once() {
+        for (body, message) in [
+            ("{}", "Status not specified"),
+            (r#"["accepted"]"#, r#"Expected a status in the form: {\"status\": \"status\"}"#),
+            ("\"accepted\"", "Unexpected body type. Expected list/dict."),
+            ("", "Body expected in request."),
+            ("{", "Malformed JSON in request body.\""),
+            (r#"{"status":"accepted","vault_id":5}"#, "vault_id: expected 1 to 64 characters"),
+            (r#"{"status":"accepted","vault_id":"a/b"}"#, "IMG.0184"),
+        ] {
+            let refused = format!("{:?}", parse(body.as_bytes()).unwrap_err());
+            assert!(refused.contains(message), "{body}: {refused}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_status_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), text in ".{0,10}") {
+            let _ = parse(&bytes);
+            let body = Value::from_iter([("status", text.clone())]).to_string();
+            let (status, _) = parse(body.as_bytes()).unwrap();
+            prop_assert_eq!(status.is_ok(), ["pending", "accepted", "rejected"].contains(&text.as_str()));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `GET /v2/schemas/{schema_name}`: what an image and a member look like. python-glanceclient asks for them after every
+//! member call, and holds the answer to them (`contract/glance.md` 2.1).
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::Error;
+use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS};
+use super::request::no_body;
+use crate::domain::{Status, Visibility};
+use crate::facade::{Reply, json as reply_json};
+use crate::function::Call;
+
+/// The operation's route.
+pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
+
+/// `image`, `images`, `member` or `members` in, its schema out.
+pub fn answer(call: &Call) -> Reply {
+    show(call).unwrap_or_else(Error::into_reply)
+}
+
+fn show(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    let name = call.path_parameter("schema_name");
+    let schema = match name {
+        "image" => image(),
+        "images" => list(name, &image(), true),
+        "member" => member(),
+        "members" => list(name, &member(), false),
+        other => {
+            let message = format!("There is no schema {other}: expected image, images, member or members.");
+            return Err(Error::new(StatusCode::NOT_FOUND, "IMG.0086", message));
+        }
+    };
+    Ok(reply_json(StatusCode::OK, &schema))
+}
+
+fn member() -> Value {
+    const UUID: &str =
+        "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "name": "member",
+        "properties": {
+            "member_id": text("An identifier for the image member (tenantId)"),
+            "image_id": { "type": "string", "description": "An identifier for the image", "pattern": UUID },
+            "created_at": text("Date and time of image member creation"),
+            "updated_at": text("Date and time of last modification of image member"),
+            "status": {
+                "type": "string",
+                "description": "The status of this image member",
+                "enum": Status::ALL.map(Status::as_str),
+            },
+            "schema": { "readOnly": true, "type": "string" },
+        },
+    })
+}
+
+fn image() -> Value {
+    let kind = |kind: &str, description: &str| json!({ "type": kind, "description": description });
+    let said = |description: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": description });
+    let found = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
+    let maybe = |kind: &str| json!(["null", kind]);
+    let format = |words: &[&str], description: &str| {
+        let words: Vec<_> =
+            std::iter::once(Value::Null).chain(words.iter().map(|word| (*word).into())).collect();
+        json!({ "type": ["null", "string"], "enum": words, "description": description })
+    };
+    let properties: Map<String, Value> = [
+        ("id", json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "An identifier for the image" })),
+        ("name", said("Descriptive name for the image")),
+        (
+            "status",
+            json!({ "type": "string", "readOnly": true, "enum": ["active"], "description": "Status of the image" }),
+        ),
+        (
+            "visibility",
+            json!({ "type": "string", "enum": Visibility::ALL.map(Visibility::as_str),
+                "description": "Scope of image accessibility" }),
+        ),
+        ("owner", said("Owner of the image")),
+        ("protected", kind("boolean", "If true, image will not be deletable.")),
+        ("os_hidden", kind("boolean", "If true, image will not appear in default image list response.")),
+        ("min_ram", kind("integer", "Amount of ram (in MB) required to boot image.")),
+        ("min_disk", kind("integer", "Amount of disk space (in GB) required to boot image.")),
+        ("container_format", format(&CONTAINER_FORMATS, "Format of the container")),
+        ("disk_format", format(&DISK_FORMATS, "Format of the disk")),
+        ("size", found(maybe("integer"), "Size of image file in bytes")),
+        ("virtual_size", found(maybe("integer"), "Virtual size of image in bytes")),
+        ("checksum", found(maybe("string"), "md5 hash of image contents.")),
+        ("os_hash_algo", found(maybe("string"), "Algorithm to calculate the os_hash_value")),
+        ("os_hash_value", found(maybe("string"), "Hexdigest of the image contents")),
+        ("created_at", found("string".into(), "Date and time of image registration")),
+        ("updated_at", found("string".into(), "Date and time of the last image modification")),
+        ("self", found("string".into(), "An image self url")),
+        ("file", found("string".into(), "An image file url")),
+        ("schema", found("string".into(), "An image schema url")),
+        (
+            "tags",
+            json!({ "type": "array", "items": { "type": "string", "maxLength": 255 },
+                "description": "List of strings related to the image" }),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, schema)| (name.to_owned(), schema))
+    .collect();
+    json!({
+        "name": "image",
+        "properties": properties,
+        "additionalProperties": { "type": "string" },
+        "links": [
+            { "rel": "self", "href": "{self}" },
+            { "rel": "enclosure", "href": "{file}" },
+            { "rel": "describedby", "href": "{schema}" },
+        ],
+    })
+}
+
+fn list(name: &str, item: &Value, has_pages: bool) -> Value {
+    let mut properties = Map::from_iter([
+        (name.to_owned(), json!({ "type": "array", "items": item })),
+        ("schema".to_owned(), json!({ "type": "string" })),
+    ]);
+    let mut links = Vec::new();
+    for page in ["first", "next"].into_iter().filter(|_| has_pages) {
+        properties.insert(page.to_owned(), json!({ "type": "string" }));
+        links.push(json!({ "rel": page, "href": format!("{{{page}}}") }));
+    }
+    links.push(json!({ "rel": "describedby", "href": "{schema}" }));
+    json!({ "name": name, "properties": properties, "links": links })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schemas_of_members_are_those_of_the_contract() {
+        let expected = json!({"name":"member","properties":{
+            "member_id":{"type":"string","description":"An identifier for the image member (tenantId)"},
+            "image_id":{"type":"string","description":"An identifier for the image","pattern":"^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"},
+            "created_at":{"type":"string","description":"Date and time of image member creation"},
+            "updated_at":{"type":"string","description":"Date and time of last modification of image member"},
+            "status":{"type":"string","description":"The status of this image member","enum":["pending","accepted","rejected"]},
+            "schema":{"readOnly":true,"type":"string"}}});
+        assert_eq!(member(), expected);
+        assert_eq!(
+            list("members", &member(), false),
+            json!({"name":"members","properties":{"members":{"type":"array","items":expected},"schema":{"type":"string"}},
+                "links":[{"rel":"describedby","href":"{schema}"}]})
+        );
+    }
+
+    #[test]
+    fn a_list_of_images_has_pages() {
+        let images = list("images", &image(), true);
+        assert_eq!(images["properties"]["images"]["items"], image());
+        assert_eq!(images["links"][1], json!({"rel": "next", "href": "{next}"}));
+    }
+}

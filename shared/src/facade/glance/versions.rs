@@ -1,0 +1,97 @@
+//! Which versions of the Glance API there are, for clients that look before they call (`contract/glance.md` 2.8). Nobody
+//! has to say who it is.
+//!
+//! `GET /` is 300, since it is a choice; real Glance knows nothing else. `/v2` and `/v2/` are for clients whose endpoint
+//! ends in it.
+
+use http::StatusCode;
+use lambda_http::Request;
+use serde_json::{Value, json};
+
+use super::Error;
+use crate::Settings;
+use crate::facade::{NO_BODY_EXPECTED, Reply, json as reply_json};
+
+/// The routes with their statuses.
+const ROUTES: [(&str, StatusCode); 4] = [
+    ("GET /", StatusCode::MULTIPLE_CHOICES),
+    ("GET /versions", StatusCode::OK),
+    ("GET /v2", StatusCode::OK),
+    ("GET /v2/", StatusCode::OK),
+];
+
+/// The newest version, and those that are part of it.
+const CURRENT: &str = "v2.17";
+const SUPPORTED: [&str; 9] = ["v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0"];
+
+/// The answer to a request for the versions: `{"versions":[{"id","status","links":[{"rel":"self","href"}]}]}`, in which
+/// `href` is the address that clients see. `None` for any other route.
+pub fn answer(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> Reply + use<>> {
+    let (_, status) = ROUTES.iter().find(|(known, _)| *known == route)?;
+    Some(move |settings: &Settings, request: &Request| {
+        if request.body().is_empty() {
+            reply_json(*status, &versions(&address(settings, request)))
+        } else {
+            Error::bad_request(NO_BODY_EXPECTED).into_reply()
+        }
+    })
+}
+
+/// Where clients reach the service: as the deployment says, or else as this request was sent.
+fn address(settings: &Settings, request: &Request) -> String {
+    let uri = request.uri();
+    let address = match (&settings.public_url, uri.scheme_str(), uri.authority()) {
+        (Some(url), _, _) => url.clone(),
+        (None, Some(scheme), Some(host)) => format!("{scheme}://{host}"),
+        (None, _, _) => String::new(),
+    };
+    address.trim_end_matches('/').to_owned()
+}
+
+fn versions(address: &str) -> Value {
+    let links = json!([{ "rel": "self", "href": format!("{address}/v2/") }]);
+    let version = |id: &str, status: &str| json!({ "id": id, "status": status, "links": links });
+    let supported = SUPPORTED.iter().map(|id| version(id, "SUPPORTED"));
+    let versions: Vec<_> = std::iter::once(version(CURRENT, "CURRENT")).chain(supported).collect();
+    json!({ "versions": versions })
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+
+    use super::*;
+    use crate::domain::Limits;
+
+    fn href(public_url: Option<&str>, asked: &str) -> Value {
+        let settings = Settings {
+            region: "local".to_owned(),
+            public_url: public_url.map(str::to_owned),
+            limits: Limits::default(),
+        };
+        let request = http::Request::get(asked).body(Body::Empty).unwrap();
+        let reply = answer("GET /").unwrap()(&settings, &request);
+        assert_eq!(reply.status(), 300);
+        let Body::Text(text) = reply.body() else { panic!("{reply:?}") };
+        let versions: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(versions["versions"].as_array().map(Vec::len), Some(10));
+        assert_eq!(versions["versions"][0]["id"], "v2.17");
+        versions["versions"][9]["links"][0]["href"].clone()
+    }
+
+    #[test]
+    fn the_link_is_the_address_that_clients_see() {
+        assert_eq!(href(None, "http://127.0.0.1:8080/"), "http://127.0.0.1:8080/v2/");
+        assert_eq!(href(None, "https://api.example/"), "https://api.example/v2/");
+        for public_url in ["https://images.example", "https://images.example/"] {
+            assert_eq!(href(Some(public_url), "http://10.0.0.1/"), "https://images.example/v2/");
+        }
+    }
+
+    #[test]
+    fn only_the_routes_of_versions_are_answered() {
+        for route in ["$default", "GET /v2/images", "POST /", "ANY /"] {
+            assert!(answer(route).is_none(), "{route}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::store::Position;
+use crate::usecases::{ImagePage, Marker, Seen};
+
+/// The most bytes of images on a page; what the gateway's envelope adds is counted with them.
+pub(super) const MOST_BYTES: usize = 5_000_000;
+
+/// The images of a page as `wire` shows them, cut short before they are more than that many bytes, and where to go on.
+/// Each image is text already: it is written once, to know its size.
+pub(super) fn texts(
+    page: ImagePage,
+    most_bytes: usize,
+    wire: impl Fn(&Seen) -> Option<Box<RawValue>>,
+) -> (Vec<Box<RawValue>>, Option<Marker>) {
+    let (mut images, mut bytes, mut last) = (Vec::new(), 0, None);
+    for seen in page.images {
+        let Some(text) = wire(&seen) else { continue };
+        bytes += bytes_in_envelope(text.get());
+        if bytes > most_bytes && last.is_some() {
+            return (images, last.map(Marker::Place));
+        }
+        last = Some(Position { created: seen.image.created, image: seen.image.id });
+        images.push(text);
+    }
+    (images, page.next)
+}
+
+/// An image as its JSON text; texts, numbers and booleans are always written.
+pub(super) fn text(wire: &impl Serialize) -> Option<Box<RawValue>> {
+    to_raw_value(wire).ok()
+}
+
+/// The size of a JSON text in the answer of a function, which holds the body as a JSON string.
+fn bytes_in_envelope(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::{Details, Image, Timestamp, Visibility};
+    use crate::usecases::Shown;
+
+    fn page(ids: &[&str]) -> ImagePage {
+        let seen = |id: &&str| Seen {
+            image: Image {
+                id: id.parse().unwrap(),
+                owner: "me".parse().unwrap(),
+                visibility: Visibility::Shared,
+                details: Details::default(),
+                members: 0,
+                created: Timestamp::from_unix_millis(5),
+                updated: Timestamp::from_unix_millis(5),
+                revision: 1,
+            },
+            shown: Shown::Own,
+        };
+        ImagePage { images: ids.iter().map(seen).collect(), next: None }
+    }
+
+    fn wire(seen: &Seen) -> Option<Box<RawValue>> {
+        text(&json!({ "id": seen.image.id.as_str() }))
+    }
+
+    #[test]
+    fn a_page_that_would_be_too_large_ends_earlier_and_says_where_to_go_on() {
+        let (whole, next) = texts(page(&["a", "b", "c"]), MOST_BYTES, wire);
+        let [a, b, c] = whole.as_slice() else { panic!("three images") };
+        assert_eq!((c.get(), next), (r#"{"id":"c"}"#, None));
+        let two = bytes_in_envelope(a.get()) + bytes_in_envelope(b.get());
+        let (cut, next) = texts(page(&["a", "b", "c"]), two, wire);
+        assert_eq!((cut.len(), next.map(|next| next.to_string()).as_deref()), (2, Some("b~5")));
+        assert_eq!(texts(page(&["a", "b"]), 1, wire).0.len(), 1);
+    }
+
+    #[test]
+    fn what_an_image_takes_in_the_envelope_is_known_to_the_byte() {
+        let json = json!({ "a": "say \"hi\" \\ \n é" }).to_string();
+        assert_eq!(bytes_in_envelope(&json), Value::from(json).to_string().len() - 2);
+    }
+}

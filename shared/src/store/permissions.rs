@@ -1,0 +1,51 @@
+//! Changes of one image's memberships that take effect at once, without a job: all of them, with the image's count of
+//! them, or none.
+
+use super::call::NotWritten;
+use super::images::write_update;
+use super::item;
+use super::keys;
+use super::memberships::Snapshot;
+use super::{Store, StoreError, Written};
+use crate::domain::{Change, Image, Limits, Timestamp};
+
+impl Store {
+    /// Writes changes of an image's memberships, which grow by `growth`, in one transaction; provided that neither they
+    /// nor what the owner says of the image has changed since both were read, and that the limit is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn change_members(
+        &self,
+        image: &Image,
+        (changes, growth): (&[Change], i32),
+        read: &Snapshot,
+        limits: &Limits,
+    ) -> Result<Written, StoreError> {
+        if changes.is_empty() {
+            return Ok(Written::Yes);
+        }
+        let now = Timestamp::now();
+        let mut condition = "lifecycle = :active AND rev = :read".to_owned();
+        let mut count = self
+            .update(keys::image(&image.id))
+            .update_expression("ADD members :growth")
+            .expression_attribute_values(":growth", item::number(growth))
+            .expression_attribute_values(":active", item::text("active"))
+            .expression_attribute_values(":read", item::number(image.revision));
+        if growth > 0 {
+            let room = i128::from(limits.members_per_image) - i128::from(growth);
+            condition += " AND members <= :room";
+            count = count.expression_attribute_values(":room", item::number(room));
+        }
+        let mut items = vec![write_update(count.condition_expression(condition))?];
+        for change in changes {
+            items.push(self.write_membership(change, read, now)?);
+        }
+        match self.transact(items).await {
+            Ok(()) => Ok(Written::Yes),
+            Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Change one membership at once: its owner adds or removes a member, a member answers.
+//!
+//! Such a change is a job of one pair that is decided and written on the spot: one batch read, and one transaction which
+//! demands that what was read is still so. It is stamped above everything that formed the membership, since it is done
+//! after all of that; a job that was requested earlier and is carried out later finds the stamp and gives way to it.
+
+use std::time::Duration;
+
+use super::Refusal;
+use super::members::with_members;
+use crate::Service;
+use crate::domain::{
+    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Stamp, Standing, Status, Task, TenantId,
+    UnknownStatus, decide,
+};
+use crate::store::Written;
+
+/// How often in a row somebody else may change the same things in between.
+const ATTEMPTS: u32 = 20;
+
+/// Shares an image with a tenant that is no member of it yet. One batch read and one transaction.
+///
+/// # Errors
+/// [`Refusal`], [`Refusal::MemberExists`] before [`Refusal::MemberLimit`] (`contract/decisions.md` 6); then nothing was
+/// changed.
+pub async fn add_member(
+    service: &Service,
+    caller: &Caller,
+    image: &ImageId,
+    tenant: &TenantId,
+) -> Result<Member, Refusal> {
+    let task = |image: &Image, member: Option<&Standing>| {
+        may_change(caller, image)?;
+        if *tenant == image.owner {
+            return Err(Refusal::SelfShare(tenant.clone()));
+        }
+        match member {
+            None => Ok(Task::Share),
+            Some(_) => Err(Refusal::MemberExists { image: image.id.clone(), tenant: tenant.clone() }),
+        }
+    };
+    let member = change(service, caller, image, tenant, task).await?;
+    member.ok_or_else(|| Refusal::Contended(image.clone()))
+}
+
+/// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One
+/// batch read and one transaction.
+///
+/// # Errors
+/// [`Refusal`], [`Refusal::MemberNotFound`] for a tenant that is no member; then nothing was changed.
+pub async fn remove_member(
+    service: &Service,
+    caller: &Caller,
+    image: &ImageId,
+    tenant: &TenantId,
+) -> Result<(), Refusal> {
+    let task = |image: &Image, member: Option<&Standing>| {
+        visible(caller, image, tenant, member)?;
+        may_change(caller, image)?;
+        Ok(Task::Unshare)
+    };
+    change(service, caller, image, tenant, task).await.map(|_| ())
+}
+
+/// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
+///
+/// What is no answer is refused last, when it is known that the caller may give one (`contract/glance.md`, order of
+/// checks).
+///
+/// # Errors
+/// [`Refusal`]; then nothing was changed.
+pub async fn answer_as_member(
+    service: &Service,
+    caller: &Caller,
+    image: &ImageId,
+    tenant: &TenantId,
+    (status, vault): (Result<Status, UnknownStatus>, Option<String>),
+) -> Result<Member, Refusal> {
+    let task = |image: &Image, member: Option<&Standing>| {
+        visible(caller, image, tenant, member)?;
+        if !caller.can_act() {
+            return Err(Refusal::ReadOnly);
+        }
+        if !caller.acts_for(tenant) {
+            return Err(Refusal::OtherProject { acting: caller.tenant.clone(), named: tenant.clone() });
+        }
+        Ok(Task::Respond { status: status?, vault: vault.clone() })
+    };
+    let member = change(service, caller, image, tenant, task).await?;
+    member.ok_or_else(|| Refusal::Contended(image.clone()))
+}
+
+/// Refuses who may not say with whom the image is shared.
+fn may_change(caller: &Caller, image: &Image) -> Result<(), Refusal> {
+    if caller.acts_for(&image.owner) {
+        Ok(())
+    } else if caller.tenant == image.owner {
+        Err(Refusal::ReadOnly)
+    } else {
+        Err(Refusal::NotOwner(image.id.clone()))
+    }
+}
+
+/// Refuses who looks for a membership that there is not, or that is another's.
+fn visible(
+    caller: &Caller,
+    image: &Image,
+    tenant: &TenantId,
+    member: Option<&Standing>,
+) -> Result<(), Refusal> {
+    if member.is_some() && (caller.reads_for(&image.owner) || caller.reads_for(tenant)) {
+        Ok(())
+    } else {
+        Err(Refusal::MemberNotFound { image: image.id.clone(), tenant: tenant.clone() })
+    }
+}
+
+/// Changes a membership of an image that the caller sees as `task` says, which is given the image and the membership as
+/// they stand. Returns the membership as it then stands, if it does.
+async fn change(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+    tenant: &TenantId,
+    task: impl Fn(&Image, Option<&Standing>) -> Result<Task, Refusal>,
+) -> Result<Option<Member>, Refusal> {
+    let limits = &service.settings.limits;
+    let pair = (id.clone(), tenant.clone());
+    for attempt in 1..=ATTEMPTS {
+        let read = service.store.snapshot([(id, tenant)]).await?;
+        let current = read.known.memberships.get(&pair);
+        let member = current.and_then(Membership::standing);
+        let image = with_members(service, caller, id, read.known.images.get(id), tenant, member.is_some());
+        let image = image.await?;
+        let at = Stamp::after(current.map(Membership::newest));
+        let job = Job {
+            id: JobId(at),
+            creator: caller.tenant.clone(),
+            task: task(image, member)?,
+            images: vec![id.clone()],
+            tenants: vec![tenant.clone()],
+        };
+        let decision = decide(&job, 0..1, &read.known, limits);
+        let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
+        refuse(outcome, image, tenant, limits.members_per_image)?;
+        if service.store.make_change(&decision, &read, limits, at.time()).await? == Written::Yes {
+            let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
+            return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, at.time())));
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
+    }
+    Err(Refusal::Contended(id.clone()))
+}
+
+fn refuse(outcome: Outcome, image: &Image, tenant: &TenantId, most: u32) -> Result<(), Refusal> {
+    let id = || image.id.clone();
+    match outcome {
+        Outcome::Done => Ok(()),
+        Outcome::ImageGone => Err(Refusal::ImageNotFound(id())),
+        Outcome::NotShareable => Err(Refusal::NotShared { image: id(), visibility: image.visibility }),
+        Outcome::MemberLimit => Err(Refusal::MemberLimit { image: id(), members: image.members, most }),
+        Outcome::NotAMember => Err(Refusal::MemberNotFound { image: id(), tenant: tenant.clone() }),
+        Outcome::GaveUp => Err(Refusal::Contended(id())),
+    }
+}

@@ -1,0 +1,516 @@
+//! Alibaba's dialect over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
+//! all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::Role;
+use imageshare_tests::api::{Answer, Api, Ask};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+const MEMBERS: &str = "/v1/cloudimages/members";
+const ECD: &str = "2020-09-30";
+const ECS: &str = "2014-05-26";
+
+/// How a request says what it wants.
+#[derive(Debug, Clone, Copy)]
+enum Style {
+    /// As the old SDK and signature version 1: everything in the query.
+    PostQuery,
+    /// As the new SDK: the action in headers.
+    PostHeaders,
+    PostForm,
+    Get,
+}
+
+const STYLES: [Style; 4] = [Style::PostQuery, Style::PostHeaders, Style::PostForm, Style::Get];
+
+/// Somebody with a token.
+struct Account<'a> {
+    api: &'a Api,
+    id: &'static str,
+    token: String,
+}
+
+impl<'a> Account<'a> {
+    fn new(api: &'a Api, id: &'static str) -> Self {
+        Self { api, id, token: api.token(id, Role::Member) }
+    }
+
+    fn admin(api: &'a Api, id: &'static str) -> Self {
+        Self { api, id, token: api.token(id, Role::Admin) }
+    }
+
+    async fn image(&self, said: &Value) -> String {
+        let answer = self.api.send(&Ask::new("POST", "/v2/images").token(&self.token).json(said)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn act_as(&self, style: Style, version: &str, action: &str, parameters: &str) -> Answer {
+        let parameters = format!("RegionId=local&{parameters}");
+        let all = format!("Action={action}&Version={version}&{parameters}");
+        let ask = match style {
+            Style::PostQuery => Ask::new("POST", format!("/?{all}")),
+            Style::Get => Ask::new("GET", format!("/?{all}")),
+            Style::PostForm => {
+                Ask::new("POST", "/").typed_body("application/x-www-form-urlencoded; charset=UTF-8", all)
+            }
+            Style::PostHeaders => Ask::new("POST", format!("/?{parameters}"))
+                .header("x-acs-action", action)
+                .header("x-acs-version", version),
+        };
+        self.api.send(&ask.token(&self.token)).await
+    }
+
+    async fn act(&self, version: &str, action: &str, parameters: &str) -> Answer {
+        self.act_as(Style::PostQuery, version, action, parameters).await
+    }
+
+    async fn modify(&self, image: &str, accounts: &str) -> Answer {
+        self.act(ECD, "ModifyImagePermission", &format!("ImageId={image}&{accounts}")).await
+    }
+
+    async fn accounts(&self, image: &str) -> Value {
+        let answer = self.act(ECD, "DescribeImagePermission", &format!("ImageId={image}")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body["AliUids"].clone()
+    }
+
+    /// The images that are described, by their ids.
+    async fn described(&self, parameters: &str) -> BTreeSet<String> {
+        let answer = self.act(ECD, "DescribeImages", parameters).await;
+        assert_eq!((answer.status, &answer.body["NextToken"]), (200, &json!("")), "{answer:?}");
+        let images = answer.body["Images"].as_array().unwrap();
+        images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What each project has said, as the IMS list of members has it.
+    async fn statuses(&self, image: &str) -> Value {
+        let target = format!("/v1/{}/cloudimages/{image}/members", self.id);
+        let answer = self.api.send(&Ask::new("GET", target).token(&self.token)).await;
+        let members = answer.body["members"].as_array().unwrap_or_else(|| panic!("{answer:?}"));
+        let status =
+            |member: &Value| (member["member_id"].as_str().unwrap().to_owned(), member["status"].clone());
+        members.iter().map(status).collect()
+    }
+
+    /// Makes a batch call of IMS and waits for its job.
+    async fn batch(&self, method: &str, body: &Value) {
+        let accepted = self.api.send(&Ask::new(method, MEMBERS).token(&self.token).json(body)).await;
+        let job = self.api.job(&self.token, self.id, &accepted).await;
+        assert_eq!(job["status"], "SUCCESS", "{job}");
+    }
+
+    async fn patch(&self, image: &str, path: &str, value: &str) {
+        let change = json!([{"op": "add", "path": path, "value": value}]);
+        let ask = Ask::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
+        assert_eq!(self.api.send(&ask).await.status, 200);
+    }
+}
+
+fn set(ids: &[&String]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).clone()).collect()
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    assert_eq!(answer.body["HostId"], "images.example");
+    assert!(answer.body["Recommend"].as_str().unwrap().contains(code), "{answer:?}");
+}
+
+#[tokio::test]
+async fn every_action_is_served_in_every_way_that_a_client_may_ask() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    for style in STYLES {
+        let image = owner.image(&json!({"name": "golden", "__os_type": "Windows", "min_disk": 80})).await;
+        let of = |more: &str| format!("ImageId={image}{more}");
+        let add = of("&AddAccount.1=118272523431001&AddAccount.2=118272523431002");
+        let answer = owner.act_as(style, ECD, "ModifyImagePermission", &add).await;
+        assert_eq!(answer.status, 200, "{style:?} {answer:?}");
+        assert_eq!(answer.body.as_object().unwrap().len(), 1, "nothing but the RequestId: {answer:?}");
+        let listed = owner.act_as(style, ECD, "DescribeImagePermission", &of("")).await;
+        assert_eq!(listed.body["AliUids"], json!(["118272523431001", "118272523431002"]), "{style:?}");
+
+        let change =
+            of("&RemoveAccount.1=118272523431002&AddAccount.1=118272523431003&IsPublic=False&DryRun=False");
+        assert_eq!(owner.act_as(style, ECS, "ModifyImageSharePermission", &change).await.status, 200);
+        let listed = owner.act_as(style, ECS, "DescribeImageSharePermission", &of("")).await.body;
+        assert_eq!(
+            (&listed["TotalCount"], &listed["PageNumber"], &listed["PageSize"]),
+            (&json!(2), &json!(1), &json!(10))
+        );
+        assert_eq!((&listed["ImageId"], &listed["RegionId"]), (&json!(image), &json!("local")));
+        let accounts = listed["Accounts"]["Account"].as_array().unwrap();
+        let ids: Vec<_> = accounts.iter().map(|account| &account["AliyunId"]).collect();
+        assert_eq!(ids, ["118272523431001", "118272523431003"]);
+
+        let images = owner.act_as(style, ECD, "DescribeImages", &format!("ImageId.1={image}")).await.body;
+        let shown = &images["Images"][0];
+        for (name, value) in [
+            ("ImageId", json!(image)),
+            ("ImageType", json!("CUSTOM")),
+            ("Name", json!("golden")),
+            ("Status", json!("Available")),
+            ("OsType", json!("Windows")),
+            ("Size", json!(80)),
+            ("SharedCount", json!(2)),
+            ("VolumeEncryptionEnabled", json!(false)),
+        ] {
+            assert_eq!(shown[name], value, "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_shared_here_is_accepted_there_and_the_other_way_round() {
+    let api = Api::start(&[]).await;
+    let (owner, one, two) =
+        (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "2002"));
+    let image = owner.image(&json!({"name": "a"})).await;
+    assert_eq!(owner.modify(&image, "AddAccount.1=2001").await.status, 200);
+    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted"}));
+    assert_eq!(one.described("ImageType=SHARED").await, set(&[&image]));
+    let list = Ask::new("GET", "/v2/cloudimages?member_status=accepted").token(&one.token);
+    assert_eq!(api.send(&list).await.body["images"][0]["id"], image.as_str());
+
+    owner.batch("POST", &json!({"images": [image], "projects": ["2002"]})).await;
+    assert_eq!(owner.accounts(&image).await, json!(["2001", "2002"]), "an offer is a share to its owner");
+    assert_eq!(two.described("").await, set(&[]), "and nothing to use before it is accepted");
+    let answer = |status: &str| json!({"images": [image], "project_id": "2002", "status": status});
+    two.batch("PUT", &answer("accepted")).await;
+    assert_eq!(two.described("").await, set(&[&image]));
+    assert_eq!(
+        two.described(&format!("ImageId.1={image}&ImageId.2=none&ImageId.3=a%2Fb")).await,
+        set(&[&image])
+    );
+
+    two.batch("PUT", &answer("rejected")).await;
+    assert_eq!(owner.modify(&image, "AddAccount.1=2002").await.status, 200);
+    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted", "2002": "rejected"}), "a no is a no");
+
+    owner.batch("DELETE", &json!({"images": [image], "projects": ["2001"]})).await;
+    assert_eq!(owner.modify(&image, "RemoveAccount.1=2002&RemoveAccount.2=nobody").await.status, 200);
+    assert_eq!((owner.accounts(&image).await, one.described("").await), (json!([]), set(&[])));
+}
+
+#[tokio::test]
+async fn an_offer_that_nobody_has_answered_becomes_effective() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    owner.batch("POST", &json!({"images": [image], "projects": ["2001"]})).await;
+    assert_eq!(owner.statuses(&image).await, json!({"2001": "pending"}));
+    assert_eq!(owner.modify(&image, "AddAccount.1=2001").await.status, 200);
+    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted"}));
+}
+
+#[tokio::test]
+async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothing() {
+    let api = Api::start(&["members-per-image=3"]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({"name": "a"})).await;
+    owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
+    let encrypted = owner.image(&json!({"__system__cmkid": "key-1"})).await;
+    let by_a_service_key = owner.image(&json!({"__system__encrypted": "1"})).await;
+    let private = owner.image(&json!({"visibility": "private"})).await;
+    let community = owner.image(&json!({"visibility": "community"})).await;
+    let public = Account::admin(&api, "1001").image(&json!({"visibility": "public"})).await;
+    let before = api.dump().await;
+    let add = "AddAccount.1=2003";
+    for (image, accounts, status, code) in [
+        ("none", add, 404, "InvalidImageId.NotFound"),
+        ("a%2Fb", add, 404, "InvalidImageId.NotFound"),
+        ("", add, 400, "MissingParameter"),
+        (&image, "", 400, "MissingParameter"),
+        (&image, "AddAccount=2003", 400, "InvalidParameter"),
+        (&image, "AddAccount.0=2003", 400, "InvalidParameter"),
+        (&image, "AddAccount.1=2003&AddAccount.1=2004", 400, "InvalidParameter"),
+        (&image, "AddAccount.1=2003&RemoveAccount.1=2003", 400, "InvalidParameter"),
+        (&image, "AddAccount.1=2003&AddAccount.2=a%2Fb", 404, "InvalidAccount.NotFound"),
+        (&image, "AddAccount.1=2003&RemoveAccount.2=%23", 404, "InvalidAccount.NotFound"),
+        (&image, "AddAccount.1=2003&AddAccount.2=1001", 404, "InvalidAccount.Forbbiden"),
+        (&image, "AddAccount.1=2003&AddAccount.2=2004", 403, "QuotaExceed.ShareImageUser"),
+        (&encrypted, add, 403, "OperationDeined.EncryptedSnapshot"),
+        (&by_a_service_key, add, 403, "OperationDeined.EncryptedSnapshot"),
+        (&private, add, 403, "OperationDenied.InvalidImageStatus"),
+        (&community, add, 403, "Image.Public"),
+        (&public, add, 403, "Image.Public"),
+    ] {
+        assert_refused(&owner.modify(image, accounts).await, status, code);
+    }
+    for (more, status, code) in [
+        ("IsPublic=True", 403, "CurrentRegion.NotSupportPublicImage"),
+        ("LaunchPermission=hide", 400, "ForbiddenParameter.LaunchPermission"),
+        ("AddGroup.1=all", 404, "InvalidGroup.Malformed"),
+        ("DryRun=perhaps", 400, "InvalidParameter"),
+        ("DryRun=True", 400, "DryRunOperation"),
+    ] {
+        let parameters = format!("ImageId={image}&{add}&{more}");
+        assert_refused(&owner.act(ECS, "ModifyImageSharePermission", &parameters).await, status, code);
+    }
+    let over = format!("ImageId={image}&AddAccount.1=2003&AddAccount.2=2004&DryRun=true");
+    let dry = owner.act(ECS, "ModifyImageSharePermission", &over).await;
+    assert_refused(&dry, 403, "QuotaExceed.ShareImageUser");
+    assert_eq!(api.dump().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn an_action_that_is_none_or_for_another_region_is_refused() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    let before = api.dump().await;
+    let modify = format!("ImageId={image}&AddAccount.1=2001");
+    for (version, action) in [
+        (ECS, "ModifyImagePermission"),
+        (ECD, "ModifyImageSharePermission"),
+        (ECD, "CopyImage"),
+        ("2017-11-10", "ModifyImageSharePermission"),
+    ] {
+        assert_refused(&owner.act(version, action, &modify).await, 404, "InvalidApi.NotFound");
+    }
+    let send =
+        async |method: &str, target: String| api.send(&Ask::new(method, target).token(&owner.token)).await;
+    let action = "Action=ModifyImagePermission&Version=2020-09-30";
+    let elsewhere = send("POST", format!("/?{action}&{modify}&RegionId=cn-hangzhou")).await;
+    assert_refused(&elsewhere, 404, "InvalidRegionId.NotFound");
+    for (target, named) in [
+        (format!("/?{action}&{modify}"), "RegionId"),
+        (format!("/?{action}&{modify}&RegionId="), "RegionId"),
+        (format!("/?{action}&RegionId=local&AddAccount.1=2001"), "ImageId"),
+        (format!("/?Action=ModifyImagePermission&RegionId=local&{modify}"), "Version"),
+    ] {
+        let answer = send("POST", target).await;
+        assert_refused(&answer, 400, "MissingParameter");
+        let message = format!(
+            "The input parameter \"{named}\" that is mandatory for processing this request is not supplied."
+        );
+        assert_eq!(answer.message(), message);
+    }
+    let nothing = send("POST", "/".to_owned()).await;
+    assert!(nothing.message().contains("\"Action\""), "{nothing:?}");
+    let two = Ask::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token);
+    assert_refused(&api.send(&two.header("x-acs-action", "DescribeImages")).await, 400, "InvalidParameter");
+    let json = Ask::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token).body("{}");
+    assert_refused(&api.send(&json).await, 400, "InvalidParameter");
+    assert_eq!(api.dump().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn accounts_above_ten_are_ignored_and_named() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    let accounts = |kind: &str, from: usize| {
+        let one = |n: usize| format!("{kind}.{n}={}", from + n);
+        (1..=11).map(one).collect::<Vec<_>>().join("&")
+    };
+    let answer = owner.modify(&image, &accounts("AddAccount", 2000)).await;
+    assert_eq!((answer.status, answer.headers["x-ignored-parameters"].as_str()), (200, "AddAccount.11"));
+    let both = format!("{}&{}", accounts("RemoveAccount", 2000), accounts("AddAccount", 3000));
+    let answer = owner.modify(&image, &both).await;
+    assert_eq!(
+        (answer.status, answer.headers["x-ignored-parameters"].as_str()),
+        (200, "AddAccount.11, RemoveAccount.11")
+    );
+    let shared: Vec<_> = (3001..=3010).map(|id| id.to_string()).collect();
+    assert_eq!(owner.accounts(&image).await, json!(shared));
+    let answer = owner.modify(&image, "AddAccount.99999999999999999999999=a").await;
+    assert_eq!((answer.status, owner.accounts(&image).await), (200, json!(shared)));
+    assert!(!owner.modify(&image, "AddAccount.1=a").await.headers.contains_key("x-ignored-parameters"));
+}
+
+#[tokio::test]
+async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
+    let api = Api::start(&[]).await;
+    let (owner, recipient, stranger) =
+        (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "9001"));
+    let image = owner.image(&json!({})).await;
+    owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
+    let before = api.dump().await;
+    for accounts in [
+        "AddAccount.1=2003",
+        "RemoveAccount.1=2002",
+        "AddAccount.1=2001",
+        "AddAccount.1=2001&RemoveAccount.1=2002",
+    ] {
+        assert_refused(&recipient.modify(&image, accounts).await, 403, "Forbidden.RAM");
+        let answer = stranger.modify(&image, accounts).await;
+        assert_refused(&answer, 404, "InvalidImageId.NotFound");
+        assert_eq!(answer.message(), stranger.modify("none", accounts).await.message());
+    }
+    let permission = format!("ImageId={image}");
+    assert_eq!(recipient.accounts(&image).await, json!(["2001"]), "a recipient sees only itself");
+    assert_refused(
+        &stranger.act(ECD, "DescribeImagePermission", &permission).await,
+        404,
+        "InvalidImageId.NotFound",
+    );
+    assert_eq!(stranger.described(&format!("ImageId.1={image}")).await, set(&[]));
+    let shown = recipient.act(ECD, "DescribeImages", "").await.body["Images"][0].clone();
+    assert_eq!((&shown["ImageType"], shown.get("SharedCount")), (&json!("SHARED"), None));
+    let reader = Account { token: api.token("1001", Role::Reader), ..Account::new(&api, "1001") };
+    assert_refused(&reader.modify(&image, "AddAccount.1=2003").await, 403, "Forbidden.RAM");
+    let nobody =
+        api.send(&Ask::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
+    assert_refused(&nobody, 401, "InvalidSecurityToken");
+    assert_eq!(api.dump().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn what_must_not_be_shared_any_more_can_still_be_taken_back() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    for (path, value) in [("/__system__cmkid", "key-1"), ("/visibility", "private")] {
+        let image = owner.image(&json!({})).await;
+        owner.modify(&image, "AddAccount.1=2001").await;
+        owner.patch(&image, path, value).await;
+        assert_eq!(owner.modify(&image, "AddAccount.1=2002").await.status, 403);
+        assert_eq!(owner.modify(&image, "RemoveAccount.1=2001").await.status, 200);
+        owner.patch(&image, "/visibility", "shared").await;
+        assert_eq!(owner.accounts(&image).await, json!([]));
+    }
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_keep_the_limit_and_each_takes_effect_wholly_or_not_at_all() {
+    let api = Api::start(&["members-per-image=7"]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    let call = async |n: usize| {
+        let answer = owner.modify(&image, &format!("AddAccount.1={n}a&AddAccount.2={n}b")).await;
+        assert!([200, 403].contains(&answer.status), "{answer:?}");
+        (n, answer.status == 200)
+    };
+    let answers = futures_util::future::join_all((1..=6).map(call)).await;
+    let mut wanted: Vec<String> = Vec::new();
+    for (n, done) in answers {
+        if done {
+            wanted.extend([format!("{n}a"), format!("{n}b")]);
+        }
+    }
+    assert_eq!(wanted.len(), 6, "three of six have room");
+    assert_eq!(owner.accounts(&image).await, json!(wanted));
+    let counted = owner.act(ECD, "DescribeImages", &format!("ImageId.1={image}")).await;
+    assert_eq!(counted.body["Images"][0]["SharedCount"], 6);
+}
+
+#[tokio::test]
+async fn opposite_calls_at_the_same_time_leave_one_of_both_results() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    for _ in 0..10 {
+        let (one, other) = tokio::join!(
+            owner.modify(&image, "AddAccount.1=a&RemoveAccount.1=b"),
+            owner.modify(&image, "AddAccount.1=b&RemoveAccount.1=a")
+        );
+        assert_eq!((one.status, other.status), (200, 200));
+        let accounts = owner.accounts(&image).await;
+        assert!(accounts == json!(["a"]) || accounts == json!(["b"]), "{accounts}");
+    }
+}
+
+#[tokio::test]
+async fn long_lists_are_read_page_by_page() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let mut images = Vec::new();
+    for n in 0..5 {
+        images.push(owner.image(&json!({"name": format!("image {n}"), "ProtocolType": "ASP"})).await);
+    }
+    images.reverse();
+    let ids: Vec<_> = (1..).zip(&images).map(|(n, id)| format!("ImageId.{n}={id}")).collect();
+    for filter in ["ImageStatus=Available&ProtocolType=ASP".to_owned(), ids.join("&")] {
+        let (mut found, mut token) = (Vec::new(), String::new());
+        for page in 1..=3 {
+            let parameters = format!("{filter}&MaxResults=2&NextToken={token}");
+            let answer = owner.act(ECD, "DescribeImages", &parameters).await.body;
+            for image in answer["Images"].as_array().unwrap() {
+                found.push(image["ImageId"].as_str().unwrap().to_owned());
+            }
+            token = answer["NextToken"].as_str().unwrap().to_owned();
+            assert_eq!(token.is_empty(), page == 3, "{answer}");
+        }
+        assert_eq!(found, images);
+    }
+    for (filter, count) in [
+        ("ImageName=image+3", 1),
+        ("ImageName=image", 0),
+        ("ImageStatus=Creating", 0),
+        ("OsType=linux", 0),
+        ("ProtocolType=HDX", 0),
+        ("ImageType=SYSTEM", 0),
+        ("ImageType=custom", 5),
+    ] {
+        assert_eq!(owner.described(filter).await.len(), count, "{filter}");
+    }
+    for bad in
+        ["MaxResults=0", "MaxResults=101", "NextToken=x", "ImageType=MINE", "ImageId.51=a", "ImageId=a"]
+    {
+        assert_refused(&owner.act(ECD, "DescribeImages", bad).await, 400, "InvalidParameter");
+    }
+
+    let image = &images[0];
+    owner.modify(image, "AddAccount.1=a&AddAccount.2=b&AddAccount.3=c").await;
+    for (page, size, expected) in
+        [(1, 2, vec!["a", "b"]), (2, 2, vec!["c"]), (3, 2, vec![]), (1_000_000, 100, vec![])]
+    {
+        let parameters = format!("ImageId={image}&PageNumber={page}&PageSize={size}");
+        let answer = owner.act(ECS, "DescribeImageSharePermission", &parameters).await.body;
+        let accounts = answer["Accounts"]["Account"].as_array().unwrap();
+        let ids: Vec<_> = accounts.iter().map(|account| account["AliyunId"].as_str().unwrap()).collect();
+        assert_eq!((ids, &answer["TotalCount"]), (expected, &json!(3)));
+    }
+    for bad in ["PageNumber=0", "PageSize=101", "PageSize=-1", "PageNumber=99999999999999999999"] {
+        let parameters = format!("ImageId={image}&{bad}");
+        assert_refused(
+            &owner.act(ECS, "DescribeImageSharePermission", &parameters).await,
+            400,
+            "InvalidParameter",
+        );
+    }
+}
+
+#[test]
+fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let api = runtime.block_on(Api::start(&[]));
+    let owner = Account::new(&api, "1001");
+    let image = runtime.block_on(owner.image(&json!({})));
+    let name = prop_oneof![
+        4 => prop::sample::select(vec!["Action", "Version", "RegionId", "ImageId", "ImageId.1", "AddAccount.1", "AddAccount.2",
+            "RemoveAccount.1", "RemoveAccount.11", "MaxResults", "NextToken", "PageNumber", "PageSize", "DryRun", "ImageType",
+            "Signature", "SignatureMethod", "Timestamp", "AccessKeyId"]).prop_map(str::to_owned),
+        1 => "[A-Za-z.0-9%+]{0,12}",
+    ];
+    let value = prop_oneof![
+        2 => prop::sample::select(vec!["local", ECD, ECS, "1", "True", "a", "10", ""]).prop_map(str::to_owned),
+        1 => "[A-Za-z0-9%+=._~:/?@!$'()*,;-]{0,20}",
+        1 => Just(image),
+    ];
+    let action = prop::sample::select(vec![
+        "ModifyImagePermission",
+        "DescribeImagePermission",
+        "DescribeImages",
+        "ModifyImageSharePermission",
+        "DescribeImageSharePermission",
+        "None",
+    ]);
+    let pairs = prop::collection::vec((name, value), 0..8);
+    let all = (prop::sample::select(STYLES.to_vec()), prop::sample::select(vec![ECD, ECS]), action, pairs);
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let ran = TestRunner::new(config).run(&all, |(style, version, action, pairs)| {
+        let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let answer = runtime.block_on(owner.act_as(style, version, action, &pairs.join("&")));
+        prop_assert!(answer.status < 500, "{:?}", answer);
+        Ok(())
+    });
+    ran.unwrap();
+}

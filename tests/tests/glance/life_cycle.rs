@@ -1,0 +1,65 @@
+//! What becomes of memberships while the image lives (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
+
+use imageshare::domain::Timestamp;
+use serde_json::json;
+
+use super::World;
+
+#[tokio::test]
+async fn a_new_image_is_shared() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    assert_eq!(world.ask("own1", "GET", &format!("/v2/images/{image}")).await.body["visibility"], "shared");
+}
+
+#[tokio::test]
+async fn a_member_that_is_added_again_begins_anew() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    world.share("own1", &image, "mem1", "accepted").await;
+    let member = format!("/v2/images/{image}/members/mem1");
+    let first = world.ask("own1", "GET", &member).await.body["created_at"].clone();
+    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
+    let now = Timestamp::now().unix_seconds();
+    while Timestamp::now().unix_seconds() == now {
+        tokio::task::yield_now().await;
+    }
+    let again = world.add("own1", &image, "mem1").await;
+    assert_eq!(again.body["status"], "pending");
+    assert_ne!(again.body["created_at"], first, "a new membership");
+    assert_eq!(again.body["created_at"], again.body["updated_at"]);
+}
+
+#[tokio::test]
+async fn an_image_that_was_private_for_a_while_has_its_members_back() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({"name": "web"})).await;
+    world.share("own1", &image, "mem1", "accepted").await;
+    world.share("own1", &image, "mem2", "pending").await;
+    world.set_visibility("own1", &image, "private").await;
+    let members = format!("/v2/images/{image}/members");
+    assert_eq!(world.ask("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+    assert_eq!(world.ask("mem1", "GET", &members).await.status, 404);
+    assert_eq!(world.ask("own1", "GET", &members).await.status, 403);
+    assert_eq!(world.answer("mem1", &image, "rejected").await.status, 404);
+    assert_eq!(world.names("mem1", "").await, "");
+    world.set_visibility("own1", &image, "shared").await;
+    assert_eq!(world.members("own1", &image).await, "mem1:accepted mem2:pending");
+    assert_eq!(world.names("mem1", "").await, "web");
+    assert_eq!(world.names("mem2", "member_status=pending").await, "web");
+}
+
+#[tokio::test]
+async fn a_deleted_image_takes_its_members_along() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({"name": "web"})).await;
+    world.share("own1", &image, "mem1", "accepted").await;
+    assert_eq!(world.ask("own1", "DELETE", &format!("/v2/images/{image}")).await.status, 204);
+    for project in ["own1", "mem1"] {
+        assert_eq!(world.ask(project, "GET", &format!("/v2/images/{image}")).await.status, 404);
+        assert_eq!(world.ask(project, "GET", &format!("/v2/images/{image}/members")).await.status, 404);
+        assert_eq!(world.names(project, "visibility=all&member_status=all").await, "");
+    }
+    assert_eq!(world.add("own1", &image, "mem2").await.status, 404);
+    assert_eq!(world.remove("own1", &image, "mem1").await.status, 404);
+}

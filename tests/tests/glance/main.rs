@@ -1,0 +1,102 @@
+//! The Glance facade over HTTP, as `contract/glance.md` measured the real one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod at_once;
+mod discovery;
+mod inbox;
+mod life_cycle;
+mod list;
+mod members;
+mod who_may;
+
+use imageshare::domain::{Role, Timestamp};
+use imageshare_tests::api::{Answer, Api, Ask};
+use serde_json::{Value, json};
+
+/// A server, and short ways to say what is sent to it.
+struct World {
+    api: Api,
+}
+
+impl World {
+    async fn start(limits: &[&str]) -> Self {
+        Self { api: Api::start(limits).await }
+    }
+
+    /// Sends a request as a member of that project.
+    async fn ask(&self, project: &str, method: &str, target: &str) -> Answer {
+        self.send(project, Role::Member, Ask::new(method, target)).await
+    }
+
+    /// Sends a request with a body as a member of that project.
+    async fn say(&self, project: &str, method: &str, target: &str, body: &Value) -> Answer {
+        self.send(project, Role::Member, Ask::new(method, target).json(body)).await
+    }
+
+    async fn send(&self, project: &str, role: Role, ask: Ask) -> Answer {
+        self.api.send(&ask.token(&self.api.token(project, role))).await
+    }
+
+    /// Registers an image, made in an earlier millisecond than the next one, so that lists have one order.
+    async fn image(&self, owner: &str, said: &Value) -> String {
+        let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
+        let made = self.send(owner, role, Ask::new("POST", "/v2/images").json(said)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let moment = Timestamp::now();
+        while Timestamp::now() == moment {
+            tokio::task::yield_now().await;
+        }
+        made.body["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
+        let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
+        let patch = Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch);
+        assert_eq!(self.send(owner, Role::Admin, patch).await.status, 200);
+    }
+
+    async fn add(&self, owner: &str, image: &str, member: &str) -> Answer {
+        self.say(owner, "POST", &format!("/v2/images/{image}/members"), &json!({"member": member})).await
+    }
+
+    async fn answer(&self, member: &str, image: &str, status: &str) -> Answer {
+        let target = format!("/v2/images/{image}/members/{member}");
+        self.say(member, "PUT", &target, &json!({"status": status})).await
+    }
+
+    async fn remove(&self, owner: &str, image: &str, member: &str) -> Answer {
+        self.ask(owner, "DELETE", &format!("/v2/images/{image}/members/{member}")).await
+    }
+
+    /// Shares an image, and has the member answer unless it is to stay pending.
+    async fn share(&self, owner: &str, image: &str, member: &str, status: &str) {
+        assert_eq!(self.add(owner, image, member).await.status, 200);
+        if status != "pending" {
+            assert_eq!(self.answer(member, image, status).await.status, 200);
+        }
+    }
+
+    /// The members of an image with their statuses, as that project sees them.
+    async fn members(&self, project: &str, image: &str) -> String {
+        let answer = self.ask(project, "GET", &format!("/v2/images/{image}/members")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let members = answer.body["members"].as_array().unwrap().iter();
+        let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
+        let members =
+            members.map(|member| format!("{}:{}", text(member, "member_id"), text(member, "status")));
+        members.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The names of the images that a project lists, in their order.
+    async fn names(&self, project: &str, query: &str) -> String {
+        let answer = self.ask(project, "GET", &format!("/v2/images?{query}")).await;
+        assert_eq!(answer.status, 200, "{query} {answer:?}");
+        names(&answer.body)
+    }
+}
+
+fn names(page: &Value) -> String {
+    let images = page["images"].as_array().unwrap().iter();
+    images.map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}

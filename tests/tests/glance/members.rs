@@ -1,0 +1,180 @@
+//! Members: added, listed, shown, answered for and removed, with Glance's statuses and messages.
+
+use imageshare::domain::Role;
+use imageshare_tests::api::Ask;
+use serde_json::{Value, json};
+
+use super::World;
+
+#[tokio::test]
+async fn an_image_is_shared_accepted_rejected_and_unshared_as_openstacksdk_does_it() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({"name": "img"})).await;
+    let members = format!("/v2/images/{image}/members");
+    let member = format!("{members}/mem1");
+    let added = world.add("own1", &image, "mem1").await;
+    let created = added.body["created_at"].clone();
+    let expected = |status: &str, updated: &Value| {
+        json!({"member_id": "mem1", "image_id": image, "status": status, "created_at": created,
+            "updated_at": updated, "schema": "/v2/schemas/member"})
+    };
+    assert_eq!((added.status, &added.body), (200, &expected("pending", &created)));
+
+    let accept = json!({"status": "accepted", "member": "mem1"});
+    let accepted = world.say("mem1", "PUT", &member, &accept).await;
+    assert_eq!((accepted.status, &accepted.body), (200, &expected("accepted", &accepted.body["updated_at"])));
+    assert_eq!(world.say("mem1", "PUT", &member, &accept).await.status, 200, "the same again");
+    let listed = world.ask("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
+    assert_eq!(listed.body["schema"], "/v2/schemas/members");
+    assert_eq!(listed.body["members"][0]["status"], "accepted");
+    // `find_member` names the image once more.
+    let found = world.ask("own1", "GET", &format!("{member}?image_id={image}")).await;
+    assert_eq!((found.status, &found.body["status"]), (200, &json!("accepted")));
+
+    for status in ["rejected", "pending", "accepted"] {
+        let body = json!({"status": status, "vault_id": "v-1"});
+        assert_eq!(world.say("mem1", "PUT", &member, &body).await.body["status"], status);
+    }
+    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
+    let gone = world.ask("own1", "GET", &member).await;
+    let message = format!("mem1 not found in the member list of the image {image}.");
+    assert_eq!((gone.status, gone.message()), (404, message.as_str()));
+    let again = world.remove("own1", &image, "mem1").await;
+    assert_eq!((again.status, again.message()), (404, message.as_str()));
+    assert_eq!(world.ask("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_member_is_added_once_and_not_above_the_limit() {
+    let world = World::start(&["members-per-image=3"]).await;
+    let image = world.image("own1", &json!({})).await;
+    for member in ["a", "b", "c"] {
+        assert_eq!(world.add("own1", &image, member).await.status, 200);
+    }
+    let twice = world.add("own1", &image, "b").await;
+    let message = format!("Member b is duplicated for image {image}");
+    assert_eq!((twice.status, twice.message()), (409, message.as_str()), "also where the image is full");
+    let full = world.add("own1", &image, "d").await;
+    let message = format!(
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: 4, Maximum: 3:"
+    );
+    assert_eq!((full.status, full.message()), (413, message.as_str()));
+    assert_eq!(world.remove("own1", &image, "a").await.status, 204);
+    assert_eq!(world.add("own1", &image, "d").await.status, 200);
+    assert_eq!(world.members("own1", &image).await, "b:pending c:pending d:pending");
+    let itself = world.add("own1", &image, "own1").await;
+    assert_eq!((itself.status, itself.code()), (400, "IMG.0076"));
+}
+
+#[tokio::test]
+async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    world.share("own1", &image, "mem1", "pending").await;
+    let before = world.api.dump().await;
+    let add = [
+        ("", "Body expected in request."),
+        ("{", "Malformed JSON in request body."),
+        ("{}", "Member to be added not specified"),
+        (r#"{"member":""}"#, "Member can't be empty"),
+        (r#"{"member":null}"#, "Member can't be empty"),
+        (r#"["mem2"]"#, r#"Expected a member in the form: {"member": "image_id"}"#),
+        (r#""mem2""#, "Unexpected body type. Expected list/dict."),
+        (r#"{"member":123}"#, "member: expected a project id, 1 to 64 characters of A-Z a-z 0-9 _ . -."),
+    ];
+    let update = [
+        ("", "Body expected in request."),
+        ("NaN", "Malformed JSON in request body."),
+        ("{}", "Status not specified"),
+        (r#"["accepted"]"#, r#"Expected a status in the form: {"status": "status"}"#),
+        (r#""accepted""#, "Unexpected body type. Expected list/dict."),
+    ];
+    for image in [image.as_str(), "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "not-a-uuid"] {
+        let members = format!("/v2/images/{image}/members");
+        for project in ["own1", "mem1", "str1"] {
+            for (body, message) in add {
+                let ask = Ask::new("POST", &members).typed_body("text/plain", body);
+                let answer = world.send(project, Role::Member, ask).await;
+                assert_eq!((answer.status, answer.message()), (400, message), "{body}");
+            }
+            for (body, message) in update {
+                let ask = Ask::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
+                let answer = world.send(project, Role::Member, ask).await;
+                assert_eq!((answer.status, answer.message()), (400, message), "{body}");
+            }
+            for (method, target) in [
+                ("GET", members.clone()),
+                ("GET", format!("{members}/mem1")),
+                ("DELETE", format!("{members}/mem1")),
+            ] {
+                let answer = world.say(project, method, &target, &json!({})).await;
+                assert_eq!(
+                    (answer.status, answer.message()),
+                    (400, "A body is not expected with this request.")
+                );
+            }
+        }
+    }
+    assert_eq!(world.api.dump().await, before);
+}
+
+#[tokio::test]
+async fn the_content_type_is_not_looked_at() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    let ask = Ask::new("POST", format!("/v2/images/{image}/members"));
+    let ask = ask.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
+    assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
+    // python-glanceclient names a type on requests without a body.
+    let ask = Ask::new("GET", format!("/v2/images/{image}/members"));
+    let ask = ask.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
+    assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_value_of_a_status_is_looked_at_last() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    world.share("own1", &image, "mem1", "pending").await;
+    let target = format!("/v2/images/{image}/members/mem1");
+    for bad in [json!("Accepted"), json!("bogus"), json!(""), json!(null), json!(7), json!({})] {
+        let body = json!({"status": bad});
+        let own = world.say("mem1", "PUT", &target, &body).await;
+        let message = r#"Incorrect request: Status must be "pending", "accepted" or "rejected"."#;
+        assert_eq!((own.status, own.message()), (400, message), "{bad}");
+        assert_eq!(world.say("own1", "PUT", &target, &body).await.status, 403, "{bad}");
+        assert_eq!(world.say("str1", "PUT", &target, &body).await.status, 404, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_added_can_be_removed() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    let long = "x".repeat(64);
+    for member in ["a", "A.b_c-9", "9c61004714024f9586705d090530f9fa", "-", "..a", &long] {
+        assert_eq!(world.add("own1", &image, member).await.status, 200, "{member}");
+        assert_eq!(world.answer(member, &image, "accepted").await.status, 200, "{member}");
+        assert_eq!(world.remove("own1", &image, member).await.status, 204, "{member}");
+    }
+    for member in ["a/b", "ü", "a b", ".", "..", "a\0", "a#b", &"x".repeat(65)] {
+        assert_eq!(world.add("own1", &image, member).await.status, 400, "{member}");
+    }
+    assert_eq!(world.members("own1", &image).await, "");
+}
+
+#[tokio::test]
+async fn a_thousand_members_are_one_page() {
+    let world = World::start(&["members-per-image=1000"]).await;
+    let image = world.image("own1", &json!({})).await;
+    let token = world.api.token("own1", Role::Member);
+    for batch in 0..10 {
+        let projects: Vec<_> = (0..100).map(|number| format!("p{}", batch * 100 + number)).collect();
+        let ask = Ask::new("POST", "/v1/cloudimages/members").token(&token);
+        let accepted = world.api.send(&ask.json(&json!({"images": [image], "projects": projects}))).await;
+        world.api.job(&token, "own1", &accepted).await;
+    }
+    assert_eq!(world.members("own1", &image).await.split(' ').count(), 1000);
+    assert_eq!(world.members("p7", &image).await, "p7:pending");
+    assert_eq!(world.add("own1", &image, "p1000").await.status, 413);
+}

@@ -16,6 +16,7 @@ pub mod events;
 mod http_server;
 pub mod in_process;
 pub mod lambda_process;
+pub mod python;
 pub mod runtime_api;
 mod schema;
 pub mod server;

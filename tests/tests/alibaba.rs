@@ -388,9 +388,9 @@ async fn calls_at_the_same_time_keep_the_limit_and_each_takes_effect_wholly_or_n
         assert!([200, 403].contains(&answer.status), "{answer:?}");
         (n, answer.status == 200)
     };
-    let (a, b, c, d, e, f) = tokio::join!(call(1), call(2), call(3), call(4), call(5), call(6));
+    let calls = futures_util::future::join_all((1..=6).map(call)).await;
     let mut wanted: Vec<String> = Vec::new();
-    for (n, done) in [a, b, c, d, e, f] {
+    for (n, done) in calls {
         if done {
             wanted.extend([format!("{n}a"), format!("{n}b")]);
         }

@@ -226,6 +226,22 @@ fn soon() -> Timestamp {
 }
 
 #[tokio::test]
+async fn a_job_that_is_written_again_since_its_answer_was_lost_is_one_job_and_begins_once() {
+    let world = LocalService::start(Limits::default()).await;
+    let image = world.image("owner").await;
+    let job = overdue(&image, "a");
+    let submit = || world.service.store.submit(&job, None);
+    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    world.work().await;
+    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
+    assert!(world.open_pieces().await.is_empty());
+    let other = Job { images: vec![world.image("owner").await], ..job };
+    assert!(world.service.store.submit(&other, None).await.is_err());
+}
+
+#[tokio::test]
 async fn a_sweep_carries_out_what_was_left_lying() {
     let world = LocalService::start(Limits::default()).await;
     let image = world.image("owner").await;

@@ -265,7 +265,11 @@ async fn a_body_that_cannot_be_read_is_refused() {
                 faults.expect_refusal(&ask, &world.send(&ask).await);
             }
             // A key that is given twice means two things, and one of them would be ignored.
-            let twice = good.replacen('{', "{\"images\":[\"a\"],\"name\":\"a\",\"op\":\"add\",", 1);
+            let twice = good.replacen(
+                '{',
+                "{\"images\":[\"a\"],\"member\":\"a\",\"name\":\"a\",\"op\":\"add\",\"status\":\"\",",
+                1,
+            );
             let ask = world.ask(&operation, twice);
             faults.expect_refusal(&ask, &world.send(&ask).await);
         } else if operation.statuses().contains(&400) {

@@ -166,6 +166,10 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     assert_eq!(one.get(&format!("/v2/images/{a}")).await.status, 404);
     owner.patch(&a, "/name", "a2").await;
     assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
+    through_glance(&owner, &one, &b).await;
+    for path in ["/", "/versions", "/v2", "/v2/"] {
+        assert!(api.send(&Ask::new("GET", path)).await.body["versions"].is_array());
+    }
 
     let images = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
     for method in ["GET", "POST"] {
@@ -179,6 +183,24 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     let operations: BTreeSet<_> =
         api.document.operations().into_iter().map(|operation| operation.id).collect();
     assert_eq!(api.succeeded(), operations);
+}
+
+/// The same with one image and one project at a time, as OpenStack's clients do it.
+async fn through_glance(owner: &Person<'_>, member: &Person<'_>, image: &str) {
+    let members = format!("/v2/images/{image}/members");
+    let row = format!("{members}/{}", member.project);
+    let added = owner.call("POST", &members, Some(&json!({"member": member.project}))).await;
+    assert_eq!((added.status, &added.body["status"]), (200, &"pending".into()));
+    let inbox = member.get("/v2/images?visibility=shared&member_status=pending").await;
+    assert_eq!(ids(&inbox), set(&[&image.to_owned()]));
+    let accepted = member.call("PUT", &row, Some(&json!({"status": "accepted"}))).await;
+    assert_eq!((accepted.status, &accepted.body["status"]), (200, &"accepted".into()));
+    assert_eq!(member.view("accepted").await, set(&[&image.to_owned()]), "IMS and Glance show the same");
+    assert_eq!(owner.get(&members).await.body["members"][0]["status"], "accepted");
+    assert_eq!(owner.get(&row).await.body, accepted.body);
+    assert_eq!(owner.get("/v2/schemas/member").await.body["name"], "member");
+    assert_eq!(owner.call("DELETE", &row, None).await.status, 204);
+    assert_eq!(member.view("accepted").await, set(&[]));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn answer(call: &Call) -> Reply {
         ims::quota::ROUTE => ims::quota::answer(call).await,
         glance::create::ROUTE => glance::create::answer(call).await,
         glance::list::ROUTE => glance::list::answer(call).await,
-        glance::schema::ROUTE => glance::schema::answer(call).await,
+        glance::schema::ROUTE => glance::schema::answer(call),
         glance::show::ROUTE => glance::show::answer(call).await,
         glance::members::list::ROUTE => glance::members::list::answer(call).await,
         glance::members::show::ROUTE => glance::members::show::answer(call).await,

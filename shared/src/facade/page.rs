@@ -1,7 +1,7 @@
 //! A page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
 
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
 
 use crate::store::Position;
 use crate::usecases::{ImagePage, Marker, Seen};
@@ -14,12 +14,11 @@ pub(super) const MOST_BYTES: usize = 5_000_000;
 pub(super) fn texts(
     page: ImagePage,
     most_bytes: usize,
-    wire: impl Fn(&Seen) -> Option<Map<String, Value>>,
+    wire: impl Fn(&Seen) -> Option<Box<RawValue>>,
 ) -> (Vec<Box<RawValue>>, Option<Marker>) {
     let (mut images, mut bytes, mut last) = (Vec::new(), 0, None);
     for seen in page.images {
-        // Texts, numbers and booleans are always written.
-        let Some(text) = wire(&seen).and_then(|wire| to_raw_value(&wire).ok()) else { continue };
+        let Some(text) = wire(&seen) else { continue };
         bytes += bytes_in_envelope(text.get());
         if bytes > most_bytes && last.is_some() {
             return (images, last.map(Marker::Place));
@@ -30,6 +29,11 @@ pub(super) fn texts(
     (images, page.next)
 }
 
+/// An image as its JSON text; texts, numbers and booleans are always written.
+pub(super) fn text(wire: &impl Serialize) -> Option<Box<RawValue>> {
+    to_raw_value(wire).ok()
+}
+
 /// The size of a JSON text in the answer of a function, which holds the body as a JSON string.
 fn bytes_in_envelope(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
@@ -37,7 +41,7 @@ fn bytes_in_envelope(json: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::{Details, Image, Timestamp, Visibility};
@@ -60,8 +64,8 @@ mod tests {
         ImagePage { images: ids.iter().map(seen).collect(), next: None }
     }
 
-    fn wire(seen: &Seen) -> Option<Map<String, Value>> {
-        json!({ "id": seen.image.id.as_str() }).as_object().cloned()
+    fn wire(seen: &Seen) -> Option<Box<RawValue>> {
+        text(&json!({ "id": seen.image.id.as_str() }))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The calls to DynamoDB: counted, tried again where that helps, and their failures sorted.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -152,24 +153,41 @@ impl Store {
             Some(key) if keys.is_empty() => Ok(self.read_one(key).await?.into_iter().collect()),
             last => {
                 keys.extend(last);
-                self.read_as(keys, true).await
+                self.read_as(keys, None).await
             }
         }
     }
 
-    /// Reads items by key for half the units, as they were a moment ago: for what the index told, which is no newer.
-    pub(super) async fn read_eventually(&self, keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
-        self.read_as(keys, false).await
+    /// Reads those attributes of items by key, for half the units, as they were a moment ago: for what the index told,
+    /// which is no newer.
+    pub(super) async fn read_eventually(
+        &self,
+        keys: Vec<Key>,
+        attributes: &[&str],
+    ) -> Result<Vec<Item>, StoreError> {
+        self.read_as(keys, Some(attributes)).await
     }
 
-    async fn read_as(&self, keys: Vec<Key>, consistent: bool) -> Result<Vec<Item>, StoreError> {
+    /// Reads all attributes of items as they are, or some as they were a moment ago.
+    async fn read_as(&self, keys: Vec<Key>, some: Option<&[&str]>) -> Result<Vec<Item>, StoreError> {
+        // Names may be DynamoDB's own words, such as `owner`.
+        let names = some.map(|names| {
+            (0..).map(|place: u8| format!("#{place}")).zip(names.iter().map(|n| (*n).to_owned()))
+        });
+        let names: Option<HashMap<String, String>> = names.map(Iterator::collect);
+        let projection =
+            names.as_ref().map(|names| names.keys().map(String::as_str).collect::<Vec<_>>().join(","));
         let mut found = Vec::with_capacity(keys.len());
         let mut left = keys;
         let mut attempt = 0;
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(KEYS_PER_READ));
-            let wanted =
-                KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(left))
+                .consistent_read(some.is_none())
+                .set_projection_expression(projection.clone())
+                .set_expression_attribute_names(names.clone())
+                .build();
             let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
             self.meter.count_round_trip();
             let answer = self

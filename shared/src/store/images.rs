@@ -3,17 +3,20 @@
 //! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
 //! names it can then never mean another image.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
     Delete, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::call::NotWritten;
 use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, List, Position};
 use super::{Store, StoreError};
-use crate::domain::{Image, ImageId, Job, TenantId, Visibility};
+use crate::domain::{Details, Image, ImageId, Job, TenantId, Timestamp, Visibility};
 
 /// What came of registering an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,26 @@ pub type Deleted = Written;
 
 const ACTIVE: &str = "active";
 const DELETED: &str = "deleted";
+
+/// The attributes that an image is read from. All that no condition asks for is in one of them, as JSON: a page reads a
+/// hundred images, and each attribute of each is parsed several times on its way.
+const SHOWN: [&str; 5] = [keys::PK, "visibility", "members", "rev", RECORD];
+const RECORD: &str = "image";
+
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    owner: Cow<'a, TenantId>,
+    created: Timestamp,
+    updated: Timestamp,
+    details: Cow<'a, Details>,
+}
+
+impl<'a> Record<'a> {
+    fn of(image: &'a Image) -> Self {
+        let (created, updated) = (image.created, image.updated);
+        Self { owner: Cow::Borrowed(&image.owner), created, updated, details: Cow::Borrowed(&image.details) }
+    }
+}
 
 impl Store {
     /// Registers an image. One transaction: the image, its owner's count, and its listing where it is open.
@@ -89,7 +112,7 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
     ) -> Result<HashMap<ImageId, Image>, StoreError> {
-        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect()).await?)
+        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect(), &SHOWN).await?)
     }
 
     /// Reads one image; `None` where it is missing or deleted.
@@ -107,13 +130,10 @@ impl Store {
     pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
         let update = self
             .update(keys::image(&image.id))
-            .update_expression(
-                "SET details = :details, visibility = :visibility, updated = :updated, rev = :next",
-            )
+            .update_expression("SET image = :image, visibility = :visibility, rev = :next")
             .condition_expression("lifecycle = :active AND rev = :read")
-            .expression_attribute_values(":details", item::json(&image.details)?)
+            .expression_attribute_values(":image", item::json(&Record::of(image))?)
             .expression_attribute_values(":visibility", item::text(image.visibility))
-            .expression_attribute_values(":updated", item::number(image.updated.unix_millis()))
             .expression_attribute_values(":next", item::number(read.revision + 1))
             .expression_attribute_values(":read", item::number(read.revision))
             .expression_attribute_values(":active", item::text(ACTIVE));
@@ -134,7 +154,7 @@ impl Store {
     pub async fn delete_image(&self, read: &Image, unshare: Option<&Job>) -> Result<Deleted, StoreError> {
         let tombstone = self
             .update(keys::image(&read.id))
-            .update_expression("SET lifecycle = :deleted REMOVE details, gpk, gsk")
+            .update_expression("SET lifecycle = :deleted REMOVE image, gpk, gsk")
             .condition_expression("lifecycle = :active AND rev = :read AND members = :members")
             .expression_attribute_values(":deleted", item::text(DELETED))
             .expression_attribute_values(":active", item::text(ACTIVE))
@@ -234,33 +254,30 @@ fn item_of(image: &Image) -> Result<Item, StoreError> {
         (GPK, item::text(List::Owned(image.owner.clone()))),
         (GSK, item::text(position_of(image))),
         ("lifecycle", item::text(ACTIVE)),
-        ("owner", item::text(&image.owner)),
         ("visibility", item::text(image.visibility)),
-        ("details", item::json(&image.details)?),
+        (RECORD, item::json(&Record::of(image))?),
         ("members", item::number(image.members)),
-        ("created", item::number(image.created.unix_millis())),
-        ("updated", item::number(image.updated.unix_millis())),
         ("rev", item::number(image.revision)),
     ];
     Ok(attributes.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
-/// Reads an image; `None` for a tombstone.
+/// Reads an image; `None` for a tombstone, which has no record.
 pub(super) fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
-    if item::get_text(item, "lifecycle")? != ACTIVE {
+    if !item.contains_key(RECORD) {
         return Ok(None);
     }
-    let moment = |name| item::get_number(item, name).map(crate::domain::Timestamp::from_unix_millis);
+    let record: Record<'_> = item::get_json(item, RECORD)?;
     let id =
         keys::image_of_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))?;
     Ok(Some(Image {
         id,
-        owner: item::get_parsed(item, "owner")?,
+        owner: record.owner.into_owned(),
         visibility: item::get_parsed::<Visibility>(item, "visibility")?,
-        details: item::get_json(item, "details")?,
+        details: record.details.into_owned(),
         members: item::get_number(item, "members")?,
-        created: moment("created")?,
-        updated: moment("updated")?,
+        created: record.created,
+        updated: record.updated,
         revision: item::get_number(item, "rev")?,
     }))
 }

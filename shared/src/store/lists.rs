@@ -38,6 +38,7 @@ impl Store {
                 .query()
                 .table_name(&self.table)
                 .index_name(INDEX)
+                .projection_expression(GSK)
                 .expression_attribute_values(":list", item::text(list))
                 .scan_index_forward(order == Order::OldestFirst)
                 .limit(i32::try_from(most - places.len()).unwrap_or(i32::MAX))

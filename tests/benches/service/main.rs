@@ -1,6 +1,6 @@
 //! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
 //! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `signature`, `capacity`, `share`, `job`, `list` and `idle`.
+//! `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list`, `glance` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
@@ -9,6 +9,7 @@
 mod bare;
 mod capacity;
 mod client;
+mod glance;
 mod idle;
 mod job;
 mod list;
@@ -16,6 +17,7 @@ mod load;
 mod server;
 mod share;
 mod signature;
+mod slow_disk;
 
 use std::env;
 use std::path::Path;
@@ -48,7 +50,9 @@ fn main() {
         if is_wanted("capacity") {
             capacity::run().await;
         }
-        figure("", "measured", "aim");
+        if wanted != ["disk"] {
+            figure("", "measured", "aim");
+        }
         if is_wanted("signature") {
             signature::run();
         }
@@ -56,13 +60,22 @@ fn main() {
             idle::run().await;
         }
         if is_wanted("share") {
-            share::run().await;
+            share::in_memory().await;
+        }
+        if is_wanted("share") || is_wanted("disk") {
+            share::on_disk().await;
+        }
+        if is_wanted("slow-disk") {
+            tokio::task::block_in_place(slow_disk::run);
         }
         if is_wanted("job") {
             job::run().await;
         }
         if is_wanted("list") {
             list::run().await;
+        }
+        if is_wanted("glance") {
+            glance::run().await;
         }
     });
 }

@@ -1,5 +1,7 @@
 //! Who may do what, cell by cell of `contract/glance.md` 2.4: every call on every kind of image by everybody.
 
+use std::collections::BTreeMap;
+
 use imageshare::domain::Role;
 use imageshare_tests::api::Ask;
 use serde_json::json;
@@ -82,13 +84,20 @@ async fn image(world: &World, kind: &str) -> String {
     image
 }
 
+/// The image and its memberships as the table has them; jobs of other images may be under way.
+async fn stored(world: &World, image: &str) -> BTreeMap<String, String> {
+    let mut items = world.api.dump().await;
+    items.retain(|key, _| key.starts_with(&format!("I#{image} ")));
+    items
+}
+
 #[tokio::test]
 async fn everybody_may_do_what_the_table_says_and_nothing_else() {
     let world = World::start(&[]).await;
     for (kind, caller, role, cells) in TABLE {
+        let mut image = image(&world, kind).await;
+        let mut before = stored(&world, &image).await;
         for (call, cell) in CALLS.into_iter().zip(cells) {
-            let image = image(&world, kind).await;
-            let before = world.api.dump().await;
             let answer = world.send(caller, role, ask(call, &image)).await;
             let place = format!("{kind} image, {call} by {caller} as {role:?}: {answer:?}");
             let (status, letter) = cell.split_once(' ').unwrap_or((cell, ""));
@@ -96,8 +105,12 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             if !letter.is_empty() {
                 assert_eq!(answer.message(), message(letter, &image), "{place}");
             }
+            let after = stored(&world, &image).await;
             if answer.status >= 400 {
-                assert_eq!(world.api.dump().await, before, "{place}");
+                assert_eq!(after, before, "{place}");
+            } else if after != before {
+                image = self::image(&world, kind).await;
+                before = stored(&world, &image).await;
             }
         }
     }

@@ -7,8 +7,8 @@ use super::envelope::Answer;
 use super::{Error, Parameters};
 use crate::domain::{Caller, ImageId, Status, Visibility};
 use crate::function::Call;
-use crate::store::{List, Position};
-use crate::usecases::{self, ImagePage, ImageQuery, Marker, Refusal, Seen, Shown};
+use crate::store::List;
+use crate::usecases::{self, ImagePage, ImageQuery, Seen, Shown};
 
 /// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
 const MOST_IDS: usize = 50;

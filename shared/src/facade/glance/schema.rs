@@ -15,7 +15,7 @@ use crate::function::Call;
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
 
 /// `image`, `images`, `member` or `members` in, its schema out.
-pub async fn answer(call: &Call) -> Reply {
+pub fn answer(call: &Call) -> Reply {
     show(call).unwrap_or_else(Error::into_reply)
 }
 

@@ -1,7 +1,10 @@
 //! An image as the IMS list shows it (`contract/ims.md` 1.5): fixed fields, and the owner's free properties beside them
 //! at top level, where they cannot replace a fixed one.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::view::Class;
 use crate::domain::{Details, Image};
@@ -39,49 +42,82 @@ pub(super) fn container_format(details: &Details) -> &str {
 }
 
 /// The image as a JSON object.
-pub(super) fn wire(image: &Image, class: Class) -> Map<String, Value> {
-    let details = &image.details;
-    let mut wire: Map<String, Value> =
-        DEFAULTS.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
-    wire.extend(details.properties.iter().map(|(name, value)| (name.clone(), property_value(name, value))));
-    let path = format!("/v2/images/{}", image.id);
-    let created = image.created.to_seconds_text();
-    let fixed: [(&str, Value); 19] = [
-        ("id", image.id.as_str().into()),
-        ("name", name(details).into()),
-        ("owner", image.owner.as_str().into()),
-        ("status", "active".into()),
-        ("visibility", class.visibility().into()),
-        ("__imagetype", class.image_type().into()),
-        ("container_format", container_format(details).into()),
-        ("disk_format", details.disk_format.as_deref().into()),
-        ("min_disk", details.min_disk_gib.into()),
-        ("min_ram", details.min_ram_mib.into()),
-        ("protected", details.protected.into()),
-        ("os_hidden", details.hidden.into()),
-        ("tags", details.tags.iter().map(String::as_str).collect()),
-        ("active_at", created.as_str().into()),
-        ("created_at", created.into()),
-        ("updated_at", image.updated.to_seconds_text().into()),
-        ("file", format!("{path}/file").into()),
-        ("self", path.into()),
-        ("schema", "/v2/schemas/image".into()),
-    ];
-    wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
-    wire
+pub(super) struct Wire<'a> {
+    pub(super) image: &'a Image,
+    pub(super) class: Class,
 }
 
-fn property_value(name: &str, value: &str) -> Value {
-    match value.parse::<bool>() {
-        Ok(value) if name == BOOLEAN => value.into(),
-        _ => value.into(),
+/// A value of a fixed field.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Field<'a> {
+    Text(&'a str),
+    Number(u32),
+    Flag(bool),
+    Texts(&'a BTreeSet<String>),
+    Nothing,
+}
+
+impl Serialize for Wire<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use Field::{Flag, Nothing, Number, Text, Texts};
+        let (image, details) = (self.image, &self.image.details);
+        let path = format!("/v2/images/{}", image.id);
+        let file = format!("{path}/file");
+        let (created, updated) = (image.created.to_seconds_text(), image.updated.to_seconds_text());
+        let fixed: [(&str, Field<'_>); 19] = [
+            ("id", Text(image.id.as_str())),
+            ("name", Text(name(details))),
+            ("owner", Text(image.owner.as_str())),
+            ("status", Text("active")),
+            ("visibility", Text(self.class.visibility())),
+            ("__imagetype", Text(self.class.image_type())),
+            ("container_format", Text(container_format(details))),
+            ("disk_format", details.disk_format.as_deref().map_or(Nothing, Text)),
+            ("min_disk", Number(details.min_disk_gib)),
+            ("min_ram", Number(details.min_ram_mib)),
+            ("protected", Flag(details.protected)),
+            ("os_hidden", Flag(details.hidden)),
+            ("tags", Texts(&details.tags)),
+            ("active_at", Text(&created)),
+            ("created_at", Text(&created)),
+            ("updated_at", Text(&updated)),
+            ("file", Text(&file)),
+            ("self", Text(&path)),
+            ("schema", Text("/v2/schemas/image")),
+        ];
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &fixed {
+            map.serialize_entry(name, value)?;
+        }
+        for (name, value) in DEFAULTS.iter().filter(|(name, _)| details.property(name).is_none()) {
+            map.serialize_entry(name, value)?;
+        }
+        let is_free = |name: &str| fixed.iter().all(|(known, _)| *known != name);
+        for (name, value) in details.properties.iter().filter(|(name, _)| is_free(name)) {
+            map.serialize_entry(name, &property_value(name, value))?;
+        }
+        map.end()
+    }
+}
+
+fn property_value<'a>(name: &str, value: &'a str) -> Field<'a> {
+    match value.parse() {
+        Ok(flag) if name == BOOLEAN => Field::Flag(flag),
+        _ => Field::Text(value),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::domain::{Timestamp, Visibility};
+
+    fn wire(image: &Image, class: Class) -> Value {
+        serde_json::to_value(Wire { image, class }).unwrap()
+    }
 
     fn image(properties: &[(&str, &str)]) -> Image {
         let properties =
@@ -100,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_mandatory_field_is_there_though_the_owner_says_nothing() {
-        let wire = Value::Object(wire(&image(&[]), Class::Private));
+        let wire = wire(&image(&[]), Class::Private);
         for text in [
             "__image_size",
             "__image_source_type",
@@ -132,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_property_is_shown_beside_the_fixed_fields_and_replaces_none() {
-        let wire = Value::Object(wire(
+        let wire = wire(
             &image(&[
                 ("id", "forged"),
                 ("owner", "forged"),
@@ -144,7 +180,7 @@ mod tests {
                 ("own", "thing"),
             ]),
             Class::Shared,
-        ));
+        );
         assert_eq!((&wire["id"], &wire["owner"]), (&"i-1".into(), &"own1".into()));
         assert_eq!((&wire["__imagetype"], &wire["visibility"]), (&"shared".into(), &"shared".into()));
         assert_eq!(wire["active_at"], wire["created_at"]);

@@ -77,8 +77,9 @@ struct PageInfo {
 }
 
 fn wire(page: ImagePage) -> Page {
-    let (images, next) =
-        page::texts(page, page::MOST_BYTES, |seen| Some(image::wire(&seen.image, Class::of(seen)?)));
+    let (images, next) = page::texts(page, page::MOST_BYTES, |seen| {
+        page::text(&image::Wire { image: &seen.image, class: Class::of(seen)? })
+    });
     Page { images, page_info: PageInfo { next_marker: next.map(|next| next.to_string()) } }
 }
 

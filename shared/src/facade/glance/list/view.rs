@@ -52,14 +52,15 @@ impl View {
             Wanted::Only(wanted) => visibilities.contains(&wanted),
             Wanted::Usual | Wanted::All => true,
         };
-        let mut lists = Vec::new();
         match self.owner.as_deref().map(str::parse::<TenantId>) {
-            Some(Err(_)) => return lists,
+            Some(Err(_)) => return Vec::new(),
             Some(Ok(owner)) if caller.reads_for(&owner) => return vec![List::Owned(owner)],
-            Some(Ok(_)) => {}
-            // What is open stands in a list of its own.
-            None if may_be(&[Visibility::Private, Visibility::Shared]) => lists.push(List::Owned(me.clone())),
-            None => {}
+            Some(Ok(_)) | None => {}
+        }
+        let mut lists = Vec::new();
+        // What is open stands in a list of its own.
+        if self.owner.is_none() && may_be(&[Visibility::Private, Visibility::Shared]) {
+            lists.push(List::Owned(me.clone()));
         }
         if may_be(&[Visibility::Shared]) {
             lists.extend(self.statuses.iter().map(|status| List::Received(me.clone(), *status)));

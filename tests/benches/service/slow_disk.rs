@@ -1,0 +1,50 @@
+//! Share requests on a disk whose flushes are what a write waits for.
+//!
+//! On a machine whose disk flushes in microseconds the processor is the limit of every figure. So this part runs the
+//! benchmark's part `share` once more, with a library loaded before libc that makes each flush take a millisecond longer,
+//! which is what one takes on many a disk. It needs the C compiler that the embedded database is built with.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// `fsync` and `fdatasync` as libc has them, each after a millisecond.
+const SLOW_FLUSHES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+static int later(const char *name, int file) {
+    struct timespec millisecond = { 0, 1000000 };
+    nanosleep(&millisecond, 0);
+    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
+}
+int fsync(int file) { return later("fsync", file); }
+int fdatasync(int file) { return later("fdatasync", file); }
+"#;
+
+pub fn run() {
+    let directory = TempDir::new().expect("a directory");
+    let library = compile(directory.path());
+    println!("with flushes that take a millisecond longer:");
+    let ended = Command::new(env::current_exe().expect("this program"))
+        .arg("disk")
+        .env("LD_PRELOAD", library)
+        .env("CARGO", "true")
+        .status();
+    assert!(ended.is_ok_and(|status| status.success()), "the part `disk` failed");
+}
+
+fn compile(directory: &Path) -> std::path::PathBuf {
+    let (source, library) = (directory.join("slow.c"), directory.join("slow.so"));
+    std::fs::write(&source, SLOW_FLUSHES).expect("a file");
+    let compiled = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source)
+        .arg("-ldl")
+        .status();
+    assert!(compiled.is_ok_and(|status| status.success()), "cc failed");
+    library
+}

@@ -1,0 +1,53 @@
+"""python-glanceclient and its command `glance`, which asks for a schema after every call on members."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support import OWNER, RECIPIENT, STRANGER, TOKENS, URL, expect, image
+
+COMMAND = str(Path(sys.executable).with_name("glance"))
+
+
+def glance(project, *arguments, fails=False):
+    """Runs the command in a project's name and returns what it says."""
+    options = ["--os-image-api-version", "2", "--os-image-url", URL, "--os-auth-token", TOKENS.get(project, project)]
+    ended = subprocess.run([COMMAND, *options, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    said = ended.stdout + ended.stderr
+    print(f"$ glance {' '.join(arguments)}\n{said}", end="")
+    assert (ended.returncode != 0) == fails, f"glance {arguments}: exit {ended.returncode}"
+    return said
+
+
+def row(table, *cells):
+    """Whether a row of a table holds those cells."""
+    return any(all(cell in line for cell in cells) for line in table.splitlines())
+
+
+shared = image("glanceclient")
+expect("share", row(glance(OWNER, "member-create", shared, RECIPIENT), shared, RECIPIENT, "pending"), True)
+pending = glance(RECIPIENT, "image-list", "--visibility", "shared", "--member-status", "pending")
+expect("the pending list holds it", row(pending, shared), True)
+expect("accept", row(glance(RECIPIENT, "member-update", shared, RECIPIENT, "accepted"), "accepted"), True)
+expect("list", row(glance(OWNER, "member-list", "--image-id", shared), RECIPIENT, "accepted"), True)
+expect("get", row(glance(OWNER, "member-get", shared, RECIPIENT), "accepted"), True)
+expect("the shared list holds it", row(glance(RECIPIENT, "image-list", "--visibility", "shared"), shared), True)
+expect("reject", row(glance(RECIPIENT, "member-update", shared, RECIPIENT, "rejected"), "rejected"), True)
+expect("show", row(glance(RECIPIENT, "image-show", shared), "owner", OWNER), True)
+
+again = glance(OWNER, "member-create", shared, RECIPIENT, fails=True)
+expect("share twice", f"Member {RECIPIENT} is duplicated for image {shared}" in again, True)
+expect("share on", "not authorized" in glance(RECIPIENT, "member-create", shared, STRANGER, fails=True), True)
+unseen = glance(STRANGER, "image-show", shared, fails=True)
+expect("a stranger's look", f"No image found with ID {shared}" in unseen, True)
+glance(STRANGER, "member-list", "--image-id", shared, fails=True)
+expect("a bad token", "Invalid OpenStack Identity credentials" in glance("bad", "image-list", fails=True), True)
+
+glance(OWNER, "member-delete", shared, RECIPIENT)
+expect("the list is empty", row(glance(OWNER, "member-list", "--image-id", shared), RECIPIENT), False)
+glance(OWNER, "member-delete", shared, RECIPIENT, fails=True)
+
+expect("a property", row(glance(OWNER, "image-update", shared, "--property", "flavour=small"), "flavour", "small"), True)
+expect("found by it", row(glance(OWNER, "image-list", "--property-filter", "flavour=small"), shared), True)
+glance(OWNER, "image-delete", shared)
+glance(OWNER, "image-show", shared, fails=True)

@@ -1,0 +1,89 @@
+"""huaweicloudsdkims with an access key: the batch calls and their jobs, the views, the member reads, Glance's calls."""
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkims.v2 import ImsClient
+from huaweicloudsdkims.v2 import model as m
+
+from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, image, refused, until
+
+
+def client(project, key):
+    credentials = BasicCredentials(*key, project)
+    return ImsClient.new_builder().with_credentials(credentials).with_endpoint(URL).build()
+
+
+KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
+owner, recipient, stranger = (client(project, KEYS[project]) for project in (OWNER, RECIPIENT, STRANGER))
+images = [image("ims one"), image("ims two")]
+
+
+def job(client, started, wanted="SUCCESS"):
+    """Waits for a job by both of its queries and returns it."""
+    ended = lambda: client.show_job(m.ShowJobRequest(job_id=started.job_id)).status in ("SUCCESS", "FAIL")
+    until(f"job {started.job_id}", ended)
+    found = client.show_job_progress(m.ShowJobProgressRequest(job_id=started.job_id))
+    expect(f"job {found.job_type}", found.status, wanted)
+    return found
+
+
+def view(status):
+    """The images of ours in the recipient's view of that status."""
+    request = m.ListImagesRequest(imagetype="shared", visibility="shared", member_status=status)
+    return [one.id for one in recipient.list_images(request).images if one.id in images]
+
+
+def add(client, images, projects):
+    body = m.BatchAddMembersRequestBody(images=images, projects=projects)
+    return client.batch_add_members(m.BatchAddMembersRequest(body=body))
+
+
+def answer(client, images, status, project=RECIPIENT):
+    body = m.BatchUpdateMembersRequestBody(images=images, project_id=project, status=status)
+    return client.batch_update_members(m.BatchUpdateMembersRequest(body=body))
+
+
+def remove(client, images, projects):
+    body = m.BatchAddMembersRequestBody(images=images, projects=projects)
+    return client.batch_delete_members(m.BatchDeleteMembersRequest(body=body))
+
+
+job(owner, add(owner, images, [RECIPIENT]))
+expect("pending", sorted(view("pending")), sorted(images))
+job(recipient, answer(recipient, images, "accepted"))
+expect("accepted", sorted(view("accepted")), sorted(images))
+members = owner.list_image_members(m.ListImageMembersRequest(image_id=images[0], limit=10)).members
+expect("members", [(one.member_id, one.status) for one in members], [(RECIPIENT, "accepted")])
+shown = owner.show_image_member(m.ShowImageMemberRequest(image_id=images[0], member_id=RECIPIENT))
+expect("one member", shown.status, "accepted")
+listed = owner.glance_list_image_members(m.GlanceListImageMembersRequest(image_id=images[0])).members
+expect("Glance's list", [one.status for one in listed], ["accepted"])
+job(recipient, answer(recipient, images[:1], "rejected"))
+expect("rejected", view("rejected"), images[:1])
+quotas = owner.show_image_quota(m.ShowImageQuotaRequest()).quotas.resources
+expect("quota", "image" in [one.type for one in quotas], True)
+
+failed = job(stranger, answer(stranger, images[:1], "accepted", STRANGER), "FAIL")
+expect("an answer to what was not shared", failed.error_code, "IMG.0121")
+error = refused("a stranger's share", ClientRequestException, lambda: add(stranger, images, ["x"]))
+expect("its code", (error.status_code, error.error_code), (400, "IMG.0027"))
+error = refused("sharing with oneself", ClientRequestException, lambda: add(owner, images, [OWNER]))
+expect("its code", (error.status_code, error.error_code), (400, "IMG.0076"))
+unknown = refused("an unknown job", ClientRequestException, lambda: owner.show_job(m.ShowJobRequest(job_id="nope")))
+expect("its code", (unknown.error_code, bool(unknown.request_id)), ("IMG.0023", True))
+wrong = client(OWNER, (KEYS[OWNER][0], "wrong"))
+expect("a wrong secret", refused("a wrong secret", ClientRequestException, lambda: add(wrong, images, ["x"])).status_code, 401)
+theirs = client(RECIPIENT, KEYS[OWNER])
+expect("another's project", refused("another's project", ClientRequestException, lambda: add(theirs, images, ["x"])).status_code, 401)
+
+job(owner, remove(owner, images, [RECIPIENT]))
+expect("nothing is left", [view(status) for status in ("pending", "accepted", "rejected")], [[], [], []])
+
+glance = m.GlanceAddImageMemberRequest(image_id=images[0], body=m.GlanceAddImageMemberRequestBody(member=RECIPIENT))
+expect("Glance's share", owner.glance_add_image_member(glance).status, "pending")
+body = m.GlanceUpdateImageMemberRequestBody(status="accepted")
+update = m.GlanceUpdateImageMemberRequest(image_id=images[0], member_id=RECIPIENT, body=body)
+expect("Glance's accept", recipient.glance_update_image_member(update).status, "accepted")
+owner.glance_delete_image_member(m.GlanceDeleteImageMemberRequest(image_id=images[0], member_id=RECIPIENT))
+schema = owner.glance_show_image_member_schemas(m.GlanceShowImageMemberSchemasRequest())
+expect("a schema", schema.name, "member")

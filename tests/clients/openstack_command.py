@@ -1,0 +1,49 @@
+"""The command `openstack`, which insists on Keystone: an access key is its user, the secret its password."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, image
+
+COMMAND = str(Path(sys.executable).with_name("openstack"))
+KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
+
+
+def openstack(project, *arguments, fails=False):
+    """Runs the command in a project's name and returns what it says."""
+    key, secret = KEYS[project]
+    options = {
+        "auth-type": "v3password",
+        "auth-url": URL + "/v3",
+        "username": key,
+        "password": secret,
+        "user-domain-id": "default",
+        "project-id": project,
+    }
+    words = [word for name, value in options.items() for word in (f"--os-{name}", value)]
+    ended = subprocess.run([COMMAND, *words, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    print(f"$ openstack {' '.join(arguments)}\n{ended.stdout}{ended.stderr}", end="")
+    assert (ended.returncode != 0) == fails, f"openstack {arguments}: exit {ended.returncode}"
+    return ended.stderr if fails else ended.stdout
+
+
+def rows(project, *arguments):
+    """The rows of a list."""
+    return json.loads(openstack(project, *arguments, "-f", "json"))
+
+
+shared = image("openstack command")
+openstack(OWNER, "image", "add", "project", shared, RECIPIENT)
+pending = rows(RECIPIENT, "image", "list", "--shared", "--member-status", "pending")
+expect("the pending list holds it", shared in [one["ID"] for one in pending], True)
+openstack(RECIPIENT, "image", "set", "--accept", shared, "--project", RECIPIENT)
+members = rows(OWNER, "image", "member", "list", shared)
+expect("members", [(one["Member ID"], one["Status"]) for one in members], [(RECIPIENT, "accepted")])
+openstack(RECIPIENT, "image", "set", "--reject", shared, "--project", RECIPIENT)
+expect("show", rows(RECIPIENT, "image", "show", shared)["id"], shared)
+openstack(STRANGER, "image", "show", shared, fails=True)
+expect("a token", "id" in rows(OWNER, "token", "issue"), True)
+openstack(OWNER, "image", "remove", "project", shared, RECIPIENT)
+expect("members", rows(OWNER, "image", "member", "list", shared), [])

@@ -1,0 +1,110 @@
+"""openstacksdk: share, find, accept, list, reject, unshare, and what its users are told when something is wrong."""
+
+import openstack
+from openstack import exceptions
+
+from support import OWNER, RECIPIENT, STRANGER, TOKENS, URL, access_key, expect, image, refused
+
+
+def with_token(project, **options):
+    """Without Keystone: a token and the endpoint."""
+    auth = {"endpoint": URL + "/v2", "token": TOKENS[project]}
+    return openstack.connect(
+        auth_type="admin_token", auth=auth, load_yaml_config=False, load_envvars=False, **options
+    )
+
+
+def with_password(project):
+    """With Keystone's words: an access key as user and its secret as password."""
+    key, secret = access_key(project)
+    auth = {
+        "auth_url": URL + "/v3",
+        "username": key,
+        "password": secret,
+        "project_id": project,
+        "user_domain_id": "default",
+    }
+    return openstack.connect(auth_type="v3password", auth=auth, load_yaml_config=False, load_envvars=False)
+
+
+def journey(owner, recipient, stranger):
+    shared = image("openstacksdk")
+
+    def seen(status):
+        found = recipient.image.images(visibility="shared", member_status=status)
+        return shared in [one.id for one in found]
+
+    expect("share", owner.image.add_member(shared, member=RECIPIENT).status, "pending")
+    expect("pending images hold it", seen("pending"), True)
+    expect("accepted images hold it", seen("accepted"), False)
+    expect("accept", recipient.image.update_member(RECIPIENT, shared, status="accepted").status, "accepted")
+    expect("members", [(m.member_id, m.status) for m in owner.image.members(shared)], [(RECIPIENT, "accepted")])
+    expect("get a member", owner.image.get_member(RECIPIENT, shared).status, "accepted")
+    expect("find a member", owner.image.find_member(RECIPIENT, shared).status, "accepted")
+    expect("accepted images hold it", seen("accepted"), True)
+    expect("reject", recipient.image.update_member(RECIPIENT, shared, status="rejected").status, "rejected")
+    expect("rejected images hold it", seen("rejected"), True)
+    expect("show an image that was rejected", recipient.image.get_image(shared).id, shared)
+
+    refused(
+        "share twice",
+        exceptions.ConflictException,
+        lambda: owner.image.add_member(shared, member=RECIPIENT),
+        f"Member {RECIPIENT} is duplicated for image {shared}",
+    )
+    refused(
+        "share on",
+        exceptions.ForbiddenException,
+        lambda: recipient.image.add_member(shared, member=STRANGER),
+        "You are not authorized to complete add_member action.",
+    )
+    refused("a stranger's look", exceptions.NotFoundException, lambda: stranger.image.get_image(shared))
+    refused(
+        "an unknown status",
+        exceptions.BadRequestException,
+        lambda: recipient.image.update_member(RECIPIENT, shared, status="maybe"),
+        'Status must be "pending", "accepted" or "rejected"',
+    )
+    owner.image.remove_member(RECIPIENT, shared)
+    expect("members", list(owner.image.members(shared)), [])
+    refused("a removed recipient's look", exceptions.NotFoundException, lambda: recipient.image.get_image(shared))
+    refused(
+        "unshare twice",
+        exceptions.NotFoundException,
+        lambda: owner.image.remove_member(RECIPIENT, shared, ignore_missing=False),
+    )
+
+    made = owner.image.create_image(name="made by openstacksdk", visibility="shared", allow_duplicates=True)
+    expect("registered", owner.image.get_image(made.id).name, "made by openstacksdk")
+    owner.image.update_image(made.id, visibility="private")
+    refused(
+        "share a private image",
+        exceptions.ForbiddenException,
+        lambda: owner.image.add_member(made.id, member=RECIPIENT),
+        f"Not allowed to create members for image {made.id}.",
+    )
+    owner.image.delete_image(made.id)
+    refused("a deleted image", exceptions.NotFoundException, lambda: owner.image.get_image(made.id))
+
+    several = {image(f"page-{number}") for number in range(5)}
+    listed = [one.id for one in owner.image.images(limit=2, sort="name:asc") if one.id in several]
+    expect("a list over several pages", (len(listed), set(listed)), (5, several))
+
+
+print("-- with a token")
+journey(with_token(OWNER), with_token(RECIPIENT), with_token(STRANGER))
+print("-- with a token, and the versions document of the endpoint")
+override = {"image_endpoint_override": URL + "/v2"}
+journey(*(with_token(project, **override) for project in (OWNER, RECIPIENT, STRANGER)))
+print("-- with an access key as user and password")
+journey(*(with_password(project) for project in (OWNER, RECIPIENT, STRANGER)))
+
+wrong = {"auth_url": URL + "/v3", "username": "nobody", "password": "wrong", "project_id": OWNER, "user_domain_id": "default"}
+refused(
+    "a wrong password",
+    Exception,
+    lambda: openstack.connect(auth_type="v3password", auth=wrong, load_yaml_config=False, load_envvars=False).authorize(),
+    "401",
+)
+bad = openstack.connect(auth_type="admin_token", auth={"endpoint": URL + "/v2", "token": "bad"}, load_yaml_config=False, load_envvars=False)
+refused("a bad token", Exception, lambda: list(bad.image.images()), "401")

@@ -1,0 +1,60 @@
+"""What every journey of a real client needs: where the server is, who takes part, and how to expect things.
+
+The test run (`tests/tests/clients.rs`) starts `imageshare serve` and gives its URL and a token for each project.
+"""
+
+import os
+import time
+import uuid
+
+import requests
+
+URL = os.environ["IMAGESHARE_URL"]
+HOST = URL.split("://", 1)[1]
+REGION = os.environ["IMAGESHARE_REGION"]
+OWNER, RECIPIENT, STRANGER = "own1", "mem1", "str1"
+TOKENS = {project: os.environ[f"IMAGESHARE_TOKEN_{project.upper()}"] for project in (OWNER, RECIPIENT, STRANGER)}
+
+
+def call(method, path, project, body=None):
+    """A plain HTTP call, for what a client has no words for."""
+    answer = requests.request(method, URL + path, json=body, headers={"X-Auth-Token": TOKENS[project]}, timeout=30)
+    assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+    return answer.json() if answer.content else None
+
+
+def image(name, project=OWNER, **fields):
+    """Registers an image and returns its id."""
+    return call("POST", "/v2/images", project, {"name": name, **fields})["id"]
+
+
+def access_key(project):
+    """Makes an access key for a project and returns its id and its secret."""
+    made = call("POST", "/v1/access-keys", project, {"name": f"journey-{uuid.uuid4()}"})
+    return made["id"], made["secret"]
+
+
+def expect(what, found, wanted):
+    """Says what was found, and fails if it is not what was wanted."""
+    print(f"{what}: {found!r}")
+    assert found == wanted, f"{what}: expected {wanted!r}, found {found!r}"
+
+
+def refused(what, kind, call, *says):
+    """Expects a call to raise that kind of error, whose text says all of that; returns the error."""
+    try:
+        call()
+    except kind as error:
+        print(f"{what}: {type(error).__name__}: {error}")
+        for text in says:
+            assert text in str(error), f"{what}: {text!r} is not in {error}"
+        return error
+    raise AssertionError(f"{what}: was not refused")
+
+
+def until(what, condition, seconds=20):
+    """Waits until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not so after {seconds} s"
+        time.sleep(0.02)

@@ -1,0 +1,65 @@
+//! The Python that the real clients run in: an environment of its own under `target/`, made once for each
+//! `requirements.txt`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+/// Why there is no Python to run clients in.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the real clients did not run: {0}")]
+pub struct NoPython(String);
+
+/// The interpreter that has the clients installed. The first call of a process makes the environment if need be, from
+/// the Python index, which takes a minute or two.
+///
+/// # Errors
+/// [`NoPython`] says what is missing.
+pub fn interpreter(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
+    static MADE: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
+    MADE.get_or_init(|| make(clients, target)).clone()
+}
+
+/// Whether a run without the clients is a failure: in CI it is.
+pub fn is_required() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty())
+}
+
+fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
+    let requirements = clients.join("requirements.txt");
+    let text = fs::read(&requirements).map_err(|problem| NoPython(problem.to_string()))?;
+    let digest: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let home = target.join(format!("clients-{digest}"));
+    let (python, complete) = (home.join("bin/python"), home.join("complete"));
+    if complete.exists() {
+        return Ok(python);
+    }
+    eprintln!("installing the real clients into {}", home.display());
+    let _ = fs::remove_dir_all(&home);
+    run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
+    run(Command::new(&python).args(pip).arg(&requirements))?;
+    fs::write(complete, "").map_err(|problem| NoPython(problem.to_string()))?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), NoPython> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match command.output() {
+        Ok(Output { status, .. }) if status.success() => Ok(()),
+        Ok(Output { status, stdout, stderr }) => Err(NoPython(format!(
+            "{program} ended with {status}: {}{}",
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        ))),
+        Err(problem) => Err(NoPython(format!("{program}: {problem}"))),
+    }
+}
+
+/// The longest that a client's journey may take.
+pub const JOURNEY_TIMEOUT: Duration = Duration::from_mins(5);

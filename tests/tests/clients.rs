@@ -1,0 +1,86 @@
+//! Real clients, unmodified: each script of `clients/` is one client's journey through a running `imageshare serve`. They
+//! are installed from PyPI, at the versions of `clients/requirements.txt`. Where that is not possible they do not run and
+//! say why; in CI that is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::Path;
+
+use imageshare_tests::binaries::binary;
+use imageshare_tests::python::{self, JOURNEY_TIMEOUT};
+use imageshare_tests::server::Server;
+use tokio::process::Command;
+
+/// The region of the servers.
+const REGION: &str = "cn-hangzhou";
+
+async fn journey(script: &str) {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let (folder, target) = (clients.clone(), env!("CARGO_TARGET_TMPDIR"));
+    let made = tokio::task::spawn_blocking(move || python::interpreter(&folder, Path::new(target)));
+    let python = match made.await.expect("no panic") {
+        Ok(python) => python,
+        Err(problem) if python::is_required() => panic!("{problem}"),
+        Err(problem) => {
+            eprintln!("{script}: {problem}");
+            return;
+        }
+    };
+    let server = Server::start(&binary("imageshare"), &["--memory", "--region", REGION]).await;
+    let mut command = Command::new(python);
+    command
+        .arg(clients.join(script))
+        .env("IMAGESHARE_URL", format!("http://{}", server.address))
+        .env("IMAGESHARE_REGION", REGION)
+        .env("PYTHONWARNINGS", "ignore")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The clients would ask a proxy for a server of this machine.
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true);
+    for project in ["own1", "mem1", "str1"] {
+        let token = server.token(project, "member");
+        command.env(format!("IMAGESHARE_TOKEN_{}", project.to_uppercase()), token);
+    }
+    let ended =
+        tokio::time::timeout(JOURNEY_TIMEOUT, command.output()).await.expect("in time").expect("python");
+    assert!(
+        ended.status.success(),
+        "{script}: {}\n{}{}\nthe server's log:\n{}",
+        ended.status,
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr),
+        server.log()
+    );
+}
+
+macro_rules! journeys {
+    ($($name:ident: $script:literal),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                journey($script).await;
+            }
+        )*
+
+        #[test]
+        fn every_script_is_a_journey_that_runs() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+            let mut scripts: Vec<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| name.ends_with(".py") && name != "support.py")
+                .collect();
+            let mut known = [$($script),*];
+            (scripts.sort(), known.sort_unstable());
+            assert_eq!(scripts, known);
+        }
+    };
+}
+
+journeys! {
+    openstacksdk_shares_accepts_and_unshares: "openstack_sdk.py",
+    the_command_openstack_shares_accepts_and_unshares: "openstack_command.py",
+    glanceclient_shares_accepts_and_unshares: "glance_client.py",
+    huaweicloudsdkims_shares_accepts_and_unshares: "huawei_ims.py",
+    the_alibaba_sdks_share_and_unshare: "alibaba.py",
+}

@@ -74,7 +74,7 @@ expect("its code", (unknown.error_code, bool(unknown.request_id)), ("IMG.0023", 
 wrong = client(OWNER, (KEYS[OWNER][0], "wrong"))
 expect("a wrong secret", refused("a wrong secret", ClientRequestException, lambda: add(wrong, images, ["x"])).status_code, 401)
 theirs = client(RECIPIENT, KEYS[OWNER])
-expect("another's project", refused("another's project", ClientRequestException, lambda: add(theirs, images, ["x"])).status_code, 401)
+expect("another's project", refused("another's project", ClientRequestException, lambda: add(theirs, images, ["x"])).status_code, 403)
 
 job(owner, remove(owner, images, [RECIPIENT]))
 expect("nothing is left", [view(status) for status in ("pending", "accepted", "rejected")], [[], [], []])

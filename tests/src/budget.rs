@@ -1,7 +1,7 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Caller, ImageId, Limits, Permissions, Status};
+use imageshare::domain::{Limits, Permissions, Status};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
 use imageshare::usecases::{self, Effect, ImageQuery};
 
@@ -69,17 +69,7 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("accept 1 image: request", &service));
     rows.push(carried_out(&world, "accept 1 image: work").await);
 
-    let (image, member) = (&world.image("owner").await, tenant("mem1"));
-    let service = metered(&world);
-    usecases::add_member(&service, &owner, image, &member).await.expect("a member");
-    rows.push(row("add a member", &service));
-    let service = metered(&world);
-    let answer = (Ok(Status::Accepted), None);
-    usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
-    rows.push(row("accept as a member", &service));
-    let service = metered(&world);
-    usecases::remove_member(&service, &owner, image, &member).await.expect("removed");
-    rows.push(row("remove a member", &service));
+    rows.extend(at_once(&world).await);
 
     let service = metered(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
@@ -108,7 +98,15 @@ pub async fn measure() -> Vec<Row> {
     assert_eq!(page.members.len(), 100);
     rows.push(row("page of 100 members of an image", &service));
 
-    rows.extend(of_actions(&world, &owner, &images[..50]).await);
+    rows.extend(permissions(&world).await);
+
+    let service = metered(&world);
+    let lists = [List::Owned(tenant("owner"))];
+    let query =
+        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
+    let found = usecases::find_images(&service, &owner, &images[..50], query);
+    assert_eq!(found.await.expect("images").images.len(), 50);
+    rows.push(row("find 50 images by their ids", &service));
 
     let service = metered(&world);
     usecases::quota(&service, &recipient).await.expect("the quota");
@@ -120,8 +118,25 @@ pub async fn measure() -> Vec<Row> {
     rows
 }
 
-/// What Alibaba's actions do.
-async fn of_actions(world: &LocalService, owner: &Caller, ids: &[ImageId]) -> Vec<Row> {
+/// Glance's calls: a membership changed at once.
+async fn at_once(world: &LocalService) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let (image, member) = (&world.image("owner").await, tenant("mem1"));
+    let service = metered(world);
+    usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
+    rows.push(row("add a member", &service));
+    let service = metered(world);
+    let answer = (Ok(Status::Accepted), None);
+    usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    rows.push(row("accept as a member", &service));
+    let service = metered(world);
+    usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
+    rows.push(row("remove a member", &service));
+    rows
+}
+
+/// Alibaba's call: several memberships changed at once.
+async fn permissions(world: &LocalService) -> Vec<Row> {
     let mut rows = Vec::new();
     let fresh = world.image("owner").await;
     let accounts = |numbers: std::ops::Range<usize>| {
@@ -133,17 +148,11 @@ async fn of_actions(world: &LocalService, owner: &Caller, ids: &[ImageId]) -> Ve
     ] {
         let service = metered(world);
         let wanted = Permissions::new(accounts(add), accounts(remove)).expect("others");
-        usecases::change_permissions(&service, owner, &fresh, &wanted, Effect::Made).await.expect("granted");
+        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, Effect::Made)
+            .await
+            .expect("granted");
         rows.push(row(call, &service));
     }
-
-    let service = metered(world);
-    let lists = [List::Owned(tenant("owner"))];
-    let query =
-        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
-    let found = usecases::find_images(&service, owner, ids, query);
-    assert_eq!(found.await.expect("images").images.len(), 50);
-    rows.push(row("find 50 images by their ids", &service));
     rows
 }
 

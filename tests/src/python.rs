@@ -33,8 +33,7 @@ pub fn is_required() -> bool {
 fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
     let requirements = clients.join("requirements.txt");
     let text = fs::read(&requirements).map_err(|problem| NoPython(problem.to_string()))?;
-    let digest: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let home = target.join(format!("clients-{digest}"));
+    let home = target.join(format!("clients-{:x}", Sha256::digest(&text)));
     let (python, complete) = (home.join("bin/python"), home.join("complete"));
     if complete.exists() {
         return Ok(python);

@@ -388,9 +388,9 @@ async fn calls_at_the_same_time_keep_the_limit_and_each_takes_effect_wholly_or_n
         assert!([200, 403].contains(&answer.status), "{answer:?}");
         (n, answer.status == 200)
     };
-    let calls = futures_util::future::join_all((1..=6).map(call)).await;
+    let answers = futures_util::future::join_all((1..=6).map(call)).await;
     let mut wanted: Vec<String> = Vec::new();
-    for (n, done) in calls {
+    for (n, done) in answers {
         if done {
             wanted.extend([format!("{n}a"), format!("{n}b")]);
         }

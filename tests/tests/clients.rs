@@ -1,5 +1,5 @@
 //! Real clients, unmodified: each script of `clients/` is one client's journey through a running `imageshare serve`. They
-//! are installed from PyPI, at the versions of `clients/requirements.txt`. Where that is not possible they do not run and
+//! are installed from the Python index, at the versions of `clients/requirements.txt`. Where that is not possible they do not run and
 //! say why; in CI that is a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]

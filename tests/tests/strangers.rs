@@ -124,16 +124,6 @@ impl World {
                 Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
-            "callAction" => self.pairs_of_actions("POST", me),
-            "showVersions" => self.pairs_of_actions("GET", me),
-            "listAccessKeys" => {
-                let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
-                vec![(ask(&self.access_key), ask(NO_IMAGE))]
-            }
-            "disableAccessKey" => {
-                let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
-                vec![(ask(&self.access_key), ask(NO_IMAGE))]
-            }
             // They name nothing that could be somebody's.
             "createAccessKey"
             | "showQuota"
@@ -144,23 +134,6 @@ impl World {
             | "showVersionOfFolder" => Vec::new(),
             other => self.pairs_of_glance(other, me),
         }
-    }
-
-    /// The same for Alibaba's actions.
-    fn pairs_of_actions(&self, method: &str, me: &str) -> Vec<(Ask, Ask)> {
-        let mut pairs = Vec::new();
-        for action in [
-            format!("Action=ModifyImagePermission&{ECD}&AddAccount.1={me}&AddAccount.2=mem1&ImageId="),
-            format!("Action=ModifyImagePermission&{ECD}&RemoveAccount.1=mem1&ImageId="),
-            format!("Action=ModifyImageSharePermission&{ECS}&DryRun=True&AddAccount.1=new1&ImageId="),
-            format!("Action=DescribeImagePermission&{ECD}&ImageId="),
-            format!("Action=DescribeImageSharePermission&{ECS}&ImageId="),
-            format!("Action=DescribeImages&{ECD}&ImageId.1="),
-        ] {
-            let ask = |image: &str| Ask::new(method, format!("/?{action}{image}"));
-            pairs.extend([&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))));
-        }
-        pairs
     }
 
     /// The same for Glance's list and member calls.
@@ -196,6 +169,42 @@ impl World {
                 };
                 let members = ["mem1", "nobody", me];
                 members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
+            }
+            other => self.pairs_of_actions_and_keys(other, me),
+        }
+    }
+
+    /// The same for Alibaba's actions and for access keys.
+    fn pairs_of_actions_and_keys(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        };
+        let get = |target: String| Ask::new("GET", target);
+        match operation {
+            "callAction" | "showVersions" => {
+                let method = if operation == "callAction" { "POST" } else { "GET" };
+                let mut pairs = Vec::new();
+                for action in [
+                    format!(
+                        "Action=ModifyImagePermission&{ECD}&AddAccount.1={me}&AddAccount.2=mem1&ImageId="
+                    ),
+                    format!("Action=ModifyImagePermission&{ECD}&RemoveAccount.1=mem1&ImageId="),
+                    format!("Action=ModifyImageSharePermission&{ECS}&DryRun=True&AddAccount.1=new1&ImageId="),
+                    format!("Action=DescribeImagePermission&{ECD}&ImageId="),
+                    format!("Action=DescribeImageSharePermission&{ECS}&ImageId="),
+                    format!("Action=DescribeImages&{ECD}&ImageId.1="),
+                ] {
+                    pairs.extend(of_images(&|image| Ask::new(method, format!("/?{action}{image}"))));
+                }
+                pairs
+            }
+            "listAccessKeys" => {
+                let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
+                vec![(ask(&self.access_key), ask(NO_IMAGE))]
+            }
+            "disableAccessKey" => {
+                let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
+                vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
             other => panic!("{other} is new: say here what a stranger could ask of it"),
         }

@@ -15,6 +15,7 @@ pub mod document;
 pub mod events;
 mod http_server;
 pub mod in_process;
+pub mod issuer;
 pub mod lambda_process;
 pub mod python;
 pub mod runtime_api;

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{JobId, JobStatus, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
+use imageshare_tests::issuer::Issuer;
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
 use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
@@ -97,6 +98,27 @@ async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_sh
         assert!(list.iter().all(|listed| listed["id"] == *image), "{list:?}");
         assert_eq!(read(&mut images, project, SHOW, &target).await.0, shown, "{project}");
     }
+}
+
+#[tokio::test]
+async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone() {
+    let (world, keys, keystone) = (World::start().await, Issuer::start().await, Issuer::start().await);
+    let mut env = world.env();
+    let (_, written_out) = env.iter().find(|(name, _)| *name == "IMAGESHARE_JWKS").unwrap().clone();
+    keys.answer(200, serde_json::from_str(&written_out).unwrap());
+    keystone.answer(
+        200,
+        json!({"token": {"expires_at": "2099-01-01T00:00:00.000000Z", "project": {"id": "p2"}, "roles": [{"name": "member"}]}}),
+    );
+    env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
+    env.extend([("IMAGESHARE_JWKS", keys.url()), ("IMAGESHARE_KEYSTONE_URL", keystone.url())]);
+    let mut images = LambdaProcess::start(&binary("images"), env).await.unwrap();
+    for (token, owner) in [(World::token("p1", "member"), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
+        let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({})).token(&token);
+        let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());
+        assert_eq!((status, &image["owner"]), (201, &json!(owner)), "{image}");
+    }
+    assert!(!images.log().contains("opaque"), "{}", images.log());
 }
 
 #[tokio::test]
@@ -217,6 +239,8 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         ("IMAGESHARE_TABLE", None),
         ("IMAGESHARE_JWKS", None),
         ("IMAGESHARE_JWKS", Some(weak.as_str())),
+        ("IMAGESHARE_JWKS", Some("http://keys.example/jwks.json")),
+        ("IMAGESHARE_KEYSTONE_URL", Some("keystone")),
         ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
         ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
         ("AWS_REGION", None),

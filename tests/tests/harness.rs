@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use imageshare::auth::{Authenticator, Expectations, Unauthenticated};
-use imageshare::domain::Role;
+use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
@@ -147,10 +147,11 @@ async fn a_worlds_tokens_are_good_for_its_functions() {
     let authenticator = Authenticator::from_jwks(&env["IMAGESHARE_JWKS"], expected).unwrap();
     let bearer =
         |token: String| HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
-    let caller = authenticator.authenticate(&bearer(World::token("p1", "member"))).unwrap();
+    let now = Timestamp::now();
+    let caller = authenticator.bearer(&bearer(World::token("p1", "member")), now).await.unwrap();
     assert_eq!((caller.tenant.as_str(), caller.role), ("p1", Role::Member));
     let expired = World::token_with(json!({"project_id": "p1", "roles": ["member"], "exp": 1}));
-    assert_eq!(authenticator.authenticate(&bearer(expired)), Err(Unauthenticated::Expired));
+    assert_eq!(authenticator.bearer(&bearer(expired), now).await, Err(Unauthenticated::Expired.into()));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Who makes a request.
 //!
 //! A credential is handed to the module that understands its kind ([`signed`] tells them apart): a bearer token
-//! ([`token`]), checked against the deployment's keys ([`key_set`]), or a [`signature`] by an access key, whose secret is
-//! derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
+//! ([`token`]), checked against the deployment's keys ([`key_set`], [`remote_keys`]) or by the [`keystone`] that issued it,
+//! or a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
 //! so that what lies behind does not know how somebody proved who they are.
 
+mod issuer;
 mod key_set;
 mod keyring;
+mod keystone;
 mod master_keys;
+mod remote_keys;
 pub mod signature;
 mod signed;
 mod token;
@@ -21,10 +24,13 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode;
 
+pub use self::issuer::BadUrl;
 use self::key_set::KeySet;
 pub use self::key_set::{Algorithm, BadKeySet, KeyFault};
 pub use self::keyring::{Credential, Keyring};
+use self::keystone::Keystone;
 pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret};
+use self::remote_keys::RemoteKeys;
 use self::signature::SignatureFault;
 pub use self::signed::NotAdmitted;
 use crate::domain::{Caller, Timestamp};
@@ -103,6 +109,12 @@ pub enum Unauthenticated {
     /// The token is good, but gives no role that means anything here.
     #[error("the token gives no role here: ask for one of admin, member, reader in its claim roles")]
     NoRole,
+    /// The Keystone of this deployment does not know the token, or not any more.
+    #[error("the token is not known to this deployment's Keystone: get a new one")]
+    NotIssued,
+    /// The token acts for no project.
+    #[error("the token acts for no project: get one that is scoped to a project")]
+    NoProject,
     /// The request is signed, but not as it must be.
     #[error(transparent)]
     Signature(#[from] SignatureFault),
@@ -119,13 +131,22 @@ impl Unauthenticated {
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     trusted: Arc<Trusted>,
+    keystone: Option<Arc<Keystone>>,
     keyring: Keyring,
 }
 
 #[derive(Debug)]
 struct Trusted {
-    keys: KeySet,
+    keys: Keys,
     expected: Expectations,
+}
+
+/// The keys that tokens may be signed with.
+#[derive(Debug)]
+enum Keys {
+    None,
+    Fixed(KeySet),
+    At(RemoteKeys),
 }
 
 impl Authenticator {
@@ -134,8 +155,27 @@ impl Authenticator {
     /// Keys for other ends than signatures are skipped. A set with any other key that cannot be used safely is
     /// refused whole, so that a mistake in the configuration shows at the start and not at some later token.
     pub fn from_jwks(jwks_json: &str, expected: Expectations) -> Result<Self, BadKeySet> {
-        let keys = KeySet::parse(jwks_json)?;
-        Ok(Self { trusted: Arc::new(Trusted { keys, expected }), keyring: Keyring::default() })
+        Ok(Self::trusting(Keys::Fixed(KeySet::parse(jwks_json)?), expected))
+    }
+
+    /// An authenticator that trusts the keys of the JSON Web Key Set at that address. Nothing is asked yet.
+    pub fn from_jwks_url(url: &str, expected: Expectations) -> Result<Self, BadUrl> {
+        Ok(Self::trusting(Keys::At(RemoteKeys::new(url)?), expected))
+    }
+
+    /// An authenticator that trusts no keys, for a deployment whose tokens are all of a Keystone.
+    pub fn without_keys() -> Self {
+        Self::trusting(Keys::None, Expectations::default())
+    }
+
+    fn trusting(keys: Keys, expected: Expectations) -> Self {
+        let trusted = Arc::new(Trusted { keys, expected });
+        Self { trusted, keystone: None, keyring: Keyring::default() }
+    }
+
+    /// The same, asking the Keystone at that address about tokens that none of the keys has signed.
+    pub fn with_keystone(self, url: &str) -> Result<Self, BadUrl> {
+        Ok(Self { keystone: Some(Arc::new(Keystone::new(url)?)), ..self })
     }
 
     /// The same, trusting signatures by access keys that are derived from those master keys.
@@ -148,14 +188,42 @@ impl Authenticator {
     ///
     /// # Errors
     /// Says what is wrong with the credential; [`Unauthenticated::is_forbidden`] tells 403 from 401.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
-        self.authenticate_at(headers, Timestamp::now())
+    pub async fn bearer(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, NotAdmitted> {
+        let token = bearer_token(headers)?;
+        let refused = match self.signed_token(&token, now).await {
+            Err(NotAdmitted::Unauthenticated(refused)) => refused,
+            settled => return settled,
+        };
+        match &self.keystone {
+            Some(keystone) if may_be_keystones(&refused) => keystone.caller(&token, now).await,
+            _ => Err(refused.into()),
+        }
     }
 
-    fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Unauthenticated> {
-        let token = bearer_token(headers)?;
-        token::verify(&token, &self.trusted.keys, &self.trusted.expected, now)
+    /// The caller of a token that one of the keys has signed.
+    async fn signed_token(&self, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
+        let Trusted { keys, expected } = &*self.trusted;
+        let remote = match keys {
+            Keys::None => return Err(Unauthenticated::UnknownKey.into()),
+            Keys::Fixed(keys) => return Ok(token::verify(token, keys, expected, now)?),
+            Keys::At(remote) => remote,
+        };
+        let known = remote.keys(false, now).await.map_err(NotAdmitted::Issuer)?;
+        match token::verify(token, &known, expected, now) {
+            Err(Unauthenticated::UnknownKey) => {
+                let newer = remote.keys(true, now).await.map_err(NotAdmitted::Issuer)?;
+                Ok(token::verify(token, &newer, expected, now)?)
+            }
+            settled => Ok(settled?),
+        }
     }
+}
+
+/// Whether a token that the keys do not tell anything of may be one of Keystone's own, which are opaque, or signed with
+/// Keystone's keys.
+fn may_be_keystones(refused: &Unauthenticated) -> bool {
+    use Unauthenticated::{KeyNotNamed, Malformed, UnknownAlgorithm, UnknownKey};
+    matches!(refused, Malformed | UnknownAlgorithm | UnknownKey | KeyNotNamed)
 }
 
 /// The one token in the headers. Whoever sends two that differ is refused: which of them an intermediary believed

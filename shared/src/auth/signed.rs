@@ -39,7 +39,7 @@ impl Authenticator {
     ) -> Result<Caller, NotAdmitted> {
         match signature::read(request, now)? {
             Some(signed) => self.signer(request, signed, store, now).await,
-            None => Ok(self.authenticate_at(request.headers, now)?),
+            None => self.bearer(request.headers, now).await,
         }
     }
 
@@ -64,7 +64,7 @@ impl Authenticator {
                 }
                 self.signer(request, signed, store, now).await
             }
-            None => Ok(self.authenticate_at(request.headers, now)?),
+            None => self.bearer(request.headers, now).await,
         }
     }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::Function;
-use crate::auth::{Authenticator, BadKeySet, BadMasterKeys, Expectations, MasterKeys};
+use crate::auth::{Authenticator, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys};
 use crate::domain::{BadLimit, Limit, Limits};
 use crate::store::{Store, StoreError};
 use crate::{Service, Settings};
@@ -33,6 +33,12 @@ pub enum BadDeployment {
     /// `IMAGESHARE_JWKS` is no key set.
     #[error("IMAGESHARE_JWKS: {0}")]
     Keys(#[from] BadKeySet),
+    /// `IMAGESHARE_JWKS` is no key set, and no address of one either.
+    #[error("IMAGESHARE_JWKS: {0}")]
+    KeysUrl(BadUrl),
+    /// `IMAGESHARE_KEYSTONE_URL` is no address.
+    #[error("IMAGESHARE_KEYSTONE_URL: {0}")]
+    Keystone(BadUrl),
     /// `IMAGESHARE_MASTER_KEYS` is no list of master keys.
     #[error("IMAGESHARE_MASTER_KEYS: {0}")]
     MasterKeys(#[from] BadMasterKeys),
@@ -74,15 +80,35 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 }
 
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
-/// `IMAGESHARE_JWKS`, `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE`; and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by
-/// commas, the one for new access keys first), without which there are no access keys.
+/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE` for tokens;
+/// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
+/// `IMAGESHARE_JWKS` may be left out; and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one for new access keys
+/// first), without which there are no access keys.
 pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
-    let expected =
-        Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
-    let authenticator = Authenticator::from_jwks(&required("IMAGESHARE_JWKS")?, expected)?;
+    let keystone = optional("IMAGESHARE_KEYSTONE_URL");
+    let authenticator = match optional("IMAGESHARE_JWKS") {
+        Some(keys) => trusting(&keys)?,
+        None if keystone.is_some() => Authenticator::without_keys(),
+        None => return Err(BadDeployment::Missing("IMAGESHARE_JWKS")),
+    };
+    let authenticator = match keystone {
+        Some(url) => authenticator.with_keystone(&url).map_err(BadDeployment::Keystone)?,
+        None => authenticator,
+    };
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
     Ok(Function { service: service_from_env().await?, authenticator })
+}
+
+/// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
+fn trusting(keys: &str) -> Result<Authenticator, BadDeployment> {
+    let expected =
+        Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
+    if keys.trim_start().starts_with('{') {
+        Ok(Authenticator::from_jwks(keys, expected)?)
+    } else {
+        Authenticator::from_jwks_url(keys.trim(), expected).map_err(BadDeployment::KeysUrl)
+    }
 }
 
 fn required(name: &'static str) -> Result<String, BadDeployment> {

@@ -9,6 +9,7 @@ mod keys;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::Jwk;
@@ -95,6 +96,15 @@ fn headers(of: &[(&str, &str)]) -> HeaderMap {
 }
 
 impl Authenticator {
+    /// With fixed keys nothing has to be waited for.
+    fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Unauthenticated> {
+        match self.bearer(headers, now).now_or_never().unwrap() {
+            Ok(caller) => Ok(caller),
+            Err(NotAdmitted::Unauthenticated(refused)) => Err(refused),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     fn take(&self, token: &str) -> Result<Caller, Unauthenticated> {
         self.authenticate_at(&headers(&[("x-auth-token", token)]), Timestamp::from_unix_millis(NOW * 1000))
     }
@@ -177,7 +187,7 @@ proptest! {
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        prop_assert!(authenticator().authenticate(&headers).is_err());
+        prop_assert!(authenticator().authenticate_at(&headers, Timestamp::now()).is_err());
     }
 
     #[test]

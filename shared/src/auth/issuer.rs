@@ -1,0 +1,103 @@
+//! Asks other servers about tokens, with the HTTP client that the table's SDK brings along anyway: a deployment that
+//! trusts a fixed set of keys pays nothing for this, one that asks somebody pays for a connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use http::Uri;
+
+/// How long an answer may take, from the connection to the last byte.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// More than any set of keys or any token's description needs.
+const LONGEST_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// A text that is no address to ask at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected https://HOST[:PORT][/PATH]; http:// only for this machine, since keys and tokens would pass in the clear"
+)]
+pub struct BadUrl;
+
+/// A server to ask.
+#[derive(Clone)]
+pub(super) struct Issuer {
+    url: String,
+    connector: Arc<Connector>,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Issuer").field(&self.url).finish()
+    }
+}
+
+impl Issuer {
+    pub(super) fn new(url: &str) -> Result<Self, BadUrl> {
+        let uri: Uri = url.parse().map_err(|_| BadUrl)?;
+        let host = uri.host().ok_or(BadUrl)?;
+        let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if is_here => {}
+            _ => return Err(BadUrl),
+        }
+        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), connector: Arc::new(connector) })
+    }
+
+    /// What stands at the address with that end. Returns status and body; otherwise says what is in the way.
+    pub(super) async fn get(
+        &self,
+        end: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(u16, Vec<u8>), String> {
+        match tokio::time::timeout(PATIENCE, self.exchange(end, headers)).await {
+            Ok(answer) => answer.map_err(|problem| format!("{}{end}: {problem}", self.url)),
+            Err(_) => Err(format!("{}{end}: no answer within {} seconds", self.url, PATIENCE.as_secs())),
+        }
+    }
+
+    async fn exchange(&self, end: &str, headers: &[(&'static str, &str)]) -> Result<(u16, Vec<u8>), String> {
+        let mut request = Request::new(SdkBody::empty());
+        request.set_uri(format!("{}{end}", self.url)).map_err(|problem| problem.to_string())?;
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .try_insert(*name, (*value).to_owned())
+                .map_err(|_| "a header that cannot be")?;
+        }
+        let answer = self.connector.call(request).await.map_err(|problem| format!("{problem:?}"))?;
+        let status = answer.status().as_u16();
+        let (mut body, mut read) = (ByteStream::new(answer.into_body()), Vec::new());
+        while let Some(chunk) = body.next().await {
+            read.extend_from_slice(&chunk.map_err(|problem| problem.to_string())?);
+            if read.len() > LONGEST_ANSWER_BYTES {
+                return Err("the answer is too long".to_owned());
+            }
+        }
+        Ok((status, read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_https_or_on_this_machine() {
+        for good in ["https://keys.example/jwks.json", "http://127.0.0.1:5000", "http://localhost/identity"] {
+            assert!(Issuer::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "keys.example", "http://keys.example", "ftp://127.0.0.1", "https://", "/jwks"] {
+            assert_eq!(Issuer::new(bad).err(), Some(BadUrl), "{bad}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! `requirements.txt`.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -13,21 +13,23 @@ use sha2::{Digest, Sha256};
 /// Why there is no Python to run clients in.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the real clients did not run: {0}")]
-pub struct NoPython(String);
+struct NoPython(String);
 
-/// The interpreter that has the clients installed. The first call of a process makes the environment if need be, from
-/// the Python index, which takes a minute or two.
-///
-/// # Errors
-/// [`NoPython`] says what is missing.
-pub fn interpreter(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
+/// The interpreter that has the clients installed, for the tests of that folder. The first call of a process makes the
+/// environment if need be, from the Python index, which takes a minute or two. `None` where that is not possible, which it
+/// says; in CI that is a failure.
+pub async fn or_say_why_not(tests: &Path, target: &Path) -> Option<PathBuf> {
     static MADE: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
-    MADE.get_or_init(|| make(clients, target)).clone()
-}
-
-/// Whether a run without the clients is a failure: in CI it is.
-pub fn is_required() -> bool {
-    env::var_os("CI").is_some_and(|value| !value.is_empty())
+    let (clients, target) = (tests.join("clients"), target.to_owned());
+    let made = tokio::task::spawn_blocking(move || MADE.get_or_init(|| make(&clients, &target)).clone());
+    match made.await.expect("no panic") {
+        Ok(python) => Some(python),
+        Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
+        Err(problem) => {
+            eprintln!("{problem}");
+            None
+        }
+    }
 }
 
 fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
@@ -38,6 +40,10 @@ fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
     if complete.exists() {
         return Ok(python);
     }
+    let _alone = lock(target)?;
+    if complete.exists() {
+        return Ok(python);
+    }
     eprintln!("installing the real clients into {}", home.display());
     let _ = fs::remove_dir_all(&home);
     run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
@@ -45,6 +51,12 @@ fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
     run(Command::new(&python).args(pip).arg(&requirements))?;
     fs::write(complete, "").map_err(|problem| NoPython(problem.to_string()))?;
     Ok(python)
+}
+
+/// Keeps other test processes out until it is dropped.
+fn lock(target: &Path) -> Result<File, NoPython> {
+    let file = File::create(target.join("clients.lock")).and_then(|file| file.lock().map(|()| file));
+    file.map_err(|problem| NoPython(problem.to_string()))
 }
 
 fn run(command: &mut Command) -> Result<(), NoPython> {

@@ -13,7 +13,6 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::api::Ask;
-use crate::vectors::{Vector, parameters};
 
 /// A request before it is signed; path and query are decoded.
 #[derive(Debug, Clone, Default)]
@@ -133,53 +132,6 @@ impl Wire {
 }
 
 impl Signer {
-    /// A recorded request, signed anew: what it says, with the same headers signed.
-    pub fn sign_again(&self, vector: &Vector) -> Wire {
-        let wire = &vector.wire;
-        let found = wire.headers.iter().find(|(name, _)| name == "Authorization");
-        let authorization = found.map_or("", |(_, value)| value.as_str());
-        let names = authorization.split("SignedHeaders=").nth(1).unwrap_or_default();
-        let names: Vec<_> = names.split(',').next().unwrap_or_default().split(';').collect();
-        let of_signature = |name: &str| {
-            let own = [
-                "authorization",
-                "x-sdk-date",
-                "x-acs-date",
-                "x-acs-signature-nonce",
-                "x-acs-content-sha256",
-            ];
-            own.contains(&name.to_ascii_lowercase().as_str())
-        };
-        let headers = wire.headers.iter().filter(|(name, _)| !of_signature(name));
-        let mut request = Unsigned {
-            method: wire.method.clone(),
-            path: wire.path.clone(),
-            query: parameters(&wire.query),
-            headers: headers.cloned().collect(),
-            body: wire.body.clone(),
-        };
-        if vector.is_rpc() {
-            let of_signature = [
-                "Timestamp",
-                "SignatureNonce",
-                "SignatureMethod",
-                "SignatureVersion",
-                "SignatureType",
-                "AccessKeyId",
-                "Signature",
-            ];
-            request.query.retain(|(name, _)| !of_signature.contains(&name.as_str()));
-            request.query = self.rpc(&request.method, &request.query, &vector.name);
-            request.wire()
-        } else if vector.is_alibaba() {
-            self.acs3(&request, &names, &vector.name)
-        } else if authorization.contains("Credential=") {
-            self.credential(&request, &names, "", "")
-        } else {
-            self.access(&request, &names)
-        }
-    }
-
     /// `SDK-HMAC-SHA256 Access=`, with these headers signed besides the date.
     pub fn access(&self, request: &Unsigned, also: &[&str]) -> Wire {
         let date = self.at.to_basic_text();

@@ -6,7 +6,7 @@ use imageshare::domain::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::signer::Wire;
+use crate::signer::{Signer, Unsigned, Wire};
 
 /// The secret that signed all of them.
 pub const SECRET: &str = "sk-own1";
@@ -67,6 +67,53 @@ impl Vector {
             Timestamp::parse_seconds_text(date)
         };
         sdk.or(acs).or_else(own).expect("a date")
+    }
+
+    /// What it says, signed anew with the same headers signed.
+    pub fn signed_by(&self, signer: &Signer) -> Wire {
+        let wire = &self.wire;
+        let found = wire.headers.iter().find(|(name, _)| name == "Authorization");
+        let authorization = found.map_or("", |(_, value)| value.as_str());
+        let names = authorization.split("SignedHeaders=").nth(1).unwrap_or_default();
+        let names: Vec<_> = names.split(',').next().unwrap_or_default().split(';').collect();
+        let of_signature = |name: &str| {
+            let own = [
+                "authorization",
+                "x-sdk-date",
+                "x-acs-date",
+                "x-acs-signature-nonce",
+                "x-acs-content-sha256",
+            ];
+            own.contains(&name.to_ascii_lowercase().as_str())
+        };
+        let headers = wire.headers.iter().filter(|(name, _)| !of_signature(name));
+        let mut request = Unsigned {
+            method: wire.method.clone(),
+            path: wire.path.clone(),
+            query: parameters(&wire.query),
+            headers: headers.cloned().collect(),
+            body: wire.body.clone(),
+        };
+        if self.is_rpc() {
+            let of_signature = [
+                "Timestamp",
+                "SignatureNonce",
+                "SignatureMethod",
+                "SignatureVersion",
+                "SignatureType",
+                "AccessKeyId",
+                "Signature",
+            ];
+            request.query.retain(|(name, _)| !of_signature.contains(&name.as_str()));
+            request.query = signer.rpc(&request.method, &request.query, &self.name);
+            request.wire()
+        } else if self.is_alibaba() {
+            signer.acs3(&request, &names, &self.name)
+        } else if authorization.contains("Credential=") {
+            signer.credential(&request, &names, "", "")
+        } else {
+            signer.access(&request, &names)
+        }
     }
 
     /// What comes of it at that time with that secret: why it is refused, or whether the secret signed it.

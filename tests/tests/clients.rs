@@ -15,21 +15,14 @@ use tokio::process::Command;
 const REGION: &str = "cn-hangzhou";
 
 async fn journey(script: &str) {
-    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let (folder, target) = (clients.clone(), env!("CARGO_TARGET_TMPDIR"));
-    let made = tokio::task::spawn_blocking(move || python::interpreter(&folder, Path::new(target)));
-    let python = match made.await.expect("no panic") {
-        Ok(python) => python,
-        Err(problem) if python::is_required() => panic!("{problem}"),
-        Err(problem) => {
-            eprintln!("{script}: {problem}");
-            return;
-        }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Some(python) = python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR"))).await else {
+        return;
     };
     let server = Server::start(&binary("imageshare"), &["--memory", "--region", REGION]).await;
     let mut command = Command::new(python);
     command
-        .arg(clients.join(script))
+        .arg(folder.join("clients").join(script))
         .env("IMAGESHARE_URL", format!("http://{}", server.address))
         .env("IMAGESHARE_REGION", REGION)
         .env("PYTHONWARNINGS", "ignore")

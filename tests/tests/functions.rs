@@ -79,6 +79,40 @@ async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
 }
 
 #[tokio::test]
+async fn one_member_is_added_answers_and_is_removed_by_the_real_functions() {
+    let world = World::start().await;
+    let image = registered(&mut world.function("images").await, "owner").await;
+    let members = format!("/v2/images/{image}/members");
+    let member = format!("{members}/guest");
+    for (function, method, target, body, project, status) in [
+        ("share", "POST", &members, json!({"member": "guest"}), "owner", 200),
+        ("respond", "PUT", &member, json!({"status": "accepted"}), "guest", 200),
+        ("unshare", "DELETE", &member, Value::Null, "owner", 204),
+    ] {
+        let route = target.replace(&image, "{image_id}").replace("guest", "{member_id}");
+        let event =
+            HttpEvent::new(&format!("{method} {route}"), target).token(&World::token(project, "member"));
+        let event = if body.is_null() { event } else { event.json(&body) };
+        let answer = world.function(function).await.invoke(&event.build()).await.unwrap();
+        assert_eq!(status_and_body(&answer).0, status, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_versions_name_the_address_that_the_deployment_says() {
+    let world = World::start().await;
+    let mut env = world.env();
+    env.push(("IMAGESHARE_PUBLIC_URL", "https://images.example".to_owned()));
+    let Ok(mut images) = LambdaProcess::start(&binary("images"), env).await else { panic!("images") };
+    let answer = images.invoke(&HttpEvent::new("GET /", "/").build()).await.unwrap();
+    let (status, body) = status_and_body(&answer);
+    assert_eq!(
+        (status, &body["versions"][0]["links"][0]["href"]),
+        (300, &json!("https://images.example/v2/"))
+    );
+}
+
+#[tokio::test]
 async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_shown_it() {
     const SHOW: &str = "GET /v2/images/{image_id}";
     let world = World::start().await;
@@ -113,6 +147,7 @@ async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone
     env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
     env.extend([("IMAGESHARE_JWKS", keys.url()), ("IMAGESHARE_KEYSTONE_URL", keystone.url())]);
     let mut images = LambdaProcess::start(&binary("images"), env).await.unwrap();
+    assert_eq!(keys.asked().len(), 1, "before the first request needs them");
     for (token, owner) in [(World::token("p1", "member"), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
         let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({})).token(&token);
         let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());

@@ -90,7 +90,7 @@ pub enum AccessKeyCommand {
         #[command(flatten)]
         whose: AccessKeyOwner,
     },
-    /// Disable one for good; prints nothing. Requests signed with it are refused at once, on AWS within 5 seconds
+    /// Disable one for good; prints nothing. Requests signed with it are refused within 5 seconds
     Disable {
         /// Its id
         #[arg(value_name = "KEY_ID")]

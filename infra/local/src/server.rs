@@ -49,7 +49,7 @@ pub enum StartError {
     #[error("the signing key cannot be used: {0}")]
     KeySet(#[from] imageshare::auth::BadKeySet),
     /// The master keys are not accepted.
-    #[error("the master keys cannot be used: {0}")]
+    #[error("the master keys (master-keys.txt in the data directory) cannot be used: {0}")]
     MasterKeys(#[from] BadMasterKeys),
     /// The table cannot be opened.
     #[error(transparent)]

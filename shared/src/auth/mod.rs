@@ -189,6 +189,15 @@ impl Authenticator {
         Self { keyring: Keyring::new(masters), ..self }
     }
 
+    /// Asks for the keys at an address before the first request needs them. Where they cannot be had, they are asked for
+    /// again then.
+    pub async fn prepare(&self) {
+        if let Keys::At(remote) = &self.trusted.keys {
+            // What is in the way was logged.
+            let _ = remote.keys(false, Timestamp::now()).await;
+        }
+    }
+
     /// The caller that a token proves which this deployment has not issued itself.
     ///
     /// # Errors

@@ -38,3 +38,25 @@ pub(super) fn comparison(operator: &str) -> Option<fn(&i64, &i64) -> bool> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(raw in ".{0,60}") {
+            let _ = pairs(&raw);
+        }
+
+        #[test]
+        fn what_was_encoded_is_decoded(texts in prop::collection::vec((".{0,8}", ".{0,8}"), 1..5)) {
+            let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let raw: Vec<_> = texts.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+            prop_assert_eq!(pairs(&raw.join("&")), Ok(texts));
+        }
+    }
+}

@@ -97,6 +97,7 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     };
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
+    authenticator.prepare().await;
     Ok(Function { service: service_from_env().await?, authenticator })
 }
 

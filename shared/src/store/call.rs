@@ -73,32 +73,41 @@ impl Store {
     }
 
     async fn put_alone(&self, put: &Put) -> Result<(), NotWritten> {
-        self.meter.count_round_trip();
-        let sent = self
-            .client
-            .put_item()
-            .table_name(put.table_name())
-            .set_item(Some(put.item().clone()))
-            .set_condition_expression(put.condition_expression().map(str::to_owned))
-            .set_expression_attribute_names(put.expression_attribute_names().cloned())
-            .set_expression_attribute_values(put.expression_attribute_values().cloned())
-            .set_return_values_on_condition_check_failure(
-                put.return_values_on_condition_check_failure().cloned(),
-            )
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(done) => {
-                self.meter.count(Capacity::Write, done.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Err(NotWritten::Conditions(vec![Reason { failed: true, found: failed.item.clone() }]))
+        let mut attempt = 0;
+        loop {
+            self.meter.count_round_trip();
+            let sent = self
+                .client
+                .put_item()
+                .table_name(put.table_name())
+                .set_item(Some(put.item().clone()))
+                .set_condition_expression(put.condition_expression().map(str::to_owned))
+                .set_expression_attribute_names(put.expression_attribute_names().cloned())
+                .set_expression_attribute_values(put.expression_attribute_values().cloned())
+                .set_return_values_on_condition_check_failure(
+                    put.return_values_on_condition_check_failure().cloned(),
+                )
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            let error = match sent {
+                Ok(done) => {
+                    self.meter.count(Capacity::Write, done.consumed_capacity());
+                    return Ok(());
                 }
-                _ => Err(failure(&error).into()),
-            },
+                Err(error) => error,
+            };
+            attempt += 1;
+            match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    let reason = Reason { failed: true, found: failed.item.clone() };
+                    return Err(NotWritten::Conditions(vec![reason]));
+                }
+                Some(PutItemError::TransactionConflictException(_)) if attempt < ATTEMPTS => {
+                    pause(attempt).await;
+                }
+                _ => return Err(failure(&error).into()),
+            }
         }
     }
 

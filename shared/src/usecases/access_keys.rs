@@ -92,8 +92,7 @@ pub async fn list_access_keys(
     Ok(AccessKeyPage { keys, next })
 }
 
-/// Disables an access key of the caller's project for good: requests that are signed with it are refused, here at once and
-/// elsewhere within seconds. One read and one write.
+/// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds. One read and one write.
 ///
 /// # Errors
 /// [`KeyRefusal`]; then nothing was changed.

@@ -5,7 +5,8 @@
 //! at every image, and is refused above [`MOST_SORTED`].
 //!
 //! Filters are applied to what was read, so a page of a narrow filter reads on until it is full or [`MOST_EXAMINED`]
-//! images have been looked at; it is then shorter than asked for and says where to go on.
+//! images have been looked at; it is then shorter than asked for and says where to go on. An empty page, which some
+//! clients take for the end, reads on up to [`MOST_SORTED`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -228,7 +229,8 @@ async fn by_time<F: Fn(&Seen) -> bool>(
             }
             examined += chunk.len();
             let left = more || chunks.peek().is_some() || unread.next().is_some();
-            if left && (page.images.len() == query.most || examined >= MOST_EXAMINED) {
+            let most_examined = if page.images.is_empty() { MOST_SORTED } else { MOST_EXAMINED };
+            if left && (page.images.len() == query.most || examined >= most_examined) {
                 page.next = after.map(Marker::Place);
                 return Ok(page);
             }

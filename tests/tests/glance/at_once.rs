@@ -1,9 +1,10 @@
 //! Changes of one membership at the same time as others: where Glance errs, this service does not.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use imageshare::domain::{Limits, Role, Status};
+use imageshare::domain::{ImageId, Job, JobId, Limits, Role, Stamp, Status, Task, Timestamp};
 use imageshare::usecases::{self, carry_out};
 use imageshare_tests::api::Ask;
 use imageshare_tests::service::{LocalService, caller, tenant};
@@ -82,7 +83,7 @@ async fn adds_and_removes_at_the_same_time_leave_what_the_last_of_them_said() {
 /// An image, and a job that has been accepted for one member of it but is not carried out yet.
 struct Underway {
     world: LocalService,
-    image: imageshare::domain::ImageId,
+    image: ImageId,
 }
 
 impl Underway {
@@ -145,6 +146,27 @@ async fn a_revoke_revokes_what_an_earlier_request_shares_later() {
     assert_eq!(world.end().await, None);
     world.accept_share().await;
     assert_eq!(world.end().await, Some(Status::Pending), "a later request shares again");
+}
+
+#[tokio::test]
+async fn a_revoke_revokes_what_a_machine_with_a_fast_clock_has_shared() {
+    let world = Underway::start().await;
+    let ahead = Timestamp::now().plus(Duration::from_hours(1));
+    let job = Job {
+        id: JobId(Stamp::first_of(ahead)),
+        creator: tenant("own1"),
+        task: Task::Share,
+        images: vec![world.image.clone()],
+        tenants: vec![tenant("mem1")],
+    };
+    world.world.service.store.submit(&job, None).await.unwrap();
+    assert_eq!(world.end().await, Some(Status::Pending));
+    assert!(world.answer(Status::Accepted).await);
+    assert_eq!(world.end().await, Some(Status::Accepted));
+    assert!(world.remove().await);
+    assert_eq!(world.end().await, None);
+    assert!(world.add().await);
+    assert_eq!(world.end().await, Some(Status::Pending));
 }
 
 #[tokio::test]

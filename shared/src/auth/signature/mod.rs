@@ -203,7 +203,7 @@ fn authorization(headers: &HeaderMap) -> Result<Option<(&str, &str)>, SignatureF
 
 /// Whether that is a signature of one of the vendors' kinds that are not accepted, or are not accepted here.
 fn is_refused(algorithm: &str) -> bool {
-    ["SDK-", "V11-", "ACS3-", "ACS4-", "AWS4-"].iter().any(|family| algorithm.starts_with(family))
+    ["SDK-", "V11-", "ACS3-", "AWS4-"].iter().any(|family| algorithm.starts_with(family))
 }
 
 /// Refuses a date that is too far from now.

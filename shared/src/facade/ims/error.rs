@@ -154,6 +154,10 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What OpenStack's services say to everybody whom they do not know.
+const UNVERIFIED: &str =
+    "This server could not verify that you are authorized to access the document you requested.";
+
 /// The answer to a request without a good credential. A bad signature has the code of the vendor's own gateway
 /// (`contract/ims.md` 1.8).
 pub fn not_admitted(refused: &NotAdmitted) -> Reply {
@@ -172,7 +176,10 @@ pub fn not_admitted(refused: &NotAdmitted) -> Reply {
             let text = format!("Incorrect IAM authentication information. {text}");
             reply::error(StatusCode::UNAUTHORIZED, "APIGW.0301", &text)
         }
-        _ => reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &text),
+        _ => {
+            let text = format!("{UNVERIFIED} {text}");
+            reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &text)
+        }
     }
 }
 

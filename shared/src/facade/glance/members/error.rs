@@ -28,6 +28,12 @@ impl Action {
             ),
             Refusal::ImageNotFound(id) => no_image(id.as_str()),
             Refusal::NotShared { image, .. } => self.not_shared(&image),
+            // 409 would mean that the member is there already.
+            Refusal::Contended(image) => Error::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "IMG.0060",
+                format!("The members of image {image} are being changed by others. Try again in a second."),
+            ),
             other => other.into(),
         }
     }

@@ -9,8 +9,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use imageshare::auth::{Authenticator, Expectations, Unauthenticated};
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
@@ -145,13 +143,14 @@ async fn a_worlds_tokens_are_good_for_its_functions() {
         audience: Some(env["IMAGESHARE_AUDIENCE"].clone()),
     };
     let authenticator = Authenticator::from_jwks(&env["IMAGESHARE_JWKS"], expected).unwrap();
-    let bearer =
-        |token: String| HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
     let now = Timestamp::now();
-    let caller = authenticator.bearer(&bearer(World::token("p1", "member")), now).await.unwrap();
+    let store = &world.service().store;
+    let token = World::token("p1", "member");
+    let caller = authenticator.token_bearer(&token, store, now).await.unwrap().caller;
     assert_eq!((caller.tenant.as_str(), caller.role), ("p1", Role::Member));
     let expired = World::token_with(json!({"project_id": "p1", "roles": ["member"], "exp": 1}));
-    assert_eq!(authenticator.bearer(&bearer(expired), now).await, Err(Unauthenticated::Expired.into()));
+    let refused = authenticator.token_bearer(&expired, store, now).await;
+    assert_eq!(refused, Err(Unauthenticated::Expired.into()));
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl World {
                 "visibility": "shared", "disk_format": "qcow2", "container_format": "bare", "min_disk": 1, "min_ram": 2,
                 "protected": false, "os_hidden": false, "tags": ["t"], "__os_type": "Linux"})
             }
+            "createToken" => {
+                let user = json!({"id": "key", "password": "secret"});
+                json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}},
+                    "scope": {"project": {"id": "own1"}}}})
+            }
             "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
             "addMember" => json!({"member": "mem1"}),
@@ -492,7 +497,8 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
         for method in
             ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "G'T"]
         {
-            if methods.iter().any(|known| known == method) {
+            let is_head = method == "HEAD" && path == "/v3/auth/tokens";
+            if is_head || methods.iter().any(|known| known == method) {
                 continue;
             }
             let answer = world.send(&Ask::new(method, &target)).await;

@@ -179,10 +179,29 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     let key = key.body["id"].as_str().unwrap().to_owned();
     assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
     assert_eq!(owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.status, 204);
+    through_keystone(&owner).await;
 
     let operations: BTreeSet<_> =
         api.document.operations().into_iter().map(|operation| operation.id).collect();
     assert_eq!(api.succeeded(), operations);
+}
+
+/// A token by an access key, and what clients ask with it.
+async fn through_keystone(owner: &Person<'_>) {
+    for path in ["/v3", "/v3/"] {
+        assert_eq!(owner.api.send(&Ask::new("GET", path)).await.body["version"]["id"], "v3.14");
+    }
+    let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "cli"}))).await.body;
+    let user = json!({"id": key["id"], "password": key["secret"]});
+    let auth = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
+    let made = owner.api.send(&Ask::new("POST", "/v3/auth/tokens").json(&auth)).await;
+    let token = made.headers["x-subject-token"].clone();
+    let ask = |target: &str| Ask::new("GET", target).token(&token);
+    for target in ["/v3/auth/catalog", "/v3/projects", "/v3/projects/own1", "/v2/cloudimages"] {
+        assert_eq!(owner.api.send(&ask(target)).await.status, 200, "{target}");
+    }
+    let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);
+    assert_eq!(owner.api.send(&subject).await.body["token"]["project"]["id"], "own1");
 }
 
 /// The same with one image and one project at a time, as OpenStack's clients do it.

@@ -1,11 +1,22 @@
-//! The function `identity`: the access keys of a project.
+//! The function `identity`: the access keys of a project, and tokens for their holders in Keystone's words.
 
 use imageshare::facade::{Reply, identity, ims};
-use imageshare::function::Function;
+use imageshare::function::{Function, route_of};
 use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
+    match route_of(&request).as_str() {
+        route if identity::version::ROUTES.contains(&route) => {
+            return function.answer_anybody(request, identity::version::answer);
+        }
+        identity::create_token::ROUTE => {
+            let received = function.receive(request);
+            let reply = identity::create_token::answer(&function.authenticator, &received).await;
+            return received.finish(reply);
+        }
+        _ => {}
+    }
     let call = match function.admit(request).await {
         Ok(call) => call,
         Err(refused) => return refused,
@@ -14,6 +25,14 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
         identity::create_key::ROUTE => identity::create_key::answer(&call).await,
         identity::list_keys::ROUTE => identity::list_keys::answer(&call).await,
         identity::disable_key::ROUTE => identity::disable_key::answer(&call).await,
+        identity::catalog::ROUTE => identity::catalog::answer(&call),
+        identity::projects::SHOW_ROUTE => identity::projects::answer_show(&call),
+        identity::projects::LIST_ROUTE => identity::projects::answer_list(&call),
+        identity::show_token::ROUTE => identity::show_token::answer(&function.authenticator, &call).await,
+        identity::show_token::ANY_ROUTE if call.method() == "HEAD" => {
+            identity::show_token::answer(&function.authenticator, &call).await
+        }
+        identity::show_token::ANY_ROUTE => ims::unrouted("GET, POST"),
         _ => ims::unrouted(""),
     };
     call.finish(reply)

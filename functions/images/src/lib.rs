@@ -5,7 +5,7 @@ use imageshare::function::{Call, Function, route_of};
 use lambda_http::Request;
 
 /// The methods of each path of the API, for the answer to any other method.
-const METHODS: [(&str, &str); 19] = [
+const METHODS: [(&str, &str); 24] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/access-keys", "GET, POST"),
@@ -24,6 +24,11 @@ const METHODS: [(&str, &str); 19] = [
     ("/v2/images/{image_id}/members", "GET, POST"),
     ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
     ("/v2/schemas/{schema_name}", "GET"),
+    ("/v3", "GET"),
+    ("/v3/", "GET"),
+    ("/v3/auth/catalog", "GET"),
+    ("/v3/projects", "GET"),
+    ("/v3/projects/{project_id}", "GET"),
     ("/versions", "GET"),
 ];
 

@@ -69,6 +69,11 @@ impl Keyring {
         Ok(Some(credential))
     }
 
+    /// The master keys.
+    pub(super) fn masters(&self) -> &MasterKeys {
+        &self.masters
+    }
+
     /// Forgets an access key that was changed here.
     pub fn forget(&self, id: &AccessKeyId) {
         self.lock().remove(id);

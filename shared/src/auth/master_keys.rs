@@ -20,6 +20,7 @@ use subtle::ConstantTimeEq;
 use crate::domain::{AccessKeyId, TenantId};
 
 const CONTEXT: &[u8] = b"imageshare access key";
+const TOKEN_CONTEXT: &[u8] = b"imageshare token";
 
 /// Why a list of master keys cannot be used. Names the place, and shows nothing of any key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +71,15 @@ impl MasterKeys {
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
         let derived = mac.chain_update(CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
         Some(Secret(URL_SAFE_NO_PAD.encode(derived)))
+    }
+}
+
+impl MasterKeys {
+    /// The key for tokens of access keys that are derived from that master key; `None` where it is not listed.
+    pub(super) fn token_key(&self, master: &str) -> Option<[u8; 32]> {
+        let (_, key) = self.0.iter().find(|(id, _)| id == master)?;
+        let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+        Some(mac.chain_update(TOKEN_CONTEXT).finalize().into_bytes().into())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Who makes a request.
 //!
 //! A credential is handed to the module that understands its kind ([`signed`] tells them apart): a bearer token
-//! ([`token`]), checked against the deployment's keys ([`key_set`], [`remote_keys`]) or by the [`keystone`] that issued it,
+//! ([`token`]), checked against the deployment's keys ([`key_set`], [`remote_keys`]) or by the [`keystone`] that issued it, or [`issued`] here,
 //! or a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
 //! so that what lies behind does not know how somebody proved who they are.
 
+mod issued;
 mod issuer;
 mod key_set;
 mod keyring;
@@ -24,6 +25,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode;
 
+pub use self::issued::{Bearer, IssuedToken};
 pub use self::issuer::BadUrl;
 use self::key_set::KeySet;
 pub use self::key_set::{Algorithm, BadKeySet, KeyFault};
@@ -112,6 +114,9 @@ pub enum Unauthenticated {
     /// The Keystone of this deployment does not know the token, or not any more.
     #[error("the token is not known to this deployment's Keystone: get a new one")]
     NotIssued,
+    /// The access key that the token was issued for is disabled.
+    #[error("the access key that the token was issued for is disabled: get a token with another key")]
+    KeyDisabled,
     /// The token acts for no project.
     #[error("the token acts for no project: get one that is scoped to a project")]
     NoProject,
@@ -193,18 +198,17 @@ impl Authenticator {
         }
     }
 
-    /// The caller that the token in the request's headers proves.
+    /// The caller that a token proves which this deployment has not issued itself.
     ///
     /// # Errors
-    /// Says what is wrong with the credential; [`Unauthenticated::is_forbidden`] tells 403 from 401.
-    pub async fn bearer(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, NotAdmitted> {
-        let token = bearer_token(headers)?;
-        let refused = match self.signed_token(&token, now).await {
+    /// Says what is wrong with the token; [`Unauthenticated::is_forbidden`] tells 403 from 401.
+    pub async fn token_of_others(&self, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
+        let refused = match self.signed_token(token, now).await {
             Err(NotAdmitted::Unauthenticated(refused)) => refused,
             settled => return settled,
         };
         match &self.keystone {
-            Some(keystone) if may_be_keystones(&refused) => keystone.caller(&token, now).await,
+            Some(keystone) if may_be_keystones(&refused) => keystone.caller(token, now).await,
             _ => Err(refused.into()),
         }
     }

@@ -1,7 +1,10 @@
 //! Finds out who makes a request, whichever kind of credential it carries.
 
+use http::HeaderMap;
+
 use super::signature::{self, NONCE_IS_KEPT, SignatureFault, Signed, SignedRequest};
-use super::{Authenticator, Keyring, Unauthenticated};
+use super::{Authenticator, Keyring, Unauthenticated, bearer_token};
+
 use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -39,7 +42,7 @@ impl Authenticator {
     ) -> Result<Caller, NotAdmitted> {
         match signature::read(request, now)? {
             Some(signed) => self.signer(request, signed, store, now).await,
-            None => self.bearer(request.headers, now).await,
+            None => self.bearer(request.headers, store, now).await,
         }
     }
 
@@ -64,8 +67,18 @@ impl Authenticator {
                 }
                 self.signer(request, signed, store, now).await
             }
-            None => self.bearer(request.headers, now).await,
+            None => self.bearer(request.headers, store, now).await,
         }
+    }
+
+    /// The caller that the token in the headers proves.
+    async fn bearer(
+        &self,
+        headers: &HeaderMap,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, NotAdmitted> {
+        Ok(self.token_bearer(&bearer_token(headers)?, store, now).await?.caller)
     }
 
     /// The caller whose access key has signed the request. What is wrong with a key is told only to who holds its secret.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use http::header::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 
+use super::address;
 use crate::Service;
 use crate::auth::Keyring;
 use crate::auth::signature::SignedRequest;
@@ -46,9 +47,19 @@ impl Received {
         &self.trace.request_id
     }
 
+    /// The table and the settings.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
     /// The gateway's route key, as `POST /`.
     pub fn route(&self) -> &str {
         &self.trace.route
+    }
+
+    /// Where the client reaches the service, without a slash at the end.
+    pub fn address(&self) -> String {
+        address(&self.service.settings, &self.request)
     }
 
     /// The method.
@@ -89,6 +100,11 @@ impl Received {
 }
 
 impl Call {
+    /// Where the client reaches the service, without a slash at the end.
+    pub fn address(&self) -> String {
+        address(&self.service.settings, &self.request)
+    }
+
     /// Who makes the request.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -97,6 +113,11 @@ impl Call {
     /// The id by which the request is known to the client and in the log.
     pub fn request_id(&self) -> &str {
         &self.trace.request_id
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        self.request.method().as_str()
     }
 
     /// The gateway's route key, as `GET /v1/cloudimages/quota`.

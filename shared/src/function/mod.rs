@@ -3,6 +3,7 @@
 //! Requests come as API Gateway hands them over (HTTP API, payload 2.0). Which operation a request is, is the gateway's
 //! finding, its route key; the routes are stated once, in `infra/openapi.yaml`.
 
+mod address;
 mod call;
 mod deployment;
 
@@ -12,6 +13,7 @@ use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
+pub use self::address::address;
 use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};

@@ -7,8 +7,8 @@ use super::envelope::Answer;
 use super::{Error, Parameters};
 use crate::domain::{Caller, ImageId, Status, Visibility};
 use crate::function::Call;
-use crate::store::{List, Position};
-use crate::usecases::{self, ImagePage, ImageQuery, Marker, Refusal, Seen, Shown};
+use crate::store::List;
+use crate::usecases::{self, ImagePage, ImageQuery, Seen, Shown};
 
 /// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
 const MOST_IDS: usize = 50;
@@ -56,11 +56,10 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
     let filter = Filter::parse(parameters)?;
     let ids = ids(parameters)?;
     let most = parameters.number("MaxResults", (1, 100), 10)?;
-    let after = parameters.text("NextToken").map(place).transpose()?;
+    let after = parameters.parsed("NextToken", "the NextToken of the page before")?;
     let lists = filter.lists(call.caller());
     let matches = |seen: &Seen| filter.matches(seen);
     let (service, caller) = (&call.service, call.caller());
-    let after = after.map(Marker::Place);
     let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
     let page = match ids {
         Some(ids) => usecases::find_images(service, caller, &ids, query).await?,
@@ -82,13 +81,6 @@ fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
     ids.sort();
     ids.dedup();
     Ok(Some(ids))
-}
-
-fn place(text: &str) -> Result<Position, Error> {
-    match text.parse() {
-        Ok(Marker::Place(place)) => Ok(place),
-        _ => Err(Refusal::MarkerNotFound.into()),
-    }
 }
 
 impl<'a> Filter<'a> {

@@ -7,10 +7,9 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
-
 use super::Error;
 use crate::domain::ImageId;
+use crate::facade::query;
 
 /// Names and values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,13 +32,9 @@ impl Parameters {
     pub fn read(query: &str, form: Option<&[u8]>) -> Result<Self, Error> {
         let form = std::str::from_utf8(form.unwrap_or_default())
             .map_err(|_| Error::bad("The body", "percent-encoded UTF-8"))?;
-        let mut pairs = Vec::new();
-        for pair in query.split('&').chain(form.split('&')).filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name).ok_or_else(|| Error::bad("A name", "percent-encoded UTF-8"))?;
-            let value = decode(value).ok_or_else(|| Error::bad(&name, "percent-encoded UTF-8"))?;
-            pairs.push((name, value));
-        }
+        let decoded = |text| query::pairs(text).map_err(|name| Error::bad(&name, query::ENCODING));
+        let mut pairs = decoded(query)?;
+        pairs.extend(decoded(form)?);
         let mut names = HashSet::new();
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name.as_str())) {
             return Err(Error::bad(name, "one value, not several"));
@@ -126,11 +121,6 @@ impl Parameters {
         }
         Ok(numbered)
     }
-}
-
-fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

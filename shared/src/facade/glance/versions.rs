@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Error;
 use crate::Settings;
 use crate::facade::{NO_BODY_EXPECTED, Reply, json as reply_json};
+use crate::function::address;
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [
@@ -35,17 +36,6 @@ pub fn answer(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> Reply +
             Error::bad_request(NO_BODY_EXPECTED).into_reply()
         }
     })
-}
-
-/// Where clients reach the service: as the deployment says, or else as this request was sent.
-fn address(settings: &Settings, request: &Request) -> String {
-    let uri = request.uri();
-    let address = match (&settings.public_url, uri.scheme_str(), uri.authority()) {
-        (Some(url), _, _) => url.clone(),
-        (None, Some(scheme), Some(host)) => format!("{scheme}://{host}"),
-        (None, _, _) => String::new(),
-    };
-    address.trim_end_matches('/').to_owned()
 }
 
 fn versions(address: &str) -> Value {

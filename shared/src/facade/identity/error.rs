@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, ims, reply};
 use crate::function::Call;
+use crate::store::StoreError;
 use crate::usecases::KeyRefusal;
 
 /// An error as these paths answer it.
@@ -22,6 +23,15 @@ impl Error {
     /// The request is not as it must be.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
+    }
+
+    /// Nobody of that name has that secret, or may act where it wants to: the same words whatever is wrong.
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "IMG.0087",
+            "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token, and as scope the project that it acts for.",
+        )
     }
 
     /// The error as an answer.
@@ -52,11 +62,15 @@ impl From<KeyRefusal> for Error {
                 "IMG.0105",
                 "This deployment has no access keys. Its operator can set IMAGESHARE_MASTER_KEYS.",
             ),
-            KeyRefusal::Store(problem) => {
-                let (status, code, message) = fault::of_store(&problem);
-                Self::new(status, code, message)
-            }
+            KeyRefusal::Store(problem) => problem.into(),
         }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(problem: StoreError) -> Self {
+        let (status, code, message) = fault::of_store(&problem);
+        Self::new(status, code, message)
     }
 }
 

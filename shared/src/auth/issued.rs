@@ -1,0 +1,228 @@
+//! Tokens that this deployment issues itself, to whoever holds an access key: for clients that insist on a Keystone, which
+//! sends a token with every request.
+//!
+//! Such a token stands for its access key, and says nothing else: what its bearer may do is what the key may do when the
+//! request comes, and a token ends with its key. It is signed with a key that is derived from the key's master key, and
+//! names that in its header, so that nothing has to be configured or rotated besides the master keys.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::{Authenticator, Keyring, MasterKeys, NotAdmitted, Unauthenticated};
+use crate::domain::{AccessKey, AccessKeyId, Caller, TenantId, Timestamp};
+use crate::store::Store;
+
+/// How long a token is good for. Its clients get a new one by themselves.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// What the `kid` of our own tokens begins with; the id of the master key follows.
+const KID: &str = "imageshare:";
+
+/// A token that was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// What its bearer sends.
+    pub token: String,
+    /// Since when it is good.
+    pub issued: Timestamp,
+    /// Until when.
+    pub expires: Timestamp,
+}
+
+/// Who bears a token, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who.
+    pub caller: Caller,
+    /// Until when the token is good; unknown for the opaque tokens of a Keystone.
+    pub expires: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    kid: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    /// The access key.
+    sub: AccessKeyId,
+    /// For people who look into a token; nothing is decided by it.
+    project_id: TenantId,
+    iat: i64,
+    exp: i64,
+}
+
+impl Keyring {
+    /// A token for the holder of that access key; `None` where the key's master key is no longer in use.
+    pub fn issue_token(&self, key: &AccessKey, now: Timestamp) -> Option<IssuedToken> {
+        let expires = now.plus(LIFETIME);
+        let header = Header { alg: "HS256".to_owned(), kid: format!("{KID}{}", key.master) };
+        let claims = Claims {
+            sub: key.id.clone(),
+            project_id: key.project.clone(),
+            iat: now.unix_seconds(),
+            exp: expires.unix_seconds(),
+        };
+        let message = format!("{}.{}", part(&header)?, part(&claims)?);
+        let signature = mac(self.masters(), &key.master, &message)?.finalize().into_bytes();
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+        Some(IssuedToken { token, issued: now, expires })
+    }
+
+    /// The access key that one of our own tokens stands for, and until when; `None` for any other token.
+    fn read_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Option<Result<(AccessKeyId, Timestamp), Unauthenticated>> {
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        let header: Header = read(header)?;
+        let master = header.kid.strip_prefix(KID)?;
+        if header.alg != "HS256" {
+            return Some(Err(Unauthenticated::UnknownAlgorithm));
+        }
+        let Some(mac) = mac(self.masters(), master, message) else {
+            return Some(Err(Unauthenticated::UnknownKey));
+        };
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        if mac.verify_slice(&signature).is_err() {
+            return Some(Err(Unauthenticated::BadSignature));
+        }
+        let Some(claims) = read::<Claims>(claims) else { return Some(Err(Unauthenticated::Malformed)) };
+        if claims.exp <= now.unix_seconds() {
+            return Some(Err(Unauthenticated::Expired));
+        }
+        Some(Ok((claims.sub, Timestamp::from_unix_millis(claims.exp.saturating_mul(1000)))))
+    }
+}
+
+impl Authenticator {
+    /// Who bears a token: one of our own, for at most one read of the table, or anybody's whom this deployment trusts.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`] says what is wrong with the token.
+    pub async fn token_bearer(
+        &self,
+        token: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Bearer, NotAdmitted> {
+        let Some(own) = self.keyring().read_token(token, now) else {
+            let caller = self.token_of_others(token, now).await?;
+            return Ok(Bearer { caller, expires: expiry(token) });
+        };
+        let (id, expires) = own?;
+        let credential = self.keyring().find(store, &id).await?;
+        match credential.filter(|credential| credential.key.disabled.is_none()) {
+            Some(credential) => Ok(Bearer { caller: credential.key.caller(), expires: Some(expires) }),
+            None => Err(Unauthenticated::KeyDisabled.into()),
+        }
+    }
+}
+
+/// Until when a token is good that was found to be good.
+fn expiry(token: &str) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Expiry {
+        exp: f64,
+    }
+    let exp = read::<Expiry>(token.split('.').nth(1)?)?.exp;
+    // A token that is good for more than 285,000 years may be told a shorter time.
+    #[expect(clippy::cast_possible_truncation)]
+    Some(Timestamp::from_unix_millis((exp * 1000.0) as i64))
+}
+
+fn part(value: &impl Serialize) -> Option<String> {
+    serde_json::to_vec(value).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+}
+
+fn read<T: for<'de> Deserialize<'de>>(base64: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(base64).ok()?).ok()
+}
+
+fn mac(masters: &MasterKeys, master: &str, message: &str) -> Option<Hmac<Sha256>> {
+    let key = masters.token_key(master)?;
+    Some(Hmac::<Sha256>::new_from_slice(&key).ok()?.chain_update(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::domain::Role;
+
+    fn keyring(masters: &[(&str, u8)]) -> Keyring {
+        let entry = |(id, byte): &(&str, u8)| format!("{id}:{}", STANDARD.encode([*byte; 32]));
+        let text = masters.iter().map(entry).collect::<Vec<_>>().join(",");
+        Keyring::new(MasterKeys::parse(&text).unwrap())
+    }
+
+    fn key(master: &str) -> AccessKey {
+        AccessKey {
+            id: "key-1".parse().unwrap(),
+            name: "n".to_owned(),
+            project: "own1".parse().unwrap(),
+            account: None,
+            user: None,
+            roles: vec![Role::Member],
+            master: master.to_owned(),
+            created: Timestamp::from_unix_millis(0),
+            disabled: None,
+        }
+    }
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    #[test]
+    fn a_token_stands_for_its_key_until_it_ends() {
+        let now = Timestamp::from_unix_millis(NOW);
+        let keys = keyring(&[("new", 1), ("old", 2)]);
+        for master in ["new", "old"] {
+            let token = keys.issue_token(&key(master), now).unwrap();
+            let (id, expires) = keys.read_token(&token.token, now).unwrap().unwrap();
+            assert_eq!((id.as_str(), expires), ("key-1", token.expires));
+            assert_eq!(expiry(&token.token), Some(token.expires));
+            let end = keys.read_token(&token.token, token.expires).unwrap();
+            assert_eq!(end, Err(Unauthenticated::Expired));
+        }
+        assert_eq!(keys.issue_token(&key("gone"), now), None);
+    }
+
+    #[test]
+    fn a_token_that_was_changed_or_is_of_another_master_key_is_refused() {
+        let now = Timestamp::from_unix_millis(NOW);
+        let keys = keyring(&[("a", 1)]);
+        let token = keys.issue_token(&key("a"), now).unwrap().token;
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let (header, _) = message.split_once('.').unwrap();
+        let forged = part(&Claims {
+            sub: "key-2".parse().unwrap(),
+            project_id: "own1".parse().unwrap(),
+            iat: 0,
+            exp: i64::MAX,
+        });
+        let refused = |token: &str| keys.read_token(token, now).unwrap().unwrap_err();
+        let forged = format!("{header}.{}.{signature}", forged.unwrap());
+        for bad in [forged, format!("{message}."), format!("{message}.AAAA")] {
+            assert_eq!(refused(&bad), Unauthenticated::BadSignature);
+        }
+        let none = part(&Header { alg: "none".to_owned(), kid: "imageshare:a".to_owned() }).unwrap();
+        assert_eq!(refused(&format!("{none}.e30.")), Unauthenticated::UnknownAlgorithm);
+        let other = keyring(&[("a", 2)]).issue_token(&key("a"), now).unwrap().token;
+        assert_eq!(refused(&other), Unauthenticated::BadSignature);
+        let unknown = keyring(&[("b", 1)]).issue_token(&key("b"), now).unwrap().token;
+        assert_eq!(refused(&unknown), Unauthenticated::UnknownKey);
+        for others in ["", "a.b.c", "opaque", "e30.e30.e30"] {
+            assert!(keys.read_token(others, now).is_none());
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! `POST /v3/auth/tokens`: a token for the holder of an access key, or of a token, scoped to the project that it acts for.
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue};
+use serde_json::Value;
+
+use super::Error;
+use super::token::TokenWire;
+use crate::auth::{Authenticator, IssuedToken, NotAdmitted};
+use crate::domain::{Caller, Timestamp};
+use crate::facade::{Reply, fault, json, strict_json};
+use crate::function::Received;
+
+/// The operation's route.
+pub const ROUTE: &str = "POST /v3/auth/tokens";
+
+/// What carries a token that was issued.
+const SUBJECT_TOKEN: &str = "x-subject-token";
+
+/// For how long a token is said to be good of which it is not known.
+const UNKNOWN_LIFETIME: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
+/// 201. An access key that does not exist, a wrong secret, a disabled key and another project are one and the same 401.
+pub async fn answer(authenticator: &Authenticator, received: &Received) -> Reply {
+    create(authenticator, received).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn create(authenticator: &Authenticator, received: &Received) -> Result<Reply, Error> {
+    let wanted = Wanted::parse(received.body())?;
+    let now = Timestamp::now();
+    let (caller, issued) = match &wanted.credential {
+        Credential::AccessKey { id, secret } => {
+            let issued = of_access_key(authenticator, received, (id, secret), now).await?;
+            issued.ok_or_else(Error::unauthenticated)?
+        }
+        Credential::Token(token) => of_token(authenticator, received, token, now).await?,
+    };
+    let settings = &received.service().settings;
+    if !wanted.scope.is_of(&caller, &settings.region) {
+        return Err(Error::unauthenticated());
+    }
+    let wire = TokenWire {
+        method: wanted.credential.method(),
+        caller: &caller,
+        issued: issued.issued,
+        expires: issued.expires,
+        address: &received.address(),
+        region: &settings.region,
+    };
+    let mut reply = json(StatusCode::CREATED, &wire.body());
+    let token = HeaderValue::from_str(&issued.token).map_err(|_| Error::unauthenticated())?;
+    reply.headers_mut().insert(SUBJECT_TOKEN, token);
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(reply)
+}
+
+async fn of_access_key(
+    authenticator: &Authenticator,
+    received: &Received,
+    (id, secret): (&str, &str),
+    now: Timestamp,
+) -> Result<Option<(Caller, IssuedToken)>, Error> {
+    let (keyring, store) = (authenticator.keyring(), &received.service().store);
+    let Ok(id) = id.parse() else { return Ok(None) };
+    let Some(credential) = keyring.find(store, &id).await? else { return Ok(None) };
+    let is_right = credential.secret.as_ref().is_some_and(|right| right.is(secret));
+    if !is_right || credential.key.disabled.is_some() {
+        return Ok(None);
+    }
+    let issued = keyring.issue_token(&credential.key, now);
+    Ok(issued.map(|issued| (credential.key.caller(), issued)))
+}
+
+/// A token buys itself: it is good for its own project, and for no longer than it was.
+async fn of_token(
+    authenticator: &Authenticator,
+    received: &Received,
+    token: &str,
+    now: Timestamp,
+) -> Result<(Caller, IssuedToken), Error> {
+    match authenticator.token_bearer(token, &received.service().store, now).await {
+        Ok(bearer) => {
+            let expires = bearer.expires.unwrap_or_else(|| now.plus(UNKNOWN_LIFETIME));
+            Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued: now, expires }))
+        }
+        Err(NotAdmitted::Unauthenticated(_)) => Err(Error::unauthenticated()),
+        Err(NotAdmitted::Store(problem)) => Err(problem.into()),
+        Err(NotAdmitted::Issuer(problem)) => {
+            let (status, code, message) = fault::of_issuer(&problem);
+            Err(Error::new(status, code, message))
+        }
+    }
+}
+
+/// What a body asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    credential: Credential,
+    scope: Scope,
+}
+
+#[derive(PartialEq, Eq)]
+enum Credential {
+    AccessKey { id: String, secret: String },
+    Token(String),
+}
+
+/// Shows which kind it is, and nothing of it.
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.method())
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Scope {
+    /// The project of the credential, whichever it is.
+    Own,
+    /// A project of that id or name.
+    Project(String),
+    /// Something that there is not here: a domain, the system.
+    Other,
+}
+
+impl Credential {
+    fn method(&self) -> &'static str {
+        match self {
+            Self::AccessKey { .. } => "password",
+            Self::Token(_) => "token",
+        }
+    }
+}
+
+impl Scope {
+    /// Whether it is the caller's. A project goes by its id; as in IMS, that of a region by the region's name too.
+    fn is_of(&self, caller: &Caller, region: &str) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Project(project) => project == caller.tenant.as_str() || project == region,
+            Self::Other => false,
+        }
+    }
+}
+
+impl Wanted {
+    fn parse(body: &[u8]) -> Result<Self, Error> {
+        let body = strict_json::read(body)
+            .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
+        let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
+        let methods = body.pointer("/auth/identity/methods").and_then(Value::as_array);
+        let method = match methods.map(Vec::as_slice) {
+            Some([Value::String(method)]) => method.as_str(),
+            _ => "",
+        };
+        let of_key = |id: Option<String>, secret: Option<String>| {
+            Some(Credential::AccessKey { id: id?, secret: secret? })
+        };
+        let (credential, place, wanted) = match method {
+            "password" => {
+                let user = |name| text(&format!("/auth/identity/password/user/{name}"));
+                let credential = of_key(user("id").or_else(|| user("name")), user("password"));
+                (credential, "auth.identity.password.user", "an id or name, and a password")
+            }
+            "application_credential" => {
+                let of = |name| text(&format!("/auth/identity/application_credential/{name}"));
+                let credential = of_key(of("id").or_else(|| of("name")), of("secret"));
+                (credential, "auth.identity.application_credential", "an id and a secret")
+            }
+            "token" => {
+                let token = text("/auth/identity/token/id").map(Credential::Token);
+                (token, "auth.identity.token.id", "a text")
+            }
+            _ => (None, "auth.identity.methods", "one of password, application_credential, token"),
+        };
+        let credential = credential.ok_or_else(|| expected(place, wanted))?;
+        Ok(Self { credential, scope: scope(body.pointer("/auth/scope"))? })
+    }
+}
+
+fn scope(scope: Option<&Value>) -> Result<Scope, Error> {
+    match scope {
+        None | Some(Value::Null) => Ok(Scope::Own),
+        Some(Value::Object(members)) => match members.get("project") {
+            Some(project) => {
+                let text = |name| project.get(name).and_then(Value::as_str);
+                let name = text("id").or_else(|| text("name"));
+                let name = name.ok_or_else(|| expected("auth.scope.project", "an id or a name"))?;
+                Ok(Scope::Project(name.to_owned()))
+            }
+            None => Ok(Scope::Other),
+        },
+        // The word of Keystone for a token that acts nowhere.
+        Some(Value::String(word)) if word == "unscoped" => Ok(Scope::Other),
+        Some(_) => Err(expected("auth.scope", "an object")),
+    }
+}
+
+fn expected(field: &str, expected: &str) -> Error {
+    Error::bad_request(format!("{field}: expected {expected}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(auth: &Value) -> Result<Wanted, Error> {
+        Wanted::parse(json!({ "auth": auth }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn an_access_key_is_a_user_or_an_application_credential() {
+        let key = || Credential::AccessKey { id: "ak".to_owned(), secret: "sk".to_owned() };
+        let domain = json!({"id": "default"});
+        for identity in [
+            json!({"methods": ["password"], "password": {"user": {"id": "ak", "password": "sk"}}}),
+            json!({"methods": ["password"], "password": {"user": {"name": "ak", "domain": domain, "password": "sk"}}}),
+            json!({"methods": ["application_credential"], "application_credential": {"id": "ak", "secret": "sk"}}),
+        ] {
+            let wanted = parse(&json!({ "identity": identity })).unwrap();
+            assert_eq!(wanted, Wanted { credential: key(), scope: Scope::Own });
+            assert!(!format!("{wanted:?}").contains("sk"), "{wanted:?}");
+        }
+        let token = json!({"identity": {"methods": ["token"], "token": {"id": "t"}}});
+        assert_eq!(parse(&token).unwrap().credential, Credential::Token("t".to_owned()));
+    }
+
+    #[test]
+    fn a_scope_is_a_project_by_id_or_name_or_nothing_that_there_is() {
+        let with = |scope: Value| {
+            parse(&json!({"identity": {"methods": ["token"], "token": {"id": "t"}}, "scope": scope}))
+                .map(|w| w.scope)
+        };
+        for project in [json!({"id": "own1"}), json!({"name": "own1", "domain": {"id": "default"}})] {
+            assert_eq!(with(json!({ "project": project })).unwrap(), Scope::Project("own1".to_owned()));
+        }
+        for other in [
+            json!({"domain": {"id": "default"}}),
+            json!({"system": {"all": true}}),
+            json!("unscoped"),
+            json!({}),
+        ] {
+            assert_eq!(with(other).unwrap(), Scope::Other);
+        }
+        for bad in [json!(7), json!([]), json!({"project": {}}), json!({"project": 7}), json!("all")] {
+            assert!(with(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn a_body_that_asks_for_nothing_is_told_what_is_missing() {
+        for (auth, named) in [
+            (json!(null), "auth.identity.methods"),
+            (json!({"identity": {"methods": []}}), "auth.identity.methods"),
+            (json!({"identity": {"methods": ["password", "totp"]}}), "auth.identity.methods"),
+            (json!({"identity": {"methods": ["saml2"]}}), "auth.identity.methods"),
+            (json!({"identity": {"methods": ["password"]}}), "auth.identity.password.user"),
+            (
+                json!({"identity": {"methods": ["password"], "password": {"user": {"id": 7, "password": "x"}}}}),
+                "auth.identity.password.user",
+            ),
+            (json!({"identity": {"methods": ["token"], "token": {"id": null}}}), "auth.identity.token.id"),
+        ] {
+            let refused = format!("{:?}", parse(&auth).unwrap_err());
+            assert!(refused.contains(named), "{refused}");
+        }
+        for bad in [&b""[..], b"[]", b"{}", b"{", b"null", b"\"auth\""] {
+            assert!(Wanted::parse(bad).is_err());
+        }
+    }
+}

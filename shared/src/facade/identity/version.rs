@@ -1,0 +1,29 @@
+//! `GET /v3`: that this is version 3 of the identity API. Nobody has to say who it is.
+
+use http::StatusCode;
+use lambda_http::Request;
+use serde_json::json;
+
+use super::Error;
+use crate::Settings;
+use crate::facade::{NO_BODY_EXPECTED, Reply, json as reply_json};
+use crate::function::address;
+
+/// The operation's routes.
+pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];
+
+/// Nothing in, `{"version":{"id","status","updated","links","media-types"}}` out.
+pub fn answer(settings: &Settings, request: &Request) -> Reply {
+    if !request.body().is_empty() {
+        return Error::bad_request(NO_BODY_EXPECTED).into_reply();
+    }
+    let version = json!({
+        "id": "v3.14",
+        "status": "stable",
+        "updated": "2020-04-07T00:00:00Z",
+        "links": [{ "rel": "self", "href": format!("{}/v3/", address(settings, request)) }],
+        "media-types":
+            [{ "base": "application/json", "type": "application/vnd.openstack.identity-v3+json" }],
+    });
+    reply_json(StatusCode::OK, &json!({ "version": version }))
+}

@@ -1,0 +1,187 @@
+//! Tokens for holders of access keys, as clients ask a Keystone for them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use imageshare::domain::{Role, Timestamp};
+use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::signer::{Signer, Unsigned};
+use serde_json::{Value, json};
+
+const TOKENS: &str = "/v3/auth/tokens";
+
+/// A server and an access key of project `own1`.
+struct World {
+    api: Api,
+    id: String,
+    secret: String,
+}
+
+impl World {
+    async fn start() -> Self {
+        Self::with_roles(&["member"]).await
+    }
+
+    async fn with_roles(roles: &[&str]) -> Self {
+        let api = Api::start(&[]).await;
+        let new = json!({"name": "cli", "roles": roles});
+        let new = Ask::new("POST", "/v1/access-keys").token(&api.token("own1", Role::Member)).json(&new);
+        let key = api.send(&new).await.body;
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        Self { id: text("id"), secret: text("secret"), api }
+    }
+
+    fn by_password(&self) -> Value {
+        json!({"methods": ["password"], "password": {"user": {"name": self.id, "domain": {"id": "default"},
+            "password": self.secret}}})
+    }
+
+    async fn ask(&self, identity: &Value, scope: Option<Value>) -> Answer {
+        let mut auth = json!({ "identity": identity });
+        if let Some(scope) = scope {
+            auth["scope"] = scope;
+        }
+        self.api.send(&Ask::new("POST", TOKENS).json(&json!({ "auth": auth }))).await
+    }
+
+    async fn token(&self) -> String {
+        let answer = self.ask(&self.by_password(), None).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.headers["x-subject-token"].clone()
+    }
+
+    async fn get(&self, token: &str, target: &str) -> Answer {
+        self.api.send(&Ask::new("GET", target).token(token)).await
+    }
+}
+
+#[tokio::test]
+async fn an_access_key_buys_a_token_of_its_project() {
+    let world = World::start().await;
+    let credential = json!({"methods": ["application_credential"],
+        "application_credential": {"id": world.id, "secret": world.secret}});
+    let scopes = [
+        None,
+        Some(json!({"project": {"id": "own1"}})),
+        Some(json!({"project": {"name": "own1", "domain": {"name": "Default"}}})),
+        Some(json!({"project": {"name": "local"}})),
+    ];
+    for identity in [world.by_password(), credential] {
+        for scope in scopes.clone() {
+            let answer = world.ask(&identity, scope).await;
+            assert_eq!((answer.status, answer.headers["cache-control"].as_str()), (201, "no-store"));
+            let token = &answer.body["token"];
+            assert_eq!(
+                (&token["project"]["id"], &token["roles"][1]["name"]),
+                (&json!("own1"), &json!("member"))
+            );
+            let image = token["catalog"].as_array().unwrap().iter().find(|of| of["type"] == "image").unwrap();
+            assert_eq!(image["endpoints"][0]["url"], "http://images.example", "{image}");
+            assert!(!answer.body.to_string().contains(&world.secret));
+            let bearer = &answer.headers["x-subject-token"];
+            let new = Ask::new("POST", "/v2/images").token(bearer).json(&json!({"name": "a"}));
+            assert_eq!(world.api.send(&new).await.body["owner"], "own1");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
+    let world = World::start().await;
+    let before = world.api.dump().await;
+    let user = |id: &str, secret: &str| json!({"methods": ["password"], "password": {"user": {"id": id, "password": secret}}});
+    let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
+    let own = || Some(json!({"project": {"id": "own1"}}));
+    let mut told = Vec::new();
+    for (identity, scope) in [
+        (user("nobody", &world.secret), own()),
+        (user("a b/c", &world.secret), own()),
+        (user(&world.id, "wrong"), own()),
+        (user(&world.id, ""), own()),
+        (user(&world.id, &world.secret), Some(json!({"project": {"id": "own2"}}))),
+        (user(&world.id, &world.secret), Some(json!({"domain": {"id": "default"}}))),
+        (token("a.b.c"), own()),
+        (token(""), own()),
+        (token(&world.api.token("own2", Role::Member)), own()),
+    ] {
+        let answer = world.ask(&identity, scope).await;
+        assert!(!answer.headers.contains_key("x-subject-token"));
+        told.push((answer.status, answer.body.to_string()));
+    }
+    told.dedup();
+    assert_eq!((told.len(), told[0].0), (1, 401), "{told:?}");
+    assert_eq!(world.api.dump().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_key_and_can_no_more_than_it() {
+    let world = World::with_roles(&["reader"]).await;
+    let token = world.token().await;
+    let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+    assert_eq!(world.api.send(&new).await.status, 403, "the key only reads");
+    assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
+
+    let disable = Ask::new("DELETE", format!("/v1/access-keys/{}", world.id));
+    assert_eq!(world.api.send(&disable.token(&world.api.token("own1", Role::Member))).await.status, 204);
+    let answer = world.get(&token, "/v2/cloudimages").await;
+    assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
+    assert_eq!(world.ask(&world.by_password(), None).await.status, 401);
+    let identity = json!({"methods": ["token"], "token": {"id": token}});
+    assert_eq!(world.ask(&identity, None).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let identity = json!({"methods": ["token"], "token": {"id": token}});
+    let again = world.ask(&identity, Some(json!({"project": {"id": "own1"}}))).await;
+    assert_eq!((again.status, &again.headers["x-subject-token"]), (201, &token));
+
+    let show =
+        |method: &str, bearer: &str| Ask::new(method, TOKENS).token(bearer).header("X-Subject-Token", &token);
+    let shown = world.api.send(&show("GET", &token)).await;
+    assert_eq!((shown.status, &shown.headers["x-subject-token"]), (200, &token));
+    assert_eq!(shown.body["token"]["expires_at"], again.body["token"]["expires_at"]);
+    let others = world.api.token("own2", Role::Member);
+    for (bearer, status) in [(&token, 200), (&others, 404), (&"a.b.c".to_owned(), 401)] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(world.api.send(&show(method, bearer)).await.status, status, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_project_finds_itself_and_no_other() {
+    let world = World::start().await;
+    let token = world.token().await;
+    for (target, name) in [
+        ("/v3/projects/own1", "own1"),
+        ("/v3/projects", "own1"),
+        ("/v3/projects?name=own1", "own1"),
+        ("/v3/projects?name=local", "local"),
+    ] {
+        let body = world.get(&token, target).await.body;
+        let project = if body["project"].is_null() { &body["projects"][0] } else { &body["project"] };
+        assert_eq!((&project["id"], &project["name"]), (&json!("own1"), &json!(name)), "{target}");
+    }
+    // The openstack command goes on with the id that it was given.
+    for target in ["/v3/projects/own2", "/v3/projects?name=own2", "/v3/projects?name="] {
+        assert_eq!(world.get(&token, target).await.status, 403, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_signs_finds_its_project_and_the_catalog() {
+    let world = World::start().await;
+    let signer = Signer { key: world.id.clone(), secret: world.secret.clone(), at: Timestamp::now() };
+    for (target, pointer, value) in [
+        ("/v3/projects?name=local", "/projects/0/id", "own1"),
+        ("/v3/auth/catalog", "/catalog/0/endpoints/0/url", "http://images.example"),
+    ] {
+        let ask = Unsigned::new("GET", target);
+        for wire in [signer.access(&ask, &["host"]), signer.credential(&ask, &[], "", "")] {
+            let answer = world.api.send(&wire.ask()).await;
+            assert_eq!(answer.body.pointer(pointer), Some(&json!(value)), "{answer:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod alibaba;
 mod fault;
+mod field;
 pub mod glance;
 pub mod identity;
 pub mod ims;

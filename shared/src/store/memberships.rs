@@ -197,6 +197,7 @@ impl Store {
                 .table_name(&self.table)
                 .key_condition_expression("pk = :image AND begins_with(sk, :memberships)")
                 .filter_expression("attribute_exists(gpk)")
+                .projection_expression("sk, membership, updated")
                 .expression_attribute_values(":image", item::text(keys::image_partition(image)))
                 .expression_attribute_values(":memberships", item::text(MEMBERSHIPS))
                 .consistent_read(true)
@@ -208,7 +209,7 @@ impl Store {
                 .map_err(|error| failure(&error))?;
             self.meter.count(Capacity::Read, answer.consumed_capacity());
             for item in answer.items() {
-                members.extend(parse(item)?.and_then(Read::into_member));
+                members.extend(parse_member(image, item)?);
             }
             start = answer.last_evaluated_key;
             if members.len() > most || start.is_none() {
@@ -233,6 +234,14 @@ impl Read {
         let standing = self.membership.standing()?;
         Some(Member::new(self.image, self.tenant, standing, self.updated))
     }
+}
+
+/// Reads a member of that image from the attributes that a list of members reads; `None` where the membership has ended.
+fn parse_member(image: &ImageId, item: &Item) -> Result<Option<Member>, StoreError> {
+    let tenant = keys::tenant_of_membership(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
+    let membership: Membership = item::get_json(item, "membership")?;
+    let updated = Timestamp::from_unix_millis(item::get_number(item, "updated")?);
+    Ok(membership.standing().map(|standing| Member::new(image.clone(), tenant, standing, updated)))
 }
 
 /// Reads a membership; `None` for an item of another kind.

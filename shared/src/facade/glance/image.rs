@@ -2,14 +2,16 @@
 //! where they cannot replace a base one.
 
 use http::StatusCode;
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::domain::Image;
+use crate::facade::field::Field;
 use crate::facade::{Reply, json};
 
 /// The image as an answer.
 pub(super) fn reply(status: StatusCode, image: &Image) -> Reply {
-    json(status, &wire(image))
+    json(status, &Wire(image))
 }
 
 /// The path of an image.
@@ -18,36 +20,50 @@ pub(super) fn path(image: &Image) -> String {
 }
 
 /// The image as a JSON object.
-pub(super) fn wire(image: &Image) -> Map<String, Value> {
-    let details = &image.details;
-    let path = path(image);
-    let base: [(&str, Value); 22] = [
-        ("id", image.id.as_str().into()),
-        ("name", details.name.as_deref().into()),
-        ("status", "active".into()),
-        ("visibility", image.visibility.as_str().into()),
-        ("owner", image.owner.as_str().into()),
-        // The bits live elsewhere; nothing is known of them.
-        ("size", Value::Null),
-        ("virtual_size", Value::Null),
-        ("checksum", Value::Null),
-        ("os_hash_algo", Value::Null),
-        ("os_hash_value", Value::Null),
-        ("os_hidden", details.hidden.into()),
-        ("protected", details.protected.into()),
-        ("min_ram", details.min_ram_mib.into()),
-        ("min_disk", details.min_disk_gib.into()),
-        ("disk_format", details.disk_format.as_deref().into()),
-        ("container_format", details.container_format.as_deref().into()),
-        ("created_at", image.created.to_seconds_text().into()),
-        ("updated_at", image.updated.to_seconds_text().into()),
-        ("tags", details.tags.iter().map(String::as_str).collect()),
-        ("file", format!("{path}/file").into()),
-        ("self", path.into()),
-        ("schema", "/v2/schemas/image".into()),
-    ];
-    let properties = details.properties.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
-    properties.chain(base.map(|(name, value)| (name.to_owned(), value))).collect()
+pub(super) struct Wire<'a>(pub(super) &'a Image);
+
+impl Serialize for Wire<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use Field::{Flag, Nothing, Number, Text, Texts};
+        let (image, details) = (self.0, &self.0.details);
+        let path = path(image);
+        let file = format!("{path}/file");
+        let (created, updated) = (image.created.to_seconds_text(), image.updated.to_seconds_text());
+        let base: [(&str, Field<'_>); 22] = [
+            ("id", Text(image.id.as_str())),
+            ("name", details.name.as_deref().into()),
+            ("status", Text("active")),
+            ("visibility", Text(image.visibility.as_str())),
+            ("owner", Text(image.owner.as_str())),
+            // The bits live elsewhere; nothing is known of them.
+            ("size", Nothing),
+            ("virtual_size", Nothing),
+            ("checksum", Nothing),
+            ("os_hash_algo", Nothing),
+            ("os_hash_value", Nothing),
+            ("os_hidden", Flag(details.hidden)),
+            ("protected", Flag(details.protected)),
+            ("min_ram", Number(details.min_ram_mib)),
+            ("min_disk", Number(details.min_disk_gib)),
+            ("disk_format", details.disk_format.as_deref().into()),
+            ("container_format", details.container_format.as_deref().into()),
+            ("created_at", Text(&created)),
+            ("updated_at", Text(&updated)),
+            ("tags", Texts(&details.tags)),
+            ("file", Text(&file)),
+            ("self", Text(&path)),
+            ("schema", Text("/v2/schemas/image")),
+        ];
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &base {
+            map.serialize_entry(name, value)?;
+        }
+        let is_free = |name: &str| base.iter().all(|(known, _)| *known != name);
+        for (name, value) in details.properties.iter().filter(|(name, _)| is_free(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +87,7 @@ mod tests {
         };
         let path = "/v2/images/e04a6e73-bd92-485d-b422-1b29db8cf543";
         assert_eq!(
-            Value::Object(wire(&image)),
+            serde_json::to_value(Wire(&image)).unwrap(),
             serde_json::json!({
                 "id": "e04a6e73-bd92-485d-b422-1b29db8cf543", "name": null, "status": "active",
                 "visibility": "shared", "owner": "own1", "size": null, "virtual_size": null, "checksum": null,

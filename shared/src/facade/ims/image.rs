@@ -1,13 +1,12 @@
 //! An image as the IMS list shows it (`contract/ims.md` 1.5): fixed fields, and the owner's free properties beside them
 //! at top level, where they cannot replace a fixed one.
 
-use std::collections::BTreeSet;
-
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::view::Class;
 use crate::domain::{Details, Image};
+use crate::facade::field::Field;
 
 /// The values of properties that every image has to IMS, for images whose owner does not say.
 const DEFAULTS: [(&str, &str); 6] = [
@@ -47,20 +46,9 @@ pub(super) struct Wire<'a> {
     pub(super) class: Class,
 }
 
-/// A value of a fixed field.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Field<'a> {
-    Text(&'a str),
-    Number(u32),
-    Flag(bool),
-    Texts(&'a BTreeSet<String>),
-    Nothing,
-}
-
 impl Serialize for Wire<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use Field::{Flag, Nothing, Number, Text, Texts};
+        use Field::{Flag, Number, Text, Texts};
         let (image, details) = (self.image, &self.image.details);
         let path = format!("/v2/images/{}", image.id);
         let file = format!("{path}/file");
@@ -73,7 +61,7 @@ impl Serialize for Wire<'_> {
             ("visibility", Text(self.class.visibility())),
             ("__imagetype", Text(self.class.image_type())),
             ("container_format", Text(container_format(details))),
-            ("disk_format", details.disk_format.as_deref().map_or(Nothing, Text)),
+            ("disk_format", details.disk_format.as_deref().into()),
             ("min_disk", Number(details.min_disk_gib)),
             ("min_ram", Number(details.min_ram_mib)),
             ("protected", Flag(details.protected)),

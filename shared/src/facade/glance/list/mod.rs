@@ -52,7 +52,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
         other => other.into(),
     })?;
     let shown: Vec<ImageId> = found.images.iter().map(|seen| seen.image.id.clone()).collect();
-    let (images, next) = page::texts(found, page::MOST_BYTES, |seen| page::text(&image::wire(&seen.image)));
+    let (images, next) = page::texts(found, page::MOST_BYTES, |seen| page::text(&image::Wire(&seen.image)));
     let next = next.map(|next| query.link(Some(&by_id(next, &shown))));
     Ok(json(StatusCode::OK, &Page { images, first: query.link(None), next, schema: "/v2/schemas/images" }))
 }

@@ -46,7 +46,7 @@ pub async fn serve(directory: &Path) {
     let (client, table) = table(directory).await;
     let ids = Arc::new(AtomicU64::new(0));
     let mut handlers = Handlers::default();
-    for name in ["share", "unshare", "respond", "job-status", "images", "identity"] {
+    for name in ["share", "unshare", "respond", "job-status", "images", "permission", "identity"] {
         let (client, ids) = (client.clone(), Arc::clone(&ids));
         handlers = handlers.with(name, move |request| {
             let (client, id) = (client.clone(), ids.fetch_add(1, Ordering::Relaxed));

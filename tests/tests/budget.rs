@@ -10,12 +10,12 @@ const BUDGET: [(&str, u64, f64, f64); 23] = [
     ("register an image", 1, 0.0, 5.0),
     ("show an image", 1, 2.0, 0.0),
     ("share 1 image with 1 project: request", 2, 1.0, 2.0),
-    ("share 1 image with 1 project: work", 3, 4.0, 8.0),
+    ("share 1 image with 1 project: work", 3, 3.0, 8.0),
     ("ask a job of 1 pair", 1, 1.0, 0.0),
-    ("unshare 1 × 1 with an idempotency key: request", 2, 1.0, 7.0),
-    ("unshare 1 × 1, no member: work", 3, 4.0, 5.0),
+    ("unshare 1 × 1 with an idempotency key: request", 2, 1.0, 5.0),
+    ("unshare 1 × 1, no member: work", 3, 3.0, 5.0),
     ("accept 1 image: request", 1, 0.0, 2.0),
-    ("accept 1 image: work", 3, 4.0, 7.0),
+    ("accept 1 image: work", 3, 3.0, 7.0),
     ("add a member", 2, 2.0, 5.0),
     ("accept as a member", 2, 2.0, 3.0),
     ("remove a member", 2, 2.0, 5.0),
@@ -29,7 +29,7 @@ const BUDGET: [(&str, u64, f64, f64); 23] = [
     ("grant 1 image to 10 accounts and take it from 10", 2, 22.0, 52.0),
     ("find 50 images by their ids", 1, 100.0, 0.0),
     ("quota", 2, 1.5, 0.0),
-    ("delete an image of 100 members: request", 3, 9.0, 16.0),
+    ("delete an image of 100 members: request", 3, 9.0, 14.0),
 ];
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn no_request_that_the_document_suggests_gets_an_answer_that_it_does_not_h
         .arg(folder.join("../infra/openapi.yaml"))
         .args(["--url", &format!("http://{}", server.address), "--header", &format!("X-Auth-Token: {token}")])
         .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "25"])
-        .args(["--generation-deterministic", "--generation-database", "none", "--no-color"])
+        .args(["--generation-deterministic", "--no-color"])
         .current_dir(directory.path())
         .env("PYTHONPATH", folder.join("schemathesis"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

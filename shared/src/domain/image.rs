@@ -97,17 +97,28 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_format: Option<String>,
     /// The disk that a server needs to boot it, in GiB.
+    #[serde(skip_serializing_if = "is_default")]
     pub min_disk_gib: u32,
     /// The memory that a server needs to boot it, in MiB.
+    #[serde(skip_serializing_if = "is_default")]
     pub min_ram_mib: u32,
     /// Whether it is refused to be deleted.
+    #[serde(skip_serializing_if = "is_default")]
     pub protected: bool,
     /// Whether it is left out of lists by default (Glance's `os_hidden`).
+    #[serde(skip_serializing_if = "is_default")]
     pub hidden: bool,
     /// Free labels.
+    #[serde(skip_serializing_if = "is_default")]
     pub tags: BTreeSet<String>,
     /// Free properties; those of IMS start with `__` (`contract/ims.md` 1.5).
+    #[serde(skip_serializing_if = "is_default")]
     pub properties: BTreeMap<String, String>,
+}
+
+/// What says nothing is not written: a page reads a hundred of these.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What sort of image it is, which decides what accepting it needs (seed 001).

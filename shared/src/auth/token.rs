@@ -73,6 +73,10 @@ pub(super) fn verify(
 
 fn part<T: DeserializeOwned>(base64: &str) -> Result<T, Unauthenticated> {
     let json = URL_SAFE_NO_PAD.decode(base64).map_err(|_| Malformed)?;
+    // Serde would take an array for a struct's fields in their order.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(Malformed);
+    }
     serde_json::from_slice(&json).map_err(|_| Malformed)
 }
 

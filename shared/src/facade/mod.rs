@@ -8,9 +8,9 @@ pub mod glance;
 pub mod identity;
 pub mod ims;
 mod page;
-mod query;
+pub mod query;
 mod reply;
-mod strict_json;
+pub mod strict_json;
 mod vault;
 
 pub use self::reply::{Reply, error, json, no_content};

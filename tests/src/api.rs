@@ -11,11 +11,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imageshare::domain::{Role, Timestamp};
-use imageshare_local::TABLE;
 use imageshare_local::cli::ServeArguments;
 use imageshare_local::keys::{Grant, ISSUER, SigningKey};
 use imageshare_local::server::Server;
-use imageshare_local::table::Lane;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::document::Document;
+use crate::service::everything;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -193,14 +192,10 @@ impl Api {
 
     /// Everything in the table, in the order of the keys.
     pub async fn dump(&self) -> BTreeMap<String, String> {
-        let client = self.server.table().client(Lane::Request);
-        let items = client.scan().table_name(TABLE).into_paginator().items().send();
-        let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table");
-        items
+        everything(self.server.table())
             .into_iter()
             .map(|item| {
-                let text = |name: &str| item[name].as_s().expect("a text").as_str();
-                let key = format!("{} {}", text("pk"), text("sk"));
+                let key = format!("{:?} {:?}", item["pk"], item["sk"]);
                 let attributes: BTreeMap<_, _> = item.iter().collect();
                 (key, format!("{attributes:?}"))
             })

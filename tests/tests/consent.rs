@@ -5,11 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{
     ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
 };
 use imageshare::store::{Remembered, Submitted, Written};
+use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use proptest::prelude::*;
@@ -260,17 +260,10 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
     world.service.store.submit(&job, None).await.unwrap();
-    let text = |text: String| AttributeValue::S(text);
-    world
-        .client
-        .put_item()
-        .table_name(imageshare_tests::world::TABLE)
-        .item("pk", text(format!("I#{image}")))
-        .item("sk", text("M#a".to_owned()))
-        .item("membership", text("not a membership".to_owned()))
-        .send()
-        .await
-        .unwrap();
+    let item =
+        [("pk", format!("I#{image}")), ("sk", "M#a".into()), ("membership", "not a membership".into())];
+    let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    world.table.write_item(&Write::put(item.into())).await.unwrap();
     for _ in 0..10 {
         assert_eq!(sweep(&world.service, soon()).await.unwrap().left, 1);
         assert_eq!(world.report(job.id).await.ended(), None);

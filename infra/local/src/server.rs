@@ -10,7 +10,7 @@ use http::Uri;
 use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
 use imageshare::domain::Limits;
 use imageshare::function::Function;
-use imageshare::store::{Store, StoreError};
+use imageshare::store::Store;
 use imageshare::{Service, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -18,11 +18,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 
+use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError};
-use crate::{TABLE, cli::ServeArguments};
 
 /// When expired items are deleted for the first time, and how often after that.
 const FIRST_EXPIRY: Duration = Duration::from_mins(1);
@@ -54,9 +54,6 @@ pub enum StartError {
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The table cannot be made.
-    #[error("the table cannot be made: {0}")]
-    Table(#[from] StoreError),
     /// The routes do not fit the functions.
     #[error(transparent)]
     Routes(#[from] BadRoutes),
@@ -98,12 +95,9 @@ impl Server {
         let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
-        let service = |lane| Service {
-            store: Store::new(table.client(lane), TABLE),
-            settings: Arc::new(settings(arguments)),
-        };
+        let service =
+            |lane| Service { store: Store::new(table.lane(lane)), settings: Arc::new(settings(arguments)) };
         let requests = service(Lane::Request);
-        requests.store.create_table().await?;
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);

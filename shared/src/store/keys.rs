@@ -18,9 +18,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use crate::domain::{AccessKeyId, ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
+use crate::table::AttributeValue;
+pub use crate::table::Key;
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -37,9 +37,6 @@ pub const TTL: &str = "ttl";
 
 /// Open pieces are spread over this many partitions of the index, so that no partition takes every job's writes.
 pub const OPEN_SHARDS: u8 = 4;
-
-/// A table item's primary key as an attribute map.
-pub type Key = HashMap<String, AttributeValue>;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk.into()))])

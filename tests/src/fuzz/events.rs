@@ -4,17 +4,16 @@
 //! The worker then names the first record that tells of a new piece, as it is told here from the JSON alone, or no record
 //! where there is none. What is no event of the table's stream or of a schedule is refused.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use imageshare::Service;
 use imageshare::domain::Limits;
 use imageshare::store::{PieceKey, Store};
+use imageshare::{Service, Settings};
 use job_worker::{WorkerError, handle};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::table::unavailable;
-use crate::service::LocalService;
+use super::table::Unavailable;
 
 struct Worker {
     runtime: Runtime,
@@ -23,8 +22,8 @@ struct Worker {
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let LocalService { service, client } = runtime.block_on(LocalService::start(Limits::default()));
-    let service = Service { store: Store::new(unavailable(&client), "imageshare"), ..service };
+    let settings = Settings { region: "local".to_owned(), public_url: None, limits: Limits::default() };
+    let service = Service { store: Store::new(Unavailable), settings: Arc::new(settings) };
     Worker { runtime, service }
 });
 

@@ -54,9 +54,9 @@ fn run(input: &[u8], is_of_facade: fn(&str) -> bool) -> bool {
         authenticate(request.headers_mut());
     }
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let before = WORLD.writes.count();
+    let before = WORLD.table.writes();
     let answer = WORLD.answer(request, CLIENT);
-    let wrote = WORLD.writes.count() > before;
+    let wrote = WORLD.table.writes() > before;
     check(&method, &path, &answer);
     assert!(!wrote || answer.status().is_success(), "a refused request has written: {answer:?}");
     true

@@ -124,7 +124,8 @@ fn date(headers: &HeaderMap, parameters: &[(String, String)]) -> Timestamp {
 fn unsigned(request: &Request<Bytes>, parameters: &[(String, String)]) -> Unsigned {
     let is_own = |name: &str| !OF_SIGNATURES.contains(&name) && !name.starts_with("x-acs-");
     let headers = request.headers().iter().filter(|(name, _)| is_own(name.as_str()));
-    let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let headers =
+        headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     Unsigned {
         method: request.method().to_string(),
         path: percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned(),

@@ -17,20 +17,19 @@ use imageshare::store::Store;
 use imageshare::usecases::{
     NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, register_image, share,
 };
-use imageshare_local::TABLE;
 use imageshare_local::gateway::{Gateway, OPENAPI};
 use imageshare_local::server::functions;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-use super::table::{Writes, forgetful};
+use super::table::Forgetful;
 use crate::service::{LocalService, caller, tenant};
 use crate::world::authenticator;
 
 /// A deployment.
 pub struct World {
-    /// What was written since it was made.
-    pub writes: Writes,
+    /// Its table.
+    pub table: Forgetful,
     runtime: Runtime,
     gateway: Gateway,
     /// What stands for something that is another one in every deployment, and what that is.
@@ -72,19 +71,19 @@ const IMAGES: Images = {
 impl World {
     fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let LocalService { service, client } = runtime.block_on(LocalService::start(Limits::default()));
+        let LocalService { service, table } = runtime.block_on(LocalService::start(Limits::default()));
         let masters = format!("test:{}", STANDARD.encode("a secret that every reader of this test knows"));
         let masters = MasterKeys::parse(&masters).expect("a master key");
         let authenticator = authenticator().with_master_keys(masters);
         let fillings = runtime.block_on(fill(&service, authenticator.keyring()));
 
-        let writes = Writes::default();
-        let store = Store::new(forgetful(&client, writes.clone()), TABLE);
+        let table = Forgetful::new(table);
+        let store = Store::new(table.clone());
         let functions = functions(Function { service: Service { store, ..service }, authenticator });
         let healthy = Arc::new(|| Box::pin(async { true }) as _);
         let (changed, domain) = (Arc::new(Notify::new()), "images.example".to_owned());
         let gateway = Gateway::new(OPENAPI, &functions, healthy, changed, domain).expect("the routes");
-        Self { writes, runtime, gateway, fillings }
+        Self { table, runtime, gateway, fillings }
     }
 
     /// An input with what stands for something of this deployment replaced by it.
@@ -119,7 +118,9 @@ async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 
         for (member, status) in members {
             add_member(service, &owner, &id, &tenant(member)).await.expect("a member");
             let answer = (Ok(*status), None);
-            answer_as_member(service, &caller(member), &id, &tenant(member), answer).await.expect("an answer");
+            answer_as_member(service, &caller(member), &id, &tenant(member), answer)
+                .await
+                .expect("an answer");
         }
     }
     let own1 = caller("own1");

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| -> libfuzzer_sys::Corpus { imageshare_fuzz::run("identity", input) });
+imageshare_fuzz::feed!(facades::identity);

@@ -14,7 +14,7 @@ use imageshare::store::Store;
 use imageshare::{Service, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 
@@ -102,20 +102,19 @@ impl Server {
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
 
-        let changed = Arc::new(Notify::new());
         let functions = functions(Function { service: requests, authenticator });
         let domain = domain(arguments, address);
-        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), Arc::clone(&changed), domain)?;
+        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 
         let (stop, stopped) = watch::channel(false);
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
-        let (region, pump_stop) = (arguments.region.clone(), until(stopped.clone()));
+        let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
         Ok(Self {
             address,
             key_directory,
             stop,
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
-            pump: tokio::spawn(async move { pump::run(worker, &changed, region, pump_stop).await }),
+            pump: tokio::spawn(async move { pump::run(worker, &work, region, pump_stop).await }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
             table,
             _temporary: temporary,

@@ -26,7 +26,7 @@ pub use self::call::StoreError;
 pub use self::definition::definition;
 pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
-pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL};
+pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
 pub use self::lists::Order;
 pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};

@@ -3,6 +3,7 @@
 //! The database takes and gives Rust values. It could as well be asked as DynamoDB is, in JSON behind the SDK's HTTP
 //! client; then writing and reading that JSON, twice each, and the SDK around it take more time than the database.
 
+use std::slice;
 use std::sync::Arc;
 
 use dynoxide::DynoxideError;
@@ -16,9 +17,12 @@ use dynoxide::actions::transact_write_items::{
 };
 use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
+use imageshare::store::opens_a_piece;
 use imageshare::table::{
     Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Write, Written,
 };
+
+use tokio::sync::Notify;
 
 use super::convert::{failure, from_item, from_items, names, to_item, values};
 use super::lanes::{Lane, Lanes};
@@ -29,6 +33,7 @@ use super::{Opened, TABLE};
 pub struct TableLane {
     pub(super) lanes: Arc<Lanes<Opened>>,
     pub(super) lane: Lane,
+    pub(super) work: Arc<Notify>,
 }
 
 impl std::fmt::Debug for TableLane {
@@ -47,6 +52,13 @@ impl TableLane {
         match self.lanes.run(self.lane, call).await {
             Ok(answer) => answer.map_err(failure),
             Err(gone) => Err(Failure::NoAnswer(gone.to_string())),
+        }
+    }
+
+    /// Tells of work that was written.
+    fn tell(&self, written: &[Write]) {
+        if written.iter().any(opens_a_piece) {
+            self.work.notify_one();
         }
     }
 }
@@ -119,7 +131,11 @@ impl Table for TableLane {
 
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
         match &write.action {
-            Action::Put(item) => Box::pin(self.put(item, write)),
+            Action::Put(item) => Box::pin(async move {
+                let written = self.put(item, write).await?;
+                self.tell(slice::from_ref(write));
+                Ok(written)
+            }),
             Action::Update(key, expression) => Box::pin(self.update(key, expression, write)),
             Action::Delete(key) => Box::pin(self.delete(key, write)),
         }
@@ -135,6 +151,7 @@ impl Table for TableLane {
                 ..TransactWriteItemsRequest::default()
             };
             let answer = self.run(|opened| opened.database.transact_write_items(request)).await?;
+            self.tell(writes);
             Ok(Written { updated: Item::new(), units: units(answer.consumed_capacity.iter().flatten()) })
         })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use http::Method;
 use lambda_http::{Body as LambdaBody, RequestExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -191,7 +191,7 @@ impl Api {
     }
 
     /// Everything in the table, in the order of the keys.
-    pub async fn dump(&self) -> BTreeMap<String, String> {
+    pub fn dump(&self) -> BTreeMap<String, String> {
         everything(self.server.table())
             .into_iter()
             .map(|item| {

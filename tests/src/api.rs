@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
 use imageshare_local::cli::ServeArguments;
 use imageshare_local::keys::{Grant, ISSUER, SigningKey};
@@ -195,7 +196,11 @@ impl Api {
         everything(self.server.table())
             .into_iter()
             .map(|item| {
-                let key = format!("{:?} {:?}", item["pk"], item["sk"]);
+                let text = |name: &str| match &item[name] {
+                    AttributeValue::S(text) => text.clone(),
+                    other => panic!("{other:?} in a key"),
+                };
+                let key = format!("{} {}", text("pk"), text("sk"));
                 let attributes: BTreeMap<_, _> = item.iter().collect();
                 (key, format!("{attributes:?}"))
             })

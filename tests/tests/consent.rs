@@ -169,6 +169,24 @@ async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_not_written_where_other_members_came_in_between() {
+    let world = LocalService::start(Limits::default());
+    let id = world.image("owner").await;
+    share(&world, std::slice::from_ref(&id), &["a"]).await;
+    world.work().await;
+    let (image, recipients) =
+        (world.read_image(&id).await, world.service.store.recipients(&id).await.unwrap());
+    assert_eq!(recipients.tenants, [tenant("a")]);
+    unshare(&world, std::slice::from_ref(&id), &["a"]).await;
+    share(&world, std::slice::from_ref(&id), &["b"]).await;
+    world.work().await;
+    let unshare = Job { task: Task::Unshare, ..overdue(&id, "a") };
+    let deleted = world.service.store.delete_image(&image, &recipients, Some(&unshare)).await;
+    assert_eq!(deleted, Ok(Written::Stale), "it has as many members as before, but others");
+    assert_eq!(members(&world, &id).await, HashMap::from([("b".to_owned(), Status::Pending)]));
+}
+
+#[tokio::test]
 async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
     let world = LocalService::start(Limits { images_per_tenant: 2, ..Limits::default() });
     let first = world.image("owner").await;

@@ -28,6 +28,7 @@ pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
 pub use self::lists::Order;
+pub use self::memberships::Recipients;
 pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};

@@ -88,6 +88,7 @@ async fn image(world: &World, kind: &str) -> String {
 fn stored(world: &World, image: &str) -> BTreeMap<String, String> {
     let mut items = world.api.dump();
     items.retain(|key, _| key.starts_with(&format!("I#{image} ")));
+    assert!(!items.is_empty(), "the image is there");
     items
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
-use imageshare::auth::{Authenticator, Expectations, NotAdmitted, Unauthenticated};
+use imageshare::auth::{Authenticator, Authorities, Expectations, NotAdmitted, Unauthenticated};
 use imageshare::domain::{Caller, Limits, Role, Timestamp};
 use imageshare::function::Function;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::issuer::Issuer;
+use imageshare_tests::issuer::{self, Authority, Issuer, key_set};
 use imageshare_tests::service::LocalService;
 use imageshare_tests::world::{World, authenticator};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -21,27 +21,28 @@ use serde_json::{Value, json};
 const OPAQUE: &str = "gAAAAABo-a-token-of-keystone";
 
 async fn bearer(authenticator: &Authenticator, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
-    authenticator.token_of_others(token, now).await
-}
-
-fn secret(kid: &str) -> Vec<u8> {
-    format!("{kid}, a secret that every reader of this test knows").into_bytes()
-}
-
-fn key_set(kids: &[&str]) -> Value {
-    let key = |kid: &&str| json!({"kty": "oct", "alg": "HS256", "kid": kid, "k": URL_SAFE_NO_PAD.encode(secret(kid))});
-    json!({"keys": kids.iter().map(key).collect::<Vec<_>>()})
+    authenticator.token_of_others(token, now).await.map(|bearer| bearer.caller)
 }
 
 fn token(kid: &str) -> String {
-    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
-    let claims =
-        json!({"project_id": "p1", "roles": ["member"], "exp": Timestamp::now().unix_seconds() + 1_000_000});
-    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret(kid))).unwrap()
+    issuer::token(kid, &claims())
+}
+
+fn claims() -> Value {
+    json!({"project_id": "p1", "roles": ["member"], "exp": Timestamp::now().unix_seconds() + 1_000_000})
 }
 
 fn with_keys_at(issuer: &Issuer) -> Authenticator {
-    Authenticator::from_jwks_url(&format!("{}/jwks.json", issuer.url()), Expectations::default()).unwrap()
+    trusting_keys_at(issuer, &Authorities::default())
+}
+
+fn trusting_keys_at(issuer: &Issuer, authorities: &Authorities) -> Authenticator {
+    let url = format!("{}/jwks.json", issuer.url());
+    Authenticator::without_keys().with_jwks_url(&url, Expectations::default(), authorities).unwrap()
+}
+
+fn asking(keystone: &str) -> Authenticator {
+    Authenticator::without_keys().with_keystone(keystone, &Authorities::default()).unwrap()
 }
 
 #[tokio::test]
@@ -87,12 +88,98 @@ async fn made_up_keys_have_the_address_asked_once_in_30_seconds() {
 }
 
 #[tokio::test]
+async fn nobody_whose_key_is_known_waits_for_a_question_that_another_request_asks() {
+    let issuer = Issuer::start().await;
+    let authenticator = with_keys_at(&issuer);
+    let now = Timestamp::now();
+    issuer.answer(200, key_set(&["one"]));
+    assert!(bearer(&authenticator, &token("one"), now).await.is_ok());
+    issuer.asked();
+
+    let held = issuer.hold().await;
+    let later = now.plus(Duration::from_mins(10));
+    let (first, unknown) = (token("one"), token("made-up"));
+    let (asks, made_up) = (authenticator.clone(), authenticator.clone());
+    let asks = tokio::spawn(async move { bearer(&asks, &first, later).await });
+    let made_up = tokio::spawn(async move { bearer(&made_up, &unknown, later).await });
+    while issuer.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..16 {
+        assert!(bearer(&authenticator, &token("one"), later).await.is_ok());
+    }
+    drop(held);
+    assert!(asks.await.unwrap().is_ok());
+    assert_eq!(made_up.await.unwrap(), Err(Unauthenticated::UnknownKey.into()));
+    assert_eq!(issuer.asked().len(), 0, "one question for all of them");
+}
+
+#[tokio::test]
+async fn a_published_key_that_is_not_for_us_is_skipped_and_a_published_secret_is_none() {
+    let issuer = Issuer::start().await;
+    let secret = b"a secret that every reader of this test knows";
+    let mut keys = key_set(&["one"]);
+    for other in [
+        json!({"kty": "EC", "crv": "P-384", "kid": "p384", "x": "AA", "y": "AA"}),
+        json!({"kty": "RSA", "alg": "PS512", "kid": "ps512", "n": "AA", "e": "AQAB"}),
+        json!({"kty": "oct", "alg": "HS256", "kid": "secret", "k": URL_SAFE_NO_PAD.encode(secret)}),
+        json!(7),
+    ] {
+        keys["keys"].as_array_mut().unwrap().insert(0, other);
+    }
+    issuer.answer(200, keys);
+    let authenticator = with_keys_at(&issuer);
+    assert!(bearer(&authenticator, &token("one"), Timestamp::now()).await.is_ok());
+    for kid in [Some("secret".to_owned()), None] {
+        let header = Header { kid, ..Header::new(Algorithm::HS256) };
+        let forged = jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(secret)).unwrap();
+        let refused = bearer(&authenticator, &forged, Timestamp::now()).await;
+        assert_eq!(refused, Err(Unauthenticated::UnknownKey.into()));
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_is_asked_over_tls_that_its_authority_vouches_for() {
+    let authority = Authority::new();
+    let named = Issuer::start_tls(&authority, "127.0.0.1").await;
+    let trusted: Authorities = authority.pem().parse().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority.pem()).unwrap();
+    let read: Authorities = file.path().to_str().unwrap().parse().unwrap();
+    let now = Timestamp::now();
+    for authorities in [&trusted, &read] {
+        named.answer(200, key_set(&["one"]));
+        assert!(bearer(&trusting_keys_at(&named, authorities), &token("one"), now).await.is_ok());
+        named.answer(200, described(now.plus(Duration::from_hours(1))));
+        let keystone = Authenticator::without_keys().with_keystone(&named.url(), authorities).unwrap();
+        assert!(bearer(&keystone, OPAQUE, now).await.is_ok());
+    }
+    named.asked();
+
+    let other: Authorities = Authority::new().pem().parse().unwrap();
+    let elsewhere = Issuer::start_tls(&authority, "keystone.example").await;
+    for (issuer, authorities) in [(&named, &Authorities::default()), (&named, &other), (&elsewhere, &trusted)]
+    {
+        issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+        let keystone = Authenticator::without_keys().with_keystone(&issuer.url(), authorities).unwrap();
+        let refused = bearer(&keystone, OPAQUE, now).await;
+        assert!(matches!(refused, Err(NotAdmitted::Issuer(_))), "{refused:?}");
+        assert!(issuer.asked().is_empty(), "a token was sent to whom nobody vouches for");
+    }
+}
+
+#[tokio::test]
 async fn known_keys_are_used_for_a_day_while_the_address_fails() {
     let issuer = Issuer::start().await;
     let authenticator = with_keys_at(&issuer);
     let now = Timestamp::now();
     issuer.answer(200, json!({"keys": []}));
-    for (status, body) in [(200, json!({"keys": []})), (200, json!("no keys")), (500, key_set(&["one"]))] {
+    for (status, body) in [
+        (200, json!({"keys": []})),
+        (200, json!("no keys")),
+        (500, key_set(&["one"])),
+        (302, key_set(&["one"])),
+    ] {
         issuer.answer(status, body);
         let cold = with_keys_at(&issuer);
         assert!(matches!(bearer(&cold, &token("one"), now).await, Err(NotAdmitted::Issuer(_))));
@@ -127,8 +214,7 @@ async fn an_opaque_token_is_what_keystone_says_it_is() {
     let now = Timestamp::now();
     issuer.answer(200, described(now.plus(Duration::from_hours(1))));
     for end in ["", "/", "/v3", "/v3/"] {
-        let authenticator =
-            Authenticator::without_keys().with_keystone(&format!("{}{end}", issuer.url())).unwrap();
+        let authenticator = asking(&format!("{}{end}", issuer.url()));
         let caller = bearer(&authenticator, OPAQUE, now).await.unwrap();
         let expected = Caller {
             tenant: "own1".parse().unwrap(),
@@ -148,7 +234,7 @@ async fn an_opaque_token_is_what_keystone_says_it_is() {
 #[tokio::test]
 async fn keystone_is_asked_about_a_token_once_a_minute_and_never_after_it_has_expired() {
     let issuer = Issuer::start().await;
-    let authenticator = Authenticator::without_keys().with_keystone(&issuer.url()).unwrap();
+    let authenticator = asking(&issuer.url());
     let now = Timestamp::now();
     issuer.answer(200, described(now.plus(Duration::from_secs(90))));
     for second in [0, 1, 59] {
@@ -169,12 +255,10 @@ async fn keystone_is_asked_about_a_token_once_a_minute_and_never_after_it_has_ex
 #[tokio::test]
 async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_does_not_answer() {
     let issuer = Issuer::start().await;
-    let authenticator = Authenticator::without_keys().with_keystone(&issuer.url()).unwrap();
+    let authenticator = asking(&issuer.url());
     let now = Timestamp::now();
     let good = described(now.plus(Duration::from_hours(1)));
     for (status, body, refusal) in [
-        (404, Value::Null, Unauthenticated::NotIssued),
-        (401, Value::Null, Unauthenticated::NotIssued),
         (200, changed(good.clone(), "project", Value::Null), Unauthenticated::NoProject),
         (200, changed(good.clone(), "roles", json!([{"name": "auditor"}])), Unauthenticated::NoRole),
         (200, described(now), Unauthenticated::Expired),
@@ -184,7 +268,8 @@ async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_do
     }
     for (status, body) in [
         (500, Value::Null),
-        (302, Value::Null),
+        (403, Value::Null),
+        (302, good.clone()),
         (200, json!({})),
         (200, changed(good.clone(), "expires_at", json!("soon"))),
         (200, json!("x".repeat(2_000_000))),
@@ -193,13 +278,42 @@ async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_do
         assert!(matches!(bearer(&authenticator, OPAQUE, now).await, Err(NotAdmitted::Issuer(_))), "{status}");
     }
     issuer.answer(200, good);
-    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok(), "a refusal is not remembered");
+    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
+}
+
+#[tokio::test]
+async fn keystone_is_asked_once_in_ten_seconds_about_a_token_that_it_does_not_know() {
+    let issuer = Issuer::start().await;
+    let now = Timestamp::now();
+    for status in [401, 404] {
+        let authenticator = asking(&issuer.url());
+        issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+        assert!(bearer(&authenticator, "good", now).await.is_ok());
+        issuer.answer(status, Value::Null);
+        issuer.asked();
+        for second in 0..20 {
+            let refused = bearer(&authenticator, OPAQUE, now.plus(Duration::from_secs(second))).await;
+            assert_eq!(refused, Err(Unauthenticated::NotIssued.into()));
+        }
+        assert_eq!(issuer.asked().len(), 2);
+        assert!(bearer(&authenticator, "good", now).await.is_ok(), "good ones are remembered apart");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_too_long_is_not_asked_about() {
+    let issuer = Issuer::start().await;
+    let authenticator = asking(&issuer.url());
+    let store = LocalService::start(Limits::default()).service.store;
+    let long = "x".repeat(8 * 1024 + 1);
+    let refused = authenticator.token_bearer(&long, &store, Timestamp::now()).await;
+    assert_eq!((refused, issuer.asked().len()), (Err(Unauthenticated::TooLong.into()), 0));
 }
 
 #[tokio::test]
 async fn keystone_is_not_asked_about_tokens_that_the_keys_tell_of() {
     let issuer = Issuer::start().await;
-    let authenticator = authenticator().with_keystone(&issuer.url()).unwrap();
+    let authenticator = authenticator().with_keystone(&issuer.url(), &Authorities::default()).unwrap();
     let good = World::token("p1", "member");
     assert!(bearer(&authenticator, &good, Timestamp::now()).await.is_ok());
     let (message, _) = good.rsplit_once('.').unwrap();
@@ -215,7 +329,7 @@ async fn a_client_whose_token_cannot_be_checked_is_told_to_come_again() {
     let issuer = Issuer::start().await;
     issuer.answer(500, Value::Null);
     let service = LocalService::start(Limits::default()).service;
-    let authenticator = Authenticator::without_keys().with_keystone(&issuer.url()).unwrap();
+    let authenticator = asking(&issuer.url());
     let event = HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(OPAQUE).build();
     let request = request::from_str(&event.to_string()).unwrap();
     let reply = images::handle(&Function { service, authenticator }, request).await;

@@ -174,16 +174,16 @@ async fn nobody_disables_an_access_key_that_may_more_than_itself() {
 async fn a_disabled_access_key_is_forgotten_after_90_days() {
     let api = Api::start(&[]).await;
     let key = signer(&api, "own1").await.key;
-    let ttl = async || {
+    let ttl = || {
         let items = api.dump();
         let (_, item) = items.iter().find(|(name, _)| name.contains(&format!("C#{key}"))).unwrap();
         let (_, ttl) = item.split_once("\"ttl\": N(\"")?;
         ttl.split('"').next()?.parse::<i64>().ok()
     };
-    assert_eq!(ttl().await, None);
+    assert_eq!(ttl(), None);
     let disable = Ask::new("DELETE", format!("{KEYS}/{key}")).token(&api.token("own1", Role::Member));
     assert_eq!(api.send(&disable).await.status, 204);
-    let days = ttl().await.unwrap() - Timestamp::now().unix_seconds();
+    let days = ttl().unwrap() - Timestamp::now().unix_seconds();
     assert!((90 * 86_400 - 60..=90 * 86_400).contains(&days), "{days}");
 }
 

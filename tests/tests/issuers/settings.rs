@@ -1,7 +1,5 @@
 //! Tokens of others, as a server and a function are told of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::time::Duration;
 
 use imageshare::domain::Timestamp;
@@ -13,16 +11,13 @@ use imageshare_tests::server::Server;
 use imageshare_tests::world::World;
 use serde_json::{Value, json};
 
+use super::described;
+
 const PROVIDER: &str = "https://provider.example";
 
 fn claims(issuer: &str) -> Value {
     let exp = Timestamp::now().unix_seconds() + 300;
     json!({"iss": issuer, "aud": ["imageshare"], "project_id": "own1", "roles": ["member"], "exp": exp})
-}
-
-fn described() -> Value {
-    let expires = Timestamp::now().plus(Duration::from_hours(1)).to_millis_text();
-    json!({"token": {"expires_at": expires, "project": {"id": "own1"}, "roles": [{"name": "member"}]}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +28,8 @@ async fn a_server_believes_its_own_tokens_a_providers_and_a_keystones() {
     let provider = Issuer::start_tls(&authority, "127.0.0.1").await;
     let keystone = Issuer::start_tls(&authority, "127.0.0.1").await;
     provider.answer(200, key_set(&["one"]));
-    keystone.answer(200, described());
+    let expires = Timestamp::now().plus(Duration::from_hours(1));
+    keystone.answer(200, described(expires));
     let (jwks, keystone_url) = (format!("{}/jwks.json", provider.url()), format!("{}/v3", keystone.url()));
     let arguments = [
         ["--jwks", &jwks],
@@ -54,6 +50,12 @@ async fn a_server_believes_its_own_tokens_a_providers_and_a_keystones() {
     assert_eq!(status(&token("one", &claims("https://other.example"))).await, 401);
     assert!(keystone.asked().is_empty());
     assert_eq!(status("gAAAA-good").await, 200);
+    let show = reqwest::Client::new().get(format!("http://{}/v3/auth/tokens", server.address));
+    let shown =
+        show.header("X-Auth-Token", "gAAAA-good").header("X-Subject-Token", "gAAAA-good").send().await;
+    let shown: Value = shown.unwrap().json().await.unwrap();
+    let expires = expires.to_seconds_text().replace('Z', ".000000Z");
+    assert_eq!(shown["token"]["expires_at"], expires, "as Keystone says");
     keystone.answer(404, Value::Null);
     assert_eq!(status("gAAAA-unknown").await, 401);
     keystone.answer(500, Value::Null);

@@ -92,6 +92,37 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         let two = api.send(&wire.ask().token(&api.token("own1", Role::Member))).await;
         assert_eq!((two.status, two.code()), (401, "IMG.0087"), "{two:?}");
     }
+    let without_date = |wire: &Wire| {
+        let mut wire = wire.clone();
+        let (_, authorization) =
+            wire.headers.iter().find(|(name, _)| name == "Authorization").unwrap().clone();
+        wire.set("Authorization", &authorization.replace(";x-sdk-date", ""));
+        wire
+    };
+    let with = |wire: &Wire, name: &str, value: &str| {
+        let mut wire = wire.clone();
+        wire.set(name, value);
+        wire
+    };
+    let without = |wire: &Wire, name: &str| {
+        let mut wire = wire.clone();
+        wire.remove(name);
+        wire
+    };
+    for wire in both(&signer, &request.clone().header("X-Own", "a")) {
+        let signed = signer.access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
+        for (changed, told) in [
+            (with(&signed, "X-Own", "b"), "signature does not match"),
+            (without(&signed, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
+            (without_date(&wire), "x-sdk-date is not signed"),
+            (with(&wire, "X-Sdk-Date", "yesterday"), "date of the signature cannot be read"),
+            (with(&wire, "Authorization", "SDK-HMAC-SHA256 Access=a"), "signature is incomplete"),
+        ] {
+            let refused = api.send(&changed.ask()).await;
+            assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+            assert!(refused.message().contains(told), "{told} {refused:?}");
+        }
+    }
     for algorithm in ["SDK-HMAC-SM3", "V11-HMAC-SHA256", "SDK-ECDSA-P256-SHA256", "SDK-SM2-SM3"] {
         let mut wire = signer.access(&request, &[]);
         wire.set("Authorization", &format!("{algorithm} Access=a, SignedHeaders=x-sdk-date, Signature=00"));

@@ -110,10 +110,10 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         wire
     };
     for wire in both(&signer, &request.clone().header("X-Own", "a")) {
-        let signed = signer.access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
+        let own = signer.access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
         for (changed, told) in [
-            (with(&signed, "X-Own", "b"), "signature does not match"),
-            (without(&signed, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
+            (with(&own, "X-Own", "b"), "signature does not match"),
+            (without(&own, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
             (without_date(&wire), "x-sdk-date is not signed"),
             (with(&wire, "X-Sdk-Date", "yesterday"), "date of the signature cannot be read"),
             (with(&wire, "Authorization", "SDK-HMAC-SHA256 Access=a"), "signature is incomplete"),

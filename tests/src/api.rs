@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
 use imageshare_local::cli::ServeArguments;
+use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{Grant, ISSUER, SigningKey};
 use imageshare_local::server::Server;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -149,6 +150,7 @@ impl Api {
             region: "local".to_owned(),
             public_url: None,
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
+            issuers: IssuerArguments::default(),
         };
         let server = Server::start(&arguments).await.expect("a server");
         let key = SigningKey::open(server.key_directory()).expect("the server's key");
@@ -244,11 +246,16 @@ impl Api {
         if answer.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
             return Err("X-Openstack-Request-Id is not X-Request-Id".to_owned());
         }
-        if ask.method == "HEAD" {
-            return Ok(());
-        }
         let operation = self.document.operation_of(&ask.method, ask.path());
         let body = Some(&answer.body).filter(|body| !body.is_null());
+        if ask.method == "HEAD" {
+            let is_documented = operation.statuses().contains(&answer.status);
+            return if is_documented && body.is_none() {
+                Ok(())
+            } else {
+                Err("no answer to HEAD".to_owned())
+            };
+        }
         match self.document.undocumented(&operation, answer.status, body) {
             Some(problem) => return Err(problem),
             None if answer.status < 400 => {

@@ -418,6 +418,29 @@ async fn opposite_calls_at_the_same_time_leave_one_of_both_results() {
 }
 
 #[tokio::test]
+async fn images_are_found_by_what_ecd_knows_of_them() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let said = json!({"GpuCategory": "True", "AppVersion": "7.2", "FotaVersion": "2.1", "DesktopInstanceType": "ecd.basic"});
+    let with = owner.image(&said).await;
+    let without = owner.image(&json!({"GpuCategory": "false", "AppVersion": "6"})).await;
+    let silent = owner.image(&json!({})).await;
+    for (filter, found) in [
+        ("GpuCategory=True", set(&[&with])),
+        ("GpuCategory=true&FotaVersion=2.1&DesktopInstanceType=ecd.basic", set(&[&with])),
+        ("GpuCategory=False", set(&[&without, &silent])),
+        ("GpuCategory=", set(&[&with, &without, &silent])),
+        ("FotaVersion=2.2", set(&[])),
+    ] {
+        assert_eq!(owner.described(filter).await, found, "{filter}");
+    }
+    let shown =
+        owner.act(ECD, "DescribeImages", &format!("ImageId.1={with}")).await.body["Images"][0].clone();
+    assert_eq!((&shown["GpuCategory"], &shown["AppVersion"]), (&json!(true), &json!("7.2")));
+    assert_refused(&owner.act(ECD, "DescribeImages", "GpuCategory=some").await, 400, "InvalidParameter");
+}
+
+#[tokio::test]
 async fn long_lists_are_read_page_by_page() {
     let api = Api::start(&[]).await;
     let owner = Account::new(&api, "1001");

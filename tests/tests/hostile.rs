@@ -492,13 +492,15 @@ async fn headers_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn another_method_is_told_the_methods_and_another_path_that_there_is_none() {
     let world = World::start().await;
-    for (path, methods) in world.api.document.methods() {
+    for (path, mut methods) in world.api.document.methods() {
+        if path == "/v3/auth/tokens" {
+            methods.insert(1, "HEAD".to_owned());
+        }
         let target = world.good_path(&path);
         for method in
             ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "G'T"]
         {
-            let is_head = method == "HEAD" && path == "/v3/auth/tokens";
-            if is_head || methods.iter().any(|known| known == method) {
+            if methods.iter().any(|known| known == method) {
                 continue;
             }
             let answer = world.send(&Ask::new(method, &target)).await;

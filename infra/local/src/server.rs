@@ -20,6 +20,7 @@ use tokio::time::{Instant, interval_at};
 
 use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
+use crate::issuers::BadIssuers;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError};
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The master keys are not accepted.
     #[error("the master keys (master-keys.txt in the data directory) cannot be used: {0}")]
     MasterKeys(#[from] BadMasterKeys),
+    /// Tokens of others cannot be checked.
+    #[error(transparent)]
+    Issuers(#[from] BadIssuers),
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -101,6 +105,8 @@ impl Server {
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
+        let authenticator = arguments.issuers.believed_by(authenticator)?;
+        authenticator.prepare().await;
 
         let functions = functions(Function { service: requests, authenticator });
         let domain = domain(arguments, address);

@@ -265,7 +265,7 @@ impl World {
     /// What there is, apart from jobs: a stranger may have jobs of its own.
     fn dump(&self) -> BTreeMap<String, String> {
         let mut items = self.api.dump();
-        items.retain(|key, _| !key.contains("J#"));
+        items.retain(|key, _| !key.starts_with("J#"));
         items
     }
 }

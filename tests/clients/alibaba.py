@@ -4,20 +4,21 @@ from alibabacloud_ecd20200930 import models as em
 from alibabacloud_ecd20200930.client import Client as Ecd
 from alibabacloud_ecs20140526 import models as cm
 from alibabacloud_ecs20140526.client import Client as Ecs
+from alibabacloud_tea_openapi import utils as clock
 from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.utils_models import Config
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
-from support import HOST, OWNER, REGION, RECIPIENT, STRANGER, access_key, call, expect, image, refused
+from support import HOST, OWNER, REGION, RECIPIENT, STRANGER, access_key, an_hour_behind, call, expect, image, refused
 
 ONE, TWO = 118272523431001, 118272523431002
 KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
 
 
-def config(project, **options):
-    key, secret = KEYS[project]
+def config(project, credentials=None, **options):
+    key, secret = credentials or KEYS[project]
     return Config(
         access_key_id=key, access_key_secret=secret, endpoint=HOST, protocol="http", region_id=REGION, **options
     )
@@ -41,12 +42,26 @@ def journey(**options):
     expect("described", [(one.image_id, one.shared_count) for one in described.images], [(shared, 2)])
     modify(ecd, remove_account=[TWO])
     expect("shared with", accounts(), [str(ONE)])
+    with_gpu = image("with a GPU", GpuCategory="true", AppVersion="1.2")
+    seen = ecd.describe_images(em.DescribeImagesRequest(region_id=REGION, gpu_category=True, max_results=100)).body.images
+    expect("images with a GPU", [(one.gpu_category, one.app_version) for one in seen if one.image_id == with_gpu], [(True, "1.2")])
+    expect("no image without", shared in [one.image_id for one in seen], False)
 
     for what, code, refusal in (
         ("an unknown image", "InvalidImageId.NotFound", lambda: modify(ecd, image_id="m-unknown", add_account=[1])),
         ("a stranger's image", "InvalidImageId.NotFound", lambda: modify(strange, add_account=[ONE])),
     ):
         expect(what, refused(what, ClientException, refusal).code, code)
+    wrong, unknown = (Ecd(config(OWNER, of, **options)) for of in ((KEYS[OWNER][0], "wrong"), ("nobody", "x")))
+    for what, code, refusal, says in (
+        ("a wrong secret", "SignatureDoesNotMatch", lambda: modify(wrong, add_account=[TWO]), "check the secret"),
+        ("an unknown key", "InvalidAccessKeyId.NotFound", lambda: modify(unknown, add_account=[TWO]), "key is not found"),
+        ("another region", "InvalidRegionId.NotFound", lambda: modify(ecd, region_id="eu-de", add_account=[TWO]), f"this is {REGION}"),
+    ):
+        expect(what, refused(what, ClientException, refusal, says).code, code)
+    with an_hour_behind(clock):
+        late = refused("a wrong clock", ClientException, lambda: modify(ecd, add_account=[TWO]), "check your clock")
+    expect("a wrong clock", late.code, "InvalidTimeStamp.Expired")
     expect("a refusal changed nothing", accounts(), [str(ONE)])
 
     ecs.modify_image_share_permission(cm.ModifyImageSharePermissionRequest(**on, add_account=[str(TWO)]))
@@ -67,13 +82,13 @@ shared = image("alibaba, old SDK")
 old = AcsClient(*KEYS[OWNER], REGION)
 
 
-def request(action, **parameters):
+def request(action, client=old, **parameters):
     request = CommonRequest(domain=HOST, version="2020-09-30", action_name=action)
     request.set_protocol_type("http")
     request.set_method("POST")
     for name, value in {"RegionId": REGION, "ImageId": shared, **parameters}.items():
         request.add_query_param(name, value)
-    return old.do_action_with_exception(request)
+    return client.do_action_with_exception(request)
 
 
 request("ModifyImagePermission", **{"AddAccount.1": str(ONE)})
@@ -82,6 +97,9 @@ error = refused(
     "an unknown image", ServerException, lambda: request("ModifyImagePermission", ImageId="bad", **{"AddAccount.1": "1"})
 )
 expect("its code", error.get_error_code(), "InvalidImageId.NotFound")
+wrong = AcsClient(KEYS[OWNER][0], "wrong", REGION)
+error = refused("a wrong secret", ServerException, lambda: request("DescribeImagePermission", wrong), "check the secret")
+expect("its code", error.get_error_code(), "SignatureDoesNotMatch")
 
 image_of_account = image("for an account")
 ecd = Ecd(config(OWNER))

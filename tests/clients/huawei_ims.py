@@ -1,11 +1,13 @@
 """huaweicloudsdkims with an access key: the batch calls and their jobs, the views, the member reads, Glance's calls."""
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, SdkException
+from huaweicloudsdkcore.region.region import Region
+from huaweicloudsdkcore.signer import signer
 from huaweicloudsdkims.v2 import ImsClient
 from huaweicloudsdkims.v2 import model as m
 
-from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, image, refused, until
+from support import OWNER, RECIPIENT, REGION, STRANGER, URL, access_key, an_hour_behind, expect, image, refused, until
 
 
 def client(project, key):
@@ -71,10 +73,31 @@ error = refused("sharing with oneself", ClientRequestException, lambda: add(owne
 expect("its code", (error.status_code, error.error_code), (400, "IMG.0076"))
 unknown = refused("an unknown job", ClientRequestException, lambda: owner.show_job(m.ShowJobRequest(job_id="nope")))
 expect("its code", (unknown.error_code, bool(unknown.request_id)), ("IMG.0023", True))
+
+
+def told(what, client, status, code, *says):
+    """Expects that a share is refused with that status and code, in words that tell the user what to do."""
+    error = refused(what, ClientRequestException, lambda: add(client, images, ["x"]), *says)
+    expect("its code", (error.status_code, error.error_code, bool(error.request_id)), (status, code, True))
+
+
 wrong = client(OWNER, (KEYS[OWNER][0], "wrong"))
-expect("a wrong secret", refused("a wrong secret", ClientRequestException, lambda: add(wrong, images, ["x"])).status_code, 401)
-theirs = client(RECIPIENT, KEYS[OWNER])
-expect("another's project", refused("another's project", ClientRequestException, lambda: add(theirs, images, ["x"])).status_code, 403)
+told("a wrong secret", wrong, 401, "APIGW.0301", "Incorrect IAM authentication information", "check the secret")
+told("an unknown key", client(OWNER, ("nobody", "x")), 401, "APIGW.0301", "The access key does not exist: check its id")
+told("another's project", client(RECIPIENT, KEYS[OWNER]), 403, "IMG.0026", f"acts for project {OWNER} alone")
+with an_hour_behind(signer):
+    told("a wrong clock", owner, 401, "APIGW.0301", "more than 15 minutes off: check your clock")
+
+
+def client_of_region(region):
+    """A client that is told no project, and asks which is its own by the name of the region."""
+    credentials = BasicCredentials(*KEYS[OWNER]).with_iam_endpoint(URL)
+    return ImsClient.new_builder().with_credentials(credentials).with_region(Region(region, URL)).build()
+
+
+found = client_of_region(REGION).list_images(m.ListImagesRequest(owner=OWNER)).images
+expect("without a project", set(images) <= {one.id for one in found}, True)
+refused("another region", SdkException, lambda: client_of_region("eu-de"), "Failed to get project id", f"also called {REGION}")
 
 job(owner, remove(owner, images, [RECIPIENT]))
 expect("nothing is left", [view(status) for status in ("pending", "accepted", "rejected")], [[], [], []])

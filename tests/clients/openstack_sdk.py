@@ -99,6 +99,22 @@ journey(*(with_token(project, **override) for project in (OWNER, RECIPIENT, STRA
 print("-- with an access key as user and password")
 journey(*(with_password(project) for project in (OWNER, RECIPIENT, STRANGER)))
 
+key, secret = access_key(OWNER)
+with_credential = openstack.connect(
+    auth_type="v3applicationcredential",
+    auth={"auth_url": URL + "/v3", "application_credential_id": key, "application_credential_secret": secret},
+    load_yaml_config=False,
+    load_envvars=False,
+)
+expect("an access key as application credential", with_credential.current_project_id, OWNER)
+bought = openstack.connect(
+    auth_type="v3token",
+    auth={"auth_url": URL + "/v3", "token": with_credential.auth_token, "project_id": OWNER},
+    load_yaml_config=False,
+    load_envvars=False,
+)
+expect("a token for a token", len(list(bought.image.images(limit=1, paginated=False))), 1)
+
 wrong = {"auth_url": URL + "/v3", "username": "nobody", "password": "wrong", "project_id": OWNER, "user_domain_id": "default"}
 refused(
     "a wrong password",

@@ -3,8 +3,10 @@
 The test run (`tests/tests/clients.rs`) starts `imageshare serve` and gives its URL and a token for each project.
 """
 
+import datetime
 import os
 import time
+import unittest.mock
 import uuid
 
 import requests
@@ -58,3 +60,16 @@ def until(what, condition, seconds=20):
     while not condition():
         assert time.monotonic() < end, f"{what}: not so after {seconds} s"
         time.sleep(0.02)
+
+
+class AnHourAgo(datetime.datetime):
+    """The time on a machine whose clock is an hour behind."""
+
+    @classmethod
+    def utcnow(cls):
+        return super().utcnow() - datetime.timedelta(hours=1)
+
+
+def an_hour_behind(module):
+    """Lets a module of a client think that it is an hour ago."""
+    return unittest.mock.patch.object(module, "datetime", AnHourAgo)

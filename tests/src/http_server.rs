@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,8 +11,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 /// Serves until it is dropped; its connections end with it.
 pub(crate) struct HttpServer {
@@ -26,19 +30,48 @@ impl HttpServer {
         H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Bytes>> + Send + 'static,
     {
+        Self::start_with(None, handler).await
+    }
+
+    /// The same; over TLS where it is told how.
+    pub(crate) async fn start_with<H, F>(tls: Option<Arc<ServerConfig>>, handler: H) -> Self
+    where
+        H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<Bytes>> + Send + 'static,
+    {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port on loopback");
         let address = listener.local_addr().expect("a bound listener has an address");
+        let acceptor = tls.map(TlsAcceptor::from);
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let handler = handler.clone();
-                let service = service_fn(move |request| answer(handler.clone(), request));
-                // A client that goes away in the middle is no failure of the server.
-                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let (handler, acceptor) = (handler.clone(), acceptor.clone());
+                connections.spawn(async move {
+                    match acceptor {
+                        None => serve(stream, handler).await,
+                        // A client that does not like the certificate goes away.
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve(stream, handler).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, accepting }
     }
+}
+
+async fn serve<S, H, F>(stream: S, handler: H)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request<Bytes>) -> F + Clone,
+    F: Future<Output = Response<Bytes>>,
+{
+    let service = service_fn(move |request| answer(handler.clone(), request));
+    // A client that goes away in the middle is no failure of the server.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Drop for HttpServer {

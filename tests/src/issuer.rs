@@ -2,16 +2,27 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::header::LOCATION;
 use http::{Request, Response};
-use serde_json::Value;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::{Value, json};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use crate::http_server::HttpServer;
 
 /// A running issuer.
 pub struct Issuer {
     server: HttpServer,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
+    gate: Arc<RwLock<()>>,
 }
 
 struct State {
@@ -23,20 +34,35 @@ struct State {
 impl Issuer {
     /// An issuer that answers 404.
     pub async fn start() -> Self {
+        Self::serving("http", None).await
+    }
+
+    /// The same over TLS, with a certificate for that name.
+    pub async fn start_tls(authority: &Authority, name: &str) -> Self {
+        Self::serving("https", Some(Arc::new(authority.server_config(name)))).await
+    }
+
+    async fn serving(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
         let state = Arc::new(Mutex::new(State { status: 404, body: Value::Null, asked: Vec::new() }));
-        let shared = Arc::clone(&state);
-        let server = HttpServer::start(move |request: Request<Bytes>| {
+        let gate = Arc::new(RwLock::new(()));
+        let (shared, open) = (Arc::clone(&state), Arc::clone(&gate));
+        let server = HttpServer::start_with(tls, move |request: Request<Bytes>| {
             let mut state = shared.lock().expect("no panic");
-            let answer = Response::builder().status(state.status).body(Bytes::from(state.body.to_string()));
+            let answer = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
+            let answer = answer.body(Bytes::from(state.body.to_string())).expect("an answer");
             state.asked.push(request.map(|_| ()));
-            async move { answer.expect("an answer") }
+            let open = Arc::clone(&open);
+            async move {
+                let _ = open.read().await;
+                answer
+            }
         });
-        Self { server: server.await, state }
+        Self { server: server.await, scheme, state, gate }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address)
+        format!("{}://{}", self.scheme, self.server.address)
     }
 
     /// From now on it answers that.
@@ -45,8 +71,73 @@ impl Issuer {
         (state.status, state.body) = (status, body);
     }
 
+    /// Holds its answers back until the guard is dropped.
+    pub async fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.gate).write_owned().await
+    }
+
     /// What it was asked since this was called last.
     pub fn asked(&self) -> Vec<Request<()>> {
         std::mem::take(&mut self.state.lock().expect("no panic").asked)
     }
+}
+
+/// A certificate authority that only this test knows.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// Its certificate.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn server_config(&self, name: &str) -> ServerConfig {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .expect("a certificate of its key")
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A key that was made for these tests, in PKCS #8 and base64.
+fn private_key() -> EncodingKey {
+    let der = "MC4CAQAwBQYDK2VwBCIEIA+M9dEvlwWa9FNa/5MD2q9A3MDzSALcUV6c5A2CWhpG";
+    EncodingKey::from_ed_der(&STANDARD.decode(der).expect("base64"))
+}
+
+/// A JSON Web Key Set in which the issuers' one key stands by each of those names.
+pub fn key_set(kids: &[&str]) -> Value {
+    let key = |kid: &&str| {
+        let jwk = Jwk::from_encoding_key(&private_key(), Algorithm::EdDSA).expect("a public key");
+        let mut jwk = serde_json::to_value(jwk).expect("JSON");
+        jwk["kid"] = json!(kid);
+        jwk
+    };
+    json!({"keys": kids.iter().map(key).collect::<Vec<_>>()})
+}
+
+/// A token of those claims that names the key so.
+pub fn token(kid: &str, claims: &Value) -> String {
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    jsonwebtoken::encode(&header, claims, &private_key()).expect("claims")
 }

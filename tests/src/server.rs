@@ -20,18 +20,23 @@ pub struct Server {
 impl Server {
     /// Starts the binary with those arguments, and waits until it listens.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
+        Self::start_logging(binary, arguments, "warn,imageshare=info").await
+    }
+
+    /// The same, with that level of its log.
+    pub async fn start_logging(binary: &Path, arguments: &[&str], level: &'static str) -> Self {
         let (binary, arguments) =
             (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments))
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments, level))
             .await
             .expect("a started server")
     }
 
-    fn start_blocking(binary: PathBuf, arguments: &[String]) -> Self {
+    fn start_blocking(binary: PathBuf, arguments: &[String], level: &str) -> Self {
         let mut process = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
-            .env("RUST_LOG", "warn,imageshare=info")
+            .env("RUST_LOG", level)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -24,7 +24,7 @@ pub struct LocalService {
 
 impl LocalService {
     /// A service over an empty table.
-    pub async fn start(limits: Limits) -> Self {
+    pub fn start(limits: Limits) -> Self {
         let table = EmbeddedTable::open(None).expect("a database in memory").lane(Lane::Request);
         let store = Store::new(table.clone());
         let settings = Arc::new(Settings { region: "local".to_owned(), public_url: None, limits });

@@ -64,7 +64,7 @@ async fn a_signed_request_is_its_projects() {
 async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
     let api = Api::start(&[]).await;
     let signer = signer(&api, "own1").await;
-    let before = api.dump().await;
+    let before = api.dump();
     let request = Unsigned::new("POST", "/v2/images").json(json!({"name": "a"}));
     let unknown = Signer { key: "nobodys".to_owned(), ..signer.clone() };
     let absurd = Signer { key: "a#b".to_owned(), ..signer.clone() };
@@ -92,6 +92,37 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         let two = api.send(&wire.ask().token(&api.token("own1", Role::Member))).await;
         assert_eq!((two.status, two.code()), (401, "IMG.0087"), "{two:?}");
     }
+    let without_date = |wire: &Wire| {
+        let mut wire = wire.clone();
+        let (_, authorization) =
+            wire.headers.iter().find(|(name, _)| name == "Authorization").unwrap().clone();
+        wire.set("Authorization", &authorization.replace(";x-sdk-date", ""));
+        wire
+    };
+    let with = |wire: &Wire, name: &str, value: &str| {
+        let mut wire = wire.clone();
+        wire.set(name, value);
+        wire
+    };
+    let without = |wire: &Wire, name: &str| {
+        let mut wire = wire.clone();
+        wire.remove(name);
+        wire
+    };
+    for wire in both(&signer, &request.clone().header("X-Own", "a")) {
+        let own = signer.access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
+        for (changed, told) in [
+            (with(&own, "X-Own", "b"), "signature does not match"),
+            (without(&own, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
+            (without_date(&wire), "x-sdk-date is not signed"),
+            (with(&wire, "X-Sdk-Date", "yesterday"), "date of the signature cannot be read"),
+            (with(&wire, "Authorization", "SDK-HMAC-SHA256 Access=a"), "signature is incomplete"),
+        ] {
+            let refused = api.send(&changed.ask()).await;
+            assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+            assert!(refused.message().contains(told), "{told} {refused:?}");
+        }
+    }
     for algorithm in ["SDK-HMAC-SM3", "V11-HMAC-SHA256", "SDK-ECDSA-P256-SHA256", "SDK-SM2-SM3"] {
         let mut wire = signer.access(&request, &[]);
         wire.set("Authorization", &format!("{algorithm} Access=a, SignedHeaders=x-sdk-date, Signature=00"));
@@ -99,7 +130,7 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
         assert!(refused.message().contains("sign with SDK-HMAC-SHA256"), "{refused:?}");
     }
-    assert_eq!(api.dump().await, before);
+    assert_eq!(api.dump(), before);
 }
 
 #[tokio::test]
@@ -121,6 +152,73 @@ async fn a_disabled_access_key_is_refused_at_once_and_stays_in_the_list() {
 }
 
 #[tokio::test]
+async fn a_project_has_as_many_access_keys_as_it_may_have_however_many_ask_at_once() {
+    let api = Api::start(&["access-keys-per-project=3"]).await;
+    let (token, new) = (api.token("own1", Role::Member), json!({"name": "ci"}));
+    let all = futures_util::future::join_all((0..8).map(|_| created(&api, &token, &new))).await;
+    let made: Vec<_> = all.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(made.len(), 3);
+    let before = api.dump();
+    let refused = created(&api, &token, &new).await;
+    assert_eq!((refused.status, refused.code()), (403, "IMG.0088"), "{refused:?}");
+    assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
+    assert_eq!(api.dump(), before);
+    assert_eq!(created(&api, &api.token("own2", Role::Member), &new).await.status, 201, "another project");
+
+    let disable =
+        Ask::new("DELETE", format!("{KEYS}/{}", made[0].body["id"].as_str().unwrap())).token(&token);
+    let disabled = futures_util::future::join_all((0..4).map(|_| api.send(&disable))).await;
+    assert!(disabled.iter().all(|answer| answer.status == 204), "{disabled:?}");
+    let again: Vec<_> =
+        [created(&api, &token, &new).await.status, created(&api, &token, &new).await.status].into();
+    assert_eq!(again, [201, 403], "one that is disabled makes room for one");
+}
+
+#[tokio::test]
+async fn nobody_disables_an_access_key_that_may_more_than_itself() {
+    let api = Api::start(&[]).await;
+    let disable = |id: &Value, role| {
+        let ask = Ask::new("DELETE", format!("{KEYS}/{}", id.as_str().unwrap()));
+        ask.token(&api.token("own1", role))
+    };
+    let mut keys = Vec::new();
+    for role in ["reader", "member", "admin"] {
+        let new = json!({"name": role, "roles": ["reader", role]});
+        keys.push(created(&api, &api.token("own1", Role::Admin), &new).await.body["id"].clone());
+    }
+    let before = api.dump();
+    for (key, role, told) in [
+        (&keys[0], Role::Reader, "only reads"),
+        (&keys[2], Role::Member, "has the role admin, which is more than your own"),
+    ] {
+        let refused = api.send(&disable(key, role)).await;
+        assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{refused:?}");
+        assert!(refused.message().contains(told), "{refused:?}");
+    }
+    assert_eq!(api.dump(), before);
+    for (key, role) in [(&keys[0], Role::Member), (&keys[1], Role::Member), (&keys[2], Role::Admin)] {
+        assert_eq!(api.send(&disable(key, role)).await.status, 204, "whoever of the project it is of");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_access_key_is_forgotten_after_90_days() {
+    let api = Api::start(&[]).await;
+    let key = signer(&api, "own1").await.key;
+    let ttl = || {
+        let items = api.dump();
+        let (_, item) = items.iter().find(|(name, _)| name.contains(&format!("C#{key}"))).unwrap();
+        let (_, ttl) = item.split_once("\"ttl\": N(\"")?;
+        ttl.split('"').next()?.parse::<i64>().ok()
+    };
+    assert_eq!(ttl(), None);
+    let disable = Ask::new("DELETE", format!("{KEYS}/{key}")).token(&api.token("own1", Role::Member));
+    assert_eq!(api.send(&disable).await.status, 204);
+    let days = ttl().unwrap() - Timestamp::now().unix_seconds();
+    assert!((90 * 86_400 - 60..=90 * 86_400).contains(&days), "{days}");
+}
+
+#[tokio::test]
 async fn a_secret_is_shown_once_and_stored_nowhere() {
     let api = Api::start(&[]).await;
     let token = api.token("own1", Role::Member);
@@ -129,7 +227,7 @@ async fn a_secret_is_shown_once_and_stored_nowhere() {
     let secret = made.body["secret"].as_str().unwrap();
     let shown = |text: String| assert!(!text.contains(secret), "{text}");
     shown(format!("{:?}", api.send(&Ask::new("GET", KEYS).token(&token)).await));
-    shown(format!("{:?}", api.dump().await));
+    shown(format!("{:?}", api.dump()));
 }
 
 #[tokio::test]

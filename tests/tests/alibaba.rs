@@ -221,7 +221,7 @@ async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothi
     let private = owner.image(&json!({"visibility": "private"})).await;
     let community = owner.image(&json!({"visibility": "community"})).await;
     let public = Account::admin(&api, "1001").image(&json!({"visibility": "public"})).await;
-    let before = api.dump().await;
+    let before = api.dump();
     let add = "AddAccount.1=2003";
     for (image, accounts, status, code) in [
         ("none", add, 404, "InvalidImageId.NotFound"),
@@ -257,7 +257,7 @@ async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothi
     let over = format!("ImageId={image}&AddAccount.1=2003&AddAccount.2=2004&DryRun=true");
     let dry = owner.act(ECS, "ModifyImageSharePermission", &over).await;
     assert_refused(&dry, 403, "QuotaExceed.ShareImageUser");
-    assert_eq!(api.dump().await, before, "something was written");
+    assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn an_action_that_is_none_or_for_another_region_is_refused() {
     let api = Api::start(&[]).await;
     let owner = Account::new(&api, "1001");
     let image = owner.image(&json!({})).await;
-    let before = api.dump().await;
+    let before = api.dump();
     let modify = format!("ImageId={image}&AddAccount.1=2001");
     for (version, action) in [
         (ECS, "ModifyImagePermission"),
@@ -299,7 +299,7 @@ async fn an_action_that_is_none_or_for_another_region_is_refused() {
     assert_refused(&api.send(&two.header("x-acs-action", "DescribeImages")).await, 400, "InvalidParameter");
     let json = Ask::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token).body("{}");
     assert_refused(&api.send(&json).await, 400, "InvalidParameter");
-    assert_eq!(api.dump().await, before, "something was written");
+    assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
         (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "9001"));
     let image = owner.image(&json!({})).await;
     owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
-    let before = api.dump().await;
+    let before = api.dump();
     for accounts in [
         "AddAccount.1=2003",
         "RemoveAccount.1=2002",
@@ -360,7 +360,7 @@ async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
     let nobody =
         api.send(&Ask::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
     assert_refused(&nobody, 401, "InvalidSecurityToken");
-    assert_eq!(api.dump().await, before, "something was written");
+    assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
@@ -415,6 +415,29 @@ async fn opposite_calls_at_the_same_time_leave_one_of_both_results() {
         let accounts = owner.accounts(&image).await;
         assert!(accounts == json!(["a"]) || accounts == json!(["b"]), "{accounts}");
     }
+}
+
+#[tokio::test]
+async fn images_are_found_by_what_ecd_knows_of_them() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let said = json!({"GpuCategory": "True", "AppVersion": "7.2", "FotaVersion": "2.1", "DesktopInstanceType": "ecd.basic"});
+    let with = owner.image(&said).await;
+    let without = owner.image(&json!({"GpuCategory": "false", "AppVersion": "6"})).await;
+    let silent = owner.image(&json!({})).await;
+    for (filter, found) in [
+        ("GpuCategory=True", set(&[&with])),
+        ("GpuCategory=true&FotaVersion=2.1&DesktopInstanceType=ecd.basic", set(&[&with])),
+        ("GpuCategory=False", set(&[&without, &silent])),
+        ("GpuCategory=", set(&[&with, &without, &silent])),
+        ("FotaVersion=2.2", set(&[])),
+    ] {
+        assert_eq!(owner.described(filter).await, found, "{filter}");
+    }
+    let shown =
+        owner.act(ECD, "DescribeImages", &format!("ImageId.1={with}")).await.body["Images"][0].clone();
+    assert_eq!((&shown["GpuCategory"], &shown["AppVersion"]), (&json!(true), &json!("7.2")));
+    assert_refused(&owner.act(ECD, "DescribeImages", "GpuCategory=some").await, 400, "InvalidParameter");
 }
 
 #[tokio::test]

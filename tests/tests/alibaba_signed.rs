@@ -120,7 +120,7 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
     let add = [("AddAccount.1", "2001")];
     let used = world.acs3(signer, &[("AddAccount.1", "2000")], "used");
     assert_eq!(world.send(&used).await.status, 200);
-    let before = world.api.dump().await;
+    let before = world.api.dump();
 
     let late = Signer { at: Timestamp::now().minus(Duration::from_mins(16)), ..signer.clone() };
     let unknown = Signer { key: "nobody".to_owned(), ..signer.clone() };
@@ -131,6 +131,10 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
     };
     let with = |mut wire: Wire, name: &str, value: &str| {
         wire.set(name, value);
+        wire
+    };
+    let without = |mut wire: Wire, name: &str| {
+        wire.remove(name);
         wire
     };
     let acs3 = |signer: &Signer| world.acs3(signer, &add, "new");
@@ -151,6 +155,28 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
         ("a blank value", changed(rpc(signer), "SignatureType=&", ""), 400, "SignatureDoesNotMatch"),
         ("the form", other_body, 400, "SignatureDoesNotMatch"),
         ("a header", with(acs3(signer), "x-acs-action", "DescribeImages"), 400, "SignatureDoesNotMatch"),
+        ("the nonce", with(acs3(signer), "x-acs-signature-nonce", "other"), 400, "SignatureDoesNotMatch"),
+        (
+            "the nonce",
+            changed(rpc(signer), "SignatureNonce=new", "SignatureNonce=other"),
+            400,
+            "SignatureDoesNotMatch",
+        ),
+        ("a header that is left out", without(acs3(signer), "user-agent"), 400, "SignatureDoesNotMatch"),
+        ("a header that is not signed", with(acs3(signer), "x-acs-more", "a"), 400, "IncompleteSignature"),
+        (
+            "the hash of the body",
+            with(acs3(signer), "x-acs-content-sha256", "0"),
+            400,
+            "SignatureDoesNotMatch",
+        ),
+        (
+            "the algorithm",
+            with(acs3(signer), "Authorization", "ACS3-HMAC-SM3 Credential=a"),
+            400,
+            "IncompleteSignature",
+        ),
+        ("the version", changed(rpc(signer), "HMAC-SHA1", "HMAC-SHA256"), 400, "IncompleteSignature"),
         ("the method", in_query("GET", world.rpc(signer, "POST", &add, "new")), 400, "SignatureDoesNotMatch"),
         ("no signature", changed(rpc(signer), "&Signature=", "&Other="), 400, "IncompleteSignature"),
         (
@@ -164,7 +190,7 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
         assert_eq!((answer.status, answer.code()), (status, code), "{what}: {answer:?}");
         assert!(!answer.body.to_string().contains(&signer.secret), "{answer:?}");
     }
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{JobId, JobStatus, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
-use imageshare_tests::issuer::Issuer;
+use imageshare_tests::issuer::{Issuer, key_set, token};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
 use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
@@ -138,8 +138,11 @@ async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_sh
 async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone() {
     let (world, keys, keystone) = (World::start().await, Issuer::start().await, Issuer::start().await);
     let mut env = world.env();
-    let (_, written_out) = env.iter().find(|(name, _)| *name == "IMAGESHARE_JWKS").unwrap().clone();
-    keys.answer(200, serde_json::from_str(&written_out).unwrap());
+    let told = |wanted: &str| env.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
+    let exp = Timestamp::now().unix_seconds() + 300;
+    let claims = json!({"project_id": "p1", "roles": ["member"], "exp": exp, "iss": told("IMAGESHARE_ISSUER"),
+        "aud": told("IMAGESHARE_AUDIENCE")});
+    keys.answer(200, key_set(&["one"]));
     keystone.answer(
         200,
         json!({"token": {"expires_at": "2099-01-01T00:00:00.000000Z", "project": {"id": "p2"}, "roles": [{"name": "member"}]}}),
@@ -148,7 +151,7 @@ async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone
     env.extend([("IMAGESHARE_JWKS", keys.url()), ("IMAGESHARE_KEYSTONE_URL", keystone.url())]);
     let mut images = LambdaProcess::start(&binary("images"), env).await.unwrap();
     assert_eq!(keys.asked().len(), 1, "before the first request needs them");
-    for (token, owner) in [(World::token("p1", "member"), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
+    for (token, owner) in [(token("one", &claims), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
         let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({})).token(&token);
         let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());
         assert_eq!((status, &image["owner"]), (201, &json!(owner)), "{image}");

@@ -87,7 +87,7 @@ async fn an_access_key_buys_a_token_of_its_project() {
 #[tokio::test]
 async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let user = |id: &str, secret: &str| json!({"methods": ["password"], "password": {"user": {"id": id, "password": secret}}});
     let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
     let own = || Some(json!({"project": {"id": "own1"}}));
@@ -109,7 +109,7 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
     }
     told.dedup();
     assert_eq!((told.len(), told[0].0), (1, 401), "{told:?}");
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
 }
 
 #[tokio::test]
@@ -143,11 +143,38 @@ async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
     assert_eq!((shown.status, &shown.headers["x-subject-token"]), (200, &token));
     assert_eq!(shown.body["token"]["expires_at"], again.body["token"]["expires_at"]);
     let others = world.api.token("own2", Role::Member);
+    assert_eq!(shown.body["token"]["issued_at"], again.body["token"]["issued_at"], "that is when it was got");
     for (bearer, status) in [(&token, 200), (&others, 404), (&"a.b.c".to_owned(), 401)] {
-        for method in ["GET", "HEAD"] {
-            assert_eq!(world.api.send(&show(method, bearer)).await.status, status, "{method}");
+        let get = world.api.send(&show("GET", bearer)).await;
+        let head = world.api.send(&show("HEAD", bearer)).await;
+        assert_eq!((get.status, head.status, &head.body), (status, status, &Value::Null));
+        for name in ["content-type", "content-length", "x-subject-token", "cache-control"] {
+            assert_eq!(head.headers.get(name), get.headers.get(name), "{name}");
         }
     }
+    let no_subject = world.api.send(&Ask::new("HEAD", TOKENS).token(&token)).await;
+    assert_eq!(no_subject.status, 400);
+    let revoke = world.api.send(&show("DELETE", &token)).await;
+    assert_eq!((revoke.status, revoke.headers["allow"].as_str()), (405, "GET, HEAD, POST"));
+}
+
+#[tokio::test]
+async fn a_token_is_shown_until_when_it_is_good_whatever_that_is() {
+    let world = World::start().await;
+    for expires in [4_000_000_000_i64, 253_402_300_800, i64::MAX / 1000] {
+        let token = world.api.token_until("own1", Timestamp::from_unix_millis(expires.saturating_mul(1000)));
+        let show = Ask::new("GET", TOKENS).token(&token).header("X-Subject-Token", &token);
+        let shown = world.api.send(&show).await;
+        assert_eq!(shown.status, 200, "{shown:?}");
+        assert!(shown.body["token"]["expires_at"].as_str().unwrap() > "2096", "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_longer_than_any_is_nobodys() {
+    let world = World::start().await;
+    let identity = json!({"methods": ["token"], "token": {"id": "x".repeat(100_000)}});
+    assert_eq!(world.ask(&identity, None).await.status, 401);
 }
 
 #[tokio::test]

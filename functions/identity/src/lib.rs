@@ -32,7 +32,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
         identity::show_token::ANY_ROUTE if call.method() == "HEAD" => {
             identity::show_token::answer(&function.authenticator, &call).await
         }
-        identity::show_token::ANY_ROUTE => ims::unrouted("GET, POST"),
+        identity::show_token::ANY_ROUTE => ims::unrouted("GET, HEAD, POST"),
         _ => ims::unrouted(""),
     };
     call.finish(reply)

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
 
+use crate::issuers::IssuerArguments;
+
 /// Where data is kept unless told otherwise.
 pub const DEFAULT_DATA: &str = "imageshare-data";
 
@@ -146,9 +148,12 @@ pub struct ServeArguments {
     /// Address that clients use, if it is not the one listened on
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub public_url: Option<Uri>,
-    /// Change a limit: members-per-image=NUMBER or images-per-tenant=NUMBER; may be repeated
+    /// Change a limit: members-per-image, images-per-tenant or access-keys-per-project; may be repeated
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     pub limits: Vec<Limit>,
+    /// Whose tokens are believed besides the server's own
+    #[command(flatten)]
+    pub issuers: IssuerArguments,
 }
 
 /// What a token should say.

@@ -14,12 +14,13 @@ use imageshare::store::Store;
 use imageshare::{Service, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 
 use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
+use crate::issuers::BadIssuers;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError};
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The master keys are not accepted.
     #[error("the master keys (master-keys.txt in the data directory) cannot be used: {0}")]
     MasterKeys(#[from] BadMasterKeys),
+    /// Tokens of others cannot be checked.
+    #[error(transparent)]
+    Issuers(#[from] BadIssuers),
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -101,21 +105,22 @@ impl Server {
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
+        let authenticator = arguments.issuers.believed_by(authenticator)?;
+        authenticator.prepare().await;
 
-        let changed = Arc::new(Notify::new());
         let functions = functions(Function { service: requests, authenticator });
         let domain = domain(arguments, address);
-        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), Arc::clone(&changed), domain)?;
+        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 
         let (stop, stopped) = watch::channel(false);
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
-        let (region, pump_stop) = (arguments.region.clone(), until(stopped.clone()));
+        let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
         Ok(Self {
             address,
             key_directory,
             stop,
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
-            pump: tokio::spawn(async move { pump::run(worker, &changed, region, pump_stop).await }),
+            pump: tokio::spawn(async move { pump::run(worker, &work, region, pump_stop).await }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
             table,
             _temporary: temporary,

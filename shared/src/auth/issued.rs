@@ -13,8 +13,8 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{Authenticator, Keyring, MasterKeys, NotAdmitted, Unauthenticated};
-use crate::domain::{AccessKey, AccessKeyId, Caller, TenantId, Timestamp};
+use super::{Authenticator, Bearer, Keyring, LONGEST_TOKEN_BYTES, MasterKeys, NotAdmitted, Unauthenticated};
+use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
 use crate::store::Store;
 
 /// How long a token is good for. Its clients get a new one by themselves.
@@ -32,15 +32,6 @@ pub struct IssuedToken {
     pub issued: Timestamp,
     /// Until when.
     pub expires: Timestamp,
-}
-
-/// Who bears a token, and how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
-    /// Who.
-    pub caller: Caller,
-    /// Until when the token is good; unknown for the opaque tokens of a Keystone.
-    pub expires: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,12 +67,8 @@ impl Keyring {
         Some(IssuedToken { token, issued: now, expires })
     }
 
-    /// The access key that one of our own tokens stands for, and until when; `None` for any other token.
-    fn read_token(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Option<Result<(AccessKeyId, Timestamp), Unauthenticated>> {
+    /// What one of our own tokens says; `None` for any other token.
+    fn read_token(&self, token: &str, now: Timestamp) -> Option<Result<Claims, Unauthenticated>> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
         let header: Header = read(header)?;
@@ -100,7 +87,7 @@ impl Keyring {
         if claims.exp <= now.unix_seconds() {
             return Some(Err(Unauthenticated::Expired));
         }
-        Some(Ok((claims.sub, Timestamp::from_unix_millis(claims.exp.saturating_mul(1000)))))
+        Some(Ok(claims))
     }
 }
 
@@ -115,29 +102,26 @@ impl Authenticator {
         store: &Store,
         now: Timestamp,
     ) -> Result<Bearer, NotAdmitted> {
-        let Some(own) = self.keyring().read_token(token, now) else {
-            let caller = self.token_of_others(token, now).await?;
-            return Ok(Bearer { caller, expires: expiry(token) });
-        };
-        let (id, expires) = own?;
-        let credential = self.keyring().find(store, &id).await?;
-        match credential.filter(|credential| credential.key.disabled.is_none()) {
-            Some(credential) => Ok(Bearer { caller: credential.key.caller(), expires: Some(expires) }),
-            None => Err(Unauthenticated::KeyDisabled.into()),
+        if token.len() > LONGEST_TOKEN_BYTES {
+            return Err(Unauthenticated::TooLong.into());
         }
+        let Some(own) = self.keyring().read_token(token, now) else {
+            return self.token_of_others(token, now).await;
+        };
+        let claims = own?;
+        let credential = self.keyring().find(store, &claims.sub).await?;
+        let credential = credential.filter(|credential| credential.key.disabled.is_none());
+        let credential = credential.ok_or(Unauthenticated::KeyDisabled)?;
+        Ok(Bearer {
+            caller: credential.key.caller(),
+            issued: Some(moment(claims.iat)),
+            expires: moment(claims.exp),
+        })
     }
 }
 
-/// Until when a token is good that was found to be good.
-fn expiry(token: &str) -> Option<Timestamp> {
-    #[derive(Deserialize)]
-    struct Expiry {
-        exp: f64,
-    }
-    let exp = read::<Expiry>(token.split('.').nth(1)?)?.exp;
-    // A token that is good for more than 285,000 years may be told a shorter time.
-    #[expect(clippy::cast_possible_truncation)]
-    Some(Timestamp::from_unix_millis((exp * 1000.0) as i64))
+fn moment(unix_seconds: i64) -> Timestamp {
+    Timestamp::from_unix_millis(unix_seconds.saturating_mul(1000))
 }
 
 fn part(value: &impl Serialize) -> Option<String> {
@@ -188,11 +172,10 @@ mod tests {
         let keys = keyring(&[("new", 1), ("old", 2)]);
         for master in ["new", "old"] {
             let token = keys.issue_token(&key(master), now).unwrap();
-            let (id, expires) = keys.read_token(&token.token, now).unwrap().unwrap();
-            assert_eq!((id.as_str(), expires), ("key-1", token.expires));
-            assert_eq!(expiry(&token.token), Some(token.expires));
+            let claims = keys.read_token(&token.token, now).unwrap().unwrap();
+            assert_eq!((claims.sub.as_str(), moment(claims.exp)), ("key-1", token.expires));
             let end = keys.read_token(&token.token, token.expires).unwrap();
-            assert_eq!(end, Err(Unauthenticated::Expired));
+            assert_eq!(end.err(), Some(Unauthenticated::Expired));
         }
         assert_eq!(keys.issue_token(&key("gone"), now), None);
     }
@@ -210,7 +193,7 @@ mod tests {
             iat: 0,
             exp: i64::MAX,
         });
-        let refused = |token: &str| keys.read_token(token, now).unwrap().unwrap_err();
+        let refused = |token: &str| keys.read_token(token, now).unwrap().err().unwrap();
         let forged = format!("{header}.{}.{signature}", forged.unwrap());
         for bad in [forged, format!("{message}."), format!("{message}.AAAA")] {
             assert_eq!(refused(&bad), Unauthenticated::BadSignature);

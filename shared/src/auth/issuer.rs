@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http::Uri;
+
+use super::authorities::Authorities;
 
 /// How long an answer may take, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,7 +42,8 @@ impl fmt::Debug for Issuer {
 }
 
 impl Issuer {
-    pub(super) fn new(url: &str) -> Result<Self, BadUrl> {
+    /// The server at that address, whose certificate is of one of those authorities or of the system's.
+    pub(super) fn new(url: &str, authorities: &Authorities) -> Result<Self, BadUrl> {
         let uri: Uri = url.parse().map_err(|_| BadUrl)?;
         let host = uri.host().ok_or(BadUrl)?;
         let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
@@ -49,7 +52,9 @@ impl Issuer {
             Some("http") if is_here => {}
             _ => return Err(BadUrl),
         }
-        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        let builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let tls = TlsContext::builder().with_trust_store(authorities.trust_store()).build();
+        let connector = builder.tls_context(tls.map_err(|_| BadUrl)?).build();
         Ok(Self { url: url.trim_end_matches('/').to_owned(), connector: Arc::new(connector) })
     }
 
@@ -94,10 +99,10 @@ mod tests {
     #[test]
     fn an_address_is_https_or_on_this_machine() {
         for good in ["https://keys.example/jwks.json", "http://127.0.0.1:5000", "http://localhost/identity"] {
-            assert!(Issuer::new(good).is_ok(), "{good}");
+            assert!(Issuer::new(good, &Authorities::default()).is_ok(), "{good}");
         }
         for bad in ["", "keys.example", "http://keys.example", "ftp://127.0.0.1", "https://", "/jwks"] {
-            assert_eq!(Issuer::new(bad).err(), Some(BadUrl), "{bad}");
+            assert_eq!(Issuer::new(bad, &Authorities::default()).err(), Some(BadUrl), "{bad}");
         }
     }
 }

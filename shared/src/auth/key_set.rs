@@ -3,7 +3,6 @@
 //! Every key is bound to one algorithm when it is read, and a token may use a key only with that algorithm. That is
 //! what keeps a public RSA key from being taken for an HMAC secret, whatever the token's header claims.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
@@ -114,6 +113,9 @@ pub enum KeyFault {
     /// A private key, which has no place in a verifier's configuration.
     #[error("holds its private part (d): give the public part only, and consider the key as leaked")]
     Private,
+    /// A secret that everybody can read.
+    #[error("is a secret that is published: whoever reads it can sign with it")]
+    Published,
     /// Another key has the same `kid`.
     #[error("has the same kid as a key before it")]
     SameKid,
@@ -136,6 +138,12 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
+    /// A key as it is written; `None` where it is for other ends than signatures.
+    fn read(jwk: Value) -> Result<Option<Self>, KeyFault> {
+        let jwk = Jwk::deserialize(jwk).map_err(|_| KeyFault::Malformed)?;
+        if jwk.is_for_signatures() { jwk.key().map(Some) } else { Ok(None) }
+    }
+
     /// Whether that base64url text is the message's signature by this key.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
         let algorithm = self.algorithm.implementation();
@@ -149,26 +157,48 @@ impl Key {
 pub(super) struct KeySet(Vec<Key>);
 
 impl KeySet {
+    /// Reads a set that was written for this service: a key that cannot be used is a mistake, and refused with its set.
     pub(super) fn parse(jwks_json: &str) -> Result<Self, BadKeySet> {
+        Self::read(jwks_json, false, Err)
+    }
+
+    /// Reads a set that its owner publishes for everybody. What is not for us is skipped, as RFC 7517 has it: the owner
+    /// may add a key of another kind at any time. A secret that is published is none.
+    pub(super) fn parse_published(jwks_json: &str) -> Result<Self, BadKeySet> {
+        Self::read(jwks_json, true, |unusable| {
+            tracing::warn!(%unusable, "a published key is not used");
+            Ok(())
+        })
+    }
+
+    fn read(
+        jwks_json: &str,
+        is_published: bool,
+        unusable: impl Fn(BadKeySet) -> Result<(), BadKeySet>,
+    ) -> Result<Self, BadKeySet> {
         #[derive(Deserialize)]
         struct Jwks {
             keys: Vec<Value>,
         }
         let jwks: Jwks = serde_json::from_str(jwks_json)
             .map_err(|error| BadKeySet::NotAKeySet { line: error.line(), column: error.column() })?;
-        let mut keys = Vec::new();
-        let mut kids = HashSet::new();
+        let mut keys = Vec::<Key>::new();
         for (index, jwk) in jwks.keys.into_iter().enumerate() {
             let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
-            let refuse = |fault| BadKeySet::Key { index, kid: kid.clone(), fault };
-            let jwk = Jwk::deserialize(jwk).map_err(|_| refuse(KeyFault::Malformed))?;
-            if !jwk.is_for_signatures() {
-                continue;
+            let is_taken = kid.is_some() && keys.iter().any(|key| key.kid == kid);
+            let key = match Key::read(jwk) {
+                Ok(None) => continue,
+                Ok(Some(_)) if is_taken => Err(KeyFault::SameKid),
+                Ok(Some(key)) if is_published && key.algorithm == Algorithm::Hs256 => {
+                    Err(KeyFault::Published)
+                }
+                Ok(Some(key)) => Ok(key),
+                Err(fault) => Err(fault),
+            };
+            match key {
+                Ok(key) => keys.push(key),
+                Err(fault) => unusable(BadKeySet::Key { index, kid, fault })?,
             }
-            if kid.clone().is_some_and(|kid| !kids.insert(kid)) {
-                return Err(refuse(KeyFault::SameKid));
-            }
-            keys.push(jwk.key().map_err(refuse)?);
         }
         if keys.is_empty() { Err(BadKeySet::NoKeys) } else { Ok(Self(keys)) }
     }

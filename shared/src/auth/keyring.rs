@@ -4,31 +4,22 @@
 //! cost a read for each. That is also how long a key that was disabled may go on working in another process than the one
 //! that disabled it. Keys that do not exist are not remembered: a new one works at once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::master_keys::{MasterKeys, Secret};
+use super::remembered::Remembered;
 use crate::domain::{AccessKey, AccessKeyId};
 use crate::store::{Store, StoreError};
 
 /// How long a key is remembered.
 const IS_KEPT: Duration = Duration::from_secs(5);
 
-/// How many are remembered at a time; above that all are forgotten.
-const MOST_KEPT: usize = 10_000;
-
 /// The master keys, and the access keys that are remembered. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     masters: Arc<MasterKeys>,
-    remembered: Arc<Mutex<HashMap<AccessKeyId, Remembered>>>,
-}
-
-#[derive(Debug)]
-struct Remembered {
-    credential: Arc<Credential>,
-    since: Instant,
+    known: Arc<Remembered<AccessKeyId, Arc<Credential>, Instant>>,
 }
 
 /// An access key, and its secret where its master key is still in use.
@@ -43,7 +34,7 @@ pub struct Credential {
 impl Keyring {
     /// A keyring that derives secrets from those master keys.
     pub fn new(masters: MasterKeys) -> Self {
-        Self { masters: Arc::new(masters), remembered: Arc::default() }
+        Self { masters: Arc::new(masters), known: Arc::default() }
     }
 
     /// The secret for a new access key, and the id of its master key; `None` where the deployment has none.
@@ -57,15 +48,15 @@ impl Keyring {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn find(&self, store: &Store, id: &AccessKeyId) -> Result<Option<Arc<Credential>>, StoreError> {
-        if let Some(known) = self.recall(id, Instant::now()) {
+        // From before the read: what changes while it is under way must not be remembered for longer.
+        let now = Instant::now();
+        if let Some(known) = self.known.get(id, now) {
             return Ok(Some(known));
         }
-        // From before the read: what changes while it is under way must not be remembered for longer.
-        let since = Instant::now();
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
         let secret = self.masters.secret(&key.master, id);
         let credential = Arc::new(Credential { key, secret });
-        self.remember(id.clone(), Remembered { credential: Arc::clone(&credential), since });
+        self.known.put(id.clone(), Arc::clone(&credential), now + IS_KEPT);
         Ok(Some(credential))
     }
 
@@ -76,60 +67,6 @@ impl Keyring {
 
     /// Forgets an access key that was changed here.
     pub fn forget(&self, id: &AccessKeyId) {
-        self.lock().remove(id);
-    }
-
-    fn recall(&self, id: &AccessKeyId, now: Instant) -> Option<Arc<Credential>> {
-        let remembered = self.lock();
-        let known = remembered.get(id).filter(|known| now.duration_since(known.since) < IS_KEPT)?;
-        Some(Arc::clone(&known.credential))
-    }
-
-    fn remember(&self, id: AccessKeyId, known: Remembered) {
-        let mut remembered = self.lock();
-        if remembered.len() >= MOST_KEPT {
-            remembered.clear();
-        }
-        remembered.insert(id, known);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AccessKeyId, Remembered>> {
-        // Nothing is left half done while it is locked.
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Role, Timestamp};
-
-    #[test]
-    fn a_key_is_remembered_for_five_seconds_or_until_it_is_changed() {
-        let keyring = Keyring::default();
-        let id: AccessKeyId = "k".parse().unwrap();
-        let key = AccessKey {
-            id: id.clone(),
-            name: "n".to_owned(),
-            project: "p".parse().unwrap(),
-            account: None,
-            user: None,
-            roles: vec![Role::Member],
-            master: "m".to_owned(),
-            created: Timestamp::from_unix_millis(0),
-            disabled: None,
-        };
-        let since = Instant::now();
-        let remember = || {
-            let credential = Arc::new(Credential { key: key.clone(), secret: None });
-            keyring.remember(id.clone(), Remembered { credential, since });
-        };
-        remember();
-        assert!(keyring.recall(&id, since + Duration::from_millis(4_999)).is_some());
-        assert!(keyring.recall(&id, since + IS_KEPT).is_none());
-        keyring.forget(&id);
-        assert!(keyring.recall(&id, since).is_none());
-        remember();
-        assert!(keyring.clone().recall(&id, since).is_some(), "clones share what they know");
+        self.known.forget(id);
     }
 }

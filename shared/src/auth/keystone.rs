@@ -2,48 +2,68 @@
 //!
 //! The token itself is the credential that asks about itself (`GET /v3/auth/tokens`), which Keystone's own policy allows,
 //! so that the service needs no account there. What a token was found to be is remembered for a minute, by its hash; that
-//! is how long a revoked token may go on working.
+//! is how long a revoked token may go on working. That it is none is remembered for ten seconds, so that a client which
+//! goes on sending it does not have Keystone asked each time; apart from the good ones, which no flood of made-up tokens
+//! is to push out.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::authorities::Authorities;
 use super::issuer::{BadUrl, Issuer};
-use super::{NotAdmitted, Unauthenticated};
+use super::remembered::Remembered;
+use super::{Bearer, NotAdmitted, Unauthenticated};
 use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
 
 /// How long a token is remembered, unless it expires before.
 const IS_KEPT: Duration = Duration::from_mins(1);
 
-/// How many are remembered at a time; above that all are forgotten.
-const MOST_KEPT: usize = 10_000;
+/// How long it is remembered that a token is none.
+const REFUSAL_IS_KEPT: Duration = Duration::from_secs(10);
+
+/// What stands for a token, so that none is kept.
+type Hash = [u8; 32];
 
 /// A Keystone, and the tokens that it was asked about lately.
 #[derive(Debug)]
 pub(super) struct Keystone {
     issuer: Issuer,
-    known: Mutex<HashMap<[u8; 32], (Caller, Timestamp)>>,
+    good: Remembered<Hash, Bearer, Timestamp>,
+    none: Remembered<Hash, (), Timestamp>,
 }
 
 impl Keystone {
     /// The Keystone at that address, which may end in `/v3` or not.
-    pub(super) fn new(url: &str) -> Result<Self, BadUrl> {
+    pub(super) fn new(url: &str, authorities: &Authorities) -> Result<Self, BadUrl> {
         let url = url.trim_end_matches('/');
         let url = url.strip_suffix("/v3").unwrap_or(url);
-        Ok(Self { issuer: Issuer::new(url)?, known: Mutex::default() })
+        let issuer = Issuer::new(url, authorities)?;
+        Ok(Self { issuer, good: Remembered::default(), none: Remembered::default() })
     }
 
     /// Whose token that is.
-    pub(super) async fn caller(&self, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
-        let hash: [u8; 32] = Sha256::digest(token).into();
-        if let Some((caller, until)) = self.lock().get(&hash)
-            && now < *until
-        {
-            return Ok(caller.clone());
+    pub(super) async fn bearer(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
+        let hash: Hash = Sha256::digest(token).into();
+        if let Some(bearer) = self.good.get(&hash, now) {
+            return Ok(bearer);
         }
+        if self.none.get(&hash, now).is_some() {
+            return Err(Unauthenticated::NotIssued.into());
+        }
+        let found = self.ask(token, now).await;
+        match &found {
+            Ok(bearer) => self.good.put(hash, bearer.clone(), bearer.expires.min(now.plus(IS_KEPT))),
+            Err(NotAdmitted::Unauthenticated(Unauthenticated::NotIssued)) => {
+                self.none.put(hash, (), now.plus(REFUSAL_IS_KEPT));
+            }
+            Err(_) => {}
+        }
+        found
+    }
+
+    async fn ask(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Unauthenticated::Malformed.into());
         }
@@ -57,18 +77,7 @@ impl Keystone {
         }
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|problem| NotAdmitted::Issuer(format!("Keystone's answer cannot be read: {problem}")))?;
-        let (caller, expires) = answer.token.read(now)?;
-        let mut known = self.lock();
-        if known.len() >= MOST_KEPT {
-            known.clear();
-        }
-        known.insert(hash, (caller.clone(), expires.min(now.plus(IS_KEPT))));
-        Ok(caller)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Caller, Timestamp)>> {
-        // Nothing is left half done while it is locked.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        answer.token.read(now)
     }
 }
 
@@ -79,6 +88,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Token {
+    issued_at: Option<String>,
     expires_at: String,
     project: Option<Project>,
     user: Option<Named>,
@@ -99,13 +109,10 @@ struct Named {
 }
 
 impl Token {
-    /// The caller, and when the token expires.
-    fn read(self, now: Timestamp) -> Result<(Caller, Timestamp), NotAdmitted> {
-        // With or without a fraction of a second.
-        let seconds = self.expires_at.get(..19).map(|seconds| format!("{seconds}Z"));
-        let expires = seconds.and_then(|seconds| Timestamp::parse_seconds_text(&seconds));
-        let expires =
-            expires.ok_or_else(|| NotAdmitted::Issuer("Keystone's expires_at is no time".to_owned()))?;
+    /// Who bears it.
+    fn read(self, now: Timestamp) -> Result<Bearer, NotAdmitted> {
+        let expires = moment(&self.expires_at)
+            .ok_or_else(|| NotAdmitted::Issuer("Keystone's expires_at is no time".to_owned()))?;
         if expires <= now {
             return Err(Unauthenticated::Expired.into());
         }
@@ -118,6 +125,11 @@ impl Token {
             user: self.user.and_then(|user| user.id),
             role: roles.max().ok_or(Unauthenticated::NoRole)?,
         };
-        Ok((caller, expires))
+        Ok(Bearer { caller, issued: self.issued_at.as_deref().and_then(moment), expires })
     }
+}
+
+/// A moment as Keystone writes it, with or without a fraction of a second.
+fn moment(text: &str) -> Option<Timestamp> {
+    Timestamp::parse_seconds_text(&format!("{}Z", text.get(..19)?))
 }

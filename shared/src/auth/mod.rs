@@ -5,12 +5,14 @@
 //! or a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
 //! so that what lies behind does not know how somebody proved who they are.
 
+mod authorities;
 mod issued;
 mod issuer;
 mod key_set;
 mod keyring;
 mod keystone;
 mod master_keys;
+mod remembered;
 mod remote_keys;
 pub mod signature;
 mod signed;
@@ -25,7 +27,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode;
 
-pub use self::issued::{Bearer, IssuedToken};
+pub use self::authorities::{Authorities, BadAuthorities};
+pub use self::issued::IssuedToken;
 pub use self::issuer::BadUrl;
 use self::key_set::KeySet;
 pub use self::key_set::{Algorithm, BadKeySet, KeyFault};
@@ -35,6 +38,7 @@ pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret};
 use self::remote_keys::RemoteKeys;
 use self::signature::SignatureFault;
 pub use self::signed::NotAdmitted;
+use self::token::SignedToken;
 use crate::domain::{Caller, Timestamp};
 
 /// More than any token needs, and less than the 10 KB of headers that an API gateway lets through.
@@ -132,14 +136,26 @@ impl Unauthenticated {
     }
 }
 
+/// Who bears a token, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who.
+    pub caller: Caller,
+    /// Since when the token is good, where it says so.
+    pub issued: Option<Timestamp>,
+    /// Until when.
+    pub expires: Timestamp,
+}
+
 /// Decides who makes a request. Cheap to clone; its `Debug` shows which keys there are, never their material.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
-    trusted: Arc<Trusted>,
+    trusted: Vec<Arc<Trusted>>,
     keystone: Option<Arc<Keystone>>,
     keyring: Keyring,
 }
 
+/// An issuer's keys, and what its tokens must say.
 #[derive(Debug)]
 struct Trusted {
     keys: Keys,
@@ -149,7 +165,6 @@ struct Trusted {
 /// The keys that tokens may be signed with.
 #[derive(Debug)]
 enum Keys {
-    None,
     Fixed(KeySet),
     At(RemoteKeys),
 }
@@ -160,27 +175,38 @@ impl Authenticator {
     /// Keys for other ends than signatures are skipped. A set with any other key that cannot be used safely is
     /// refused whole, so that a mistake in the configuration shows at the start and not at some later token.
     pub fn from_jwks(jwks_json: &str, expected: Expectations) -> Result<Self, BadKeySet> {
-        Ok(Self::trusting(Keys::Fixed(KeySet::parse(jwks_json)?), expected))
+        Ok(Self::without_keys().trusting(Keys::Fixed(KeySet::parse(jwks_json)?), expected))
     }
 
-    /// An authenticator that trusts the keys of the JSON Web Key Set at that address. Nothing is asked yet.
-    pub fn from_jwks_url(url: &str, expected: Expectations) -> Result<Self, BadUrl> {
-        Ok(Self::trusting(Keys::At(RemoteKeys::new(url)?), expected))
-    }
-
-    /// An authenticator that trusts no keys, for a deployment whose tokens are all of a Keystone.
+    /// An authenticator that trusts no keys, for a deployment whose tokens are all of others.
     pub fn without_keys() -> Self {
-        Self::trusting(Keys::None, Expectations::default())
+        Self { trusted: Vec::new(), keystone: None, keyring: Keyring::default() }
     }
 
-    fn trusting(keys: Keys, expected: Expectations) -> Self {
-        let trusted = Arc::new(Trusted { keys, expected });
-        Self { trusted, keystone: None, keyring: Keyring::default() }
+    /// The same, trusting also the keys of the JSON Web Key Set that is published at that address. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// The address is none that can be asked safely.
+    pub fn with_jwks_url(
+        self,
+        url: &str,
+        expected: Expectations,
+        authorities: &Authorities,
+    ) -> Result<Self, BadUrl> {
+        Ok(self.trusting(Keys::At(RemoteKeys::new(url, authorities)?), expected))
+    }
+
+    fn trusting(mut self, keys: Keys, expected: Expectations) -> Self {
+        self.trusted.push(Arc::new(Trusted { keys, expected }));
+        self
     }
 
     /// The same, asking the Keystone at that address about tokens that none of the keys has signed.
-    pub fn with_keystone(self, url: &str) -> Result<Self, BadUrl> {
-        Ok(Self { keystone: Some(Arc::new(Keystone::new(url)?)), ..self })
+    ///
+    /// # Errors
+    /// The address is none that can be asked safely.
+    pub fn with_keystone(self, url: &str, authorities: &Authorities) -> Result<Self, BadUrl> {
+        Ok(Self { keystone: Some(Arc::new(Keystone::new(url, authorities)?)), ..self })
     }
 
     /// The same, trusting signatures by access keys that are derived from those master keys.
@@ -192,49 +218,62 @@ impl Authenticator {
     /// Asks for the keys at an address before the first request needs them. Where they cannot be had, they are asked for
     /// again then.
     pub async fn prepare(&self) {
-        if let Keys::At(remote) = &self.trusted.keys {
-            // What is in the way was logged.
-            let _ = remote.keys(false, Timestamp::now()).await;
+        for trusted in &self.trusted {
+            if let Keys::At(remote) = &trusted.keys {
+                // What is in the way was logged.
+                let _ = remote.keys(false, Timestamp::now()).await;
+            }
         }
     }
 
-    /// The caller that a token proves which this deployment has not issued itself.
+    /// The bearer of a token that this deployment has not issued itself.
     ///
     /// # Errors
     /// Says what is wrong with the token; [`Unauthenticated::is_forbidden`] tells 403 from 401.
-    pub async fn token_of_others(&self, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
+    pub async fn token_of_others(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
         let refused = match self.signed_token(token, now).await {
-            Err(NotAdmitted::Unauthenticated(refused)) => refused,
+            Err(NotAdmitted::Unauthenticated(refused)) if may_be_anothers(&refused) => refused,
             settled => return settled,
         };
         match &self.keystone {
-            Some(keystone) if may_be_keystones(&refused) => keystone.caller(token, now).await,
-            _ => Err(refused.into()),
+            Some(keystone) => keystone.bearer(token, now).await,
+            None => Err(refused.into()),
         }
     }
 
-    /// The caller of a token that one of the keys has signed.
-    async fn signed_token(&self, token: &str, now: Timestamp) -> Result<Caller, NotAdmitted> {
-        let Trusted { keys, expected } = &*self.trusted;
-        let remote = match keys {
-            Keys::None => return Err(Unauthenticated::UnknownKey.into()),
-            Keys::Fixed(keys) => return Ok(token::verify(token, keys, expected, now)?),
+    /// The bearer of a token that one of the keys has signed.
+    async fn signed_token(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
+        let token = SignedToken::read(token)?;
+        let mut refused = Unauthenticated::UnknownKey;
+        for trusted in &self.trusted {
+            match trusted.bearer(&token, now).await {
+                Err(NotAdmitted::Unauthenticated(unknown)) if may_be_anothers(&unknown) => refused = unknown,
+                settled => return settled,
+            }
+        }
+        Err(refused.into())
+    }
+}
+
+impl Trusted {
+    async fn bearer(&self, token: &SignedToken<'_>, now: Timestamp) -> Result<Bearer, NotAdmitted> {
+        let remote = match &self.keys {
+            Keys::Fixed(keys) => return Ok(token.bearer(keys, &self.expected, now)?),
             Keys::At(remote) => remote,
         };
         let known = remote.keys(false, now).await.map_err(NotAdmitted::Issuer)?;
-        match token::verify(token, &known, expected, now) {
+        match token.bearer(&known, &self.expected, now) {
             Err(Unauthenticated::UnknownKey) => {
                 let newer = remote.keys(true, now).await.map_err(NotAdmitted::Issuer)?;
-                Ok(token::verify(token, &newer, expected, now)?)
+                Ok(token.bearer(&newer, &self.expected, now)?)
             }
             settled => Ok(settled?),
         }
     }
 }
 
-/// Whether a token that the keys do not tell anything of may be one of Keystone's own, which are opaque, or signed with
-/// Keystone's keys.
-fn may_be_keystones(refused: &Unauthenticated) -> bool {
+/// Whether a token that some keys do not tell anything of may be of other keys, or one of Keystone's own, which are opaque.
+fn may_be_anothers(refused: &Unauthenticated) -> bool {
     use Unauthenticated::{KeyNotNamed, Malformed, UnknownAlgorithm, UnknownKey};
     matches!(refused, Malformed | UnknownAlgorithm | UnknownKey | KeyNotNamed)
 }

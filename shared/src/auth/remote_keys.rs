@@ -3,13 +3,13 @@
 //! * After 10 minutes the keys are asked for again, so that a key that was taken out ends.
 //! * A token that names a key which is not there has them asked for at once, so that a new key works at once; but not twice
 //!   within 30 seconds, since anybody can make up such tokens.
-//! * While the address does not answer, the keys that are known go on being used, for a day.
+//! * While the address does not answer, the keys that are known go on being used, for a day. Nobody whose key is known
+//!   waits for a question that another request asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-
+use super::authorities::Authorities;
 use super::issuer::{BadUrl, Issuer};
 use super::key_set::KeySet;
 use crate::domain::Timestamp;
@@ -23,8 +23,9 @@ const BETWEEN_FIRST_QUESTIONS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct RemoteKeys {
     issuer: Issuer,
-    /// Locked while the question is under way: whoever comes in between waits for the same answer.
     state: Mutex<State>,
+    /// Held by the one request that asks.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -34,9 +35,27 @@ struct State {
     problem: String,
 }
 
+impl State {
+    /// The keys, where they are not too old to be used.
+    fn usable(&self, now: Timestamp) -> Option<Arc<KeySet>> {
+        let (keys, since) = self.known.as_ref()?;
+        (now < since.plus(ARE_USABLE)).then(|| Arc::clone(keys))
+    }
+
+    fn are_fresh(&self, now: Timestamp) -> bool {
+        self.known.as_ref().is_some_and(|(_, since)| now < since.plus(ARE_FRESH))
+    }
+
+    fn was_asked_lately(&self, now: Timestamp) -> bool {
+        let pause = if self.known.is_some() { BETWEEN_QUESTIONS } else { BETWEEN_FIRST_QUESTIONS };
+        self.asked.is_some_and(|asked| now < asked.plus(pause))
+    }
+}
+
 impl RemoteKeys {
-    pub(super) fn new(url: &str) -> Result<Self, BadUrl> {
-        Ok(Self { issuer: Issuer::new(url)?, state: Mutex::default() })
+    pub(super) fn new(url: &str, authorities: &Authorities) -> Result<Self, BadUrl> {
+        let issuer = Issuer::new(url, authorities)?;
+        Ok(Self { issuer, state: Mutex::default(), asking: tokio::sync::Mutex::default() })
     }
 
     /// The keys as they are known; asks for them where they are not, or are old, or `lack_one`.
@@ -44,13 +63,24 @@ impl RemoteKeys {
     /// # Errors
     /// Says why there are none.
     pub(super) async fn keys(&self, lack_one: bool, now: Timestamp) -> Result<Arc<KeySet>, String> {
-        let mut state = self.state.lock().await;
-        let is_old = |since: Timestamp, age| since.plus(age) <= now;
-        let wants = lack_one || state.known.as_ref().is_none_or(|(_, since)| is_old(*since, ARE_FRESH));
-        let pause = if state.known.is_some() { BETWEEN_QUESTIONS } else { BETWEEN_FIRST_QUESTIONS };
-        if wants && state.asked.is_none_or(|asked| is_old(asked, pause)) {
-            state.asked = Some(now);
-            match self.ask().await {
+        let known = self.state().usable(now);
+        let turn = match known {
+            Some(keys) if !lack_one => {
+                if self.state().are_fresh(now) {
+                    return Ok(keys);
+                }
+                let Ok(turn) = self.asking.try_lock() else { return Ok(keys) };
+                turn
+            }
+            _ => self.asking.lock().await,
+        };
+        // Somebody else may have asked while this request waited for its turn.
+        let wants = lack_one || !self.state().are_fresh(now);
+        if wants && !self.state().was_asked_lately(now) {
+            self.state().asked = Some(now);
+            let answer = self.ask().await;
+            let mut state = self.state();
+            match answer {
                 Ok(keys) => state.known = Some((Arc::new(keys), now)),
                 Err(problem) => {
                     tracing::warn!(problem, "the keys for tokens cannot be read");
@@ -58,10 +88,9 @@ impl RemoteKeys {
                 }
             }
         }
-        match &state.known {
-            Some((keys, since)) if !is_old(*since, ARE_USABLE) => Ok(Arc::clone(keys)),
-            _ => Err(state.problem.clone()),
-        }
+        drop(turn);
+        let state = self.state();
+        state.usable(now).ok_or_else(|| state.problem.clone())
     }
 
     async fn ask(&self) -> Result<KeySet, String> {
@@ -69,6 +98,11 @@ impl RemoteKeys {
         if status != 200 {
             return Err(format!("the key set's address answered {status}"));
         }
-        KeySet::parse(&String::from_utf8_lossy(&body)).map_err(|problem| problem.to_string())
+        KeySet::parse_published(&String::from_utf8_lossy(&body)).map_err(|problem| problem.to_string())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: a signed JSON Web Token (RFC 7519), and the caller that its claims name.
+//! Bearer tokens: a signed JSON Web Token (RFC 7519), and the bearer that its claims name.
 //!
 //! Nothing of the claims is looked at before the signature has been checked.
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Unauthenticated::{BadClaim, Expired, Malformed, NoRole, NotYetValid, UnknownAlgorithm};
 use super::Unauthenticated::{BadSignature, WrongAudience, WrongIssuer};
 use super::key_set::{Algorithm, KeySet};
-use super::{Expectations, Unauthenticated};
+use super::{Bearer, Expectations, Unauthenticated};
 use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
 
 /// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
@@ -48,27 +48,44 @@ struct Claims {
     roles: Option<Value>,
 }
 
-/// The caller that the token names, if one of the keys signed it and it is as expected.
-pub(super) fn verify(
-    token: &str,
-    keys: &KeySet,
-    expected: &Expectations,
-    now: Timestamp,
-) -> Result<Caller, Unauthenticated> {
-    let (message, signature) = token.rsplit_once('.').ok_or(Malformed)?;
-    let (header, claims) = message.split_once('.').ok_or(Malformed)?;
-    let header: Header = part(header)?;
-    if header.crit.is_some() {
-        return Err(Malformed);
+/// A token that could be read. Nothing of it is believed yet.
+pub(super) struct SignedToken<'a> {
+    algorithm: Algorithm,
+    kid: Option<String>,
+    message: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> SignedToken<'a> {
+    /// Reads a token.
+    pub(super) fn read(token: &'a str) -> Result<Self, Unauthenticated> {
+        let (message, signature) = token.rsplit_once('.').ok_or(Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(Malformed)?;
+        let header: Header = part(header)?;
+        if header.crit.is_some() {
+            return Err(Malformed);
+        }
+        let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
+        Ok(Self { algorithm, kid: header.kid, message, claims, signature })
     }
-    let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
-    if !keys.find(algorithm, header.kid.as_deref())?.verifies(message, signature) {
-        return Err(BadSignature);
+
+    /// The bearer that the token names, if one of the keys signed it and it is as expected.
+    pub(super) fn bearer(
+        &self,
+        keys: &KeySet,
+        expected: &Expectations,
+        now: Timestamp,
+    ) -> Result<Bearer, Unauthenticated> {
+        if !keys.find(self.algorithm, self.kid.as_deref())?.verifies(self.message, self.signature) {
+            return Err(BadSignature);
+        }
+        let claims: Claims = part(self.claims)?;
+        let expires = claims.check_time(now)?;
+        claims.check_origin(expected)?;
+        let issued = claims.iat.as_ref().and_then(Value::as_f64).map(moment);
+        Ok(Bearer { caller: claims.caller()?, issued, expires })
     }
-    let claims: Claims = part(claims)?;
-    claims.check_time(now)?;
-    claims.check_origin(expected)?;
-    claims.caller()
 }
 
 fn part<T: DeserializeOwned>(base64: &str) -> Result<T, Unauthenticated> {
@@ -87,7 +104,8 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 }
 
 impl Claims {
-    fn check_time(&self, now: Timestamp) -> Result<(), Unauthenticated> {
+    /// When the token expires, if that is neither past nor its beginning still to come.
+    fn check_time(&self, now: Timestamp) -> Result<Timestamp, Unauthenticated> {
         let exp = number("exp", self.exp.as_ref())?.ok_or(bad_time("exp"))?;
         if exp <= seconds(now.minus(LEEWAY)) {
             return Err(Expired);
@@ -99,7 +117,7 @@ impl Claims {
                 return Err(NotYetValid);
             }
         }
-        Ok(())
+        Ok(moment(exp))
     }
 
     fn check_origin(&self, expected: &Expectations) -> Result<(), Unauthenticated> {
@@ -137,6 +155,12 @@ fn seconds(moment: Timestamp) -> f64 {
     #[expect(clippy::cast_precision_loss)]
     let millis = moment.unix_millis() as f64;
     millis / 1000.0
+}
+
+/// The moment that many seconds after the epoch; the latest that there is where it is later than that.
+fn moment(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation)]
+    Timestamp::from_unix_millis((seconds * 1000.0) as i64)
 }
 
 fn bad_time(claim: &'static str) -> Unauthenticated {

@@ -9,6 +9,8 @@ pub struct Limits {
     pub members_per_image: u32,
     /// Images that one tenant owns.
     pub images_per_tenant: u32,
+    /// Access keys of one project that are not disabled.
+    pub access_keys_per_project: u32,
 }
 
 /// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
@@ -20,7 +22,7 @@ pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { members_per_image: 256, images_per_tenant: 1000 }
+        Self { members_per_image: 256, images_per_tenant: 1000, access_keys_per_project: 100 }
     }
 }
 
@@ -35,13 +37,14 @@ pub struct Limit {
 enum Name {
     MembersPerImage,
     ImagesPerTenant,
+    AccessKeysPerProject,
 }
 
 /// A text that is no limit; says what one looks like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {
     /// No such limit, or no `=`.
-    #[error("expected members-per-image=NUMBER or images-per-tenant=NUMBER")]
+    #[error("expected members-per-image=NUMBER, images-per-tenant=NUMBER or access-keys-per-project=NUMBER")]
     Name,
     /// The value is not a number in range.
     #[error("expected a number from 1 to {most}")]
@@ -58,6 +61,7 @@ impl FromStr for Limit {
         let (name, most) = match text.split_once('=').map(|(name, _)| name) {
             Some("members-per-image") => (Name::MembersPerImage, MOST_MEMBERS_PER_IMAGE),
             Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
+            Some("access-keys-per-project") => (Name::AccessKeysPerProject, u32::MAX),
             _ => return Err(BadLimit::Name),
         };
         let value = text.split_once('=').and_then(|(_, value)| value.parse().ok());
@@ -76,6 +80,7 @@ impl FromIterator<Limit> for Limits {
             match name {
                 Name::MembersPerImage => limits.members_per_image = value,
                 Name::ImagesPerTenant => limits.images_per_tenant = value,
+                Name::AccessKeysPerProject => limits.access_keys_per_project = value,
             }
         }
         limits

@@ -19,7 +19,9 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::Function;
-use crate::auth::{Authenticator, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys};
+use crate::auth::{
+    Authenticator, Authorities, BadAuthorities, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys,
+};
 use crate::domain::{BadLimit, Limit, Limits};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
@@ -40,6 +42,9 @@ pub enum BadDeployment {
     /// `IMAGESHARE_KEYSTONE_URL` is no address.
     #[error("IMAGESHARE_KEYSTONE_URL: {0}")]
     Keystone(BadUrl),
+    /// `IMAGESHARE_ISSUER_CA` holds no certificates that can be used.
+    #[error("IMAGESHARE_ISSUER_CA: {0}")]
+    Authorities(#[from] BadAuthorities),
     /// `IMAGESHARE_MASTER_KEYS` is no list of master keys.
     #[error("IMAGESHARE_MASTER_KEYS: {0}")]
     MasterKeys(#[from] BadMasterKeys),
@@ -58,9 +63,12 @@ impl fmt::Debug for BadDeployment {
     }
 }
 
-/// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level.
+/// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level. Lambda's runtime says
+/// no more than `info` whatever that is: at `trace` it writes whole events, and a client's credential with them.
 pub fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info"));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
 }
 
@@ -83,17 +91,22 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
 /// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE` for tokens;
 /// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
-/// `IMAGESHARE_JWKS` may be left out; and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one for new access keys
-/// first), without which there are no access keys.
+/// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
+/// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
+/// for new access keys first), without which there are no access keys.
 pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
+    let authorities = match optional("IMAGESHARE_ISSUER_CA") {
+        Some(certificates) => certificates.parse()?,
+        None => Authorities::default(),
+    };
     let keystone = optional("IMAGESHARE_KEYSTONE_URL");
     let authenticator = match optional("IMAGESHARE_JWKS") {
-        Some(keys) => trusting(&keys)?,
+        Some(keys) => trusting(&keys, &authorities)?,
         None if keystone.is_some() => Authenticator::without_keys(),
         None => return Err(BadDeployment::Missing("IMAGESHARE_JWKS")),
     };
     let authenticator = match keystone {
-        Some(url) => authenticator.with_keystone(&url).map_err(BadDeployment::Keystone)?,
+        Some(url) => authenticator.with_keystone(&url, &authorities).map_err(BadDeployment::Keystone)?,
         None => authenticator,
     };
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
@@ -103,14 +116,14 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
-fn trusting(keys: &str) -> Result<Authenticator, BadDeployment> {
+fn trusting(keys: &str, authorities: &Authorities) -> Result<Authenticator, BadDeployment> {
     let expected =
         Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
     if keys.trim_start().starts_with('{') {
-        Ok(Authenticator::from_jwks(keys, expected)?)
-    } else {
-        Authenticator::from_jwks_url(keys.trim(), expected).map_err(BadDeployment::KeysUrl)
+        return Ok(Authenticator::from_jwks(keys, expected)?);
     }
+    let authenticator = Authenticator::without_keys();
+    authenticator.with_jwks_url(keys.trim(), expected, authorities).map_err(BadDeployment::KeysUrl)
 }
 
 fn required(name: &'static str) -> Result<String, BadDeployment> {

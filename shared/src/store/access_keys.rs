@@ -1,22 +1,33 @@
-//! Access keys. None is ever deleted: one that is disabled goes on saying whose it was.
+//! Access keys. One that is disabled goes on saying whose it was for 90 days; then TTL forgets it, so that a project which
+//! makes and disables keys does not fill the table.
+
+use std::time::Duration;
 
 use super::call::NotWritten;
 use super::item::{self, Item};
-use super::keys::{self, GPK, GSK, INDEX, PK};
+use super::keys::{self, GPK, GSK, INDEX, PK, TTL};
 use super::{Store, StoreError};
 use crate::domain::{AccessKey, AccessKeyId, Role, TenantId, Timestamp};
 use crate::table::{Query, Write};
 
+/// How long one that is disabled is still listed.
+const DISABLED_IS_KEPT: Duration = Duration::from_hours(90 * 24);
+
 impl Store {
-    /// Writes a new access key. One put.
+    /// Writes a new access key, whose id is fresh. One transaction: the key, and its project's count of them. `false` where
+    /// the project has as many as it may have.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn create_access_key(&self, key: &AccessKey) -> Result<(), StoreError> {
+    pub async fn create_access_key(&self, key: &AccessKey, most: u32) -> Result<bool, StoreError> {
         let put = Write::put(item_of(key)).only_if("attribute_not_exists(pk)");
-        match self.write(&[put]).await {
-            // The id is fresh: what is there was written by the same put, whose answer was lost.
-            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
+        let count = Write::update(keys::tenant(&key.project), "ADD access_keys :one")
+            .only_if("attribute_not_exists(access_keys) OR access_keys < :most")
+            .value(":one", item::number(1))
+            .value(":most", item::number(most));
+        match self.transact(&[put, count]).await {
+            Ok(()) => Ok(true),
+            Err(NotWritten::Conditions(_)) => Ok(false),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
@@ -53,17 +64,20 @@ impl Store {
         Ok((found, page.next.is_some()))
     }
 
-    /// Disables an access key that exists, from that moment or from an earlier one at which it was disabled already.
+    /// Disables an access key from that moment, unless it is disabled already. One transaction: the key, and its project's
+    /// count of them.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn disable_access_key(&self, id: &AccessKeyId, now: Timestamp) -> Result<(), StoreError> {
-        let disable = "SET disabled_at = if_not_exists(disabled_at, :now)";
-        let update = Write::update(keys::access_key(id), disable)
-            .only_if("attribute_exists(pk)")
-            .value(":now", item::number(now.unix_millis()));
-        match self.update(&update).await {
-            Ok(_) | Err(NotWritten::Conditions(_)) => Ok(()),
+    pub async fn disable_access_key(&self, key: &AccessKey, now: Timestamp) -> Result<(), StoreError> {
+        let disable = Write::update(keys::access_key(&key.id), "SET disabled_at = :now, #ttl = :end")
+            .only_if("attribute_exists(pk) AND attribute_not_exists(disabled_at)")
+            .name("#ttl", TTL)
+            .value(":now", item::number(now.unix_millis()))
+            .value(":end", item::number(now.plus(DISABLED_IS_KEPT).unix_seconds()));
+        let count = Write::update(keys::tenant(&key.project), "ADD access_keys :minus_one");
+        match self.transact(&[disable, count.value(":minus_one", item::number(-1))]).await {
+            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }

@@ -12,6 +12,7 @@ use super::call::{NotWritten, is_condition};
 use super::item::{self, Item};
 use super::jobs::job_writes;
 use super::keys::{self, GPK, GSK, List, Position};
+use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError};
 use crate::domain::{Details, Image, ImageId, Job, TenantId, Timestamp, Visibility};
 use crate::table::{Attributes, Write};
@@ -139,19 +140,24 @@ impl Store {
         self.written(&writes).await
     }
 
-    /// Deletes an image. `unshare` is the job that ends its memberships; it must name every tenant that the image was
-    /// shared with when it was read, and becomes one with the deletion.
+    /// Deletes an image. `unshare` is the job that ends its memberships; it must name all of its `recipients`, and becomes
+    /// one with the deletion.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn delete_image(&self, read: &Image, unshare: Option<&Job>) -> Result<Deleted, StoreError> {
+    pub async fn delete_image(
+        &self,
+        read: &Image,
+        recipients: &Recipients,
+        unshare: Option<&Job>,
+    ) -> Result<Deleted, StoreError> {
         let gone = "SET lifecycle = :deleted REMOVE image, gpk, gsk";
         let tombstone = Write::update(keys::image(&read.id), gone)
-            .only_if("lifecycle = :active AND rev = :read AND members = :members")
+            .only_if("lifecycle = :active AND rev = :read AND member_rev = :member_rev")
             .value(":deleted", item::text(DELETED))
             .value(":active", item::text(ACTIVE))
             .value(":read", item::number(read.revision))
-            .value(":members", item::number(read.members));
+            .value(":member_rev", item::number(recipients.revision));
         let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
         let mut writes = vec![tombstone, count.value(":minus_one", item::number(-1))];
         if read.visibility.is_open() {
@@ -209,6 +215,7 @@ fn item_of(image: &Image) -> Result<Item, StoreError> {
         ("visibility", item::text(image.visibility)),
         (RECORD, item::json(&Record::of(image))?),
         ("members", item::number(image.members)),
+        (MEMBER_REV, item::number(0)),
         ("rev", item::number(image.revision)),
     ];
     Ok(item::item(keys::image(&image.id), attributes))

@@ -19,8 +19,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::domain::{AccessKeyId, ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
-use crate::table::AttributeValue;
 pub use crate::table::Key;
+use crate::table::{Action, AttributeValue, Write};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -170,9 +170,18 @@ impl PieceKey {
     }
 }
 
+/// What the partitions of open pieces begin with.
+const OPEN: &str = "W#";
+
 /// The partition of open pieces of that shard.
 pub fn open_partition(shard: u8) -> String {
-    format!("W#{shard}")
+    format!("{OPEN}{shard}")
+}
+
+/// Whether a write makes a piece that is to be carried out, of which the table's stream tells job-worker on AWS.
+pub fn opens_a_piece(write: &Write) -> bool {
+    let Action::Put(item) = &write.action else { return false };
+    matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN))
 }
 
 /// A sort key that is above those of the jobs requested before that moment, and below all others.

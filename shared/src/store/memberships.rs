@@ -16,6 +16,17 @@ use crate::table::{Attributes, Query, Write};
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
 const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
 
+/// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
+pub(super) const MEMBER_REV: &str = "member_rev";
+
+/// The tenants that an image is shared with, and at which revision of its members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipients {
+    /// The tenants, in the order of their ids.
+    pub tenants: Vec<TenantId>,
+    pub(super) revision: u64,
+}
+
 /// What a step was decided from, and the revisions that must still be so when it is written.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
@@ -96,6 +107,36 @@ impl Store {
         Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
     }
 
+    /// Every tenant that an image is shared with.
+    ///
+    /// The revision is read first: whoever comes or goes while the rest is read makes it an old one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
+        let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
+        let mut query = Query {
+            filter: Some("attribute_exists(gpk)"),
+            attributes: Attributes::These(&[SK, MEMBER_REV]),
+            consistent: true,
+            ..query
+        };
+        let mut recipients = Recipients::default();
+        loop {
+            let page = self.query(&query).await?;
+            for found in &page.items {
+                if let Some(revision) = item::find_number(found, MEMBER_REV)? {
+                    recipients.revision = revision;
+                }
+                recipients.tenants.extend(keys::tenant_of_membership(item::get_text(found, SK)?));
+            }
+            query.start = page.next;
+            if query.start.is_none() {
+                return Ok(recipients);
+            }
+        }
+    }
+
     /// A page of an image's members in the order of their ids: at most `most`, those after `after`; and whether there
     /// are more.
     ///
@@ -147,10 +188,14 @@ pub(super) fn decided(
     memberships.chain(counts).collect()
 }
 
+/// Counts members that come or go.
+pub(super) const COUNT: &str = "ADD members :growth, member_rev :one";
+
 /// Counts members of an image that come or go; none may come to an image that is full, hidden or gone by now.
 fn count_members(image: &ImageId, growth: i32, limits: &Limits) -> Write {
-    let count =
-        Write::update(keys::image(image), "ADD members :growth").value(":growth", item::number(growth));
+    let count = Write::update(keys::image(image), COUNT)
+        .value(":growth", item::number(growth))
+        .value(":one", item::number(1));
     if growth < 0 {
         return count.only_if("attribute_exists(pk)");
     }

@@ -4,7 +4,7 @@
 use super::call::NotWritten;
 use super::item;
 use super::keys;
-use super::memberships::{Snapshot, write_membership};
+use super::memberships::{COUNT, Snapshot, write_membership};
 use super::{Store, StoreError, Written};
 use crate::domain::{Change, Image, Limits, Timestamp};
 use crate::table::Write;
@@ -27,8 +27,9 @@ impl Store {
         }
         let now = Timestamp::now();
         let mut condition = "lifecycle = :active AND rev = :read".to_owned();
-        let mut count = Write::update(keys::image(&image.id), "ADD members :growth")
+        let mut count = Write::update(keys::image(&image.id), COUNT)
             .value(":growth", item::number(growth))
+            .value(":one", item::number(1))
             .value(":active", item::text("active"))
             .value(":read", item::number(image.revision));
         if growth > 0 {

@@ -32,6 +32,12 @@ pub enum KeyRefusal {
     /// The access key would be able to do more than its creator.
     #[error("the role {} is more than the caller's", .0.name())]
     RoleTooStrong(Role),
+    /// The access key may do more than the caller.
+    #[error("the access key has the role {}, which is more than the caller's", .0.name())]
+    KeyTooStrong(Role),
+    /// The project has as many access keys as it may have, so many.
+    #[error("the project has {0} access keys, the most allowed")]
+    TooMany(u32),
     /// No such access key, or none of the caller's project.
     #[error("access key not found")]
     NotFound,
@@ -44,7 +50,7 @@ pub enum KeyRefusal {
 }
 
 /// Creates an access key of the caller's project, in the name of the caller. Returns it with its secret, which nobody can
-/// ask for again. One write.
+/// ask for again. One transaction.
 ///
 /// # Errors
 /// [`KeyRefusal`]; then nothing was created.
@@ -73,8 +79,9 @@ pub async fn create_access_key(
         created: Timestamp::now(),
         disabled: None,
     };
-    service.store.create_access_key(&key).await?;
-    Ok((key, secret))
+    let most = service.settings.limits.access_keys_per_project;
+    let is_created = service.store.create_access_key(&key, most).await?;
+    if is_created { Ok((key, secret)) } else { Err(KeyRefusal::TooMany(most)) }
 }
 
 /// Lists the access keys of the caller's project: at most `most`, those after `after`. One query and one batch read.
@@ -92,7 +99,9 @@ pub async fn list_access_keys(
     Ok(AccessKeyPage { keys, next })
 }
 
-/// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds. One read and one write.
+/// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds.
+/// Like one that is created, it may do no more than the caller, so that nobody locks out who is above them. One read and
+/// one transaction.
 ///
 /// # Errors
 /// [`KeyRefusal`]; then nothing was changed.
@@ -105,10 +114,13 @@ pub async fn disable_access_key(
     if !caller.can_act() {
         return Err(KeyRefusal::ReadOnly);
     }
-    // The project of an access key never changes, so nothing can come between reading and writing.
+    // Project and roles of an access key never change, so nothing can come between reading and writing.
     let key = service.store.access_key(id).await?.filter(|key| caller.acts_for(&key.project));
     let key = key.ok_or(KeyRefusal::NotFound)?;
-    service.store.disable_access_key(&key.id, Timestamp::now()).await?;
+    if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
+        return Err(KeyRefusal::KeyTooStrong(role));
+    }
+    service.store.disable_access_key(&key, Timestamp::now()).await?;
     keyring.forget(&key.id);
     Ok(())
 }

@@ -14,7 +14,6 @@ use imageshare_tests::server::Server;
 use lambda_http::{Body, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use crate::client;
 use crate::load::{CLIENTS, Load};
@@ -57,8 +56,7 @@ pub async fn serve(directory: &Path) {
     let healthy = Arc::new(|| -> gateway::Pending<bool> { Box::pin(async { true }) });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("listening on http://{}", listener.local_addr().expect("an address"));
-    let changed = Arc::new(Notify::new());
-    let gateway = Gateway::new(OPENAPI, &handlers, healthy, changed, "localhost".to_owned());
+    let gateway = Gateway::new(OPENAPI, &handlers, healthy, "localhost".to_owned());
     gateway::serve(listener, Arc::new(gateway.expect("a gateway")), std::future::pending()).await;
     drop(table);
 }

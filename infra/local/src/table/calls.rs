@@ -3,6 +3,7 @@
 //! The database takes and gives Rust values. It could as well be asked as DynamoDB is, in JSON behind the SDK's HTTP
 //! client; then writing and reading that JSON, twice each, and the SDK around it take more time than the database.
 
+use std::slice;
 use std::sync::Arc;
 
 use dynoxide::DynoxideError;
@@ -16,19 +17,29 @@ use dynoxide::actions::transact_write_items::{
 };
 use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
+use imageshare::store::opens_a_piece;
 use imageshare::table::{
     Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Write, Written,
 };
 
+use tokio::sync::Notify;
+
 use super::convert::{failure, from_item, from_items, names, to_item, values};
 use super::lanes::{Lane, Lanes};
 use super::{Opened, TABLE};
+
+/// What a call costs is told: it stands in every request's log line.
+const CAPACITY: &str = "TOTAL";
+
+/// What a put's condition did not hold of is told.
+const FOUND: &str = "ALL_OLD";
 
 /// The embedded table as one lane of it is seen by a store. Cheap to clone.
 #[derive(Clone)]
 pub struct TableLane {
     pub(super) lanes: Arc<Lanes<Opened>>,
     pub(super) lane: Lane,
+    pub(super) work: Arc<Notify>,
 }
 
 impl std::fmt::Debug for TableLane {
@@ -49,6 +60,13 @@ impl TableLane {
             Err(gone) => Err(Failure::NoAnswer(gone.to_string())),
         }
     }
+
+    /// Tells of work that was written.
+    fn tell(&self, written: &[Write]) {
+        if written.iter().any(opens_a_piece) {
+            self.work.notify_one();
+        }
+    }
 }
 
 impl Table for TableLane {
@@ -58,7 +76,7 @@ impl Table for TableLane {
                 table_name: TABLE.to_owned(),
                 key: to_item(key)?,
                 consistent_read: Some(true),
-                return_consumed_capacity: capacity(),
+                return_consumed_capacity: Some(CAPACITY.to_owned()),
                 ..GetItemRequest::default()
             };
             let answer = self.run(|opened| opened.database.get_item(request)).await?;
@@ -79,7 +97,7 @@ impl Table for TableLane {
             };
             let request = BatchGetItemRequest {
                 request_items: [(TABLE.to_owned(), wanted)].into(),
-                return_consumed_capacity: capacity(),
+                return_consumed_capacity: Some(CAPACITY.to_owned()),
             };
             // It is never too busy: no key is left unread.
             let answer = self.run(|opened| opened.database.batch_get_item(request)).await?;
@@ -104,7 +122,7 @@ impl Table for TableLane {
                 limit: query.most,
                 exclusive_start_key: query.start.as_ref().map(to_item).transpose()?,
                 consistent_read: Some(query.consistent),
-                return_consumed_capacity: capacity(),
+                return_consumed_capacity: Some(CAPACITY.to_owned()),
                 ..QueryRequest::default()
             };
             let answer = self.run(|opened| opened.database.query(request)).await?;
@@ -119,7 +137,11 @@ impl Table for TableLane {
 
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
         match &write.action {
-            Action::Put(item) => Box::pin(self.put(item, write)),
+            Action::Put(item) => Box::pin(async move {
+                let written = self.put(item, write).await?;
+                self.tell(slice::from_ref(write));
+                Ok(written)
+            }),
             Action::Update(key, expression) => Box::pin(self.update(key, expression, write)),
             Action::Delete(key) => Box::pin(self.delete(key, write)),
         }
@@ -129,12 +151,13 @@ impl Table for TableLane {
         Box::pin(async move {
             let request = TransactWriteItemsRequest {
                 transact_items: writes.iter().map(in_transaction).collect::<Result<_, _>>()?,
-                return_consumed_capacity: capacity(),
+                return_consumed_capacity: Some(CAPACITY.to_owned()),
                 // No answer is lost on the way, and the database looks through the tokens of ten minutes.
                 client_request_token: None,
                 ..TransactWriteItemsRequest::default()
             };
             let answer = self.run(|opened| opened.database.transact_write_items(request)).await?;
+            self.tell(writes);
             Ok(Written { updated: Item::new(), units: units(answer.consumed_capacity.iter().flatten()) })
         })
     }
@@ -148,8 +171,8 @@ impl TableLane {
             condition_expression: condition(write),
             expression_attribute_names: names(&write.names),
             expression_attribute_values: values(&write.values)?,
-            return_values_on_condition_check_failure: found(),
-            return_consumed_capacity: capacity(),
+            return_values_on_condition_check_failure: Some(FOUND.to_owned()),
+            return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..PutItemRequest::default()
         };
         let answer = self.run(|opened| opened.database.put_item(request)).await?;
@@ -165,7 +188,7 @@ impl TableLane {
             expression_attribute_names: names(&write.names),
             expression_attribute_values: values(&write.values)?,
             return_values: Some("UPDATED_NEW".to_owned()),
-            return_consumed_capacity: capacity(),
+            return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..UpdateItemRequest::default()
         };
         let answer = self.run(|opened| opened.database.update_item(request)).await?;
@@ -180,7 +203,7 @@ impl TableLane {
             condition_expression: condition(write),
             expression_attribute_names: names(&write.names),
             expression_attribute_values: values(&write.values)?,
-            return_consumed_capacity: capacity(),
+            return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..DeleteItemRequest::default()
         };
         let answer = self.run(|opened| opened.database.delete_item(request)).await?;
@@ -201,7 +224,7 @@ fn in_transaction(write: &Write) -> Result<TransactWriteItem, Failure> {
                 condition_expression: condition(write),
                 expression_attribute_names,
                 expression_attribute_values,
-                return_values_on_condition_check_failure: found(),
+                return_values_on_condition_check_failure: Some(FOUND.to_owned()),
             });
         }
         Action::Update(key, expression) => {
@@ -227,15 +250,6 @@ fn in_transaction(write: &Write) -> Result<TransactWriteItem, Failure> {
         }
     }
     Ok(item)
-}
-
-/// What a call costs is told to every request's log line.
-fn capacity() -> Option<String> {
-    Some("TOTAL".to_owned())
-}
-
-fn found() -> Option<String> {
-    Some("ALL_OLD".to_owned())
 }
 
 fn condition(write: &Write) -> Option<String> {

@@ -18,14 +18,14 @@ pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, Failure>
 /// # Errors
 /// As [`to_item`].
 pub(super) fn values(values: &Values) -> Result<Option<HashMap<String, Embedded>>, Failure> {
-    let named = values.iter().map(|(name, value)| Ok(((*name).to_owned(), to_value(value)?)));
-    (!values.is_empty()).then(|| named.collect()).transpose()
+    let pairs = values.iter().map(|(name, value)| Ok(((*name).to_owned(), to_value(value)?)));
+    (!values.is_empty()).then(|| pairs.collect()).transpose()
 }
 
 /// The names of an expression; `None` where there are none.
 pub(super) fn names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
-    let named = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
-    (!names.is_empty()).then(|| named.collect())
+    let pairs = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
+    (!names.is_empty()).then(|| pairs.collect())
 }
 
 fn to_value(value: &AttributeValue) -> Result<Embedded, Failure> {

@@ -14,6 +14,7 @@ use dynoxide::{Database, DynoxideError};
 use imageshare::store::{TTL, definition};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 pub use self::calls::TableLane;
 use self::lanes::Lanes;
@@ -28,6 +29,7 @@ pub struct EmbeddedTable {
     lanes: Arc<Lanes<Opened>>,
     /// Shares the database with the lanes, for the sweep alone.
     opened: Opened,
+    work: Arc<Notify>,
 }
 
 /// An open database, and the lock that keeps other processes out of its directory until the last copy is dropped.
@@ -86,12 +88,17 @@ impl EmbeddedTable {
         create_table(&database).map_err(OpenError::Table)?;
         let opened = Opened { database, _lock: lock };
         let lanes = Lanes::new("table", opened.clone()).map_err(OpenError::Thread)?;
-        Ok(Self { lanes: Arc::new(lanes), opened })
+        Ok(Self { lanes: Arc::new(lanes), opened, work: Arc::default() })
     }
 
     /// The table, through that lane.
     pub fn lane(&self, lane: Lane) -> TableLane {
-        TableLane { lanes: Arc::clone(&self.lanes), lane }
+        TableLane { lanes: Arc::clone(&self.lanes), lane, work: Arc::clone(&self.work) }
+    }
+
+    /// Is notified when a piece of a job has been written that is to be carried out.
+    pub fn work(&self) -> Arc<Notify> {
+        Arc::clone(&self.work)
     }
 
     /// The database itself, for looking behind the service's back.
@@ -220,6 +227,25 @@ mod tests {
         };
         assert_eq!(reasons[0].code.as_deref(), Some(CONDITION_FAILED));
         assert_eq!(reasons[0].found, Some(item("a", "n", text("1"))));
+    }
+
+    #[tokio::test]
+    async fn only_work_that_was_written_is_told_of() {
+        let table = EmbeddedTable::open(None).unwrap();
+        let requests = table.lane(Lane::Request);
+        let (piece, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
+        let work = table.work();
+        let mut told = std::pin::pin!(work.notified());
+        requests.write_item(&Write::put(other.clone())).await.unwrap();
+        requests.transact_write_items(&[Write::put(other)]).await.unwrap();
+        let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
+        requests.write_item(&refused).await.unwrap_err();
+        assert!(!told.as_mut().enable());
+        requests.write_item(&Write::put(piece.clone())).await.unwrap();
+        told.await;
+        let told = work.notified();
+        requests.transact_write_items(&[Write::put(piece)]).await.unwrap();
+        told.await;
     }
 
     #[tokio::test]

@@ -104,7 +104,7 @@ impl Authenticator {
     fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Unauthenticated> {
         let token = bearer_token(headers)?;
         match self.token_of_others(&token, now).now_or_never().unwrap() {
-            Ok(caller) => Ok(caller),
+            Ok(bearer) => Ok(bearer.caller),
             Err(NotAdmitted::Unauthenticated(refused)) => Err(refused),
             Err(other) => panic!("{other}"),
         }

@@ -27,7 +27,10 @@ const PROPERTIES: [&str; 7] = [
     "SessionType",
 ];
 
-/// The one of them that ECD writes as a boolean.
+/// One that is only shown.
+const APP_VERSION: &str = "AppVersion";
+
+/// The one of them that ECD writes as a boolean, and its Python SDK as `True`. An image that does not say is without.
 const GPU: &str = "GpuCategory";
 
 /// What images are of, to ECD.
@@ -48,6 +51,7 @@ struct Filter<'a> {
     name: Option<&'a str>,
     status: Option<&'a str>,
     os: Option<&'a str>,
+    gpu: Option<bool>,
     properties: Vec<(&'static str, &'a str)>,
 }
 
@@ -89,12 +93,15 @@ impl<'a> Filter<'a> {
             let found = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
             found.map(|(_, of)| *of).ok_or_else(|| Error::bad("ImageType", "CUSTOM, SHARED or SYSTEM"))
         });
-        let properties = PROPERTIES.iter().filter_map(|name| Some((*name, parameters.text(name)?)));
+        let properties = PROPERTIES.iter().filter(|name| **name != GPU);
+        let properties = properties.filter_map(|name| Some((*name, parameters.text(name)?)));
+        let gpu = parameters.flag(GPU)?;
         Ok(Self {
             image_type: image_type.transpose()?,
             name: parameters.text("ImageName"),
             status: parameters.text("ImageStatus"),
             os: parameters.text("OsType"),
+            gpu: parameters.text(GPU).map(|_| gpu),
             properties: properties.collect(),
         })
     }
@@ -116,8 +123,13 @@ impl<'a> Filter<'a> {
         is(self.name, details.name.as_deref())
             && is(self.status, Some(AVAILABLE))
             && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
+            && self.gpu.is_none_or(|wanted| wanted == has_gpu(seen))
             && self.properties.iter().all(|(name, value)| details.property(name) == Some(value))
     }
+}
+
+fn has_gpu(seen: &Seen) -> bool {
+    seen.image.details.property(GPU).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
 fn os_type(seen: &Seen) -> &str {
@@ -137,11 +149,9 @@ fn image(seen: &Seen) -> Map<String, Value> {
         Shown::Open => Type::System,
     };
     let mut wire = Map::new();
-    for name in PROPERTIES {
-        let value = details.property(name).map(|value| match (name, value.parse::<bool>()) {
-            (GPU, Ok(value)) => value.into(),
-            _ => value.into(),
-        });
+    for name in PROPERTIES.into_iter().chain([APP_VERSION]) {
+        let value =
+            details.property(name).map(|value| if name == GPU { has_gpu(seen).into() } else { value.into() });
         wire.extend(value.map(|value: Value| (name.to_owned(), value)));
     }
     let fixed: [(&str, Value); 14] = [

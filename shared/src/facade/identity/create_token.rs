@@ -17,9 +17,6 @@ pub const ROUTE: &str = "POST /v3/auth/tokens";
 /// What carries a token that was issued.
 const SUBJECT_TOKEN: &str = "x-subject-token";
 
-/// For how long a token is said to be good of which it is not known.
-const UNKNOWN_LIFETIME: std::time::Duration = std::time::Duration::from_mins(5);
-
 /// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
 /// 201. An access key that does not exist, a wrong secret, a disabled key and another project are one and the same 401.
 pub async fn answer(authenticator: &Authenticator, received: &Received) -> Reply {
@@ -81,8 +78,8 @@ async fn of_token(
 ) -> Result<(Caller, IssuedToken), Error> {
     match authenticator.token_bearer(token, &received.service().store, now).await {
         Ok(bearer) => {
-            let expires = bearer.expires.unwrap_or_else(|| now.plus(UNKNOWN_LIFETIME));
-            Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued: now, expires }))
+            let (issued, expires) = (bearer.issued.unwrap_or(now), bearer.expires);
+            Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued, expires }))
         }
         Err(NotAdmitted::Unauthenticated(_)) => Err(Error::unauthenticated()),
         Err(NotAdmitted::Store(problem)) => Err(problem.into()),

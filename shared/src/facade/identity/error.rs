@@ -54,6 +54,21 @@ impl From<KeyRefusal> for Error {
                 "IMG.0026",
                 format!("roles: {} is more than your own role. Give no more than you have.", role.name()),
             ),
+            KeyRefusal::KeyTooStrong(role) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                format!(
+                    "The access key has the role {}, which is more than your own. Ask somebody who has it to disable it.",
+                    role.name()
+                ),
+            ),
+            KeyRefusal::TooMany(most) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0088",
+                format!(
+                    "Your project has {most} access keys, the most allowed. Disable one that is not needed."
+                ),
+            ),
             KeyRefusal::NotFound => {
                 Self::new(S::NOT_FOUND, "IMG.0031", "Your project has no such access key.")
             }

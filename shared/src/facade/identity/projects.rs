@@ -29,7 +29,7 @@ fn show(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let own = &call.caller().tenant;
     if call.path_parameter("project_id") != own.as_str() {
-        return Err(forbidden());
+        return Err(forbidden(&call.service.settings.region));
     }
     let body = json!({ "project": project(own, own.as_str(), &call.address()) });
     Ok(reply_json(StatusCode::OK, &body))
@@ -47,7 +47,7 @@ fn list(call: &Call) -> Result<Reply, Error> {
     let (own, address) = (&call.caller().tenant, call.address());
     let name = query.text("name").unwrap_or(own.as_str());
     if name != own.as_str() && name != call.service.settings.region {
-        return Err(forbidden());
+        return Err(forbidden(&call.service.settings.region));
     }
     let body = json!({
         "projects": [project(own, name, &address)],
@@ -56,10 +56,11 @@ fn list(call: &Call) -> Result<Reply, Error> {
     Ok(reply_json(StatusCode::OK, &body))
 }
 
-fn forbidden() -> Error {
-    Error::new(
-        StatusCode::FORBIDDEN,
-        "IMG.0026",
-        "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids.",
-    )
+/// SDKs that ask for the project of a wrong region show their users this.
+fn forbidden(region: &str) -> Error {
+    let message = format!(
+        "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids; \
+         yours is also called {region}, after this region."
+    );
+    Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }

@@ -42,8 +42,8 @@ async fn show(authenticator: &Authenticator, call: &Call) -> Result<Reply, Error
     let wire = TokenWire {
         method: "token",
         caller: &bearer.caller,
-        issued: now,
-        expires: bearer.expires.unwrap_or(now),
+        issued: bearer.issued.unwrap_or(now),
+        expires: bearer.expires,
         address: &call.address(),
         region: &call.service.settings.region,
     };

@@ -65,7 +65,11 @@ fn domain() -> Value {
     json!({ "id": DOMAIN, "name": "Default" })
 }
 
+/// The last moment that clients can read, 9999-12-31T23:59:59.999Z in milliseconds.
+const LAST: i64 = 253_402_300_799_999;
+
 /// `2026-11-21T22:46:56.123000Z`, as Keystone dates tokens.
 fn micros(moment: Timestamp) -> String {
+    let moment = moment.min(Timestamp::from_unix_millis(LAST));
     format!("{}000Z", moment.to_millis_text().trim_end_matches('Z'))
 }

@@ -1,0 +1,65 @@
+//! Whose tokens a local server believes besides its own: those of an identity provider, of a Keystone, or of both.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use imageshare::auth::{Authenticator, Authorities, BadAuthorities, BadUrl, Expectations};
+
+/// Why somebody's tokens cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum BadIssuers {
+    /// The key set has no address that can be asked safely.
+    #[error("--jwks: {0}")]
+    Jwks(BadUrl),
+    /// The Keystone has none.
+    #[error("--keystone: {0}")]
+    Keystone(BadUrl),
+    /// The certificates cannot be used.
+    #[error("--issuer-ca: {0}")]
+    Authorities(#[from] BadAuthorities),
+}
+
+/// Who issues tokens besides this server.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Tokens of others")]
+pub struct IssuerArguments {
+    /// Accept tokens that are signed with a key of the JSON Web Key Set at this address
+    #[arg(long, value_name = "URL")]
+    pub jwks: Option<String>,
+    /// Of these, accept only those whose iss is this
+    #[arg(long, value_name = "NAME", requires = "jwks")]
+    pub issuer: Option<String>,
+    /// Of these, accept only those whose aud is or holds this
+    #[arg(long, value_name = "NAME", requires = "jwks")]
+    pub audience: Option<String>,
+    /// Accept tokens that the Keystone at this address knows
+    #[arg(long, value_name = "URL")]
+    pub keystone: Option<String>,
+    /// Trust the certificate authorities in this PEM file, besides the system's, when asking for keys and tokens
+    #[arg(long, value_name = "FILE")]
+    pub issuer_ca: Option<PathBuf>,
+}
+
+impl IssuerArguments {
+    /// The same authenticator, believing their tokens too.
+    ///
+    /// # Errors
+    /// [`BadIssuers`] names the argument that is wrong.
+    pub(crate) fn believed_by(&self, authenticator: Authenticator) -> Result<Authenticator, BadIssuers> {
+        let authorities = match &self.issuer_ca {
+            Some(path) => Authorities::read(path)?,
+            None => Authorities::default(),
+        };
+        let authenticator = match &self.jwks {
+            Some(url) => {
+                let expected = Expectations { issuer: self.issuer.clone(), audience: self.audience.clone() };
+                authenticator.with_jwks_url(url, expected, &authorities).map_err(BadIssuers::Jwks)?
+            }
+            None => authenticator,
+        };
+        match &self.keystone {
+            Some(url) => authenticator.with_keystone(url, &authorities).map_err(BadIssuers::Keystone),
+            None => Ok(authenticator),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A Keystone that is asked about tokens.
+
+use super::*;
+
+fn changed(mut answer: Value, member: &str, value: Value) -> Value {
+    answer["token"][member] = value;
+    answer
+}
+
+#[tokio::test]
+async fn an_opaque_token_is_what_keystone_says_it_is() {
+    let issuer = Issuer::start().await;
+    let now = Timestamp::now();
+    issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+    for end in ["", "/", "/v3", "/v3/"] {
+        let authenticator = asking(&format!("{}{end}", issuer.url()));
+        let caller = bearer(&authenticator, OPAQUE, now).await.unwrap();
+        let expected = Caller {
+            tenant: "own1".parse().unwrap(),
+            account: Some("default".to_owned()),
+            user: Some("u-1".to_owned()),
+            role: Role::Member,
+        };
+        assert_eq!(caller, expected);
+        let asked = issuer.asked();
+        assert_eq!((asked.len(), asked[0].uri().path()), (1, "/v3/auth/tokens"));
+        for name in ["x-auth-token", "x-subject-token"] {
+            assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE));
+        }
+    }
+}
+
+#[tokio::test]
+async fn keystone_is_asked_about_a_token_once_a_minute_and_never_after_it_has_expired() {
+    let issuer = Issuer::start().await;
+    let authenticator = asking(&issuer.url());
+    let now = Timestamp::now();
+    issuer.answer(200, described(now.plus(Duration::from_secs(90))));
+    for second in [0, 1, 59] {
+        assert!(bearer(&authenticator, OPAQUE, now.plus(Duration::from_secs(second))).await.is_ok());
+    }
+    assert_eq!(issuer.asked().len(), 1);
+    assert!(!format!("{authenticator:?}").contains("gAAAA"));
+    assert!(bearer(&authenticator, OPAQUE, now.plus(Duration::from_mins(1))).await.is_ok());
+    issuer.answer(404, Value::Null);
+    let expired = now.plus(Duration::from_secs(91));
+    assert_eq!(
+        bearer(&authenticator, OPAQUE, expired).await,
+        Err(Unauthenticated::NotIssued.into()),
+        "revoked"
+    );
+}
+
+#[tokio::test]
+async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_does_not_answer() {
+    let issuer = Issuer::start().await;
+    let authenticator = asking(&issuer.url());
+    let now = Timestamp::now();
+    let good = described(now.plus(Duration::from_hours(1)));
+    for (status, body, refusal) in [
+        (200, changed(good.clone(), "project", Value::Null), Unauthenticated::NoProject),
+        (200, changed(good.clone(), "roles", json!([{"name": "auditor"}])), Unauthenticated::NoRole),
+        (200, described(now), Unauthenticated::Expired),
+    ] {
+        issuer.answer(status, body);
+        assert_eq!(bearer(&authenticator, OPAQUE, now).await, Err(refusal.into()));
+    }
+    for (status, body) in [
+        (500, Value::Null),
+        (403, Value::Null),
+        (302, good.clone()),
+        (200, json!({})),
+        (200, changed(good.clone(), "expires_at", json!("soon"))),
+        (200, json!("x".repeat(2_000_000))),
+    ] {
+        issuer.answer(status, body);
+        assert!(matches!(bearer(&authenticator, OPAQUE, now).await, Err(NotAdmitted::Issuer(_))), "{status}");
+    }
+    issuer.answer(200, good);
+    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
+}
+
+#[tokio::test]
+async fn keystone_is_asked_once_in_ten_seconds_about_a_token_that_it_does_not_know() {
+    let issuer = Issuer::start().await;
+    let now = Timestamp::now();
+    for status in [401, 404] {
+        let authenticator = asking(&issuer.url());
+        issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+        assert!(bearer(&authenticator, "good", now).await.is_ok());
+        issuer.answer(status, Value::Null);
+        issuer.asked();
+        for second in 0..20 {
+            let refused = bearer(&authenticator, OPAQUE, now.plus(Duration::from_secs(second))).await;
+            assert_eq!(refused, Err(Unauthenticated::NotIssued.into()));
+        }
+        assert_eq!(issuer.asked().len(), 2);
+        assert!(bearer(&authenticator, "good", now).await.is_ok(), "good ones are remembered apart");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_too_long_is_not_asked_about() {
+    let issuer = Issuer::start().await;
+    let authenticator = asking(&issuer.url());
+    let store = LocalService::start(Limits::default()).service.store;
+    let long = "x".repeat(8 * 1024 + 1);
+    let refused = authenticator.token_bearer(&long, &store, Timestamp::now()).await;
+    assert_eq!((refused, issuer.asked().len()), (Err(Unauthenticated::TooLong.into()), 0));
+}
+
+#[tokio::test]
+async fn keystone_is_not_asked_about_tokens_that_the_keys_tell_of() {
+    let issuer = Issuer::start().await;
+    let authenticator = authenticator().with_keystone(&issuer.url(), &Authorities::default()).unwrap();
+    let good = World::token("p1", "member");
+    assert!(bearer(&authenticator, &good, Timestamp::now()).await.is_ok());
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let forged = bearer(&authenticator, &format!("{message}.AAAA"), Timestamp::now()).await;
+    assert_eq!(forged, Err(Unauthenticated::BadSignature.into()));
+    assert_eq!(issuer.asked().len(), 0);
+    let foreign = bearer(&authenticator, &token("keystones"), Timestamp::now()).await;
+    assert_eq!((foreign, issuer.asked().len()), (Err(Unauthenticated::NotIssued.into()), 1));
+}

@@ -20,7 +20,6 @@ use imageshare::usecases::{
 use imageshare_local::gateway::{Gateway, OPENAPI};
 use imageshare_local::server::functions;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 
 use super::table::Forgetful;
 use crate::service::{LocalService, caller, tenant};
@@ -71,7 +70,7 @@ const IMAGES: Images = {
 impl World {
     fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let LocalService { service, table } = runtime.block_on(LocalService::start(Limits::default()));
+        let LocalService { service, table } = LocalService::start(Limits::default());
         let masters = format!("test:{}", STANDARD.encode("a secret that every reader of this test knows"));
         let masters = MasterKeys::parse(&masters).expect("a master key");
         let authenticator = authenticator().with_master_keys(masters);
@@ -81,8 +80,8 @@ impl World {
         let store = Store::new(table.clone());
         let functions = functions(Function { service: Service { store, ..service }, authenticator });
         let healthy = Arc::new(|| Box::pin(async { true }) as _);
-        let (changed, domain) = (Arc::new(Notify::new()), "images.example".to_owned());
-        let gateway = Gateway::new(OPENAPI, &functions, healthy, changed, domain).expect("the routes");
+        let domain = "images.example".to_owned();
+        let gateway = Gateway::new(OPENAPI, &functions, healthy, domain).expect("the routes");
         Self { table, runtime, gateway, fillings }
     }
 

@@ -1,5 +1,7 @@
 //! `infra/openapi.yaml` as tests read it: its operations, and whether an answer is one that it describes.
 
+use std::borrow::Cow;
+
 use imageshare_local::gateway::OPENAPI;
 use serde_json::{Value, json};
 
@@ -52,6 +54,12 @@ impl Operation {
         named.map(|status| status.parse().expect("a status")).chain(OF_THE_GATEWAY).collect()
     }
 
+    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    pub fn in_minor_version(&self) -> Option<Self> {
+        let rest = self.path.strip_prefix("/v2/")?;
+        Some(Self { path: format!("/v2.7/{rest}"), ..self.clone() })
+    }
+
     /// Its parameters in that place.
     pub fn parameters_in<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Parameter> {
         self.parameters.iter().filter(move |parameter| parameter.place == place)
@@ -92,6 +100,7 @@ impl Document {
 
     /// The operation that answers a request: one with a name, or that of all other methods or of all other paths.
     pub fn operation_of(&self, method: &str, path: &str) -> Operation {
+        let path = &in_version_2(path);
         let mut fitting: Vec<_> = self.paths().filter(|(template, _)| fits(template, path)).collect();
         // An exact segment wins over a parameter.
         fitting.sort_by_key(|(template, _)| template.matches('{').count());
@@ -162,6 +171,14 @@ impl Document {
     pub fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
         value["$ref"].as_str().map_or(value, |reference| schema::resolve(&self.root, reference))
     }
+}
+
+/// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so.
+fn in_version_2(path: &str) -> Cow<'_, str> {
+    let means_it = |version: &str| (0..=15).any(|minor| format!("/v2.{minor}") == version);
+    let (version, rest) =
+        path.split_at(path.get(1..).and_then(|rest| rest.find('/')).map_or(path.len(), |end| end + 1));
+    if means_it(version) { format!("/v2{rest}").into() } else { path.into() }
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use imageshare_local::gateway::OPENAPI;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::schema;
@@ -173,12 +174,19 @@ impl Document {
     }
 }
 
-/// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so.
+/// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so. The gateway has
+/// no route for it, and hands it over decoded.
 fn in_version_2(path: &str) -> Cow<'_, str> {
-    let means_it = |version: &str| (0..=15).any(|minor| format!("/v2.{minor}") == version);
-    let (version, rest) =
-        path.split_at(path.get(1..).and_then(|rest| rest.find('/')).map_or(path.len(), |end| end + 1));
-    if means_it(version) { format!("/v2{rest}").into() } else { path.into() }
+    let mut versions = (0..=15).map(|minor| format!("/v2.{minor}"));
+    let rest = versions.find_map(|version| path.strip_prefix(&version).filter(|rest| is_whole_step(rest)));
+    match rest {
+        Some(rest) => format!("/v2{}", percent_decode_str(rest).decode_utf8_lossy()).into(),
+        None => path.into(),
+    }
+}
+
+fn is_whole_step(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
 }
 
 fn fits(template: &str, path: &str) -> bool {

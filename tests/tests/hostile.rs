@@ -104,6 +104,7 @@ impl World {
             }
             "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
+            "importImageData" => json!({"method": {"name": "glance-direct"}}),
             "addMember" => json!({"member": "mem1"}),
             "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),
             other => panic!("{other} is new: say here what a good body is"),

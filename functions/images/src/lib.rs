@@ -29,6 +29,10 @@ async fn answer(call: &Call) -> Reply {
         ims::members::SHOW_ROUTE => ims::members::answer_show(call).await,
         ims::quota::ROUTE => ims::quota::answer(call).await,
         glance::create::ROUTE => glance::create::answer(call).await,
+        glance::data::DOWNLOAD_ROUTE => glance::data::answer_download(call),
+        glance::data::UPLOAD_ROUTE | glance::data::STAGE_ROUTE | glance::data::IMPORT_ROUTE => {
+            glance::data::answer_upload()
+        }
         glance::list::ROUTE => glance::list::answer(call).await,
         glance::schema::ROUTE => glance::schema::answer(call),
         glance::show::ROUTE => glance::show::answer(call).await,

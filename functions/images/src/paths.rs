@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path.
-const METHODS: [(&str, &str); 24] = [
+const METHODS: [(&str, &str); 27] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/access-keys", "GET, POST"),
@@ -23,8 +23,11 @@ const METHODS: [(&str, &str); 24] = [
     ("/v2/cloudimages", "GET"),
     ("/v2/images", "GET, POST"),
     ("/v2/images/{image_id}", "DELETE, GET, PATCH"),
+    ("/v2/images/{image_id}/file", "GET, PUT"),
+    ("/v2/images/{image_id}/import", "POST"),
     ("/v2/images/{image_id}/members", "GET, POST"),
     ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
+    ("/v2/images/{image_id}/stage", "PUT"),
     ("/v2/schemas/{schema_name}", "GET"),
     ("/v3", "GET"),
     ("/v3/", "GET"),

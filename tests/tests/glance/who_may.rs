@@ -138,6 +138,18 @@ async fn an_image_is_readable_by_its_id_whatever_its_member_has_said() {
 }
 
 #[tokio::test]
+async fn an_id_that_no_image_has_is_not_found() {
+    let world = World::start(&[]).await;
+    for (id, named) in [("not-a-uuid", "not-a-uuid"), ("a%23b", "a#b"), ("%C3%BC", "ü"), ("..", "..")] {
+        for call in CALLS {
+            let answer = world.send("own1", Role::Member, ask(call, id)).await;
+            let letter = if call.contains("image") { "n" } else { "i" };
+            assert_eq!((answer.status, answer.message()), (404, message(letter, named).as_str()), "{call}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_member_that_is_none_is_not_found_by_who_sees_the_image() {
     let world = World::start(&[]).await;
     let image = image(&world, "shared").await;

@@ -166,6 +166,7 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     assert_eq!(two.view("pending").await, set(&[&a, &b, &c]));
     assert_eq!(one.get(&format!("/v2/images/{a}")).await.status, 404);
     owner.patch(&a, "/name", "a2").await;
+    assert_eq!(owner.call("PUT", &format!("/v2/images/{a}/file"), None).await.status, 204);
     assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
     through_glance(&owner, &one, &b).await;
     for path in ["/", "/versions", "/v2", "/v2/"] {

@@ -172,7 +172,8 @@ impl World {
                     "stageImageData" => ("PUT", "stage"),
                     _ => ("POST", "import"),
                 };
-                of_images(&|image| Ask::new(method, format!("/v2/images/{image}/{last}")).body("{}"))
+                let ask = |image: &str| Ask::new(method, format!("/v2/images/{image}/{last}"));
+                [of_images(&|image| ask(image).body("{}")), of_images(&ask)].concat()
             }
             "listMembers" => of_images(&|image| get(format!("/v2/images/{image}/members"))),
             "addMember" => of_images(&|image| {

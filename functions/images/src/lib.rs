@@ -30,9 +30,8 @@ async fn answer(call: &Call) -> Reply {
         ims::quota::ROUTE => ims::quota::answer(call).await,
         glance::create::ROUTE => glance::create::answer(call).await,
         glance::data::DOWNLOAD_ROUTE => glance::data::answer_download(call),
-        glance::data::UPLOAD_ROUTE | glance::data::STAGE_ROUTE | glance::data::IMPORT_ROUTE => {
-            glance::data::answer_upload()
-        }
+        glance::data::UPLOAD_ROUTE => glance::data::answer_upload(call).await,
+        glance::data::STAGE_ROUTE | glance::data::IMPORT_ROUTE => glance::data::answer_import(),
         glance::list::ROUTE => glance::list::answer(call).await,
         glance::schema::ROUTE => glance::schema::answer(call),
         glance::show::ROUTE => glance::show::answer(call).await,

@@ -29,6 +29,11 @@ async fn who_brings_or_wants_the_data_of_an_image_is_told_that_they_live_elsewhe
         assert_eq!((answer.status, answer.code()), (status, "IMG.0105"), "{method} {last}");
         assert!(answer.message().contains("live elsewhere"), "{answer:?}");
     }
+    world.share("own1", &image, "mem1", "accepted").await;
+    for (project, status) in [("own1", 204), ("mem1", 403), ("str1", 404)] {
+        let nothing = world.ask(project, "PUT", &format!("{path}/file")).await;
+        assert_eq!(nothing.status, status, "an upload of nothing by {project}");
+    }
     assert_eq!(world.ask("own1", "GET", &path).await.body, before);
 }
 

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
 
+use crate::keys::Grant;
+
 /// Where data is kept unless told otherwise.
 pub const DEFAULT_DATA: &str = "imageshare-data";
 
@@ -104,21 +106,37 @@ pub enum AccessKeyCommand {
 /// Whose access keys, and where.
 #[derive(Debug, Clone, Args)]
 pub struct AccessKeyOwner {
-    /// Project that the access key acts for
-    #[arg(long, value_name = "PROJECT")]
-    pub project: TenantId,
-    /// Account that the project belongs to
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// Person or program that a new access key is for
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
+    /// Who they are for
+    #[command(flatten)]
+    pub holder: Holder,
     /// Where the server listens
     #[arg(long, value_name = "URL", value_parser = local_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
     /// The server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+}
+
+/// Who holds a token or an access key.
+#[derive(Debug, Clone, Args)]
+pub struct Holder {
+    /// Project that it acts for
+    #[arg(long, value_name = "PROJECT")]
+    pub project: TenantId,
+    /// Account that the project belongs to
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Person or program that it is for
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+}
+
+impl Holder {
+    /// What a token says of the holder.
+    pub fn grant(&self, roles: Vec<Role>, lifetime: Duration) -> Grant {
+        let (project, account, user) = (self.project.clone(), self.account.clone(), self.user.clone());
+        Grant { project, account, user, roles, lifetime }
+    }
 }
 
 impl Arguments {
@@ -154,15 +172,9 @@ pub struct ServeArguments {
 /// What a token should say.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
-    /// Project that the token acts for
-    #[arg(long, value_name = "PROJECT")]
-    pub project: TenantId,
-    /// Account that the project belongs to
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// Person or program behind the token
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
+    /// Who it is for
+    #[command(flatten)]
+    pub holder: Holder,
     /// reader reads, member acts for the project, admin acts for any; may be repeated
     #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
     pub roles: Vec<Role>,

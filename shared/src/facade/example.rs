@@ -16,3 +16,16 @@ pub(super) fn image(properties: &[(&str, &str)]) -> Image {
         revision: 1,
     }
 }
+
+/// The same of that name, of which its owner says something of every kind.
+pub(super) fn described_image(name: &str) -> Image {
+    let mut image = image(&[("__platform", "Ubuntu")]);
+    image.details = Details {
+        name: Some(name.to_owned()),
+        disk_format: Some("qcow2".to_owned()),
+        min_disk_gib: 40,
+        tags: ["a".to_owned(), "b".to_owned()].into(),
+        ..image.details
+    };
+    image
+}

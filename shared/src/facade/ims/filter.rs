@@ -108,19 +108,10 @@ fn time(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Details;
-    use crate::facade::example;
+    use crate::facade::example::described_image;
 
     fn image() -> Image {
-        let mut image = example::image(&[("__platform", "Ubuntu")]);
-        image.details = Details {
-            name: Some("web".to_owned()),
-            disk_format: Some("qcow2".to_owned()),
-            min_disk_gib: 40,
-            tags: ["a".to_owned(), "b".to_owned()].into(),
-            ..image.details
-        };
-        image
+        described_image("web")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {

@@ -144,19 +144,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::Details;
-    use crate::facade::example;
+    use crate::facade::example::described_image;
 
     fn image() -> Image {
-        let mut image = example::image(&[("__platform", "Ubuntu")]);
-        image.details = Details {
-            name: Some("web:1".to_owned()),
-            disk_format: Some("qcow2".to_owned()),
-            min_disk_gib: 40,
-            tags: ["a".to_owned(), "b".to_owned()].into(),
-            ..image.details
-        };
-        image
+        described_image("web:1")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {

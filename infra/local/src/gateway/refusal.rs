@@ -27,7 +27,7 @@ impl Refusal {
             Self::Body(BodyError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "IMG.0001",
-                "The request is larger than 6 MB. Split it into several.",
+                "The request is larger than 6 MB. Split it into several; the data of images live elsewhere.",
             ),
             Self::Body(BodyError::TooSlow) => (
                 StatusCode::REQUEST_TIMEOUT,

@@ -8,6 +8,7 @@ pub mod facade;
 pub mod function;
 mod service;
 pub mod store;
+pub mod table;
 pub mod usecases;
 
 pub use service::{Service, Settings};

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
-use imageshare_local::TABLE;
 use imageshare_local::cli::ServeArguments;
 use imageshare_local::keys::{Grant, ISSUER, SigningKey};
 use imageshare_local::server::Server;
-use imageshare_local::table::Lane;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::document::Document;
+use crate::service::everything;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -198,14 +198,14 @@ impl Api {
     }
 
     /// Everything in the table, in the order of the keys.
-    pub async fn dump(&self) -> BTreeMap<String, String> {
-        let client = self.server.table().client(Lane::Request);
-        let items = client.scan().table_name(TABLE).into_paginator().items().send();
-        let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table");
-        items
+    pub fn dump(&self) -> BTreeMap<String, String> {
+        everything(self.server.table())
             .into_iter()
             .map(|item| {
-                let text = |name: &str| item[name].as_s().expect("a text").as_str();
+                let text = |name: &str| match &item[name] {
+                    AttributeValue::S(text) => text.clone(),
+                    other => panic!("{other:?} in a key"),
+                };
                 let key = format!("{} {}", text("pk"), text("sk"));
                 let attributes: BTreeMap<_, _> = item.iter().collect();
                 (key, format!("{attributes:?}"))

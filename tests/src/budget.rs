@@ -17,7 +17,7 @@ pub struct Row {
 
 /// Makes each call once and reports what it used.
 pub async fn measure() -> Vec<Row> {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let mut rows = Vec::new();
     let mut images = Vec::new();
     for _ in 0..100 {

@@ -32,8 +32,8 @@ pub struct Answer {
 
 impl Functions {
     /// Functions over an empty table.
-    pub async fn start() -> Self {
-        let local = LocalService::start(Limits::default()).await;
+    pub fn start() -> Self {
+        let local = LocalService::start(Limits::default());
         let function = Function { service: local.service.clone(), authenticator: authenticator() };
         Self { local, function }
     }

@@ -1,34 +1,34 @@
 //! The use cases over an embedded table, without functions around them: for tests of what is written and what it costs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::types::AttributeValue;
 use imageshare::domain::{
     Caller, Details, Image, ImageId, JobId, Limits, Report, Role, TenantId, Visibility,
 };
 use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
 use imageshare::usecases::{NewImage, carry_out, register_image};
 use imageshare::{Service, Settings};
-use imageshare_local::table::{EmbeddedTable, Lane};
-
-use crate::world::TABLE;
+use imageshare_local::TABLE;
+use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 
 /// A service over a table of its own, in memory.
 pub struct LocalService {
     /// The service.
     pub service: Service,
-    /// Its table, for looking behind the service's back.
-    pub client: Client,
+    /// Its table, for writing behind the service's back.
+    pub table: TableLane,
 }
 
 impl LocalService {
     /// A service over an empty table.
-    pub async fn start(limits: Limits) -> Self {
-        let client = EmbeddedTable::open(None).expect("a database in memory").client(Lane::Request);
-        let store = Store::new(client.clone(), TABLE);
-        store.create_table().await.expect("a new table");
+    pub fn start(limits: Limits) -> Self {
+        let table = EmbeddedTable::open(None).expect("a database in memory").lane(Lane::Request);
+        let store = Store::new(table.clone());
         let settings = Arc::new(Settings { region: "local".to_owned(), public_url: None, limits });
-        Self { service: Service { store, settings }, client }
+        Self { service: Service { store, settings }, table }
     }
 
     /// Registers an image that can be shared.
@@ -63,6 +63,21 @@ impl LocalService {
     /// An image as the table has it.
     pub async fn read_image(&self, id: &ImageId) -> Image {
         self.service.store.image(id).await.expect("the table").expect("the image")
+    }
+}
+
+/// Everything in a table, as the database has it.
+pub fn everything(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>> {
+    let (mut items, mut start) = (Vec::new(), None);
+    loop {
+        let scan =
+            ScanRequest { table_name: TABLE.to_owned(), exclusive_start_key: start, ..Default::default() };
+        let page = table.database().scan(scan).expect("the table");
+        items.extend(page.items.into_iter().flatten());
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return items;
+        }
     }
 }
 

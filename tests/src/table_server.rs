@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use http::{Request, Response};
+use imageshare_local::table::EmbeddedTable;
 use tokio::sync::Semaphore;
 
 use crate::http_server::HttpServer;
@@ -29,9 +30,9 @@ pub struct TableServer {
 }
 
 impl TableServer {
-    /// A DynamoDB without tables, on a free port.
+    /// A DynamoDB with the service's table, which is empty, on a free port.
     pub async fn start() -> Self {
-        let database = Database::memory().expect("a database in memory");
+        let database = EmbeddedTable::open(None).expect("a database in memory").database().clone();
         let transactions = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
         let left = Arc::clone(&transactions);
         let server = HttpServer::start(move |request| {
@@ -104,10 +105,6 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
         };
     }
     route! {
-        "CreateTable" => create_table,
-        "DescribeTable" => describe_table,
-        "UpdateTimeToLive" => update_time_to_live,
-        "DescribeTimeToLive" => describe_time_to_live,
         "GetItem" => get_item,
         "PutItem" => put_item,
         "UpdateItem" => update_item,
@@ -115,9 +112,7 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
         "Query" => query,
         "Scan" => scan,
         "BatchGetItem" => batch_get_item,
-        "BatchWriteItem" => batch_write_item,
         TRANSACTION => transact_write_items,
-        "TransactGetItems" => transact_get_items,
     }
 }
 

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use imageshare::auth::{Authenticator, Expectations};
 use imageshare::domain::{Limits, Timestamp};
 use imageshare::store::Store;
+use imageshare::table::DynamoDb;
 use imageshare::{Service, Settings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use crate::lambda_process::LambdaProcess;
 use crate::table_server::{REGION, TableServer};
 
 /// The name of the functions' table.
-pub const TABLE: &str = "imageshare";
+pub use imageshare_local::TABLE;
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "imageshare";
@@ -36,8 +37,7 @@ impl World {
     /// A new deployment with an empty table, which shares nothing with any other.
     pub async fn start() -> Self {
         let database = TableServer::start().await;
-        let store = Store::new(database.client(), TABLE);
-        store.create_table().await.expect("an empty database has room for a table");
+        let store = Store::new(DynamoDb::new(database.client(), TABLE));
         let settings =
             Arc::new(Settings { region: REGION.to_owned(), public_url: None, limits: Limits::default() });
         Self { database, service: Service { store, settings } }

@@ -64,7 +64,7 @@ async fn a_signed_request_is_its_projects() {
 async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
     let api = Api::start(&[]).await;
     let signer = signer(&api, "own1").await;
-    let before = api.dump().await;
+    let before = api.dump();
     let request = Unsigned::new("POST", "/v2/images").json(json!({"name": "a"}));
     let unknown = Signer { key: "nobodys".to_owned(), ..signer.clone() };
     let absurd = Signer { key: "a#b".to_owned(), ..signer.clone() };
@@ -99,7 +99,7 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
         assert!(refused.message().contains("sign with SDK-HMAC-SHA256"), "{refused:?}");
     }
-    assert_eq!(api.dump().await, before);
+    assert_eq!(api.dump(), before);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_secret_is_shown_once_and_stored_nowhere() {
     let secret = made.body["secret"].as_str().unwrap();
     let shown = |text: String| assert!(!text.contains(secret), "{text}");
     shown(format!("{:?}", api.send(&Ask::new("GET", KEYS).token(&token)).await));
-    shown(format!("{:?}", api.dump().await));
+    shown(format!("{:?}", api.dump()));
 }
 
 #[tokio::test]

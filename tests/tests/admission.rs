@@ -27,8 +27,8 @@ fn master(id: &str, byte: u8) -> String {
 }
 
 impl Door {
-    async fn new() -> Self {
-        let local = LocalService::start(Limits::default()).await;
+    fn new() -> Self {
+        let local = LocalService::start(Limits::default());
         Self { local, authenticator: with_masters(&master("first", 1)) }
     }
 
@@ -69,7 +69,7 @@ fn rpc(signer: &Signer, nonce: &str) -> Wire {
 
 #[tokio::test]
 async fn a_nonce_is_used_once_by_each_access_key() {
-    let door = Door::new().await;
+    let door = Door::new();
     // A signature's date has no milliseconds.
     let now = Timestamp::from_unix_millis(Timestamp::now().unix_seconds() * 1000);
     let (one, two) = (door.signer(now).await, door.signer(now).await);
@@ -94,7 +94,7 @@ async fn a_nonce_is_used_once_by_each_access_key() {
 
 #[tokio::test]
 async fn a_request_that_comes_many_times_at_once_is_admitted_once() {
-    let door = Arc::new(Door::new().await);
+    let door = Arc::new(Door::new());
     let now = Timestamp::now();
     let wire = rpc(&door.signer(now).await, "n");
     let all: Vec<_> = (0..16)
@@ -115,7 +115,7 @@ async fn a_request_that_comes_many_times_at_once_is_admitted_once() {
 
 #[tokio::test]
 async fn every_recorded_request_is_admitted_for_a_key_of_this_service_and_for_no_other_project() {
-    let door = Door::new().await;
+    let door = Door::new();
     for vector in Vector::all() {
         let signer = door.signer(vector.date()).await;
         let mut wire = vector.signed_by(&signer);
@@ -136,7 +136,7 @@ async fn every_recorded_request_is_admitted_for_a_key_of_this_service_and_for_no
 
 #[tokio::test]
 async fn a_recorded_request_that_names_another_access_key_is_refused() {
-    let door = Door::new().await;
+    let door = Door::new();
     for vector in Vector::all() {
         let (signer, other) = (door.signer(vector.date()).await, door.signer(vector.date()).await);
         let wire = vector.signed_by(&signer);
@@ -154,7 +154,7 @@ async fn a_recorded_request_that_names_another_access_key_is_refused() {
 
 #[tokio::test]
 async fn master_keys_are_rotated_without_ending_an_access_key_until_the_old_one_is_given_up() {
-    let mut door = Door::new().await;
+    let mut door = Door::new();
     let now = Timestamp::now();
     let old = door.signer(now).await;
     let request = Unsigned::new("GET", "/v2/cloudimages");
@@ -177,7 +177,7 @@ async fn master_keys_are_rotated_without_ending_an_access_key_until_the_old_one_
 
 #[tokio::test]
 async fn an_access_key_is_read_once_for_many_requests_and_a_nonce_is_one_write() {
-    let door = Door::new().await;
+    let door = Door::new();
     let now = Timestamp::now();
     let store = door.local.service.store.metered();
     let signer = door.signer(now).await;
@@ -198,7 +198,7 @@ async fn an_access_key_is_read_once_for_many_requests_and_a_nonce_is_one_write()
 
 #[tokio::test]
 async fn a_stranger_disables_nothing_and_an_admin_anything() {
-    let door = Door::new().await;
+    let door = Door::new();
     let signer = door.signer(Timestamp::now()).await;
     let (service, keyring) = (&door.local.service, door.authenticator.keyring());
     let id = signer.key.parse().unwrap();

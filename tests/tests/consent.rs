@@ -5,11 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{
     ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
 };
 use imageshare::store::{Remembered, Submitted, Written};
+use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ async fn respond(world: &LocalService, image: &ImageId, recipient: &str, status:
 
 #[tokio::test]
 async fn an_image_is_shared_accepted_rejected_and_unshared() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
     assert_eq!(world.report(job).await.status(), JobStatus::Init);
@@ -65,7 +65,7 @@ async fn an_image_is_shared_accepted_rejected_and_unshared() {
 
 #[tokio::test]
 async fn an_answer_tells_nothing_of_images_that_are_not_shared() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let existing = respond(&world, &image, "stranger", Status::Accepted).await;
     let unknown = respond(&world, &ImageId::random(), "stranger", Status::Accepted).await;
@@ -77,7 +77,7 @@ async fn an_answer_tells_nothing_of_images_that_are_not_shared() {
 
 #[tokio::test]
 async fn the_limit_of_recipients_is_exact_under_concurrency() {
-    let world = LocalService::start(Limits { members_per_image: 20, ..Limits::default() }).await;
+    let world = LocalService::start(Limits { members_per_image: 20, ..Limits::default() });
     let image = world.image("owner").await;
     let mut jobs = Vec::new();
     for number in 0..25 {
@@ -102,7 +102,7 @@ async fn the_limit_of_recipients_is_exact_under_concurrency() {
 
 #[tokio::test]
 async fn many_workers_on_one_piece_carry_it_out_once() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let tenants: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
     let job =
@@ -125,7 +125,7 @@ async fn many_workers_on_one_piece_carry_it_out_once() {
 
 #[tokio::test]
 async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
-    let world = LocalService::start(Limits { images_per_tenant: 200, ..Limits::default() }).await;
+    let world = LocalService::start(Limits { images_per_tenant: 200, ..Limits::default() });
     let mut images = Vec::new();
     for _ in 0..100 {
         images.push(world.image("owner").await);
@@ -148,7 +148,7 @@ async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
 
 #[tokio::test]
 async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
     world.work().await;
@@ -169,8 +169,26 @@ async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_not_written_where_other_members_came_in_between() {
+    let world = LocalService::start(Limits::default());
+    let id = world.image("owner").await;
+    share(&world, std::slice::from_ref(&id), &["a"]).await;
+    world.work().await;
+    let (image, recipients) =
+        (world.read_image(&id).await, world.service.store.recipients(&id).await.unwrap());
+    assert_eq!(recipients.tenants, [tenant("a")]);
+    unshare(&world, std::slice::from_ref(&id), &["a"]).await;
+    share(&world, std::slice::from_ref(&id), &["b"]).await;
+    world.work().await;
+    let unshare = Job { task: Task::Unshare, ..overdue(&id, "a") };
+    let deleted = world.service.store.delete_image(&image, &recipients, Some(&unshare)).await;
+    assert_eq!(deleted, Ok(Written::Stale), "it has as many members as before, but others");
+    assert_eq!(members(&world, &id).await, HashMap::from([("b".to_owned(), Status::Pending)]));
+}
+
+#[tokio::test]
 async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
-    let world = LocalService::start(Limits { images_per_tenant: 2, ..Limits::default() }).await;
+    let world = LocalService::start(Limits { images_per_tenant: 2, ..Limits::default() });
     let first = world.image("owner").await;
     world.image("owner").await;
     let new = || usecases::NewImage {
@@ -187,7 +205,7 @@ async fn the_limit_of_images_is_exact_and_a_deletion_makes_room() {
 
 #[tokio::test]
 async fn a_retry_gets_its_job_even_where_the_image_is_gone_by_then() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let request = |key: &str, request: &str| {
         let digests = (key.repeat(64), request.repeat(64));
@@ -227,7 +245,7 @@ fn soon() -> Timestamp {
 
 #[tokio::test]
 async fn a_job_that_is_written_again_since_its_answer_was_lost_is_one_job_and_begins_once() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
     let submit = || world.service.store.submit(&job, None);
@@ -243,7 +261,7 @@ async fn a_job_that_is_written_again_since_its_answer_was_lost_is_one_job_and_be
 
 #[tokio::test]
 async fn a_sweep_carries_out_what_was_left_lying() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
     assert_eq!(world.service.store.submit(&job, None).await.unwrap(), Submitted::Yes);
@@ -256,21 +274,14 @@ async fn a_sweep_carries_out_what_was_left_lying() {
 
 #[tokio::test]
 async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
     world.service.store.submit(&job, None).await.unwrap();
-    let text = |text: String| AttributeValue::S(text);
-    world
-        .client
-        .put_item()
-        .table_name(imageshare_tests::world::TABLE)
-        .item("pk", text(format!("I#{image}")))
-        .item("sk", text("M#a".to_owned()))
-        .item("membership", text("not a membership".to_owned()))
-        .send()
-        .await
-        .unwrap();
+    let item =
+        [("pk", format!("I#{image}")), ("sk", "M#a".into()), ("membership", "not a membership".into())];
+    let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    world.table.write_item(&Write::put(item.into())).await.unwrap();
     for _ in 0..10 {
         assert_eq!(sweep(&world.service, soon()).await.unwrap().left, 1);
         assert_eq!(world.report(job.id).await.ended(), None);
@@ -283,7 +294,7 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
 
 #[tokio::test]
 async fn a_change_onto_an_old_revision_is_not_written() {
-    let world = LocalService::start(Limits::default()).await;
+    let world = LocalService::start(Limits::default());
     let id = world.image("owner").await;
     let read = world.read_image(&id).await;
     let mut image = read.clone();
@@ -320,7 +331,7 @@ proptest! {
     fn table_counts_and_index_agree_whatever_the_workers_do((requests, picks) in histories()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = LocalService::start(Limits::default()).await;
+            let world = LocalService::start(Limits::default());
             let images = [world.image("owner").await, world.image("owner").await];
             let tenants = ["a", "b", "c"];
             let mut jobs = Vec::new();

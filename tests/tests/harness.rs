@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::auth::{Authenticator, Expectations, Unauthenticated};
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
@@ -16,7 +14,7 @@ use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
 use imageshare_tests::runtime_api::{Init, RuntimeApi};
 use imageshare_tests::table_server::TableServer;
-use imageshare_tests::world::World;
+use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
 const NO_ENV: [(&str, &str); 0] = [];
@@ -117,21 +115,14 @@ async fn the_runtime_api_knows_its_paths_and_no_others() {
 async fn the_table_keeps_items_and_checks_conditions() {
     let server = TableServer::start().await;
     let client = server.client();
-    let key =
-        |name| KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build().unwrap();
-    let text = |name| {
-        let attribute = AttributeDefinition::builder().attribute_name(name);
-        attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
-    };
-    let create = client.create_table().table_name("things").billing_mode(BillingMode::PayPerRequest);
-    create.key_schema(key("pk")).attribute_definitions(text("pk")).send().await.unwrap();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
     let put = || {
-        let put = client.put_item().table_name("things").item("pk", AttributeValue::S("a".to_owned()));
+        let put = client.put_item().table_name(TABLE).item("pk", text("a")).item("sk", text("A"));
         put.condition_expression("attribute_not_exists(pk)").send()
     };
     assert!(put().await.is_ok());
     assert!(put().await.unwrap_err().into_service_error().is_conditional_check_failed_exception());
-    assert_eq!(client.scan().table_name("things").send().await.unwrap().count(), 1);
+    assert_eq!(client.scan().table_name(TABLE).send().await.unwrap().count(), 1);
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ fn distortions(body: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn a_body_that_is_not_as_the_document_says_is_refused() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let (mut faults, mut allowed) = (Faults::default(), Vec::new());
     for operation in world.operations() {
         let Some(schema) = &operation.body else { continue };
@@ -209,7 +209,7 @@ async fn a_body_that_is_not_as_the_document_says_is_refused() {
             }
         }
     }
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
     for ask in allowed {
         faults.expect_no_fault_of_ours(&ask, &world.send(&ask).await);
     }
@@ -258,7 +258,7 @@ fn unreadable() -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_refused() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let mut faults = Faults::default();
     for operation in world.operations() {
         if operation.body.is_some() {
@@ -294,14 +294,14 @@ async fn a_body_that_cannot_be_read_is_refused() {
             assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
         }
     }
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
     faults.none();
 }
 
 #[tokio::test]
 async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let mut faults = Faults::default();
     let long = "x".repeat(65);
     let odd = [
@@ -343,7 +343,7 @@ async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
             }
         }
     }
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
     faults.none();
 }
 
@@ -425,7 +425,7 @@ async fn a_query_that_is_not_as_the_document_says_is_refused() {
 #[tokio::test]
 async fn headers_that_cannot_be_are_refused() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let mut faults = Faults::default();
     for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {
         let good = match operation.body {
@@ -489,7 +489,7 @@ async fn headers_that_cannot_be_are_refused() {
             .typed_body(media_type, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"b\"}]");
         assert_eq!(world.send(&ask).await.status, 415, "{media_type}");
     }
-    assert_eq!(world.api.dump().await, before, "something was written");
+    assert_eq!(world.api.dump(), before, "something was written");
     faults.none();
 }
 

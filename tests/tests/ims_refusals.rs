@@ -52,12 +52,12 @@ impl World {
 
     /// Has `own1` send a body, and holds the answer to the code and to what the message has to name.
     async fn expect(&self, method: &str, body: &Value, code: &str, named: &str) {
-        let before = self.api.dump().await;
+        let before = self.api.dump();
         let answer = self.send("own1", Ask::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
         assert_eq!((answer.status, answer.code()), (status, code), "{method} {body} {answer:?}");
         assert!(answer.message().contains(named), "{method} {body} {answer:?}");
-        assert_eq!(self.api.dump().await, before, "{method} {body}");
+        assert_eq!(self.api.dump(), before, "{method} {body}");
     }
 }
 

@@ -214,7 +214,7 @@ async fn keystone_is_not_asked_about_tokens_that_the_keys_tell_of() {
 async fn a_client_whose_token_cannot_be_checked_is_told_to_come_again() {
     let issuer = Issuer::start().await;
     issuer.answer(500, Value::Null);
-    let service = LocalService::start(Limits::default()).await.service;
+    let service = LocalService::start(Limits::default()).service;
     let authenticator = Authenticator::without_keys().with_keystone(&issuer.url()).unwrap();
     let event = HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(OPAQUE).build();
     let request = request::from_str(&event.to_string()).unwrap();

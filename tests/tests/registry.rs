@@ -31,7 +31,7 @@ async fn create_as(functions: &Functions, project: &str, role: &str, said: &Valu
 
 #[tokio::test]
 async fn an_image_is_registered_shown_changed_and_deleted() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = "e04a6e73-bd92-485d-b422-1b29db8cf543";
     let said = json!({"id": id, "name": "web", "disk_format": "qcow2", "container_format": "bare",
         "min_disk": 40, "tags": ["t"], "__os_type": "Linux"});
@@ -57,7 +57,7 @@ async fn an_image_is_registered_shown_changed_and_deleted() {
 
 #[tokio::test]
 async fn a_patch_that_fails_changes_nothing() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = functions.image("own", &json!({"name": "web"})).await;
     let before = functions.get("own", SHOW, &path(&id)).await.body;
     let rename = json!({"op": "replace", "path": "/name", "value": "db"});
@@ -77,7 +77,7 @@ async fn a_patch_that_fails_changes_nothing() {
 
 #[tokio::test]
 async fn a_stranger_finds_no_image_and_a_recipient_may_only_look() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = functions.image("own", &json!({})).await;
     functions.share("own", &[&id], &["friend"]).await;
     let rename = json!([{"op": "replace", "path": "/name", "value": "mine"}]);
@@ -99,7 +99,7 @@ async fn a_stranger_finds_no_image_and_a_recipient_may_only_look() {
 
 #[tokio::test]
 async fn a_role_does_what_it_may() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = functions.image("own", &json!({})).await;
     let rename = json!([{"op": "replace", "path": "/name", "value": "n"}]);
     assert_eq!(create_as(&functions, "own", "reader", &json!({})).await.status, 403);
@@ -115,7 +115,7 @@ async fn a_role_does_what_it_may() {
 
 #[tokio::test]
 async fn a_request_is_checked_before_the_image_is_looked_for() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     for route in [SHOW, DELETE] {
         let with_body = functions.put("own", route, &path("none"), &json!({})).await;
         let message = &with_body.body["error"]["message"];
@@ -130,7 +130,7 @@ async fn a_request_is_checked_before_the_image_is_looked_for() {
 
 #[tokio::test]
 async fn a_protected_image_stays() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = functions.image("own", &json!({"protected": true})).await;
     assert_eq!(functions.get("own", DELETE, &path(&id)).await.status, 403);
     let free = json!([{"op": "replace", "path": "/protected", "value": false}]);
@@ -140,7 +140,7 @@ async fn a_protected_image_stays() {
 
 #[tokio::test]
 async fn another_method_is_told_which_are_possible() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let answer = functions.get("own", "ANY /v2/images/{image_id}", "/v2/images/x").await;
     assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, PATCH"));
     assert_eq!(functions.get("own", "$default /", "/v2/flavors").await.status, 404);

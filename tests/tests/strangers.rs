@@ -287,8 +287,8 @@ impl World {
     }
 
     /// What there is, apart from jobs: a stranger may have jobs of its own.
-    async fn dump(&self) -> BTreeMap<String, String> {
-        let mut items = self.api.dump().await;
+    fn dump(&self) -> BTreeMap<String, String> {
+        let mut items = self.api.dump();
         items.retain(|key, _| !key.starts_with("J#"));
         items
     }
@@ -304,7 +304,7 @@ async fn done(api: &Api, project: &str, method: &str, body: &Value) -> String {
 #[tokio::test]
 async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
     let world = World::start().await;
-    let before = world.dump().await;
+    let before = world.dump();
     for stranger in ["str1", "gone1"] {
         let token = world.api.token(stranger, Role::Member);
         for operation in world.api.document.operations() {
@@ -332,13 +332,13 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
             }
         }
     }
-    assert_eq!(world.dump().await, before, "a stranger changed something");
+    assert_eq!(world.dump(), before, "a stranger changed something");
 }
 
 #[tokio::test]
 async fn nobody_gets_anywhere_without_a_good_token() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let good = world.api.token("own1", Role::Member);
     let (message, signature) = good.rsplit_once('.').unwrap();
     let (header, claims) = message.split_once('.').unwrap();
@@ -374,13 +374,13 @@ async fn nobody_gets_anywhere_without_a_good_token() {
             }
         }
     }
-    assert_eq!(world.api.dump().await, before);
+    assert_eq!(world.api.dump(), before);
 }
 
 #[tokio::test]
 async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
     let world = World::start().await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let token = world.api.token("own1", Role::Reader);
     let operations = world.api.document.operations().into_iter();
     for (operation, ask) in operations.flat_map(|operation| world.own_by_every_path(operation)) {
@@ -401,5 +401,5 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
             );
         }
     }
-    assert_eq!(world.api.dump().await, before);
+    assert_eq!(world.api.dump(), before);
 }

@@ -47,7 +47,7 @@ async fn make_public(functions: &Functions, image: &str) {
 
 #[tokio::test]
 async fn a_recipient_has_three_views_of_what_it_was_offered() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let mut offered = Vec::new();
     for name in ["waits", "taken", "refused"] {
         offered.push(image(&functions, "own", name).await);
@@ -80,7 +80,7 @@ async fn a_recipient_has_three_views_of_what_it_was_offered() {
 
 #[tokio::test]
 async fn an_image_is_found_by_its_id_wherever_it_stands_in_the_list() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = image(&functions, "own", "first").await;
     image(&functions, "own", "second").await;
     assert_eq!(names(&functions, "own", &format!("id={id}")).await, "first");
@@ -94,7 +94,7 @@ async fn an_image_is_found_by_its_id_wherever_it_stands_in_the_list() {
 
 #[tokio::test]
 async fn pages_show_every_image_once_in_every_order() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     for name in ["c", "a", "e", "b", "d"] {
         image(&functions, "own", name).await;
     }
@@ -122,7 +122,7 @@ async fn pages_show_every_image_once_in_every_order() {
 
 #[tokio::test]
 async fn a_marker_that_the_caller_cannot_see_is_refused() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = image(&functions, "own", "secret").await;
     for marker in [id.as_str(), "no-such", "a%23b", ""] {
         let answer = list(&functions, "stranger", &format!("marker={marker}")).await;
@@ -132,7 +132,7 @@ async fn a_marker_that_the_caller_cannot_see_is_refused() {
 
 #[tokio::test]
 async fn a_malformed_query_is_refused_by_its_key() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     for query in
         ["limit=0", "sort_key=colour", "visibility=all", "created_at=2026", "name=a&name=a", "tag=%FF"]
     {
@@ -144,7 +144,7 @@ async fn a_malformed_query_is_refused_by_its_key() {
 
 #[tokio::test]
 async fn odd_characters_in_a_query_are_only_text() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     functions.image("own", &json!({"name": "a &{é}|^"})).await;
     for query in ["name=a+%26%7B%C3%A9%7D%7C%5E", "name=a%20%26{%C3%A9}|^", "%01=%25&name=a+%26%7b%c3%a9}|^"]
     {
@@ -155,7 +155,7 @@ async fn odd_characters_in_a_query_are_only_text() {
 
 #[tokio::test]
 async fn no_view_looks_at_a_body() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     for (route, target) in [
         (LIST, "/v2/cloudimages"),
         (MEMBERS, "/v1/own/cloudimages/i/members"),
@@ -176,7 +176,7 @@ async fn no_view_looks_at_a_body() {
 
 #[tokio::test]
 async fn a_page_of_large_images_stays_within_what_a_function_may_answer() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     for _ in 0..100 {
         functions.image("own", &json!({"large": "\"".repeat(16_000)})).await;
     }
@@ -195,7 +195,7 @@ async fn a_page_of_large_images_stays_within_what_a_function_may_answer() {
 
 #[tokio::test]
 async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = image(&functions, "own", "web").await;
     functions.share("own", &[&id], &["a", "b", "c"]).await;
     functions.respond("b", &[&id], "accepted").await;
@@ -235,7 +235,7 @@ async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
 
 #[tokio::test]
 async fn the_quota_counts_own_images_and_accepted_ones() {
-    let functions = Functions::start().await;
+    let functions = Functions::start();
     let id = image(&functions, "own", "web").await;
     functions.share("own", &[&id], &["friend"]).await;
     functions.respond("friend", &[&id], "accepted").await;

@@ -10,19 +10,19 @@ use http::Uri;
 use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
 use imageshare::domain::Limits;
 use imageshare::function::Function;
-use imageshare::store::{Store, StoreError};
+use imageshare::store::Store;
 use imageshare::{Service, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 
+use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError};
-use crate::{TABLE, cli::ServeArguments};
 
 /// When expired items are deleted for the first time, and how often after that.
 const FIRST_EXPIRY: Duration = Duration::from_mins(1);
@@ -54,9 +54,6 @@ pub enum StartError {
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The table cannot be made.
-    #[error("the table cannot be made: {0}")]
-    Table(#[from] StoreError),
     /// The routes do not fit the functions.
     #[error(transparent)]
     Routes(#[from] BadRoutes),
@@ -98,30 +95,26 @@ impl Server {
         let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
-        let service = |lane| Service {
-            store: Store::new(table.client(lane), TABLE),
-            settings: Arc::new(settings(arguments)),
-        };
+        let service =
+            |lane| Service { store: Store::new(table.lane(lane)), settings: Arc::new(settings(arguments)) };
         let requests = service(Lane::Request);
-        requests.store.create_table().await?;
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
 
-        let changed = Arc::new(Notify::new());
         let functions = functions(Function { service: requests, authenticator });
         let domain = domain(arguments, address);
-        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), Arc::clone(&changed), domain)?;
+        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 
         let (stop, stopped) = watch::channel(false);
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
-        let (region, pump_stop) = (arguments.region.clone(), until(stopped.clone()));
+        let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
         Ok(Self {
             address,
             key_directory,
             stop,
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
-            pump: tokio::spawn(async move { pump::run(worker, &changed, region, pump_stop).await }),
+            pump: tokio::spawn(async move { pump::run(worker, &work, region, pump_stop).await }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
             table,
             _temporary: temporary,

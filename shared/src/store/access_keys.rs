@@ -1,14 +1,11 @@
 //! Access keys. None is ever deleted: one that is disabled goes on saying whose it was.
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-
-use super::call::{NotWritten, failure};
-use super::images::{write_put, write_update};
+use super::call::NotWritten;
 use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, INDEX, PK};
-use super::meter::Capacity;
 use super::{Store, StoreError};
 use crate::domain::{AccessKey, AccessKeyId, Role, TenantId, Timestamp};
+use crate::table::{Query, Write};
 
 impl Store {
     /// Writes a new access key. One put.
@@ -16,10 +13,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn create_access_key(&self, key: &AccessKey) -> Result<(), StoreError> {
-        let put = self
-            .put(keys::access_key(&key.id), item_of(key))
-            .condition_expression("attribute_not_exists(pk)");
-        match self.write(vec![write_put(put)?]).await {
+        let put = Write::put(item_of(key)).only_if("attribute_not_exists(pk)");
+        match self.write(&[put]).await {
             // The id is fresh: what is there was written by the same put, whose answer was lost.
             Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
             Err(NotWritten::Store(error)) => Err(error),
@@ -44,29 +39,18 @@ impl Store {
         after: Option<&AccessKeyId>,
         most: usize,
     ) -> Result<(Vec<AccessKey>, bool), StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(INDEX)
-            .expression_attribute_values(":list", item::text(keys::access_keys_of(project)))
-            .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let query = match after {
-            None => query.key_condition_expression("gpk = :list"),
-            Some(after) => query
-                .key_condition_expression("gpk = :list AND gsk > :after")
-                .expression_attribute_values(":after", item::text(after)),
+            None => Query::new("gpk = :list"),
+            Some(after) => Query::new("gpk = :list AND gsk > :after").value(":after", item::text(after)),
         };
-        self.meter.count_round_trip();
-        let answer = query.send().await.map_err(|error| failure(&error))?;
-        self.meter.count(Capacity::Read, answer.consumed_capacity());
-        let listed = answer.items().iter().map(|found| item::get_parsed(found, GSK));
+        let query = query.value(":list", item::text(keys::access_keys_of(project)));
+        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
+        let listed = page.items.iter().map(|found| item::get_parsed(found, GSK));
         let listed = listed.map(|id| id.map(|id: AccessKeyId| keys::access_key(&id)));
         let found = self.read(listed.collect::<Result<_, _>>()?).await?;
         let mut found = found.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         found.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok((found, answer.last_evaluated_key.is_some()))
+        Ok((found, page.next.is_some()))
     }
 
     /// Disables an access key that exists, from that moment or from an earlier one at which it was disabled already.
@@ -74,13 +58,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn disable_access_key(&self, id: &AccessKeyId, now: Timestamp) -> Result<(), StoreError> {
-        let update = self
-            .update(keys::access_key(id))
-            .update_expression("SET disabled_at = if_not_exists(disabled_at, :now)")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":now", item::number(now.unix_millis()));
-        match self.transact(vec![write_update(update)?]).await {
-            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
+        let disable = "SET disabled_at = if_not_exists(disabled_at, :now)";
+        let update = Write::update(keys::access_key(id), disable)
+            .only_if("attribute_exists(pk)")
+            .value(":now", item::number(now.unix_millis()));
+        match self.update(&update).await {
+            Ok(_) | Err(NotWritten::Conditions(_)) => Ok(()),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
@@ -100,7 +83,8 @@ fn item_of(key: &AccessKey) -> Item {
         ("created", Some(item::number(key.created.unix_millis()))),
         ("disabled_at", key.disabled.map(|moment| item::number(moment.unix_millis()))),
     ];
-    attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    let set = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    item::item(keys::access_key(&key.id), set)
 }
 
 fn parse(found: &Item) -> Result<AccessKey, StoreError> {

@@ -1,20 +1,15 @@
-//! The calls to DynamoDB: counted, tried again where that helps, and their failures sorted.
+//! The calls to the table: counted, tried again where that helps, and their failures sorted.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
-
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    CancellationReason, KeysAndAttributes, Put, ReturnConsumedCapacity, TransactWriteItem,
-};
 
 use super::Store;
 use super::item::Item;
 use super::keys::Key;
 use super::meter::Capacity;
+use crate::table::{
+    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Page, Query, Reason, Write, Written,
+};
 
 /// Why the table did not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,22 +25,13 @@ pub enum StoreError {
     Unreadable(&'static str),
 }
 
-/// Why a transaction wrote nothing.
+/// Why nothing was written.
 #[derive(Debug)]
 pub(super) enum NotWritten {
-    /// A condition did not hold. One entry for each item of the transaction, in order.
+    /// A condition did not hold. One reason for each write, in order.
     Conditions(Vec<Reason>),
     /// The table failed.
     Store(StoreError),
-}
-
-/// What one item of a transaction that wrote nothing had to say.
-#[derive(Debug, Default)]
-pub(super) struct Reason {
-    /// Whether this item's condition did not hold.
-    pub(super) failed: bool,
-    /// The item as it stands in the table, where the condition did not hold and there is one.
-    pub(super) found: Option<Item>,
 }
 
 impl From<StoreError> for NotWritten {
@@ -54,102 +40,50 @@ impl From<StoreError> for NotWritten {
     }
 }
 
-/// How often a write that met another one is tried.
+/// How often a call that met another one, or a busy table, is tried.
 const ATTEMPTS: u32 = 8;
 
 /// The most keys of one batch read.
 const KEYS_PER_READ: usize = 100;
 
 impl Store {
-    /// Writes all of the items or none; one alone without a transaction, for half the units.
+    /// Writes all of the items or none; a put alone without a transaction, for half the units.
     ///
     /// A put alone may find its condition broken by its own first attempt, whose answer was lost: unlike a transaction
     /// it carries no token. Who puts has to recognise what it wrote.
-    pub(super) async fn write(&self, items: Vec<TransactWriteItem>) -> Result<(), NotWritten> {
-        match items.as_slice() {
-            [TransactWriteItem { put: Some(put), .. }] => self.put_alone(put).await,
-            _ => self.transact(items).await,
+    pub(super) async fn write(&self, writes: &[Write]) -> Result<(), NotWritten> {
+        match writes {
+            [put @ Write { action: Action::Put(_), .. }] => self.update(put).await.map(drop),
+            _ => self.transact(writes).await,
         }
     }
 
-    async fn put_alone(&self, put: &Put) -> Result<(), NotWritten> {
-        let mut attempt = 0;
-        loop {
-            self.meter.count_round_trip();
-            let sent = self
-                .client
-                .put_item()
-                .table_name(put.table_name())
-                .set_item(Some(put.item().clone()))
-                .set_condition_expression(put.condition_expression().map(str::to_owned))
-                .set_expression_attribute_names(put.expression_attribute_names().cloned())
-                .set_expression_attribute_values(put.expression_attribute_values().cloned())
-                .set_return_values_on_condition_check_failure(
-                    put.return_values_on_condition_check_failure().cloned(),
-                )
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            let error = match sent {
-                Ok(done) => {
-                    self.meter.count(Capacity::Write, done.consumed_capacity());
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            attempt += 1;
-            match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    let reason = Reason { failed: true, found: failed.item.clone() };
-                    return Err(NotWritten::Conditions(vec![reason]));
-                }
-                Some(PutItemError::TransactionConflictException(_)) if attempt < ATTEMPTS => {
-                    pause(attempt).await;
-                }
-                _ => return Err(failure(&error).into()),
-            }
-        }
+    /// Writes all of the items or none, in a transaction.
+    pub(super) async fn transact(&self, writes: &[Write]) -> Result<(), NotWritten> {
+        self.persist(|| self.table.transact_write_items(writes)).await.map(drop)
     }
 
-    /// Writes all of the items or none.
-    pub(super) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), NotWritten> {
+    /// Makes one write without a transaction, which may happen twice where the answer to the first attempt is lost.
+    /// Returns what an update has changed.
+    pub(super) async fn update(&self, write: &Write) -> Result<Item, NotWritten> {
+        Ok(self.persist(|| self.table.write_item(write)).await?.updated)
+    }
+
+    /// Calls until the writes are made, or until there is a reason why they cannot be.
+    async fn persist<'a>(&self, call: impl Fn() -> Answer<'a, Written>) -> Result<Written, NotWritten> {
         let mut attempt = 0;
         loop {
             self.meter.count_round_trip();
-            let sent = self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            let error = match sent {
-                Ok(done) => {
-                    self.meter.count(Capacity::Write, done.consumed_capacity());
-                    return Ok(());
+            let passing = match call().await {
+                Ok(written) => {
+                    self.meter.count(Capacity::Write, written.units);
+                    return Ok(written);
                 }
-                Err(error) => error,
+                Err(failure) => passing(failure)?,
             };
-            let reasons = match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    cancelled.cancellation_reasons()
-                }
-                Some(TransactWriteItemsError::TransactionInProgressException(_)) => &[],
-                _ => return Err(failure(&error).into()),
-            };
-            if reasons.iter().any(is_condition) {
-                return Err(NotWritten::Conditions(reasons.iter().map(Reason::from).collect()));
-            }
-            if let Some(bad) = reasons.iter().find(|reason| !is_passing(reason)) {
-                return Err(StoreError::Refused(describe(bad)).into());
-            }
             attempt += 1;
             if attempt == ATTEMPTS {
-                let why = reasons.iter().find(|reason| !is_none(reason)).map(describe);
-                return Err(StoreError::Unavailable(
-                    why.unwrap_or_else(|| "a transaction in progress".into()),
-                )
-                .into());
+                return Err(StoreError::Unavailable(passing).into());
             }
             pause(attempt).await;
         }
@@ -162,7 +96,7 @@ impl Store {
             Some(key) if keys.is_empty() => Ok(self.read_one(key).await?.into_iter().collect()),
             last => {
                 keys.extend(last);
-                self.read_as(keys, None).await
+                self.read_batches(keys, true, Attributes::All).await
             }
         }
     }
@@ -172,45 +106,28 @@ impl Store {
     pub(super) async fn read_eventually(
         &self,
         keys: Vec<Key>,
-        attributes: &[&str],
+        attributes: Attributes,
     ) -> Result<Vec<Item>, StoreError> {
-        self.read_as(keys, Some(attributes)).await
+        self.read_batches(keys, false, attributes).await
     }
 
-    /// Reads all attributes of items as they are, or some as they were a moment ago.
-    async fn read_as(&self, keys: Vec<Key>, some: Option<&[&str]>) -> Result<Vec<Item>, StoreError> {
-        // Names may be DynamoDB's own words, such as `owner`.
-        let names = some.map(|names| {
-            (0..).map(|place: u8| format!("#{place}")).zip(names.iter().map(|n| (*n).to_owned()))
-        });
-        let names: Option<HashMap<String, String>> = names.map(Iterator::collect);
-        let projection =
-            names.as_ref().map(|names| names.keys().map(String::as_str).collect::<Vec<_>>().join(","));
-        let mut found = Vec::with_capacity(keys.len());
+    async fn read_batches(
+        &self,
+        keys: Vec<Key>,
+        consistent: bool,
+        attributes: Attributes,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::with_capacity(keys.len());
         let mut left = keys;
         let mut attempt = 0;
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(KEYS_PER_READ));
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(left))
-                .consistent_read(some.is_none())
-                .set_projection_expression(projection.clone())
-                .set_expression_attribute_names(names.clone())
-                .build();
-            let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
             self.meter.count_round_trip();
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, wanted)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| failure(&error))?;
-            self.meter.count(Capacity::Read, answer.consumed_capacity());
-            found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
-            let unread = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, unread)| unread.keys);
-            left = unread.collect();
+            let read = BatchRead { keys: left, consistent, attributes };
+            let found = self.table.batch_get_item(&read).await.map_err(sorted)?;
+            self.meter.count(Capacity::Read, found.units);
+            items.extend(found.items);
+            left = found.unread;
             if !left.is_empty() {
                 attempt += 1;
                 if attempt == ATTEMPTS {
@@ -220,61 +137,73 @@ impl Store {
             }
             left.extend(rest);
         }
-        Ok(found)
+        Ok(items)
     }
 
     /// Reads one item by key, strongly consistent.
     pub(super) async fn read_one(&self, key: Key) -> Result<Option<Item>, StoreError> {
         self.meter.count_round_trip();
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure(&error))?;
-        self.meter.count(Capacity::Read, answer.consumed_capacity());
-        Ok(answer.item)
+        let found = self.table.get_item(&key).await.map_err(sorted)?;
+        self.meter.count(Capacity::Read, found.units);
+        Ok(found.items.into_iter().next())
+    }
+
+    /// Reads a page of a query.
+    pub(super) async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        self.meter.count_round_trip();
+        let page = self.table.query(query).await.map_err(sorted)?;
+        self.meter.count(Capacity::Read, page.units);
+        Ok(page)
     }
 }
 
-fn is_condition(reason: &CancellationReason) -> bool {
-    reason.code() == Some("ConditionalCheckFailed")
+/// Whether it was this write's condition that did not hold.
+pub(super) fn is_condition(reason: &Reason) -> bool {
+    reason.code.as_deref() == Some(CONDITION_FAILED)
 }
 
-fn is_none(reason: &CancellationReason) -> bool {
-    matches!(reason.code(), None | Some("None"))
-}
-
-fn is_passing(reason: &CancellationReason) -> bool {
-    is_none(reason)
-        || matches!(
-            reason.code(),
-            Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-        )
-}
-
-fn describe(reason: &CancellationReason) -> String {
-    format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
-}
-
-impl From<&CancellationReason> for Reason {
-    fn from(reason: &CancellationReason) -> Self {
-        Self { failed: is_condition(reason), found: reason.item().cloned() }
+/// What stood in a write's way, where that passes by itself; else the reason for which it will not be made.
+fn passing(failure: Failure) -> Result<String, NotWritten> {
+    match failure {
+        Failure::Canceled(reasons) if reasons.iter().any(is_condition) => {
+            Err(NotWritten::Conditions(reasons))
+        }
+        Failure::Canceled(reasons) => {
+            let given = || reasons.iter().filter(|reason| reason.code.is_some());
+            match given().find(|reason| !is_passing(reason)) {
+                Some(bad) => Err(StoreError::Refused(describe(bad)).into()),
+                None => Ok(given().next().map_or_else(String::new, describe)),
+            }
+        }
+        Failure::Service { code, message }
+            if matches!(code.as_str(), "TransactionInProgressException" | "TransactionConflictException") =>
+        {
+            Ok(format!("{code}: {message}"))
+        }
+        other => Err(sorted(other).into()),
     }
 }
 
-/// Sorts a failed call; the SDK has tried it again by then, where that can help.
-pub(super) fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
-    match error.as_service_error() {
-        None => StoreError::Unavailable(error.to_string()),
-        Some(service) => {
-            let code = service.code().unwrap_or("unknown");
-            let text = format!("{code}: {}", service.message().unwrap_or_default());
-            match code {
+fn is_passing(reason: &Reason) -> bool {
+    matches!(
+        reason.code.as_deref(),
+        Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+    )
+}
+
+fn describe(reason: &Reason) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!("{}: {}", text(&reason.code), text(&reason.message))
+}
+
+/// Sorts a failure that is no answer; who carried the call has tried it again by then, where that can help.
+fn sorted(failure: Failure) -> StoreError {
+    match failure {
+        Failure::NoAnswer(text) => StoreError::Unavailable(text),
+        Failure::Canceled(reasons) => StoreError::Refused(reasons.iter().map(describe).collect()),
+        Failure::Service { code, message } => {
+            let text = format!("{code}: {message}");
+            match code.as_str() {
                 "ProvisionedThroughputExceededException"
                 | "ThrottlingException"
                 | "RequestLimitExceeded"

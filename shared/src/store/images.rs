@@ -6,17 +6,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
-};
-
 use serde::{Deserialize, Serialize};
 
-use super::call::NotWritten;
+use super::call::{NotWritten, is_condition};
 use super::item::{self, Item};
+use super::jobs::job_writes;
 use super::keys::{self, GPK, GSK, List, Position};
+use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError};
 use crate::domain::{Details, Image, ImageId, Job, TenantId, Timestamp, Visibility};
+use crate::table::{Attributes, Write};
 
 /// What came of registering an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +45,7 @@ const DELETED: &str = "deleted";
 
 /// The attributes that an image is read from. All that no condition asks for is in one of them, as JSON: a page reads a
 /// hundred images, and each attribute of each is parsed several times on its way.
-const SHOWN: [&str; 5] = [keys::PK, "visibility", "members", "rev", RECORD];
+const SHOWN: Attributes = Attributes::These(&[keys::PK, "visibility", "members", "rev", RECORD]);
 const RECORD: &str = "image";
 
 #[derive(Serialize, Deserialize)]
@@ -70,23 +69,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn create_image(&self, image: &Image, most_images: u32) -> Result<Created, StoreError> {
-        let put = self
-            .put(keys::image(&image.id), item_of(image)?)
-            .condition_expression("attribute_not_exists(pk)");
-        let count = self
-            .update(keys::tenant(&image.owner))
-            .update_expression("ADD images :one")
-            .condition_expression("attribute_not_exists(images) OR images < :most")
-            .expression_attribute_values(":one", item::number(1))
-            .expression_attribute_values(":most", item::number(most_images));
-        let mut items = vec![write_put(put)?, write_update(count)?];
+        let put = Write::put(item_of(image)?).only_if("attribute_not_exists(pk)");
+        let count = Write::update(keys::tenant(&image.owner), "ADD images :one")
+            .only_if("attribute_not_exists(images) OR images < :most")
+            .value(":one", item::number(1))
+            .value(":most", item::number(most_images));
+        let mut writes = vec![put, count];
         if image.visibility.is_open() {
-            items.push(self.list_openly(image)?);
+            writes.push(list_openly(image));
         }
-        match self.transact(items).await {
+        match self.transact(&writes).await {
             Ok(()) => Ok(Created::Yes),
             Err(NotWritten::Store(error)) => Err(error),
-            Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(|reason| reason.failed) => {
+            Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
                 Ok(Created::IdTaken)
             }
             Err(NotWritten::Conditions(_)) => Ok(Created::TooMany),
@@ -112,7 +107,7 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
     ) -> Result<HashMap<ImageId, Image>, StoreError> {
-        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect(), &SHOWN).await?)
+        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect(), SHOWN).await?)
     }
 
     /// Reads one image; `None` where it is missing or deleted.
@@ -128,50 +123,50 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
-        let update = self
-            .update(keys::image(&image.id))
-            .update_expression("SET image = :image, visibility = :visibility, rev = :next")
-            .condition_expression("lifecycle = :active AND rev = :read")
-            .expression_attribute_values(":image", item::json(&Record::of(image))?)
-            .expression_attribute_values(":visibility", item::text(image.visibility))
-            .expression_attribute_values(":next", item::number(read.revision + 1))
-            .expression_attribute_values(":read", item::number(read.revision))
-            .expression_attribute_values(":active", item::text(ACTIVE));
-        let mut items = vec![write_update(update)?];
+        let record = "SET image = :image, visibility = :visibility, rev = :next";
+        let update = Write::update(keys::image(&image.id), record)
+            .only_if("lifecycle = :active AND rev = :read")
+            .value(":image", item::json(&Record::of(image))?)
+            .value(":visibility", item::text(image.visibility))
+            .value(":next", item::number(read.revision + 1))
+            .value(":read", item::number(read.revision))
+            .value(":active", item::text(ACTIVE));
+        let mut writes = vec![update];
         if image.visibility.is_open() {
-            items.push(self.list_openly(image)?);
+            writes.push(list_openly(image));
         } else if read.visibility.is_open() {
-            items.push(self.unlist(&image.id)?);
+            writes.push(unlist(&image.id));
         }
-        self.written(items).await
+        self.written(&writes).await
     }
 
-    /// Deletes an image. `unshare` is the job that ends its memberships; it must name every tenant that the image was
-    /// shared with when it was read, and becomes one with the deletion.
+    /// Deletes an image. `unshare` is the job that ends its memberships; it must name all of its `recipients`, and becomes
+    /// one with the deletion.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn delete_image(&self, read: &Image, unshare: Option<&Job>) -> Result<Deleted, StoreError> {
-        let tombstone = self
-            .update(keys::image(&read.id))
-            .update_expression("SET lifecycle = :deleted REMOVE image, gpk, gsk")
-            .condition_expression("lifecycle = :active AND rev = :read AND members = :members")
-            .expression_attribute_values(":deleted", item::text(DELETED))
-            .expression_attribute_values(":active", item::text(ACTIVE))
-            .expression_attribute_values(":read", item::number(read.revision))
-            .expression_attribute_values(":members", item::number(read.members));
-        let count = self
-            .update(keys::tenant(&read.owner))
-            .update_expression("ADD images :minus_one")
-            .expression_attribute_values(":minus_one", item::number(-1));
-        let mut items = vec![write_update(tombstone)?, write_update(count)?];
+    pub async fn delete_image(
+        &self,
+        read: &Image,
+        recipients: &Recipients,
+        unshare: Option<&Job>,
+    ) -> Result<Deleted, StoreError> {
+        let gone = "SET lifecycle = :deleted REMOVE image, gpk, gsk";
+        let tombstone = Write::update(keys::image(&read.id), gone)
+            .only_if("lifecycle = :active AND rev = :read AND member_rev = :member_rev")
+            .value(":deleted", item::text(DELETED))
+            .value(":active", item::text(ACTIVE))
+            .value(":read", item::number(read.revision))
+            .value(":member_rev", item::number(recipients.revision));
+        let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
+        let mut writes = vec![tombstone, count.value(":minus_one", item::number(-1))];
         if read.visibility.is_open() {
-            items.push(self.unlist(&read.id)?);
+            writes.push(unlist(&read.id));
         }
         if let Some(job) = unshare {
-            items.extend(self.job_items(job)?);
+            writes.extend(job_writes(job)?);
         }
-        self.written(items).await
+        self.written(&writes).await
     }
 
     /// How many images a tenant owns.
@@ -184,43 +179,22 @@ impl Store {
     }
 
     /// Writes all of the items or none.
-    pub(super) async fn written(&self, items: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
-        match self.write(items).await {
+    pub(super) async fn written(&self, writes: &[Write]) -> Result<Written, StoreError> {
+        match self.write(writes).await {
             Ok(()) => Ok(Written::Yes),
             Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
+}
 
-    fn list_openly(&self, image: &Image) -> Result<TransactWriteItem, StoreError> {
-        let attributes = [
-            (GPK.to_owned(), item::text(List::Open(image.visibility))),
-            (GSK.to_owned(), item::text(position_of(image))),
-        ];
-        write_put(self.put(keys::listing(&image.id), attributes))
-    }
+fn list_openly(image: &Image) -> Write {
+    let place = [(GPK, item::text(List::Open(image.visibility))), (GSK, item::text(position_of(image)))];
+    Write::put(item::item(keys::listing(&image.id), place))
+}
 
-    fn unlist(&self, image: &ImageId) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder().table_name(&self.table).set_key(Some(keys::listing(image))).build();
-        Ok(TransactWriteItem::builder()
-            .delete(delete.map_err(|error| StoreError::Refused(error.to_string()))?)
-            .build())
-    }
-
-    /// The start of a put in a transaction.
-    pub(super) fn put(
-        &self,
-        key: keys::Key,
-        attributes: impl IntoIterator<Item = (String, aws_sdk_dynamodb::types::AttributeValue)>,
-    ) -> aws_sdk_dynamodb::types::builders::PutBuilder {
-        let item: Item = key.into_iter().chain(attributes).collect();
-        Put::builder().table_name(&self.table).set_item(Some(item))
-    }
-
-    /// The start of an update in a transaction.
-    pub(super) fn update(&self, key: keys::Key) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder().table_name(&self.table).set_key(Some(key))
-    }
+fn unlist(image: &ImageId) -> Write {
+    Write::delete(keys::listing(image))
 }
 
 fn by_id(items: &[Item]) -> Result<HashMap<ImageId, Image>, StoreError> {
@@ -233,22 +207,6 @@ pub(super) fn position_of(image: &Image) -> Position {
     Position { created: image.created, image: image.id.clone() }
 }
 
-/// The end of a put in a transaction; the item that made its condition fail comes back.
-pub(super) fn write_put(
-    put: aws_sdk_dynamodb::types::builders::PutBuilder,
-) -> Result<TransactWriteItem, StoreError> {
-    let put = put.return_values_on_condition_check_failure(OnFailure::AllOld).build();
-    Ok(TransactWriteItem::builder().put(put.map_err(|error| StoreError::Refused(error.to_string()))?).build())
-}
-
-/// The end of an update in a transaction.
-pub(super) fn write_update(
-    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-) -> Result<TransactWriteItem, StoreError> {
-    let update = update.build().map_err(|error| StoreError::Refused(error.to_string()))?;
-    Ok(TransactWriteItem::builder().update(update).build())
-}
-
 fn item_of(image: &Image) -> Result<Item, StoreError> {
     let attributes = [
         (GPK, item::text(List::Owned(image.owner.clone()))),
@@ -257,9 +215,10 @@ fn item_of(image: &Image) -> Result<Item, StoreError> {
         ("visibility", item::text(image.visibility)),
         (RECORD, item::json(&Record::of(image))?),
         ("members", item::number(image.members)),
+        (MEMBER_REV, item::number(0)),
         ("rev", item::number(image.revision)),
     ];
-    Ok(attributes.map(|(name, value)| (name.to_owned(), value)).into())
+    Ok(item::item(keys::image(&image.id), attributes))
 }
 
 /// Reads an image; `None` for a tombstone, which has no record.

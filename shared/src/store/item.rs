@@ -1,16 +1,17 @@
 //! Reads and writes the attributes of an item. What cannot be read is an error that names the attribute; a worker
 //! or a request then fails cleanly instead of guessing.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::keys::Key;
+pub use crate::table::{AttributeValue, Item};
 
-/// An item, or a part of one.
-pub type Item = HashMap<String, AttributeValue>;
+/// The item of that key and those attributes.
+pub fn item(key: Key, attributes: impl IntoIterator<Item = (impl Into<String>, AttributeValue)>) -> Item {
+    key.into_iter().chain(attributes.into_iter().map(|(name, value)| (name.into(), value))).collect()
+}
 
 /// A text attribute.
 pub fn text(value: impl ToString) -> AttributeValue {

@@ -7,18 +7,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem};
-
-use super::call::{NotWritten, failure};
-use super::images::{write_put, write_update};
-use super::item::{self, Item};
+use super::call::NotWritten;
+use super::item::{self, AttributeValue, Item};
 use super::keys::{self, ALONE, GPK, GSK, INDEX, PK, PieceKey, SK, TTL};
-use super::memberships::Snapshot;
-use super::meter::Capacity;
-use super::requests::{Remembered, Submitted, before_as};
+use super::memberships::{Snapshot, decided};
+use super::requests::{Remembered, Submitted, before_as, remember};
 use super::{Store, StoreError, Written};
 use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, Timestamp};
+use crate::table::{Query, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
 const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
@@ -39,11 +35,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn submit(&self, job: &Job, remembered: Option<&Remembered>) -> Result<Submitted, StoreError> {
-        let mut items = self.job_items(job)?;
+        let mut writes = job_writes(job)?;
         if let Some(remembered) = remembered {
-            items.insert(0, self.remember(remembered, job.id)?);
+            writes.insert(0, remember(remembered, job.id));
         }
-        let reasons = match self.write(items).await {
+        let reasons = match self.write(&writes).await {
             Ok(()) => return Ok(Submitted::Yes),
             Err(NotWritten::Store(error)) => return Err(error),
             Err(NotWritten::Conditions(reasons)) => reasons,
@@ -57,53 +53,19 @@ impl Store {
         }
     }
 
-    /// The writes that make a job.
-    pub(super) fn job_items(&self, job: &Job) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
-        let mut header = vec![("job".to_owned(), item::json(job)?), (TTL.to_owned(), until.clone())];
-        let ranges = job.pieces();
-        let mut pieces = Vec::with_capacity(ranges.len());
-        if let [only] = ranges.as_slice() {
-            header.extend(new_piece(PieceKey { job: job.id, number: ALONE }, only));
-        } else {
-            for (number, pairs) in (ALONE + 1..).zip(&ranges) {
-                let key = PieceKey { job: job.id, number };
-                let ttl = (TTL.to_owned(), until.clone());
-                pieces.push(write_put(
-                    self.put(key.table_key(), new_piece(key, pairs).into_iter().chain([ttl])),
-                )?);
-            }
-        }
-        let header = self.put(keys::job(job.id), header).condition_expression("attribute_not_exists(pk)");
-        pieces.insert(0, write_put(header)?);
-        Ok(pieces)
-    }
-
     /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn report(&self, id: JobId) -> Result<Option<Report>, StoreError> {
+        let query = Query::new("pk = :job").value(":job", item::text(keys::job_partition(id)));
+        let mut query = Query { consistent: true, ..query };
         let mut items = Vec::new();
-        let mut start = None;
         loop {
-            self.meter.count_round_trip();
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :job")
-                .expression_attribute_values(":job", item::text(keys::job_partition(id)))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| failure(&error))?;
-            self.meter.count(Capacity::Read, answer.consumed_capacity());
-            items.extend(answer.items.unwrap_or_default());
-            start = answer.last_evaluated_key;
-            if start.is_none() {
+            let page = self.query(&query).await?;
+            items.extend(page.items);
+            query.start = page.next;
+            if query.start.is_none() {
                 break;
             }
         }
@@ -128,25 +90,15 @@ impl Store {
         before: Option<Timestamp>,
         most: usize,
     ) -> Result<Vec<PieceKey>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(INDEX)
-            .expression_attribute_values(":shard", item::text(keys::open_partition(shard)))
-            .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let query = match before {
-            None => query.key_condition_expression("gpk = :shard"),
-            Some(moment) => query
-                .key_condition_expression("gpk = :shard AND gsk < :before")
-                .expression_attribute_values(":before", item::text(keys::open_before(moment))),
+            None => Query::new("gpk = :shard"),
+            Some(moment) => Query::new("gpk = :shard AND gsk < :before")
+                .value(":before", item::text(keys::open_before(moment))),
         };
-        self.meter.count_round_trip();
-        let answer = query.send().await.map_err(|error| failure(&error))?;
-        self.meter.count(Capacity::Read, answer.consumed_capacity());
+        let query = query.value(":shard", item::text(keys::open_partition(shard)));
+        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
         let key = |item| PieceKey::parse(item::get_text(item, PK).ok()?, item::get_text(item, SK).ok()?);
-        Ok(answer.items().iter().filter_map(key).collect())
+        Ok(page.items.iter().filter_map(key).collect())
     }
 
     /// Reads a piece and its job, in one round trip; `None` where the piece is finished or gone.
@@ -183,12 +135,12 @@ impl Store {
         limits: &Limits,
     ) -> Result<Written, StoreError> {
         let now = Timestamp::now();
-        let mut items = self.decided(decision, read, limits, now)?;
+        let mut writes = decided(decision, read, limits, now)?;
         let mut next = open.piece.clone();
         next.outcomes.extend(&decision.outcomes);
         next.finished = next.left().is_empty().then_some(now);
-        items.push(self.move_cursor(open.job.id, &open.piece, &next)?);
-        match self.transact(items).await {
+        writes.push(move_cursor(open.job.id, &open.piece, &next));
+        match self.transact(&writes).await {
             Ok(()) => {
                 open.piece = next;
                 Ok(Written::Yes)
@@ -198,59 +150,62 @@ impl Store {
         }
     }
 
-    fn move_cursor(&self, job: JobId, from: &Piece, to: &Piece) -> Result<TransactWriteItem, StoreError> {
-        let outcomes = to.outcomes.iter().map(|outcome| char::from(outcome.to_byte()));
-        let update = self
-            .update(PieceKey { job, number: from.number }.table_key())
-            .condition_expression("done = :from AND attribute_exists(gpk)")
-            .expression_attribute_values(":from", item::number(from.outcomes.len() as i128))
-            .expression_attribute_values(":to", item::number(to.outcomes.len() as i128))
-            .expression_attribute_values(":outcomes", item::text(outcomes.collect::<String>()));
-        write_update(match to.finished {
-            None => update.update_expression("SET done = :to, outcomes = :outcomes"),
-            Some(now) => update
-                .update_expression("SET done = :to, outcomes = :outcomes, finished = :now REMOVE gpk, gsk")
-                .expression_attribute_values(":now", item::number(now.unix_millis())),
-        })
-    }
-
     /// Counts one more sweep that has found a piece open, and tells how many there were.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn count_attempt(&self, key: PieceKey) -> Result<u32, StoreError> {
-        self.meter.count_round_trip();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key.table_key()))
-            .update_expression("ADD attempts :one")
-            .condition_expression("attribute_exists(gpk)")
-            .expression_attribute_values(":one", item::number(1))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(answer) => {
-                self.meter.count(Capacity::Write, answer.consumed_capacity());
-                item::get_number(&answer.attributes.unwrap_or_default(), "attempts")
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(0)
-            }
-            Err(error) => Err(failure(&error)),
+        let count = Write::update(key.table_key(), "ADD attempts :one")
+            .only_if("attribute_exists(gpk)")
+            .value(":one", item::number(1));
+        match self.update(&count).await {
+            Ok(updated) => item::get_number(&updated, "attempts"),
+            Err(NotWritten::Conditions(_)) => Ok(0),
+            Err(NotWritten::Store(error)) => Err(error),
         }
     }
 }
 
+/// The writes that make a job.
+pub(super) fn job_writes(job: &Job) -> Result<Vec<Write>, StoreError> {
+    let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
+    let mut header = vec![("job", item::json(job)?), (TTL, until.clone())];
+    let ranges = job.pieces();
+    let mut pieces = Vec::with_capacity(ranges.len());
+    if let [only] = ranges.as_slice() {
+        header.extend(new_piece(PieceKey { job: job.id, number: ALONE }, only));
+    } else {
+        for (number, pairs) in (ALONE + 1..).zip(&ranges) {
+            let key = PieceKey { job: job.id, number };
+            let attributes = new_piece(key, pairs).into_iter().chain([(TTL, until.clone())]);
+            pieces.push(Write::put(item::item(key.table_key(), attributes)));
+        }
+    }
+    let header = Write::put(item::item(keys::job(job.id), header)).only_if("attribute_not_exists(pk)");
+    pieces.insert(0, header);
+    Ok(pieces)
+}
+
+/// Moves the cursor of a piece, provided that it is where it was.
+fn move_cursor(job: JobId, from: &Piece, to: &Piece) -> Write {
+    let key = PieceKey { job, number: from.number }.table_key();
+    let outcomes = to.outcomes.iter().map(|outcome| char::from(outcome.to_byte()));
+    let update = match to.finished {
+        None => Write::update(key, "SET done = :to, outcomes = :outcomes"),
+        Some(now) => {
+            Write::update(key, "SET done = :to, outcomes = :outcomes, finished = :now REMOVE gpk, gsk")
+                .value(":now", item::number(now.unix_millis()))
+        }
+    };
+    update
+        .only_if("done = :from AND attribute_exists(gpk)")
+        .value(":from", item::number(from.outcomes.len() as i128))
+        .value(":to", item::number(to.outcomes.len() as i128))
+        .value(":outcomes", item::text(outcomes.collect::<String>()))
+}
+
 /// What is written of a piece that is open and of which nothing is done.
-fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(String, AttributeValue); 7] {
+fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(&'static str, AttributeValue); 7] {
     [
         (GPK, item::text(keys::open_partition(key.shard()))),
         (GSK, item::text(key.open_position())),
@@ -260,7 +215,6 @@ fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(String, AttributeValue); 
         ("outcomes", item::text("")),
         ("attempts", item::number(0)),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Reads an item of a job: the job, a piece of it, or both in one.

@@ -18,9 +18,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use crate::domain::{AccessKeyId, ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
+pub use crate::table::Key;
+use crate::table::{Action, AttributeValue, Write};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -37,9 +37,6 @@ pub const TTL: &str = "ttl";
 
 /// Open pieces are spread over this many partitions of the index, so that no partition takes every job's writes.
 pub const OPEN_SHARDS: u8 = 4;
-
-/// A table item's primary key as an attribute map.
-pub type Key = HashMap<String, AttributeValue>;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk.into()))])
@@ -173,9 +170,18 @@ impl PieceKey {
     }
 }
 
+/// What the partitions of open pieces begin with.
+const OPEN: &str = "W#";
+
 /// The partition of open pieces of that shard.
 pub fn open_partition(shard: u8) -> String {
-    format!("W#{shard}")
+    format!("{OPEN}{shard}")
+}
+
+/// Whether a write makes a piece that is to be carried out, of which the table's stream tells job-worker on AWS.
+pub fn opens_a_piece(write: &Write) -> bool {
+    let Action::Put(item) = &write.action else { return false };
+    matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN))
 }
 
 /// A sort key that is above those of the jobs requested before that moment, and below all others.

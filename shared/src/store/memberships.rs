@@ -4,20 +4,28 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
-
-use super::call::failure;
-use super::images::{self, position_of, write_put, write_update};
+use super::images::{self, position_of};
 use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, List, MEMBERSHIPS, PK, SK, TTL};
-use super::meter::Capacity;
 use super::{Store, StoreError, Written};
 use crate::domain::{
     Change, Decision, Image, ImageId, Known, Limits, Member, Membership, Status, TenantId, Timestamp,
 };
+use crate::table::{Attributes, Query, Write};
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
 const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
+
+/// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
+pub(super) const MEMBER_REV: &str = "member_rev";
+
+/// The tenants that an image is shared with, and at which revision of its members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipients {
+    /// The tenants, in the order of their ids.
+    pub tenants: Vec<TenantId>,
+    pub(super) revision: u64,
+}
 
 /// What a step was decided from, and the revisions that must still be so when it is written.
 #[derive(Debug, Default)]
@@ -61,82 +69,7 @@ impl Store {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        self.written(self.decided(decision, read, limits, now)?).await
-    }
-
-    /// The writes that a decision makes: the memberships that change, and the counts of their images.
-    pub(super) fn decided(
-        &self,
-        decision: &Decision,
-        read: &Snapshot,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let mut items = Vec::with_capacity(decision.changes.len() + decision.growth.len() + 1);
-        for change in &decision.changes {
-            items.push(self.write_membership(change, read, now)?);
-        }
-        for (image, growth) in &decision.growth {
-            items.push(self.count_members(image, *growth, limits)?);
-        }
-        Ok(items)
-    }
-
-    /// Counts members of an image that come or go; none may come to an image that is full, hidden or gone by now.
-    fn count_members(
-        &self,
-        image: &ImageId,
-        growth: i32,
-        limits: &Limits,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let count = self
-            .update(keys::image(image))
-            .update_expression("ADD members :growth")
-            .expression_attribute_values(":growth", item::number(growth));
-        write_update(if growth < 0 {
-            count.condition_expression("attribute_exists(pk)")
-        } else {
-            let room = i128::from(limits.members_per_image) - i128::from(growth);
-            count
-                .condition_expression("lifecycle = :active AND visibility = :shared AND members <= :room")
-                .expression_attribute_values(":active", item::text("active"))
-                .expression_attribute_values(":shared", item::text("shared"))
-                .expression_attribute_values(":room", item::number(room))
-        })
-    }
-
-    /// Writes a membership onto the revision that it was read at.
-    pub(super) fn write_membership(
-        &self,
-        change: &Change,
-        read: &Snapshot,
-        now: Timestamp,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
-        let mut attributes = Item::from([
-            ("membership".to_owned(), item::json(&change.becomes)?),
-            ("updated".to_owned(), item::number(now.unix_millis())),
-            ("rev".to_owned(), item::number(revision.copied().unwrap_or_default() + 1)),
-        ]);
-        match (&change.becomes, read.known.images.get(&change.image)) {
-            (Membership::Standing(standing), Some(image)) => {
-                let list = List::Received(change.tenant.clone(), standing.status);
-                attributes.insert(GPK.to_owned(), item::text(list));
-                attributes.insert(GSK.to_owned(), item::text(position_of(image)));
-            }
-            (Membership::Standing(_), None) => {}
-            (Membership::Ended(_), _) => {
-                let until = now.plus(ENDED_IS_KEPT).unix_seconds();
-                attributes.insert(TTL.to_owned(), item::number(until));
-            }
-        }
-        let put = self.put(keys::membership(&change.image, &change.tenant), attributes);
-        write_put(match revision {
-            None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(revision) => put
-                .condition_expression("rev = :read")
-                .expression_attribute_values(":read", item::number(*revision)),
-        })
+        self.written(&decided(decision, read, limits, now)?).await
     }
 
     /// Reads an image and one tenant's membership of it, in one round trip.
@@ -174,6 +107,36 @@ impl Store {
         Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
     }
 
+    /// Every tenant that an image is shared with.
+    ///
+    /// The revision is read first: whoever comes or goes while the rest is read makes it an old one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
+        let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
+        let mut query = Query {
+            filter: Some("attribute_exists(gpk)"),
+            attributes: Attributes::These(&[SK, MEMBER_REV]),
+            consistent: true,
+            ..query
+        };
+        let mut recipients = Recipients::default();
+        loop {
+            let page = self.query(&query).await?;
+            for found in &page.items {
+                if let Some(revision) = item::find_number(found, MEMBER_REV)? {
+                    recipients.revision = revision;
+                }
+                recipients.tenants.extend(keys::tenant_of_membership(item::get_text(found, SK)?));
+            }
+            query.start = page.next;
+            if query.start.is_none() {
+                return Ok(recipients);
+            }
+        }
+    }
+
     /// A page of an image's members in the order of their ids: at most `most`, those after `after`; and whether there
     /// are more.
     ///
@@ -185,40 +148,93 @@ impl Store {
         after: Option<&TenantId>,
         most: usize,
     ) -> Result<(Vec<Member>, bool), StoreError> {
+        let query = Query::new("pk = :image AND begins_with(sk, :memberships)")
+            .value(":image", item::text(keys::image_partition(image)))
+            .value(":memberships", item::text(MEMBERSHIPS));
+        let mut query = Query {
+            filter: Some("attribute_exists(gpk)"),
+            attributes: Attributes::These(&[SK, "membership", "updated"]),
+            consistent: true,
+            start: after.map(|tenant| keys::membership(image, tenant)),
+            ..query
+        };
         let mut members = Vec::new();
-        let mut start = after.map(|tenant| keys::membership(image, tenant));
         loop {
-            self.meter.count_round_trip();
             // One more than wanted, to know whether there are more; ended memberships may make it several calls.
-            let limit = i32::try_from(most + 1 - members.len()).unwrap_or(i32::MAX);
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :image AND begins_with(sk, :memberships)")
-                .filter_expression("attribute_exists(gpk)")
-                .projection_expression("sk, membership, updated")
-                .expression_attribute_values(":image", item::text(keys::image_partition(image)))
-                .expression_attribute_values(":memberships", item::text(MEMBERSHIPS))
-                .consistent_read(true)
-                .limit(limit)
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| failure(&error))?;
-            self.meter.count(Capacity::Read, answer.consumed_capacity());
-            for item in answer.items() {
+            query.most = Some(most + 1 - members.len());
+            let page = self.query(&query).await?;
+            for item in &page.items {
                 members.extend(parse_member(image, item)?);
             }
-            start = answer.last_evaluated_key;
-            if members.len() > most || start.is_none() {
+            query.start = page.next;
+            if members.len() > most || query.start.is_none() {
                 let more = members.len() > most;
                 members.truncate(most);
                 return Ok((members, more));
             }
         }
     }
+}
+
+/// The writes that a decision makes: the memberships that change, and the counts of their images.
+pub(super) fn decided(
+    decision: &Decision,
+    read: &Snapshot,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Vec<Write>, StoreError> {
+    let memberships = decision.changes.iter().map(|change| write_membership(change, read, now));
+    let counts = decision.growth.iter().map(|(image, growth)| Ok(count_members(image, *growth, limits)));
+    memberships.chain(counts).collect()
+}
+
+/// Counts members that come or go.
+pub(super) const COUNT: &str = "ADD members :growth, member_rev :one";
+
+/// Counts members of an image that come or go; none may come to an image that is full, hidden or gone by now.
+fn count_members(image: &ImageId, growth: i32, limits: &Limits) -> Write {
+    let count = Write::update(keys::image(image), COUNT)
+        .value(":growth", item::number(growth))
+        .value(":one", item::number(1));
+    if growth < 0 {
+        return count.only_if("attribute_exists(pk)");
+    }
+    let room = i128::from(limits.members_per_image) - i128::from(growth);
+    count
+        .only_if("lifecycle = :active AND visibility = :shared AND members <= :room")
+        .value(":active", item::text("active"))
+        .value(":shared", item::text("shared"))
+        .value(":room", item::number(room))
+}
+
+/// Writes a membership onto the revision that it was read at.
+pub(super) fn write_membership(
+    change: &Change,
+    read: &Snapshot,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
+    let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
+    let mut attributes = vec![
+        ("membership", item::json(&change.becomes)?),
+        ("updated", item::number(now.unix_millis())),
+        ("rev", item::number(revision.copied().unwrap_or_default() + 1)),
+    ];
+    match (&change.becomes, read.known.images.get(&change.image)) {
+        (Membership::Standing(standing), Some(image)) => {
+            let list = List::Received(change.tenant.clone(), standing.status);
+            attributes.extend([(GPK, item::text(list)), (GSK, item::text(position_of(image)))]);
+        }
+        (Membership::Standing(_), None) => {}
+        (Membership::Ended(_), _) => {
+            let until = now.plus(ENDED_IS_KEPT).unix_seconds();
+            attributes.push((TTL, item::number(until)));
+        }
+    }
+    let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
+    Ok(match revision {
+        None => put.only_if("attribute_not_exists(pk)"),
+        Some(revision) => put.only_if("rev = :read").value(":read", item::number(*revision)),
+    })
 }
 
 struct Read {

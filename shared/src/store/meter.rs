@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_sdk_dynamodb::types::ConsumedCapacity;
-
 /// Counts. Clones share the counters.
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Counters>);
@@ -36,12 +34,7 @@ pub(super) enum Capacity {
 }
 
 impl Meter {
-    pub(super) fn count<'a>(
-        &self,
-        capacity: Capacity,
-        consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
-    ) {
-        let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+    pub(super) fn count(&self, capacity: Capacity, units: f64) {
         let counter = match capacity {
             Capacity::Read => &self.0.read_half_units,
             Capacity::Write => &self.0.write_half_units,

@@ -6,6 +6,7 @@
 
 mod access_keys;
 mod call;
+mod definition;
 mod images;
 mod item;
 mod jobs;
@@ -16,31 +17,33 @@ mod meter;
 mod nonces;
 mod permissions;
 mod requests;
-mod table;
 
-use aws_sdk_dynamodb::Client;
+use std::sync::Arc;
+
+use crate::table::Table;
 
 pub use self::call::StoreError;
+pub use self::definition::definition;
 pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
-pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position};
+pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
 pub use self::lists::Order;
+pub use self::memberships::Recipients;
 pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};
 
-/// The table, through one client. Cheap to clone.
+/// The table. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    client: Client,
-    table: String,
+    table: Arc<dyn Table>,
     meter: Meter,
 }
 
 impl Store {
-    /// The table of that name, reached through that client.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), meter: Meter::default() }
+    /// What is kept in that table.
+    pub fn new(table: impl Table + 'static) -> Self {
+        Self { table: Arc::new(table), meter: Meter::default() }
     }
 
     /// The same table, with what is used of it from now on counted apart.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::call::NotWritten;
-use super::images::write_put;
 use super::item;
 use super::keys::{self, TTL};
 use super::{Store, StoreError};
 use crate::domain::{AccessKeyId, Timestamp};
+use crate::table::Write;
 
 impl Store {
     /// Uses a nonce of an access key, and remembers it that long. `false` where it was used before. One put.
@@ -25,16 +25,14 @@ impl Store {
     ) -> Result<bool, StoreError> {
         // Tells the same put, sent again because its answer was lost, from another one.
         let put_id = uuid::Uuid::new_v4().simple().to_string();
-        let attributes = [
-            ("put".to_owned(), item::text(&put_id)),
-            (TTL.to_owned(), item::number(now.plus(is_kept).unix_seconds())),
-        ];
-        let put = self
-            .put(keys::nonce(access_key, &format!("{:x}", Sha256::digest(nonce))), attributes)
-            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":now", item::number(now.unix_seconds()));
-        match self.write(vec![write_put(put)?]).await {
+        let attributes =
+            [("put", item::text(&put_id)), (TTL, item::number(now.plus(is_kept).unix_seconds()))];
+        let key = keys::nonce(access_key, &format!("{:x}", Sha256::digest(nonce)));
+        let put = Write::put(item::item(key, attributes))
+            .only_if("attribute_not_exists(pk) OR #ttl < :now")
+            .name("#ttl", TTL)
+            .value(":now", item::number(now.unix_seconds()));
+        match self.write(&[put]).await {
             Ok(()) => Ok(true),
             Err(NotWritten::Conditions(reasons)) => {
                 let found = reasons.iter().find_map(|reason| reason.found.as_ref());

@@ -2,12 +2,12 @@
 //! them, or none.
 
 use super::call::NotWritten;
-use super::images::write_update;
 use super::item;
 use super::keys;
-use super::memberships::Snapshot;
+use super::memberships::{COUNT, Snapshot, write_membership};
 use super::{Store, StoreError, Written};
 use crate::domain::{Change, Image, Limits, Timestamp};
+use crate::table::Write;
 
 impl Store {
     /// Writes changes of an image's memberships, which grow by `growth`, in one transaction; provided that neither they
@@ -27,22 +27,21 @@ impl Store {
         }
         let now = Timestamp::now();
         let mut condition = "lifecycle = :active AND rev = :read".to_owned();
-        let mut count = self
-            .update(keys::image(&image.id))
-            .update_expression("ADD members :growth")
-            .expression_attribute_values(":growth", item::number(growth))
-            .expression_attribute_values(":active", item::text("active"))
-            .expression_attribute_values(":read", item::number(image.revision));
+        let mut count = Write::update(keys::image(&image.id), COUNT)
+            .value(":growth", item::number(growth))
+            .value(":one", item::number(1))
+            .value(":active", item::text("active"))
+            .value(":read", item::number(image.revision));
         if growth > 0 {
             let room = i128::from(limits.members_per_image) - i128::from(growth);
             condition += " AND members <= :room";
-            count = count.expression_attribute_values(":room", item::number(room));
+            count = count.value(":room", item::number(room));
         }
-        let mut items = vec![write_update(count.condition_expression(condition))?];
+        let mut writes = vec![count.only_if(condition)];
         for change in changes {
-            items.push(self.write_membership(change, read, now)?);
+            writes.push(write_membership(change, read, now)?);
         }
-        match self.transact(items).await {
+        match self.transact(&writes).await {
             Ok(()) => Ok(Written::Yes),
             Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
             Err(NotWritten::Store(error)) => Err(error),

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
-
-use super::images::write_put;
 use super::item::{self, Item};
 use super::keys::{self, TTL};
 use super::{Store, StoreError};
 use crate::domain::{JobId, TenantId, Timestamp};
+use crate::table::Write;
 
 /// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
 const REQUEST_IS_KEPT: Duration = Duration::from_hours(24);
@@ -36,22 +34,6 @@ pub enum Submitted {
 }
 
 impl Store {
-    /// The write that remembers a request; its condition fails where the key was used before.
-    pub(super) fn remember(&self, request: &Remembered, job: JobId) -> Result<TransactWriteItem, StoreError> {
-        let now = job.0.time();
-        let attributes = [
-            ("request".to_owned(), item::text(&request.request_digest)),
-            ("job".to_owned(), item::text(job)),
-            (TTL.to_owned(), item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
-        ];
-        let put = self
-            .put(keys::idempotency(&request.tenant, &request.key_digest), attributes)
-            .condition_expression("attribute_not_exists(pk) OR #ttl < :now")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":now", item::number(now.unix_seconds()));
-        write_put(put)
-    }
-
     /// Reads what came of a request that was accepted before; `None` where its key is new, or forgotten.
     ///
     /// # Errors
@@ -62,6 +44,20 @@ impl Store {
         let is_kept = item::get_number::<i64>(&before, TTL)? >= Timestamp::now().unix_seconds();
         is_kept.then(|| before_as(&before, request)).transpose()
     }
+}
+
+/// The write that remembers a request; its condition fails where the key was used before.
+pub(super) fn remember(request: &Remembered, job: JobId) -> Write {
+    let now = job.0.time();
+    let attributes = [
+        ("request", item::text(&request.request_digest)),
+        ("job", item::text(job)),
+        (TTL, item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
+    ];
+    Write::put(item::item(keys::idempotency(&request.tenant, &request.key_digest), attributes))
+        .only_if("attribute_not_exists(pk) OR #ttl < :now")
+        .name("#ttl", TTL)
+        .value(":now", item::number(now.unix_seconds()))
 }
 
 /// What a request comes to whose key was used before, for what that item tells.

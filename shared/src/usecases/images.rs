@@ -113,18 +113,15 @@ pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> R
         if image.details.protected {
             return Err(Refusal::Protected(image.id));
         }
-        let tenants = match usize::try_from(image.members).unwrap_or(usize::MAX) {
-            0 => Vec::new(),
-            members => service.store.members(id, None, members).await?.0,
-        };
-        let unshare = (!tenants.is_empty()).then(|| Job {
+        let recipients = service.store.recipients(id).await?;
+        let unshare = (!recipients.tenants.is_empty()).then(|| Job {
             id: JobId(Stamp::now()),
             creator: image.owner.clone(),
             task: Task::Unshare,
             images: vec![image.id.clone()],
-            tenants: tenants.into_iter().map(|member| member.tenant).collect(),
+            tenants: recipients.tenants.clone(),
         });
-        if service.store.delete_image(&image, unshare.as_ref()).await? == Written::Yes {
+        if service.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Written::Yes {
             return Ok(());
         }
     }

@@ -7,21 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
-use imageshare::store::Store;
+use imageshare::table::{AttributeValue, Table, Write};
 use imageshare_local::gateway::{self, Gateway, Handlers, OPENAPI};
-use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 use imageshare_tests::server::Server;
 use lambda_http::{Body, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use crate::client;
 use crate::load::{CLIENTS, Load};
-
-const TABLE: &str = "bare";
 
 /// 16 HTTP clients of a server that puts one item for each request.
 pub async fn over_http() -> Load {
@@ -43,16 +38,17 @@ pub async fn over_http() -> Load {
 
 /// That server: it listens on a port of its own, says which, and serves until it is killed.
 pub async fn serve(directory: &Path) {
-    let (client, table) = table(directory).await;
+    let table = EmbeddedTable::open(Some(directory)).expect("a table");
+    let lane = table.lane(Lane::Request);
     let ids = Arc::new(AtomicU64::new(0));
     let mut handlers = Handlers::default();
     for name in ["share", "unshare", "respond", "job-status", "images", "permission", "identity"] {
-        let (client, ids) = (client.clone(), Arc::clone(&ids));
+        let (lane, ids) = (lane.clone(), Arc::clone(&ids));
         handlers = handlers.with(name, move |request| {
-            let (client, id) = (client.clone(), ids.fetch_add(1, Ordering::Relaxed));
+            let (lane, id) = (lane.clone(), ids.fetch_add(1, Ordering::Relaxed));
             async move {
                 let body = String::from_utf8_lossy(request.body()).into_owned();
-                put(&client, id, body).await;
+                put(&lane, id, body).await;
                 Response::new(Body::Text(format!(r#"{{"job_id":"{id:032x}"}}"#)))
             }
         });
@@ -60,8 +56,7 @@ pub async fn serve(directory: &Path) {
     let healthy = Arc::new(|| -> gateway::Pending<bool> { Box::pin(async { true }) });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("listening on http://{}", listener.local_addr().expect("an address"));
-    let changed = Arc::new(Notify::new());
-    let gateway = Gateway::new(OPENAPI, &handlers, healthy, changed, "localhost".to_owned());
+    let gateway = Gateway::new(OPENAPI, &handlers, healthy, "localhost".to_owned());
     gateway::serve(listener, Arc::new(gateway.expect("a gateway")), std::future::pending()).await;
     drop(table);
 }
@@ -69,31 +64,18 @@ pub async fn serve(directory: &Path) {
 /// 16 tasks that each put one item after the other.
 pub async fn in_process() -> Load {
     let directory = TempDir::new().expect("a directory");
-    let (client, _table) = table(directory.path()).await;
+    let table = EmbeddedTable::open(Some(directory.path())).expect("a table");
     let ids = Arc::new(AtomicU64::new(0));
-    Load::run(vec![(client, ids); CLIENTS], |(client, ids), _| async move {
-        put(&client, ids.fetch_add(1, Ordering::Relaxed), "x".repeat(200)).await;
-        (client, ids)
+    Load::run(vec![(table.lane(Lane::Request), ids); CLIENTS], |(lane, ids), _| async move {
+        put(&lane, ids.fetch_add(1, Ordering::Relaxed), "x".repeat(200)).await;
+        (lane, ids)
     })
     .await
 }
 
-async fn table(directory: &Path) -> (Client, EmbeddedTable) {
-    let table = EmbeddedTable::open(Some(directory)).expect("a table");
-    let client = table.client(Lane::Request);
-    Store::new(client.clone(), TABLE).create_table().await.expect("a table");
-    (client, table)
-}
-
-async fn put(client: &Client, id: u64, text: String) {
-    client
-        .put_item()
-        .table_name(TABLE)
-        .item("pk", AttributeValue::S(format!("J#{id:032x}")))
-        .item("sk", AttributeValue::S("A".to_owned()))
-        .item("job", AttributeValue::S(text))
-        .condition_expression("attribute_not_exists(pk)")
-        .send()
-        .await
-        .expect("a put");
+async fn put(lane: &TableLane, id: u64, text: String) {
+    let item = [("pk", format!("J#{id:032x}")), ("sk", "A".to_owned()), ("job", text)];
+    let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    let put = Write::put(item.into()).only_if("attribute_not_exists(pk)");
+    lane.write_item(&put).await.expect("a put");
 }

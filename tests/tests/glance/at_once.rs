@@ -88,7 +88,7 @@ struct Underway {
 
 impl Underway {
     async fn start() -> Self {
-        let world = LocalService::start(Limits::default()).await;
+        let world = LocalService::start(Limits::default());
         let image = world.image("own1").await;
         Self { world, image }
     }

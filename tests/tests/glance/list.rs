@@ -128,7 +128,7 @@ async fn an_image_is_listed_as_it_is_shown() {
 
 #[tokio::test]
 async fn an_image_is_found_behind_many_that_a_filter_leaves_out() {
-    let world = LocalService::start(Limits { images_per_tenant: 3000, ..Limits::default() }).await;
+    let world = LocalService::start(Limits { images_per_tenant: 3000, ..Limits::default() });
     let needle = world.image("own1").await;
     for _ in 0..2050 {
         world.image("own1").await;

@@ -71,7 +71,7 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
     let world = World::start(&[]).await;
     let image = world.image("own1", &json!({})).await;
     world.share("own1", &image, "mem1", "pending").await;
-    let before = world.api.dump().await;
+    let before = world.api.dump();
     let add = [
         ("", "Body expected in request."),
         ("{", "Malformed JSON in request body."),
@@ -115,7 +115,7 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
             }
         }
     }
-    assert_eq!(world.api.dump().await, before);
+    assert_eq!(world.api.dump(), before);
 }
 
 #[tokio::test]

@@ -85,9 +85,10 @@ async fn image(world: &World, kind: &str) -> String {
 }
 
 /// The image and its memberships as the table has them; jobs of other images may be under way.
-async fn stored(world: &World, image: &str) -> BTreeMap<String, String> {
-    let mut items = world.api.dump().await;
+fn stored(world: &World, image: &str) -> BTreeMap<String, String> {
+    let mut items = world.api.dump();
     items.retain(|key, _| key.starts_with(&format!("I#{image} ")));
+    assert!(!items.is_empty(), "the image is there");
     items
 }
 
@@ -96,7 +97,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
     let world = World::start(&[]).await;
     for (kind, caller, role, cells) in TABLE {
         let mut image = image(&world, kind).await;
-        let mut before = stored(&world, &image).await;
+        let mut before = stored(&world, &image);
         for (call, cell) in CALLS.into_iter().zip(cells) {
             let answer = world.send(caller, role, ask(call, &image)).await;
             let place = format!("{kind} image, {call} by {caller} as {role:?}: {answer:?}");
@@ -105,12 +106,12 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             if !letter.is_empty() {
                 assert_eq!(answer.message(), message(letter, &image), "{place}");
             }
-            let after = stored(&world, &image).await;
+            let after = stored(&world, &image);
             if answer.status >= 400 {
                 assert_eq!(after, before, "{place}");
             } else if after != before {
                 image = self::image(&world, kind).await;
-                before = stored(&world, &image).await;
+                before = stored(&world, &image);
             }
         }
     }

@@ -5,13 +5,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use dynoxide::types::AttributeValue;
 use imageshare::domain::{ImageId, Job, JobStatus, Limits, Task, TenantId};
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::carry_out;
 use imageshare::{Service, Settings};
-use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::service::everything;
 use tempfile::TempDir;
 
 use super::record::{Ask, Record, Verb};
@@ -44,7 +44,7 @@ impl Examiner {
     /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
     pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
         let table = EmbeddedTable::open(Some(copy.path())).unwrap();
-        let store = Store::new(table.client(Lane::Request), TABLE);
+        let store = Store::new(table.lane(Lane::Request));
         for record in &recorded {
             check_images(&store, record).await;
             for request in &record.requests {
@@ -92,7 +92,7 @@ async fn check_images(store: &Store, record: &Record) {
 /// Checks the data once every job has ended and the server has stopped.
 pub async fn check_end(data: &Path, recorded: &[Record]) {
     let table = EmbeddedTable::open(Some(data)).unwrap();
-    let store = Store::new(table.client(Lane::Request), TABLE);
+    let store = Store::new(table.lane(Lane::Request));
     finish_deletions(&store, recorded).await;
     for record in recorded {
         check_images(&store, record).await;
@@ -107,8 +107,7 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
         let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
         assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
     }
-    let items = table.client(Lane::Request).scan().table_name(TABLE).into_paginator().items().send();
-    let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let items = everything(&table);
     let deleted = items.iter().filter(|item| text(item.get("lifecycle")) == Some("deleted"));
     for tombstone in deleted {
         assert_eq!(tombstone["members"], AttributeValue::N("0".to_owned()), "{tombstone:?}");
@@ -162,5 +161,8 @@ fn is_of(job: &Job, ask: &Ask) -> bool {
 }
 
 fn text(value: Option<&AttributeValue>) -> Option<&str> {
-    value?.as_s().ok().map(String::as_str)
+    match value? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
+    }
 }

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::EXPECT;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
 use imageshare::facade::{self, Reply};
 use time::OffsetDateTime;
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::body::BodyError;
@@ -76,8 +76,6 @@ pub type HealthCheck = Arc<dyn Fn() -> Pending<bool> + Send + Sync>;
 pub struct Gateway {
     routes: Routes,
     is_healthy: HealthCheck,
-    /// Told of every change that a function made.
-    changed: Arc<Notify>,
     domain: String,
     function_timeout: Duration,
     /// Read-locked by each function call that runs.
@@ -85,8 +83,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that serves the routes of an OpenAPI document with those functions. `changed` is notified after
-    /// each call that may have changed something; `domain` is its host name where a request names none.
+    /// A gateway that serves the routes of an OpenAPI document with those functions. `domain` is its host
+    /// name where a request names none.
     ///
     /// # Errors
     /// The document is unusable, or names a function that is not among the handlers.
@@ -94,12 +92,11 @@ impl Gateway {
         openapi: &str,
         handlers: &Handlers,
         is_healthy: HealthCheck,
-        changed: Arc<Notify>,
         domain: String,
     ) -> Result<Self, BadRoutes> {
         let routes = Routes::read(openapi, handlers)?;
         let in_flight = Arc::default();
-        Ok(Self { routes, is_healthy, changed, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
+        Ok(Self { routes, is_healthy, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
     }
 
     /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
@@ -120,12 +117,7 @@ impl Gateway {
             }
         };
         let reply = match answered {
-            Ok(reply) => {
-                if head.method != Method::GET && reply.status().is_success() {
-                    self.changed.notify_one();
-                }
-                reply
-            }
+            Ok(reply) => reply,
             Err(mut own) => {
                 name(&mut own, &request_id);
                 tracing::info!(

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use http::Method;
 use lambda_http::{Body as LambdaBody, RequestExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,7 +36,6 @@ paths:
 /// A gateway that listens.
 struct World {
     address: SocketAddr,
-    changed: Arc<Notify>,
     healthy: Arc<Mutex<bool>>,
     /// The function `gated` has begun / may end.
     begun: Arc<Semaphore>,
@@ -84,20 +84,19 @@ async fn world() -> World {
             facade::no_content()
         }
     });
-    let (changed, healthy) = (Arc::new(Notify::new()), Arc::new(Mutex::new(true)));
+    let healthy = Arc::new(Mutex::new(true));
     let health = Arc::clone(&healthy);
     let is_healthy: HealthCheck = Arc::new(move || {
         let healthy = *health.lock().unwrap();
         Box::pin(async move { healthy })
     });
-    let mut gateway =
-        Gateway::new(ROUTES, &handlers, is_healthy, Arc::clone(&changed), "local".to_owned()).unwrap();
+    let mut gateway = Gateway::new(ROUTES, &handlers, is_healthy, "local".to_owned()).unwrap();
     gateway.function_timeout = Duration::from_millis(500);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
-    World { address, changed, healthy, begun, gate, stop, served }
+    World { address, healthy, begun, gate, stop, served }
 }
 
 /// What a plain client reads: status, lower-cased head, and body.
@@ -261,16 +260,6 @@ async fn health_is_the_gateways_own_answer() {
     assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
     *world.healthy.lock().unwrap() = false;
     assert_eq!(world.get("/health").await.status, 503);
-}
-
-#[tokio::test]
-async fn only_what_may_have_changed_something_wakes_the_pump() {
-    let world = world().await;
-    let mut woken = std::pin::pin!(world.changed.notified());
-    world.get("/things").await;
-    assert!(!woken.as_mut().enable());
-    world.post(b"{}").await;
-    woken.await;
 }
 
 #[tokio::test]

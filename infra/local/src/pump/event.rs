@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::Timestamp;
 use imageshare::store::PieceKey;
+use imageshare::table::AttributeValue;
 use serde_json::{Map, Value, json};
 
 use crate::TABLE;

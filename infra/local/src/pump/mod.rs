@@ -1,7 +1,7 @@
 //! The local stand-in for the table's stream: hands open pieces of jobs to job-worker.
 //!
 //! On AWS the insertion of a piece reaches job-worker through the table's stream. Here the pieces that stand in the
-//! sparse index of open work are looked up instead, as the sweep on AWS does it too: after every change, and once a
+//! sparse index of open work are looked up instead, as the sweep on AWS does it too: after every write of one, and once a
 //! second. So nothing is lost when the process dies, and nothing has to be kept in step. job-worker gets the same
 //! events as on AWS.
 
@@ -77,8 +77,8 @@ impl Work for JobWorker {
     }
 }
 
-/// Hands out work until `stop` is ready, then lets the running batches end. `changed` tells of new work.
-pub async fn run(work: Arc<impl Work>, changed: &Notify, region: String, stop: impl Future<Output = ()>) {
+/// Hands out work until `stop` is ready, then lets the running batches end. `written` tells of new work.
+pub async fn run(work: Arc<impl Work>, written: &Notify, region: String, stop: impl Future<Output = ()>) {
     let mut pump = Pump::new(work, region);
     // Not at once: what an earlier process left open is found by the first look.
     let mut sweep = interval_at(Instant::now() + SWEEP, SWEEP);
@@ -94,7 +94,7 @@ pub async fn run(work: Arc<impl Work>, changed: &Notify, region: String, stop: i
             () = &mut stop => break,
             Some(ended) = pump.running.join_next() => pump.end(ended.ok()),
             _ = sweep.tick() => pump.start_sweep(),
-            () = changed.notified() => pump.look_soon(),
+            () = written.notified() => pump.look_soon(),
             () = sleep_until(next_look), if has_room => {}
         }
         // A batch must not keep others from running, however little it waits.

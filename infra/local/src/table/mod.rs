@@ -1,6 +1,7 @@
-//! The embedded DynamoDB: a database in this process that an ordinary SDK client talks to.
+//! The embedded DynamoDB: a database in this process, with the service's table in it.
 
-mod connector;
+mod calls;
+mod convert;
 mod lanes;
 
 use std::fs::{File, TryLockError};
@@ -9,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
 use dynoxide::{Database, DynoxideError};
+use imageshare::store::{TTL, definition};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use self::connector::InProcess;
+pub use self::calls::TableLane;
 use self::lanes::Lanes;
 pub use self::lanes::{Gone, Lane};
+use crate::TABLE;
 
 /// A health check that takes longer has failed.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -26,6 +29,7 @@ pub struct EmbeddedTable {
     lanes: Arc<Lanes<Opened>>,
     /// Shares the database with the lanes, for the sweep alone.
     opened: Opened,
+    work: Arc<Notify>,
 }
 
 /// An open database, and the lock that keeps other processes out of its directory until the last copy is dropped.
@@ -57,16 +61,20 @@ pub enum OpenError {
         /// What the database says.
         source: DynoxideError,
     },
+    /// The database has no room for the table.
+    #[error("cannot make the table: {0}")]
+    Table(DynoxideError),
     /// There is no thread to be had.
     #[error("cannot start the table's thread: {0}")]
     Thread(io::Error),
 }
 
 impl EmbeddedTable {
-    /// Opens the database `table.sqlite` in that directory, which must exist; or, without one, a database in memory.
+    /// Opens the database `table.sqlite` in that directory, which must exist; or, without one, a database in memory. A new
+    /// one gets its table.
     ///
     /// # Errors
-    /// The directory belongs to another process, or the file cannot be opened.
+    /// The directory belongs to another process, or the file cannot be opened or written.
     pub fn open(directory: Option<&Path>) -> Result<Self, OpenError> {
         let lock = directory.map(lock).transpose()?.map(Arc::new);
         let path = directory.map(|directory| directory.join("table.sqlite"));
@@ -77,23 +85,25 @@ impl EmbeddedTable {
         };
         let database =
             database.map_err(|source| OpenError::Database { path: path.unwrap_or_default(), source })?;
+        create_table(&database).map_err(OpenError::Table)?;
         let opened = Opened { database, _lock: lock };
         let lanes = Lanes::new("table", opened.clone()).map_err(OpenError::Thread)?;
-        Ok(Self { lanes: Arc::new(lanes), opened })
+        Ok(Self { lanes: Arc::new(lanes), opened, work: Arc::default() })
     }
 
-    /// An SDK client whose calls go through that lane.
-    pub fn client(&self, lane: Lane) -> Client {
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("local"))
-            // Nobody would check a signature, and making one costs a good part of a call.
-            .allow_no_auth()
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .http_client(InProcess { lanes: Arc::clone(&self.lanes), lane })
-            .build();
-        Client::from_conf(config)
+    /// The table, through that lane.
+    pub fn lane(&self, lane: Lane) -> TableLane {
+        TableLane { lanes: Arc::clone(&self.lanes), lane, work: Arc::clone(&self.work) }
+    }
+
+    /// Is notified when a piece of a job has been written that is to be carried out.
+    pub fn work(&self) -> Arc<Notify> {
+        Arc::clone(&self.work)
+    }
+
+    /// The database itself, for looking behind the service's back.
+    pub fn database(&self) -> &Database {
+        &self.opened.database
     }
 
     /// Whether the database answers a cheap read within a second.
@@ -128,6 +138,25 @@ impl EmbeddedTable {
     }
 }
 
+/// Makes the table where there is none.
+fn create_table(database: &Database) -> Result<(), DynoxideError> {
+    match database.create_table(request(definition(TABLE))?) {
+        Ok(_) => {
+            let expiry = json!({
+                "TableName": TABLE,
+                "TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": true},
+            });
+            database.update_time_to_live(request(expiry)?).map(drop)
+        }
+        Err(DynoxideError::ResourceInUseException(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
+    serde_json::from_value(json).map_err(|error| DynoxideError::SerializationException(error.to_string()))
+}
+
 fn lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join("table.lock");
     let file = match File::options().create(true).truncate(false).write(true).open(&path) {
@@ -143,44 +172,37 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::{
-        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-        TimeToLiveSpecification,
-    };
+    use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Table, Write};
 
     use super::*;
 
-    async fn create(client: &Client) {
-        let id = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
-        let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
-        let table = client.create_table().table_name("things").billing_mode(BillingMode::PayPerRequest);
-        table
-            .attribute_definitions(id.build().unwrap())
-            .key_schema(key.build().unwrap())
-            .send()
-            .await
-            .unwrap();
-    }
-
     fn text(value: &str) -> AttributeValue {
         AttributeValue::S(value.to_owned())
+    }
+
+    fn key(id: &str) -> Key {
+        Key::from([("pk".to_owned(), text(id)), ("sk".to_owned(), text("A"))])
+    }
+
+    fn item(id: &str, name: &str, value: AttributeValue) -> Item {
+        let mut item = key(id);
+        item.insert(name.to_owned(), value);
+        item
     }
 
     #[tokio::test]
     async fn what_was_written_is_there_after_reopening() {
         let directory = tempfile::tempdir().unwrap();
         let table = EmbeddedTable::open(Some(directory.path())).unwrap();
-        let client = table.client(Lane::Request);
-        create(&client).await;
-        client.put_item().table_name("things").item("id", text("a")).send().await.unwrap();
+        let requests = table.lane(Lane::Request);
+        requests.write_item(&Write::put(key("a"))).await.unwrap();
         table.close().await;
-        assert!(client.get_item().table_name("things").key("id", text("a")).send().await.is_err(), "closed");
-        drop(table);
+        assert!(matches!(requests.get_item(&key("a")).await, Err(Failure::NoAnswer(_))), "closed");
+        drop((table, requests));
 
         let table = EmbeddedTable::open(Some(directory.path())).unwrap();
-        let client = table.client(Lane::Worker);
-        let found = client.get_item().table_name("things").key("id", text("a")).send().await.unwrap();
-        assert!(found.item.is_some());
+        let found = table.lane(Lane::Worker).get_item(&key("a")).await.unwrap();
+        assert_eq!(found.items, [key("a")]);
     }
 
     #[tokio::test]
@@ -195,43 +217,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_condition_that_fails_is_a_typed_error_with_the_old_item() {
+    async fn a_condition_that_fails_tells_the_old_item() {
         let table = EmbeddedTable::open(None).unwrap();
-        let client = table.client(Lane::Request);
-        create(&client).await;
-        let put = || client.put_item().table_name("things").item("id", text("a")).item("n", text("1"));
-        put().send().await.unwrap();
-        let again = put().condition_expression("attribute_not_exists(id)");
-        let again = again.return_values_on_condition_check_failure(
-            aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-        );
-        let error = again.send().await.unwrap_err().into_service_error();
-        let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
-            error
-        else {
-            panic!("{error:?}");
+        let requests = table.lane(Lane::Request);
+        let put = Write::put(item("a", "n", text("1"))).only_if("attribute_not_exists(pk)");
+        requests.write_item(&put).await.unwrap();
+        let Err(Failure::Canceled(reasons)) = requests.write_item(&put).await else {
+            panic!("written twice")
         };
-        assert_eq!(failed.item.and_then(|item| item.get("n").cloned()), Some(text("1")));
+        assert_eq!(reasons[0].code.as_deref(), Some(CONDITION_FAILED));
+        assert_eq!(reasons[0].found, Some(item("a", "n", text("1"))));
+    }
+
+    #[tokio::test]
+    async fn only_work_that_was_written_is_told_of() {
+        let table = EmbeddedTable::open(None).unwrap();
+        let requests = table.lane(Lane::Request);
+        let (piece, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
+        let work = table.work();
+        let mut told = std::pin::pin!(work.notified());
+        requests.write_item(&Write::put(other.clone())).await.unwrap();
+        requests.transact_write_items(&[Write::put(other)]).await.unwrap();
+        let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
+        requests.write_item(&refused).await.unwrap_err();
+        assert!(!told.as_mut().enable());
+        requests.write_item(&Write::put(piece.clone())).await.unwrap();
+        told.await;
+        let told = work.notified();
+        requests.transact_write_items(&[Write::put(piece)]).await.unwrap();
+        told.await;
     }
 
     #[tokio::test]
     async fn the_sweep_deletes_what_has_expired() {
         let table = EmbeddedTable::open(None).unwrap();
-        let client = table.client(Lane::Request);
-        create(&client).await;
-        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build().unwrap();
-        client
-            .update_time_to_live()
-            .table_name("things")
-            .time_to_live_specification(ttl)
-            .send()
-            .await
-            .unwrap();
+        let requests = table.lane(Lane::Request);
         for (id, expires) in [("old", "1000000000"), ("new", "99999999999")] {
-            let put = client.put_item().table_name("things").item("id", text(id));
-            put.item("ttl", AttributeValue::N(expires.to_owned())).send().await.unwrap();
+            let expiring = item(id, TTL, AttributeValue::N(expires.to_owned()));
+            requests.write_item(&Write::put(expiring)).await.unwrap();
         }
         assert_eq!(table.sweep_expired().await, Ok(1));
+        assert!(requests.get_item(&key("old")).await.unwrap().items.is_empty());
         assert!(table.is_healthy().await);
     }
 }

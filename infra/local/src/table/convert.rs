@@ -1,0 +1,97 @@
+//! Items, expressions' values and errors, as the store has them and as the embedded database has them.
+
+use std::collections::HashMap;
+
+use dynoxide::DynoxideError;
+use dynoxide::errors::CancellationReason;
+use dynoxide::types::AttributeValue as Embedded;
+use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Reason, Values};
+
+/// # Errors
+/// An attribute is of a type that the embedded database does not have.
+pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, Failure> {
+    item.iter().map(|(name, value)| Ok((name.clone(), to_value(value)?))).collect()
+}
+
+/// The values of an expression; `None` where there are none, since DynamoDB refuses an empty map.
+///
+/// # Errors
+/// As [`to_item`].
+pub(super) fn values(values: &Values) -> Result<Option<HashMap<String, Embedded>>, Failure> {
+    let pairs = values.iter().map(|(name, value)| Ok(((*name).to_owned(), to_value(value)?)));
+    (!values.is_empty()).then(|| pairs.collect()).transpose()
+}
+
+/// The names of an expression; `None` where there are none.
+pub(super) fn names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
+    let pairs = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
+    (!names.is_empty()).then(|| pairs.collect())
+}
+
+fn to_value(value: &AttributeValue) -> Result<Embedded, Failure> {
+    Ok(match value {
+        AttributeValue::S(text) => Embedded::S(text.clone()),
+        AttributeValue::N(digits) => Embedded::N(digits.clone()),
+        AttributeValue::B(blob) => Embedded::B(blob.as_ref().to_vec()),
+        AttributeValue::Bool(truth) => Embedded::BOOL(*truth),
+        AttributeValue::Null(null) => Embedded::NULL(*null),
+        AttributeValue::Ss(texts) => Embedded::SS(texts.clone()),
+        AttributeValue::Ns(numbers) => Embedded::NS(numbers.clone()),
+        AttributeValue::Bs(blobs) => Embedded::BS(blobs.iter().map(|blob| blob.as_ref().to_vec()).collect()),
+        AttributeValue::L(list) => Embedded::L(list.iter().map(to_value).collect::<Result<_, _>>()?),
+        AttributeValue::M(map) => Embedded::M(to_item(map)?),
+        other => {
+            let message = format!("an attribute of an unknown type: {other:?}");
+            return Err(Failure::Service { code: "ValidationException".to_owned(), message });
+        }
+    })
+}
+
+pub(super) fn from_items(items: Vec<HashMap<String, Embedded>>) -> impl Iterator<Item = Item> {
+    items.into_iter().map(from_item)
+}
+
+pub(super) fn from_item(item: HashMap<String, Embedded>) -> Item {
+    item.into_iter().map(|(name, value)| (name, from_value(value))).collect()
+}
+
+fn from_value(value: Embedded) -> AttributeValue {
+    match value {
+        Embedded::S(text) => AttributeValue::S(text),
+        Embedded::N(digits) => AttributeValue::N(digits),
+        Embedded::B(bytes) => AttributeValue::B(bytes.into()),
+        Embedded::BOOL(truth) => AttributeValue::Bool(truth),
+        Embedded::NULL(null) => AttributeValue::Null(null),
+        Embedded::SS(texts) => AttributeValue::Ss(texts),
+        Embedded::NS(numbers) => AttributeValue::Ns(numbers),
+        Embedded::BS(blobs) => AttributeValue::Bs(blobs.into_iter().map(Into::into).collect()),
+        Embedded::L(list) => AttributeValue::L(list.into_iter().map(from_value).collect()),
+        Embedded::M(map) => AttributeValue::M(from_item(map)),
+    }
+}
+
+pub(super) fn failure(error: DynoxideError) -> Failure {
+    match error {
+        DynoxideError::ConditionalCheckFailedException(message, found) => Failure::Canceled(vec![Reason {
+            code: Some(CONDITION_FAILED.to_owned()),
+            message: Some(message),
+            found: found.map(from_item),
+        }]),
+        DynoxideError::TransactionCanceledException(_, reasons) => {
+            Failure::Canceled(reasons.into_iter().map(reason).collect())
+        }
+        other => {
+            // As on the wire, the code has the service's name and version before it.
+            let code = other.error_type().rsplit('#').next().unwrap_or_default().to_owned();
+            Failure::Service { code, message: other.to_string() }
+        }
+    }
+}
+
+fn reason(reason: CancellationReason) -> Reason {
+    Reason {
+        code: Some(reason.code).filter(|code| code != "None"),
+        message: reason.message,
+        found: reason.item.map(from_item),
+    }
+}

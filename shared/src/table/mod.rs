@@ -1,0 +1,246 @@
+//! What the store asks of DynamoDB: six calls of its API, with its expressions and its errors, for one table.
+//!
+//! On AWS the SDK answers them ([`DynamoDb`]), on one machine the embedded database does (`infra/local`). A call says all
+//! of itself in a type of its own rather than the SDK's, so that neither way of answering can overlook a part of it.
+
+mod dynamodb;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use aws_sdk_dynamodb::types::AttributeValue;
+
+pub use self::dynamodb::DynamoDb;
+
+/// An item, or a part of one.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The primary key of an item.
+pub type Key = Item;
+
+/// An answer that is on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// One DynamoDB table.
+pub trait Table: fmt::Debug + Send + Sync {
+    /// `GetItem`, strongly consistent.
+    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found>;
+
+    /// `BatchGetItem` of at most 100 keys.
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found>;
+
+    /// `Query`: one page.
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
+
+    /// `PutItem`, `UpdateItem` or `DeleteItem`. What is found is what an update has changed, as it is now.
+    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written>;
+
+    /// `TransactWriteItems`: all of them or none. A repetition of the same call by whoever answers it changes nothing.
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Written>;
+}
+
+/// Why DynamoDB did not do what it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// Nothing was written. One reason for each write, in order.
+    Canceled(Vec<Reason>),
+    /// An error of the service, or of what lies before it.
+    Service {
+        /// Its code, such as `ThrottlingException`.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+    /// There was no answer; what was asked may have been done.
+    NoAnswer(String),
+}
+
+/// What one write had to say to the failure of all.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reason {
+    /// DynamoDB's code, such as `ConditionalCheckFailed`; `None` where this write was not the reason.
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
+    /// The item that a put's condition did not hold of.
+    pub found: Option<Item>,
+}
+
+/// The code of a [`Reason`] whose condition did not hold.
+pub const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// Items that were read by key; missing ones are missing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Found {
+    /// The items, in no order.
+    pub items: Vec<Item>,
+    /// The keys that were not read, since the table was too busy.
+    pub unread: Vec<Key>,
+    /// The read capacity units that it took.
+    pub units: f64,
+}
+
+/// A page of a query.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The items, in the order of the query; none where only their number was asked for.
+    pub items: Vec<Item>,
+    /// The number of items on the page.
+    pub count: usize,
+    /// Where the next page starts; `None` where there is none.
+    pub next: Option<Key>,
+    /// The read capacity units that it took.
+    pub units: f64,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Written {
+    /// The attributes that an update alone has changed, as they are now.
+    pub updated: Item,
+    /// The write capacity units that it took, those of the index among them.
+    pub units: f64,
+}
+
+/// The attributes of each item that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Attributes {
+    /// All that the table or the index has.
+    #[default]
+    All,
+    /// Those.
+    These(&'static [&'static str]),
+    /// None: the items are only counted.
+    Count,
+}
+
+impl Attributes {
+    /// The projection expression and the names in it, which may be DynamoDB's own words, such as `owner`; `None` where the
+    /// items are read whole.
+    pub fn projection(self) -> Option<(String, HashMap<String, String>)> {
+        let Self::These(attributes) = self else { return None };
+        let names = (0..).map(|place: u8| format!("#{place}"));
+        let expression = names.clone().take(attributes.len()).collect::<Vec<_>>().join(",");
+        Some((expression, names.zip(attributes.iter().map(|name| (*name).to_owned())).collect()))
+    }
+}
+
+/// A read of several items by key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRead {
+    /// The keys, at most 100.
+    pub keys: Vec<Key>,
+    /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
+    pub consistent: bool,
+    /// What of them is read.
+    pub attributes: Attributes,
+}
+
+/// The values that an expression names, such as `:image`.
+pub type Values = Vec<(&'static str, AttributeValue)>;
+
+/// A query, which reads a page of the items of one partition of the table or of an index.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    /// The index; `None` for the table.
+    pub index: Option<&'static str>,
+    /// The key condition expression.
+    pub condition: &'static str,
+    /// The filter expression.
+    pub filter: Option<&'static str>,
+    /// The values of the expressions.
+    pub values: Values,
+    /// What of the items is read.
+    pub attributes: Attributes,
+    /// Whether the sort keys fall.
+    pub descending: bool,
+    /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
+    pub consistent: bool,
+    /// How many items are read, before the filter, at most.
+    pub most: Option<usize>,
+    /// Where the page starts.
+    pub start: Option<Key>,
+}
+
+impl Query {
+    /// A query of the items for which that key condition expression holds.
+    pub fn new(condition: &'static str) -> Self {
+        Self { condition, ..Self::default() }
+    }
+
+    /// The same, with the value of a name in its expressions.
+    #[must_use]
+    pub fn value(mut self, name: &'static str, value: AttributeValue) -> Self {
+        self.values.push((name, value));
+        self
+    }
+}
+
+/// A write of one item, which is made if a condition holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// What is done.
+    pub action: Action,
+    /// The condition expression.
+    pub condition: Option<Cow<'static, str>>,
+    /// The names in its expressions, such as `#ttl`.
+    pub names: Vec<(&'static str, &'static str)>,
+    /// The values of its expressions.
+    pub values: Values,
+}
+
+/// What a write does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Puts an item in the place of what is there. If its condition does not hold, what is there comes back.
+    Put(Item),
+    /// Changes an item as an update expression says.
+    Update(Key, &'static str),
+    /// Deletes an item.
+    Delete(Key),
+}
+
+impl Write {
+    /// Puts an item.
+    pub fn put(item: Item) -> Self {
+        Self::of(Action::Put(item))
+    }
+
+    /// Changes an item as the update expression says.
+    pub fn update(key: Key, expression: &'static str) -> Self {
+        Self::of(Action::Update(key, expression))
+    }
+
+    /// Deletes an item.
+    pub fn delete(key: Key) -> Self {
+        Self::of(Action::Delete(key))
+    }
+
+    fn of(action: Action) -> Self {
+        Self { action, condition: None, names: Vec::new(), values: Vec::new() }
+    }
+
+    /// The same, if that condition expression holds.
+    #[must_use]
+    pub fn only_if(mut self, condition: impl Into<Cow<'static, str>>) -> Self {
+        self.condition = Some(condition.into());
+        self
+    }
+
+    /// The same, with what a name in its expressions stands for.
+    #[must_use]
+    pub fn name(mut self, name: &'static str, attribute: &'static str) -> Self {
+        self.names.push((name, attribute));
+        self
+    }
+
+    /// The same, with the value of a name in its expressions.
+    #[must_use]
+    pub fn value(mut self, name: &'static str, value: AttributeValue) -> Self {
+        self.values.push((name, value));
+        self
+    }
+}

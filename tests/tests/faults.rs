@@ -1,0 +1,145 @@
+//! What goes wrong between the service and DynamoDB, beneath the SDK: a write is made once, a busy table is waited for,
+//! and where that is of no use the caller is told so and nothing is changed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::time::Duration;
+
+use imageshare::domain::{Details, ImageId, JobStatus, Status, Timestamp, Visibility};
+use imageshare::function::Function;
+use imageshare::store::OPEN_SHARDS;
+use imageshare::usecases::{self, NewImage, Refusal, carry_out};
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::service::{caller, tenant};
+use imageshare_tests::table_server::Fault::{self, Conflict, LostAnswer, Throttled, Unread};
+use imageshare_tests::world::{World, authenticator};
+use lambda_http::request;
+use serde_json::json;
+
+const PUT: &str = "PutItem";
+const TRANSACTION: &str = "TransactWriteItems";
+const BATCH_READ: &str = "BatchGetItem";
+
+/// More often than anything is tried.
+const FOR_EVER: usize = 100;
+
+async fn image(world: &World) -> ImageId {
+    let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
+    usecases::register_image(world.service(), &caller("owner"), new).await.unwrap().id
+}
+
+async fn members(world: &World, image: &ImageId) -> (usize, usize) {
+    let counted = world.service().store.image(image).await.unwrap().unwrap().members;
+    (counted as usize, world.service().store.members(image, None, 100).await.unwrap().0.len())
+}
+
+async fn work(world: &World) -> usize {
+    let mut done = 0;
+    for shard in 0..OPEN_SHARDS {
+        for key in world.service().store.open_pieces(shard, None, 100).await.unwrap() {
+            carry_out(world.service(), key).await.unwrap();
+            done += 1;
+        }
+    }
+    done
+}
+
+#[tokio::test]
+async fn a_job_whose_put_lost_its_answer_is_one_job() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    for fault in [LostAnswer, Conflict, Throttled] {
+        world.database().fail(PUT, fault, 1);
+        let (owner, to) = (caller("owner"), vec![tenant("a")]);
+        let job = usecases::share(world.service(), &owner, vec![image.clone()], to, None).await.unwrap();
+        assert_eq!(world.database().faults_left(), 0);
+        assert_eq!(work(&world).await, 1, "{fault:?}");
+        let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+        assert_eq!(report.status(), JobStatus::Success);
+        assert_eq!(members(&world, &image).await, (1, 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_is_made_once_whatever_happens_to_its_answer() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    for (place, fault) in [LostAnswer, Conflict, Throttled].into_iter().enumerate() {
+        let to = tenant(&format!("t{place}"));
+        world.database().fail(TRANSACTION, fault, 2);
+        let member = usecases::add_member(world.service(), &caller("owner"), &image, &to).await.unwrap();
+        assert_eq!((member.tenant, member.status), (to, Status::Pending));
+        assert_eq!(world.database().faults_left(), 0);
+        assert_eq!(members(&world, &image).await, (place + 1, place + 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_of_a_job_is_made_once_and_the_job_goes_on() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let to: Vec<_> = (0..60).map(|number| tenant(&format!("t{number}"))).collect();
+    let (owner, images) = (caller("owner"), vec![image.clone()]);
+    let job = usecases::share(world.service(), &owner, images, to, None).await.unwrap();
+    for fault in [LostAnswer, Conflict, Throttled] {
+        world.database().fail(TRANSACTION, fault, 1);
+    }
+    assert_eq!(work(&world).await, 1);
+    assert_eq!(world.database().faults_left(), 0);
+    let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+    assert_eq!((report.status(), members(&world, &image).await), (JobStatus::Success, (60, 60)));
+}
+
+#[tokio::test]
+async fn keys_that_were_not_read_are_read_again() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    world.database().fail(BATCH_READ, Unread, 2);
+    usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a")).await.unwrap();
+    assert_eq!((world.database().faults_left(), members(&world, &image).await), (0, (1, 1)));
+}
+
+#[tokio::test]
+async fn a_nonce_is_used_once_though_its_answer_was_lost() {
+    let world = World::start().await;
+    let (key, now) = ("AK0123456789012345".parse().unwrap(), Timestamp::now());
+    let is_kept = Duration::from_mins(1);
+    world.database().fail(PUT, LostAnswer, 1);
+    assert_eq!(world.service().store.use_nonce(&key, "n", now, is_kept).await, Ok(true));
+    assert_eq!(world.service().store.use_nonce(&key, "n", now, is_kept).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_caller_is_told_to_come_again_where_the_table_stays_busy() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let function = Function { service: world.service().clone(), authenticator: authenticator() };
+    let batch = json!({"images": [image], "projects": ["a"]});
+    let batch = || HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members").json(&batch);
+    let member = || {
+        let event =
+            HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
+        event.json(&json!({"member": "a"}))
+    };
+    let ask = async |event: HttpEvent| {
+        let event = event.token(&World::token("owner", "member")).build();
+        let reply = share::handle(&function, request::from_str(&event.to_string()).unwrap()).await;
+        let again = reply.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        (reply.status().as_u16(), again)
+    };
+    let busy = (503, Some("1".to_owned()));
+    for fault in [Fault::Throttled, Fault::Conflict] {
+        world.database().fail(PUT, fault, FOR_EVER);
+        world.database().fail(TRANSACTION, fault, FOR_EVER);
+        assert_eq!(ask(batch()).await, busy, "{fault:?}");
+        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        world.database().heal();
+    }
+    world.database().fail(BATCH_READ, Unread, FOR_EVER);
+    assert_eq!(ask(member()).await, busy);
+    world.database().heal();
+    assert_eq!((work(&world).await, members(&world, &image).await), (0, (0, 0)), "nothing was changed");
+    assert_eq!(ask(batch()).await.0, 200);
+    let refused = usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner")).await;
+    assert_eq!(refused.unwrap_err(), Refusal::SelfShare(tenant("owner")));
+}

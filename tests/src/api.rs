@@ -234,7 +234,8 @@ impl Api {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("the server");
         let mut bytes = format!("{} {} HTTP/1.1\r\n", ask.method, ask.target).into_bytes();
         bytes.extend_from_slice(&ask.head);
-        if !ask.head.to_ascii_lowercase().starts_with(b"host:") {
+        let head = ask.head.to_ascii_lowercase();
+        if !head.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"host:")) {
             bytes.extend_from_slice(b"Host: images.example\r\n");
         }
         bytes.extend_from_slice(

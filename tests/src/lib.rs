@@ -13,6 +13,7 @@ pub mod binaries;
 pub mod budget;
 pub mod document;
 pub mod events;
+pub mod fuzz;
 mod http_server;
 pub mod in_process;
 pub mod issuer;

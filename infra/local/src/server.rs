@@ -183,7 +183,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
 }
 
 /// The functions by the names that `openapi.yaml` uses.
-fn functions(function: Function) -> Handlers {
+pub fn functions(function: Function) -> Handlers {
     let function = Arc::new(function);
     macro_rules! handlers {
         ($($name:literal => $library:ident),* $(,)?) => {

@@ -90,7 +90,12 @@ impl<'a> SignedToken<'a> {
 
 fn part<T: DeserializeOwned>(base64: &str) -> Result<T, Unauthenticated> {
     let json = URL_SAFE_NO_PAD.decode(base64).map_err(|_| Malformed)?;
-    serde_json::from_slice(&json).map_err(|_| Malformed)
+    let json = String::from_utf8(json).map_err(|_| Malformed)?;
+    // Serde would take an array for a struct's fields in their order.
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err(Malformed);
+    }
+    serde_json::from_str(&json).map_err(|_| Malformed)
 }
 
 /// A member that is there, even if it is `null`: a limit written as `null` must not count as no limit.

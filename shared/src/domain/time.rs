@@ -65,14 +65,12 @@ impl Timestamp {
 
     /// Reads `2026-11-21T22:46:56Z`; `None` for anything else.
     pub fn parse_seconds_text(text: &str) -> Option<Self> {
-        let date = time::PrimitiveDateTime::parse(text, SECONDS).ok()?;
-        Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
+        Self::parse(text, SECONDS)
     }
 
     /// Reads `20261121T224656Z`, as signed requests are dated (`contract/ims.md` 1.8); `None` for anything else.
     pub fn parse_basic_text(text: &str) -> Option<Self> {
-        let date = time::PrimitiveDateTime::parse(text, BASIC).ok()?;
-        Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
+        Self::parse(text, BASIC)
     }
 
     /// `20261121T224656Z`.
@@ -86,6 +84,13 @@ impl Timestamp {
         let date = OffsetDateTime::parse(text, &Rfc3339);
         let date = date.or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339)).ok()?;
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+    }
+
+    fn parse(text: &str, form: &[BorrowedFormatItem<'_>]) -> Option<Self> {
+        // A sign before the year is no part of the form, although the parser takes one.
+        let unsigned = Some(text).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))?;
+        let date = time::PrimitiveDateTime::parse(unsigned, form).ok()?;
+        Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))
     }
 
     fn format(self, form: &[BorrowedFormatItem<'_>]) -> String {
@@ -117,6 +122,10 @@ mod tests {
         );
         for bad in ["2024-11-06T06:30:00Z", "20241106T063000", "20241306T063000Z", "20241106T063000Z ", ""] {
             assert_eq!(Timestamp::parse_basic_text(bad), None, "{bad}");
+        }
+        for sign in ["+", "-", " "] {
+            assert_eq!(Timestamp::parse_basic_text(&format!("{sign}20241106T063000Z")), None);
+            assert_eq!(Timestamp::parse_seconds_text(&format!("{sign}2024-11-06T06:30:00Z")), None);
         }
     }
 

@@ -10,9 +10,9 @@ pub mod glance;
 pub mod identity;
 pub mod ims;
 mod page;
-mod query;
+pub mod query;
 mod reply;
-mod strict_json;
+pub mod strict_json;
 mod time_filter;
 mod vault;
 

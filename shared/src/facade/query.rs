@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 /// What every key and value has to be.
-pub(super) const ENCODING: &str = "percent-encoded UTF-8";
+pub const ENCODING: &str = "percent-encoded UTF-8";
 
 /// The keys and values of what stands after the question mark, decoded, in their order.
 ///
 /// # Errors
 /// The key whose value is not [`ENCODING`], or `the query` where it is the key itself.
-pub(super) fn pairs(raw: &str) -> Result<Vec<(String, String)>, String> {
+pub fn pairs(raw: &str) -> Result<Vec<(String, String)>, String> {
     let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decode(key).ok_or("the query")?;

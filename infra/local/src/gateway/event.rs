@@ -36,7 +36,7 @@ pub(super) struct Source<'a> {
     pub(super) now: OffsetDateTime,
 }
 
-/// A `Host` header that names no host: nothing can be made of the request.
+/// A `Host` header that names no host, or a second one: nothing can be made of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadHost;
 
@@ -184,8 +184,12 @@ fn cookies(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
 
 /// The host of the request without its port. Functions make a URL of it, so it has to be one that a URL may have.
 fn host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, BadHost> {
-    let Some(header) = headers.get(HOST) else {
-        return Ok(otherwise);
+    let mut all = headers.get_all(HOST).iter();
+    let header = match (all.next(), all.next()) {
+        (None, _) => return Ok(otherwise),
+        (Some(header), None) => header,
+        // Which of two an intermediary believed is not ours to guess.
+        (Some(_), Some(_)) => return Err(BadHost),
     };
     let text = header.to_str().map_err(|_| BadHost)?;
     let authority: Authority = text.parse().map_err(|_| BadHost)?;

@@ -42,7 +42,7 @@ impl Refusal {
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
                 "IMG.0001",
-                "The Host header names no host. Send the address of this server.",
+                "The Host header names no host, or is given twice. Send the address of this server.",
             ),
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -85,3 +85,26 @@ fn with_a_trick_in_its_json_is_refused() {
         assert_eq!(authenticator().take(&token), Err(Unauthenticated::Malformed), "{bad}");
     }
 }
+
+#[test]
+fn whose_parts_are_arrays_is_refused() {
+    let signer = Signer::of(Algorithm::Hs256);
+    let (header, claims) = (json!({"alg": "HS256", "kid": "HS256"}), claims());
+    assert!(authenticator().take(&signer.sign_text(&header.to_string(), &claims.to_string())).is_ok());
+    let members = ["exp", "nbf", "iat", "iss", "aud", "sub", "project_id", "account_id", "roles"];
+    let in_order = Value::from_iter(members.map(|name| claims[name].clone()));
+    for (header, claims) in [(json!(["HS256", "HS256"]), claims), (header, in_order)] {
+        let token = signer.sign_text(&header.to_string(), &claims.to_string());
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::Malformed), "{header} {claims}");
+    }
+}
+
+#[test]
+fn that_is_not_utf_8_is_refused() {
+    let signer = Signer::of(Algorithm::Hs256);
+    let (header, claims) = (json!({"alg": "HS256"}).to_string(), claims().to_string());
+    let odd = |json: &str| [json.trim_end_matches('}').as_bytes(), b",\"other\":\"\xff\"}"].concat();
+    for token in [signer.sign_text(&odd(&header), &claims), signer.sign_text(&header, &odd(&claims))] {
+        assert_eq!(authenticator().take(&token), Err(Unauthenticated::Malformed));
+    }
+}

@@ -52,7 +52,11 @@ impl Signer {
     }
 
     /// A token with that header and those claims, whatever they are.
-    fn sign_text(&self, header: &str, claims: &str) -> String {
+    fn sign_text(
+        &self,
+        header: &(impl AsRef<[u8]> + ?Sized),
+        claims: &(impl AsRef<[u8]> + ?Sized),
+    ) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature =
             jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, implementation(self.algorithm))

@@ -122,3 +122,11 @@ fn a_host_that_is_none_is_refused() {
         event(http::Request::get("/").header(HOST, good).body(&b""[..]).unwrap());
     }
 }
+
+#[test]
+fn a_host_that_is_given_twice_is_refused() {
+    for (one, other) in [("h", "h"), ("a.example", "b.example"), ("a", "b c")] {
+        let request = http::Request::get("/").header(HOST, one).header(HOST, other).body(()).unwrap();
+        assert_eq!(text(&source(&request.into_parts().0, b"")), Err(BadHost), "{one} {other}");
+    }
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+imageshare_fuzz::feed!(decoders::run);

@@ -1,0 +1,83 @@
+//! What decodes single texts. The input is that text, and goes to each of them: a query, strict JSON, ids, page markers,
+//! times, and the keys of the table's items, whose two parts a line feed separates.
+//!
+//! A query that is read is the one that a browser's rules read, and is read again from its encoding. What strict JSON reads,
+//! `serde_json` reads as the same value, and it refuses nothing else than a member that is given twice. What is parsed
+//! is written as it was or as something that means the same; no id holds what separates the parts of a key.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use imageshare::domain::{AccessKeyId, ImageId, JobId, TenantId, Timestamp};
+use imageshare::facade::{query, strict_json};
+use imageshare::store::{PieceKey, Position};
+use imageshare::usecases::Marker;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use url::form_urlencoded;
+
+/// Decodes a text as whatever it may be.
+pub fn run(input: &[u8]) -> bool {
+    check_json(input);
+    let Ok(text) = std::str::from_utf8(input) else { return true };
+    check_query(text);
+    for id in [written::<ImageId>(text), written::<TenantId>(text), written::<AccessKeyId>(text)] {
+        assert!(id.is_none_or(|id| id == text && !id.contains(['#', '/', '~', '%'])), "{text:?}");
+    }
+    written::<JobId>(text);
+    written::<Marker>(text);
+    check_times(text);
+    check_keys(text);
+    true
+}
+
+fn check_json(input: &[u8]) {
+    let usual = serde_json::from_slice::<Value>(input);
+    match strict_json::read(input) {
+        Ok(value) => assert_eq!(usual.ok(), Some(value)),
+        Err(refused) if usual.is_ok() => assert!(refused.to_string().starts_with("a member is given twice")),
+        Err(_) => {}
+    }
+}
+
+fn check_query(text: &str) {
+    let Ok(pairs) = query::pairs(text) else { return };
+    let usual = form_urlencoded::parse(text.as_bytes()).into_owned();
+    assert_eq!(usual.collect::<Vec<_>>(), pairs);
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let again = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    assert_eq!(query::pairs(&again.collect::<Vec<_>>().join("&")), Ok(pairs));
+}
+
+/// What a text is written as that can be parsed; it has to be parsed to the same again.
+fn written<T: FromStr + Display + Debug + PartialEq>(text: &str) -> Option<String> {
+    let parsed: T = text.parse().ok()?;
+    let written = parsed.to_string();
+    assert_eq!(written.parse().ok(), Some(parsed));
+    Some(written)
+}
+
+fn check_times(text: &str) {
+    let seconds = |time: Option<Timestamp>| time.map(Timestamp::unix_seconds);
+    if let Some(time) = Timestamp::parse_seconds_text(text) {
+        assert_eq!(time.to_seconds_text(), text);
+    }
+    if let Some(time) = Timestamp::parse_basic_text(text) {
+        assert_eq!(time.to_basic_text(), text);
+    }
+    if let Some(time) = Timestamp::parse_iso_text(text) {
+        assert_eq!(seconds(Timestamp::parse_seconds_text(&time.to_seconds_text())), seconds(Some(time)));
+    }
+}
+
+fn check_keys(text: &str) {
+    if let Some(place) = Position::parse(text) {
+        assert_eq!(Position::parse(&place.to_string()), Some(place));
+    }
+    let Some((pk, sk)) = text.split_once('\n') else { return };
+    if let Some(piece) = PieceKey::parse(pk, sk) {
+        let key = piece.table_key();
+        let part = |name: &str| key[name].as_s().expect("a text").as_str();
+        assert_eq!(PieceKey::parse(part("pk"), part("sk")), Some(piece));
+    }
+}

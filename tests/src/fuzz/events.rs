@@ -1,0 +1,55 @@
+//! The event decoder of the function `job-worker`. The input is the JSON of an event; the table is never available, so that
+//! every piece which the worker finds in it fails.
+//!
+//! The worker then names the first record that tells of a new piece, as it is told here from the JSON alone, or no record
+//! where there is none. What is no event of the table's stream or of a schedule is refused.
+
+use std::sync::{Arc, LazyLock};
+
+use imageshare::domain::Limits;
+use imageshare::store::{PieceKey, Store};
+use imageshare::{Service, Settings};
+use job_worker::{WorkerError, handle};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::table::Unavailable;
+
+struct Worker {
+    runtime: Runtime,
+    service: Service,
+}
+
+static WORKER: LazyLock<Worker> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let settings = Settings { region: "local".to_owned(), public_url: None, limits: Limits::default() };
+    let service = Service { store: Store::new(Unavailable), settings: Arc::new(settings) };
+    Worker { runtime, service }
+});
+
+/// Hands an event to the worker.
+pub fn run(input: &[u8]) -> bool {
+    let Ok(event) = serde_json::from_slice::<Value>(input) else { return false };
+    let answer = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
+    match answer {
+        Ok(answer) => {
+            let named = first_piece(&event).map(|record| json!({"itemIdentifier": record}));
+            let expected = json!({"batchItemFailures": Vec::from_iter(named)});
+            assert_eq!(answer, expected, "{event}");
+        }
+        Err(WorkerError::Store(_)) => assert_eq!(event["source"], "aws.events"),
+        Err(WorkerError::UnknownEvent(_)) => assert_ne!(event["source"], "aws.events"),
+    }
+    true
+}
+
+/// The sequence number of the first record that tells of a new piece.
+fn first_piece(event: &Value) -> Option<&Value> {
+    let records = event["Records"].as_array().into_iter().flatten();
+    let key = |record: &Value, name: &str| Some(record["dynamodb"]["Keys"][name]["S"].as_str()?.to_owned());
+    let is_piece = |record: &&Value| {
+        let key = key(record, "pk").zip(key(record, "sk"));
+        record["eventName"] == "INSERT" && key.is_some_and(|(pk, sk)| PieceKey::parse(&pk, &sk).is_some())
+    };
+    records.filter(is_piece).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
+}

@@ -1,0 +1,137 @@
+//! The deployment that the facades' targets send their requests to: gateway, functions, and a table with something of every
+//! kind in it, which no request changes.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use imageshare::Service;
+use imageshare::auth::{Keyring, MasterKeys};
+use imageshare::domain::{Caller, Details, Limits, Role, Status, Timestamp, Visibility};
+use imageshare::function::Function;
+use imageshare::store::Store;
+use imageshare::usecases::{
+    NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, register_image, share,
+};
+use imageshare_local::gateway::{Gateway, OPENAPI};
+use imageshare_local::server::functions;
+use tokio::runtime::Runtime;
+
+use super::table::Forgetful;
+use crate::service::{LocalService, caller, tenant};
+use crate::world::authenticator;
+
+/// A deployment.
+pub struct World {
+    /// Its table.
+    pub table: Forgetful,
+    runtime: Runtime,
+    gateway: Gateway,
+    /// What stands for something that is another one in every deployment, and what that is.
+    fillings: [(&'static str, String); 4],
+}
+
+/// The one deployment of the process.
+pub static WORLD: LazyLock<World> = LazyLock::new(World::start);
+
+/// The images: id, owner, visibility, properties, and each member with its answer.
+type Images = [(
+    &'static str,
+    &'static str,
+    Visibility,
+    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, Status)],
+); 7];
+
+const IMAGES: Images = {
+    use Status::{Accepted, Pending, Rejected};
+    use Visibility::{Community, Private, Public, Shared};
+    [
+        (
+            "11111111-1111-1111-1111-111111111111",
+            "own1",
+            Shared,
+            &[("hw_disk_bus", "scsi"), ("__os_type", "Linux"), ("a/b~c", "d")],
+            &[("mem1", Pending), ("mem2", Accepted), ("mem3", Rejected)],
+        ),
+        ("m-gx2x1dhsmusr2abcd", "own1", Shared, &[], &[("118272523431003", Accepted)]),
+        ("private", "own1", Private, &[("__isregistered", "true")], &[]),
+        ("pending", "other", Shared, &[("__os_version", "Ubuntu")], &[("own1", Pending)]),
+        ("accepted", "other", Shared, &[], &[("own1", Accepted), ("mem1", Accepted)]),
+        ("public", "admin", Public, &[("__imagetype", "gold")], &[]),
+        ("community", "other", Community, &[], &[]),
+    ]
+};
+
+impl World {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let LocalService { service, table } = LocalService::start(Limits::default());
+        let masters = format!("test:{}", STANDARD.encode("a secret that every reader of this test knows"));
+        let masters = MasterKeys::parse(&masters).expect("a master key");
+        let authenticator = authenticator().with_master_keys(masters);
+        let fillings = runtime.block_on(fill(&service, authenticator.keyring()));
+
+        let table = Forgetful::new(table);
+        let store = Store::new(table.clone());
+        let functions = functions(Function { service: Service { store, ..service }, authenticator });
+        let healthy = Arc::new(|| Box::pin(async { true }) as _);
+        let domain = "images.example".to_owned();
+        let gateway = Gateway::new(OPENAPI, &functions, healthy, domain).expect("the routes");
+        Self { table, runtime, gateway, fillings }
+    }
+
+    /// An input with what stands for something of this deployment replaced by it.
+    pub fn filled(&self, input: &[u8]) -> Vec<u8> {
+        let mut filled = input.to_vec();
+        for (name, value) in &self.fillings {
+            while let Some(place) = filled.windows(name.len()).position(|window| window == name.as_bytes()) {
+                filled.splice(place..place + name.len(), value.bytes());
+            }
+        }
+        filled
+    }
+
+    /// The gateway's answer to a request.
+    pub fn answer(&self, request: Request<Bytes>, client: SocketAddr) -> Response<Bytes> {
+        self.runtime.block_on(async {
+            let (head, body) = self.gateway.answer(request.map(Full::from), client).await.into_parts();
+            Response::from_parts(head, body.collect().await.expect("a whole body").to_bytes())
+        })
+    }
+}
+
+async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 4] {
+    for (id, owner, visibility, properties, members) in IMAGES {
+        let owner = Caller { role: Role::Admin, ..caller(owner) };
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let details =
+            Details { name: Some(id.to_owned()), properties: properties.collect(), ..Details::default() };
+        let id = id.parse().expect("an id");
+        let new = NewImage { id: Some(id), owner: None, visibility, details };
+        let id = register_image(service, &owner, new).await.expect("an image").id;
+        for (member, status) in members {
+            add_member(service, &owner, &id, &tenant(member)).await.expect("a member");
+            let answer = (Ok(*status), None);
+            answer_as_member(service, &caller(member), &id, &tenant(member), answer)
+                .await
+                .expect("an answer");
+        }
+    }
+    let own1 = caller("own1");
+    let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
+    let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");
+    let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
+    let (key, secret) = create_access_key(service, keyring, &own1, new).await.expect("an access key");
+    let token = keyring.issue_token(&key, Timestamp::now()).expect("a token").token;
+    [
+        ("@JOB@", job.to_string()),
+        ("@KEY@", key.id.to_string()),
+        ("@SECRET@", secret.reveal().to_owned()),
+        ("@TOKEN@", token),
+    ]
+}

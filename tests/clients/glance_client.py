@@ -49,5 +49,8 @@ glance(OWNER, "member-delete", shared, RECIPIENT, fails=True)
 
 expect("a property", row(glance(OWNER, "image-update", shared, "--property", "flavour=small"), "flavour", "small"), True)
 expect("found by it", row(glance(OWNER, "image-list", "--property-filter", "flavour=small"), shared), True)
+unkept = glance(OWNER, "image-upload", "--file", __file__, shared, fails=True)
+expect("an upload", "live elsewhere" in unkept, True)
+expect("a download", "live elsewhere" in glance(OWNER, "image-download", shared, fails=True), True)
 glance(OWNER, "image-delete", shared)
 glance(OWNER, "image-show", shared, fails=True)

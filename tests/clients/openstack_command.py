@@ -23,7 +23,8 @@ def openstack(project, *arguments, fails=False):
         "project-id": project,
     }
     words = [word for name, value in options.items() for word in (f"--os-{name}", value)]
-    ended = subprocess.run([COMMAND, *words, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    command = [COMMAND, *words, *arguments]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
     print(f"$ openstack {' '.join(arguments)}\n{ended.stdout}{ended.stderr}", end="")
     assert (ended.returncode != 0) == fails, f"openstack {arguments}: exit {ended.returncode}"
     return ended.stderr if fails else ended.stdout
@@ -33,6 +34,12 @@ def rows(project, *arguments):
     """The rows of a list."""
     return json.loads(openstack(project, *arguments, "-f", "json"))
 
+
+made = rows(OWNER, "image", "create", "made by openstack command")
+expect("create, with nothing to upload", made["status"], "active")
+openstack(OWNER, "image", "delete", made["id"])
+unkept = openstack(OWNER, "image", "create", "--file", __file__, "with data", fails=True)
+expect("create, with data", "live elsewhere" in unkept, True)
 
 shared = image("openstack command")
 openstack(OWNER, "image", "add", "project", shared, RECIPIENT)

@@ -117,6 +117,12 @@ impl Ask {
         self.body(body.to_string())
     }
 
+    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    pub fn in_minor_version(&self) -> Option<Self> {
+        let rest = self.target.strip_prefix("/v2").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        Some(Self { target: format!("/v2.7{rest}"), ..self.clone() })
+    }
+
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }

@@ -1,6 +1,9 @@
 //! `infra/openapi.yaml` as tests read it: its operations, and whether an answer is one that it describes.
 
+use std::borrow::Cow;
+
 use imageshare_local::gateway::OPENAPI;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::schema;
@@ -52,6 +55,12 @@ impl Operation {
         named.map(|status| status.parse().expect("a status")).chain(OF_THE_GATEWAY).collect()
     }
 
+    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    pub fn in_minor_version(&self) -> Option<Self> {
+        let rest = self.path.strip_prefix("/v2/")?;
+        Some(Self { path: format!("/v2.7/{rest}"), ..self.clone() })
+    }
+
     /// Its parameters in that place.
     pub fn parameters_in<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Parameter> {
         self.parameters.iter().filter(move |parameter| parameter.place == place)
@@ -92,6 +101,7 @@ impl Document {
 
     /// The operation that answers a request: one with a name, or that of all other methods or of all other paths.
     pub fn operation_of(&self, method: &str, path: &str) -> Operation {
+        let path = &in_version_2(path);
         let mut fitting: Vec<_> = self.paths().filter(|(template, _)| fits(template, path)).collect();
         // An exact segment wins over a parameter.
         fitting.sort_by_key(|(template, _)| template.matches('{').count());
@@ -162,6 +172,21 @@ impl Document {
     pub fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
         value["$ref"].as_str().map_or(value, |reference| schema::resolve(&self.root, reference))
     }
+}
+
+/// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so. The gateway has
+/// no route for it, and hands it over decoded.
+fn in_version_2(path: &str) -> Cow<'_, str> {
+    let mut versions = (0..=15).map(|minor| format!("/v2.{minor}"));
+    let rest = versions.find_map(|version| path.strip_prefix(&version).filter(|rest| is_whole_step(rest)));
+    match rest {
+        Some(rest) => format!("/v2{}", percent_decode_str(rest).decode_utf8_lossy()).into(),
+        None => path.into(),
+    }
+}
+
+fn is_whole_step(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
 }
 
 fn fits(template: &str, path: &str) -> bool {

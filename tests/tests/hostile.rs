@@ -44,8 +44,11 @@ impl World {
         Self { api, token, image, job: JobId(Stamp::now()).to_string() }
     }
 
+    /// Every operation, also by the path of a minor version where it has one.
     fn operations(&self) -> Vec<Operation> {
-        self.api.document.operations()
+        let operations = self.api.document.operations();
+        let minor: Vec<_> = operations.iter().filter_map(Operation::in_minor_version).collect();
+        [operations, minor].concat()
     }
 
     async fn send(&self, ask: &Ask) -> Answer {
@@ -101,6 +104,7 @@ impl World {
             }
             "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
+            "importImageData" => json!({"method": {"name": "glance-direct"}}),
             "addMember" => json!({"member": "mem1"}),
             "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),
             other => panic!("{other} is new: say here what a good body is"),
@@ -512,6 +516,12 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
         "//",
         "/v1",
         "/v2//",
+        "/v2.7//",
+        "/v2.16/images",
+        "/v2.17/images",
+        "/v2.07/images",
+        "/v2./images",
+        "/v2.7/images/",
         "/versions/",
         "/v2/schemas",
         "/v2/images/",

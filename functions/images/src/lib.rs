@@ -1,39 +1,16 @@
 //! The function `images`: the image registry and the views, and the answer to what no other function answers.
 
+mod paths;
+
 use imageshare::facade::{Reply, glance, ims};
 use imageshare::function::{Call, Function, route_of};
 use lambda_http::Request;
 
-/// The methods of each path of the API, for the answer to any other method.
-const METHODS: [(&str, &str); 24] = [
-    ("/", "GET, POST"),
-    ("/health", "GET"),
-    ("/v1/access-keys", "GET, POST"),
-    ("/v1/access-keys/{key_id}", "DELETE"),
-    ("/v1/cloudimages/job/{job_id}", "GET"),
-    ("/v1/cloudimages/members", "DELETE, POST, PUT"),
-    ("/v1/cloudimages/quota", "GET"),
-    ("/v1/{project_id}/cloudimages/{image_id}/members", "GET"),
-    ("/v1/{project_id}/cloudimages/{image_id}/members/{member_id}", "GET"),
-    ("/v1/{project_id}/jobs/{job_id}", "GET"),
-    ("/v2", "GET"),
-    ("/v2/", "GET"),
-    ("/v2/cloudimages", "GET"),
-    ("/v2/images", "GET, POST"),
-    ("/v2/images/{image_id}", "DELETE, GET, PATCH"),
-    ("/v2/images/{image_id}/members", "GET, POST"),
-    ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
-    ("/v2/schemas/{schema_name}", "GET"),
-    ("/v3", "GET"),
-    ("/v3/", "GET"),
-    ("/v3/auth/catalog", "GET"),
-    ("/v3/projects", "GET"),
-    ("/v3/projects/{project_id}", "GET"),
-    ("/versions", "GET"),
-];
+use self::paths::{allowed_methods, in_version_2};
 
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
+    let request = in_version_2(request);
     if let Some(answer) = glance::versions::answer(&route_of(&request)) {
         return function.answer_anybody(request, answer);
     }
@@ -52,32 +29,20 @@ async fn answer(call: &Call) -> Reply {
         ims::members::SHOW_ROUTE => ims::members::answer_show(call).await,
         ims::quota::ROUTE => ims::quota::answer(call).await,
         glance::create::ROUTE => glance::create::answer(call).await,
+        glance::data::DOWNLOAD_ROUTE => glance::data::answer_download(call),
+        glance::data::UPLOAD_ROUTE => glance::data::answer_upload(call).await,
+        glance::data::STAGE_ROUTE | glance::data::IMPORT_ROUTE => glance::data::answer_import(),
         glance::list::ROUTE => glance::list::answer(call).await,
         glance::schema::ROUTE => glance::schema::answer(call),
         glance::show::ROUTE => glance::show::answer(call).await,
         glance::members::list::ROUTE => glance::members::list::answer(call).await,
         glance::members::show::ROUTE => glance::members::show::answer(call).await,
+        // These are other functions', and come here only by the path of a minor version.
+        glance::members::add::ROUTE => glance::members::add::answer(call).await,
+        glance::members::update::ROUTE => glance::members::update::answer(call).await,
+        glance::members::remove::ROUTE => glance::members::remove::answer(call).await,
         glance::update::ROUTE => glance::update::answer(call).await,
         glance::delete::ROUTE => glance::delete::answer(call).await,
         other => ims::unrouted(allowed_methods(other)),
-    }
-}
-
-/// The methods of the path of the gateway's route `ANY <path>`; none for any other route.
-fn allowed_methods(route: &str) -> &'static str {
-    let path = route.strip_prefix("ANY ").unwrap_or_default();
-    METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::allowed_methods;
-
-    #[test]
-    fn another_method_of_a_known_path_is_told_the_methods() {
-        assert_eq!(allowed_methods("ANY /v2/images/{image_id}"), "DELETE, GET, PATCH");
-        for unknown in ["$default", "", "ANY /v2/flavors", "PUT /v2/images"] {
-            assert_eq!(allowed_methods(unknown), "");
-        }
     }
 }

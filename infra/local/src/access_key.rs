@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::cli::{AccessKeyCommand, AccessKeyOwner};
-use crate::keys::{Grant, KeyError, SigningKey};
+use crate::keys::{KeyError, SigningKey};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -133,13 +133,7 @@ async fn ask(
     target: &str,
     body: Option<&Value>,
 ) -> Result<Value, AccessKeyError> {
-    let grant = Grant {
-        project: whose.project.clone(),
-        account: whose.account.clone(),
-        user: whose.user.clone(),
-        roles: vec![Role::Admin],
-        lifetime: Duration::from_mins(1),
-    };
+    let grant = whose.holder.grant(vec![Role::Admin], Duration::from_mins(1));
     let token = SigningKey::open(&whose.data)?.token(&grant)?;
     let host = whose.server.authority().map_or("", |authority| authority.as_str());
     let request = Request::builder()

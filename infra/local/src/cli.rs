@@ -1,5 +1,7 @@
 //! The command line: what may be said, and how it is explained.
 
+mod value;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +9,9 @@ use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
 
+use self::value::{lifetime, local_url, public_url, region, role};
 use crate::issuers::IssuerArguments;
+use crate::keys::Grant;
 
 /// Where data is kept unless told otherwise.
 pub const DEFAULT_DATA: &str = "imageshare-data";
@@ -106,21 +110,37 @@ pub enum AccessKeyCommand {
 /// Whose access keys, and where.
 #[derive(Debug, Clone, Args)]
 pub struct AccessKeyOwner {
-    /// Project that the access key acts for
-    #[arg(long, value_name = "PROJECT")]
-    pub project: TenantId,
-    /// Account that the project belongs to
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// Person or program that a new access key is for
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
+    /// Who they are for
+    #[command(flatten)]
+    pub holder: Holder,
     /// Where the server listens
     #[arg(long, value_name = "URL", value_parser = local_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
     /// The server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+}
+
+/// Who holds a token or an access key.
+#[derive(Debug, Clone, Args)]
+pub struct Holder {
+    /// Project that it acts for
+    #[arg(long, value_name = "PROJECT")]
+    pub project: TenantId,
+    /// Account that the project belongs to
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Person or program that it is for
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+}
+
+impl Holder {
+    /// What a token says of the holder.
+    pub fn grant(&self, roles: Vec<Role>, lifetime: Duration) -> Grant {
+        let (project, account, user) = (self.project.clone(), self.account.clone(), self.user.clone());
+        Grant { project, account, user, roles, lifetime }
+    }
 }
 
 impl Arguments {
@@ -159,15 +179,9 @@ pub struct ServeArguments {
 /// What a token should say.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
-    /// Project that the token acts for
-    #[arg(long, value_name = "PROJECT")]
-    pub project: TenantId,
-    /// Account that the project belongs to
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// Person or program behind the token
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
+    /// Who it is for
+    #[command(flatten)]
+    pub holder: Holder,
     /// reader reads, member acts for the project, admin acts for any; may be repeated
     #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
     pub roles: Vec<Role>,
@@ -177,55 +191,6 @@ pub struct TokenArguments {
     /// The server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
-}
-
-fn region(text: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected 1 to 64 characters of A-Z a-z 0-9 _ . -".to_owned())
-    }
-}
-
-fn public_url(text: &str) -> Result<Uri, String> {
-    let expected = "expected http://HOST[:PORT] or https://HOST[:PORT], without a path";
-    let uri: Uri = text.parse().map_err(|_| expected)?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    if is_web && uri.host().is_some() && uri.path() == "/" && uri.query().is_none() {
-        Ok(uri)
-    } else {
-        Err(expected.to_owned())
-    }
-}
-
-fn local_url(text: &str) -> Result<Uri, String> {
-    let uri = public_url(text).map_err(|_| "expected http://HOST[:PORT]".to_owned())?;
-    // The token goes there in the clear.
-    if uri.scheme_str() == Some("http") { Ok(uri) } else { Err("expected http://HOST[:PORT]".to_owned()) }
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
-}
-
-/// A time to live is at most ten years, so that it is a number of seconds whatever the unit.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    const MOST: u64 = 3650 * 86_400;
-    let expected = || "expected a number and a unit: 30s, 15m, 12h or 7d, at most 3650d".to_owned();
-    let seconds_per = match text.chars().next_back() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 86_400,
-        _ => return Err(expected()),
-    };
-    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-    let number: u64 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
-    match number.checked_mul(seconds_per) {
-        Some(seconds @ 1..=MOST) => Ok(Duration::from_secs(seconds)),
-        _ => Err(expected()),
-    }
 }
 
 #[cfg(test)]
@@ -308,17 +273,5 @@ mod tests {
             panic!()
         };
         assert_eq!((roles, whose.server), (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080")));
-    }
-
-    #[test]
-    fn a_lifetime_is_a_number_and_a_unit() {
-        for (text, seconds) in [("30s", 30), ("15m", 900), ("12h", 43_200), ("7d", 604_800)] {
-            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)));
-        }
-        for bad in
-            ["", "12", "h", "-1h", "+1h", "1w", "0s", "99999999999999999999d", "4000d", "1.5h", "1é", "é"]
-        {
-            assert!(lifetime(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use imageshare_local::access_key;
 use imageshare_local::cli::{AccessKeyCommand, Arguments, Command, ServeArguments, TokenArguments};
-use imageshare_local::keys::{Grant, SigningKey};
+use imageshare_local::keys::SigningKey;
 use imageshare_local::logging;
 use imageshare_local::server::Server;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,15 +63,8 @@ fn announce(server: &Server) -> io::Result<()> {
 }
 
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
-    let key = SigningKey::open(&arguments.data)?;
-    let grant = Grant {
-        project: arguments.project,
-        account: arguments.account,
-        user: arguments.user,
-        roles: arguments.roles,
-        lifetime: arguments.ttl,
-    };
-    writeln!(io::stdout(), "{}", key.token(&grant)?)?;
+    let TokenArguments { holder, roles, ttl, data } = arguments;
+    writeln!(io::stdout(), "{}", SigningKey::open(&data)?.token(&holder.grant(roles, ttl))?)?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 //! nothing.
 
 pub mod alibaba;
+#[cfg(test)]
+mod example;
 mod fault;
 mod field;
 pub mod glance;
@@ -11,6 +13,7 @@ mod page;
 pub mod query;
 mod reply;
 pub mod strict_json;
+mod time_filter;
 mod vault;
 
 pub use self::reply::{Reply, error, json, no_content};

@@ -44,20 +44,16 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::{Details, Image, Timestamp, Visibility};
+    use crate::domain::{Image, Timestamp};
+    use crate::facade::example;
     use crate::usecases::Shown;
 
     fn page(ids: &[&str]) -> ImagePage {
         let seen = |id: &&str| Seen {
             image: Image {
                 id: id.parse().unwrap(),
-                owner: "me".parse().unwrap(),
-                visibility: Visibility::Shared,
-                details: Details::default(),
-                members: 0,
                 created: Timestamp::from_unix_millis(5),
-                updated: Timestamp::from_unix_millis(5),
-                revision: 1,
+                ..example::image(&[])
             },
             shown: Shown::Own,
         };

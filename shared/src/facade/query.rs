@@ -26,19 +26,6 @@ fn decode(text: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// A comparison of seconds by its name, as in `created_at=gte:2026-11-21T22:46:56Z`.
-pub(super) fn comparison(operator: &str) -> Option<fn(&i64, &i64) -> bool> {
-    Some(match operator {
-        "gt" => i64::gt,
-        "gte" => i64::ge,
-        "lt" => i64::lt,
-        "lte" => i64::le,
-        "eq" => i64::eq,
-        "neq" => i64::ne,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

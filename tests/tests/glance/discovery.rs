@@ -28,6 +28,34 @@ async fn anybody_is_told_the_versions_at_the_address_that_it_used() {
 }
 
 #[tokio::test]
+async fn a_minor_version_up_to_15_means_version_2() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({"name": "web"})).await;
+    for minor in 0..=15 {
+        for path in ["", "/", "/images", "/images?limit=0", "/cloudimages", "/schemas/member"] {
+            let version_2 = world.ask("own1", "GET", &format!("/v2{path}")).await;
+            let answer = world.ask("own1", "GET", &format!("/v2.{minor}{path}")).await;
+            assert_eq!((answer.status, &answer.body), (200, &version_2.body), "{minor} {path}");
+        }
+    }
+    let image = format!("/v2.7/images/{image}");
+    let members = format!("{image}/members");
+    let added = world.say("own1", "POST", &members, &json!({"member": "mem1"})).await;
+    assert_eq!((added.status, &added.body["member_id"]), (200, &json!("mem1")));
+    let member = format!("{members}/mem1");
+    assert_eq!(world.say("mem1", "PUT", &member, &json!({"status": "accepted"})).await.status, 200);
+    assert_eq!(world.ask("own1", "GET", &members).await.body["members"][0]["status"], "accepted");
+    assert_eq!(world.ask("mem1", "GET", &member).await.body["status"], "accepted");
+    assert_eq!(world.ask("own1", "DELETE", &member).await.status, 204);
+    let other = world.ask("own1", "PUT", &image).await;
+    assert_eq!((other.status, other.headers["allow"].as_str()), (405, "DELETE, GET, PATCH"));
+    assert_eq!(world.ask("own1", "DELETE", &image).await.status, 204);
+    for beyond in ["/v2.16", "/v2.17", "/v2.16/images", "/v2.17/images"] {
+        assert_eq!(world.ask("own1", "GET", beyond).await.status, 404, "{beyond}");
+    }
+}
+
+#[tokio::test]
 async fn a_schema_is_there_for_images_and_members() {
     let world = World::start(&[]).await;
     for name in ["image", "images", "member", "members"] {

@@ -1,6 +1,7 @@
 //! What becomes of memberships while the image lives (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
 
-use imageshare::domain::Timestamp;
+use imageshare::domain::{Role, Timestamp};
+use imageshare_tests::api::Ask;
 use serde_json::json;
 
 use super::World;
@@ -10,6 +11,30 @@ async fn a_new_image_is_shared() {
     let world = World::start(&[]).await;
     let image = world.image("own1", &json!({})).await;
     assert_eq!(world.ask("own1", "GET", &format!("/v2/images/{image}")).await.body["visibility"], "shared");
+}
+
+#[tokio::test]
+async fn who_brings_or_wants_the_data_of_an_image_is_told_that_they_live_elsewhere() {
+    let world = World::start(&[]).await;
+    let image = world.image("own1", &json!({})).await;
+    let path = format!("/v2/images/{image}");
+    let before = world.ask("own1", "GET", &path).await.body;
+    for (method, last, status) in
+        [("GET", "file", 404), ("PUT", "file", 409), ("PUT", "stage", 409), ("POST", "import", 409)]
+    {
+        let ask = Ask::new(method, format!("{path}/{last}"));
+        let ask =
+            if method == "GET" { ask } else { ask.typed_body("application/octet-stream", b"\0bits\xff") };
+        let answer = world.send("own1", Role::Member, ask).await;
+        assert_eq!((answer.status, answer.code()), (status, "IMG.0105"), "{method} {last}");
+        assert!(answer.message().contains("live elsewhere"), "{answer:?}");
+    }
+    world.share("own1", &image, "mem1", "accepted").await;
+    for (project, status) in [("own1", 204), ("mem1", 403), ("str1", 404)] {
+        let nothing = world.ask(project, "PUT", &format!("{path}/file")).await;
+        assert_eq!(nothing.status, status, "an upload of nothing by {project}");
+    }
+    assert_eq!(world.ask("own1", "GET", &path).await.body, before);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod body;
 mod event;
+mod refusal;
 mod routes;
 mod server;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
+use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use self::body::BodyError;
 pub(crate) use self::event::ACCOUNT_ID;
 use self::event::Source;
+use self::refusal::Refusal;
 pub use self::routes::{BadRoutes, OPENAPI};
 use self::routes::{Routes, Target};
 pub use self::server::serve;
@@ -222,63 +224,6 @@ struct Call<'a> {
     path_parameters: Vec<(&'a str, &'a str)>,
     request_id: &'a str,
     client: SocketAddr,
-}
-
-/// Why the gateway answers in the function's place.
-enum Refusal {
-    HeadersTooLarge,
-    Body(BodyError),
-    Malformed,
-    Failed,
-    TimedOut,
-}
-
-impl Refusal {
-    fn reply(&self) -> Reply {
-        let (status, code, message) = match self {
-            Self::HeadersTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "IMG.0001",
-                "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
-            ),
-            Self::Body(BodyError::TooLarge) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "IMG.0001",
-                "The request is larger than 6 MB. Split it into several.",
-            ),
-            Self::Body(BodyError::TooSlow) => (
-                StatusCode::REQUEST_TIMEOUT,
-                "IMG.0001",
-                "The body did not arrive within 30 seconds. Send it again.",
-            ),
-            Self::Body(BodyError::Broken) => (
-                StatusCode::BAD_REQUEST,
-                "IMG.0001",
-                "The body ended early or is not framed as its headers say. Send it again.",
-            ),
-            Self::Malformed => (
-                StatusCode::BAD_REQUEST,
-                "IMG.0001",
-                "The Host header names no host, or is given twice. Send the address of this server.",
-            ),
-            Self::Failed => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "IMG.0061",
-                "Unknown system error. Try again, or give the operator the request id.",
-            ),
-            Self::TimedOut => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "IMG.0061",
-                "No answer within 29 seconds. What was asked may still happen; look before you try again.",
-            ),
-        };
-        let mut reply = facade::error(status, code, message);
-        if matches!(self, Self::HeadersTooLarge | Self::Body(_)) {
-            // The rest of the body may still be on its way.
-            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        reply
-    }
 }
 
 /// Puts the request's id on an answer, by both names that clients look for.

@@ -69,27 +69,16 @@ impl Serialize for Wire<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Timestamp, Visibility};
+    use crate::facade::example;
 
     #[test]
     fn an_image_has_every_field_of_glance_and_its_properties() {
-        let properties = [("__os_type", "Linux"), ("owner", "forged")];
-        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let image = Image {
-            id: "e04a6e73-bd92-485d-b422-1b29db8cf543".parse().unwrap(),
-            owner: "own1".parse().unwrap(),
-            visibility: Visibility::Shared,
-            details: Details { properties, ..Details::default() },
-            members: 3,
-            created: Timestamp::from_unix_millis(1_730_874_600_778),
-            updated: Timestamp::from_unix_millis(1_730_874_603_179),
-            revision: 1,
-        };
-        let path = "/v2/images/e04a6e73-bd92-485d-b422-1b29db8cf543";
+        let image = Image { members: 3, ..example::image(&[("__os_type", "Linux"), ("owner", "forged")]) };
+        let path = "/v2/images/i-1";
         assert_eq!(
             serde_json::to_value(Wire(&image)).unwrap(),
             serde_json::json!({
-                "id": "e04a6e73-bd92-485d-b422-1b29db8cf543", "name": null, "status": "active",
+                "id": "i-1", "name": null, "status": "active",
                 "visibility": "shared", "owner": "own1", "size": null, "virtual_size": null, "checksum": null,
                 "os_hash_algo": null, "os_hash_value": null, "os_hidden": false, "protected": false,
                 "min_ram": 0, "min_disk": 0, "disk_format": null, "container_format": null,

@@ -5,6 +5,7 @@
 
 mod attribute;
 pub mod create;
+pub mod data;
 pub mod delete;
 mod error;
 mod image;

@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn an_image_may_have_properties_of_any_name_and_says_where_it_is() {
+        let image = image();
+        assert_eq!(image["additionalProperties"], json!({"type": "string"}));
+        let links = [("self", "{self}"), ("enclosure", "{file}"), ("describedby", "{schema}")];
+        assert_eq!(image["links"], json!(links.map(|(rel, href)| json!({"rel": rel, "href": href}))));
+    }
+
+    #[test]
     fn a_list_of_images_has_pages() {
         let images = list("images", &image(), true);
         assert_eq!(images["properties"]["images"]["items"], image());

@@ -169,26 +169,12 @@ fn name_of(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Timestamp, Visibility};
+    use crate::domain::Visibility;
+    use crate::facade::example;
     use serde_json::json;
 
-    fn image() -> Image {
-        let properties = [("a/b", "1"), ("own", "2")];
-        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Image {
-            id: "i-1".parse().unwrap(),
-            owner: "own1".parse().unwrap(),
-            visibility: Visibility::Shared,
-            details: Details { properties, ..Details::default() },
-            members: 0,
-            created: Timestamp::from_unix_millis(0),
-            updated: Timestamp::from_unix_millis(0),
-            revision: 1,
-        }
-    }
-
     fn patched(form: Form, patch: &Value) -> Result<Image, Error> {
-        let mut image = image();
+        let mut image = example::image(&[("a/b", "1"), ("own", "2")]);
         for change in parse(form, patch.to_string().as_bytes())? {
             change.apply(&mut image)?;
         }

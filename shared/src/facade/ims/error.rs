@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{NAMES_PER_BATCH, Outcome, TenantId, Visibility};
+use crate::domain::{NAMES_PER_BATCH, Outcome, Task, TenantId, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -198,8 +198,8 @@ pub fn unrouted(allowed: &str) -> Reply {
     reply
 }
 
-/// The code and the message of a pair that failed in a job; `None` for one that did not.
-pub(super) fn of_outcome(outcome: Outcome) -> Option<(&'static str, &'static str)> {
+/// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
+pub(super) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {
         Outcome::Done => None,
         Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
@@ -215,7 +215,12 @@ pub(super) fn of_outcome(outcome: Outcome) -> Option<(&'static str, &'static str
             Some(("IMG.0121", "The image is not shared with this project. Ask its owner to share it."))
         }
         Outcome::GaveUp => {
-            Some(("IMG.0061", "The service could not do it in many attempts. Send the request again."))
+            let code = match task {
+                Task::Share => "IMG.0112",
+                Task::Unshare => "IMG.0113",
+                Task::Respond { .. } => "IMG.0061",
+            };
+            Some((code, "The service could not do it in many attempts. Send the request again."))
         }
     }
 }

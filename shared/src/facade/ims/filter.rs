@@ -5,7 +5,7 @@ use super::Error;
 use super::image;
 use super::query::{Query, bad};
 use crate::domain::{ID_FORM, Image, ImageId, Timestamp};
-use crate::facade::query::comparison;
+use crate::facade::time_filter::{self, TimeFilter};
 
 /// Properties that can be filtered by.
 const PROPERTIES: [&str; 18] = [
@@ -71,8 +71,8 @@ impl Filter {
             protected: query.one_of("protected", &[("true", true), ("false", false)])?,
             min_disk: number("min_disk")?,
             min_ram: number("min_ram")?,
-            created: TimeFilter::parse(query, "created_at")?,
-            updated: TimeFilter::parse(query, "updated_at")?,
+            created: time(query, "created_at")?,
+            updated: time(query, "updated_at")?,
             properties: properties.chain(enterprise.map(|id| (ENTERPRISE_PROJECT, id))).collect(),
         })
     }
@@ -100,56 +100,18 @@ fn is<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
     wanted.is_none_or(|wanted| wanted == found)
 }
 
-/// `gt:2026-11-21T22:46:56Z`: compares to the second, as times are shown.
-#[derive(Debug)]
-struct TimeFilter {
-    holds: fn(&i64, &i64) -> bool,
-    seconds: i64,
-}
-
-impl TimeFilter {
-    fn parse(query: &Query, key: &str) -> Result<Option<Self>, Error> {
-        let Some(text) = query.text(key) else { return Ok(None) };
-        let read = || {
-            let (operator, time) = text.split_once(':')?;
-            Some(Self {
-                holds: comparison(operator)?,
-                seconds: Timestamp::parse_seconds_text(time)?.unix_seconds(),
-            })
-        };
-        let expected = "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
-        read().map(Some).ok_or_else(|| bad(key, expected))
-    }
-
-    fn passes(&self, moment: Timestamp) -> bool {
-        (self.holds)(&moment.unix_seconds(), &self.seconds)
-    }
+fn time(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
+    let read = |text| TimeFilter::parse(text, Timestamp::parse_seconds_text);
+    query.text(key).map(|text| read(text).ok_or_else(|| bad(key, time_filter::EXPECTED))).transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Visibility};
+    use crate::facade::example::described_image;
 
     fn image() -> Image {
-        let details = Details {
-            name: Some("web".to_owned()),
-            disk_format: Some("qcow2".to_owned()),
-            min_disk_gib: 40,
-            tags: ["a".to_owned(), "b".to_owned()].into(),
-            properties: [("__platform".to_owned(), "Ubuntu".to_owned())].into(),
-            ..Details::default()
-        };
-        Image {
-            id: "i-1".parse().unwrap(),
-            owner: "own1".parse().unwrap(),
-            visibility: Visibility::Shared,
-            details,
-            members: 0,
-            created: Timestamp::from_unix_millis(1_730_874_600_778),
-            updated: Timestamp::from_unix_millis(1_730_874_603_179),
-            revision: 1,
-        }
+        described_image("web")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {

@@ -101,25 +101,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::domain::{Timestamp, Visibility};
+    use crate::facade::example::image;
 
     fn wire(image: &Image, class: Class) -> Value {
         serde_json::to_value(Wire { image, class }).unwrap()
-    }
-
-    fn image(properties: &[(&str, &str)]) -> Image {
-        let properties =
-            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Image {
-            id: "i-1".parse().unwrap(),
-            owner: "own1".parse().unwrap(),
-            visibility: Visibility::Shared,
-            details: Details { properties, ..Details::default() },
-            members: 0,
-            created: Timestamp::from_unix_millis(1_730_874_600_778),
-            updated: Timestamp::from_unix_millis(1_730_874_603_179),
-            revision: 1,
-        }
     }
 
     #[test]

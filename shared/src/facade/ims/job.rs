@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::error::{no_body, of_outcome};
-use crate::domain::{ImageId, JobId, JobStatus, Outcome, Report, Task, TenantId};
+use crate::domain::{JobId, JobStatus, Report, Task};
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, Refusal};
@@ -24,19 +24,15 @@ pub async fn answer(call: &Call) -> Reply {
     if call.path_parameter("project_id") != call.caller().tenant.as_str() && !call.caller().is_admin() {
         return Error::from(Refusal::JobNotFound).into_reply();
     }
-    answer_with(call, |report| Entities::Results {
-        process_percent: report.percent(),
-        results: report.outcomes().map(PairResult::from).collect(),
-    })
-    .await
+    answer_with(call, with_results).await
 }
 
 /// The job, without the pairs' results.
 pub async fn answer_progress(call: &Call) -> Reply {
-    answer_with(call, |report| Entities::Progress { process_percent: report.percent(), sub_job_id: "" }).await
+    answer_with(call, without_results).await
 }
 
-async fn answer_with(call: &Call, entities: impl for<'a> Fn(&'a Report) -> Entities<'a>) -> Reply {
+async fn answer_with(call: &Call, entities: fn(&Report) -> Entities<'_>) -> Reply {
     match report(call).await {
         Ok(report) => json(StatusCode::OK, &JobWire::new(&report, entities(&report))),
         Err(error) => error.into_reply(),
@@ -86,17 +82,24 @@ struct PairResult<'a> {
     error_msg: Option<&'static str>,
 }
 
-impl<'a> From<(&'a ImageId, &'a TenantId, Outcome)> for PairResult<'a> {
-    fn from((image, tenant, outcome): (&'a ImageId, &'a TenantId, Outcome)) -> Self {
-        let error = of_outcome(outcome);
-        Self {
+/// What a job has come to, pair by pair.
+fn with_results(report: &Report) -> Entities<'_> {
+    let results = report.outcomes().map(|(image, tenant, outcome)| {
+        let error = of_outcome(outcome, &report.job.task);
+        PairResult {
             image_id: image.as_str(),
             project_id: tenant.as_str(),
             status: if error.is_none() { "success" } else { "failed" },
             error_code: error.map(|(code, _)| code),
             error_msg: error.map(|(_, message)| message),
         }
-    }
+    });
+    Entities::Results { process_percent: report.percent(), results: results.collect() }
+}
+
+/// How far a job has come.
+fn without_results(report: &Report) -> Entities<'_> {
+    Entities::Progress { process_percent: report.percent(), sub_job_id: "" }
 }
 
 impl<'a> JobWire<'a> {
@@ -128,7 +131,7 @@ impl<'a> JobWire<'a> {
 fn failure_of(report: &Report) -> Option<(&'static str, String)> {
     report.ended()?;
     let (image, tenant, outcome) = report.failures().next()?;
-    let (code, message) = of_outcome(outcome)?;
+    let (code, message) = of_outcome(outcome, &report.job.task)?;
     let (failed, all) = (report.failures().count(), report.job.pair_count());
     let first = format!("image {image}, project {tenant}: {message}");
     Some((code, if all == 1 { first } else { format!("{failed} of {all} failed. The first: {first}") }))
@@ -137,7 +140,7 @@ fn failure_of(report: &Report) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Job, Piece, Stamp, Timestamp};
+    use crate::domain::{Job, Outcome, Piece, Stamp, Status, Timestamp};
 
     fn report(outcomes: &[Outcome], finished: bool) -> Report {
         let job = Job {
@@ -153,9 +156,7 @@ mod tests {
     }
 
     fn wire(report: &Report) -> serde_json::Value {
-        let results = report.outcomes().map(PairResult::from).collect();
-        let entities = Entities::Results { process_percent: report.percent(), results };
-        serde_json::to_value(JobWire::new(report, entities)).unwrap()
+        serde_json::to_value(JobWire::new(report, with_results(report))).unwrap()
     }
 
     #[test]
@@ -183,6 +184,25 @@ mod tests {
         let reason = failed["fail_reason"].as_str().unwrap();
         assert!(reason.starts_with("1 of 2 failed. The first: image img, project b: "), "{reason}");
         assert_eq!(failed["entities"]["results"][1]["error_code"], "IMG.0088");
+    }
+
+    #[test]
+    fn what_was_given_up_has_the_code_of_its_task() {
+        let respond = Task::Respond { status: Status::Accepted, vault: None };
+        for (task, code) in [(Task::Share, "IMG.0112"), (Task::Unshare, "IMG.0113"), (respond, "IMG.0061")] {
+            let mut report = report(&[Outcome::Done, Outcome::GaveUp], true);
+            report.job.task = task;
+            assert_eq!(wire(&report)["error_code"], code);
+        }
+    }
+
+    #[test]
+    fn the_newer_form_has_the_progress_and_no_results() {
+        let report = report(&[Outcome::Done], false);
+        assert_eq!(
+            serde_json::to_value(JobWire::new(&report, without_results(&report))).unwrap()["entities"],
+            serde_json::json!({ "process_percent": 50, "subJobId": "" })
+        );
     }
 
     #[test]

@@ -134,7 +134,8 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Image, Role, Timestamp};
+    use crate::domain::{Image, Role};
+    use crate::facade::example;
 
     fn lists_for(role: Role, query: &str) -> String {
         let caller = Caller { tenant: "me".parse().unwrap(), account: None, user: None, role };
@@ -193,17 +194,7 @@ mod tests {
     }
 
     fn seen(visibility: Visibility, members: u32, shown: Shown) -> Seen {
-        let moment = Timestamp::from_unix_millis(0);
-        let image = Image {
-            id: "i".parse().unwrap(),
-            owner: "other".parse().unwrap(),
-            visibility,
-            details: Details::default(),
-            members,
-            created: moment,
-            updated: moment,
-            revision: 1,
-        };
+        let image = Image { owner: "other".parse().unwrap(), visibility, members, ..example::image(&[]) };
         Seen { image, shown }
     }
 

@@ -4,7 +4,7 @@
 use super::query::Query;
 use crate::domain::{Image, ImageId, Timestamp};
 use crate::facade::glance::Error;
-use crate::facade::query::comparison;
+use crate::facade::time_filter::{self, TimeFilter};
 
 /// Parameters that are no filters, or that choose among the lists.
 const OTHERS: [&str; 9] =
@@ -130,17 +130,13 @@ fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error> {
     value.parse().map_err(|_| Error::expected(key, "a whole number"))
 }
 
-/// `gt:2026-11-21T22:46:56Z`, or a time alone, which must be the same: compares to the second, as times are shown.
+/// A filter by a time; a time alone must be the same.
 fn time(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Test, Error> {
-    let same = || Some((comparison("eq")?, Timestamp::parse_iso_text(value)?));
-    let compared = || {
-        let (operator, time) = value.split_once(':')?;
-        Some((comparison(operator)?, Timestamp::parse_iso_text(time)?))
-    };
-    let (holds, wanted) = same().or_else(compared).ok_or_else(|| {
-        Error::expected(key, "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z")
-    })?;
-    Ok(Box::new(move |image| holds(&shown(image).unix_seconds(), &wanted.unix_seconds())))
+    let filter = Timestamp::parse_iso_text(value)
+        .map(TimeFilter::same_as)
+        .or_else(|| TimeFilter::parse(value, Timestamp::parse_iso_text))
+        .ok_or_else(|| Error::expected(key, time_filter::EXPECTED))?;
+    Ok(Box::new(move |image| filter.passes(shown(image))))
 }
 
 #[cfg(test)]
@@ -148,27 +144,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Details, Visibility};
+    use crate::facade::example::described_image;
 
     fn image() -> Image {
-        let details = Details {
-            name: Some("web:1".to_owned()),
-            disk_format: Some("qcow2".to_owned()),
-            min_disk_gib: 40,
-            tags: ["a".to_owned(), "b".to_owned()].into(),
-            properties: [("__platform".to_owned(), "Ubuntu".to_owned())].into(),
-            ..Details::default()
-        };
-        Image {
-            id: "i-1".parse().unwrap(),
-            owner: "own1".parse().unwrap(),
-            visibility: Visibility::Shared,
-            details,
-            members: 0,
-            created: Timestamp::from_unix_millis(1_730_874_600_778),
-            updated: Timestamp::from_unix_millis(1_730_874_603_179),
-            revision: 1,
-        }
+        described_image("web:1")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {

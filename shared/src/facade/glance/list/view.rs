@@ -89,7 +89,8 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Image, Role, Timestamp};
+    use crate::domain::{Image, Role};
+    use crate::facade::example;
     use crate::usecases::Shown;
 
     fn caller(role: Role) -> Caller {
@@ -146,16 +147,7 @@ mod tests {
     #[test]
     fn a_view_leaves_out_what_its_lists_hold_beyond_it() {
         let seen = |owner: &str, visibility| Seen {
-            image: Image {
-                id: "i".parse().unwrap(),
-                owner: owner.parse().unwrap(),
-                visibility,
-                details: Details::default(),
-                members: 0,
-                created: Timestamp::from_unix_millis(0),
-                updated: Timestamp::from_unix_millis(0),
-                revision: 1,
-            },
+            image: Image { owner: owner.parse().unwrap(), visibility, ..example::image(&[]) },
             shown: Shown::Own,
         };
         let shows = |query, seen: &Seen| view(query).unwrap().shows(seen, &caller(Role::Member));

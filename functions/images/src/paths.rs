@@ -1,0 +1,152 @@
+//! The paths of the API. The gateway finds the route of a request; this function looks for itself where the gateway has
+//! none: at another method of a path, and at a path in one of Glance's minor versions.
+
+use std::collections::HashMap;
+
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+/// The methods of each path.
+const METHODS: [(&str, &str); 27] = [
+    ("/", "GET, POST"),
+    ("/health", "GET"),
+    ("/v1/access-keys", "GET, POST"),
+    ("/v1/access-keys/{key_id}", "DELETE"),
+    ("/v1/cloudimages/job/{job_id}", "GET"),
+    ("/v1/cloudimages/members", "DELETE, POST, PUT"),
+    ("/v1/cloudimages/quota", "GET"),
+    ("/v1/{project_id}/cloudimages/{image_id}/members", "GET"),
+    ("/v1/{project_id}/cloudimages/{image_id}/members/{member_id}", "GET"),
+    ("/v1/{project_id}/jobs/{job_id}", "GET"),
+    ("/v2", "GET"),
+    ("/v2/", "GET"),
+    ("/v2/cloudimages", "GET"),
+    ("/v2/images", "GET, POST"),
+    ("/v2/images/{image_id}", "DELETE, GET, PATCH"),
+    ("/v2/images/{image_id}/file", "GET, PUT"),
+    ("/v2/images/{image_id}/import", "POST"),
+    ("/v2/images/{image_id}/members", "GET, POST"),
+    ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
+    ("/v2/images/{image_id}/stage", "PUT"),
+    ("/v2/schemas/{schema_name}", "GET"),
+    ("/v3", "GET"),
+    ("/v3/", "GET"),
+    ("/v3/auth/catalog", "GET"),
+    ("/v3/projects", "GET"),
+    ("/v3/projects/{project_id}", "GET"),
+    ("/versions", "GET"),
+];
+
+/// The newest minor version of Glance that means `/v2` (`contract/glance.md`, order of checks).
+const NEWEST_MINOR: u8 = 15;
+
+/// The methods of the path of the gateway's route `ANY <path>`; none for any other route.
+pub(crate) fn allowed_methods(route: &str) -> &'static str {
+    let path = route.strip_prefix("ANY ").unwrap_or_default();
+    METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods)
+}
+
+/// A request for `/v2.0` to `/v2.15` as the gateway would have handed it over for `/v2`; any other one as it is.
+pub(crate) fn in_version_2(request: Request) -> Request {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
+    let path = without_minor_version(request.raw_http_path());
+    let Some((route, parameters)) = path.and_then(|path| find(request.method().as_str(), &path)) else {
+        return request;
+    };
+    let mut context = context.clone();
+    context.route_key = Some(route);
+    request.with_request_context(RequestContext::ApiGatewayV2(context)).with_path_parameters(parameters)
+}
+
+/// The path in `/v2`, of one in a minor version.
+fn without_minor_version(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("/v2.")?;
+    let (number, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_minor = (0..=NEWEST_MINOR).any(|minor| minor.to_string() == number);
+    is_minor.then(|| format!("/v2{rest}"))
+}
+
+/// The route of a method and a path, as the gateway's route keys have it, and the path's parameters.
+fn find(method: &str, path: &str) -> Option<(String, HashMap<String, String>)> {
+    METHODS.iter().find_map(|(template, methods)| {
+        let parameters = parameters(template, path)?;
+        let method = if methods.split(", ").any(|known| known == method) { method } else { "ANY" };
+        Some((format!("{method} {template}"), parameters))
+    })
+}
+
+/// The parameters of a path that fits a template.
+fn parameters(template: &str, path: &str) -> Option<HashMap<String, String>> {
+    let (names, steps) = (template.split('/'), path.split('/'));
+    if names.clone().count() != steps.clone().count() {
+        return None;
+    }
+    let mut parameters = HashMap::new();
+    for (name, step) in names.zip(steps) {
+        match name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) if !step.is_empty() => {
+                parameters.insert(name.to_owned(), step.to_owned());
+            }
+            None if name == step => {}
+            _ => return None,
+        }
+    }
+    Some(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_method_of_a_known_path_is_told_the_methods() {
+        assert_eq!(allowed_methods("ANY /v2/images/{image_id}"), "DELETE, GET, PATCH");
+        for unknown in ["$default", "", "ANY /v2/flavors", "PUT /v2/images"] {
+            assert_eq!(allowed_methods(unknown), "");
+        }
+    }
+
+    #[test]
+    fn a_minor_version_is_version_2_and_nothing_else_is() {
+        for (path, expected) in [("/v2.0", "/v2"), ("/v2.9/", "/v2/"), ("/v2.15/images/a", "/v2/images/a")] {
+            assert_eq!(without_minor_version(path).as_deref(), Some(expected));
+        }
+        for other in [
+            "/v2",
+            "/v2/images",
+            "/v2.",
+            "/v2./images",
+            "/v2.16/images",
+            "/v2.07",
+            "/v2.+7",
+            "/v3.0",
+            "/v2.7x",
+        ] {
+            assert_eq!(without_minor_version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_the_route_that_the_gateway_would_find() {
+        let found = |method, path| {
+            let (route, parameters) = find(method, path)?;
+            let mut parameters: Vec<_> = parameters.into_iter().collect();
+            parameters.sort();
+            Some((route, parameters))
+        };
+        let image = ("image_id".to_owned(), "i-1".to_owned());
+        let member = ("member_id".to_owned(), "a b".to_owned());
+        assert_eq!(
+            found("PUT", "/v2/images/i-1/members/a b"),
+            Some(("PUT /v2/images/{image_id}/members/{member_id}".to_owned(), vec![image.clone(), member]))
+        );
+        assert_eq!(
+            found("PUT", "/v2/images/i-1"),
+            Some(("ANY /v2/images/{image_id}".to_owned(), vec![image]))
+        );
+        assert_eq!(found("GET", "/v2/"), Some(("GET /v2/".to_owned(), vec![])));
+        for unknown in ["/v2/images/", "/v2/images//members", "/v2/images/a/b/c", "//v2", ""] {
+            assert_eq!(found("GET", unknown), None, "{unknown}");
+        }
+    }
+}

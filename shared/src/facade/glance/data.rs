@@ -1,0 +1,54 @@
+//! The calls that move the data of an image, which live elsewhere: `…/file`, `…/stage` and `…/import` of an image. Clients
+//! upload in the same breath as they register, and are told here why that cannot be.
+//!
+//! The refusals look at no image, so that nobody learns from them which ones there are. Their statuses are Glance's own: 404
+//! for an image without data, 409 for data that come when the image is active already.
+
+use http::StatusCode;
+
+use super::Error;
+use super::request::{image_id, no_body};
+use crate::facade::{Reply, no_content};
+use crate::function::Call;
+use crate::usecases;
+
+/// The route of a download.
+pub const DOWNLOAD_ROUTE: &str = "GET /v2/images/{image_id}/file";
+
+/// The route of an upload.
+pub const UPLOAD_ROUTE: &str = "PUT /v2/images/{image_id}/file";
+
+/// The route of an upload to be imported afterwards.
+pub const STAGE_ROUTE: &str = "PUT /v2/images/{image_id}/stage";
+
+/// The route of an import.
+pub const IMPORT_ROUTE: &str = "POST /v2/images/{image_id}/import";
+
+/// Refuses to give data.
+pub fn answer_download(call: &Call) -> Reply {
+    let refused = no_body(call).err().unwrap_or_else(|| {
+        let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";
+        Error::new(StatusCode::NOT_FOUND, "IMG.0105", message)
+    });
+    refused.into_reply()
+}
+
+/// Refuses data. No data are taken from whoever may change the image, with 204: `openstack image create` and
+/// `glance image-create` upload their standard input unless that is a terminal, and where they run by themselves it is empty.
+pub async fn answer_upload(call: &Call) -> Reply {
+    if !call.body().is_empty() {
+        return answer_import();
+    }
+    upload_nothing(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn upload_nothing(call: &Call) -> Result<Reply, Error> {
+    usecases::update_image(&call.service, call.caller(), &image_id(call)?, |_| Ok::<_, Error>(())).await?;
+    Ok(no_content())
+}
+
+/// Refuses data that are to be staged or imported.
+pub fn answer_import() -> Reply {
+    let message = "The body was not kept: image data live elsewhere, and this service keeps only an image's record and its members. An image is active without data.";
+    Error::new(StatusCode::CONFLICT, "IMG.0105", message).into_reply()
+}

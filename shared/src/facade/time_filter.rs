@@ -1,0 +1,41 @@
+//! A filter by a time, as the lists of IMS and of Glance have it: `gt:2026-11-21T22:46:56Z`. It compares to the second, as
+//! times are shown.
+
+use crate::domain::Timestamp;
+
+/// What is said of a value that is no such filter.
+pub(super) const EXPECTED: &str = "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
+
+/// The filter.
+#[derive(Debug)]
+pub(super) struct TimeFilter {
+    holds: fn(&i64, &i64) -> bool,
+    seconds: i64,
+}
+
+impl TimeFilter {
+    /// Reads an operator, a colon and a time, which `time` reads.
+    pub(super) fn parse(text: &str, time: fn(&str) -> Option<Timestamp>) -> Option<Self> {
+        let (operator, text) = text.split_once(':')?;
+        let holds = match operator {
+            "gt" => i64::gt,
+            "gte" => i64::ge,
+            "lt" => i64::lt,
+            "lte" => i64::le,
+            "eq" => i64::eq,
+            "neq" => i64::ne,
+            _ => return None,
+        };
+        Some(Self { holds, seconds: time(text)?.unix_seconds() })
+    }
+
+    /// The filter that a moment passes in whose second `moment` is.
+    pub(super) fn same_as(moment: Timestamp) -> Self {
+        Self { holds: i64::eq, seconds: moment.unix_seconds() }
+    }
+
+    /// Whether a moment passes.
+    pub(super) fn passes(&self, moment: Timestamp) -> bool {
+        (self.holds)(&moment.unix_seconds(), &self.seconds)
+    }
+}

@@ -1,0 +1,170 @@
+//! What IMS refuses at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing is written.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use imageshare::domain::{JobId, Role, Stamp};
+use imageshare_tests::api::{Answer, Api, Ask};
+use serde_json::{Value, json};
+
+const MEMBERS: &str = "/v1/cloudimages/members";
+
+/// The images of `own1`, one for each visibility, and two of `own2`: one that `own1` has accepted, and one that it cannot
+/// see.
+struct World {
+    api: Api,
+    shared: String,
+    private: String,
+    public: String,
+    community: String,
+    received: String,
+    unseen: String,
+}
+
+impl World {
+    async fn start() -> Self {
+        let api = Api::start(&[]).await;
+        let image = async |owner: &str, visibility: &str| {
+            let role = if visibility == "public" { Role::Admin } else { Role::Member };
+            let new = Ask::new("POST", "/v2/images").json(&json!({"visibility": visibility}));
+            let made = api.send(&new.token(&api.token(owner, role))).await;
+            made.body["id"].as_str().unwrap().to_owned()
+        };
+        let world = Self {
+            shared: image("own1", "shared").await,
+            private: image("own1", "private").await,
+            public: image("own1", "public").await,
+            community: image("own1", "community").await,
+            received: image("own2", "shared").await,
+            unseen: image("own2", "shared").await,
+            api,
+        };
+        let members = format!("/v2/images/{}/members", world.received);
+        let add = Ask::new("POST", &members).json(&json!({"member": "own1"}));
+        assert_eq!(world.send("own2", add).await.status, 200);
+        let accept = Ask::new("PUT", format!("{members}/own1")).json(&json!({"status": "accepted"}));
+        assert_eq!(world.send("own1", accept).await.status, 200);
+        world
+    }
+
+    async fn send(&self, project: &str, ask: Ask) -> Answer {
+        self.api.send(&ask.token(&self.api.token(project, Role::Member))).await
+    }
+
+    /// Has `own1` send a body, and holds the answer to the code and to what the message has to name.
+    async fn expect(&self, method: &str, body: &Value, code: &str, named: &str) {
+        let before = self.api.dump();
+        let answer = self.send("own1", Ask::new(method, MEMBERS).json(body)).await;
+        let status = if code == "IMG.0026" { 403 } else { 400 };
+        assert_eq!((answer.status, answer.code()), (status, code), "{method} {body} {answer:?}");
+        assert!(answer.message().contains(named), "{method} {body} {answer:?}");
+        assert_eq!(self.api.dump(), before, "{method} {body}");
+    }
+}
+
+fn batch(images: &[&str], projects: &[&str]) -> Value {
+    json!({"images": images, "projects": projects})
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_is_refused_by_its_code() {
+    let world = World::start().await;
+    let shared = world.shared.as_str();
+    let many = vec!["p"; 101];
+    for method in ["POST", "DELETE"] {
+        for (body, code, named) in [
+            (json!([]), "IMG.0001", "not a JSON object"),
+            (json!({"projects": ["mem1"]}), "IMG.0001", "images: expected an array"),
+            (json!({"images": "a", "projects": ["mem1"]}), "IMG.0001", "images: expected an array"),
+            (batch(&[], &["mem1"]), "IMG.0001", "images: expected an array"),
+            (batch(&[shared], &[]), "IMG.0001", "projects: expected an array"),
+            (batch(&[shared], &many), "IMG.0001", "projects: expected at most 100, got 101"),
+            (batch(&many, &["mem1"]), "IMG.0001", "images: expected at most 100, got 101"),
+            (json!({"images": [7], "projects": ["mem1"]}), "IMG.0001", "images[0]: expected a string"),
+            (batch(&["a/b"], &["mem1"]), "IMG.0066", "images[0]: expected"),
+            (batch(&[shared], &["mem1", "a b"]), "IMG.0067", "projects[1]: expected"),
+            (json!({"images": [shared], "accounts": [{"name": "a"}]}), "IMG.0105", "accounts: not supported"),
+            (json!({"images": [shared], "domains": ["d"]}), "IMG.0105", "domains: not supported"),
+            (json!({"images": [shared], "organizations": ["o"]}), "IMG.0105", "organizations: not supported"),
+            (batch(&[shared, "no-such"], &["mem1"]), "IMG.0027", "no-such"),
+            (batch(&[shared, &world.unseen], &["mem1"]), "IMG.0027", &world.unseen),
+            (batch(&[shared, &world.received], &["mem1"]), "IMG.0047", &world.received),
+        ] {
+            world.expect(method, &body, code, named).await;
+        }
+        let empty = world.send("own1", Ask::new(method, MEMBERS)).await;
+        assert_eq!((empty.status, empty.code()), (400, "IMG.0007"));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_shared_is_refused_by_its_code() {
+    let world = World::start().await;
+    for (image, code) in
+        [(&world.public, "IMG.0089"), (&world.community, "IMG.0089"), (&world.private, "IMG.0105")]
+    {
+        world.expect("POST", &batch(&[&world.shared, image], &["mem1"]), code, image).await;
+    }
+    world.expect("POST", &batch(&[&world.shared], &["mem1", "own1"]), "IMG.0076", "take own1 out").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_is_refused_by_its_code() {
+    let world = World::start().await;
+    let images = json!([world.received]);
+    for (body, code, named) in [
+        (json!({"project_id": "own1", "status": "accepted"}), "IMG.0001", "images: expected an array"),
+        (json!({"images": images, "status": "accepted"}), "IMG.0067", "project_id: expected"),
+        (json!({"images": images, "project_id": "own1"}), "IMG.0001", "status: expected"),
+        (
+            json!({"images": images, "project_id": "own1", "status": "pending"}),
+            "IMG.0001",
+            "status: expected",
+        ),
+        (
+            json!({"images": images, "project_id": "own1", "status": "accepted", "vault_id": 5}),
+            "IMG.0184",
+            "vault_id: expected",
+        ),
+        (
+            json!({"images": images, "project_id": "own2", "status": "rejected"}),
+            "IMG.0026",
+            "acts for project own1, not for own2",
+        ),
+    ] {
+        world.expect("PUT", &body, code, named).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_of_others_is_as_unknown_as_one_that_there_is_not() {
+    let world = World::start().await;
+    let share = Ask::new("POST", MEMBERS).json(&batch(&[&world.shared], &["own2"]));
+    let accepted = world.send("own1", share).await;
+    let theirs = accepted.body["job_id"].as_str().unwrap();
+    let none = JobId(Stamp::now()).to_string();
+    for (project, id) in [("own2", theirs), ("own1", theirs), ("own2", &none), ("own2", "nope")] {
+        for target in [format!("/v1/{project}/jobs/{id}"), format!("/v1/cloudimages/job/{id}")] {
+            let answer = world.send("own2", Ask::new("GET", &target)).await;
+            assert_eq!((answer.status, answer.code()), (404, "IMG.0023"), "{target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_image_without_members_says_why_and_an_unseen_one_does_not_exist() {
+    let world = World::start().await;
+    for (image, code) in [
+        (&world.public, "IMG.0089"),
+        (&world.community, "IMG.0089"),
+        (&world.private, "IMG.0105"),
+        (&world.unseen, "IMG.0027"),
+        (&"no-such".to_owned(), "IMG.0027"),
+        (&"a%23b".to_owned(), "IMG.0066"),
+    ] {
+        let members = format!("/v1/own1/cloudimages/{image}/members");
+        for target in [format!("{members}/mem1"), members] {
+            let answer = world.send("own1", Ask::new("GET", &target)).await;
+            assert_eq!((answer.status, answer.code()), (400, code), "{target} {answer:?}");
+        }
+    }
+}

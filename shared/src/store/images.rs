@@ -128,8 +128,8 @@ impl Store {
             .only_if("lifecycle = :active AND rev = :read")
             .value(":image", item::json(&Record::of(image))?)
             .value(":visibility", item::text(image.visibility))
-            .value(":next", item::number(read.revision + 1))
-            .value(":read", item::number(read.revision))
+            .value(":next", item::text(read.revision + 1))
+            .value(":read", item::text(read.revision))
             .value(":active", item::text(ACTIVE));
         let mut writes = vec![update];
         if image.visibility.is_open() {
@@ -156,7 +156,7 @@ impl Store {
             .only_if("lifecycle = :active AND rev = :read AND member_rev = :member_rev")
             .value(":deleted", item::text(DELETED))
             .value(":active", item::text(ACTIVE))
-            .value(":read", item::number(read.revision))
+            .value(":read", item::text(read.revision))
             .value(":member_rev", item::number(recipients.revision));
         let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
         let mut writes = vec![tombstone, count.value(":minus_one", item::number(-1))];
@@ -216,7 +216,7 @@ fn item_of(image: &Image) -> Result<Item, StoreError> {
         (RECORD, item::json(&Record::of(image))?),
         ("members", item::number(image.members)),
         (MEMBER_REV, item::number(0)),
-        ("rev", item::number(image.revision)),
+        ("rev", item::text(image.revision)),
     ];
     Ok(item::item(keys::image(&image.id), attributes))
 }
@@ -237,6 +237,6 @@ pub(super) fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
         members: item::get_number(item, "members")?,
         created: record.created,
         updated: record.updated,
-        revision: item::get_number(item, "rev")?,
+        revision: item::get_parsed(item, "rev")?,
     }))
 }

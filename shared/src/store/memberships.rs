@@ -217,7 +217,7 @@ pub(super) fn write_membership(
     let mut attributes = vec![
         ("membership", item::json(&change.becomes)?),
         ("updated", item::number(now.unix_millis())),
-        ("rev", item::number(revision.copied().unwrap_or_default() + 1)),
+        ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
     ];
     match (&change.becomes, read.known.images.get(&change.image)) {
         (Membership::Standing(standing), Some(image)) => {
@@ -233,7 +233,7 @@ pub(super) fn write_membership(
     let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
     Ok(match revision {
         None => put.only_if("attribute_not_exists(pk)"),
-        Some(revision) => put.only_if("rev = :read").value(":read", item::number(*revision)),
+        Some(revision) => put.only_if("rev = :read").value(":read", item::text(revision)),
     })
 }
 
@@ -269,6 +269,6 @@ fn parse(item: &Item) -> Result<Option<Read>, StoreError> {
         tenant,
         membership: item::get_json(item, "membership")?,
         updated: Timestamp::from_unix_millis(item::get_number(item, "updated")?),
-        revision: item::get_number(item, "rev")?,
+        revision: item::get_parsed(item, "rev")?,
     }))
 }

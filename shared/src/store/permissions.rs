@@ -31,7 +31,7 @@ impl Store {
             .value(":growth", item::number(growth))
             .value(":one", item::number(1))
             .value(":active", item::text("active"))
-            .value(":read", item::number(image.revision));
+            .value(":read", item::text(image.revision));
         if growth > 0 {
             let room = i128::from(limits.members_per_image) - i128::from(growth);
             condition += " AND members <= :room";

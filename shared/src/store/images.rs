@@ -40,12 +40,11 @@ pub enum Written {
 /// What came of deleting an image.
 pub type Deleted = Written;
 
-const ACTIVE: &str = "active";
-const DELETED: &str = "deleted";
-
 /// The attributes that an image is read from. All that no condition asks for is in one of them, as JSON: a page reads a
 /// hundred images, and each attribute of each is parsed several times on its way.
 const SHOWN: Attributes = Attributes::These(&[keys::PK, "visibility", "members", "rev", RECORD]);
+
+/// What an image is, apart from that. A tombstone has none.
 const RECORD: &str = "image";
 
 #[derive(Serialize, Deserialize)]
@@ -125,12 +124,11 @@ impl Store {
     pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
         let record = "SET image = :image, visibility = :visibility, rev = :next";
         let update = Write::update(keys::image(&image.id), record)
-            .only_if("lifecycle = :active AND rev = :read")
+            .only_if("attribute_exists(image) AND rev = :read")
             .value(":image", item::json(&Record::of(image))?)
             .value(":visibility", item::text(image.visibility))
             .value(":next", item::text(read.revision + 1))
-            .value(":read", item::text(read.revision))
-            .value(":active", item::text(ACTIVE));
+            .value(":read", item::text(read.revision));
         let mut writes = vec![update];
         if image.visibility.is_open() {
             writes.push(list_openly(image));
@@ -151,11 +149,8 @@ impl Store {
         recipients: &Recipients,
         unshare: Option<&Job>,
     ) -> Result<Deleted, StoreError> {
-        let gone = "SET lifecycle = :deleted REMOVE image, gpk, gsk";
-        let tombstone = Write::update(keys::image(&read.id), gone)
-            .only_if("lifecycle = :active AND rev = :read AND member_rev = :member_rev")
-            .value(":deleted", item::text(DELETED))
-            .value(":active", item::text(ACTIVE))
+        let tombstone = Write::update(keys::image(&read.id), "REMOVE image, gpk, gsk")
+            .only_if("attribute_exists(image) AND rev = :read AND member_rev = :member_rev")
             .value(":read", item::text(read.revision))
             .value(":member_rev", item::number(recipients.revision));
         let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
@@ -211,7 +206,6 @@ fn item_of(image: &Image) -> Result<Item, StoreError> {
     let attributes = [
         (GPK, item::text(List::Owned(image.owner.clone()))),
         (GSK, item::text(position_of(image))),
-        ("lifecycle", item::text(ACTIVE)),
         ("visibility", item::text(image.visibility)),
         (RECORD, item::json(&Record::of(image))?),
         ("members", item::number(image.members)),

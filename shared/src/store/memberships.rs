@@ -201,8 +201,7 @@ fn count_members(image: &ImageId, growth: i32, limits: &Limits) -> Write {
     }
     let room = i128::from(limits.members_per_image) - i128::from(growth);
     count
-        .only_if("lifecycle = :active AND visibility = :shared AND members <= :room")
-        .value(":active", item::text("active"))
+        .only_if("attribute_exists(image) AND visibility = :shared AND members <= :room")
         .value(":shared", item::text("shared"))
         .value(":room", item::number(room))
 }

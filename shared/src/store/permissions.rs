@@ -26,11 +26,10 @@ impl Store {
             return Ok(Written::Yes);
         }
         let now = Timestamp::now();
-        let mut condition = "lifecycle = :active AND rev = :read".to_owned();
+        let mut condition = "attribute_exists(image) AND rev = :read".to_owned();
         let mut count = Write::update(keys::image(&image.id), COUNT)
             .value(":growth", item::number(growth))
             .value(":one", item::number(1))
-            .value(":active", item::text("active"))
             .value(":read", item::text(image.revision));
         if growth > 0 {
             let room = i128::from(limits.members_per_image) - i128::from(growth);

@@ -228,7 +228,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_tha
     let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
     let memberships: Vec<_> = items.iter().filter(|item| item.contains_key("membership")).collect();
     assert_eq!(memberships.len(), 200);
-    let once = AttributeValue::N("1".to_owned());
+    let once = AttributeValue::S("1".to_owned());
     assert!(memberships.iter().all(|membership| membership["rev"] == once), "{memberships:?}");
 }
 

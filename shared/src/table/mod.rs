@@ -1,4 +1,4 @@
-//! What the store asks of DynamoDB: six calls of its API, with its expressions and its errors, for one table.
+//! What the store asks of DynamoDB: some calls of its API, with its expressions and its errors, for one table.
 //!
 //! On AWS the SDK answers them ([`DynamoDb`]), on one machine the embedded database does (`infra/local`). A call says all
 //! of itself in a type of its own rather than the SDK's, so that neither way of answering can overlook a part of it.

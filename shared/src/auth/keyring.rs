@@ -56,7 +56,7 @@ impl Keyring {
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
         let secret = self.masters.secret(&key.master, id);
         let credential = Arc::new(Credential { key, secret });
-        self.known.put(id.clone(), Arc::clone(&credential), now + IS_KEPT);
+        self.remember(id.clone(), Arc::clone(&credential), now);
         Ok(Some(credential))
     }
 
@@ -68,5 +68,41 @@ impl Keyring {
     /// Forgets an access key that was changed here.
     pub fn forget(&self, id: &AccessKeyId) {
         self.known.forget(id);
+    }
+
+    fn remember(&self, id: AccessKeyId, credential: Arc<Credential>, since: Instant) {
+        self.known.put(id, credential, since + IS_KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Role, Timestamp};
+
+    #[test]
+    fn a_key_is_remembered_for_five_seconds_or_until_it_is_changed() {
+        let keyring = Keyring::default();
+        let id: AccessKeyId = "k".parse().unwrap();
+        let key = AccessKey {
+            id: id.clone(),
+            name: "n".to_owned(),
+            project: "p".parse().unwrap(),
+            account: None,
+            user: None,
+            roles: vec![Role::Member],
+            master: "m".to_owned(),
+            created: Timestamp::from_unix_millis(0),
+            disabled: None,
+        };
+        let credential = Arc::new(Credential { key, secret: None });
+        let since = Instant::now();
+        keyring.remember(id.clone(), Arc::clone(&credential), since);
+        assert!(keyring.known.get(&id, since + Duration::from_millis(4_999)).is_some());
+        assert!(keyring.known.get(&id, since + Duration::from_secs(5)).is_none());
+        keyring.forget(&id);
+        assert!(keyring.known.get(&id, since).is_none());
+        keyring.remember(id.clone(), credential, since);
+        assert!(keyring.clone().known.get(&id, since).is_some(), "clones share what they know");
     }
 }

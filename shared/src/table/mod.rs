@@ -35,7 +35,7 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// `Query`: one page.
     fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
 
-    /// `PutItem`, `UpdateItem` or `DeleteItem`. What is found is what an update has changed, as it is now.
+    /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed.
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written>;
 
     /// `TransactWriteItems`: all of them or none. A repetition of the same call by whoever answers it changes nothing.

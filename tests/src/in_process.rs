@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use imageshare::Service;
 use imageshare::domain::Limits;
-use imageshare::facade::{Reply, alibaba, glance, ims};
+use imageshare::facade::{self, Reply, alibaba, glance, ims};
 use imageshare::function::Function;
+use imageshare::store::Store;
 use lambda_http::{Body, request};
 use serde_json::{Value, json};
 
 use crate::events::HttpEvent;
+use crate::fuzz::table::Unavailable;
 use crate::service::LocalService;
 use crate::world::{World, authenticator};
 
@@ -38,6 +41,14 @@ impl Functions {
         Self { local, function }
     }
 
+    /// Functions whose table never answers: what is not a 503 was said without it.
+    pub fn without_a_table() -> Self {
+        let mut functions = Self::start();
+        let Service { settings, .. } = functions.function.service.clone();
+        functions.function.service = Service { store: Store::new(Unavailable), settings };
+        functions
+    }
+
     /// Sends a request to the function that its route belongs to.
     pub async fn send(&self, event: &HttpEvent) -> Answer {
         let event = event.build();
@@ -52,6 +63,7 @@ impl Functions {
             }
             ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(&self.function, request).await,
             alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(&self.function, request).await,
+            facade::identity::list_keys::ROUTE => identity::handle(&self.function, request).await,
             _ => images::handle(&self.function, request).await,
         };
         Answer::from(reply)

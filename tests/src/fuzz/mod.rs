@@ -9,7 +9,7 @@ pub mod events;
 pub mod facades;
 mod message;
 pub mod signatures;
-mod table;
+pub(crate) mod table;
 pub mod tokens;
 mod world;
 

@@ -31,6 +31,11 @@ impl Query {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Every parameter with its value.
+    pub(in crate::facade) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// A parameter of some type; `expected` says what its values look like.
     pub(in crate::facade) fn parsed<T: FromStr>(
         &self,

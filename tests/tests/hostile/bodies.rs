@@ -161,3 +161,111 @@ async fn a_body_that_cannot_be_read_is_refused() {
     assert_eq!(world.api.dump(), before, "something was written");
     faults.none();
 }
+
+/// Members that a good body may not have beside its own, whatever ignores unknown ones.
+fn poisons() -> Vec<String> {
+    let long = "9".repeat(5_000);
+    let mut poisons = [
+        r#""unknown":"\ud800""#,
+        r#""unknown":["\udc00\ud800"]"#,
+        r#""\ud83d":1"#,
+        r#""unknown":{"a":1,"a":1}"#,
+        r#""unknown":1,"unkn\u006fwn":1"#,
+        r#""unknown":1e400"#,
+        r#""unknown":NaN"#,
+        r#""unknown":-Infinity"#,
+        r#""unknown":01"#,
+        r#""unknown":1."#,
+        r#""unknown":.5"#,
+        r#""unknown":+1"#,
+        r#""unknown":0x1F"#,
+        r#""unknown":'a'"#,
+        r#""unknown":"\x41""#,
+        r#""unknown":"\u00""#,
+        r"unknown:1",
+        "\"unknown\":\"a\nb\"",
+        "\"unknown\":\"a\0b\"",
+        "/* a comment */\"unknown\":1",
+        "\"unknown\":1,",
+        "\u{feff}\"unknown\":1",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    poisons.push(format!("\"unknown\":{long}e{long}"));
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        poisons.push(format!("\"unknown\":{}1{}", open.repeat(10_000), close.repeat(10_000)));
+    }
+    poisons
+}
+
+#[tokio::test]
+async fn an_unknown_member_is_read_as_strictly_as_any_other() {
+    let world = World::start().await;
+    let before = world.api.dump();
+    let mut faults = Faults::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
+        let good = world.good_body(&operation).to_string();
+        for poison in poisons() {
+            // The first object of the body, which for a patch is an operation.
+            let ask = world.ask(&operation, good.replacen('{', &format!("{{{poison},"), 1));
+            faults.expect_refusal(&ask, &world.send(&ask).await);
+        }
+    }
+    assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}
+
+#[tokio::test]
+async fn an_odd_but_sound_unknown_member_costs_no_fault() {
+    let world = World::start().await;
+    let (long, many) = ("9".repeat(300), vec!["0"; 50_000].join(","));
+    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
+        let good = world.good_body(&operation).to_string();
+        for odd in [
+            format!("\"unknown\":{long}"),
+            format!("\"unknown\":-{long}.{long}e-{long}"),
+            format!("\"unknown\":[{many}]"),
+            format!("\"unknown\":{}{}", "[".repeat(60), "]".repeat(60)),
+            r#""unknown":"\u0000""#.to_owned(),
+            r#""":"","\u0000":null"#.to_owned(),
+            r#""__proto__":{"admin":true},"constructor":{}"#.to_owned(),
+            r#""unknown":-0.0"#.to_owned(),
+        ] {
+            let ask = world.ask(&operation, good.replacen('{', &format!("{{{odd},"), 1));
+            let answer = world.send(&ask).await;
+            // IMS ignores what it does not know, and Keystone does.
+            let ignores = operation.path.starts_with("/v1/cloudimages") || operation.id == "createToken";
+            assert!(answer.status < 500, "{ask:?} {answer:?}");
+            assert!(!ignores || answer.status < 400 || answer.status == 401, "{ask:?} {answer:?}");
+        }
+    }
+    Faults::default().none();
+}
+
+#[tokio::test]
+async fn a_body_in_another_encoding_or_of_another_type_is_refused() {
+    let world = World::start().await;
+    let before = world.api.dump();
+    let mut faults = Faults::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
+        let good = world.good_body(&operation).to_string();
+        let utf_16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let overlong = good.replacen('{', "{\"unknown\":\"OVERLONG\",", 1).into_bytes();
+        let place = overlong.windows(8).position(|window| window == b"OVERLONG").unwrap();
+        let mut bodies = vec![utf_16, good.as_bytes()[..good.len() - 1].to_vec()];
+        for bytes in [&b"\xc0\xaf"[..], b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xe2\x82"] {
+            let mut body = overlong.clone();
+            body.splice(place..place + 8, bytes.iter().copied());
+            bodies.push(body);
+        }
+        for body in bodies {
+            let ask = world.ask(&operation, body);
+            faults.expect_refusal(&ask, &world.send(&ask).await);
+        }
+        let zipped =
+            world.ask(&operation, &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..]).header("Content-Encoding", "gzip");
+        faults.expect_refusal(&zipped, &world.send(&zipped).await);
+    }
+    assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}

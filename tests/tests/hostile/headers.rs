@@ -1,5 +1,6 @@
 //! Headers.
 
+use imageshare::domain::Role;
 use imageshare_tests::api::Ask;
 
 use super::world::{Faults, World};
@@ -70,6 +71,66 @@ async fn headers_that_cannot_be_are_refused() {
         let ask = Ask::new("PATCH", &patch)
             .typed_body(media_type, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"b\"}]");
         assert_eq!(world.send(&ask).await.status, 415, "{media_type}");
+    }
+    assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}
+
+#[tokio::test]
+async fn a_credential_that_is_given_twice_is_none() {
+    let world = World::start().await;
+    let before = world.api.dump();
+    let (own, other) = (&world.token, world.api.token("other", Role::Admin));
+    let mut faults = Faults::default();
+    for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {
+        let good = match operation.body {
+            Some(_) => world.ask(&operation, world.good_body(&operation).to_string()),
+            None => Ask::new(&operation.method, world.good_path(&operation.path)),
+        };
+        for ask in [
+            good.clone().token(own).token(&other),
+            good.clone().token(&other).token(own),
+            good.clone().token(&format!("{own},{other}")),
+            good.clone().token(&format!("{own}\t{other}")),
+            good.clone()
+                .header("Authorization", format!("Bearer {own}"))
+                .header("Authorization", format!("Bearer {other}")),
+            good.clone().header("Authorization", format!("Bearer {own}, Bearer {other}")),
+            good.clone().header("Authorization", format!("Bearer Bearer {own}")),
+            good.clone().header("X-Auth-Token", "").header("x-auth-token", own),
+            good.clone().header("X_Auth_Token", own),
+            good.clone().header("X-Forwarded-User", "other").header("X-Project-Id", "other"),
+            good.clone().header(
+                "X-Amzn-Request-Context",
+                r#"{"authorizer":{"jwt":{"claims":{"project_id":"other"}}}}"#,
+            ),
+        ] {
+            let answer = world.api.send(&ask).await;
+            World::leaks_nothing(&answer.body.to_string());
+            assert!([400, 401].contains(&answer.status), "{ask:?} {answer:?}");
+        }
+        // Not two credentials, but two who disagree on whom they are for.
+        for (name, value) in [
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("X-Original-URL", "/v2/images"),
+            ("X-Rewrite-URL", "/v2/images"),
+            ("X-Forwarded-Host", "other.example"),
+            ("X-Forwarded-Prefix", "/.."),
+            ("Forwarded", "for=\"_gazonk\";host=other.example"),
+            ("Expect", "200-ok"),
+            ("Range", "bytes=0-"),
+            ("If-None-Match", "*"),
+            ("Upgrade", "h2c"),
+            ("Accept-Encoding", "gzip;q=NaN"),
+        ] {
+            // A body that none can be, so that nothing comes of it.
+            let ask = world.ask(&operation, "{]").header(name, value);
+            if operation.body.is_some() {
+                let answer = world.send(&ask).await;
+                assert!(!answer.body.to_string().contains("other.example"), "{answer:?}");
+                faults.expect_refusal(&ask, &answer);
+            }
+        }
     }
     assert_eq!(world.api.dump(), before, "something was written");
     faults.none();

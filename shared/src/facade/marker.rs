@@ -35,6 +35,7 @@ impl Listing {
     }
 
     /// The list that something narrows: the image it is of, say.
+    #[must_use]
     pub fn with(mut self, text: &str) -> Self {
         // Of known length each, so that no two lists of texts are the same bytes.
         self.0.update(text.len().to_be_bytes());
@@ -44,6 +45,7 @@ impl Listing {
 
     /// The list of a query: in whatever order its keys stand, but in the order of the values of each. Where a page begins
     /// and how long it is are no part of it.
+    #[must_use]
     pub fn of_query<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut pairs: Vec<_> =
             pairs.into_iter().filter(|(key, _)| !["limit", "marker"].contains(key)).collect();

@@ -62,8 +62,8 @@ async fn a_text_that_looks_like_a_key_is_only_a_text() {
         }
         for name in OWN_NAMES {
             let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-            let patch = json!([{"op": "add", "path": path, "value": text}]);
-            let ask = Ask::new("PATCH", format!("/v2/images/{}", world.image)).json(&patch);
+            let change = json!([{"op": "add", "path": path, "value": text}]);
+            let ask = Ask::new("PATCH", format!("/v2/images/{}", world.image)).json(&change);
             let answer = world.send(&ask).await;
             assert!(answer.status < 500, "{answer:?}");
             let shown = world.send(&Ask::new("GET", format!("/v2/images/{}", world.image))).await;

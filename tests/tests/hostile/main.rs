@@ -8,6 +8,7 @@
 
 mod any_body;
 mod bodies;
+mod forms;
 mod headers;
 mod keys;
 mod methods;

@@ -12,6 +12,8 @@ pub struct Settings {
     pub region: String,
     /// The address that clients use, as `https://images.example`; that of each request where it is not told.
     pub public_url: Option<String>,
+    /// Whether every tenant stands in the directory, so that one which does not is none (`contract/decisions.md` 20).
+    pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
 }

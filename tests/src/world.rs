@@ -39,7 +39,7 @@ impl World {
         let database = TableServer::start().await;
         let store = Store::new(DynamoDb::new(database.client(), TABLE));
         let settings =
-            Arc::new(Settings { region: REGION.to_owned(), public_url: None, limits: Limits::default() });
+            Arc::new(Settings { region: REGION.to_owned(), public_url: None, directory_is_complete: false, limits: Limits::default() });
         Self { database, service: Service { store, settings } }
     }
 

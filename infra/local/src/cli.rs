@@ -168,6 +168,9 @@ pub struct ServeArguments {
     /// Address that clients use, if it is not the one listened on
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub public_url: Option<Uri>,
+    /// Every tenant stands in the directory (see `imageshare tenants`): nothing is shared with one that does not
+    #[arg(long)]
+    pub directory_complete: bool,
     /// Change a limit: members-per-image, images-per-tenant or access-keys-per-project; may be repeated
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     pub limits: Vec<Limit>,

@@ -3,6 +3,7 @@
 
 mod access_key;
 mod caller;
+mod directory;
 mod ids;
 mod image;
 mod job;
@@ -14,7 +15,8 @@ mod time;
 
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
-pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
+pub use self::directory::{Addressees, Entry, NAME_FORM, Name, Named, Unresolved, resolve};
+pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, MalformedId, Region, Stamp, TenantId};
 pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
 };

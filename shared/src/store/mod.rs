@@ -7,6 +7,7 @@
 mod access_keys;
 mod call;
 mod definition;
+mod directory;
 mod images;
 mod item;
 mod jobs;
@@ -24,6 +25,7 @@ use crate::table::Table;
 
 pub use self::call::StoreError;
 pub use self::definition::definition;
+pub use self::directory::Listed;
 pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};

@@ -3,6 +3,7 @@
 
 mod access_keys;
 mod carry_out;
+mod directory;
 mod images;
 mod job_status;
 mod list_images;
@@ -20,6 +21,9 @@ pub use self::access_keys::{
     AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
 pub use self::carry_out::carry_out;
+pub use self::directory::{
+    DirectoryRefusal, EntryPage, delete_tenant, find_tenant, list_tenants, put_tenant, show_tenant,
+};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::list_images::{

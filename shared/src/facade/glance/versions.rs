@@ -56,6 +56,7 @@ mod tests {
     fn href(public_url: Option<&str>, asked: &str) -> Value {
         let settings = Settings {
             region: "local".to_owned(),
+            directory_is_complete: false,
             public_url: public_url.map(str::to_owned),
             limits: Limits::default(),
         };

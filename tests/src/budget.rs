@@ -1,7 +1,7 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Addressees, Caller, Entry, Limits, Named, Permissions, Role, Status};
+use imageshare::domain::{Addressees, Caller, Entry, Limits, Name, Named, Permissions, Role, Status};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
 use imageshare::usecases::{self, Effect, ImageQuery};
 
@@ -160,7 +160,7 @@ async fn permissions(world: &LocalService) -> Vec<Row> {
 /// Sharing with tenants of whom only the names are known.
 async fn by_names(world: &LocalService) -> Vec<Row> {
     let (image, admin) = (world.image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
-    let name = |text: String| text.parse().expect("a name");
+    let name = |text: String| -> Name { text.parse().expect("a name") };
     let mut accounts = Vec::new();
     let mut rows = Vec::new();
     for number in 0..100 {

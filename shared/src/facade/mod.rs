@@ -11,6 +11,7 @@ pub mod identity;
 pub mod ims;
 mod page;
 pub mod query;
+pub mod registry;
 mod reply;
 pub mod strict_json;
 mod time_filter;

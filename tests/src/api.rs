@@ -156,6 +156,7 @@ impl Api {
             memory: true,
             region: "local".to_owned(),
             public_url: None,
+            directory_complete: false,
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };

@@ -64,6 +64,7 @@ impl Functions {
             ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(&self.function, request).await,
             alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(&self.function, request).await,
             facade::identity::list_keys::ROUTE => identity::handle(&self.function, request).await,
+            route if is_of_registry(route) => registry::handle(&self.function, request).await,
             _ => images::handle(&self.function, request).await,
         };
         Answer::from(reply)
@@ -101,6 +102,10 @@ impl Functions {
         assert_eq!(answer.status, 200, "{answer:?}");
         self.local.work().await;
     }
+}
+
+fn is_of_registry(route: &str) -> bool {
+    ["/v1/tenants", "/v1/vaults", "/v1/keys"].iter().any(|path| route.contains(path))
 }
 
 impl From<Reply> for Answer {

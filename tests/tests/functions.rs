@@ -15,8 +15,8 @@ use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 7] =
-    ["share", "unshare", "respond", "job-status", "images", "permission", "identity"];
+const HTTP_FUNCTIONS: [&str; 8] =
+    ["share", "unshare", "respond", "job-status", "images", "permission", "identity", "registry"];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
@@ -280,6 +280,7 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         ("IMAGESHARE_JWKS", Some("http://keys.example/jwks.json")),
         ("IMAGESHARE_KEYSTONE_URL", Some("keystone")),
         ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
+        ("IMAGESHARE_DIRECTORY", Some("yes")),
         ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
         ("AWS_REGION", None),
         ("AWS_ACCESS_KEY_ID", None),

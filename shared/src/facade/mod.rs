@@ -12,6 +12,7 @@ pub mod ims;
 pub mod marker;
 mod page;
 pub mod query;
+pub mod registry;
 mod reply;
 pub mod strict_json;
 mod time_filter;

@@ -7,10 +7,12 @@ use imageshare_tests::api::{Answer, Api, Ask};
 use imageshare_tests::document::Operation;
 use serde_json::{Value, json};
 
-/// A server with one image, whose owner sends the worst, and one of another project that nobody else may see.
+/// A server with one image, whose owner sends the worst, or an admin where nobody else gets as far, and an image of
+/// another project that nobody else may see.
 pub struct World {
     pub api: Api,
     pub token: String,
+    admin: String,
     pub image: String,
     pub secret_image: String,
     job: String,
@@ -39,10 +41,13 @@ impl World {
         let token = api.token("own1", Role::Member);
         let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
         let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+        let admin = api.token("ops", Role::Admin);
+        let put = Ask::new("PUT", "/v1/tenants/mem3").token(&admin);
+        assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
         let secret = Ask::new("POST", "/v2/images").token(&api.token("other", Role::Member));
         let secret = api.send(&secret.json(&json!({"name": Self::SECRET}))).await;
         let secret_image = secret.body["id"].as_str().unwrap().to_owned();
-        Self { api, token, image, secret_image, job: JobId(Stamp::now()).to_string() }
+        Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string() }
     }
 
     /// Every operation, also by the path of a minor version where it has one.
@@ -53,7 +58,8 @@ impl World {
     }
 
     pub async fn send(&self, ask: &Ask) -> Answer {
-        let answer = self.api.send(&ask.clone().token(&self.token)).await;
+        let token = if ask.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
+        let answer = self.api.send(&ask.clone().token(token)).await;
         Self::leaks_nothing(&answer.body.to_string());
         answer
     }
@@ -70,6 +76,7 @@ impl World {
             "member_id" => "mem1",
             "job_id" => &self.job,
             "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
+            "vault_id" => "v-1",
             "schema_name" => "member",
             other => panic!("{other} is new: say here what is a good one"),
         }
@@ -95,7 +102,12 @@ impl World {
     pub fn good_body(&self, operation: &Operation) -> Value {
         let images = json!([self.image]);
         match operation.id.as_str() {
-            "shareImages" | "unshareImages" => json!({"images": images, "projects": ["mem1", "mem2"]}),
+            "shareImages" | "unshareImages" => {
+                let accounts = json!([{"name": "acme"}, {"name": "acme", "project": "web"}]);
+                json!({"images": images, "projects": ["mem1", "mem2"], "accounts": accounts})
+            }
+            "putVault" => json!({"protection_type": "backup", "capacity_gib": 100, "status": "available"}),
+            "putTenant" => json!({"account": "acme", "project": "shop", "region": "local"}),
             "respondToImages" => {
                 json!({"images": images, "project_id": "own1", "status": "accepted", "vault_id": "v-1"})
             }

@@ -3,7 +3,7 @@
 
 use imageshare::domain::{ImageId, Role};
 use imageshare::facade::marker::Listing;
-use imageshare::facade::{glance, identity, ims};
+use imageshare::facade::{glance, identity, ims, registry};
 use imageshare_tests::api::Ask;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::Functions;
@@ -22,19 +22,27 @@ fn sealed(operation: &str, project: &str, position: &str) -> String {
     match operation {
         "listCloudImages" => listing(ims::list::ROUTE).write(position),
         "listImages" => listing(glance::list::ROUTE).write(position),
-        "callByQuery" => listing("DescribeImages").write(position),
+        "callAction" => listing("DescribeImages").write(position),
         "listImageMembers" => {
             let marker = listing(ims::members::LIST_ROUTE).with("i-1").write(position);
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(marker)
         }
         "listAccessKeys" => listing(identity::list_keys::ROUTE).write(position),
+        "listVaults" => listing(registry::vaults::list::ROUTE).write(position),
+        "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").write(position),
+        "listDependents" => {
+            let of_grant = listing(registry::key_grants::dependents::ROUTE).with("k-1").with("m-0");
+            of_grant.write(position)
+        }
+        "listTenants" => listing(registry::tenants::list::ROUTE).write(position),
         other => panic!("{other} is new: say here which list its marker is of"),
     }
 }
 
 /// A position that the list could have given.
 fn position(operation: &str) -> &'static str {
-    if ["listImageMembers", "listAccessKeys"].contains(&operation) { "m-1" } else { "i-1~1700000000000" }
+    let is_of_images = ["listCloudImages", "listImages", "callAction", "listDependents"].contains(&operation);
+    if is_of_images { "i-1~1700000000000" } else { "m-1" }
 }
 
 #[tokio::test]
@@ -43,7 +51,7 @@ async fn what_no_page_gave_is_refused_before_anything_is_read() {
     for (operation, route, target) in nobodys_lists() {
         let status = async |marker: &str| {
             let target = format!("{target}{}", utf8_percent_encode(marker, NON_ALPHANUMERIC));
-            let event = HttpEvent::new(route, &target).token(&Tokens::token("own1", "member"));
+            let event = HttpEvent::new(route, &target).token(&Tokens::token("own1", "admin"));
             functions.send(&event).await.status
         };
         let good = sealed(operation, "own1", position(operation));
@@ -80,7 +88,7 @@ async fn what_no_page_gave_is_refused_before_anything_is_read() {
             // The id of an image is a marker in IMS and Glance; an empty one is none in Alibaba's API.
             let is_id =
                 marker.parse::<ImageId>().is_ok() && ["listCloudImages", "listImages"].contains(&operation);
-            let is_none = marker.is_empty() && operation == "callByQuery";
+            let is_none = marker.is_empty() && operation == "callAction";
             // Sealed by its own project, it is a place in its own list.
             let is_place = marker == sealed(operation, "own1", "i-1~5") && position(operation).contains('~');
             let expected = if is_id || is_none || is_place { 503 } else { 400 };

@@ -1,7 +1,7 @@
 //! The lists that come in pages, each with five things of `own1`.
 
 use imageshare::domain::Role;
-use imageshare::facade::{alibaba, glance, identity, ims};
+use imageshare::facade::{alibaba, glance, identity, ims, registry};
 use imageshare_tests::api::{Answer, Api, Ask};
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub struct List {
     pub survives_deletion: bool,
     /// The longest page.
     pub longest: usize,
+    /// The role that it takes to see it.
+    pub role: Role,
     length: &'static str,
     marker: &'static str,
     things: &'static str,
@@ -50,6 +52,7 @@ pub fn lists(image: &str) -> Vec<List> {
         gives_ids: false,
         survives_deletion: false,
         longest: 1000,
+        role: Role::Member,
         length: "limit",
         marker: "marker",
         things: "/images",
@@ -64,7 +67,7 @@ pub fn lists(image: &str) -> Vec<List> {
         ..ims.clone()
     };
     let alibaba = List {
-        operation: "callByQuery",
+        operation: "callAction",
         target: "/?Action=DescribeImages&Version=2020-09-30&RegionId=local".to_owned(),
         more: &[
             "ImageName=a",
@@ -104,6 +107,41 @@ pub fn lists(image: &str) -> Vec<List> {
             more: &[],
             longest: 100,
             things: "/access_keys",
+            ..ims.clone()
+        },
+        List {
+            operation: "listVaults",
+            target: "/v1/vaults?".to_owned(),
+            more: &[],
+            things: "/vaults",
+            id: "vault_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listKeyGrants",
+            target: "/v1/keys/k-1/grants?".to_owned(),
+            more: &[],
+            things: "/grants",
+            id: "project_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listDependents",
+            target: "/v1/keys/k-1/grants/m-0/memberships?".to_owned(),
+            more: &[],
+            longest: 100,
+            things: "/memberships",
+            id: "image_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listTenants",
+            target: "/v1/tenants?".to_owned(),
+            more: &[],
+            longest: 100,
+            role: Role::Admin,
+            things: "/tenants",
+            id: "project_id",
             ..ims
         },
     ]
@@ -116,16 +154,25 @@ pub fn nobodys_lists() -> Vec<(&'static str, &'static str, &'static str)> {
         ("listCloudImages", ims::list::ROUTE, "/v2/cloudimages?marker="),
         ("listImages", glance::list::ROUTE, "/v2/images?marker="),
         (
-            "callByQuery",
+            "callAction",
             alibaba::GET_ROUTE,
             "/?Action=DescribeImages&Version=2020-09-30&RegionId=local&NextToken=",
         ),
         ("listImageMembers", ims::members::LIST_ROUTE, "/v1/own1/cloudimages/i-1/members?marker="),
         ("listAccessKeys", identity::list_keys::ROUTE, "/v1/access-keys?marker="),
+        ("listVaults", registry::vaults::list::ROUTE, "/v1/vaults?marker="),
+        ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
+        (
+            "listDependents",
+            registry::key_grants::dependents::ROUTE,
+            "/v1/keys/k-1/grants/m-0/memberships?marker=",
+        ),
+        ("listTenants", registry::tenants::list::ROUTE, "/v1/tenants?marker="),
     ]
 }
 
-/// A server with five images of `own1`, five members of one of them, and five access keys.
+/// A server with five images of `own1` under a key that five projects may use, one of which has them all, five members of
+/// one of them, and five access keys, vaults and tenants.
 pub struct World {
     pub api: Api,
     pub image: String,
@@ -134,18 +181,28 @@ pub struct World {
 impl World {
     pub async fn start() -> Self {
         let api = super::api().await;
-        let token = api.token("own1", Role::Member);
-        let send = async |target: &str, body: Value| {
-            let made = api.send(&Ask::new("POST", target).token(&token).json(&body)).await;
+        let token = api.token("own1", Role::Admin);
+        let send_by = async |method: &str, target: &str, body: Value| {
+            let ask = Ask::new(method, target).token(&token);
+            let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
             assert!(made.status < 300, "{made:?}");
             made.body["id"].as_str().unwrap_or_default().to_owned()
         };
+        let send = async |target: &str, body: Value| send_by("POST", target, body).await;
+        for n in 0..5 {
+            let tenant = json!({"account": "acme", "project": format!("p-{n}")});
+            send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
+            let vault = json!({"protection_type": "backup", "capacity_gib": 1});
+            send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
+            send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
+        }
         let mut image = String::new();
         for name in ["c", "a", "e", "b", "d"] {
-            image = send("/v2/images", json!({"name": name, "visibility": "shared"})).await;
+            image = send("/v2/images", json!({"name": name, "__system__cmkid": "k-1"})).await;
+            send(&format!("/v2/images/{image}/members"), json!({"member": "m-0"})).await;
             send("/v1/access-keys", json!({"name": name})).await;
         }
-        for n in 0..5 {
+        for n in 1..5 {
             send(&format!("/v2/images/{image}/members"), json!({"member": format!("m-{n}")})).await;
         }
         Self { api, image }
@@ -174,7 +231,7 @@ impl World {
         length: usize,
         marker: Option<&str>,
     ) -> (Vec<String>, Option<String>) {
-        let answer = self.send("own1", Role::Member, list, length, marker).await;
+        let answer = self.send("own1", list.role, list, length, marker).await;
         assert_eq!(answer.status, 200, "{list:?} {answer:?}");
         let things = answer.body.pointer(list.things).unwrap().as_array().unwrap();
         let ids = things.iter().map(|thing| thing[list.id].as_str().unwrap().to_owned()).collect();

@@ -61,7 +61,7 @@ async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
     }
     for (from, marker) in &markers {
         for to in &lists {
-            let answer = world.send("own1", Role::Member, to, 2, Some(marker)).await;
+            let answer = world.send("own1", to.role, to, 2, Some(marker)).await;
             let expected = if to.target == from.target { 200 } else { 400 };
             assert_eq!(answer.status, expected, "{from:?} {to:?} {marker} {answer:?}");
         }
@@ -82,9 +82,9 @@ async fn a_marker_of_another_query_is_refused_however_little_differs() {
         let marker = world.page(list, 2, None).await.1.unwrap();
         for more in list.more {
             let other = list.with(more);
-            let answer = world.send("own1", Role::Member, &other, 2, Some(&marker)).await;
+            let answer = world.send("own1", list.role, &other, 2, Some(&marker)).await;
             assert_eq!(answer.status, 400, "{other:?} {answer:?}");
-            assert_eq!(world.send("own1", Role::Member, &other, 2, None).await.status, 200, "{other:?}");
+            assert_eq!(world.send("own1", list.role, &other, 2, None).await.status, 200, "{other:?}");
         }
     }
 }

@@ -86,6 +86,7 @@ impl From<Refusal> for Error {
                 "IMG.0076",
                 format!("{tenant} owns the image and cannot be its member."),
             ),
+            Refusal::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
             Refusal::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
             Refusal::MemberNotFound { image, tenant } => Self::new(
                 S::NOT_FOUND,

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Visibility};
+use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Unresolved, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -29,7 +29,7 @@ impl Error {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::facade) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
@@ -86,9 +86,12 @@ impl From<Refusal> for Error {
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(
-                    "An image cannot be shared with the project that owns it: take {tenant} out of projects."
+                    "An image cannot be shared with the project that owns it: take {tenant} out of projects and accounts."
                 ),
             ),
+            Refusal::Unresolved { place, problem } => {
+                unresolved(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
+            }
             Refusal::JobNotFound => Self::new(
                 S::NOT_FOUND,
                 "IMG.0023",
@@ -282,8 +285,26 @@ pub(super) fn other_project(acting: &TenantId, named: &str) -> Error {
     Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }
 
+/// Refuses names that lead to no tenant; `named` says where they stand.
+pub(in crate::facade) fn unresolved(status: StatusCode, named: &str, problem: Unresolved) -> Error {
+    let (code, message) = match problem {
+        Unresolved::Unknown => (
+            "IMG.0108",
+            "there is no such account or project. Check both names, letter by letter, or give the project's id.",
+        ),
+        Unresolved::Ambiguous => {
+            ("IMG.0104", "the account has several projects in this region. Give the project's name as well.")
+        }
+        Unresolved::OtherRegion => (
+            "IMG.0177",
+            "whoever has these names is in another region. Images are shared within a region only.",
+        ),
+    };
+    Error::new(status, code, format!("{named}: {message}"))
+}
+
 /// Refuses a request that came with a body, where none is looked at.
-pub(super) fn no_body(call: &Call) -> Result<(), Error> {
+pub(in crate::facade) fn no_body(call: &Call) -> Result<(), Error> {
     if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request("IMG.0001", NO_BODY_EXPECTED)) }
 }
 

@@ -27,7 +27,12 @@ impl LocalService {
     pub fn start(limits: Limits) -> Self {
         let table = EmbeddedTable::open(None).expect("a database in memory").lane(Lane::Request);
         let store = Store::new(table.clone());
-        let settings = Arc::new(Settings { region: "local".to_owned(), public_url: None, directory_is_complete: false, limits });
+        let settings = Arc::new(Settings {
+            region: "local".to_owned(),
+            public_url: None,
+            directory_is_complete: false,
+            limits,
+        });
         Self { service: Service { store, settings }, table }
     }
 

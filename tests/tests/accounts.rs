@@ -77,7 +77,9 @@ async fn an_image_is_shared_and_unshared_by_the_names_of_accounts() {
     let solo = json!({"name": "solo"});
     world.done("POST", json!({"accounts": [web, solo]})).await;
     assert_eq!(world.members().await, ["acme-web", "solo-here"]);
-    world.done("POST", json!({"projects": ["mem1"], "accounts": [{"name": "acme", "project": "shop"}]})).await;
+    world
+        .done("POST", json!({"projects": ["mem1"], "accounts": [{"name": "acme", "project": "shop"}]}))
+        .await;
     assert_eq!(world.members().await, ["acme-shop", "acme-web", "mem1", "solo-here"]);
     world.done("DELETE", json!({"projects": [], "accounts": [solo, web]})).await;
     assert_eq!(world.members().await, ["acme-shop", "mem1"]);

@@ -168,7 +168,11 @@ async fn a_file_with_a_bad_line_is_refused_whole_and_every_such_line_is_told() {
 
     for (name, text, reason) in [
         ("empty.csv", &b""[..], "1: expected the columns project_id"),
-        ("semicolons.csv", b"project_id;account;project\na;b;c\n", "1: project_id;account;project: expected the"),
+        (
+            "semicolons.csv",
+            b"project_id;account;project\na;b;c\n",
+            "1: project_id;account;project: expected the",
+        ),
         ("typo.csv", b"project_id,account,project,regoin\n", "1: regoin: expected the columns"),
         ("twice.csv", b"project_id,account,project,project\n", "1: expected the columns"),
         ("latin.csv", b"project_id,account,project\nown9,K\xe4se,web\n", "2: expected UTF-8"),
@@ -176,13 +180,23 @@ async fn a_file_with_a_bad_line_is_refused_whole_and_every_such_line_is_told() {
         ("half.json", b"[\n{\"project_id\": \"own9\",", "2: EOF"),
         ("text.json", b"\"tenants\"", "1: invalid type"),
         ("array.json", b"[\n\n7]", "3: expected an object with project_id"),
-        ("typo.json", b"[\n{\"project_id\":\"a\",\"account\":\"b\",\"project\":\"c\",\"d\":1}]", "2: d: expected only"),
+        (
+            "typo.json",
+            b"[\n{\"project_id\":\"a\",\"account\":\"b\",\"project\":\"c\",\"d\":1}]",
+            "2: d: expected only",
+        ),
         ("twice.json", b"[{\"project_id\":\"a\",\"project_id\":\"b\"}]", "1: a member is given twice"),
-        ("number.json", b"[{\"project_id\":\"a\",\"account\":7,\"project\":\"c\"}]", "1: account: expected 1 to"),
+        (
+            "number.json",
+            b"[{\"project_id\":\"a\",\"account\":7,\"project\":\"c\"}]",
+            "1: account: expected 1 to",
+        ),
     ] {
         world.refuses(name, text, &[reason]).await;
     }
-    for (name, told) in [("missing.csv", "cannot read missing.csv"), ("tenants.txt", "--format csv or --format")] {
+    for (name, told) in
+        [("missing.csv", "cannot read missing.csv"), ("tenants.txt", "--format csv or --format")]
+    {
         let refused = world.run(&["import", name]).await;
         assert!(refused.code == Some(1) && refused.told.contains(told), "{refused:?}");
     }
@@ -222,7 +236,10 @@ async fn an_import_that_the_service_refuses_in_the_middle_says_what_was_written(
     drop(relay);
     let broken = held.await.unwrap();
     assert_eq!(broken.code, Some(1), "{broken:?}");
-    assert!(broken.told.contains("line 6: ") && broken.told.contains("4 of 10 tenants were written"), "{broken:?}");
+    assert!(
+        broken.told.contains("line 6: ") && broken.told.contains("4 of 10 tenants were written"),
+        "{broken:?}"
+    );
     let name = "many.csv:6: account, project: are those of tenant other, which keeps them";
     let again = world.run(&["import", "many.csv"]).await;
     assert!(again.code == Some(1) && again.told.starts_with(name), "{again:?}");

@@ -98,10 +98,7 @@ pub enum Unresolved {
 ///
 /// # Errors
 /// [`Unresolved`] where there is none, or more than one.
-pub fn resolve<'a>(
-    found: impl IntoIterator<Item = &'a Entry>,
-    here: &str,
-) -> Result<&'a Entry, Unresolved> {
+pub fn resolve<'a>(found: impl IntoIterator<Item = &'a Entry>, here: &str) -> Result<&'a Entry, Unresolved> {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|entry| entry.region.as_str() == here);
     match here.as_slice() {

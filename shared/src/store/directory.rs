@@ -38,7 +38,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn put_entry(&self, read: Option<&Entry>, entry: &Entry) -> Result<Listed, StoreError> {
-        const SET: &str = "SET #account = :account, #project = :project, #region = :region, gpk = :list, gsk = :tenant";
+        const SET: &str =
+            "SET #account = :account, #project = :project, #region = :region, gpk = :list, gsk = :tenant";
         let set = Write::update(keys::tenant(&entry.tenant), SET)
             .value(":account", item::text(&entry.account))
             .value(":project", item::text(&entry.project))
@@ -54,8 +55,8 @@ impl Store {
             .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
             .name("#tenant", TENANT)
             .value(":tenant", item::text(&entry.tenant));
-        let given_up = read.map(|read| keys::names(&read.account, &read.project));
-        let give_up = given_up.filter(|former| *former != names).map(Write::delete);
+        let former = read.map(|read| keys::names(&read.account, &read.project));
+        let give_up = former.filter(|former| *former != names).map(Write::delete);
         let writes: Vec<_> = [set, take].into_iter().chain(give_up).collect();
         let reasons = match self.transact(&writes).await {
             Ok(()) => return Ok(Listed::Yes),
@@ -129,7 +130,8 @@ impl Store {
         account: &Name,
         enough: impl Fn(&[Entry]) -> bool,
     ) -> Result<Vec<Entry>, StoreError> {
-        let query = Query::new("pk = :account").value(":account", item::text(keys::account_partition(account)));
+        let query =
+            Query::new("pk = :account").value(":account", item::text(keys::account_partition(account)));
         let mut query = Query { consistent: true, most: Some(PROJECTS_PER_PAGE), ..query };
         let mut entries = Vec::new();
         loop {

@@ -18,7 +18,9 @@ pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error>
     let given = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(given)) => given,
-        Some(_) => return Err(wrong("accounts: expected an array of objects with name and project.".to_owned())),
+        Some(_) => {
+            return Err(wrong("accounts: expected an array of objects with name and project.".to_owned()));
+        }
     };
     if given.len() > NAMES_PER_BATCH {
         return Err(too_many("accounts", given.len()));
@@ -78,7 +80,10 @@ mod tests {
             (json!([good, good, {}]), "accounts[2].name: expected 1 to 64 characters"),
             (json!([{"name": 7}]), "accounts[0].name: expected 1 to 64 characters"),
             (json!([good, {"name": "acme", "project": ""}]), "accounts[1].project: expected 1 to 64"),
-            (json!([{"name": "acme", "projekt": "web"}]), "accounts[0].projekt: expected only name and project"),
+            (
+                json!([{"name": "acme", "projekt": "web"}]),
+                "accounts[0].projekt: expected only name and project",
+            ),
             (json!(vec![good; 101]), "accounts: expected at most 100, got 101"),
         ] {
             let refused = format!("{:?}", parse(Some(&bad)).unwrap_err());

@@ -44,7 +44,9 @@ impl Batch {
             if value.is_some_and(|value| value.as_array().is_none_or(|names| !names.is_empty())) {
                 return Err(Error::bad_request(
                     "IMG.0105",
-                    format!("{field}: not supported here. Give project ids in projects, or names in accounts."),
+                    format!(
+                        "{field}: not supported here. Give project ids in projects, or names in accounts."
+                    ),
                 ));
             }
         }
@@ -205,11 +207,11 @@ mod tests {
     #[test]
     fn projects_and_accounts_are_at_most_100_together() {
         let projects: Vec<_> = (0..60).map(|number| format!("p{}", number % 50)).collect();
-        let accounts = |count| {
-            (0..count).map(|n| serde_json::json!({ "name": format!("a{n}") })).collect::<Vec<_>>()
-        };
+        let accounts =
+            |count| (0..count).map(|n| serde_json::json!({ "name": format!("a{n}") })).collect::<Vec<_>>();
         let body = |count| {
-            serde_json::json!({ "images": ["a"], "projects": projects, "accounts": accounts(count) }).to_string()
+            serde_json::json!({ "images": ["a"], "projects": projects, "accounts": accounts(count) })
+                .to_string()
         };
         assert_eq!(Batch::parse(body(50).as_bytes()).unwrap().tenants.accounts.len(), 50);
         assert!(refused(&body(51)).contains("projects and accounts together: expected at most 100, got 101"));

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{NAMES_PER_BATCH, Outcome, Task, TenantId, Unresolved, Visibility};
+use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Unresolved, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -29,11 +29,7 @@ impl Error {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 
-    pub(in crate::facade) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(in crate::facade) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
@@ -70,19 +66,7 @@ impl From<Refusal> for Error {
                 "IMG.0047",
                 format!("Image {id} belongs to another tenant; only its owner can do this."),
             ),
-            Refusal::NotShared {
-                image,
-                visibility: visibility @ (Visibility::Public | Visibility::Community),
-            } => Self::bad_request(
-                "IMG.0089",
-                format!("Image {image} is a {visibility} image: everybody has it, so it is not shared."),
-            ),
-            Refusal::NotShared { image, .. } => Self::bad_request(
-                "IMG.0105",
-                format!(
-                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
-                ),
-            ),
+            Refusal::NotShared { image, visibility } => not_shared(&image, visibility),
             Refusal::Encrypted(id) => Self::bad_request(
                 "IMG.0099",
                 format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
@@ -152,6 +136,19 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
         }
     }
+}
+
+/// Refuses to share an image that has no members.
+fn not_shared(image: &ImageId, visibility: Visibility) -> Error {
+    if visibility.is_open() {
+        let message =
+            format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
+        return Error::bad_request("IMG.0089", message);
+    }
+    let message = format!(
+        "Image {image} has visibility \"{visibility}\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+    );
+    Error::bad_request("IMG.0105", message)
 }
 
 impl From<StoreError> for Error {

@@ -27,11 +27,12 @@ impl From<DirectoryRefusal> for Error {
             DirectoryRefusal::NamesTaken(tenant) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
-                format!("account, project: tenant {tenant} has these names. Rename or delete that one first."),
+                format!(
+                    "account, project: tenant {tenant} has these names. Rename or delete that one first."
+                ),
             ),
             DirectoryRefusal::Unresolved(problem) => {
-                let status =
-                    if problem == Unresolved::Unknown { S::NOT_FOUND } else { S::BAD_REQUEST };
+                let status = if problem == Unresolved::Unknown { S::NOT_FOUND } else { S::BAD_REQUEST };
                 unresolved(status, "account, project", problem)
             }
             DirectoryRefusal::Contended(tenant) => Self::new(

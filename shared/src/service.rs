@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Limits;
+use crate::domain::{Limits, Rules};
 use crate::store::Store;
 
 /// The settings of a deployment that use cases and facades read.
@@ -16,6 +16,14 @@ pub struct Settings {
     pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
+}
+
+impl Settings {
+    /// What a sharing must be to be made.
+    pub fn rules(&self) -> Rules<'_> {
+        let Self { region, directory_is_complete, limits, .. } = self;
+        Rules { limits, region, directory_is_complete: *directory_is_complete }
+    }
 }
 
 /// The table and the settings. Cheap to clone.

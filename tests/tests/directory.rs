@@ -316,7 +316,7 @@ fn acme() -> Named {
 
 #[tokio::test]
 async fn an_account_whose_projects_are_being_renamed_is_read_again() {
-    let LocalService { service, table } = LocalService::start(Limits::default());
+    let LocalService { service, table, .. } = LocalService::start(Limits::default());
     enter(&service, "own1", "web", "local").await;
     for (queries, found) in [(0, true), (1, true), (2, false)] {
         let renaming = Renaming { table: table.clone(), queries: AtomicUsize::new(queries) };

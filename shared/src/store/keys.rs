@@ -5,10 +5,12 @@
 //! | image | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
 //! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
-//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#000` |
+//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
+//! | vault | `V#<tenant>` | `<vault>` | – | – |
+//! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
@@ -20,7 +22,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::domain::{AccessKeyId, ImageId, JobId, Name, Stamp, Status, TenantId, Timestamp, Visibility};
+use crate::domain::{
+    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, Status, TenantId, Timestamp, VaultKey,
+    Visibility,
+};
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
 
@@ -126,6 +131,60 @@ pub fn names_of_key(pk: &str, sk: &str) -> Option<(Name, Name)> {
     Some((pk.strip_prefix(DIRECTORY)?.parse().ok()?, sk.strip_prefix(PROJECTS)?.parse().ok()?))
 }
 
+/// The partition of a tenant's vaults.
+pub fn vault_partition(tenant: &TenantId) -> String {
+    format!("V#{tenant}")
+}
+
+/// A vault.
+pub fn vault((tenant, vault): &VaultKey) -> Key {
+    key(vault_partition(tenant), vault.as_str())
+}
+
+/// The partition of the grants of one owner's key.
+pub fn key_grant_partition(owner: &TenantId, key: &KeyId) -> String {
+    format!("G#{owner}#{key}")
+}
+
+/// A grant of a key.
+pub fn key_grant(grant: &KeyGrant) -> Key {
+    key(key_grant_partition(&grant.owner, &grant.key), grant.tenant.as_str())
+}
+
+/// What an item that a decision is made from is of.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An image.
+    Image,
+    /// A membership.
+    Membership,
+    /// A tenant.
+    Tenant(TenantId),
+    /// A vault.
+    Vault(VaultKey),
+    /// A grant of a key.
+    KeyGrant(KeyGrant),
+}
+
+impl Subject {
+    /// What the item of that primary key is of; `None` for another kind of item.
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        let (kind, id) = pk.split_once('#')?;
+        Some(match kind {
+            "I" if sk == "A" => Self::Image,
+            "I" if sk.starts_with(MEMBERSHIPS) => Self::Membership,
+            "T" if sk == "A" => Self::Tenant(id.parse().ok()?),
+            "V" => Self::Vault((id.parse().ok()?, sk.parse().ok()?)),
+            "G" => {
+                let (owner, key) = id.split_once('#')?;
+                let (owner, key) = (owner.parse().ok()?, key.parse().ok()?);
+                Self::KeyGrant(KeyGrant { owner, key, tenant: sk.parse().ok()? })
+            }
+            _ => return None,
+        })
+    }
+}
+
 /// A remembered request; `digest` is the hash of the client's key.
 pub fn idempotency(tenant: &TenantId, digest: &str) -> Key {
     key(format!("K#{tenant}#{digest}"), "A")
@@ -174,7 +233,7 @@ impl PieceKey {
     fn sort_key(self) -> String {
         match self.number {
             ALONE => JOB.to_owned(),
-            number => format!("{}{number:03}", Self::PREFIX),
+            number => format!("{}{number:05}", Self::PREFIX),
         }
     }
 
@@ -194,7 +253,7 @@ impl PieceKey {
 
     /// Its place in that partition: by the time of the request.
     pub fn open_position(self) -> String {
-        format!("{}#{:03}", self.job, self.number)
+        format!("{}#{:05}", self.job, self.number)
     }
 }
 
@@ -281,7 +340,7 @@ mod tests {
         fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
             let _ = PieceKey::parse(&pk, &sk);
             let _ = Position::parse(&sk);
-            let _ = tenant_of_membership(&sk);
+            let _ = (tenant_of_membership(&sk), Subject::parse(&pk, &sk));
             let _ = names_of_key(&pk, &sk);
         }
 
@@ -293,6 +352,21 @@ mod tests {
                 prop_assert_eq!(names_of_key(part(PK), part(SK)), Some((account, project)));
             }
         }
+    }
+
+    #[test]
+    fn what_a_decision_is_made_from_is_told_by_its_key() {
+        let text = |key: &Key, name: &str| key[name].as_s().unwrap().clone();
+        let parsed = |key: &Key| Subject::parse(&text(key, PK), &text(key, SK));
+        let (image, tenant): (ImageId, TenantId) = ("i".parse().unwrap(), "t".parse().unwrap());
+        assert_eq!(parsed(&super::image(&image)), Some(Subject::Image));
+        assert_eq!(parsed(&membership(&image, &tenant)), Some(Subject::Membership));
+        assert_eq!(parsed(&super::tenant(&tenant)), Some(Subject::Tenant(tenant.clone())));
+        let key = (tenant.clone(), "A".parse().unwrap());
+        assert_eq!(parsed(&vault(&key)), Some(Subject::Vault(key)));
+        let grant = KeyGrant { owner: "o".parse().unwrap(), key: "k".parse().unwrap(), tenant };
+        assert_eq!(parsed(&key_grant(&grant)), Some(Subject::KeyGrant(grant)));
+        assert_eq!(parsed(&listing(&image)), None);
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
             let (members, _) = store.members(&id.parse().unwrap(), None, 1).await.unwrap();
             assert_eq!(members, [], "members of {id}, which is deleted");
         }
-        let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
+        let (owned, _) = store.image_counts(&record.owner.parse().unwrap()).await.unwrap();
         assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
     }
     let items = everything(&table);

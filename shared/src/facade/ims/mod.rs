@@ -4,7 +4,7 @@
 
 mod accounts;
 mod batch;
-mod error;
+pub(in crate::facade) mod error;
 mod filter;
 mod image;
 pub mod job;

@@ -2,9 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::future::join_all;
-use imageshare::domain::Role;
+use imageshare::Service;
+use imageshare::domain::{Caller, Entry, Limits, Named, Role, Unresolved};
+use imageshare::store::Store;
+use imageshare::table::{Answer as OnItsWay, BatchRead, Found, Key, Page, Query, Table, Write, Written};
+use imageshare::usecases::{DirectoryRefusal, find_tenant, put_tenant};
+use imageshare_local::table::TableLane;
 use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::service::{LocalService, caller};
 use serde_json::{Value, json};
 
 /// A server, and who asks it.
@@ -256,6 +264,86 @@ async fn entering_and_taking_out_at_once_leaves_an_entry_with_its_names_or_neith
         world.delete("own1").await;
         are_consistent(&world).await;
     }
+}
+
+/// A table that a rename always comes between: of so many queries it finds nothing.
+#[derive(Debug)]
+struct Renaming {
+    table: TableLane,
+    queries: AtomicUsize,
+}
+
+impl Table for Renaming {
+    fn get_item<'a>(&'a self, key: &'a Key) -> OnItsWay<'a, Found> {
+        self.table.get_item(key)
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> OnItsWay<'a, Found> {
+        self.table.batch_get_item(read)
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> OnItsWay<'a, Page> {
+        let left = self.queries.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => Box::pin(std::future::ready(Ok(Page::default()))),
+            Err(_) => self.table.query(query),
+        }
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> OnItsWay<'a, Written> {
+        self.table.write_item(write)
+    }
+
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> OnItsWay<'a, Written> {
+        self.table.transact_write_items(writes)
+    }
+}
+
+async fn enter(service: &Service, tenant: &str, project: &str, region: &str) {
+    let admin = Caller { role: Role::Admin, ..caller("ops") };
+    let entry = Entry {
+        tenant: tenant.parse().unwrap(),
+        account: "acme".parse().unwrap(),
+        project: project.parse().unwrap(),
+        region: region.parse().unwrap(),
+    };
+    put_tenant(service, &admin, &entry).await.unwrap();
+}
+
+fn acme() -> Named {
+    Named { account: "acme".parse().unwrap(), project: None }
+}
+
+#[tokio::test]
+async fn an_account_whose_projects_are_being_renamed_is_read_again() {
+    let LocalService { service, table, .. } = LocalService::start(Limits::default());
+    enter(&service, "own1", "web", "local").await;
+    for (queries, found) in [(0, true), (1, true), (2, false)] {
+        let renaming = Renaming { table: table.clone(), queries: AtomicUsize::new(queries) };
+        let service = Service { store: Store::new(renaming), ..service.clone() };
+        let tenant = find_tenant(&service, &acme()).await;
+        assert_eq!(tenant.is_ok(), found, "{tenant:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_read_to_its_end_unless_two_of_its_projects_are_here() {
+    let LocalService { service, .. } = LocalService::start(Limits::default());
+    for number in 0..250 {
+        enter(&service, &format!("far{number}"), &format!("far{number}"), "elsewhere").await;
+    }
+    let refused = find_tenant(&service, &acme()).await;
+    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::OtherRegion)));
+    enter(&service, "own1", "web", "local").await;
+    assert_eq!(find_tenant(&service, &acme()).await.unwrap().tenant.as_str(), "own1");
+    enter(&service, "own2", "a", "local").await;
+    let refused = find_tenant(&service, &acme()).await;
+    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::Ambiguous)));
+    enter(&service, "own3", "b", "local").await;
+    let metered = Service { store: service.store.metered(), ..service.clone() };
+    let refused = find_tenant(&metered, &acme()).await;
+    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::Ambiguous)));
+    assert_eq!(metered.store.usage().round_trips, 1, "two on the first page are enough");
 }
 
 /// Every entry has its names, and there are no other names.

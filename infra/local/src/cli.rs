@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_may_be_complete_and_tenants_may_be_anywhere() {
+        assert!(
+            !serve("imageshare").directory_complete
+                && serve("imageshare --directory-complete").directory_complete
+        );
+        let Ok(Command::Tenants(TenantsCommand::Import { file, format, place })) =
+            parse("imageshare tenants import a.txt --format csv --server https://images.example")
+        else {
+            panic!()
+        };
+        assert_eq!((file.to_str(), format), (Some("a.txt"), Some(FileFormat::Csv)));
+        assert_eq!(place.server, Uri::from_static("https://images.example"));
+        assert!(parse("imageshare tenants import").is_err() && parse("imageshare tenants show a/b").is_err());
+    }
+
+    #[test]
     fn an_access_key_needs_a_project_and_is_a_members() {
         assert!(parse("imageshare access-key create").is_err());
         assert!(parse("imageshare access-key disable --project p").is_err());

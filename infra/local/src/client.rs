@@ -91,8 +91,15 @@ impl fmt::Display for Origin {
 
 /// How a client says who it is.
 enum Credential {
-    Made { key: SigningKey, grant: Grant, data: PathBuf },
+    Made(Box<Maker>),
     Given(String),
+}
+
+/// What a token is made from.
+struct Maker {
+    key: SigningKey,
+    grant: Grant,
+    data: PathBuf,
 }
 
 /// Somebody who asks a server.
@@ -112,7 +119,8 @@ impl Client {
             return Err(ClientError::NoToken { server: server.clone() });
         }
         let key = SigningKey::open(data)?;
-        Ok(Self::new(server, Credential::Made { key, grant, data: data.to_owned() }))
+        let maker = Maker { key, grant, data: data.to_owned() };
+        Ok(Self::new(server, Credential::Made(Box::new(maker))))
     }
 
     /// Asks a server with a token that was given.
@@ -149,7 +157,7 @@ impl Client {
         match (status, message) {
             (200..300, _) => Ok(body),
             (401, _) => Err(ClientError::OtherServer(match &self.credential {
-                Credential::Made { data, .. } => Origin::Data(data.clone()),
+                Credential::Made(maker) => Origin::Data(maker.data.clone()),
                 Credential::Given(_) => Origin::Given,
             })),
             (503, Some(message)) => Err(ClientError::Busy(message)),
@@ -165,7 +173,7 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<(u16, Vec<u8>), ClientError> {
         let token = match &self.credential {
-            Credential::Made { key, grant, .. } => key.token(grant)?,
+            Credential::Made(maker) => maker.key.token(&maker.grant)?,
             Credential::Given(token) => token.clone(),
         };
         let mut request = Request::new(SdkBody::from(body.map(Value::to_string).unwrap_or_default()));

@@ -55,8 +55,8 @@ impl Store {
             .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
             .name("#tenant", TENANT)
             .value(":tenant", item::text(&entry.tenant));
-        let given_up = read.map(|read| keys::names(&read.account, &read.project));
-        let give_up = given_up.filter(|former| *former != names).map(Write::delete);
+        let former = read.map(|read| keys::names(&read.account, &read.project));
+        let give_up = former.filter(|former| *former != names).map(Write::delete);
         let writes: Vec<_> = [set, take].into_iter().chain(give_up).collect();
         let reasons = match self.transact(&writes).await {
             Ok(()) => return Ok(Listed::Yes),

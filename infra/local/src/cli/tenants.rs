@@ -101,7 +101,7 @@ pub enum ListFormat {
 /// Where the directory is.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// Address of the service: a local server, or with IMAGESHARE_TOKEN any deployment
+    /// Address of the service: a local server, or with a token in the environment any deployment
     #[arg(long, value_name = "URL", value_parser = public_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
     /// The local server's data directory

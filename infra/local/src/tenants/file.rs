@@ -81,10 +81,8 @@ impl Row {
         let tenant = self.field("project_id", ID_FORM, &mut wrong);
         let (account, project) =
             (self.field("account", NAME_FORM, &mut wrong), self.field("project", NAME_FORM, &mut wrong));
-        let region = match self.fields.contains_key("region") {
-            true => self.field("region", ID_FORM, &mut wrong),
-            false => None,
-        };
+        let has_region = self.fields.contains_key("region");
+        let region = if has_region { self.field("region", ID_FORM, &mut wrong) } else { None };
         match (tenant, account, project) {
             (Some(tenant), Some(account), Some(project)) if wrong.is_empty() => {
                 Ok(Line { number: self.number, tenant, account, project, region })
@@ -154,9 +152,10 @@ struct Page<'a> {
 
 /// An array, or as the service answers it, an object with the array `tenants`.
 fn read_json(text: &str) -> Rows {
-    let values = match text.trim_start().starts_with('{') {
-        true => serde_json::from_str::<Page<'_>>(text).map(|page| page.tenants),
-        false => serde_json::from_str(text),
+    let values = if text.trim_start().starts_with('{') {
+        serde_json::from_str::<Page<'_>>(text).map(|page| page.tenants)
+    } else {
+        serde_json::from_str(text)
     };
     let values = match values {
         Ok(values) => values,

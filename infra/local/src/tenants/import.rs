@@ -50,7 +50,7 @@ pub enum ImportError {
         /// The line that was not written.
         line: u64,
         /// Why.
-        problem: ClientError,
+        problem: Box<ClientError>,
         /// How many were.
         written: usize,
         /// How many tenants the file has.
@@ -79,7 +79,7 @@ pub(super) async fn import(
     for (written, line) in lines.iter().enumerate() {
         let entry = put(&client, line).await.map_err(|problem| ImportError::Interrupted {
             line: line.number,
-            problem,
+            problem: Box::new(problem),
             written,
             total: lines.len(),
         })?;
@@ -146,10 +146,11 @@ fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
 
 /// Writes one tenant; again where the service is busy. Returns it as it stands there.
 async fn put(client: &Client, line: &Line) -> Result<Entry, ClientError> {
-    let mut body = json!({ "account": line.account.as_str(), "project": line.project.as_str() });
-    if let Some(region) = &line.region {
-        body["region"] = region.as_str().into();
-    }
+    let (account, project) = (line.account.as_str(), line.project.as_str());
+    let body = match &line.region {
+        None => json!({ "account": account, "project": project }),
+        Some(region) => json!({ "account": account, "project": project, "region": region.as_str() }),
+    };
     let mut attempt = 1;
     loop {
         match client.ask("PUT", &path(&line.tenant), Some(&body)).await {

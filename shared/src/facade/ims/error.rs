@@ -66,19 +66,7 @@ impl From<Refusal> for Error {
                 "IMG.0047",
                 format!("Image {id} belongs to another tenant; only its owner can do this."),
             ),
-            Refusal::NotShared {
-                image,
-                visibility: visibility @ (Visibility::Public | Visibility::Community),
-            } => Self::bad_request(
-                "IMG.0089",
-                format!("Image {image} is a {visibility} image: everybody has it, so it is not shared."),
-            ),
-            Refusal::NotShared { image, .. } => Self::bad_request(
-                "IMG.0105",
-                format!(
-                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
-                ),
-            ),
+            Refusal::NotShared { image, visibility } => not_shared(&image, visibility),
             Refusal::Encrypted(id) => Self::bad_request(
                 "IMG.0099",
                 format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
@@ -153,6 +141,19 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
         }
     }
+}
+
+/// Refuses to share an image that has no members.
+fn not_shared(image: &ImageId, visibility: Visibility) -> Error {
+    if visibility.is_open() {
+        let message =
+            format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
+        return Error::bad_request("IMG.0089", message);
+    }
+    let message = format!(
+        "Image {image} has visibility \"{visibility}\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+    );
+    Error::bad_request("IMG.0105", message)
 }
 
 impl From<StoreError> for Error {

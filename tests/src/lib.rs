@@ -14,6 +14,7 @@ pub mod budget;
 pub mod document;
 pub mod events;
 pub mod fuzz;
+pub mod gated_table;
 mod http_server;
 pub mod in_process;
 pub mod issuer;

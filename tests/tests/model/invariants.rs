@@ -1,0 +1,140 @@
+//! What must be so when nothing is under way: the table is as the model is, every counter is what the memberships say,
+//! and every job tells the truth. A rule with a counter has its line here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imageshare::domain::{ImageId, JobStatus, Outcome, Status, TenantId, Visibility};
+use imageshare::store::{List, OPEN_SHARDS, Order, Remembered, Store, Submitted};
+use imageshare_tests::service::tenant;
+
+use crate::history::TENANTS;
+use crate::model::{Deed, Model, Wrong};
+use crate::state::State;
+
+/// More than there is of anything.
+const ALL: usize = 10_000;
+
+/// Checks everything.
+pub async fn hold(store: &Store, model: &Model) -> Result<(), Wrong> {
+    let state = model.state();
+    for id in state.images.keys() {
+        image(store, state, id).await?;
+    }
+    for id in TENANTS {
+        of_tenant(store, state, &tenant(id)).await?;
+    }
+    lists(store, state).await?;
+    jobs(store, model).await?;
+    keys(store, state).await?;
+    consent(model)
+}
+
+/// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
+async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> {
+    let (found, _) = store.members(id, None, ALL).await.map_err(told)?;
+    let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
+    same(&format!("members of {id}"), &found, &state.members(id))?;
+    let image = store.image(id).await.map_err(told)?;
+    let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.members as usize));
+    let counted = state.members(id).len();
+    same(&format!("{id}"), &is, &state.image(id).map(|image| (image.owner.clone(), image.visibility, counted)))
+}
+
+/// Counters of a tenant.
+async fn of_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Wrong> {
+    let images = store.image_count(tenant).await.map_err(told)? as usize;
+    same(&format!("images counted of {tenant}"), &images, &state.owned(tenant).len())
+}
+
+/// Every list holds what it must, and nothing else.
+async fn lists(store: &Store, state: &State) -> Result<(), Wrong> {
+    for id in TENANTS {
+        let owned = List::Owned(tenant(id));
+        same(&format!("{owned:?}"), &listed(store, &owned).await?, &state.owned(&tenant(id)))?;
+    }
+    let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
+    for tenant in tenants {
+        for status in Status::ALL {
+            let list = List::Received(tenant.clone(), status);
+            same(&format!("{list:?}"), &listed(store, &list).await?, &state.received(tenant, status))?;
+        }
+    }
+    for visibility in [Visibility::Public, Visibility::Community] {
+        let open = state.images.iter().filter(|(_, image)| image.is_alive && image.visibility == visibility);
+        let open: BTreeSet<_> = open.map(|(id, _)| id.clone()).collect();
+        same(&format!("{visibility} images"), &listed(store, &List::Open(visibility)).await?, &open)?;
+    }
+    Ok(())
+}
+
+async fn listed(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, Wrong> {
+    let places = store.places(list, None, Order::NewestFirst, ALL).await.map_err(told)?;
+    let listed: BTreeSet<_> = places.iter().map(|place| place.image.clone()).collect();
+    same("places listed once", &places.len(), &listed.len())?;
+    same(&format!("{list:?} counted"), &store.count(list).await.map_err(told)?, &listed.len())?;
+    Ok(listed)
+}
+
+/// Every job has ended, and says of every pair what the model knows of it.
+async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
+    for (id, job) in &model.jobs {
+        let report = store.report(*id).await.map_err(told)?.ok_or(format!("job {id} is gone"))?;
+        let says: BTreeMap<_, _> =
+            report.outcomes().map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome)).collect();
+        same(&format!("what job {id} says"), &says, &job.says)?;
+        same(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
+        let has_failed = job.says.values().any(|outcome| *outcome != Outcome::Done);
+        let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
+        same(&format!("status of job {id}"), &report.status(), &status)?;
+    }
+    for shard in 0..OPEN_SHARDS {
+        same("open pieces", &store.open_pieces(shard, None, ALL).await.map_err(told)?, &Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Every key still means its request and its job.
+async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
+    for ((tenant, key), (request, job)) in &state.keys {
+        let remembered =
+            Remembered { tenant: tenant.clone(), key_digest: key.to_string(), request_digest: request.clone() };
+        let found = store.submitted_before(&remembered).await.map_err(told)?;
+        same(&format!("key {key} of {tenant}"), &found, &Some(Submitted::Before(*job)))?;
+    }
+    Ok(())
+}
+
+/// Whatever the order in which things took effect, by what was told to those who asked: an image is shared with whom it
+/// was shared after all withdrawals, and nobody is said to have said what it has not.
+fn consent(model: &Model) -> Result<(), Wrong> {
+    let pairs: BTreeSet<_> = model.deeds.iter().map(|(pair, _, _)| pair).collect();
+    for pair in pairs {
+        let deeds = || model.deeds.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
+        let shared = deeds().filter(|(_, deed)| matches!(deed, Deed::Share { .. })).map(|(at, _)| at).max();
+        let granted = deeds().filter(|(_, deed)| *deed == Deed::Share { asks_nothing: true }).map(|(at, _)| at).max();
+        let unshared = deeds().filter(|(_, deed)| *deed == Deed::Unshare).map(|(at, _)| at).max();
+        let answers = deeds().filter_map(|(at, deed)| if let Deed::Answer(status) = deed { Some((at, status)) } else { None });
+        let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
+        let status = model.state().pair(&pair.0, &pair.1).status();
+        same(&format!("whether {pair:?} stands"), &status.is_some(), &(shared > unshared))?;
+        let Some(status) = status else { continue };
+        let said_so = answers.iter().any(|(_, said)| *said == status);
+        let unasked = status == Status::Accepted && granted > unshared;
+        if status != Status::Pending && !said_so && !unasked {
+            return Err(format!("{pair:?} is {status}, which nobody has said"));
+        }
+        match answers.iter().max() {
+            Some((at, said)) if Some(*at) > shared => same(&format!("last word of {pair:?}"), &status, said)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Wrong> {
+    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, must be {must_be:?}")) }
+}
+
+fn told(problem: imageshare::store::StoreError) -> Wrong {
+    problem.to_string()
+}

@@ -1,0 +1,55 @@
+//! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
+//! late and out of order, several at once, and die between any two writes.
+//!
+//! `PROPTEST_CASES` sets the number of histories. Clients and workers take turns at the table, one call each, in the order
+//! that the history says, so that a history that fails fails again, and shrinks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs)]
+
+mod count;
+mod history;
+mod invariants;
+mod judge;
+mod model;
+mod run;
+mod state;
+
+use std::thread;
+
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use self::count::Count;
+use self::history::{History, history};
+
+/// Histories where the environment names no other number.
+const HISTORIES: u32 = 600;
+
+/// Runners side by side: those that wait for each other in one history leave the processor to the others.
+const RUNNERS: u32 = 4;
+
+#[test]
+fn table_and_jobs_are_what_a_simple_model_says_whatever_clients_and_workers_do() {
+    let named = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = named.unwrap_or(HISTORIES).div_ceil(RUNNERS);
+    let count = Count::default();
+    thread::scope(|scope| {
+        let runners = (0..RUNNERS).map(|_| scope.spawn(|| run_histories(cases, &count))).collect::<Vec<_>>();
+        for runner in runners {
+            if let Err(problem) = runner.join().unwrap() {
+                panic!("{problem}");
+            }
+        }
+    });
+    println!("{count}");
+}
+
+fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
+    let config = Config { cases, failure_persistence: None, max_shrink_time: 60_000, ..Config::default() };
+    let one = |history: History| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        count.history();
+        runtime.block_on(run::run(&history, count)).map_err(TestCaseError::fail)
+    };
+    TestRunner::new(config).run(&history(), one).map_err(|problem| problem.to_string())
+}

@@ -1,6 +1,7 @@
 //! Random histories: who asks for what, when workers get to it, and where they die.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use imageshare::domain::{ImageId, Status, TenantId, Visibility};
 use imageshare_tests::gated_table::Verdict;
@@ -8,9 +9,14 @@ use imageshare_tests::service::tenant;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-/// Two owners, with two images each, and two more tenants.
+/// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
+
+/// Images of the two, by their names.
 pub const IMAGES: [&str; 4] = ["image-a1", "image-a2", "image-b1", "image-b2"];
+
+/// Images that are perhaps registered later.
+const MORE_IMAGES: [&str; 2] = ["image-a3", "image-b3"];
 
 /// So many tenants more make a job of one image several steps long.
 pub const CROWD: usize = 110;
@@ -60,14 +66,25 @@ pub struct Event {
     pub turns: Option<Vec<u8>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct History {
     pub members_per_image: u32,
     pub events: Vec<Event>,
 }
 
+/// An event a line.
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "at most {} members", self.members_per_image)?;
+        self.events.iter().try_for_each(|Event { action, death, turns }| {
+            let [action, death, turns] = [format!("{action:?}"), format!("{death:?}"), format!("{turns:?}")];
+            writeln!(f, "{action}, death {death}, turns {turns}")
+        })
+    }
+}
+
 pub fn history() -> impl Strategy<Value = History> {
-    let events = prop::collection::vec(event(), 1..28);
+    let events = prop::collection::vec(event(), 1..60);
     (select(vec![200, 3, 2, 1]), events)
         .prop_map(|(members_per_image, events)| History { members_per_image, events })
 }
@@ -103,7 +120,12 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn register() -> impl Strategy<Value = Request> {
-    (one(), visibility()).prop_map(|((owner, image, _), visibility)| Request::Register { owner, image, visibility })
+    let id = prop_oneof![1 => any_image(), 2 => select(&MORE_IMAGES[..])];
+    (id, rarely_other(), visibility()).prop_map(|(id, other, visibility)| Request::Register {
+        owner: other.unwrap_or_else(|| owner_of(id)),
+        image: image(id),
+        visibility,
+    })
 }
 
 fn respond() -> impl Strategy<Value = Request> {
@@ -116,7 +138,7 @@ fn respond() -> impl Strategy<Value = Request> {
 }
 
 fn answer() -> impl Strategy<Value = Request> {
-    (tenants(), rarely_other(), select(&IMAGES[..]), status()).prop_map(|(by, other, id, says)| {
+    (tenants(), rarely_other(), any_image(), status()).prop_map(|(by, other, id, says)| {
         let named = other.unwrap_or_else(|| by.clone());
         Request::Answer { by, image: image(id), named, says }
     })
@@ -156,15 +178,19 @@ fn batch() -> impl Strategy<Value = (TenantId, Vec<ImageId>, Vec<TenantId>)> {
 
 /// One image, asked for by its owner mostly, and a tenant.
 fn one() -> impl Strategy<Value = (TenantId, ImageId, TenantId)> {
-    (select(&IMAGES[..]), rarely_other(), tenants())
+    (any_image(), rarely_other(), tenants())
         .prop_map(|(id, other, to)| (other.unwrap_or_else(|| owner_of(id)), image(id), to))
 }
 
-fn owner_of(image: &str) -> TenantId {
+fn any_image() -> impl Strategy<Value = &'static str> {
+    prop_oneof![12 => select(&IMAGES[..]), 1 => select(&MORE_IMAGES[..])]
+}
+
+pub fn owner_of(image: &str) -> TenantId {
     tenant(if image.starts_with("image-a") { TENANTS[0] } else { TENANTS[1] })
 }
 
-fn image(id: &str) -> ImageId {
+pub fn image(id: &str) -> ImageId {
     id.parse().expect("an id")
 }
 

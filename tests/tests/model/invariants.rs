@@ -123,9 +123,11 @@ fn consent(model: &Model) -> Result<(), Wrong> {
         if status != Status::Pending && !said_so && !unasked {
             return Err(format!("{pair:?} is {status}, which nobody has said"));
         }
-        match answers.iter().max() {
-            Some((at, said)) if Some(*at) > shared => same(&format!("last word of {pair:?}"), &status, said)?,
-            _ => {}
+        // The newest word holds, unless what it was said to was withdrawn after it.
+        let Some((at, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > shared) else { continue };
+        let after = deeds().skip_while(|(of, _)| of != at);
+        if !after.into_iter().any(|(_, deed)| deed == Deed::Unshare) {
+            same(&format!("last word of {pair:?}"), &status, said)?;
         }
     }
     Ok(())

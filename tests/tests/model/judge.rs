@@ -35,6 +35,12 @@ pub struct Fate {
 impl Request {
     /// What the request is to be answered in that state.
     pub fn judged(&self, state: &State, limits: &Limits) -> Expected {
+        // Who may not ask for that at all has used no key.
+        if let Self::Respond { by, named, .. } = self
+            && by != named
+        {
+            return Expected::Refused(other_project(by, named));
+        }
         if let Some((by, key)) = self.key()
             && let Some((request, job)) = state.keys.get(&(by.clone(), key))
         {
@@ -66,9 +72,9 @@ impl Request {
             Self::Register { owner, image, visibility } => register(state, limits, owner, image, *visibility),
             Self::Share { by, images, to, .. } => share(state, by, images, to),
             Self::Unshare { by, images, .. } => not_owned(state, by, images).into_iter().collect(),
-            Self::Respond { by, named, .. } => other_project(by, named),
-            Self::Add { by, image, to } => member_call(state, by, image, to, |state| add(state, limits, by, image, to)),
-            Self::Remove { by, image, to } => member_call(state, by, image, to, |state| {
+            Self::Respond { .. } => Vec::new(),
+            Self::Add { by, image, to } => member_call(state, by, image, |state| add(state, limits, by, image, to)),
+            Self::Remove { by, image, to } => member_call(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != to;
                 if hidden || !state.is_member(image, to) {
                     vec![Refusal::MemberNotFound { image: image.clone(), tenant: to.clone() }]
@@ -76,7 +82,7 @@ impl Request {
                     not_owned(state, by, std::slice::from_ref(image)).into_iter().collect()
                 }
             }),
-            Self::Answer { by, image, named, .. } => member_call(state, by, image, named, |state| {
+            Self::Answer { by, image, named, .. } => member_call(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != named;
                 if hidden || !state.is_member(image, named) {
                     vec![Refusal::MemberNotFound { image: image.clone(), tenant: named.clone() }]
@@ -174,7 +180,6 @@ fn member_call(
     state: &State,
     by: &TenantId,
     image: &ImageId,
-    _of: &TenantId,
     then: impl FnOnce(&State) -> Vec<Refusal>,
 ) -> Vec<Refusal> {
     match not_seen(state, by, image).or_else(|| not_shared(state, image)) {

@@ -45,7 +45,7 @@ fn table_and_jobs_are_what_a_simple_model_says_whatever_clients_and_workers_do()
 }
 
 fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
-    let config = Config { cases, failure_persistence: None, max_shrink_time: 60_000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_time: 120_000, ..Config::default() };
     let one = |history: History| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         count.history();

@@ -1,4 +1,4 @@
-//! The model of the service: told in which order things took effect, it says what each of them does, and holds the service to
+//! The service's model: told in which order things took effect, it says what each of them does, and holds the service to
 //! what it said itself.
 //!
 //! Somebody at work reads first and writes later. What is written must be right at the moment of writing; a refusal, and
@@ -63,6 +63,9 @@ impl Model {
         let is_job = matches!(request, Request::Share { .. } | Request::Unshare { .. } | Request::Respond { .. });
         // What a job does is looked at again when it is carried out; but nobody uses a key twice.
         let is_right = match (is_job, request.key()) {
+            (false, _) if matches!(request, Request::Answer { .. }) => {
+                (since..=self.now()).any(|then| is_granted(&self.seen(then, &next)))
+            }
             (false, _) => is_granted(&next),
             (true, None) => self.states[since..].iter().any(is_granted),
             (true, Some((by, key))) => {
@@ -166,8 +169,8 @@ impl Model {
         Ok(())
     }
 
-    /// What may become of a pair. A membership that is written is written onto the present one; whether its image is still
-    /// there and shared counts then only where it comes to the image.
+    /// What may become of a pair. What changes it is decided from the present one; whether its image is still there and
+    /// shared counts then only for a member that comes.
     fn fates(
         &self,
         task: Task,
@@ -183,8 +186,13 @@ impl Model {
         if task == Task::Share && !now.is_member(&pair.0, &pair.1) {
             return vec![task.fate(now, &self.limits, at, pair, 0)];
         }
-        let seen = |then: usize| State { images: self.states[then].images.clone(), ..now.clone() };
-        was.map(|then| task.fate(&seen(then), &self.limits, at, pair, 0)).collect()
+        was.map(|then| task.fate(&self.seen(then, now), &self.limits, at, pair, 0)).collect()
+    }
+
+    /// A state with the images as they were then: a membership that goes on is written onto the present one, even where
+    /// its image is being hidden or deleted just then.
+    fn seen(&self, then: usize, now: &State) -> State {
+        State { images: self.states[then].images.clone(), ..now.clone() }
     }
 
     fn accept(

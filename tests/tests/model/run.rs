@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imageshare::domain::{Details, JobId, Limits, Stamp};
+use imageshare::domain::{Details, JobId, Limits, Stamp, Visibility};
 use imageshare::store::{PieceKey, Remembered, Store, opens_a_piece};
 use imageshare::table::{Action as Write_, AttributeValue, Item, Write};
 use imageshare::usecases::{self, Effect, NewImage, Refusal};
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::count::Count;
-use crate::history::{Action, Death, Event, History, Request};
+use crate::history::{Action, Death, Event, History, IMAGES, Request, image, owner_of};
 use crate::judge::Expected;
 use crate::model::{Model, Wrong};
 use crate::state::Names;
@@ -68,7 +68,7 @@ pub struct Run<'a> {
 /// Runs a history to its quiet end, and holds the service to the model.
 pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
     let limits =
-        Limits { members_per_image: history.members_per_image, images_per_tenant: 2, ..Limits::default() };
+        Limits { members_per_image: history.members_per_image, images_per_tenant: 3, ..Limits::default() };
     let mut run = Run {
         local: LocalService::start(limits),
         model: Model::new(limits),
@@ -77,10 +77,9 @@ pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
         asked: Vec::new(),
         count,
     };
-    for (owner, image) in [("owner-a", "image-a1"), ("owner-b", "image-b1")] {
-        let (owner, image) = (imageshare_tests::service::tenant(owner), image.parse().map_err(|_| "an id")?);
-        let visibility = imageshare::domain::Visibility::Shared;
-        run.start(Who::Client(Request::Register { owner, image, visibility }), None).await?;
+    for id in IMAGES {
+        let (owner, visibility) = (owner_of(id), Visibility::Shared);
+        run.start(Who::Client(Request::Register { owner, image: image(id), visibility }), None).await?;
         run.finish().await?;
     }
     for event in &history.events {

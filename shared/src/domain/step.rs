@@ -84,6 +84,8 @@ fn decide_pair(
 ) -> Result<Option<Membership>, Outcome> {
     let stamp = job.id.0;
     match &job.task {
+        // Before the image was deleted it may have been shared again, by a later request.
+        Task::Unshare if image.is_none() => Ok(Membership::end(current, stamp)),
         Task::Unshare => Ok(Membership::unshare(current, stamp)),
         // Membership first: a stranger must not learn from the outcome whether the image exists.
         Task::Respond { status, .. } => {
@@ -197,6 +199,18 @@ mod tests {
     fn an_unshare_works_on_an_image_that_is_gone() {
         let decision = decide(&job(Task::Unshare, 1), 0..1, &Known::default(), &limits(9));
         assert_eq!((decision.outcomes.as_slice(), decision.growth.len()), (&[Outcome::Done][..], 0));
+    }
+
+    #[test]
+    fn nothing_stands_of_an_image_that_is_gone() {
+        let unshare = job(Task::Unshare, 1);
+        let (earlier, later) = (Membership::share(None, unshare.id.0), Stamp::now());
+        let standing = Membership::share(earlier.as_ref(), later).unwrap();
+        let mut known = Known::default();
+        known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), standing);
+        let decision = decide(&unshare, 0..1, &known, &limits(9));
+        assert_eq!(decision.changes[0].becomes, Membership::Ended(later));
+        assert_eq!(decision.growth.values().copied().collect::<Vec<_>>(), [-1]);
     }
 
     #[test]

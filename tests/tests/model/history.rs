@@ -145,7 +145,8 @@ fn answer() -> impl Strategy<Value = Request> {
 }
 
 fn permit() -> impl Strategy<Value = Request> {
-    let asked = prop::collection::vec(0..3_u8, TENANTS.len()).prop_filter("nobody", |asked| asked.iter().any(|n| *n > 0));
+    let asked = prop::collection::vec(0..3_u8, TENANTS.len())
+        .prop_filter("nobody", |asked| asked.iter().any(|n| *n > 0));
     (one(), asked).prop_map(|((by, image, _), asked)| {
         let named = |wanted: u8| {
             let named = TENANTS.iter().zip(&asked).filter(move |(_, asked)| **asked == wanted);

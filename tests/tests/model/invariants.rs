@@ -37,7 +37,11 @@ async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> 
     let image = store.image(id).await.map_err(told)?;
     let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.members as usize));
     let counted = state.members(id).len();
-    same(&format!("{id}"), &is, &state.image(id).map(|image| (image.owner.clone(), image.visibility, counted)))
+    same(
+        &format!("{id}"),
+        &is,
+        &state.image(id).map(|image| (image.owner.clone(), image.visibility, counted)),
+    )
 }
 
 /// Counters of a tenant.
@@ -79,8 +83,10 @@ async fn listed(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, Wrong> 
 async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
     for (id, job) in &model.jobs {
         let report = store.report(*id).await.map_err(told)?.ok_or(format!("job {id} is gone"))?;
-        let says: BTreeMap<_, _> =
-            report.outcomes().map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome)).collect();
+        let says: BTreeMap<_, _> = report
+            .outcomes()
+            .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))
+            .collect();
         same(&format!("what job {id} says"), &says, &job.says)?;
         same(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
         let has_failed = job.says.values().any(|outcome| *outcome != Outcome::Done);
@@ -96,8 +102,11 @@ async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
 /// Every key still means its request and its job.
 async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
     for ((tenant, key), (request, job)) in &state.keys {
-        let remembered =
-            Remembered { tenant: tenant.clone(), key_digest: key.to_string(), request_digest: request.clone() };
+        let remembered = Remembered {
+            tenant: tenant.clone(),
+            key_digest: key.to_string(),
+            request_digest: request.clone(),
+        };
         let found = store.submitted_before(&remembered).await.map_err(told)?;
         same(&format!("key {key} of {tenant}"), &found, &Some(Submitted::Before(*job)))?;
     }
@@ -111,12 +120,15 @@ fn consent(model: &Model) -> Result<(), Wrong> {
     for pair in pairs {
         let deeds = || model.deeds.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
         let shared = deeds().filter(|(_, deed)| matches!(deed, Deed::Share { .. })).map(|(at, _)| at).max();
-        let granted = deeds().filter(|(_, deed)| *deed == Deed::Share { asks_nothing: true }).map(|(at, _)| at).max();
+        let granted =
+            deeds().filter(|(_, deed)| *deed == Deed::Share { asks_nothing: true }).map(|(at, _)| at).max();
         let unshared = deeds().filter(|(_, deed)| *deed == Deed::Unshare).map(|(at, _)| at).max();
-        let answers = deeds().filter_map(|(at, deed)| if let Deed::Answer(status) = deed { Some((at, status)) } else { None });
+        let answers = deeds()
+            .filter_map(|(at, deed)| if let Deed::Answer(status) = deed { Some((at, status)) } else { None });
         let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
         let status = model.state().pair(&pair.0, &pair.1).status();
-        same(&format!("whether {pair:?} stands"), &status.is_some(), &(shared > unshared))?;
+        let is_there = model.state().image(&pair.0).is_some();
+        same(&format!("whether {pair:?} stands"), &status.is_some(), &(is_there && shared > unshared))?;
         let Some(status) = status else { continue };
         let said_so = answers.iter().any(|(_, said)| *said == status);
         let unasked = status == Status::Accepted && granted > unshared;

@@ -73,7 +73,9 @@ impl Request {
             Self::Share { by, images, to, .. } => share(state, by, images, to),
             Self::Unshare { by, images, .. } => not_owned(state, by, images).into_iter().collect(),
             Self::Respond { .. } => Vec::new(),
-            Self::Add { by, image, to } => member_call(state, by, image, |state| add(state, limits, by, image, to)),
+            Self::Add { by, image, to } => {
+                member_call(state, by, image, |state| add(state, limits, by, image, to))
+            }
             Self::Remove { by, image, to } => member_call(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != to;
                 if hidden || !state.is_member(image, to) {
@@ -96,33 +98,51 @@ impl Request {
                 let refusal = refusal.or_else(|| add.contains(by).then(|| Refusal::SelfShare(by.clone())));
                 let come = add.iter().filter(|to| !state.is_member(image, to)).count();
                 let go = remove.iter().filter(|to| state.is_member(image, to)).count();
-                let full = || Some(full(state, limits, image)).filter(|_| come > go && has_no_room(state, limits, image, come - go));
+                let full = || {
+                    Some(full(state, limits, image))
+                        .filter(|_| come > go && has_no_room(state, limits, image, come - go))
+                };
                 refusal.or_else(full).into_iter().collect()
             }
             Self::Show { by, image, visibility } => {
                 let changes = state.image(image).is_some_and(|known| known.visibility != *visibility);
-                let publishes = || (changes && *visibility == Visibility::Public).then_some(Refusal::AdminOnly);
+                let publishes =
+                    || (changes && *visibility == Visibility::Public).then_some(Refusal::AdminOnly);
                 not_owned(state, by, std::slice::from_ref(image)).or_else(publishes).into_iter().collect()
             }
-            Self::Delete { by, image } => not_owned(state, by, std::slice::from_ref(image)).into_iter().collect(),
+            Self::Delete { by, image } => {
+                not_owned(state, by, std::slice::from_ref(image)).into_iter().collect()
+            }
         }
     }
 }
 
 impl Task {
     /// What is to become of a pair, where the image has so many members more than it has in that state.
-    pub fn fate(self, state: &State, limits: &Limits, at: Stamp, (image, tenant): &Names, more: usize) -> Fate {
+    pub fn fate(
+        self,
+        state: &State,
+        limits: &Limits,
+        at: Stamp,
+        (image, tenant): &Names,
+        more: usize,
+    ) -> Fate {
         let pair = state.pair(image, tenant);
         let failed = |outcome| Fate { outcome, changes: false };
         let done = |changes| Fate { outcome: Outcome::Done, changes };
         match (self, state.image(image)) {
-            (Self::Unshare, _) => done(pair.is_current(at)),
+            (Self::Unshare, None) => done(pair.is_current(at) || pair.status().is_some()),
+            (Self::Unshare, Some(_)) => done(pair.is_current(at)),
             (Self::Respond(_), _) if !pair.hears(at) => failed(Outcome::NotAMember),
             (_, None) => failed(Outcome::ImageGone),
             (Self::Respond(_), Some(_)) => done(pair.is_news(at)),
-            (Self::Share, Some(image)) if image.visibility != Visibility::Shared => failed(Outcome::NotShareable),
+            (Self::Share, Some(image)) if image.visibility != Visibility::Shared => {
+                failed(Outcome::NotShareable)
+            }
             (Self::Share, Some(_)) if !pair.is_current(at) => done(false),
-            (Self::Share, Some(_)) if pair.status().is_none() && has_no_room(state, limits, image, more + 1) => {
+            (Self::Share, Some(_))
+                if pair.status().is_none() && has_no_room(state, limits, image, more + 1) =>
+            {
                 failed(Outcome::MemberLimit)
             }
             (Self::Share, Some(_)) => done(true),
@@ -131,16 +151,24 @@ impl Task {
 
     /// Does to a pair what is to be done.
     pub fn carry_out(self, state: &mut State, at: Stamp, (image, tenant): &Names) {
+        let is_gone = state.image(image).is_none();
         let pair = state.pair_mut(image, tenant);
         match self {
             Self::Share => pair.share(at, false),
+            Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),
             Self::Respond(status) => pair.say(at, status),
         }
     }
 }
 
-fn register(state: &State, limits: &Limits, owner: &TenantId, id: &ImageId, visibility: Visibility) -> Vec<Refusal> {
+fn register(
+    state: &State,
+    limits: &Limits,
+    owner: &TenantId,
+    id: &ImageId,
+    visibility: Visibility,
+) -> Vec<Refusal> {
     let most = limits.images_per_tenant;
     if visibility == Visibility::Public {
         vec![Refusal::AdminOnly]

@@ -53,3 +53,26 @@ fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
     };
     TestRunner::new(config).run(&history(), one).map_err(|problem| problem.to_string())
 }
+
+/// While a deletion is under way, the image is shared again with one of its members.
+#[test]
+fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
+    use self::history::{Action, Event, Request, image};
+    use imageshare_tests::service::tenant;
+    let event = |action, turns: &[u8]| Event { action, death: None, turns: Some(turns.to_vec()) };
+    let (by, id) = (tenant("owner-a"), image("image-a1"));
+    let (images, to) = (vec![id.clone()], vec![tenant("tenant-c")]);
+    let share = Request::Share { by: by.clone(), images, to, key: None };
+    let history = History {
+        members_per_image: 9,
+        events: vec![
+            event(Action::Ask(share.clone()), &[0, 0]),
+            event(Action::DeliverNewest, &[0, 0, 0]),
+            event(Action::Ask(Request::Delete { by, image: id }), &[0, 0]),
+            event(Action::Ask(share), &[1, 1]),
+            event(Action::DeliverNewest, &[1, 1, 1]),
+        ],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(run::run(&history, &Count::default())).unwrap();
+}

@@ -57,10 +57,17 @@ impl Model {
     }
 
     /// A request has written something, at once or as the job `made`. `at` is later than all that it had read.
-    pub fn granted(&mut self, request: &Request, since: usize, at: Stamp, made: Option<JobId>) -> Result<(), Wrong> {
+    pub fn granted(
+        &mut self,
+        request: &Request,
+        since: usize,
+        at: Stamp,
+        made: Option<JobId>,
+    ) -> Result<(), Wrong> {
         let is_granted = |state: &State| request.judged(state, &self.limits) == Expected::Granted;
         let mut next = self.state().clone();
-        let is_job = matches!(request, Request::Share { .. } | Request::Unshare { .. } | Request::Respond { .. });
+        let is_job =
+            matches!(request, Request::Share { .. } | Request::Unshare { .. } | Request::Respond { .. });
         // What a job does is looked at again when it is carried out; but nobody uses a key twice.
         let is_right = match (is_job, request.key()) {
             (false, _) if matches!(request, Request::Answer { .. }) => {
@@ -74,7 +81,10 @@ impl Model {
             }
         };
         if !is_right {
-            return Err(format!("{request:?} was granted; expected {:?}", request.judged(&next, &self.limits)));
+            return Err(format!(
+                "{request:?} was granted; expected {:?}",
+                request.judged(&next, &self.limits)
+            ));
         }
         match request {
             Request::Share { images, to, .. } => self.accept(made, Task::Share, images, to)?,
@@ -123,9 +133,19 @@ impl Model {
     }
 
     /// A request that wrote nothing was answered: rightly, if that was the answer to give at some moment since it came.
-    pub fn answered(&self, request: &Request, since: usize, is: impl Fn(&Expected) -> bool) -> Result<(), Wrong> {
-        let expected: Vec<_> = self.states[since..].iter().map(|state| request.judged(state, &self.limits)).collect();
-        if expected.iter().any(is) { Ok(()) } else { Err(format!("{request:?}: expected one of {expected:?}")) }
+    pub fn answered(
+        &self,
+        request: &Request,
+        since: usize,
+        is: impl Fn(&Expected) -> bool,
+    ) -> Result<(), Wrong> {
+        let expected: Vec<_> =
+            self.states[since..].iter().map(|state| request.judged(state, &self.limits)).collect();
+        if expected.iter().any(is) {
+            Ok(())
+        } else {
+            Err(format!("{request:?}: expected one of {expected:?}"))
+        }
     }
 
     /// A step of a job was written, which had been decided from what was read since `since`: the job now says that of its
@@ -140,13 +160,16 @@ impl Model {
         let (was, mut next, mut came) = (since..=self.now(), self.state().clone(), BTreeMap::new());
         let job = self.jobs.get(&id).ok_or(format!("job {id} is unknown"))?;
         let (task, known) = (job.task, job.says.clone());
-        let new: BTreeMap<_, _> = says.iter().cloned().filter(|(pair, _)| !known.contains_key(pair)).collect();
+        let new: BTreeMap<_, _> =
+            says.iter().cloned().filter(|(pair, _)| !known.contains_key(pair)).collect();
         let unsaid = known.iter().find(|(pair, outcome)| !says.contains(&((*pair).clone(), **outcome)));
         if let Some(unsaid) = unsaid {
             return Err(format!("job {id} does not say any more that {unsaid:?}"));
         }
         if let Some(pair) = written.iter().find(|pair| !new.contains_key(pair)) {
-            return Err(format!("job {id} has written {pair:?} and says nothing of it, or has said it before"));
+            return Err(format!(
+                "job {id} has written {pair:?} and says nothing of it, or has said it before"
+            ));
         }
         for (pair, outcome) in says.iter().filter(|(pair, _)| new.contains_key(pair)) {
             let came: &mut usize = came.entry(pair.0.clone()).or_default();
@@ -202,7 +225,8 @@ impl Model {
         images: &[imageshare::domain::ImageId],
         tenants: &[imageshare::domain::TenantId],
     ) -> Result<(), Wrong> {
-        let pairs = images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
+        let pairs =
+            images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let job = Job { task, pairs: pairs.collect(), says: BTreeMap::new() };
         let id = id.ok_or("no job was made")?;
         self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))

@@ -97,7 +97,9 @@ impl Run<'_> {
                 self.asked.push(request.clone());
                 Some(Who::Client(request.clone()))
             }
-            Action::AskAgain(which) if !self.asked.is_empty() => Some(Who::Client(which.get(&self.asked).clone())),
+            Action::AskAgain(which) if !self.asked.is_empty() => {
+                Some(Who::Client(which.get(&self.asked).clone()))
+            }
             Action::Deliver(which) if !self.stream.is_empty() => Some(Who::Worker(*which.get(&self.stream))),
             Action::DeliverNewest => self.stream.last().map(|piece| Who::Worker(*piece)),
             Action::Sweep => {
@@ -141,7 +143,8 @@ impl Run<'_> {
 
     async fn start(&mut self, who: Who, death: Option<Death>) -> Result<(), Wrong> {
         let (table, steps) = GatedTable::new(self.local.table.clone());
-        let service = Service { store: Store::new(table), settings: Arc::clone(&self.local.service.settings) };
+        let service =
+            Service { store: Store::new(table), settings: Arc::clone(&self.local.service.settings) };
         let task = match who.clone() {
             Who::Client(request) => tokio::spawn(async move { ask(&service, request).await }),
             Who::Worker(piece) => tokio::spawn(async move { deliver(&service, piece).await }),
@@ -223,7 +226,8 @@ impl Run<'_> {
             }
             Who::Worker(piece) => {
                 let report = self.local.report(piece.job).await;
-                let says = report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
+                let says =
+                    report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
                 let written = writes.iter().filter_map(membership).collect::<BTreeSet<_>>();
                 self.count.stepped();
                 self.model.stepped(piece.job, actor.read, &says.collect::<Vec<_>>(), &written)
@@ -245,8 +249,13 @@ impl Run<'_> {
                 self.model.answered(request, since, is).map_err(|wrong| format!("{refusal:?} to {wrong}"))
             }
             (Who::Client(request), End::Job(job)) if actor.has_written => {
-                let is_made = self.model.jobs.contains_key(job) && *job >= JobId(Stamp::first_of(job.0.time()));
-                if is_made { Ok(()) } else { Err(format!("{request:?} was answered with {job}, which it did not make")) }
+                let is_made =
+                    self.model.jobs.contains_key(job) && *job >= JobId(Stamp::first_of(job.0.time()));
+                if is_made {
+                    Ok(())
+                } else {
+                    Err(format!("{request:?} was answered with {job}, which it did not make"))
+                }
             }
             (Who::Client(request), End::Job(job)) => {
                 self.model.answered(request, since, |expected| *expected == Expected::Before(*job))
@@ -304,12 +313,16 @@ async fn ask(service: &Service, request: Request) -> End {
         }
         Request::Answer { by, image, named, says } => {
             let by = caller(by.as_str());
-            usecases::answer_as_member(service, &by, &image, &named, (Ok(says), None)).await.map(|_| End::Done)
+            usecases::answer_as_member(service, &by, &image, &named, (Ok(says), None))
+                .await
+                .map(|_| End::Done)
         }
         Request::Permit { by, image, add, remove } => {
             let wanted = Permissions::new(add, remove).expect("nobody is named twice");
             let by = caller(by.as_str());
-            usecases::change_permissions(service, &by, &image, &wanted, Effect::Made).await.map(|()| End::Done)
+            usecases::change_permissions(service, &by, &image, &wanted, Effect::Made)
+                .await
+                .map(|()| End::Done)
         }
         Request::Show { by, image, visibility } => {
             let show = |image: &mut imageshare::domain::Image| {

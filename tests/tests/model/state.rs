@@ -78,6 +78,12 @@ impl Pair {
         self.answer = self.answer.filter(|(answered, _)| over.is_some_and(|over| *answered > over));
     }
 
+    /// Ends everything, since the image is gone (decision 24).
+    pub fn end(&mut self, at: Stamp) {
+        let said = self.answer.map(|(answered, _)| answered);
+        self.unshare(self.shares.keys().copied().chain(said).fold(at, Stamp::max));
+    }
+
     pub fn say(&mut self, at: Stamp, status: Status) {
         if self.hears(at) && self.is_news(at) {
             self.answer = Some((at, status));
@@ -115,7 +121,8 @@ impl State {
 
     /// The images that are shared with a tenant who has said that.
     pub fn received(&self, tenant: &TenantId, said: Status) -> BTreeSet<ImageId> {
-        let received = self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(said));
+        let received =
+            self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(said));
         received.map(|((image, _), _)| image.clone()).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Limits;
+use crate::domain::{Limits, Rules};
 use crate::store::Store;
 
 /// The settings of a deployment that use cases and facades read.
@@ -14,6 +14,13 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The limits in force.
     pub limits: Limits,
+}
+
+impl Settings {
+    /// What a sharing must be to be made.
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { limits: &self.limits, region: &self.region, directory_is_complete: false }
+    }
 }
 
 /// The table and the settings. Cheap to clone.

@@ -88,6 +88,16 @@ plain_id! {
     AccessKeyId
 }
 
+plain_id! {
+    /// The id of a key that encrypts images. The key itself lives in the cloud's key service.
+    KeyId
+}
+
+plain_id! {
+    /// The id of a backup vault.
+    VaultId
+}
+
 impl AccessKeyId {
     /// The id of an access key created now; those of later ones sort after it.
     pub fn fresh() -> Self {

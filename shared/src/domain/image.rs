@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, TenantId, Timestamp};
+use super::{ID_FORM, ImageId, KeyId, TenantId, Timestamp};
 
 /// Who can see an image besides its owner, in Glance's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,6 +137,17 @@ pub enum Kind {
     },
 }
 
+/// By what an image is encrypted (`contract/decisions.md` 14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// Nothing.
+    None,
+    /// The service's own key, which no owner can grant to anybody.
+    DefaultKey,
+    /// A key of the owner's.
+    Key(KeyId),
+}
+
 /// The names of the properties that mean something to this service.
 pub mod property {
     /// `"true"` for a full-ECS image.
@@ -228,14 +239,19 @@ impl Details {
         }
     }
 
-    /// The key that encrypts the image, if it is encrypted.
-    pub fn key_id(&self) -> Option<&str> {
-        self.property(property::CMK_ID).filter(|id| !id.is_empty())
+    /// By what key the image is encrypted, if it is.
+    pub fn encryption(&self) -> Encryption {
+        let key = self.property(property::CMK_ID).filter(|id| !id.is_empty());
+        match (key.map(str::parse), self.property(property::ENCRYPTED)) {
+            (Some(Ok(key)), _) => Encryption::Key(key),
+            (Some(Err(_)), _) | (None, Some("1" | "true")) => Encryption::DefaultKey,
+            (None, _) => Encryption::None,
+        }
     }
 
-    /// Whether the image is encrypted, by whatever key.
-    pub fn is_encrypted(&self) -> bool {
-        self.key_id().is_some() || matches!(self.property(property::ENCRYPTED), Some("1" | "true"))
+    /// Whether the image is of the same bits as one of those details, as far as a rule of sharing looks at them.
+    pub fn is_made_as(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.encryption() == other.encryption()
     }
 
     /// The value of a free property.
@@ -261,6 +277,9 @@ fn expected_of(name: &str) -> Option<(Check, &'static str)> {
     fn is_gib(text: &str) -> bool {
         text.parse::<u32>().is_ok()
     }
+    fn is_key(text: &str) -> bool {
+        text.is_empty() || text.parse::<KeyId>().is_ok()
+    }
     fn is_env(text: &str) -> bool {
         matches!(text, "FusionCompute" | "Ironic" | "DataImage" | "IsoImage")
     }
@@ -270,6 +289,7 @@ fn expected_of(name: &str) -> Option<(Check, &'static str)> {
     match name {
         property::WHOLE_IMAGE | "__isregistered" => Some((is_bool, "\"true\" or \"false\"")),
         property::SYSTEM_BACKUP_GIB | property::DATA_BACKUP_GIB => Some((is_gib, "a whole number of GiB")),
+        property::CMK_ID => Some((is_key, ID_FORM)),
         property::VIRTUAL_ENV_TYPE => Some((is_env, "FusionCompute, Ironic, DataImage or IsoImage")),
         "__imagetype" => Some((is_image_type, "gold, private, shared or market")),
         _ => None,
@@ -298,6 +318,18 @@ mod tests {
         assert_eq!(image.kind(), Kind::FullEcs { from_backup: true, backup_gib: 4_294_967_335 });
         assert_eq!(with(&[("virtual_env_type", "DataImage")]).kind(), Kind::DataDisk);
         assert_eq!(with(&[]).kind(), Kind::SystemDisk);
+    }
+
+    #[test]
+    fn an_image_is_encrypted_by_a_key_or_by_the_services_own() {
+        let encryption = |properties: &[_]| with(properties).encryption();
+        assert_eq!(encryption(&[("__system__cmkid", "")]), Encryption::None);
+        assert_eq!(encryption(&[("__system__encrypted", "0")]), Encryption::None);
+        assert_eq!(encryption(&[("__system__encrypted", "1")]), Encryption::DefaultKey);
+        let key = [("__system__encrypted", "1"), ("__system__cmkid", "k-1")];
+        assert_eq!(encryption(&key), Encryption::Key("k-1".parse().unwrap()));
+        assert!(with(&[("__system__cmkid", "no key#")]).check().is_err());
+        assert!(!with(&key).is_made_as(&with(&[])) && with(&[("other", "x")]).is_made_as(&with(&[])));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, Status, TenantId, Timestamp};
+use super::{ImageId, JobId, Status, TenantId, Timestamp, VaultId};
 
 /// What is to be done to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub enum Task {
         status: Status,
         /// Where the backups of an accepted full-ECS image go.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        vault: Option<String>,
+        vault: Option<VaultId>,
     },
 }
 
@@ -52,8 +52,8 @@ const PAIRS_PER_PIECE: usize = 200;
 /// The most pairs of a step.
 const PAIRS_PER_STEP: usize = 50;
 
-/// The most memberships and images of a step: a transaction takes 100 items, one of which is the piece.
-const ITEMS_PER_STEP: usize = 99;
+/// The most items of a step besides the piece: a transaction takes 100.
+pub(super) const ITEMS_PER_STEP: usize = 99;
 
 impl Job {
     /// How many pairs there are.
@@ -81,13 +81,15 @@ impl Job {
         (0..pairs).step_by(size).map(|first| first..pairs.min(first + size)).collect()
     }
 
-    /// The pairs, starting with the first of `left`, that one transaction can carry out.
+    /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
+    /// anything is known of them: each writes its membership, and the counts of its image and its tenant.
     pub fn step(&self, left: Range<usize>) -> Range<usize> {
-        let mut images = HashSet::new();
+        let (mut images, mut tenants) = (HashSet::new(), HashSet::new());
         let fits = |number: &usize| {
             images.extend(self.pair(*number).map(|(image, _)| image));
+            tenants.extend(self.pair(*number).map(|(_, tenant)| tenant));
             let pairs = number - left.start + 1;
-            pairs <= PAIRS_PER_STEP && pairs + images.len() <= ITEMS_PER_STEP
+            pairs <= PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= ITEMS_PER_STEP
         };
         left.start..left.start + left.clone().take_while(fits).count()
     }
@@ -106,17 +108,47 @@ pub enum Outcome {
     MemberLimit,
     /// The image is not shared with the tenant that answered.
     NotAMember,
+    /// The image is encrypted by the service's own key, which can be granted to nobody.
+    DefaultKey,
+    /// The owner has not granted the tenant the image's key.
+    KeyNotGranted,
+    /// The image is of a whole server and was not made from a backup.
+    NotFromBackup,
+    /// The directory has no such tenant, and is complete.
+    UnknownTenant,
+    /// The tenant is of another region.
+    OtherRegion,
+    /// As many images wait for the tenant's answer as may.
+    PendingLimit,
+    /// No vault was named for a full-ECS image, or the tenant has none of that id.
+    NoVault,
+    /// The vault is not for backups.
+    NotABackupVault,
+    /// The vault cannot be used now.
+    VaultUnavailable,
+    /// The vault has not enough room.
+    VaultFull,
     /// It could not be done in many attempts.
     GaveUp,
 }
 
 impl Outcome {
-    const ALL: [(Self, u8); 6] = [
+    const ALL: [(Self, u8); 16] = [
         (Self::Done, b'.'),
         (Self::ImageGone, b'i'),
         (Self::NotShareable, b'v'),
         (Self::MemberLimit, b'l'),
         (Self::NotAMember, b'm'),
+        (Self::DefaultKey, b'd'),
+        (Self::KeyNotGranted, b'k'),
+        (Self::NotFromBackup, b'b'),
+        (Self::UnknownTenant, b't'),
+        (Self::OtherRegion, b'r'),
+        (Self::PendingLimit, b'p'),
+        (Self::NoVault, b'n'),
+        (Self::NotABackupVault, b'o'),
+        (Self::VaultUnavailable, b'u'),
+        (Self::VaultFull, b'f'),
         (Self::GaveUp, b'g'),
     ];
 

@@ -2,13 +2,19 @@
 
 use std::str::FromStr;
 
-/// How many of a thing there may be (`contract/decisions.md` 12 and 13).
+use super::{Image, Kind};
+
+/// How many of a thing there may be (`contract/decisions.md` 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Recipients of one image.
     pub members_per_image: u32,
+    /// Recipients of one full-ECS image.
+    pub members_per_full_ecs_image: u32,
     /// Images that one tenant owns.
     pub images_per_tenant: u32,
+    /// Images that wait for one tenant's answer. What it has answered is not limited (seed 002).
+    pub pending_per_tenant: u32,
     /// Access keys of one project that are not disabled.
     pub access_keys_per_project: u32,
 }
@@ -20,9 +26,25 @@ pub const NAMES_PER_BATCH: usize = 100;
 /// for each of the longest ids.
 pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
+impl Limits {
+    /// The most recipients that an image may have.
+    pub fn members_of(&self, image: &Image) -> u32 {
+        match image.details.kind() {
+            Kind::FullEcs { .. } => self.members_per_full_ecs_image,
+            Kind::SystemDisk | Kind::DataDisk => self.members_per_image,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { members_per_image: 256, images_per_tenant: 1000, access_keys_per_project: 100 }
+        Self {
+            members_per_image: 256,
+            members_per_full_ecs_image: 10,
+            images_per_tenant: 1000,
+            pending_per_tenant: 10_000,
+            access_keys_per_project: 100,
+        }
     }
 }
 
@@ -36,7 +58,9 @@ pub struct Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     MembersPerImage,
+    MembersPerFullEcsImage,
     ImagesPerTenant,
+    PendingPerTenant,
     AccessKeysPerProject,
 }
 
@@ -44,7 +68,9 @@ enum Name {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {
     /// No such limit, or no `=`.
-    #[error("expected members-per-image=NUMBER, images-per-tenant=NUMBER or access-keys-per-project=NUMBER")]
+    #[error(
+        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER or access-keys-per-project=NUMBER"
+    )]
     Name,
     /// The value is not a number in range.
     #[error("expected a number from 1 to {most}")]
@@ -60,7 +86,9 @@ impl FromStr for Limit {
     fn from_str(text: &str) -> Result<Self, BadLimit> {
         let (name, most) = match text.split_once('=').map(|(name, _)| name) {
             Some("members-per-image") => (Name::MembersPerImage, MOST_MEMBERS_PER_IMAGE),
+            Some("members-per-full-ecs-image") => (Name::MembersPerFullEcsImage, MOST_MEMBERS_PER_IMAGE),
             Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
+            Some("pending-per-tenant") => (Name::PendingPerTenant, u32::MAX),
             Some("access-keys-per-project") => (Name::AccessKeysPerProject, u32::MAX),
             _ => return Err(BadLimit::Name),
         };
@@ -79,7 +107,9 @@ impl FromIterator<Limit> for Limits {
         for Limit { name, value } in settings {
             match name {
                 Name::MembersPerImage => limits.members_per_image = value,
+                Name::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
                 Name::ImagesPerTenant => limits.images_per_tenant = value,
+                Name::PendingPerTenant => limits.pending_per_tenant = value,
                 Name::AccessKeysPerProject => limits.access_keys_per_project = value,
             }
         }

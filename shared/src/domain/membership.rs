@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::{Reservation, Stamp};
 
 /// What the recipient has said to a sharing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,6 +98,9 @@ pub struct Standing {
     /// The newest of the shares above that asks for no consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Stamp>,
+    /// What an accepted full-ECS image holds of a vault of the recipient's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reservation>,
 }
 
 /// How many repeated shares a membership remembers. They matter only while an older unshare may still be under way,
@@ -165,7 +168,32 @@ impl Membership {
         if standing.answered.is_some_and(|answered| at <= answered) {
             return Ok(None);
         }
-        Ok(Some(Self::Standing(Standing { status, answered: Some(at), ..standing.clone() })))
+        let mut next = Standing { status, answered: Some(at), ..standing.clone() };
+        if status != Status::Accepted {
+            next.reserved = None;
+        }
+        Ok(Some(Self::Standing(next)))
+    }
+
+    /// The same, holding that in the place of what it held of a vault.
+    #[must_use]
+    pub fn reserving(self, reservation: Reservation) -> Self {
+        match self {
+            Self::Standing(standing) => {
+                Self::Standing(Standing { reserved: Some(reservation), ..standing })
+            }
+            Self::Ended(_) => self,
+        }
+    }
+
+    /// Whether it waits for its recipient's answer.
+    pub fn is_pending(&self) -> bool {
+        self.standing().is_some_and(|standing| standing.status == Status::Pending)
+    }
+
+    /// What it holds of a vault.
+    pub fn reserved(&self) -> Option<&Reservation> {
+        self.standing()?.reserved.as_ref()
     }
 
     /// The newest of the requests that formed it.
@@ -190,7 +218,15 @@ impl Membership {
 
 impl Standing {
     fn begin(since: Stamp, unshared: Option<Stamp>) -> Self {
-        Self { status: Status::Pending, since, reshared: Vec::new(), unshared, answered: None, granted: None }
+        Self {
+            status: Status::Pending,
+            since,
+            reshared: Vec::new(),
+            unshared,
+            answered: None,
+            granted: None,
+            reserved: None,
+        }
     }
 
     /// With a grant among its shares, which is as good as consent until the recipient says something.
@@ -230,6 +266,7 @@ impl Standing {
         if self.answered.is_some_and(|answered| answered > if standing_goes_on { at } else { since }) {
             next.status = self.status;
             next.answered = self.answered;
+            next.reserved.clone_from(&self.reserved);
         }
         Some(Membership::Standing(next.with_grant(self.granted.filter(|granted| *granted > at))))
     }

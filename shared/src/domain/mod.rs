@@ -6,21 +6,29 @@ mod caller;
 mod ids;
 mod image;
 mod job;
+mod key_grant;
 mod limits;
+mod member;
 mod membership;
 mod permission;
 mod step;
 mod time;
+mod vault;
 
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
-pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, MalformedId, Stamp, TenantId};
+pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Stamp, TenantId, VaultId};
 pub use self::image::{
-    BadDetail, DETAILS_BYTES, Details, Image, Kind, UnknownVisibility, Visibility, property,
+    BadDetail, DETAILS_BYTES, Details, Encryption, Image, Kind, UnknownVisibility, Visibility, property,
 };
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
+pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, Limit, Limits, MOST_MEMBERS_PER_IMAGE, NAMES_PER_BATCH};
+pub use self::member::Member;
 pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
-pub use self::permission::{AddedAndRemoved, Permissions, TooManyMembers, decide_permissions};
-pub use self::step::{Change, Decision, Known, Member, decide, give_up};
+pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
+pub use self::step::{Change, Decision, Known, Needed, Rules, Tenant, decide, give_up, needed};
 pub use self::time::Timestamp;
+pub use self::vault::{
+    MOST_VAULT_GIB, Protection, Reservation, UnknownWord, Vault, VaultDetails, VaultKey, VaultStatus,
+};

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Image, Known, Limits, Membership, Stamp, TenantId};
+use super::step::{decide_grant, decide_removal};
+use super::{Decision, Image, Known, Outcome, Rules, Stamp, TenantId};
 
 /// To whom an image is granted, and from whom it is taken. Nobody stands in both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,44 +41,43 @@ impl Permissions {
     }
 }
 
-/// The image would have more recipients than it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the image has as many recipients as it may have")]
-pub struct TooManyMembers;
+/// Why nothing is granted or taken: what stands in the way of one of the grants.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the image cannot be granted to {tenant}")]
+pub struct NotGranted {
+    /// To whom it cannot be granted.
+    pub tenant: TenantId,
+    /// Why.
+    pub outcome: Outcome,
+}
 
-/// Decides which memberships of an image change, and by how much their number does. `known` holds the
-/// memberships that there are of the tenants named.
+/// Decides which memberships of an image change. `known` holds the image and the memberships that there are of the tenants
+/// named. What is taken is taken first, so that the limit is of what there is in the end.
 ///
 /// # Errors
-/// [`TooManyMembers`] where the number would grow above the limit; then nothing is to be written.
+/// [`NotGranted`] names the first that stands in the way; then nothing is to be written.
 pub fn decide_permissions(
     image: &Image,
     wanted: &Permissions,
     at: Stamp,
     known: &Known,
-    limits: &Limits,
-) -> Result<(Vec<Change>, i32), TooManyMembers> {
-    type Transition = fn(Option<&Membership>, Stamp) -> Option<Membership>;
-    let add = wanted.add.iter().map(|tenant| (tenant, Membership::grant as Transition));
-    let remove = wanted.remove.iter().map(|tenant| (tenant, Membership::unshare as Transition));
-    let (mut changes, mut growth) = (Vec::new(), 0);
-    for (tenant, transition) in add.chain(remove) {
-        let current = known.memberships.get(&(image.id.clone(), tenant.clone()));
-        let Some(becomes) = transition(current, at) else { continue };
-        let stands = |membership: &Membership| membership.standing().is_some();
-        growth += i32::from(stands(&becomes)) - i32::from(current.is_some_and(stands));
-        changes.push(Change { image: image.id.clone(), tenant: tenant.clone(), becomes });
+    rules: Rules<'_>,
+) -> Result<Decision, NotGranted> {
+    let mut decision = Decision::default();
+    for tenant in &wanted.remove {
+        decide_removal(&mut decision, (image, tenant), at, known);
     }
-    if growth > 0 && i64::from(image.members) + i64::from(growth) > i64::from(limits.members_per_image) {
-        return Err(TooManyMembers);
+    for tenant in &wanted.add {
+        let granted = decide_grant(&mut decision, (image, tenant), at, known, rules);
+        granted.map_err(|outcome| NotGranted { tenant: tenant.clone(), outcome })?;
     }
-    Ok((changes, growth))
+    Ok(decision)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Status, Timestamp, Visibility};
+    use crate::domain::{Details, Limits, Membership, Status, Timestamp, Visibility};
 
     fn image(members: u32) -> Image {
         Image {
@@ -96,29 +96,42 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn decided(
-        members: u32,
-        [add, remove]: [&[&str]; 2],
-        known: &[&str],
-    ) -> Result<(Vec<Change>, i32), TooManyMembers> {
+    fn decided(members: u32, [add, remove]: [&[&str]; 2], known: &[&str]) -> Result<Decision, NotGranted> {
         let wanted = Permissions::new(tenants(add), tenants(remove)).unwrap();
         let membership = Membership::share(None, Stamp::now()).unwrap();
         let memberships = tenants(known).into_iter().map(|tenant| {
             let pair = ("image".parse().unwrap(), tenant);
             (pair, membership.clone())
         });
-        let known = Known { memberships: memberships.collect(), ..Known::default() };
+        let image = image(members);
+        let known = Known {
+            memberships: memberships.collect(),
+            images: [(image.id.clone(), image.clone())].into(),
+            ..Known::default()
+        };
         let limits = Limits { members_per_image: 3, ..Limits::default() };
-        decide_permissions(&image(members), &wanted, Stamp::now(), &known, &limits)
+        let rules = Rules { limits: &limits, region: "here", directory_is_complete: false };
+        decide_permissions(&image, &wanted, Stamp::now(), &known, rules)
     }
 
     #[test]
     fn who_is_added_has_accepted_and_who_is_removed_is_no_member() {
-        let (changes, growth) = decided(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
-        let become_what: Vec<_> =
-            changes.iter().map(|change| change.becomes.standing().map(|standing| standing.status)).collect();
-        assert_eq!(become_what, [Some(Status::Accepted), Some(Status::Accepted), None, None]);
-        assert_eq!(growth, 1);
+        let decision = decided(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
+        let status = |tenant: &str| {
+            let change = decision.changes.iter().find(|change| change.tenant.as_str() == tenant).unwrap();
+            change.becomes.standing().map(|standing| standing.status)
+        };
+        let accepted = Some(Status::Accepted);
+        assert_eq!(["a", "b", "c", "d"].map(status), [accepted, accepted, None, None]);
+        assert_eq!(decision.members.values().copied().collect::<Vec<_>>(), [1]);
+        assert_eq!(decision.pending, [("c".parse().unwrap(), -1)].into());
+    }
+
+    #[test]
+    fn who_was_asked_and_is_granted_the_image_is_not_asked_any_more() {
+        let decision = decided(1, [&["a"], &[]], &["a"]).unwrap();
+        assert_eq!((decision.members.len(), decision.receiving.len()), (1, 0));
+        assert_eq!(decision.pending, [("a".parse().unwrap(), -1)].into());
     }
 
     #[test]
@@ -134,6 +147,7 @@ mod tests {
         assert!(decided(3, [&["a"], &[]], &["a"]).is_ok());
         assert!(decided(2, [&["a"], &[]], &[]).is_ok());
         assert!(decided(9, [&["a"], &["b", "c"]], &["b", "c"]).is_ok(), "a limit that was lowered");
-        assert_eq!(decided(2, [&["a", "b"], &[]], &[]), Err(TooManyMembers));
+        let full = NotGranted { tenant: "b".parse().unwrap(), outcome: Outcome::MemberLimit };
+        assert_eq!(decided(2, [&["a", "b"], &[]], &[]), Err(full));
     }
 }

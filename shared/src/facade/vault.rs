@@ -2,17 +2,19 @@
 
 use serde_json::Value;
 
-use crate::domain::{ID_FORM, TenantId};
+use crate::domain::{ID_FORM, VaultId};
 
 /// Reads `vault_id`; a text of no length names none.
 ///
 /// # Errors
 /// What was expected, where it is no id.
-pub(super) fn parse(value: Option<&Value>) -> Result<Option<String>, String> {
+pub(super) fn parse(value: Option<&Value>) -> Result<Option<VaultId>, String> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) if text.parse::<TenantId>().is_ok() => Ok(Some(text.clone())),
-        Some(_) => Err(format!("vault_id: expected {ID_FORM}.")),
+        Some(value) => {
+            let id = value.as_str().and_then(|text| text.parse().ok());
+            id.map(Some).ok_or_else(|| format!("vault_id: expected {ID_FORM}."))
+        }
     }
 }

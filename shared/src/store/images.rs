@@ -123,8 +123,14 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
         let record = "SET image = :image, visibility = :visibility, rev = :next";
-        let update = Write::update(keys::image(&image.id), record)
-            .only_if("attribute_exists(image) AND rev = :read")
+        const AS_READ: &str = "attribute_exists(image) AND rev = :read";
+        let update = Write::update(keys::image(&image.id), record);
+        let update = if image.details.is_made_as(&read.details) {
+            update.only_if(AS_READ)
+        } else {
+            update.only_if(format!("{AS_READ} AND members = :none")).value(":none", item::number(0))
+        };
+        let update = update
             .value(":image", item::json(&Record::of(image))?)
             .value(":visibility", item::text(image.visibility))
             .value(":next", item::text(read.revision + 1))

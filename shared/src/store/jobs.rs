@@ -8,12 +8,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::call::NotWritten;
+use super::decided::decided;
 use super::item::{self, AttributeValue, Item};
 use super::keys::{self, ALONE, GPK, GSK, INDEX, PK, PieceKey, SK, TTL};
-use super::memberships::{Snapshot, decided};
 use super::requests::{Remembered, Submitted, before_as, remember};
+use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Decision, Job, JobId, Limits, Outcome, Piece, Report, Timestamp};
+use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Timestamp};
 use crate::table::{Query, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
@@ -132,10 +133,10 @@ impl Store {
         open: &mut OpenPiece,
         decision: &Decision,
         read: &Snapshot,
-        limits: &Limits,
+        rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
         let now = Timestamp::now();
-        let mut writes = decided(decision, read, limits, now)?;
+        let mut writes = decided(decision, read, rules, now)?;
         let mut next = open.piece.clone();
         next.outcomes.extend(&decision.outcomes);
         next.finished = next.left().is_empty().then_some(now);

@@ -8,6 +8,8 @@
 //! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | – | – |
+//! | vault | `V#<tenant>` | `<vault>` | – | – |
+//! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
@@ -18,7 +20,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::domain::{AccessKeyId, ImageId, JobId, Stamp, Status, TenantId, Timestamp, Visibility};
+use crate::domain::{
+    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Stamp, Status, TenantId, Timestamp, VaultKey, Visibility,
+};
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
 
@@ -96,6 +100,60 @@ pub fn job(id: JobId) -> Key {
 /// A tenant's counters.
 pub fn tenant(id: &TenantId) -> Key {
     key(format!("T#{id}"), "A")
+}
+
+/// The partition of a tenant's vaults.
+pub fn vault_partition(tenant: &TenantId) -> String {
+    format!("V#{tenant}")
+}
+
+/// A vault.
+pub fn vault((tenant, vault): &VaultKey) -> Key {
+    key(vault_partition(tenant), vault.as_str())
+}
+
+/// The partition of the grants of one owner's key.
+pub fn key_grant_partition(owner: &TenantId, key: &KeyId) -> String {
+    format!("G#{owner}#{key}")
+}
+
+/// A grant of a key.
+pub fn key_grant(grant: &KeyGrant) -> Key {
+    key(key_grant_partition(&grant.owner, &grant.key), grant.tenant.as_str())
+}
+
+/// What an item that a decision is made from is of.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An image.
+    Image,
+    /// A membership.
+    Membership,
+    /// A tenant.
+    Tenant(TenantId),
+    /// A vault.
+    Vault(VaultKey),
+    /// A grant of a key.
+    KeyGrant(KeyGrant),
+}
+
+impl Subject {
+    /// What the item of that primary key is of; `None` for another kind of item.
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        let (kind, id) = pk.split_once('#')?;
+        Some(match kind {
+            "I" if sk == "A" => Self::Image,
+            "I" if sk.starts_with(MEMBERSHIPS) => Self::Membership,
+            "T" if sk == "A" => Self::Tenant(id.parse().ok()?),
+            "V" => Self::Vault((id.parse().ok()?, sk.parse().ok()?)),
+            "G" => {
+                let (owner, key) = id.split_once('#')?;
+                let (owner, key) = (owner.parse().ok()?, key.parse().ok()?);
+                Self::KeyGrant(KeyGrant { owner, key, tenant: sk.parse().ok()? })
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// A remembered request; `digest` is the hash of the client's key.
@@ -253,8 +311,23 @@ mod tests {
         fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
             let _ = PieceKey::parse(&pk, &sk);
             let _ = Position::parse(&sk);
-            let _ = tenant_of_membership(&sk);
+            let _ = (tenant_of_membership(&sk), Subject::parse(&pk, &sk));
         }
+    }
+
+    #[test]
+    fn what_a_decision_is_made_from_is_told_by_its_key() {
+        let text = |key: &Key, name: &str| key[name].as_s().unwrap().clone();
+        let parsed = |key: &Key| Subject::parse(&text(key, PK), &text(key, SK));
+        let (image, tenant): (ImageId, TenantId) = ("i".parse().unwrap(), "t".parse().unwrap());
+        assert_eq!(parsed(&super::image(&image)), Some(Subject::Image));
+        assert_eq!(parsed(&membership(&image, &tenant)), Some(Subject::Membership));
+        assert_eq!(parsed(&super::tenant(&tenant)), Some(Subject::Tenant(tenant.clone())));
+        let key = (tenant.clone(), "A".parse().unwrap());
+        assert_eq!(parsed(&vault(&key)), Some(Subject::Vault(key)));
+        let grant = KeyGrant { owner: "o".parse().unwrap(), key: "k".parse().unwrap(), tenant };
+        assert_eq!(parsed(&key_grant(&grant)), Some(Subject::KeyGrant(grant)));
+        assert_eq!(parsed(&listing(&image)), None);
     }
 
     #[test]

@@ -1,20 +1,12 @@
-//! Memberships: read for a change or a view, and written together with the image's count of them: by a step of a job
-//! (`jobs.rs`), or at once.
+//! Memberships as they are read: for a view, a list, or the deletion of an image.
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
-
-use super::images::{self, position_of};
+use super::images;
 use super::item::{self, Item};
-use super::keys::{self, GPK, GSK, List, MEMBERSHIPS, PK, SK, TTL};
-use super::{Store, StoreError, Written};
-use crate::domain::{
-    Change, Decision, Image, ImageId, Known, Limits, Member, Membership, Status, TenantId, Timestamp,
-};
-use crate::table::{Attributes, Query, Write};
-
-/// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
-const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
+use super::keys::{self, MEMBERSHIPS, PK, SK};
+use super::snapshot::Tenants;
+use super::{Store, StoreError};
+use crate::domain::{Image, ImageId, Known, Member, Membership, Status, TenantId, Timestamp};
+use crate::table::{Attributes, Query};
 
 /// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
 pub(super) const MEMBER_REV: &str = "member_rev";
@@ -27,51 +19,7 @@ pub struct Recipients {
     pub(super) revision: u64,
 }
 
-/// What a step was decided from, and the revisions that must still be so when it is written.
-#[derive(Debug, Default)]
-pub(crate) struct Snapshot {
-    pub(crate) known: Known,
-    revisions: HashMap<(ImageId, TenantId), u64>,
-}
-
 impl Store {
-    /// Reads the images and memberships of some pairs, in one round trip.
-    pub(crate) async fn snapshot<'a>(
-        &self,
-        pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
-    ) -> Result<Snapshot, StoreError> {
-        let pairs: Vec<_> = pairs.into_iter().collect();
-        let images: HashSet<_> = pairs.iter().map(|(image, _)| *image).collect();
-        let keys = images.into_iter().map(keys::image);
-        let keys = keys.chain(pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)));
-        let mut snapshot = Snapshot::default();
-        for item in self.read(keys.collect()).await? {
-            if let Some(read) = parse(&item)? {
-                let pair = (read.image, read.tenant);
-                snapshot.revisions.insert(pair.clone(), read.revision);
-                snapshot.known.memberships.insert(pair, read.membership);
-            } else if let Some(image) = images::parse(&item)? {
-                snapshot.known.images.insert(image.id.clone(), image);
-            }
-        }
-        Ok(snapshot)
-    }
-
-    /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
-    /// provided that everything that it was decided from is still so.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the table failed.
-    pub(crate) async fn make_change(
-        &self,
-        decision: &Decision,
-        read: &Snapshot,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Result<Written, StoreError> {
-        self.written(&decided(decision, read, limits, now)?).await
-    }
-
     /// Reads an image and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
@@ -101,8 +49,8 @@ impl Store {
         ids: &[ImageId],
         tenant: &TenantId,
     ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
-        let read = self.snapshot(ids.iter().map(|id| (id, tenant))).await?;
-        let Known { images, memberships } = read.known;
+        let read = self.snapshot(ids.iter().map(|id| (id, tenant)), Tenants::Unread).await?;
+        let Known { images, memberships, .. } = read.known;
         let answer = |id: ImageId| Some(memberships.get(&(id, tenant.clone()))?.standing()?.status);
         Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
     }
@@ -176,72 +124,13 @@ impl Store {
     }
 }
 
-/// The writes that a decision makes: the memberships that change, and the counts of their images.
-pub(super) fn decided(
-    decision: &Decision,
-    read: &Snapshot,
-    limits: &Limits,
-    now: Timestamp,
-) -> Result<Vec<Write>, StoreError> {
-    let memberships = decision.changes.iter().map(|change| write_membership(change, read, now));
-    let counts = decision.growth.iter().map(|(image, growth)| Ok(count_members(image, *growth, limits)));
-    memberships.chain(counts).collect()
-}
-
-/// Counts members that come or go.
-pub(super) const COUNT: &str = "ADD members :growth, member_rev :one";
-
-/// Counts members of an image that come or go; none may come to an image that is full, hidden or gone by now.
-fn count_members(image: &ImageId, growth: i32, limits: &Limits) -> Write {
-    let count = Write::update(keys::image(image), COUNT)
-        .value(":growth", item::number(growth))
-        .value(":one", item::number(1));
-    if growth < 0 {
-        return count.only_if("attribute_exists(pk)");
-    }
-    let room = i128::from(limits.members_per_image) - i128::from(growth);
-    count
-        .only_if("attribute_exists(image) AND visibility = :shared AND members <= :room")
-        .value(":shared", item::text("shared"))
-        .value(":room", item::number(room))
-}
-
-/// Writes a membership onto the revision that it was read at.
-pub(super) fn write_membership(
-    change: &Change,
-    read: &Snapshot,
-    now: Timestamp,
-) -> Result<Write, StoreError> {
-    let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
-    let mut attributes = vec![
-        ("membership", item::json(&change.becomes)?),
-        ("updated", item::number(now.unix_millis())),
-        ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
-    ];
-    match (&change.becomes, read.known.images.get(&change.image)) {
-        (Membership::Standing(standing), Some(image)) => {
-            let list = List::Received(change.tenant.clone(), standing.status);
-            attributes.extend([(GPK, item::text(list)), (GSK, item::text(position_of(image)))]);
-        }
-        (Membership::Standing(_), None) => {}
-        (Membership::Ended(_), _) => {
-            let until = now.plus(ENDED_IS_KEPT).unix_seconds();
-            attributes.push((TTL, item::number(until)));
-        }
-    }
-    let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
-    Ok(match revision {
-        None => put.only_if("attribute_not_exists(pk)"),
-        Some(revision) => put.only_if("rev = :read").value(":read", item::text(revision)),
-    })
-}
-
-struct Read {
-    image: ImageId,
-    tenant: TenantId,
-    membership: Membership,
+/// A membership as it was read.
+pub(super) struct Read {
+    pub(super) image: ImageId,
+    pub(super) tenant: TenantId,
+    pub(super) membership: Membership,
     updated: Timestamp,
-    revision: u64,
+    pub(super) revision: u64,
 }
 
 impl Read {
@@ -260,7 +149,7 @@ fn parse_member(image: &ImageId, item: &Item) -> Result<Option<Member>, StoreErr
 }
 
 /// Reads a membership; `None` for an item of another kind.
-fn parse(item: &Item) -> Result<Option<Read>, StoreError> {
+pub(super) fn parse(item: &Item) -> Result<Option<Read>, StoreError> {
     let Some(tenant) = keys::tenant_of_membership(item::get_text(item, SK)?) else { return Ok(None) };
     let image = keys::image_of_partition(item::get_text(item, PK)?).ok_or(StoreError::Unreadable(PK))?;
     Ok(Some(Read {

@@ -6,17 +6,20 @@
 
 mod access_keys;
 mod call;
+mod decided;
 mod definition;
 mod images;
 mod item;
 mod jobs;
+mod key_grants;
 mod keys;
 mod lists;
 mod memberships;
 mod meter;
 mod nonces;
-mod permissions;
 mod requests;
+mod snapshot;
+mod vaults;
 
 use std::sync::Arc;
 
@@ -26,12 +29,14 @@ pub use self::call::StoreError;
 pub use self::definition::definition;
 pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
+pub use self::key_grants::Granted;
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
 pub use self::lists::Order;
 pub use self::memberships::Recipients;
-pub(crate) use self::memberships::Snapshot;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};
+pub(crate) use self::snapshot::{Snapshot, Tenants};
+pub use self::vaults::{OwnVault, VaultWritten};
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -10,14 +10,14 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConsumedCapacity, Delete, KeysAndAttributes, Put,
+    AttributeValue, CancellationReason, ConditionCheck, ConsumedCapacity, Delete, KeysAndAttributes, Put,
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     Update,
 };
 
 use super::{
     Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page, Query, Reason,
-    Table, Values, Write, Written,
+    Table, Values, Write, Written, no_lone_check,
 };
 
 const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
@@ -101,6 +101,7 @@ impl Table for DynamoDb {
             Action::Put(item) => self.put(item, write),
             Action::Update(key, expression) => self.update(key, expression, write),
             Action::Delete(key) => self.delete(key, write),
+            Action::Check(_) => Box::pin(async { Err(no_lone_check()) }),
         }
     }
 
@@ -220,6 +221,15 @@ impl DynamoDb {
             ),
             Action::Delete(key) => item.delete(
                 Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.clone()))
+                    .set_condition_expression(condition(write))
+                    .set_expression_attribute_names(names(write))
+                    .set_expression_attribute_values(values(&write.values))
+                    .build()?,
+            ),
+            Action::Check(key) => item.condition_check(
+                ConditionCheck::builder()
                     .table_name(&self.table)
                     .set_key(Some(key.clone()))
                     .set_condition_expression(condition(write))

@@ -35,7 +35,7 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// `Query`: one page.
     fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
 
-    /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed.
+    /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed. A check alone is refused.
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written>;
 
     /// `TransactWriteItems`: all of them or none. A repetition of the same call by whoever answers it changes nothing.
@@ -67,6 +67,14 @@ pub struct Reason {
     pub message: Option<String>,
     /// The item that a put's condition did not hold of.
     pub found: Option<Item>,
+}
+
+/// What a check alone is answered with, for which DynamoDB has no call.
+pub fn no_lone_check() -> Failure {
+    Failure::Service {
+        code: "ValidationException".to_owned(),
+        message: "a check stands in a transaction".to_owned(),
+    }
 }
 
 /// The code of a [`Reason`] whose condition did not hold.
@@ -201,6 +209,8 @@ pub enum Action {
     Update(Key, &'static str),
     /// Deletes an item.
     Delete(Key),
+    /// Writes nothing: only the condition must hold. In a transaction alone.
+    Check(Key),
 }
 
 impl Write {
@@ -217,6 +227,11 @@ impl Write {
     /// Deletes an item.
     pub fn delete(key: Key) -> Self {
         Self::of(Action::Delete(key))
+    }
+
+    /// Writes nothing, and lets the transaction's other writes be made only if its condition holds of an item.
+    pub fn check(key: Key, condition: &'static str) -> Self {
+        Self::of(Action::Check(key)).only_if(condition)
     }
 
     fn of(action: Action) -> Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Service;
 use crate::domain::{Decision, Outcome, decide, give_up};
-use crate::store::{PieceKey, Snapshot, StoreError, Written};
+use crate::store::{PieceKey, Snapshot, StoreError, Tenants, Written};
 
 /// How often in a row a step may find that somebody else has changed what it was decided from.
 const STALE_STEPS: u32 = 20;
@@ -37,19 +37,22 @@ enum Effort {
 }
 
 async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), StoreError> {
-    let (store, limits) = (&service.store, &service.settings.limits);
+    let (store, rules) = (&service.store, service.settings.rules());
     let Some(mut open) = store.open_piece(key).await? else { return Ok(()) };
     let mut stale_steps = 0;
     while open.piece.finished.is_none() {
         let pairs = open.job.step(open.piece.left());
-        let snapshot = store.snapshot(pairs.clone().filter_map(|number| open.job.pair(number))).await;
+        let ids = pairs.clone().filter_map(|number| open.job.pair(number));
+        // What has turned out to stand in the way may be of the tenants.
+        let tenants = if stale_steps == 0 && effort == Effort::Full { Tenants::Unread } else { Tenants::Read };
+        let snapshot = store.snapshot_for(&open.job.task, ids, tenants).await;
         let (read, decision) = match (snapshot, effort) {
             (Ok(read), Effort::Full) => {
-                let decision = decide(&open.job, pairs, &read.known, limits);
+                let decision = decide(&open.job, pairs, &read.known, rules);
                 (read, decision)
             }
             (Ok(read), Effort::None) => {
-                let decision = give_up(&open.job, pairs, &read.known, limits);
+                let decision = give_up(&open.job, pairs, &read.known, rules);
                 (read, decision)
             }
             (Err(StoreError::Unreadable(attribute)), Effort::None) => {
@@ -59,7 +62,7 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
             }
             (Err(problem), _) => return Err(problem),
         };
-        if store.make_step(&mut open, &decision, &read, limits).await? == Written::Yes {
+        if store.make_step(&mut open, &decision, &read, rules).await? == Written::Yes {
             stale_steps = 0;
             continue;
         }

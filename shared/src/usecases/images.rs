@@ -74,6 +74,8 @@ pub async fn show_image(service: &Service, caller: &Caller, id: &ImageId) -> Res
 /// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
 /// details. One batch read and one transaction; both again where somebody else changed the image in between.
 ///
+/// What the image is made of does not change while it is shared: its recipients have been judged by that.
+///
 /// # Errors
 /// [`Refusal`], that of `change` among them; then nothing was changed.
 pub async fn update_image<E: From<Refusal>>(
@@ -93,6 +95,9 @@ pub async fn update_image<E: From<Refusal>>(
             may_publish(caller, image.visibility)?;
         }
         image.details.check().map_err(Refusal::from)?;
+        if read.members > 0 && !image.details.is_made_as(&read.details) {
+            return Err(Refusal::MadeOtherwise(read.id).into());
+        }
         image.updated = Timestamp::now();
         image.revision = read.revision + 1;
         if service.store.update_image(&read, &image).await.map_err(Refusal::from)? == Written::Yes {

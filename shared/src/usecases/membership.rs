@@ -10,10 +10,10 @@ use super::Refusal;
 use super::members::with_members;
 use crate::Service;
 use crate::domain::{
-    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Stamp, Standing, Status, Task, TenantId,
-    UnknownStatus, decide,
+    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status, Task, TenantId,
+    UnknownStatus, VaultId, decide,
 };
-use crate::store::Written;
+use crate::store::{Tenants, Written};
 
 /// How often in a row somebody else may change the same things in between.
 const ATTEMPTS: u32 = 20;
@@ -74,7 +74,7 @@ pub async fn answer_as_member(
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
-    (status, vault): (Result<Status, UnknownStatus>, Option<String>),
+    (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
 ) -> Result<Member, Refusal> {
     let task = |image: &Image, member: Option<&Standing>| {
         visible(caller, image, tenant, member)?;
@@ -124,26 +124,29 @@ async fn change(
     tenant: &TenantId,
     task: impl Fn(&Image, Option<&Standing>) -> Result<Task, Refusal>,
 ) -> Result<Option<Member>, Refusal> {
-    let limits = &service.settings.limits;
+    let rules = service.settings.rules();
     let pair = (id.clone(), tenant.clone());
     for attempt in 1..=ATTEMPTS {
-        let read = service.store.snapshot([(id, tenant)]).await?;
+        // What has turned out to stand in the way may be of the tenant.
+        let tenants = if attempt == 1 { Tenants::Unread } else { Tenants::Read };
+        let mut read = service.store.snapshot([(id, tenant)], tenants).await?;
         let current = read.known.memberships.get(&pair);
         let member = current.and_then(Membership::standing);
         let image = with_members(service, caller, id, read.known.images.get(id), tenant, member.is_some());
-        let image = image.await?;
+        let image = image.await?.clone();
         let at = Stamp::after(current.map(Membership::newest));
         let job = Job {
             id: JobId(at),
             creator: caller.tenant.clone(),
-            task: task(image, member)?,
+            task: task(&image, member)?,
             images: vec![id.clone()],
             tenants: vec![tenant.clone()],
         };
-        let decision = decide(&job, 0..1, &read.known, limits);
+        service.store.read_needed(&mut read, &job.task, [(id, tenant)]).await?;
+        let decision = decide(&job, 0..1, &read.known, rules);
         let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
-        refuse(outcome, image, tenant, limits.members_per_image)?;
-        if service.store.make_change(&decision, &read, limits, at.time()).await? == Written::Yes {
+        refuse(outcome, &image, tenant, rules)?;
+        if service.store.make_change(&decision, &read, rules, at.time()).await? == Written::Yes {
             let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
             return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, at.time())));
         }
@@ -152,14 +155,23 @@ async fn change(
     Err(Refusal::Contended(id.clone()))
 }
 
-fn refuse(outcome: Outcome, image: &Image, tenant: &TenantId, most: u32) -> Result<(), Refusal> {
+/// What an outcome says to who asked for it at once.
+pub(super) fn refuse(
+    outcome: Outcome,
+    image: &Image,
+    tenant: &TenantId,
+    rules: Rules<'_>,
+) -> Result<(), Refusal> {
     let id = || image.id.clone();
-    match outcome {
-        Outcome::Done => Ok(()),
-        Outcome::ImageGone => Err(Refusal::ImageNotFound(id())),
-        Outcome::NotShareable => Err(Refusal::NotShared { image: id(), visibility: image.visibility }),
-        Outcome::MemberLimit => Err(Refusal::MemberLimit { image: id(), members: image.members, most }),
-        Outcome::NotAMember => Err(Refusal::MemberNotFound { image: id(), tenant: tenant.clone() }),
-        Outcome::GaveUp => Err(Refusal::Contended(id())),
-    }
+    Err(match outcome {
+        Outcome::Done => return Ok(()),
+        Outcome::ImageGone => Refusal::ImageNotFound(id()),
+        Outcome::NotShareable => Refusal::NotShared { image: id(), visibility: image.visibility },
+        Outcome::MemberLimit => {
+            Refusal::MemberLimit { image: id(), members: image.members, most: rules.limits.members_of(image) }
+        }
+        Outcome::NotAMember => Refusal::MemberNotFound { image: id(), tenant: tenant.clone() },
+        Outcome::GaveUp => Refusal::Contended(id()),
+        outcome => Refusal::Rule { image: id(), tenant: tenant.clone(), outcome },
+    })
 }

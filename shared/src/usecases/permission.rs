@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Refusal;
+use super::membership::refuse;
 use crate::Service;
 use crate::domain::{
-    Caller, Image, ImageId, Membership, Permissions, Stamp, TooManyMembers, Visibility, decide_permissions,
+    Caller, Decision, Encryption, Image, ImageId, Membership, NotGranted, Permissions, Stamp, Timestamp,
+    Visibility, decide_permissions,
 };
-use crate::store::{Snapshot, Written};
+use crate::store::{Snapshot, Tenants, Written};
 
 /// How often a change is decided anew because somebody else has changed what it was decided from.
 const ATTEMPTS: u32 = 20;
@@ -40,23 +42,23 @@ pub async fn change_permissions(
     if !caller.can_act() {
         return Err(Refusal::ReadOnly);
     }
-    let limits = &service.settings.limits;
+    let rules = service.settings.rules();
     // The caller's own membership tells whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = wanted.add().iter().chain(wanted.remove()).chain([&caller.tenant]).collect();
     let pairs: Vec<_> = tenants.into_iter().map(|tenant| (id, tenant)).collect();
     for attempt in 1..=ATTEMPTS {
-        let read = service.store.snapshot(pairs.iter().copied()).await?;
+        let first = attempt == 1 && effect == Effect::Made;
+        let tenants = if first { Tenants::Unread } else { Tenants::Read };
+        let read = service.store.snapshot(pairs.iter().copied(), tenants).await?;
         let newest = read.known.memberships.values().map(Membership::newest).max();
         let at = Stamp::after(newest);
         let image = granted_by(caller, id, wanted, &read)?;
-        let decided = decide_permissions(image, wanted, at, &read.known, limits);
-        let (changes, growth) = decided.map_err(|TooManyMembers| Refusal::MemberLimit {
-            image: id.clone(),
-            members: image.members,
-            most: limits.members_per_image,
+        let decision = decide_permissions(image, wanted, at, &read.known, rules);
+        let decision = decision.or_else(|NotGranted { tenant, outcome }| {
+            refuse(outcome, image, &tenant, rules).map(|()| Decision::default())
         })?;
         if effect == Effect::Checked
-            || service.store.change_members(image, (&changes, growth), &read, limits).await? == Written::Yes
+            || service.store.make_change(&decision, &read, rules, Timestamp::now()).await? == Written::Yes
         {
             return Ok(());
         }
@@ -84,7 +86,7 @@ fn granted_by<'a>(
     if image.visibility != Visibility::Shared {
         return Err(Refusal::NotShared { image: id.clone(), visibility: image.visibility });
     }
-    if image.details.is_encrypted() {
+    if image.details.encryption() != Encryption::None {
         return Err(Refusal::Encrypted(id.clone()));
     }
     if wanted.add().contains(&image.owner) {

@@ -3,7 +3,7 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
-use crate::domain::{BadDetail, ImageId, TenantId, UnknownStatus, Visibility};
+use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -72,6 +72,19 @@ pub enum Refusal {
         /// How many it may have.
         most: u32,
     },
+    /// A rule of sharing stands in the way.
+    #[error("image {image} and {tenant}: {outcome:?}")]
+    Rule {
+        /// The image.
+        image: ImageId,
+        /// The tenant that would receive it, or has.
+        tenant: TenantId,
+        /// Which rule.
+        outcome: Outcome,
+    },
+    /// The image is shared, so what it is made of cannot change.
+    #[error("image {0} is shared and cannot become another")]
+    MadeOtherwise(ImageId),
     /// What a member has said is no answer.
     #[error(transparent)]
     NoAnswer(#[from] UnknownStatus),

@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::share::submit;
 use crate::Service;
-use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId};
+use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId, VaultId};
 use crate::store::Remembered;
 
 /// Checks that the caller acts for the recipient, and accepts a job that gives its answer to each image. Returns the
@@ -19,7 +19,7 @@ pub async fn respond(
     caller: &Caller,
     recipient: TenantId,
     images: Vec<ImageId>,
-    (status, vault): (Status, Option<String>),
+    (status, vault): (Status, Option<VaultId>),
     remembered: Option<Remembered>,
 ) -> Result<JobId, Refusal> {
     if !caller.can_act() {

@@ -13,13 +13,14 @@ use dynoxide::actions::get_item::GetItemRequest;
 use dynoxide::actions::put_item::PutItemRequest;
 use dynoxide::actions::query::QueryRequest;
 use dynoxide::actions::transact_write_items::{
-    TransactDelete, TransactPut, TransactUpdate, TransactWriteItem, TransactWriteItemsRequest,
+    TransactConditionCheck, TransactDelete, TransactPut, TransactUpdate, TransactWriteItem, TransactWriteItemsRequest,
 };
 use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
 use imageshare::store::opens_a_piece;
 use imageshare::table::{
     Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Write, Written,
+    no_lone_check,
 };
 
 use tokio::sync::Notify;
@@ -144,6 +145,7 @@ impl Table for TableLane {
             }),
             Action::Update(key, expression) => Box::pin(self.update(key, expression, write)),
             Action::Delete(key) => Box::pin(self.delete(key, write)),
+            Action::Check(_) => Box::pin(async { Err(no_lone_check()) }),
         }
     }
 
@@ -243,6 +245,16 @@ fn in_transaction(write: &Write) -> Result<TransactWriteItem, Failure> {
                 table_name,
                 key: to_item(key)?,
                 condition_expression: condition(write),
+                expression_attribute_names,
+                expression_attribute_values,
+                return_values_on_condition_check_failure: None,
+            });
+        }
+        Action::Check(key) => {
+            item.condition_check = Some(TransactConditionCheck {
+                table_name,
+                key: to_item(key)?,
+                condition_expression: condition(write).unwrap_or_default(),
                 expression_attribute_names,
                 expression_attribute_values,
                 return_values_on_condition_check_failure: None,

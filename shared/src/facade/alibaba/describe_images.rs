@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::envelope::Answer;
 use super::{Error, Parameters};
-use crate::domain::{Caller, ImageId, Status, Visibility};
+use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
 use crate::function::Call;
 use crate::store::List;
 use crate::usecases::{self, ImagePage, ImageQuery, Seen, Shown};
@@ -168,13 +168,15 @@ fn image(seen: &Seen) -> Map<String, Value> {
         ("CreationTime", image.created.to_seconds_text().into()),
         ("UpdateTime", image.updated.to_seconds_text().into()),
         ("SupportedLanguages", json!([])),
-        ("VolumeEncryptionEnabled", details.is_encrypted().into()),
+        ("VolumeEncryptionEnabled", (details.encryption() != Encryption::None).into()),
     ];
     wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
     // With whom else it is shared, and by what key it is encrypted, is its owner's to know.
     if seen.shown == Shown::Own {
         wire.insert("SharedCount".to_owned(), image.members.into());
-        wire.extend(details.key_id().map(|key| ("VolumeEncryptionKey".to_owned(), key.into())));
+        if let Encryption::Key(key) = details.encryption() {
+            wire.insert("VolumeEncryptionKey".to_owned(), key.as_str().into());
+        }
     }
     wire
 }

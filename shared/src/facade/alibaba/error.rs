@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::Envelope;
 use crate::auth::signature::SignatureFault;
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{ID_FORM, TenantId, Visibility};
+use crate::domain::{ID_FORM, Outcome, TenantId, Visibility};
 use crate::facade::{Reply, fault};
 use crate::function::Received;
 use crate::store::StoreError;
@@ -170,6 +170,23 @@ impl From<Refusal> for Error {
                 "InvalidAccount.Forbbiden",
                 "The specified Account does not yourself: an image is not shared with its owner.",
             ),
+            Refusal::Rule { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
+                S::NOT_FOUND,
+                "InvalidAccount.NotFound",
+                format!("The specified account {tenant} does not exist in this region. Check its id."),
+            ),
+            Refusal::Rule { tenant, outcome: Outcome::OtherRegion, .. } => Self::new(
+                S::FORBIDDEN,
+                "OperationDenied.OtherRegion",
+                format!(
+                    "Account {tenant} is of another region. Copy the image there (CopyImage), and share it in that region."
+                ),
+            ),
+            Refusal::Rule { outcome: Outcome::NoVault | Outcome::NotFromBackup, .. } => Self::new(
+                S::FORBIDDEN,
+                "OperationDenied.FullEcsImage",
+                "A full-ECS image is accepted into a vault, which this API does not name. Share it by POST /v1/cloudimages/members.",
+            ),
             Refusal::MarkerNotFound => Self::bad("NextToken", "the NextToken of the page before"),
             Refusal::Contended(id) => Self::new(
                 S::CONFLICT,
@@ -181,6 +198,8 @@ impl From<Refusal> for Error {
             other @ (Refusal::JobNotFound
             | Refusal::MemberNotFound { .. }
             | Refusal::MemberExists { .. }
+            | Refusal::Rule { .. }
+            | Refusal::MadeOtherwise(_)
             | Refusal::NoAnswer(_)
             | Refusal::KeyUsed
             | Refusal::IdTaken(_)

@@ -5,6 +5,8 @@
 
 use http::StatusCode;
 
+use crate::domain::{Outcome, Task};
+use crate::facade::ims::error::{made_otherwise, of_outcome};
 use crate::facade::{Reply, fault, reply};
 use crate::usecases::Refusal;
 
@@ -101,6 +103,11 @@ impl From<Refusal> for Error {
                     members.saturating_add(1)
                 ),
             ),
+            Refusal::Rule { outcome, .. } => {
+                let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", ""));
+                Self::new(status_of(outcome), code, message)
+            }
+            Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
             Refusal::NoAnswer(_) => Self::bad_request(
                 "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
@@ -139,6 +146,16 @@ impl From<Refusal> for Error {
                 Self::new(status, code, message)
             }
         }
+    }
+}
+
+/// The status of a rule that Glance does not know.
+fn status_of(outcome: Outcome) -> StatusCode {
+    match outcome {
+        Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,
+        Outcome::PendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
+        Outcome::VaultUnavailable | Outcome::VaultFull => StatusCode::CONFLICT,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{NAMES_PER_BATCH, Outcome, Task, TenantId, Visibility};
+use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -104,6 +104,11 @@ impl From<Refusal> for Error {
                 "IMG.0088",
                 format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
             ),
+            Refusal::Rule { outcome, .. } => {
+                let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", ""));
+                Self::bad_request(code, message)
+            }
+            Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
             Refusal::NoAnswer(problem) => {
                 Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
             }
@@ -199,7 +204,7 @@ pub fn unrouted(allowed: &str) -> Reply {
 }
 
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
-pub(super) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
+pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {
         Outcome::Done => None,
         Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
@@ -214,6 +219,44 @@ pub(super) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str,
         Outcome::NotAMember => {
             Some(("IMG.0121", "The image is not shared with this project. Ask its owner to share it."))
         }
+        Outcome::DefaultKey => Some((
+            "IMG.0098",
+            "The image is encrypted by the service's own key, which cannot be granted. Share an image under a key of your own.",
+        )),
+        Outcome::KeyNotGranted => Some((
+            "IMG.0099",
+            "The project may not use the image's key. Grant it: PUT /v1/keys/{key_id}/grants/{project_id}; then share again.",
+        )),
+        Outcome::NotFromBackup => Some((
+            "IMG.0135",
+            "A full-ECS image can be shared only if it was made from a backup: it needs the property __backup_id.",
+        )),
+        Outcome::UnknownTenant => {
+            Some(("IMG.0108", "The directory of this region knows no such project. Check its id."))
+        }
+        Outcome::OtherRegion => Some((
+            "IMG.0177",
+            "The project is in another region. Replicate the image there, and share it in that region.",
+        )),
+        Outcome::PendingLimit => Some((
+            "IMG.0088",
+            "As many images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+        )),
+        Outcome::NoVault => Some((
+            "IMG.0184",
+            "A full-ECS image is accepted into a vault: give the id of one of the project's own in vault_id.",
+        )),
+        Outcome::NotABackupVault => Some((
+            "IMG.0193",
+            "The vault is not for backups. Choose one of the protection type backup.",
+        )),
+        Outcome::VaultUnavailable => {
+            Some(("IMG.0188", "The vault cannot be used now. Choose one whose status is available."))
+        }
+        Outcome::VaultFull => Some((
+            "IMG.0182",
+            "The vault has not enough room for the image's system and data disk backups. Expand it, or choose another.",
+        )),
         Outcome::GaveUp => {
             let code = match task {
                 Task::Share => "IMG.0112",
@@ -223,6 +266,13 @@ pub(super) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str,
             Some((code, "The service could not do it in many attempts. Send the request again."))
         }
     }
+}
+
+/// What is said to an owner who would make a shared image another.
+pub(in crate::facade) fn made_otherwise(id: &ImageId) -> String {
+    format!(
+        "Image {id} is shared, so its encryption, its being a full-ECS image and its backups cannot change. Unshare it first."
+    )
 }
 
 /// Refuses a request for a project that the credential does not act for.

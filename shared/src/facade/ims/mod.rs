@@ -3,7 +3,7 @@
 //! One operation, one file, in one order: the route, the answer, the wire types, the tests.
 
 mod batch;
-mod error;
+pub(in crate::facade) mod error;
 mod filter;
 mod image;
 pub mod job;

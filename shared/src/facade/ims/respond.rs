@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::batch::{accepted, images, object, remembered};
-use crate::domain::{ID_FORM, ImageId, Status, TenantId};
+use crate::domain::{ID_FORM, ImageId, Status, TenantId, VaultId};
 use crate::facade::{Reply, vault};
 use crate::function::Call;
 use crate::usecases;
@@ -39,7 +39,7 @@ struct Answer {
     images: Vec<ImageId>,
     project: TenantId,
     status: Status,
-    vault: Option<String>,
+    vault: Option<VaultId>,
 }
 
 impl Answer {

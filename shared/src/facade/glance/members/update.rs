@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{Action, Wire, member_of};
-use crate::domain::{Status, UnknownStatus};
+use crate::domain::{Status, UnknownStatus, VaultId};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::object;
 use crate::facade::{Reply, json, vault};
@@ -27,7 +27,7 @@ async fn update(call: &Call) -> Result<Reply, Error> {
     Ok(json(StatusCode::OK, &Wire::from(&member)))
 }
 
-type Said = (Result<Status, UnknownStatus>, Option<String>);
+type Said = (Result<Status, UnknownStatus>, Option<VaultId>);
 
 fn parse(body: &[u8]) -> Result<Said, Error> {
     let body = object(body, r#"Expected a status in the form: {"status": "status"}"#)?;
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(status(r#"{"status":"pending","vault_id":null}"#), (Ok(Status::Pending), None));
         assert_eq!(
             status(r#"{"status":"rejected","vault_id":"v-1"}"#),
-            (Ok(Status::Rejected), Some("v-1".to_owned()))
+            (Ok(Status::Rejected), Some("v-1".parse().unwrap()))
         );
         for unknown in ["\"Accepted\"", "\"\"", "null", "7", "{}", "\"accepted\\u0000\""] {
             assert_eq!(status(&format!(r#"{{"status":{unknown}}}"#)).0, Err(UnknownStatus), "{unknown}");

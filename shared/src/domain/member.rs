@@ -1,0 +1,26 @@
+//! A membership as it is shown.
+
+use super::{ImageId, Standing, Status, TenantId, Timestamp};
+
+/// What a recipient or an owner is shown of a membership that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The image.
+    pub image: ImageId,
+    /// With whom it is shared.
+    pub tenant: TenantId,
+    /// What the tenant has said.
+    pub status: Status,
+    /// When the sharing began.
+    pub created: Timestamp,
+    /// When the membership last changed.
+    pub updated: Timestamp,
+}
+
+impl Member {
+    /// A membership that stands and was last written at that moment.
+    pub fn new(image: ImageId, tenant: TenantId, standing: &Standing, written: Timestamp) -> Self {
+        let created = standing.since.time();
+        Self { image, tenant, status: standing.status, created, updated: written.max(created) }
+    }
+}

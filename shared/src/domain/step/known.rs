@@ -1,0 +1,96 @@
+//! What a step is decided from.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::{
+    Encryption, Image, ImageId, KeyGrant, Kind, Limits, Membership, Status, Task, TenantId, Vault, VaultKey,
+};
+
+/// What the table says of the pairs of a step.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The images; a deleted one is missing.
+    pub images: HashMap<ImageId, Image>,
+    /// The memberships.
+    pub memberships: HashMap<(ImageId, TenantId), Membership>,
+    /// The tenants that there is something to say of; `None` where it was not asked, as it is not before something has
+    /// turned out to stand in the way. What is written holds only if it is right to say nothing.
+    pub tenants: Option<HashMap<TenantId, Tenant>>,
+    /// Of the grants that are [`Needed`], those that there are.
+    pub grants: HashSet<KeyGrant>,
+    /// Of the vaults that are [`Needed`], those that there are.
+    pub vaults: HashMap<VaultKey, Vault>,
+}
+
+impl Known {
+    /// The membership of a pair, if there is one.
+    pub(super) fn membership(&self, image: &ImageId, tenant: &TenantId) -> Option<&Membership> {
+        self.memberships.get(&(image.clone(), tenant.clone()))
+    }
+}
+
+/// What is known of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its region, if it stands in the directory.
+    pub region: Option<String>,
+    /// How many images wait for its answer.
+    pub pending: u32,
+}
+
+/// What a deployment demands of a sharing.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The limits in force.
+    pub limits: &'a Limits,
+    /// The deployment's region; a tenant of another one receives nothing (seed 001).
+    pub region: &'a str,
+    /// Whether only tenants of the directory can receive (`contract/decisions.md` 20).
+    pub directory_is_complete: bool,
+}
+
+/// What some pairs are decided from besides their images and memberships.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Needed {
+    /// Grants without which an encrypted image is not shared.
+    pub grants: HashSet<KeyGrant>,
+    /// Vaults into which full-ECS images are accepted.
+    pub vaults: HashSet<VaultKey>,
+}
+
+impl Needed {
+    /// Whether there is nothing more to read.
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty() && self.vaults.is_empty()
+    }
+}
+
+/// What pairs that a task is done to are decided from besides what is known of their images.
+pub fn needed<'a>(
+    task: &Task,
+    pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
+    known: &Known,
+) -> Needed {
+    let mut needed = Needed::default();
+    for (id, tenant) in pairs {
+        let Some(image) = known.images.get(id) else { continue };
+        match task {
+            Task::Share => needed.grants.extend(grant_of(image, tenant)),
+            Task::Respond { status: Status::Accepted, vault: Some(vault) }
+                if matches!(image.details.kind(), Kind::FullEcs { .. }) =>
+            {
+                needed.vaults.insert((tenant.clone(), vault.clone()));
+            }
+            Task::Respond { .. } | Task::Unshare => {}
+        }
+    }
+    needed
+}
+
+/// The grant without which the image is not shared with the tenant, if it needs one.
+pub(super) fn grant_of(image: &Image, tenant: &TenantId) -> Option<KeyGrant> {
+    match image.details.encryption() {
+        Encryption::Key(key) => Some(KeyGrant { owner: image.owner.clone(), key, tenant: tenant.clone() }),
+        Encryption::None | Encryption::DefaultKey => None,
+    }
+}

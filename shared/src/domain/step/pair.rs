@@ -1,0 +1,153 @@
+//! The rules of consent, for one pair.
+
+use super::decision::Decision;
+use super::known::{Known, Rules, grant_of};
+use crate::domain::{
+    Encryption, Image, ImageId, KeyGrant, Kind, Membership, Outcome, Reservation, Stamp, Status, Task,
+    TenantId, VaultId, Visibility,
+};
+
+/// What is to be done to a pair that nothing stands in the way of.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    /// What the membership becomes; `None` where it stays.
+    pub(super) becomes: Option<Membership>,
+    /// Whether the image is offered by it, so that what its owner says of it must be as it was read.
+    pub(super) offers: bool,
+    /// Whether the tenant becomes a member by it.
+    pub(super) begins: bool,
+    /// The grant that this relies on.
+    pub(super) grant: Option<KeyGrant>,
+}
+
+impl From<Option<Membership>> for Effect {
+    fn from(becomes: Option<Membership>) -> Self {
+        Self { becomes, ..Self::default() }
+    }
+}
+
+/// One pair, with what is known and with what has been decided of the pairs before it.
+pub(super) struct Pair<'a> {
+    pub(super) image: &'a ImageId,
+    pub(super) tenant: &'a TenantId,
+    pub(super) known: &'a Known,
+    pub(super) before: &'a Decision,
+    pub(super) rules: Rules<'a>,
+}
+
+impl Pair<'_> {
+    /// Decides what a task does to the pair.
+    ///
+    /// # Errors
+    /// The outcome of a pair that fails; then nothing is written of it.
+    pub(super) fn decide(&self, task: &Task, stamp: Stamp) -> Result<Effect, Outcome> {
+        match task {
+            // Before the image was deleted it may have been shared again, by a later request.
+            Task::Unshare if self.known_image().is_none() => Ok(Membership::end(self.current(), stamp).into()),
+            Task::Unshare => Ok(Membership::unshare(self.current(), stamp).into()),
+            Task::Share => self.share(Membership::share(self.current(), stamp)),
+            Task::Respond { status, vault } => self.answer(*status, vault.as_ref(), stamp),
+        }
+    }
+
+    /// Decides on a share that would make the membership so.
+    pub(super) fn share(&self, becomes: Option<Membership>) -> Result<Effect, Outcome> {
+        let image = self.known_image().ok_or(Outcome::ImageGone)?;
+        can_be_shared(image)?;
+        let stands = |membership: Option<&Membership>| membership.is_some_and(|m| m.standing().is_some());
+        if stands(self.current()) || !stands(becomes.as_ref()) {
+            return Ok(becomes.into());
+        }
+        let growth = i64::from(self.before.members_growth(self.image)) + 1;
+        let most = i64::from(self.rules.limits.members_of(image));
+        if growth > 0 && i64::from(image.members) + growth > most {
+            return Err(Outcome::MemberLimit);
+        }
+        let grant = grant_of(image, self.tenant);
+        if grant.as_ref().is_some_and(|grant| !self.known.grants.contains(grant)) {
+            return Err(Outcome::KeyNotGranted);
+        }
+        self.is_of_this_region()?;
+        if becomes.as_ref().is_some_and(Membership::is_pending) {
+            self.may_wait()?;
+        }
+        Ok(Effect { becomes, offers: true, begins: true, grant })
+    }
+
+    /// Membership first: a stranger must not learn from the outcome whether the image exists.
+    fn answer(&self, status: Status, vault: Option<&VaultId>, stamp: Stamp) -> Result<Effect, Outcome> {
+        let becomes =
+            Membership::answer(self.current(), stamp, status).map_err(|_| Outcome::NotAMember)?;
+        let image = self.known_image().ok_or(Outcome::ImageGone)?;
+        let Some(becomes) = becomes else { return Ok(Effect::default()) };
+        if becomes.is_pending() && !self.current().is_some_and(Membership::is_pending) {
+            self.may_wait()?;
+        }
+        let reservation = if status == Status::Accepted { self.reservation(image, vault)? } else { None };
+        Ok(Some(match reservation {
+            Some(reservation) => becomes.reserving(reservation),
+            None => becomes,
+        })
+        .into())
+    }
+
+    /// What an acceptance of the image has to reserve, besides what the membership holds already
+    /// (`contract/decisions.md` 15).
+    fn reservation(&self, image: &Image, vault: Option<&VaultId>) -> Result<Option<Reservation>, Outcome> {
+        let Kind::FullEcs { backup_gib: gib, .. } = image.details.kind() else { return Ok(None) };
+        let held = self.current().and_then(Membership::reserved);
+        match (held, vault) {
+            (Some(_), None) => return Ok(None),
+            (Some(held), Some(vault)) if held.vault == *vault => return Ok(None),
+            _ => {}
+        }
+        let vault = vault.ok_or(Outcome::NoVault)?;
+        let key = (self.tenant.clone(), vault.clone());
+        self.known.vaults.get(&key).ok_or(Outcome::NoVault)?.takes(gib, self.before.reserved_growth(&key))?;
+        Ok(Some(Reservation { vault: vault.clone(), gib }))
+    }
+
+    fn is_of_this_region(&self) -> Result<(), Outcome> {
+        let Some(tenants) = &self.known.tenants else { return Ok(()) };
+        match tenants.get(self.tenant).and_then(|tenant| tenant.region.as_deref()) {
+            None if self.rules.directory_is_complete => Err(Outcome::UnknownTenant),
+            Some(region) if region != self.rules.region => Err(Outcome::OtherRegion),
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether one more image may wait for the tenant's answer.
+    fn may_wait(&self) -> Result<(), Outcome> {
+        let Some(tenants) = &self.known.tenants else { return Ok(()) };
+        let pending = tenants.get(self.tenant).map_or(0, |tenant| i64::from(tenant.pending));
+        let pending = pending + i64::from(self.before.pending_growth(self.tenant));
+        if pending >= i64::from(self.rules.limits.pending_per_tenant) {
+            Err(Outcome::PendingLimit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The membership that there is.
+    fn current(&self) -> Option<&Membership> {
+        self.known.membership(self.image, self.tenant)
+    }
+
+    fn known_image(&self) -> Option<&Image> {
+        self.known.images.get(self.image)
+    }
+}
+
+/// Whether the image can be shared with anybody.
+fn can_be_shared(image: &Image) -> Result<(), Outcome> {
+    if image.visibility != Visibility::Shared {
+        return Err(Outcome::NotShareable);
+    }
+    if image.details.encryption() == Encryption::DefaultKey {
+        return Err(Outcome::DefaultKey);
+    }
+    match image.details.kind() {
+        Kind::FullEcs { from_backup: false, .. } => Err(Outcome::NotFromBackup),
+        Kind::FullEcs { .. } | Kind::SystemDisk | Kind::DataDisk => Ok(()),
+    }
+}

@@ -1,0 +1,177 @@
+//! Decisions as they are written: memberships, the counts that follow from them, and the conditions under which all of it
+//! still is what was decided.
+
+use std::time::Duration;
+
+use super::images::position_of;
+use super::item;
+use super::keys::{self, GPK, GSK, List, TTL};
+use super::snapshot::Snapshot;
+use super::{Store, StoreError, Written};
+use crate::domain::{
+    Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey,
+};
+use crate::table::Write;
+
+/// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
+const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
+
+/// Counts members that come or go.
+const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
+
+/// The attribute of a tenant that counts the images that wait for its answer.
+pub(super) const PENDING: &str = "pending";
+
+/// The attribute of a vault that sums up what is reserved of it.
+pub(super) const RESERVED: &str = "reserved_gib";
+
+impl Store {
+    /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
+    /// provided that everything that it was decided from is still so.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn make_change(
+        &self,
+        decision: &Decision,
+        read: &Snapshot,
+        rules: Rules<'_>,
+        now: Timestamp,
+    ) -> Result<Written, StoreError> {
+        match decided(decision, read, rules, now)? {
+            writes if writes.is_empty() => Ok(Written::Yes),
+            writes => self.written(&writes).await,
+        }
+    }
+}
+
+/// The writes that a decision makes.
+pub(super) fn decided(
+    decision: &Decision,
+    read: &Snapshot,
+    rules: Rules<'_>,
+    now: Timestamp,
+) -> Result<Vec<Write>, StoreError> {
+    let mut writes = Vec::with_capacity(decision.changes.len() + 3);
+    for change in &decision.changes {
+        writes.push(write_membership(change, read, now)?);
+    }
+    for (image, growth) in &decision.members {
+        writes.extend(count_members(image, *growth, decision, read, rules));
+    }
+    for (tenant, growth) in &decision.pending {
+        writes.extend(count_pending(tenant, *growth, decision, rules));
+    }
+    for tenant in decision.receiving.iter().filter(|tenant| !decision.pending.contains_key(*tenant)) {
+        writes.extend(count_pending(tenant, 0, decision, rules));
+    }
+    for (vault, growth_gib) in &decision.reserved_gib {
+        writes.extend(reserve(vault, *growth_gib, read));
+    }
+    writes.extend(decision.grants.iter().map(rely_on));
+    Ok(writes)
+}
+
+/// Counts members of an image that come or go. None may come to an image that is full, or of which its owner says something
+/// else by now.
+fn count_members(
+    image: &ImageId,
+    growth: i32,
+    decision: &Decision,
+    read: &Snapshot,
+    rules: Rules<'_>,
+) -> Option<Write> {
+    const AS_READ: &str = "attribute_exists(image) AND rev = :read";
+    let key = keys::image(image);
+    let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
+    let count = Write::update(key.clone(), COUNT_MEMBERS)
+        .value(":growth", item::number(growth))
+        .value(":one", item::number(1));
+    Some(match (known, growth) {
+        (None, 0) => return None,
+        (None, _) => count.only_if("attribute_exists(pk)"),
+        (Some(known), 0) => Write::check(key, AS_READ).value(":read", item::text(known.revision)),
+        (Some(known), ..0) => count.only_if(AS_READ).value(":read", item::text(known.revision)),
+        (Some(known), _) => {
+            let room = i128::from(rules.limits.members_of(known)) - i128::from(growth);
+            count
+                .only_if("attribute_exists(image) AND rev = :read AND members <= :room")
+                .value(":read", item::text(known.revision))
+                .value(":room", item::number(room))
+        }
+    })
+}
+
+/// Counts images that wait for a tenant's answer. None may be added where too many do; and who receives one must be of this
+/// region.
+fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rules<'_>) -> Option<Write> {
+    const HAS_ROOM: &str = "(attribute_not_exists(pending) OR pending <= :room)";
+    let of_this_region = match rules.directory_is_complete {
+        true => "#region = :region",
+        false => "(attribute_not_exists(#region) OR #region = :region)",
+    };
+    let receives = decision.receiving.contains(tenant);
+    let with_region = |write: Write| {
+        if receives { write.name("#region", "region").value(":region", item::text(rules.region)) } else { write }
+    };
+    let key = keys::tenant(tenant);
+    let count = || Write::update(key.clone(), "ADD pending :growth").value(":growth", item::number(growth));
+    let room = || item::number(i128::from(rules.limits.pending_per_tenant) - i128::from(growth));
+    Some(match (growth, receives) {
+        (0, false) => return None,
+        (0, true) => with_region(Write::check(key, of_this_region)),
+        (..0, false) => count(),
+        (..0, true) => with_region(count().only_if(of_this_region)),
+        (_, false) => count().only_if(HAS_ROOM).value(":room", room()),
+        (_, true) => with_region(count().only_if(format!("{of_this_region} AND {HAS_ROOM}")))
+            .value(":room", room()),
+    })
+}
+
+/// Reserves a part of a vault, or gives it back. What is reserved must fit into the vault as it was read.
+fn reserve(key: &VaultKey, growth_gib: i64, read: &Snapshot) -> Option<Write> {
+    let sum = Write::update(keys::vault(key), "ADD reserved_gib :growth");
+    let sum = sum.value(":growth", item::number(growth_gib));
+    match (growth_gib, read.known.vaults.get(key)) {
+        (0, _) => None,
+        (1.., Some(vault)) => {
+            let room = i128::from(vault.details.capacity_gib) - i128::from(growth_gib);
+            Some(
+                sum.only_if("rev = :read AND reserved_gib <= :room")
+                    .value(":read", item::text(vault.revision))
+                    .value(":room", item::number(room)),
+            )
+        }
+        _ => Some(sum.only_if("attribute_exists(pk)")),
+    }
+}
+
+fn rely_on(grant: &KeyGrant) -> Write {
+    Write::check(keys::key_grant(grant), "attribute_exists(pk)")
+}
+
+/// Writes a membership onto the revision that it was read at.
+fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
+    let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
+    let mut attributes = vec![
+        ("membership", item::json(&change.becomes)?),
+        ("updated", item::number(now.unix_millis())),
+        ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
+    ];
+    match (&change.becomes, read.known.images.get(&change.image)) {
+        (Membership::Standing(standing), Some(image)) => {
+            let list = List::Received(change.tenant.clone(), standing.status);
+            attributes.extend([(GPK, item::text(list)), (GSK, item::text(position_of(image)))]);
+        }
+        (Membership::Standing(_), None) => {}
+        (Membership::Ended(_), _) => {
+            let until = now.plus(ENDED_IS_KEPT).unix_seconds();
+            attributes.push((TTL, item::number(until)));
+        }
+    }
+    let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
+    Ok(match revision {
+        None => put.only_if("attribute_not_exists(pk)"),
+        Some(revision) => put.only_if("rev = :read").value(":read", item::text(revision)),
+    })
+}

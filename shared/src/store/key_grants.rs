@@ -1,0 +1,78 @@
+//! Grants of keys: each is an item of its own, which a transaction that relies on it can check.
+
+use super::item::{self, Item};
+use super::keys::{self, SK};
+use super::call::NotWritten;
+use super::{Store, StoreError};
+use crate::domain::{KeyGrant, KeyId, TenantId, Timestamp};
+use crate::table::Write;
+
+/// To whom a key is granted, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Who may use the key.
+    pub tenant: TenantId,
+    /// When it was granted.
+    pub created: Timestamp,
+}
+
+impl Store {
+    /// Grants a key. One write; that it is granted already is no error. Returns since when it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn put_key_grant(&self, grant: &KeyGrant, now: Timestamp) -> Result<Granted, StoreError> {
+        let write = Write::update(keys::key_grant(grant), "SET created = if_not_exists(created, :now)")
+            .value(":now", item::number(now.unix_millis()));
+        let created = item::get_number(&self.unconditionally(&write).await?, "created")?;
+        Ok(Granted { tenant: grant.tenant.clone(), created: Timestamp::from_unix_millis(created) })
+    }
+
+    /// Withdraws a grant. One write; that there is none is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn delete_key_grant(&self, grant: &KeyGrant) -> Result<(), StoreError> {
+        self.unconditionally(&Write::delete(keys::key_grant(grant))).await.map(drop)
+    }
+
+    /// Reads a grant. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<Granted>, StoreError> {
+        self.read_one(keys::key_grant(grant)).await?.as_ref().map(parse).transpose()
+    }
+
+    /// A page of the grants of a key in the order of the tenants: at most `most`, those after `after`; and whether there
+    /// are more. One query.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn key_grants(
+        &self,
+        (owner, key): (&TenantId, &KeyId),
+        after: Option<&TenantId>,
+        most: usize,
+    ) -> Result<(Vec<Granted>, bool), StoreError> {
+        let start = after.map(|tenant| {
+            let (owner, key, tenant) = (owner.clone(), key.clone(), tenant.clone());
+            keys::key_grant(&KeyGrant { owner, key, tenant })
+        });
+        let (items, more) = self.partition(keys::key_grant_partition(owner, key), start, most).await?;
+        Ok((items.iter().map(parse).collect::<Result<_, _>>()?, more))
+    }
+
+    /// Makes a write that has no condition. Returns what it has changed.
+    async fn unconditionally(&self, write: &Write) -> Result<Item, StoreError> {
+        self.update(write).await.map_err(|problem| match problem {
+            NotWritten::Store(error) => error,
+            NotWritten::Conditions(_) => StoreError::Refused("a condition that was not set".into()),
+        })
+    }
+}
+
+fn parse(item: &Item) -> Result<Granted, StoreError> {
+    let created = Timestamp::from_unix_millis(item::get_number(item, "created")?);
+    Ok(Granted { tenant: item::get_parsed(item, SK)?, created })
+}

@@ -1,0 +1,137 @@
+//! Vaults: each stands in its owner's partition, with the sum of what is reserved of it.
+
+use super::call::NotWritten;
+use super::decided::RESERVED;
+use super::item::{self, Item};
+use super::keys::{self, SK};
+use super::{Store, StoreError};
+use crate::domain::{Stamp, TenantId, Timestamp, Vault, VaultDetails, VaultId, VaultKey};
+use crate::table::{Query, Write};
+
+/// A vault as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnVault {
+    /// Its id.
+    pub id: VaultId,
+    /// The vault.
+    pub vault: Vault,
+    /// When it was first written.
+    pub created: Timestamp,
+}
+
+/// What came of a change of a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VaultWritten {
+    /// It is made.
+    Yes,
+    /// More is reserved of the vault than the change would leave.
+    InUse,
+}
+
+impl Store {
+    /// Writes what its owner says of a vault, which may be new. One write.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn put_vault(
+        &self,
+        key: &VaultKey,
+        details: &VaultDetails,
+        at: Stamp,
+    ) -> Result<VaultWritten, StoreError> {
+        const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), reserved_gib = if_not_exists(reserved_gib, :zero)";
+        let write = Write::update(keys::vault(key), SET)
+            .only_if("attribute_not_exists(pk) OR reserved_gib <= :capacity")
+            .value(":vault", item::json(details)?)
+            .value(":rev", item::text(at))
+            .value(":now", item::number(at.time().unix_millis()))
+            .value(":zero", item::number(0))
+            .value(":capacity", item::number(details.capacity_gib));
+        self.written_to_vault(&write).await
+    }
+
+    /// Forgets a vault of which nothing is reserved. One write; that there is none is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn delete_vault(&self, key: &VaultKey) -> Result<VaultWritten, StoreError> {
+        let write = Write::delete(keys::vault(key))
+            .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
+            .value(":zero", item::number(0));
+        self.written_to_vault(&write).await
+    }
+
+    async fn written_to_vault(&self, write: &Write) -> Result<VaultWritten, StoreError> {
+        match self.update(write).await {
+            Ok(_) => Ok(VaultWritten::Yes),
+            Err(NotWritten::Conditions(_)) => Ok(VaultWritten::InUse),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+
+    /// Reads a vault. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn vault(&self, key: &VaultKey) -> Result<Option<OwnVault>, StoreError> {
+        self.read_one(keys::vault(key)).await?.as_ref().map(parse_own).transpose()
+    }
+
+    /// A page of a tenant's vaults in the order of their ids: at most `most`, those after `after`; and whether there are
+    /// more. One query.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn vaults(
+        &self,
+        tenant: &TenantId,
+        after: Option<&VaultId>,
+        most: usize,
+    ) -> Result<(Vec<OwnVault>, bool), StoreError> {
+        let start = after.map(|vault| keys::vault(&(tenant.clone(), vault.clone())));
+        let (items, more) = self.partition(keys::vault_partition(tenant), start, most).await?;
+        Ok((items.iter().map(parse_own).collect::<Result<_, _>>()?, more))
+    }
+
+    /// A page of the items of one partition, strongly consistent: at most `most`, those after `start`; and whether there
+    /// are more.
+    pub(super) async fn partition(
+        &self,
+        partition: String,
+        start: Option<keys::Key>,
+        most: usize,
+    ) -> Result<(Vec<Item>, bool), StoreError> {
+        let query = Query::new("pk = :partition").value(":partition", item::text(partition));
+        let mut query = Query { consistent: true, start, ..query };
+        let mut items = Vec::new();
+        loop {
+            // One more than wanted, to know whether there are more.
+            query.most = Some(most + 1 - items.len());
+            let page = self.query(&query).await?;
+            items.extend(page.items);
+            query.start = page.next;
+            if items.len() > most || query.start.is_none() {
+                let more = items.len() > most;
+                items.truncate(most);
+                return Ok((items, more));
+            }
+        }
+    }
+}
+
+/// Reads a vault.
+pub(super) fn parse(item: &Item) -> Result<Vault, StoreError> {
+    Ok(Vault {
+        details: item::get_json(item, "vault")?,
+        reserved_gib: item::get_number(item, RESERVED)?,
+        revision: item::get_parsed(item, "rev")?,
+    })
+}
+
+fn parse_own(item: &Item) -> Result<OwnVault, StoreError> {
+    Ok(OwnVault {
+        id: item::get_parsed(item, SK)?,
+        vault: parse(item)?,
+        created: Timestamp::from_unix_millis(item::get_number(item, "created")?),
+    })
+}

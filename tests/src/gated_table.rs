@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Write, Written};
+use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written};
 use imageshare_local::table::TableLane;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,7 +54,7 @@ impl GatedTable {
     }
 
     async fn pass<T>(&self, call: Answer<'_, T>, step: impl FnOnce() -> Step) -> Result<T, Failure> {
-        let lost = || Err(Failure::NoAnswer("as the test wants it".to_owned()));
+        let lost = || Err(Failure::Closed("as the test wants it".to_owned()));
         let (go, let_through) = oneshot::channel();
         self.tell(Step::Waits(go));
         let verdict = let_through.await.unwrap_or(Verdict::Lost);
@@ -84,7 +84,7 @@ impl Table for GatedTable {
         Box::pin(self.pass(self.table.write_item(write), || Step::HasWritten(vec![write.clone()])))
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Written> {
-        Box::pin(self.pass(self.table.transact_write_items(writes), || Step::HasWritten(writes.to_vec())))
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
+        Box::pin(self.pass(self.table.transact_write_items(writes, token), || Step::HasWritten(writes.to_vec())))
     }
 }

@@ -14,6 +14,8 @@ pub struct Settings {
     pub region: String,
     /// The address that clients use, as `https://images.example`; that of each request where it is not told.
     pub public_url: Option<String>,
+    /// Whether every tenant stands in the directory, so that one which does not is none (`contract/decisions.md` 20).
+    pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
 }
@@ -21,7 +23,8 @@ pub struct Settings {
 impl Settings {
     /// What a sharing must be to be made.
     pub fn rules(&self) -> Rules<'_> {
-        Rules { limits: &self.limits, region: &self.region, directory_is_complete: false }
+        let Self { region, directory_is_complete, limits, .. } = self;
+        Rules { limits, region, directory_is_complete: *directory_is_complete }
     }
 }
 

@@ -25,6 +25,7 @@ mod schema;
 pub mod server;
 pub mod service;
 pub mod signer;
+pub mod sums;
 pub mod table_server;
 pub mod vectors;
 pub mod world;

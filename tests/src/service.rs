@@ -20,21 +20,36 @@ pub struct LocalService {
     pub service: Service,
     /// Its table, for writing behind the service's back.
     pub table: TableLane,
+    /// The database of the table, for looking behind it.
+    pub embedded: EmbeddedTable,
 }
 
 impl LocalService {
     /// A service over an empty table.
     pub fn start(limits: Limits) -> Self {
-        let table = EmbeddedTable::open(None).expect("a database in memory").lane(Lane::Request);
+        let embedded = EmbeddedTable::open(None).expect("a database in memory");
+        let table = embedded.lane(Lane::Request);
         let store = Store::new(table.clone());
-        let settings = Arc::new(Settings { region: "local".to_owned(), public_url: None, limits });
-        Self { service: Service { store, settings }, table }
+        let settings = Arc::new(Settings {
+            region: "local".to_owned(),
+            public_url: None,
+            directory_is_complete: false,
+            limits,
+        });
+        Self { service: Service { store, settings }, table, embedded }
     }
 
     /// Registers an image that can be shared.
     pub async fn image(&self, owner: &str) -> ImageId {
-        let new =
-            NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
+        self.image_with(owner, &[]).await
+    }
+
+    /// Registers an image of those properties that can be shared.
+    pub async fn image_with(&self, owner: &str, properties: &[(&str, &str)]) -> ImageId {
+        let properties =
+            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let details = Details { properties, ..Details::default() };
+        let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
         register_image(&self.service, &caller(owner), new).await.expect("an image").id
     }
 

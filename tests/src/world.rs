@@ -38,8 +38,12 @@ impl World {
     pub async fn start() -> Self {
         let database = TableServer::start().await;
         let store = Store::new(DynamoDb::new(database.client(), TABLE));
-        let settings =
-            Arc::new(Settings { region: REGION.to_owned(), public_url: None, limits: Limits::default() });
+        let settings = Arc::new(Settings {
+            region: REGION.to_owned(),
+            public_url: None,
+            directory_is_complete: false,
+            limits: Limits::default(),
+        });
         Self { database, service: Service { store, settings } }
     }
 

@@ -172,6 +172,12 @@ async fn of_transactions() {
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref()).collect();
     assert_eq!(codes, [None, Some(CONDITION_FAILED), Some(CONDITION_FAILED)]);
     assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(standing), &None));
+    let if_there = |sk: &str| Write::check(key(sk)).only_if("attribute_exists(pk)");
+    let reasons = both.transact(&[if_there("e"), Write::put(item("f", &[]))]).await.canceled();
+    assert_eq!((reasons[0].code.as_deref(), &reasons[1].code), (Some(CONDITION_FAILED), &None));
+    assert!(both.transact(&[if_there("a"), Write::put(item("f", &[]))]).await.written().units > 0.0);
+    assert_eq!(both.get(key("f")).await.found().items, [item("f", &[])]);
+    assert_eq!(both.write(if_there("a")).await.code(), "ValidationException");
     assert_eq!(both.get(key("c")).await.found().items, [item("c", &[("n", number(1))])]);
 }
 

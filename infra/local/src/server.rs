@@ -178,6 +178,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
     Settings {
         region: arguments.region.clone(),
         public_url: arguments.public_url.as_ref().map(ToString::to_string),
+        directory_is_complete: false,
         limits: arguments.limits.iter().copied().collect::<Limits>(),
     }
 }

@@ -29,6 +29,17 @@ pub enum Task {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vault: Option<VaultId>,
     },
+    /// The recipient gives one answer to everything that waits for it at the moment of the request (seed 001: *Accept
+    /// All*). The job names no images; they are found while it is carried out.
+    RespondToAll {
+        /// The answer.
+        status: Status,
+        /// Where the backups of accepted full-ECS images go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vault: Option<VaultId>,
+        /// How many images waited when it was asked.
+        expected: u32,
+    },
 }
 
 /// An accepted batch request.
@@ -40,7 +51,7 @@ pub struct Job {
     pub creator: TenantId,
     /// What to do.
     pub task: Task,
-    /// To which images, without repetition.
+    /// To which images, without repetition; none where the job finds them itself.
     pub images: Vec<ImageId>,
     /// For which tenants, without repetition.
     pub tenants: Vec<TenantId>,
@@ -56,9 +67,12 @@ const PAIRS_PER_STEP: usize = 50;
 pub(super) const ITEMS_PER_STEP: usize = 99;
 
 impl Job {
-    /// How many pairs there are.
+    /// How many pairs there are, as far as it is known beforehand.
     pub fn pair_count(&self) -> usize {
-        self.images.len() * self.tenants.len()
+        match self.task {
+            Task::RespondToAll { expected, .. } => expected.try_into().unwrap_or(usize::MAX),
+            Task::Share | Task::Unshare | Task::Respond { .. } => self.images.len() * self.tenants.len(),
+        }
     }
 
     /// The pair of that number; pairs are counted from 0, image by image.
@@ -68,10 +82,10 @@ impl Job {
         Some((image, tenant))
     }
 
-    /// Divides the job into pieces, as runs of pair numbers: whole images where that is possible, so that two workers
+    /// Divides a job that names its images into pieces, as runs of pair numbers: whole images where that is possible, so that two workers
     /// seldom write to the same image.
     pub fn pieces(&self) -> Vec<Range<usize>> {
-        let pairs = self.pair_count();
+        let pairs = self.images.len() * self.tenants.len();
         let per_image = self.tenants.len().max(1);
         let size = if per_image > PAIRS_PER_PIECE {
             PAIRS_PER_PIECE
@@ -170,6 +184,8 @@ pub struct Piece {
     pub number: u16,
     /// Its pairs.
     pub pairs: Range<usize>,
+    /// The images of its pairs, where the job names none.
+    pub found: Vec<ImageId>,
     /// What became of the first of them. The cursor is this list's length.
     pub outcomes: Vec<Outcome>,
     /// When its last pair was carried out.
@@ -241,12 +257,21 @@ impl Report {
 
     /// Every pair that has been carried out, with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
-        self.pieces.iter().flat_map(|piece| piece.pairs.clone().zip(&piece.outcomes)).filter_map(
-            |(number, outcome)| {
-                let (image, tenant) = self.job.pair(number)?;
+        self.pieces.iter().flat_map(|piece| {
+            piece.pairs.clone().zip(&piece.outcomes).filter_map(|(number, outcome)| {
+                let (image, tenant) = self.pair(piece, number)?;
                 Some((image, tenant, *outcome))
-            },
-        )
+            })
+        })
+    }
+
+    fn pair<'a>(&'a self, piece: &'a Piece, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
+        match self.job.task {
+            Task::RespondToAll { .. } => {
+                piece.found.get(number.checked_sub(piece.pairs.start)?).zip(self.job.tenants.first())
+            }
+            Task::Share | Task::Unshare | Task::Respond { .. } => self.job.pair(number),
+        }
     }
 
     /// The pairs that failed.
@@ -306,6 +331,7 @@ mod tests {
             let piece = |(number, end): (usize, &Option<i64>)| Piece {
                 number: u16::try_from(number).unwrap(),
                 pairs: number..number + 1,
+                found: Vec::new(),
                 outcomes: end.map(|_| Outcome::Done).into_iter().collect(),
                 finished: end.map(Timestamp::from_unix_millis),
                 attempts: 0,
@@ -317,6 +343,29 @@ mod tests {
             prop_assert_eq!(report.status() == JobStatus::Success, all);
             prop_assert_eq!(report.outcomes().count(), report.done());
         }
+    }
+
+    #[test]
+    fn a_job_that_finds_its_images_tells_of_those_that_it_has_found() {
+        let task = Task::RespondToAll { status: Status::Accepted, vault: None, expected: 4 };
+        let job = Job { task, images: Vec::new(), ..job(0, 1) };
+        assert_eq!((job.pieces().len(), job.pair_count()), (0, 4));
+        let found = |number: u16, first: usize| Piece {
+            number,
+            pairs: first..first + 1,
+            found: vec![format!("image-{first}").parse().unwrap()],
+            outcomes: vec![Outcome::Done],
+            finished: Some(Timestamp::from_unix_millis(1)),
+            attempts: 0,
+        };
+        let walk =
+            Piece { pairs: 0..0, found: Vec::new(), outcomes: Vec::new(), finished: None, ..found(0, 0) };
+        let mut report = Report { job, pieces: vec![walk, found(1, 0), found(2, 1)] };
+        let images: Vec<_> = report.outcomes().map(|(image, _, _)| image.to_string()).collect();
+        assert_eq!((images, report.percent()), (vec!["image-0".to_owned(), "image-1".to_owned()], 50));
+        assert_eq!(report.status(), JobStatus::Running);
+        report.pieces[0].finished = Some(Timestamp::from_unix_millis(2));
+        assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));
     }
 
     #[test]

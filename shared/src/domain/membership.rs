@@ -179,9 +179,7 @@ impl Membership {
     #[must_use]
     pub fn reserving(self, reservation: Reservation) -> Self {
         match self {
-            Self::Standing(standing) => {
-                Self::Standing(Standing { reserved: Some(reservation), ..standing })
-            }
+            Self::Standing(standing) => Self::Standing(Standing { reserved: Some(reservation), ..standing }),
             Self::Ended(_) => self,
         }
     }

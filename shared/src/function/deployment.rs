@@ -51,6 +51,9 @@ pub enum BadDeployment {
     /// `IMAGESHARE_LIMITS` is no list of limits.
     #[error("IMAGESHARE_LIMITS: {0}")]
     Limits(#[from] BadLimit),
+    /// `IMAGESHARE_DIRECTORY` is set to something else than it can be.
+    #[error("IMAGESHARE_DIRECTORY: expected complete, or nothing")]
+    Directory,
     /// The table does not answer.
     #[error("the table does not answer: {0}")]
     Table(#[from] StoreError),
@@ -73,7 +76,8 @@ pub fn start_log() {
 }
 
 /// The service as the environment describes it: `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, joined by commas),
-/// `IMAGESHARE_PUBLIC_URL` and AWS's own variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
+/// `IMAGESHARE_PUBLIC_URL`, `IMAGESHARE_DIRECTORY` (`complete` where every tenant stands in the directory) and AWS's own
+/// variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
 ///
 /// # Errors
 /// [`BadDeployment`] names the variable that is missing or wrong.
@@ -84,7 +88,13 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
     let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
     let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
     let limits = limits.collect::<Result<Limits, _>>()?;
-    let settings = Settings { region, public_url: optional("IMAGESHARE_PUBLIC_URL"), limits };
+    let directory_is_complete = match optional("IMAGESHARE_DIRECTORY").as_deref() {
+        None => false,
+        Some("complete") => true,
+        Some(_) => return Err(BadDeployment::Directory),
+    };
+    let public_url = optional("IMAGESHARE_PUBLIC_URL");
+    let settings = Settings { region, public_url, directory_is_complete, limits };
     Ok(Service { store, settings: Arc::new(settings) })
 }
 

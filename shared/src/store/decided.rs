@@ -8,9 +8,7 @@ use super::item;
 use super::keys::{self, GPK, GSK, List, TTL};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{
-    Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey,
-};
+use crate::domain::{Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey};
 use crate::table::Write;
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
@@ -90,7 +88,7 @@ fn count_members(
     Some(match (known, growth) {
         (None, 0) => return None,
         (None, _) => count.only_if("attribute_exists(pk)"),
-        (Some(known), 0) => Write::check(key, AS_READ).value(":read", item::text(known.revision)),
+        (Some(known), 0) => Write::check(key).only_if(AS_READ).value(":read", item::text(known.revision)),
         (Some(known), ..0) => count.only_if(AS_READ).value(":read", item::text(known.revision)),
         (Some(known), _) => {
             let room = i128::from(rules.limits.members_of(known)) - i128::from(growth);
@@ -105,26 +103,31 @@ fn count_members(
 /// Counts images that wait for a tenant's answer. None may be added where too many do; and who receives one must be of this
 /// region.
 fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rules<'_>) -> Option<Write> {
-    const HAS_ROOM: &str = "(attribute_not_exists(pending) OR pending <= :room)";
-    let of_this_region = match rules.directory_is_complete {
-        true => "#region = :region",
-        false => "(attribute_not_exists(#region) OR #region = :region)",
-    };
-    let receives = decision.receiving.contains(tenant);
-    let with_region = |write: Write| {
-        if receives { write.name("#region", "region").value(":region", item::text(rules.region)) } else { write }
-    };
     let key = keys::tenant(tenant);
-    let count = || Write::update(key.clone(), "ADD pending :growth").value(":growth", item::number(growth));
-    let room = || item::number(i128::from(rules.limits.pending_per_tenant) - i128::from(growth));
-    Some(match (growth, receives) {
+    let room = i64::from(rules.limits.pending_per_tenant) - i64::from(growth);
+    let receives = decision.receiving.contains(tenant);
+    let conditions: Vec<&str> = [
+        (receives && rules.directory_is_complete).then_some("#region = :region"),
+        (receives && !rules.directory_is_complete)
+            .then_some("(attribute_not_exists(#region) OR #region = :region)"),
+        (growth > 0 && room >= 0).then_some("(attribute_not_exists(pending) OR pending <= :room)"),
+        // Of who has no count yet, too.
+        (growth > 0 && room < 0).then_some("pending <= :room"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let write = match (growth, receives) {
         (0, false) => return None,
-        (0, true) => with_region(Write::check(key, of_this_region)),
-        (..0, false) => count(),
-        (..0, true) => with_region(count().only_if(of_this_region)),
-        (_, false) => count().only_if(HAS_ROOM).value(":room", room()),
-        (_, true) => with_region(count().only_if(format!("{of_this_region} AND {HAS_ROOM}")))
-            .value(":room", room()),
+        (0, true) => Write::check(key),
+        _ => Write::update(key, "ADD pending :growth").value(":growth", item::number(growth)),
+    };
+    let write = if conditions.is_empty() { write } else { write.only_if(conditions.join(" AND ")) };
+    let write = if growth > 0 { write.value(":room", item::number(room)) } else { write };
+    Some(if receives {
+        write.name("#region", "region").value(":region", item::text(rules.region))
+    } else {
+        write
     })
 }
 
@@ -147,7 +150,7 @@ fn reserve(key: &VaultKey, growth_gib: i64, read: &Snapshot) -> Option<Write> {
 }
 
 fn rely_on(grant: &KeyGrant) -> Write {
-    Write::check(keys::key_grant(grant), "attribute_exists(pk)")
+    Write::check(keys::key_grant(grant)).only_if("attribute_exists(pk)")
 }
 
 /// Writes a membership onto the revision that it was read at.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::call::{NotWritten, is_condition};
+use super::decided::PENDING;
 use super::item::{self, Item};
 use super::jobs::job_writes;
 use super::keys::{self, GPK, GSK, List, Position};
@@ -170,13 +171,14 @@ impl Store {
         self.written(&writes).await
     }
 
-    /// How many images a tenant owns.
+    /// How many images a tenant owns, and how many wait for its answer. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn image_count(&self, owner: &TenantId) -> Result<u32, StoreError> {
-        let item = self.read_one(keys::tenant(owner)).await?.unwrap_or_default();
-        Ok(item::find_number(&item, "images")?.unwrap_or_default())
+    pub async fn image_counts(&self, tenant: &TenantId) -> Result<(u32, u32), StoreError> {
+        let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
+        let count = |name| item::find_number(&item, name).map(Option::unwrap_or_default);
+        Ok((count("images")?, count(PENDING)?))
     }
 
     /// Writes all of the items or none.

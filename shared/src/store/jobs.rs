@@ -14,11 +14,11 @@ use super::keys::{self, ALONE, GPK, GSK, INDEX, PK, PieceKey, SK, TTL};
 use super::requests::{Remembered, Submitted, before_as, remember};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Timestamp};
+use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Task, Timestamp};
 use crate::table::{Query, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
-const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
+pub(super) const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,11 @@ impl Store {
 pub(super) fn job_writes(job: &Job) -> Result<Vec<Write>, StoreError> {
     let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
     let mut header = vec![("job", item::json(job)?), (TTL, until.clone())];
-    let ranges = job.pieces();
+    let ranges = match job.task {
+        // What it finds is written as it is found.
+        Task::RespondToAll { .. } => vec![0..0],
+        Task::Share | Task::Unshare | Task::Respond { .. } => job.pieces(),
+    };
     let mut pieces = Vec::with_capacity(ranges.len());
     if let [only] = ranges.as_slice() {
         header.extend(new_piece(PieceKey { job: job.id, number: ALONE }, only));
@@ -236,6 +240,7 @@ fn parse_piece(key: PieceKey, item: &Item) -> Result<Piece, StoreError> {
     Ok(Piece {
         number: key.number,
         pairs: first..first.saturating_add(pairs),
+        found: if item.contains_key("found") { item::get_json(item, "found")? } else { Vec::new() },
         outcomes: outcomes.ok_or(StoreError::Unreadable("outcomes"))?,
         finished: item::find_number(item, "finished")?.map(Timestamp::from_unix_millis),
         attempts: item::get_number(item, "attempts")?,

@@ -1,8 +1,8 @@
 //! Grants of keys: each is an item of its own, which a transaction that relies on it can check.
 
+use super::call::NotWritten;
 use super::item::{self, Item};
 use super::keys::{self, SK};
-use super::call::NotWritten;
 use super::{Store, StoreError};
 use crate::domain::{KeyGrant, KeyId, TenantId, Timestamp};
 use crate::table::Write;

@@ -5,7 +5,7 @@
 //! | image | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
 //! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
-//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#000` |
+//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
@@ -204,7 +204,7 @@ impl PieceKey {
     fn sort_key(self) -> String {
         match self.number {
             ALONE => JOB.to_owned(),
-            number => format!("{}{number:03}", Self::PREFIX),
+            number => format!("{}{number:05}", Self::PREFIX),
         }
     }
 
@@ -224,7 +224,7 @@ impl PieceKey {
 
     /// Its place in that partition: by the time of the request.
     pub fn open_position(self) -> String {
-        format!("{}#{:03}", self.job, self.number)
+        format!("{}#{:05}", self.job, self.number)
     }
 }
 

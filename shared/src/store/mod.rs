@@ -21,6 +21,7 @@ mod patience;
 mod requests;
 mod snapshot;
 mod vaults;
+mod walks;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};
 pub(crate) use self::snapshot::{Snapshot, Tenants};
 pub use self::vaults::{OwnVault, VaultWritten};
+pub(crate) use self::walks::{Stride, Walk};
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]

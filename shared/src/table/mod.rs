@@ -250,8 +250,8 @@ impl Write {
     }
 
     /// Writes nothing, and lets the transaction's other writes be made only if its condition holds of an item.
-    pub fn check(key: Key, condition: &'static str) -> Self {
-        Self::of(Action::Check(key)).only_if(condition)
+    pub fn check(key: Key) -> Self {
+        Self::of(Action::Check(key))
     }
 
     fn of(action: Action) -> Self {

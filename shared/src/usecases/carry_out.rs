@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use super::answer_all::answer_all;
 use crate::Service;
-use crate::domain::{Decision, Outcome, decide, give_up};
+use crate::domain::{Decision, Outcome, Task, decide, give_up};
 use crate::store::{PieceKey, Snapshot, StoreError, Tenants, Written};
-
-/// How often in a row a step may find that somebody else has changed what it was decided from.
-const STALE_STEPS: u32 = 20;
 
 /// Carries out what is left of a piece, step by step: reads what the step touches, decides, and writes the decision with
 /// the piece's cursor in one transaction. A piece that is finished already, or that another worker finishes meanwhile,
@@ -26,25 +24,56 @@ pub async fn carry_out(service: &Service, key: PieceKey) -> Result<(), StoreErro
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub(super) async fn abandon(service: &Service, key: PieceKey) -> Result<(), StoreError> {
+pub async fn abandon(service: &Service, key: PieceKey) -> Result<(), StoreError> {
     run(service, key, Effort::None).await
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Effort {
+/// Whether what is left is attempted, or ended as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
     Full,
     None,
+}
+
+/// How often in a row a step found that somebody else has changed what it was decided from.
+#[derive(Debug, Default)]
+pub(super) struct StaleSteps(u32);
+
+impl StaleSteps {
+    /// How often is too often.
+    const MOST: u32 = 20;
+
+    /// Whether the last step was made, or is the first.
+    pub(super) fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Counts one more, and waits a little, at random, so that two who met part.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there were too many.
+    pub(super) async fn wait(&mut self) -> Result<(), StoreError> {
+        self.0 += 1;
+        if self.0 > Self::MOST {
+            return Err(StoreError::Unavailable("the step's items are changed all the time".into()));
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..10 * u64::from(self.0)))).await;
+        Ok(())
+    }
 }
 
 async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), StoreError> {
     let (store, rules) = (&service.store, service.settings.rules());
     let Some(mut open) = store.open_piece(key).await? else { return Ok(()) };
-    let mut stale_steps = 0;
+    if matches!(open.job.task, Task::RespondToAll { .. }) {
+        return answer_all(service, key, effort).await;
+    }
+    let mut stale = StaleSteps::default();
     while open.piece.finished.is_none() {
         let pairs = open.job.step(open.piece.left());
         let ids = pairs.clone().filter_map(|number| open.job.pair(number));
         // What has turned out to stand in the way may be of the tenants.
-        let tenants = if stale_steps == 0 && effort == Effort::Full { Tenants::Unread } else { Tenants::Read };
+        let tenants = if stale.is_none() && effort == Effort::Full { Tenants::Unread } else { Tenants::Read };
         let snapshot = store.snapshot_for(&open.job.task, ids, tenants).await;
         let (read, decision) = match (snapshot, effort) {
             (Ok(read), Effort::Full) => {
@@ -63,14 +92,10 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
             (Err(problem), _) => return Err(problem),
         };
         if store.make_step(&mut open, &decision, &read, rules).await? == Written::Yes {
-            stale_steps = 0;
+            stale = StaleSteps::default();
             continue;
         }
-        stale_steps += 1;
-        if stale_steps > STALE_STEPS {
-            return Err(StoreError::Unavailable("the step's items are changed all the time".into()));
-        }
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..10 * u64::from(stale_steps)))).await;
+        stale.wait().await?;
         let Some(again) = store.open_piece(key).await? else { return Ok(()) };
         open = again;
     }

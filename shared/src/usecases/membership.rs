@@ -10,8 +10,8 @@ use super::Refusal;
 use super::members::with_members;
 use crate::Service;
 use crate::domain::{
-    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status, Task, TenantId,
-    UnknownStatus, VaultId, decide,
+    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status, Task,
+    TenantId, UnknownStatus, VaultId, decide,
 };
 use crate::store::{Tenants, Written};
 

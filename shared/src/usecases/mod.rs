@@ -2,9 +2,11 @@
 //! to bottom as its first sentence.
 
 mod access_keys;
+mod answer_all;
 mod carry_out;
 mod images;
 mod job_status;
+mod key_grants;
 mod list_images;
 mod members;
 mod membership;
@@ -15,13 +17,18 @@ mod respond;
 mod share;
 mod sweep;
 mod unshare;
+mod vaults;
 
 pub use self::access_keys::{
     AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
-pub use self::carry_out::carry_out;
+pub use self::carry_out::{abandon, carry_out};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
+pub use self::key_grants::{
+    Dependents, GrantPage, GrantRefusal, dependents, grant_key, list_key_grants, show_key_grant,
+    withdraw_key_grant,
+};
 pub use self::list_images::{
     Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, find_images,
     list_images,
@@ -31,7 +38,8 @@ pub use self::membership::{add_member, answer_as_member, remove_member};
 pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::Refusal;
-pub use self::respond::respond;
+pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;
 pub use self::sweep::{Swept, sweep};
 pub use self::unshare::unshare;
+pub use self::vaults::{VaultPage, VaultRefusal, delete_vault, list_vaults, put_vault, show_vault};

@@ -14,8 +14,14 @@ pub struct Quota {
     pub most_images: u32,
     /// Images of others that it has accepted. They count against no limit (seed 002).
     pub accepted_images: usize,
+    /// Images of others that wait for its answer.
+    pub pending_images: u32,
+    /// Images that may wait for its answer.
+    pub most_pending_images: u32,
     /// Recipients that each of its images may have.
     pub most_members_per_image: u32,
+    /// Recipients that each of its full-ECS images may have.
+    pub most_members_per_full_ecs_image: u32,
 }
 
 /// Counts what the caller's project uses. One read, and a count of the images that it has accepted.
@@ -25,10 +31,14 @@ pub struct Quota {
 pub async fn quota(service: &Service, caller: &Caller) -> Result<Quota, Refusal> {
     let accepted = List::Received(caller.tenant.clone(), Status::Accepted);
     let limits = &service.settings.limits;
+    let (images, pending_images) = service.store.image_counts(&caller.tenant).await?;
     Ok(Quota {
-        images: service.store.image_count(&caller.tenant).await?,
+        images,
         most_images: limits.images_per_tenant,
         accepted_images: service.store.count(&accepted).await?,
+        pending_images,
+        most_pending_images: limits.pending_per_tenant,
         most_members_per_image: limits.members_per_image,
+        most_members_per_full_ecs_image: limits.members_per_full_ecs_image,
     })
 }

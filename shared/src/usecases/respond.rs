@@ -22,11 +22,34 @@ pub async fn respond(
     (status, vault): (Status, Option<VaultId>),
     remembered: Option<Remembered>,
 ) -> Result<JobId, Refusal> {
+    may_answer(caller, &recipient)?;
+    submit(service, caller, Task::Respond { status, vault }, images, vec![recipient], remembered).await
+}
+
+/// Checks that the caller acts for the recipient, and accepts a job that gives one answer to every image that waits for it
+/// now, however many. Returns the job's id. One read and one write.
+///
+/// # Errors
+/// [`Refusal`]; then no job was made.
+pub async fn respond_to_all(
+    service: &Service,
+    caller: &Caller,
+    recipient: TenantId,
+    (status, vault): (Status, Option<VaultId>),
+    remembered: Option<Remembered>,
+) -> Result<JobId, Refusal> {
+    may_answer(caller, &recipient)?;
+    let (_, expected) = service.store.image_counts(&recipient).await?;
+    let task = Task::RespondToAll { status, vault, expected };
+    submit(service, caller, task, Vec::new(), vec![recipient], remembered).await
+}
+
+fn may_answer(caller: &Caller, recipient: &TenantId) -> Result<(), Refusal> {
     if !caller.can_act() {
         return Err(Refusal::ReadOnly);
     }
-    if !caller.acts_for(&recipient) {
-        return Err(Refusal::OtherProject { acting: caller.tenant.clone(), named: recipient });
+    if !caller.acts_for(recipient) {
+        return Err(Refusal::OtherProject { acting: caller.tenant.clone(), named: recipient.clone() });
     }
-    submit(service, caller, Task::Respond { status, vault }, images, vec![recipient], remembered).await
+    Ok(())
 }

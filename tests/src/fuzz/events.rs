@@ -22,7 +22,12 @@ struct Worker {
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let settings = Settings { region: "local".to_owned(), public_url: None, limits: Limits::default() };
+    let settings = Settings {
+        region: "local".to_owned(),
+        public_url: None,
+        directory_is_complete: false,
+        limits: Limits::default(),
+    };
     let service = Service { store: Store::new(Unavailable), settings: Arc::new(settings) };
     Worker { runtime, service }
 });

@@ -70,7 +70,7 @@ const IMAGES: Images = {
 impl World {
     fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let LocalService { service, table } = LocalService::start(Limits::default());
+        let LocalService { service, table, .. } = LocalService::start(Limits::default());
         let masters = format!("test:{}", STANDARD.encode("a secret that every reader of this test knows"));
         let masters = MasterKeys::parse(&masters).expect("a master key");
         let authenticator = authenticator().with_master_keys(masters);

@@ -104,7 +104,7 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
             let (members, _) = store.members(&id.parse().unwrap(), None, 1).await.unwrap();
             assert_eq!(members, [], "members of {id}, which is deleted");
         }
-        let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
+        let (owned, _) = store.image_counts(&record.owner.parse().unwrap()).await.unwrap();
         assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
     }
     let items = everything(&table);
@@ -120,7 +120,12 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
 
 /// All jobs have ended whose ids were told. Those of deletions are told to nobody, so one may have been left open.
 async fn finish_deletions(store: &Store, recorded: &[Record]) {
-    let settings = Settings { region: "local".to_owned(), public_url: None, limits: Limits::default() };
+    let settings = Settings {
+        region: "local".to_owned(),
+        public_url: None,
+        directory_is_complete: false,
+        limits: Limits::default(),
+    };
     let service = Service { store: store.clone(), settings: Arc::new(settings) };
     for shard in 0..OPEN_SHARDS {
         for piece in store.open_pieces(shard, None, 1000).await.unwrap() {

@@ -13,7 +13,8 @@ use dynoxide::actions::get_item::GetItemRequest;
 use dynoxide::actions::put_item::PutItemRequest;
 use dynoxide::actions::query::QueryRequest;
 use dynoxide::actions::transact_write_items::{
-    TransactConditionCheck, TransactDelete, TransactPut, TransactUpdate, TransactWriteItem, TransactWriteItemsRequest,
+    TransactConditionCheck, TransactDelete, TransactPut, TransactUpdate, TransactWriteItem,
+    TransactWriteItemsRequest,
 };
 use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;

@@ -68,7 +68,8 @@ impl Decision {
     ) {
         let Some(becomes) = effect.becomes else { return };
         let stands = |membership: &Membership| membership.standing().is_some();
-        let change = |is: fn(&Membership) -> bool| i32::from(is(&becomes)) - i32::from(current.is_some_and(is));
+        let change =
+            |is: fn(&Membership) -> bool| i32::from(is(&becomes)) - i32::from(current.is_some_and(is));
         let (members, pending) = (change(stands), change(Membership::is_pending));
         if effect.offers {
             self.offered.insert(image.clone());

@@ -77,11 +77,12 @@ pub fn needed<'a>(
         match task {
             Task::Share => needed.grants.extend(grant_of(image, tenant)),
             Task::Respond { status: Status::Accepted, vault: Some(vault) }
+            | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
                 if matches!(image.details.kind(), Kind::FullEcs { .. }) =>
             {
                 needed.vaults.insert((tenant.clone(), vault.clone()));
             }
-            Task::Respond { .. } | Task::Unshare => {}
+            Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare => {}
         }
     }
     needed

@@ -46,7 +46,9 @@ impl Pair<'_> {
             Task::Unshare if self.known_image().is_none() => Ok(Membership::end(self.current(), stamp).into()),
             Task::Unshare => Ok(Membership::unshare(self.current(), stamp).into()),
             Task::Share => self.share(Membership::share(self.current(), stamp)),
-            Task::Respond { status, vault } => self.answer(*status, vault.as_ref(), stamp),
+            Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
+                self.answer(*status, vault.as_ref(), stamp)
+            }
         }
     }
 
@@ -76,8 +78,7 @@ impl Pair<'_> {
 
     /// Membership first: a stranger must not learn from the outcome whether the image exists.
     fn answer(&self, status: Status, vault: Option<&VaultId>, stamp: Stamp) -> Result<Effect, Outcome> {
-        let becomes =
-            Membership::answer(self.current(), stamp, status).map_err(|_| Outcome::NotAMember)?;
+        let becomes = Membership::answer(self.current(), stamp, status).map_err(|_| Outcome::NotAMember)?;
         let image = self.known_image().ok_or(Outcome::ImageGone)?;
         let Some(becomes) = becomes else { return Ok(Effect::default()) };
         if becomes.is_pending() && !self.current().is_some_and(Membership::is_pending) {

@@ -201,11 +201,8 @@ fn waiting_for_a_vault() -> Known {
     let pair = ("image".parse().unwrap(), "t0".parse().unwrap());
     known.memberships.insert(pair, Membership::share(None, Stamp::now()).unwrap());
     for (id, capacity_gib) in [("large", 100), ("small", 10)] {
-        let details = VaultDetails {
-            protection: Protection::Backup,
-            status: VaultStatus::Available,
-            capacity_gib,
-        };
+        let details =
+            VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib };
         let vault = Vault { details, reserved_gib: 0, revision: Stamp::now() };
         known.vaults.insert(("t0".parse().unwrap(), id.parse().unwrap()), vault);
     }

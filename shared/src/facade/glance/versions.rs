@@ -57,6 +57,7 @@ mod tests {
         let settings = Settings {
             region: "local".to_owned(),
             public_url: public_url.map(str::to_owned),
+            directory_is_complete: false,
             limits: Limits::default(),
         };
         let request = http::Request::get(asked).body(Body::Empty).unwrap();

@@ -246,10 +246,9 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
             "IMG.0184",
             "A full-ECS image is accepted into a vault: give the id of one of the project's own in vault_id.",
         )),
-        Outcome::NotABackupVault => Some((
-            "IMG.0193",
-            "The vault is not for backups. Choose one of the protection type backup.",
-        )),
+        Outcome::NotABackupVault => {
+            Some(("IMG.0193", "The vault is not for backups. Choose one of the protection type backup."))
+        }
         Outcome::VaultUnavailable => {
             Some(("IMG.0188", "The vault cannot be used now. Choose one whose status is available."))
         }
@@ -261,7 +260,7 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
             let code = match task {
                 Task::Share => "IMG.0112",
                 Task::Unshare => "IMG.0113",
-                Task::Respond { .. } => "IMG.0061",
+                Task::Respond { .. } | Task::RespondToAll { .. } => "IMG.0061",
             };
             Some((code, "The service could not do it in many attempts. Send the request again."))
         }

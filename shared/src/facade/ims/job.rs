@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::error::{no_body, of_outcome};
-use crate::domain::{JobId, JobStatus, Report, Task};
+use crate::domain::{JobId, JobStatus, Outcome, Report, Task};
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, Refusal};
@@ -18,6 +18,10 @@ pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
 
 /// The route of the newer form, without them.
 pub const PROGRESS_ROUTE: &str = "GET /v1/cloudimages/job/{job_id}";
+
+/// The most pairs whose results are listed: those of the largest batch. An answer to everything may have more; then those
+/// that failed come first, since a function can answer no more than 6 MB.
+const MOST_RESULTS: usize = 10_000;
 
 /// The job, with every pair's result as far as it has come.
 pub async fn answer(call: &Call) -> Reply {
@@ -63,6 +67,8 @@ enum Entities<'a> {
     Results {
         process_percent: usize,
         results: Vec<PairResult<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        results_omitted: Option<usize>,
     },
     Progress {
         process_percent: usize,
@@ -84,7 +90,14 @@ struct PairResult<'a> {
 
 /// What a job has come to, pair by pair.
 fn with_results(report: &Report) -> Entities<'_> {
-    let results = report.outcomes().map(|(image, tenant, outcome)| {
+    let omitted = report.done().saturating_sub(MOST_RESULTS);
+    let pairs: Vec<_> = if omitted == 0 {
+        report.outcomes().collect()
+    } else {
+        let done = report.outcomes().filter(|(_, _, outcome)| *outcome == Outcome::Done);
+        report.failures().chain(done).take(MOST_RESULTS).collect()
+    };
+    let results = pairs.into_iter().map(|(image, tenant, outcome)| {
         let error = of_outcome(outcome, &report.job.task);
         PairResult {
             image_id: image.as_str(),
@@ -94,7 +107,11 @@ fn with_results(report: &Report) -> Entities<'_> {
             error_msg: error.map(|(_, message)| message),
         }
     });
-    Entities::Results { process_percent: report.percent(), results: results.collect() }
+    Entities::Results {
+        process_percent: report.percent(),
+        results: results.collect(),
+        results_omitted: (omitted > 0).then_some(omitted),
+    }
 }
 
 /// How far a job has come.
@@ -110,7 +127,7 @@ impl<'a> JobWire<'a> {
             job_type: match report.job.task {
                 Task::Share => "imsAddImageMembersJob",
                 Task::Unshare => "imsDelImageMembersJob",
-                Task::Respond { .. } => "imsUpdateImageMembersJob",
+                Task::Respond { .. } | Task::RespondToAll { .. } => "imsUpdateImageMembersJob",
             },
             status: match report.status() {
                 JobStatus::Init => "INIT",
@@ -132,7 +149,7 @@ fn failure_of(report: &Report) -> Option<(&'static str, String)> {
     report.ended()?;
     let (image, tenant, outcome) = report.failures().next()?;
     let (code, message) = of_outcome(outcome, &report.job.task)?;
-    let (failed, all) = (report.failures().count(), report.job.pair_count());
+    let (failed, all) = (report.failures().count(), report.done());
     let first = format!("image {image}, project {tenant}: {message}");
     Some((code, if all == 1 { first } else { format!("{failed} of {all} failed. The first: {first}") }))
 }
@@ -151,7 +168,14 @@ mod tests {
             tenants: vec!["a".parse().unwrap(), "b".parse().unwrap()],
         };
         let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
-        let piece = Piece { number: 0, pairs: 0..2, outcomes: outcomes.to_vec(), finished, attempts: 0 };
+        let piece = Piece {
+            number: 0,
+            pairs: 0..2,
+            found: Vec::new(),
+            outcomes: outcomes.to_vec(),
+            finished,
+            attempts: 0,
+        };
         Report { job, pieces: vec![piece] }
     }
 

@@ -1,8 +1,10 @@
 //! `GET /v1/cloudimages/quota`: what the caller's project may have, and has (`contract/ims.md` 1.6).
 //!
-//! The three types are of different kinds. `image` is counted: `used` of `quota`. `image_shared` is counted but has no
-//! limit, which IMS writes as -1. `image_member` is a limit of each image by itself, so nothing is used of it as a whole:
-//! `used` is 0, and the members of an image tell how many it has.
+//! The types are of different kinds. `image`, and `image_pending`, which is what waits for the project's answer, are
+//! counted: `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1.
+//! `image_member` and `image_member_full_ecs` are limits of each image by itself, so nothing is used of them as a whole:
+//! `used` is 0, and the members of an image tell how many it has. IMS has no name for the last of these, nor for
+//! `image_pending`; they stand after its own.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -39,14 +41,16 @@ struct Resource {
     max: i64,
 }
 
-fn resources(quota: &Quota) -> [Resource; 3] {
+fn resources(quota: &Quota) -> [Resource; 5] {
     // A deployment sets its limits for all tenants alike, so the most that a quota can be is what it is.
     let resource = |r#type, used, quota| Resource { r#type, used, quota, min: 1, max: quota };
-    let owned = usize::try_from(quota.images).unwrap_or(usize::MAX);
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     [
-        resource("image", owned, quota.most_images.into()),
+        resource("image", count(quota.images), quota.most_images.into()),
         resource("image_shared", quota.accepted_images, UNLIMITED),
         resource("image_member", 0, quota.most_members_per_image.into()),
+        resource("image_member_full_ecs", 0, quota.most_members_per_full_ecs_image.into()),
+        resource("image_pending", count(quota.pending_images), quota.most_pending_images.into()),
     ]
 }
 
@@ -56,13 +60,23 @@ mod tests {
 
     #[test]
     fn each_type_says_what_is_used_and_what_is_allowed() {
-        let quota = Quota { images: 3, most_images: 50, accepted_images: 700, most_members_per_image: 256 };
+        let quota = Quota {
+            images: 3,
+            most_images: 50,
+            accepted_images: 700,
+            pending_images: 7,
+            most_pending_images: 100,
+            most_members_per_image: 256,
+            most_members_per_full_ecs_image: 10,
+        };
         assert_eq!(
             serde_json::to_value(resources(&quota)).unwrap(),
             serde_json::json!([
                 { "type": "image", "used": 3, "quota": 50, "min": 1, "max": 50 },
                 { "type": "image_shared", "used": 700, "quota": -1, "min": 1, "max": -1 },
                 { "type": "image_member", "used": 0, "quota": 256, "min": 1, "max": 256 },
+                { "type": "image_member_full_ecs", "used": 0, "quota": 10, "min": 1, "max": 10 },
+                { "type": "image_pending", "used": 7, "quota": 100, "min": 1, "max": 100 },
             ])
         );
     }

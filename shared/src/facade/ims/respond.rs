@@ -13,7 +13,10 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/cloudimages/members";
 
-/// `{"images":[…],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
+/// In the place of image ids: everything that waits for the project's answer (seed 001: *Accept All*).
+const EVERYTHING: &str = "*";
+
+/// `{"images":[…] or ["*"],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
 pub async fn answer(call: &Call) -> Reply {
     respond(call).await.unwrap_or_else(Error::into_reply)
 }
@@ -21,8 +24,11 @@ pub async fn answer(call: &Call) -> Reply {
 async fn respond(call: &Call) -> Result<Reply, Error> {
     let Answer { images, project, status, vault } = Answer::parse(call.body())?;
     let remembered = remembered(call, &(&images, &project, status, &vault))?;
-    let job =
-        usecases::respond(&call.service, call.caller(), project, images, (status, vault), remembered).await?;
+    let (service, caller, said) = (&call.service, call.caller(), (status, vault));
+    let job = match images {
+        None => usecases::respond_to_all(service, caller, project, said, remembered).await?,
+        Some(images) => usecases::respond(service, caller, project, images, said, remembered).await?,
+    };
     Ok(accepted(job))
 }
 
@@ -36,7 +42,8 @@ struct Wire {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
-    images: Vec<ImageId>,
+    /// `None` for everything that waits.
+    images: Option<Vec<ImageId>>,
     project: TenantId,
     status: Status,
     vault: Option<VaultId>,
@@ -45,7 +52,8 @@ struct Answer {
 impl Answer {
     fn parse(body: &[u8]) -> Result<Self, Error> {
         let wire: Wire = object(body)?;
-        let images = images(wire.images.as_ref())?;
+        let images =
+            if is_everything(wire.images.as_ref())? { None } else { Some(images(wire.images.as_ref())?) };
         let project = wire.project_id.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
         let project = project.ok_or_else(|| {
             Error::bad_request(
@@ -66,6 +74,18 @@ impl Answer {
     }
 }
 
+/// Whether the images are `["*"]`: everything that waits. It is no image's id, and stands alone.
+fn is_everything(images: Option<&Value>) -> Result<bool, Error> {
+    let Some(images) = images.and_then(Value::as_array) else { return Ok(false) };
+    match images.iter().any(|image| image == EVERYTHING) {
+        true if images.len() > 1 => Err(Error::bad_request(
+            "IMG.0066",
+            "images: expected \"*\" alone, for all that waits, or ids without it.",
+        )),
+        is_everything => Ok(is_everything),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +99,8 @@ mod tests {
         let body = br#"{"images":["d164b5df","0b680482"],"project_id":"edc89b490d7d4392898e19b2deb34797",
             "status":"accepted","vault_id":"d14r5tef-1bc3-4c4f-823e-3e471rg65e65"}"#;
         let answer = Answer::parse(body).unwrap();
-        assert_eq!((answer.images.len(), answer.status, answer.vault.is_some()), (2, Status::Accepted, true));
+        let images = answer.images.map(|images| images.len());
+        assert_eq!((images, answer.status, answer.vault.is_some()), (Some(2), Status::Accepted, true));
     }
 
     #[test]
@@ -92,5 +113,18 @@ mod tests {
                 .contains("vault_id")
         );
         assert!(refused(r#"{"images":{},"project_id":"p","status":"accepted"}"#).contains("images"));
+    }
+
+    #[test]
+    fn a_star_stands_for_everything_and_alone() {
+        let all = r#"{"images":["*"],"project_id":"p","status":"rejected"}"#;
+        assert_eq!(Answer::parse(all.as_bytes()).unwrap().images, None);
+        for images in [r#"["*","a"]"#, r#"["a","*"]"#, r#"["*","*"]"#] {
+            let body = format!(r#"{{"images":{images},"project_id":"p","status":"accepted"}}"#);
+            assert!(refused(&body).contains("alone, for all that waits"), "{}", refused(&body));
+        }
+        assert!(
+            refused(r#"{"images":"*","project_id":"p","status":"accepted"}"#).contains("images: expected")
+        );
     }
 }

@@ -1,0 +1,93 @@
+//! Carry out a job that answers everything that waits for a tenant: walk along the list of it, oldest image first.
+//!
+//! The list is longer than a job could name, and changes while it is walked along. What the tenant is asked after its
+//! request is not answered: nobody consents to what they have not seen.
+
+use std::time::Duration;
+
+use super::carry_out::{Effort, StaleSteps};
+use crate::Service;
+use crate::domain::{Decision, ImageId, Job, Known, Stamp, Status, TenantId, decide, give_up};
+use crate::store::{List, Order, PieceKey, Position, Snapshot, StoreError, Stride, Tenants, Walk, Written};
+
+/// The most images of a step: their records and memberships are one batch read.
+const IMAGES_PER_STEP: usize = 48;
+
+/// By how much the clocks of two machines may differ: an image that was registered so long after the request was certainly
+/// not waiting when it was made, nor was any after it in the list.
+const SKEW: Duration = Duration::from_mins(5);
+
+/// Walks on from where the job is. One that has ended is left alone.
+///
+/// # Errors
+/// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
+pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort) -> Result<(), StoreError> {
+    let rules = service.settings.rules();
+    let mut stale = StaleSteps::default();
+    while let Some(walk) = service.store.open_walk(key.job).await? {
+        let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
+        let (places, is_last) = next_places(service, &walk, tenant).await?;
+        let tenants = if stale.is_none() { Tenants::Unread } else { Tenants::Read };
+        let pairs = places.iter().map(|place| (&place.image, tenant));
+        let read = service.store.snapshot_for(&walk.job.task, pairs, tenants).await?;
+        let waiting = places.iter().map(|place| &place.image);
+        let found: Vec<ImageId> =
+            waiting.filter(|image| waits(&read.known, image, tenant, key.job.0)).cloned().collect();
+        let job = Job { images: found, ..walk.job.clone() };
+        let decision = match effort {
+            Effort::Full => decide(&job, 0..job.images.len(), &read.known, rules),
+            Effort::None => give_up(&job, 0..job.images.len(), &read.known, rules),
+        };
+        let stride = stride(&walk, &job, &places, is_last, (&decision, &read));
+        match service.store.make_stride(&walk, &stride, rules).await? {
+            Written::Yes if stride.is_last => {
+                tracing::info!(job = %key.job, "everything answered");
+                return Ok(());
+            }
+            Written::Yes => stale = StaleSteps::default(),
+            Written::Stale => stale.wait().await?,
+        }
+    }
+    Ok(())
+}
+
+/// The next places of the list, and whether they are the last.
+async fn next_places(
+    service: &Service,
+    walk: &Walk,
+    tenant: &TenantId,
+) -> Result<(Vec<Position>, bool), StoreError> {
+    let list = List::Received(tenant.clone(), Status::Pending);
+    let (after, most) = (walk.after.as_ref(), IMAGES_PER_STEP);
+    let mut places = service.store.places(&list, after, Order::OldestFirst, most).await?;
+    let end = walk.job.id.0.time().plus(SKEW);
+    let full = places.len() == most;
+    places.retain(|place| place.created <= end);
+    let is_last = places.len() < most || !full;
+    Ok((places, is_last))
+}
+
+/// Whether the image waits for the tenant's answer, and did so at the moment of the request.
+fn waits(known: &Known, image: &ImageId, tenant: &TenantId, at: Stamp) -> bool {
+    let membership = known.memberships.get(&(image.clone(), tenant.clone()));
+    membership.is_some_and(|membership| {
+        membership.is_pending() && membership.standing().is_some_and(|standing| standing.since < at)
+    })
+}
+
+/// The step that was decided: of as many of the places as one transaction writes.
+fn stride<'a>(
+    walk: &Walk,
+    job: &'a Job,
+    places: &[Position],
+    is_last: bool,
+    (decision, read): (&'a Decision, &'a Snapshot),
+) -> Stride<'a> {
+    let decided: usize = decision.outcomes.len();
+    let found = job.images.get(..decided).unwrap_or_default();
+    let all = decided == job.images.len();
+    let after =
+        if all { places.last() } else { places.iter().find(|place| found.last() == Some(&place.image)) };
+    let after = after.cloned().or_else(|| walk.after.clone());
+    Stride { found, decision, read, after, is_last: is_last && all }
+}

@@ -1,0 +1,149 @@
+//! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
+//! `contract/decisions.md` 14).
+
+use super::{ImageQuery, Marker, Refusal, list_images};
+use crate::Service;
+use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId, Timestamp};
+use crate::store::{Granted, List, StoreError};
+
+/// Why something was not done with grants of keys. What was refused wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantRefusal {
+    /// The caller's role only reads.
+    #[error("the role reader may not change anything")]
+    ReadOnly,
+    /// The key was to be granted to its owner.
+    #[error("{0} owns the key")]
+    OwnKey(TenantId),
+    /// The key is not granted to that tenant.
+    #[error("the key is not granted to {0}")]
+    NotFound(TenantId),
+    /// What the grant is for could not be listed.
+    #[error(transparent)]
+    List(#[from] Refusal),
+}
+
+impl From<StoreError> for GrantRefusal {
+    fn from(problem: StoreError) -> Self {
+        Self::List(problem.into())
+    }
+}
+
+/// Some of a key's grants, in the order of the tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantPage {
+    /// The grants.
+    pub grants: Vec<Granted>,
+    /// The last of their tenants, where there are more.
+    pub next: Option<TenantId>,
+}
+
+/// Some of the memberships that rely on a grant, newest image first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependents {
+    /// The images, each with what the tenant has said to it.
+    pub memberships: Vec<(Image, Status)>,
+    /// Where to go on, where there may be more.
+    pub next: Option<Marker>,
+}
+
+/// Grants a key of the caller's project to a tenant; granting it again changes nothing. One write.
+///
+/// # Errors
+/// [`GrantRefusal`]; then nothing was written.
+pub async fn grant_key(
+    service: &Service,
+    caller: &Caller,
+    key: KeyId,
+    tenant: TenantId,
+) -> Result<Granted, GrantRefusal> {
+    if !caller.can_act() {
+        return Err(GrantRefusal::ReadOnly);
+    }
+    if tenant == caller.tenant {
+        return Err(GrantRefusal::OwnKey(tenant));
+    }
+    let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
+    Ok(service.store.put_key_grant(&grant, Timestamp::now()).await?)
+}
+
+/// Shows a grant of a key of the caller's project. One read.
+///
+/// # Errors
+/// [`GrantRefusal`]
+pub async fn show_key_grant(
+    service: &Service,
+    caller: &Caller,
+    key: KeyId,
+    tenant: TenantId,
+) -> Result<Granted, GrantRefusal> {
+    let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
+    service.store.key_grant(&grant).await?.ok_or(GrantRefusal::NotFound(grant.tenant))
+}
+
+/// Lists to whom a key of the caller's project is granted: at most `most`, those after `after`. One query.
+///
+/// # Errors
+/// [`GrantRefusal`]
+pub async fn list_key_grants(
+    service: &Service,
+    caller: &Caller,
+    key: &KeyId,
+    after: Option<&TenantId>,
+    most: usize,
+) -> Result<GrantPage, GrantRefusal> {
+    let (grants, more) = service.store.key_grants((&caller.tenant, key), after, most).await?;
+    let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
+    Ok(GrantPage { grants, next })
+}
+
+/// Withdraws a grant of a key of the caller's project: from then on nothing under the key is shared with the tenant anew.
+/// Memberships that rely on it stay, and the first of them are returned. That there is no such grant is no error, so that
+/// who had no answer asks again. One write, and what [`dependents`] reads.
+///
+/// # Errors
+/// [`GrantRefusal`]
+pub async fn withdraw_key_grant(
+    service: &Service,
+    caller: &Caller,
+    key: KeyId,
+    tenant: TenantId,
+    most: usize,
+) -> Result<Dependents, GrantRefusal> {
+    if !caller.can_act() {
+        return Err(GrantRefusal::ReadOnly);
+    }
+    let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
+    service.store.delete_key_grant(&grant).await?;
+    dependents(service, caller, &grant.key, &grant.tenant, (None, most)).await
+}
+
+/// Lists the memberships of a tenant that rely on a key of the caller's project, whether or not it is granted still: those
+/// of the `most` images after `after` that the key encrypts. Reads the project's images as a list of them does, and the
+/// tenant's memberships of what it finds in one batch read for every 50.
+///
+/// # Errors
+/// [`GrantRefusal`]
+pub async fn dependents(
+    service: &Service,
+    caller: &Caller,
+    key: &KeyId,
+    tenant: &TenantId,
+    (after, most): (Option<Marker>, usize),
+) -> Result<Dependents, GrantRefusal> {
+    let query = ImageQuery {
+        lists: vec![List::Owned(caller.tenant.clone())],
+        matches: |seen: &super::Seen| matches!(seen.image.details.encryption(), Encryption::Key(used) if used == *key),
+        sort: Vec::new(),
+        after,
+        most,
+    };
+    let page = list_images(service, caller, query).await?;
+    let ids: Vec<_> = page.images.into_iter().map(|seen| seen.image.id).collect();
+    let mut memberships = Vec::new();
+    for (image, answer) in service.store.images_and_answers(&ids, tenant).await? {
+        memberships.extend(answer.map(|status| (image, status)));
+    }
+    memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+    Ok(Dependents { memberships, next: page.next })
+}

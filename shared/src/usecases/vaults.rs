@@ -1,0 +1,91 @@
+//! Keep the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
+
+use crate::Service;
+use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
+use crate::store::{OwnVault, StoreError, VaultWritten};
+
+/// Why something was not done with vaults. What was refused wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VaultRefusal {
+    /// The caller's role only reads.
+    #[error("the role reader may not change anything")]
+    ReadOnly,
+    /// The caller's project has no such vault.
+    #[error("vault {0} not found")]
+    NotFound(VaultId),
+    /// Accepted images hold more of the vault than would be left.
+    #[error("vault {0} is in use")]
+    InUse(VaultId),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Some of a project's vaults, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultPage {
+    /// The vaults.
+    pub vaults: Vec<OwnVault>,
+    /// The last of them, where there are more.
+    pub next: Option<VaultId>,
+}
+
+/// Writes what the caller says of a vault of its project, which may be new, and returns it. A capacity below what is
+/// reserved is refused. One write and one read.
+///
+/// # Errors
+/// [`VaultRefusal`]; then nothing was written.
+pub async fn put_vault(
+    service: &Service,
+    caller: &Caller,
+    id: VaultId,
+    details: &VaultDetails,
+) -> Result<OwnVault, VaultRefusal> {
+    if !caller.can_act() {
+        return Err(VaultRefusal::ReadOnly);
+    }
+    let key = (caller.tenant.clone(), id);
+    match service.store.put_vault(&key, details, Stamp::now()).await? {
+        VaultWritten::Yes => service.store.vault(&key).await?.ok_or(VaultRefusal::NotFound(key.1)),
+        VaultWritten::InUse => Err(VaultRefusal::InUse(key.1)),
+    }
+}
+
+/// Shows a vault of the caller's project. One read.
+///
+/// # Errors
+/// [`VaultRefusal`]
+pub async fn show_vault(service: &Service, caller: &Caller, id: VaultId) -> Result<OwnVault, VaultRefusal> {
+    let key = (caller.tenant.clone(), id);
+    service.store.vault(&key).await?.ok_or(VaultRefusal::NotFound(key.1))
+}
+
+/// Lists the vaults of the caller's project: at most `most`, those after `after`. One query.
+///
+/// # Errors
+/// [`VaultRefusal::Store`] where the table failed.
+pub async fn list_vaults(
+    service: &Service,
+    caller: &Caller,
+    after: Option<&VaultId>,
+    most: usize,
+) -> Result<VaultPage, VaultRefusal> {
+    let (vaults, more) = service.store.vaults(&caller.tenant, after, most).await?;
+    let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
+    Ok(VaultPage { vaults, next })
+}
+
+/// Forgets a vault of the caller's project, of which nothing may be reserved; that there is none is no error. One write.
+///
+/// # Errors
+/// [`VaultRefusal`]; then nothing was changed.
+pub async fn delete_vault(service: &Service, caller: &Caller, id: VaultId) -> Result<(), VaultRefusal> {
+    if !caller.can_act() {
+        return Err(VaultRefusal::ReadOnly);
+    }
+    let key = (caller.tenant.clone(), id);
+    match service.store.delete_vault(&key).await? {
+        VaultWritten::Yes => Ok(()),
+        VaultWritten::InUse => Err(VaultRefusal::InUse(key.1)),
+    }
+}

@@ -1,0 +1,54 @@
+//! Every sum that the table keeps, beside what the memberships say: none may drift.
+
+use std::collections::BTreeMap;
+
+use dynoxide::types::AttributeValue;
+use imageshare::domain::{Membership, Reservation};
+use imageshare_local::table::EmbeddedTable;
+
+use crate::service::everything;
+
+/// Sums by what they are of: `members of I#…`, `pending of T#…`, `reserved of V#…#…`. One that is 0 is left out.
+pub type Sums = BTreeMap<String, i64>;
+
+/// The sums as the table keeps them, and as the memberships have them.
+pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
+    let (mut kept, mut is) = (Sums::new(), Sums::new());
+    for item in everything(table) {
+        let text = |name: &str| match item.get(name) {
+            Some(AttributeValue::S(text)) => text.as_str(),
+            _ => "",
+        };
+        let number = |name: &str| match item.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse().expect("a whole number"),
+            _ => 0,
+        };
+        let (pk, sk) = (text("pk"), text("sk"));
+        let sums = [
+            (format!("members of {pk}"), number("members")),
+            (format!("pending of {pk}"), number("pending")),
+            (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
+        ];
+        kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
+        let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
+        let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
+        let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
+        add(format!("members of {pk}"), i64::from(membership.standing().is_some()));
+        add(format!("pending of T#{tenant}"), i64::from(membership.is_pending()));
+        if let Some(Reservation { vault, gib }) = membership.reserved() {
+            add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
+        }
+    }
+    is.retain(|_, sum| *sum != 0);
+    (kept, is)
+}
+
+/// Holds every sum to what the memberships say.
+///
+/// # Panics
+/// Where one has drifted.
+pub fn hold(table: &EmbeddedTable) {
+    let (mut kept, is) = kept_and_true(table);
+    let missing: Sums = is.into_iter().filter(|(what, sum)| kept.remove(what) != Some(*sum)).collect();
+    assert_eq!((kept, missing), (Sums::new(), Sums::new()), "kept, and missing");
+}

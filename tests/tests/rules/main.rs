@@ -1,0 +1,97 @@
+//! The rules of consent that are about more than one image and one tenant: keys, vaults, regions, limits, and one answer to
+//! everything. `shared/RULES.md` lists all rules.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod accept_all;
+mod key_grants;
+mod limits;
+mod regions;
+mod vaults;
+
+use std::sync::Arc;
+
+use imageshare::domain::{ImageId, JobId, Limits, Outcome, Status};
+use imageshare::usecases::{self, carry_out};
+use imageshare::{Service, Settings};
+use imageshare_tests::service::{LocalService, caller, tenant};
+use imageshare_tests::sums;
+
+/// A full-ECS image of 60 GiB.
+const FULL_ECS: [(&str, &str); 4] = [
+    ("__whole_image", "true"),
+    ("__backup_id", "backup"),
+    ("__system_disk_backup_gib", "40"),
+    ("__data_disk_backup_gib", "20"),
+];
+
+async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
+    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
+}
+
+/// Shares, and carries it out.
+async fn shared(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Vec<Outcome> {
+    let job = share(world, images, tenants).await;
+    outcomes(world, job).await
+}
+
+async fn unshared(world: &LocalService, images: &[ImageId], tenants: &[&str]) {
+    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let job =
+        usecases::unshare(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap();
+    assert!(outcomes(world, job).await.iter().all(|outcome| *outcome == Outcome::Done));
+}
+
+/// Answers, and carries it out.
+async fn answered(
+    world: &LocalService,
+    images: &[ImageId],
+    who: &str,
+    (status, vault): (Status, Option<&str>),
+) -> Vec<Outcome> {
+    let (me, said) = (caller(who), (status, vault.map(|id| id.parse().unwrap())));
+    let job = usecases::respond(&world.service, &me, tenant(who), images.to_vec(), said, None);
+    outcomes(world, job.await.unwrap()).await
+}
+
+/// What a job says of its pairs when everything is carried out; no sum has drifted then.
+async fn outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
+    world.work().await;
+    sums::hold(&world.embedded);
+    let report = world.report(job).await;
+    assert!(report.ended().is_some());
+    report.outcomes().map(|(_, _, outcome)| outcome).collect()
+}
+
+/// Carries out everything that is open, side by side.
+async fn work_side_by_side(world: &LocalService) {
+    let pieces = world.open_pieces().await.into_iter();
+    let workers: Vec<_> = pieces
+        .map(|key| {
+            let service = world.service.clone();
+            tokio::spawn(async move { carry_out(&service, key).await })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap().unwrap();
+    }
+    // Who met others too often is tried again, as the queue does it.
+    world.work().await;
+}
+
+async fn status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
+    let (_, member) = world.service.store.image_and_member(image, &tenant(who)).await.unwrap();
+    member.map(|member| member.status)
+}
+
+/// A service of other settings over the same table.
+fn with_settings(world: &LocalService, change: impl FnOnce(&mut Settings)) -> Service {
+    let mut settings = Settings::clone(&world.service.settings);
+    change(&mut settings);
+    Service { settings: Arc::new(settings), ..world.service.clone() }
+}
+
+fn start(limits: Limits) -> LocalService {
+    LocalService::start(limits)
+}

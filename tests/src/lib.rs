@@ -26,6 +26,7 @@ pub mod server;
 pub mod service;
 pub mod signer;
 pub mod sums;
+mod table_faults;
 pub mod table_server;
 pub mod vectors;
 pub mod world;

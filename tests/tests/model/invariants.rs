@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, JobStatus, Outcome, Status, TenantId, Visibility};
 use imageshare::store::{List, OPEN_SHARDS, Order, Remembered, Store, Submitted};
+use imageshare_local::table::EmbeddedTable;
 use imageshare_tests::service::tenant;
+use imageshare_tests::sums::kept_and_true;
 
 use crate::history::TENANTS;
 use crate::model::{Deed, Model, Wrong};
@@ -15,18 +17,25 @@ use crate::state::State;
 const ALL: usize = 10_000;
 
 /// Checks everything.
-pub async fn hold(store: &Store, model: &Model) -> Result<(), Wrong> {
+pub async fn hold(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Wrong> {
     let state = model.state();
+    table_is(store, table, state).await?;
+    lists(store, state).await?;
+    jobs(store, model).await?;
+    consent(model)
+}
+
+/// What is kept of images, members and tenants is what the model says, and every sum what the memberships say. That holds
+/// at any moment, whatever is under way.
+pub async fn table_is(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Wrong> {
     for id in state.images.keys() {
         image(store, state, id).await?;
     }
     for id in TENANTS {
         of_tenant(store, state, &tenant(id)).await?;
     }
-    lists(store, state).await?;
-    jobs(store, model).await?;
-    keys(store, state).await?;
-    consent(model)
+    let (kept, is) = kept_and_true(table);
+    same("sums", &kept, &is)
 }
 
 /// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
@@ -46,8 +55,10 @@ async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> 
 
 /// Counters of a tenant.
 async fn of_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Wrong> {
-    let images = store.image_count(tenant).await.map_err(told)? as usize;
-    same(&format!("images counted of {tenant}"), &images, &state.owned(tenant).len())
+    let (images, pending) = store.image_counts(tenant).await.map_err(told)?;
+    same(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
+    let waiting = state.received(tenant, Status::Pending).len();
+    same(&format!("what waits for {tenant}"), &(pending as usize), &waiting)
 }
 
 /// Every list holds what it must, and nothing else.
@@ -100,7 +111,7 @@ async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
 }
 
 /// Every key still means its request and its job.
-async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
+pub async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
     for ((tenant, key), (request, job)) in &state.keys {
         let remembered = Remembered {
             tenant: tenant.clone(),

@@ -149,13 +149,13 @@ impl Model {
     }
 
     /// A step of a job was written, which had been decided from what was read since `since`: the job now says that of its
-    /// pairs, in their order, and these memberships were written.
+    /// pairs, in their order, and these memberships were written; where that is not known, those that had to be.
     pub fn stepped(
         &mut self,
         id: JobId,
         since: usize,
         says: &[(Names, Outcome)],
-        written: &BTreeSet<Names>,
+        written: Option<&BTreeSet<Names>>,
     ) -> Result<(), Wrong> {
         let (was, mut next, mut came) = (since..=self.now(), self.state().clone(), BTreeMap::new());
         let job = self.jobs.get(&id).ok_or(format!("job {id} is unknown"))?;
@@ -166,14 +166,18 @@ impl Model {
         if let Some(unsaid) = unsaid {
             return Err(format!("job {id} does not say any more that {unsaid:?}"));
         }
-        if let Some(pair) = written.iter().find(|pair| !new.contains_key(pair)) {
+        if let Some(pair) = written.into_iter().flatten().find(|pair| !new.contains_key(pair)) {
             return Err(format!(
                 "job {id} has written {pair:?} and says nothing of it, or has said it before"
             ));
         }
         for (pair, outcome) in says.iter().filter(|(pair, _)| new.contains_key(pair)) {
             let came: &mut usize = came.entry(pair.0.clone()).or_default();
-            let is = Fate { outcome: *outcome, changes: written.contains(pair) };
+            let changes = match written {
+                Some(written) => written.contains(pair),
+                None => task.fate(&next, &self.limits, id.0, pair, 0).changes,
+            };
+            let is = Fate { outcome: *outcome, changes };
             let expected = self.fates(task, id.0, pair, is.changes.then_some(&next), was.clone(), *came);
             if !expected.contains(&is) {
                 return Err(format!("job {id}, {task:?} of {pair:?}: {is:?}, expected one of {expected:?}"));

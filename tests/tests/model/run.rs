@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::count::Count;
 use crate::history::{Action, Death, Event, History, IMAGES, Request, image, owner_of};
+use crate::invariants;
 use crate::judge::Expected;
 use crate::model::{Model, Wrong};
 use crate::state::Names;
@@ -68,7 +69,7 @@ pub struct Run<'a> {
 /// Runs a history to its quiet end, and holds the service to the model.
 pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
     let limits =
-        Limits { members_per_image: history.members_per_image, images_per_tenant: 3, ..Limits::default() };
+        Limits { members_per_image: history.members_per_image, images_per_tenant: 4, ..Limits::default() };
     let mut run = Run {
         local: LocalService::start(limits),
         model: Model::new(limits),
@@ -87,7 +88,9 @@ pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
     }
     run.finish().await?;
     run.sweep().await?;
-    crate::invariants::hold(&run.local.service.store, &run.model).await
+    let store = &run.local.service.store;
+    invariants::keys(store, run.model.state()).await?;
+    invariants::hold(store, &run.local.embedded, &run.model).await
 }
 
 impl Run<'_> {
@@ -147,7 +150,7 @@ impl Run<'_> {
             Service { store: Store::new(table), settings: Arc::clone(&self.local.service.settings) };
         let task = match who.clone() {
             Who::Client(request) => tokio::spawn(async move { ask(&service, request).await }),
-            Who::Worker(piece) => tokio::spawn(async move { deliver(&service, piece).await }),
+            Who::Worker(piece) => tokio::spawn(async move { End::Worked(delivered(&service, piece).await) }),
         };
         let now = self.model.now();
         self.count.began(matches!(who, Who::Client(_)));
@@ -230,7 +233,7 @@ impl Run<'_> {
                     report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
                 let written = writes.iter().filter_map(membership).collect::<BTreeSet<_>>();
                 self.count.stepped();
-                self.model.stepped(piece.job, actor.read, &says.collect::<Vec<_>>(), &written)
+                self.model.stepped(piece.job, actor.read, &says.collect::<Vec<_>>(), Some(&written))
             }
         }
     }
@@ -274,13 +277,14 @@ impl Run<'_> {
     }
 }
 
-async fn deliver(service: &Service, piece: PieceKey) -> End {
+/// Tells job-worker of a piece, as the stream does. Returns its answer.
+pub async fn delivered(service: &Service, piece: PieceKey) -> Value {
     let key = piece.table_key().into_iter().map(|(name, value)| match value {
         AttributeValue::S(text) => (name, json!({"S": text})),
         _ => (name, Value::Null),
     });
     let event = stream_event(&[change("INSERT", "1", &key.collect())]);
-    End::Worked(job_worker::handle(service, event).await.expect("an event of the stream"))
+    job_worker::handle(service, event).await.expect("an event of the stream")
 }
 
 async fn ask(service: &Service, request: Request) -> End {

@@ -367,10 +367,15 @@ async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
 async fn what_must_not_be_shared_any_more_can_still_be_taken_back() {
     let api = Api::start(&[]).await;
     let owner = Account::new(&api, "1001");
-    for (path, value) in [("/__system__cmkid", "key-1"), ("/visibility", "private")] {
-        let image = owner.image(&json!({})).await;
-        owner.modify(&image, "AddAccount.1=2001").await;
-        owner.patch(&image, path, value).await;
+    let private = owner.image(&json!({})).await;
+    owner.modify(&private, "AddAccount.1=2001").await;
+    owner.patch(&private, "/visibility", "private").await;
+    // Shared by IMS, with a grant of its key, which this API knows nothing of.
+    let encrypted = owner.image(&json!({"__system__cmkid": "key-1"})).await;
+    let grant = Ask::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
+    assert_eq!(api.send(&grant).await.status, 200);
+    owner.batch("POST", &json!({"images": [encrypted], "projects": ["2001"]})).await;
+    for image in [private, encrypted] {
         assert_eq!(owner.modify(&image, "AddAccount.1=2002").await.status, 403);
         assert_eq!(owner.modify(&image, "RemoveAccount.1=2001").await.status, 200);
         owner.patch(&image, "/visibility", "shared").await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::images::position_of;
+use super::images::{AS_READ, position_of};
 use super::item;
 use super::keys::{self, GPK, GSK, List, TTL};
 use super::snapshot::Snapshot;
@@ -79,7 +79,6 @@ fn count_members(
     read: &Snapshot,
     rules: Rules<'_>,
 ) -> Option<Write> {
-    const AS_READ: &str = "attribute_exists(image) AND rev = :read";
     let key = keys::image(image);
     let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
     let count = Write::update(key.clone(), COUNT_MEMBERS)
@@ -93,7 +92,7 @@ fn count_members(
         (Some(known), _) => {
             let room = i128::from(rules.limits.members_of(known)) - i128::from(growth);
             count
-                .only_if("attribute_exists(image) AND rev = :read AND members <= :room")
+                .only_if(format!("{AS_READ} AND members <= :room"))
                 .value(":read", item::text(known.revision))
                 .value(":room", item::number(room))
         }

@@ -63,6 +63,9 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The condition of a write onto what was read of an image.
+pub(super) const AS_READ: &str = "attribute_exists(image) AND rev = :read";
+
 impl Store {
     /// Registers an image. One transaction: the image, its owner's count, and its listing where it is open.
     ///
@@ -124,7 +127,6 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
         let record = "SET image = :image, visibility = :visibility, rev = :next";
-        const AS_READ: &str = "attribute_exists(image) AND rev = :read";
         let update = Write::update(keys::image(&image.id), record);
         let update = if image.details.is_made_as(&read.details) {
             update.only_if(AS_READ)

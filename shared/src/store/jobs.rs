@@ -4,6 +4,7 @@
 //! the units and half the time of a transaction, and its worker reads one item. The pieces of a larger job have items
 //! of their own, so that a step of one writes neither the job's long lists nor what another worker writes.
 
+use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -173,7 +174,7 @@ pub(super) fn job_writes(job: &Job) -> Result<Vec<Write>, StoreError> {
     let mut header = vec![("job", item::json(job)?), (TTL, until.clone())];
     let ranges = match job.task {
         // What it finds is written as it is found.
-        Task::RespondToAll { .. } => vec![0..0],
+        Task::RespondToAll { .. } => iter::once(0..0).collect(),
         Task::Share | Task::Unshare | Task::Respond { .. } => job.pieces(),
     };
     let mut pieces = Vec::with_capacity(ranges.len());

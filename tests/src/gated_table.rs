@@ -85,6 +85,8 @@ impl Table for GatedTable {
     }
 
     fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
-        Box::pin(self.pass(self.table.transact_write_items(writes, token), || Step::HasWritten(writes.to_vec())))
+        Box::pin(
+            self.pass(self.table.transact_write_items(writes, token), || Step::HasWritten(writes.to_vec())),
+        )
     }
 }

@@ -87,12 +87,8 @@ pub async fn send(function: &Function, event: &HttpEvent, end: Option<Timestamp>
     };
     let reply = match event["routeKey"].as_str().unwrap_or_default() {
         ims::share::ROUTE | glance::members::add::ROUTE => share::handle(function, request).await,
-        ims::respond::ROUTE | glance::members::update::ROUTE => {
-            respond::handle(function, request).await
-        }
-        ims::unshare::ROUTE | glance::members::remove::ROUTE => {
-            unshare::handle(function, request).await
-        }
+        ims::respond::ROUTE | glance::members::update::ROUTE => respond::handle(function, request).await,
+        ims::unshare::ROUTE | glance::members::remove::ROUTE => unshare::handle(function, request).await,
         ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(function, request).await,
         alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(function, request).await,
         _ => images::handle(function, request).await,

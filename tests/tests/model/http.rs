@@ -25,7 +25,8 @@ pub fn event(request: &Request) -> HttpEvent {
             (by, batch("PUT", &json!({"images": images, "project_id": named, "status": says})))
         }
         Request::Add { by, image, to } => {
-            let event = HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
+            let event =
+                HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
             (by, event.json(&json!({"member": to})))
         }
         Request::Remove { by, image, to } => {
@@ -38,7 +39,8 @@ pub fn event(request: &Request) -> HttpEvent {
             (by, event.json(&json!({"status": says})))
         }
         Request::Permit { by, image, add, remove } => {
-            let mut query = format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={image}");
+            let mut query =
+                format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={image}");
             for (name, accounts) in [("AddAccount", add), ("RemoveAccount", remove)] {
                 for (number, account) in (1..).zip(accounts) {
                     query += &format!("&{name}.{number}={account}");

@@ -28,7 +28,7 @@ use self::history::{History, history};
 use self::schedule::Told;
 
 /// Histories where the environment names no other number.
-const HISTORIES: u32 = 600;
+const HISTORIES: u32 = 400;
 
 /// Runners side by side: those that wait for each other in one history leave the processor to the others.
 const RUNNERS: u32 = 4;
@@ -62,7 +62,7 @@ fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
 const SCHEDULES: u64 = 1000;
 
 /// Schedules that run side by side, each over a table of its own.
-const SIDE_BY_SIDE: u64 = 6;
+const SIDE_BY_SIDE: u64 = 8;
 
 #[test]
 fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {

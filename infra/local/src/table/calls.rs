@@ -20,8 +20,8 @@ use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
 use imageshare::store::opens_a_piece;
 use imageshare::table::{
-    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Token, Write, Written,
-    no_lone_check,
+    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Token, Write,
+    Written, no_lone_check,
 };
 
 use tokio::sync::Notify;

@@ -1,7 +1,7 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Limits, Permissions, Status};
+use imageshare::domain::{Addressees, Caller, Entry, Limits, Name, Named, Permissions, Role, Status};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
 use imageshare::usecases::{self, Effect, ImageQuery};
 
@@ -99,6 +99,7 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("page of 100 members of an image", &service));
 
     rows.extend(permissions(&world).await);
+    rows.extend(by_names(&world).await);
 
     let service = metered(&world);
     let lists = [List::Owned(tenant("owner"))];
@@ -153,6 +154,41 @@ async fn permissions(world: &LocalService) -> Vec<Row> {
             .expect("granted");
         rows.push(row(call, &service));
     }
+    rows
+}
+
+/// Sharing with tenants of whom only the names are known.
+async fn by_names(world: &LocalService) -> Vec<Row> {
+    let (image, admin) = (world.image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
+    let name = |text: String| -> Name { text.parse().expect("a name") };
+    let mut accounts = Vec::new();
+    let mut rows = Vec::new();
+    for number in 0..100 {
+        let (account, project) = (name(format!("account {number}")), name("web".to_owned()));
+        let (tenant, region) = (tenant(&format!("named-{number}")), "local".parse().expect("a region"));
+        let entry = Entry { tenant, account: account.clone(), project: project.clone(), region };
+        let service = metered(world);
+        usecases::put_tenant(&service, &admin, &entry).await.expect("entered");
+        if number == 0 {
+            rows.push(row("enter a tenant in the directory", &service));
+        }
+        accounts.push((number, Named { account, project: Some(project) }));
+    }
+    let service = metered(world);
+    let one = Named { project: None, ..accounts[0].1.clone() };
+    usecases::find_tenant(&service, &one).await.expect("a tenant");
+    rows.push(row("find a tenant by its account", &service));
+    for (call, accounts) in [
+        ("share 1 image with 1 account: request", vec![(0, one)]),
+        ("share 1 image with 1 account and project: request", accounts[..1].to_vec()),
+        ("share 1 image with 100 accounts and projects: request", accounts),
+    ] {
+        let service = metered(world);
+        let tenants = Addressees { projects: Vec::new(), accounts };
+        usecases::share(&service, &caller("owner"), vec![image.clone()], tenants, None).await.expect("a job");
+        rows.push(row(call, &service));
+    }
+    world.work().await;
     rows
 }
 

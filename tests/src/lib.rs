@@ -20,6 +20,7 @@ pub mod in_process;
 pub mod issuer;
 pub mod lambda_process;
 pub mod python;
+pub mod relay;
 pub mod runtime_api;
 mod schema;
 pub mod server;

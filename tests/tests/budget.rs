@@ -6,7 +6,7 @@
 use imageshare_tests::budget;
 
 /// Call, round trips, read units, write units: none may use more.
-const BUDGET: [(&str, u64, f64, f64); 23] = [
+const BUDGET: [(&str, u64, f64, f64); 28] = [
     ("register an image", 1, 0.0, 5.0),
     ("show an image", 1, 2.0, 0.0),
     ("share 1 image with 1 project: request", 2, 1.0, 2.0),
@@ -27,6 +27,11 @@ const BUDGET: [(&str, u64, f64, f64); 23] = [
     ("page of 100 members of an image", 2, 9.0, 0.0),
     ("grant 1 image to 1 account", 2, 3.0, 5.0),
     ("grant 1 image to 10 accounts and take it from 10", 2, 22.0, 52.0),
+    ("enter a tenant in the directory", 2, 1.0, 5.0),
+    ("find a tenant by its account", 1, 1.0, 0.0),
+    ("share 1 image with 1 account: request", 3, 2.0, 2.0),
+    ("share 1 image with 1 account and project: request", 3, 2.0, 2.0),
+    ("share 1 image with 100 accounts and projects: request", 3, 101.0, 3.0),
     ("find 50 images by their ids", 1, 100.0, 0.0),
     ("quota", 2, 1.5, 0.0),
     ("delete an image of 100 members: request", 3, 9.0, 14.0),

@@ -21,12 +21,12 @@ async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Statu
 }
 
 async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
-    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
 }
 
 async fn unshare(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
-    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     usecases::unshare(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
 }
 

@@ -15,8 +15,8 @@ use imageshare_tests::signer::{Signer, Unsigned};
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 7] =
-    ["share", "unshare", "respond", "job-status", "images", "permission", "identity"];
+const HTTP_FUNCTIONS: [&str; 8] =
+    ["share", "unshare", "respond", "job-status", "images", "permission", "identity", "registry"];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
@@ -76,6 +76,30 @@ async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
         assert_eq!(job["status"], "SUCCESS", "{job}");
         assert_eq!(job["entities"]["results"][0]["image_id"], image.as_str(), "{job}");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_that_one_function_enters_is_shared_with_by_its_names_through_another() {
+    let world = World::start().await;
+    let image = registered(&mut world.function("images").await, "owner").await;
+    let mut registry = world.function("registry").await;
+    for (tenant, project) in [("guest", "web"), ("guest", "shop"), ("other", "web")] {
+        let put = HttpEvent::new("PUT /v1/tenants/{project_id}", &format!("/v1/tenants/{tenant}"))
+            .token(&World::token("ops", "admin"))
+            .json(&json!({"account": "acme", "project": project}));
+        let answer = registry.invoke(&put.build()).await.unwrap();
+        assert_eq!(status_and_body(&answer).0, 200, "{answer}");
+    }
+    let (status, found) =
+        read(&mut registry, "owner", "GET /v1/tenants", "/v1/tenants?account=acme&project=shop").await;
+    assert_eq!((status, &found["tenants"][0]["project_id"]), (200, &json!("guest")), "{found}");
+    let body = json!({"images": [image], "accounts": [{"name": "acme", "project": "shop"}]});
+    let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&body);
+    let job = carried_out(&world, "share", event, "owner").await;
+    assert_eq!(job["entities"]["results"][0]["project_id"], "guest", "{job}");
+    let delete = HttpEvent::new("DELETE /v1/tenants/{project_id}", "/v1/tenants/guest");
+    let delete = delete.token(&World::token("ops", "admin")).build();
+    assert_eq!(registry.invoke(&delete).await.unwrap()["statusCode"], 204);
 }
 
 #[tokio::test]
@@ -280,6 +304,7 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         ("IMAGESHARE_JWKS", Some("http://keys.example/jwks.json")),
         ("IMAGESHARE_KEYSTONE_URL", Some("keystone")),
         ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
+        ("IMAGESHARE_DIRECTORY", Some("yes")),
         ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
         ("AWS_REGION", None),
         ("AWS_ACCESS_KEY_ID", None),

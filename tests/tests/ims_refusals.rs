@@ -82,7 +82,11 @@ async fn a_batch_that_cannot_be_is_refused_by_its_code() {
             (json!({"images": [7], "projects": ["mem1"]}), "IMG.0001", "images[0]: expected a string"),
             (batch(&["a/b"], &["mem1"]), "IMG.0066", "images[0]: expected"),
             (batch(&[shared], &["mem1", "a b"]), "IMG.0067", "projects[1]: expected"),
-            (json!({"images": [shared], "accounts": [{"name": "a"}]}), "IMG.0105", "accounts: not supported"),
+            (
+                json!({"images": [shared], "accounts": [{"name": "a"}]}),
+                "IMG.0108",
+                "accounts[0]: there is no such",
+            ),
             (json!({"images": [shared], "domains": ["d"]}), "IMG.0105", "domains: not supported"),
             (json!({"images": [shared], "organizations": ["o"]}), "IMG.0105", "organizations: not supported"),
             (batch(&[shared, "no-such"], &["mem1"]), "IMG.0027", "no-such"),

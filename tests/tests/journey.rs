@@ -182,6 +182,7 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
     assert_eq!(owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.status, 204);
     through_keystone(&owner).await;
+    through_the_directory(&owner, &b).await;
 
     let can_succeed = |operation: &Operation| operation.statuses().iter().any(|status| *status < 400);
     let operations = api.document.operations().into_iter().filter(can_succeed);
@@ -204,6 +205,20 @@ async fn through_keystone(owner: &Person<'_>) {
     }
     let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);
     assert_eq!(owner.api.send(&subject).await.body["token"]["project"]["id"], "own1");
+}
+
+/// Shares an image with somebody of whom only the names are known, whom an admin has entered in the directory.
+async fn through_the_directory(owner: &Person<'_>, image: &str) {
+    let admin = Person::new(owner.api, "ops", Role::Admin);
+    let names = json!({"account": "acme", "project": "web"});
+    assert_eq!(admin.call("PUT", "/v1/tenants/mem7", Some(&names)).await.status, 200);
+    assert_eq!(admin.get("/v1/tenants/mem7").await.body["tenant"]["region"], "local");
+    let found = owner.get("/v1/tenants?account=acme&project=web").await.body;
+    assert_eq!(found["tenants"][0]["project_id"], "mem7");
+    let by_name = json!({"images": [image], "accounts": [{"name": "acme"}]});
+    assert_success(&owner.done("POST", &by_name).await, "imsAddImageMembersJob", 1);
+    assert_eq!(owner.statuses(image).await["mem7"], "pending");
+    assert_eq!(admin.call("DELETE", "/v1/tenants/mem7", None).await.status, 204);
 }
 
 /// The same with one image and one project at a time, as OpenStack's clients do it.

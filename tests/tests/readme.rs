@@ -1,4 +1,4 @@
-//! The README's five minutes, run as they stand there.
+//! The README's five minutes and its sharing by names, run as they stand there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -15,14 +15,16 @@ async fn the_five_minutes_work_as_they_are_written() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("imageshare-data");
     let server = Server::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let tour = README.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the tour");
+    let mut examples = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end"));
+    let (tour, names) = (examples.next().expect("the tour"), examples.next().expect("sharing by names"));
     // The reader's server and binary stand elsewhere.
     let (first, rest) =
         tour.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
     assert_eq!(first, "U=http://127.0.0.1:8080\n");
     let (address, imageshare) = (&server.address, imageshare.display());
-    let script =
-        format!("set -eu -o pipefail\nU=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}");
+    let script = format!(
+        "set -eu -o pipefail\nU=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}{names}"
+    );
     let script = tokio::task::spawn_blocking(move || {
         // The directory of the data is the reader's own: tokens are made for ./imageshare-data.
         Command::new("bash")
@@ -34,9 +36,14 @@ async fn the_five_minutes_work_as_they_are_written() {
     let (done, _directory) = script.await.unwrap().expect("bash");
     let (out, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{errors}\n{}", server.log());
-    for wanted in
-        ["\"name\":\"golden-2026-11\"", "\"status\":\"SUCCESS\"", "\"status\":\"accepted\"", "\"job_id\""]
-    {
+    for wanted in [
+        "\"name\":\"golden-2026-11\"",
+        "\"status\":\"SUCCESS\"",
+        "\"status\":\"accepted\"",
+        "\"job_id\"",
+        "3 tenants imported: 3 new",
+        "\"project_id\":\"shop-project\"",
+    ] {
         assert!(out.contains(wanted), "{wanted} is missing in {out}");
     }
 }

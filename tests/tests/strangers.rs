@@ -52,6 +52,8 @@ impl World {
         assert_eq!(api.send(&patch).await.status, 200);
         let new = Ask::new("POST", "/v1/access-keys").token(&owner).json(&json!({"name": "ci"}));
         let access_key = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+        let put = Ask::new("PUT", "/v1/tenants/own1").token(&api.token("ops", Role::Admin));
+        assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
         Self { api, shared, private, job, access_key }
     }
 
@@ -232,6 +234,22 @@ impl World {
                 let ask = |token: &str| get("/v3/auth/tokens".to_owned()).header("X-Subject-Token", token);
                 vec![(ask(&self.api.token("own1", Role::Member)), ask("a.b.c"))]
             }
+            // Whoever knows a tenant's exact names finds it; that is what names are for.
+            "listTenants" => {
+                let ask = |marker: &str| get(format!("/v1/tenants?marker={marker}"));
+                vec![(ask("own1"), ask("nobody"))]
+            }
+            "showTenant" | "putTenant" | "deleteTenant" => {
+                let ask = |tenant: &str| {
+                    let target = format!("/v1/tenants/{tenant}");
+                    match operation {
+                        "showTenant" => get(target),
+                        "deleteTenant" => Ask::new("DELETE", target),
+                        _ => Ask::new("PUT", target).json(&json!({"account": "acme", "project": "web"})),
+                    }
+                };
+                vec![(ask("own1"), ask("nobody"))]
+            }
             "listAccessKeys" => {
                 let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
@@ -254,6 +272,7 @@ impl World {
             "showToken" => Ask::new("GET", "/v3/auth/tokens")
                 .header("X-Subject-Token", self.api.token("own1", Role::Member)),
             "showSchema" => Ask::new("GET", "/v2/schemas/image"),
+            "listTenants" => Ask::new("GET", "/v1/tenants?account=acme&project=web"),
             _ if !operation.path.contains('{') && operation.method == "GET" => {
                 Ask::new("GET", &operation.path)
             }
@@ -389,6 +408,8 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
             assert!(matches!(answer.status, 404 | 409), "nobody can, whatever the role: {answer:?}");
         } else if operation.id == "createToken" {
             assert_eq!(answer.status, 401, "it is the body that says who asks");
+        } else if operation.id == "showTenant" {
+            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "only admins do: {answer:?}");
         } else if operation.method == "GET" {
             assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
         } else {

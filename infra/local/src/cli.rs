@@ -1,5 +1,6 @@
 //! The command line: what may be said, and how it is explained.
 
+mod tenants;
 mod value;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
 
+pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
 use self::value::{lifetime, local_url, public_url, region, role};
 use crate::issuers::IssuerArguments;
 use crate::keys::Grant;
@@ -45,6 +47,9 @@ pub enum Command {
     /// Create, list and disable access keys of a running local server
     #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
     AccessKey(AccessKeyCommand),
+    /// Import, list, show and delete tenants of a service's directory, which gives project ids their names
+    #[command(subcommand, long_about = tenants::ABOUT, after_long_help = tenants::EXAMPLE)]
+    Tenants(TenantsCommand),
 }
 
 const TOKEN_EXAMPLE: &str = "\
@@ -168,6 +173,9 @@ pub struct ServeArguments {
     /// Address that clients use, if it is not the one listened on
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub public_url: Option<Uri>,
+    /// Every tenant stands in the directory (see `imageshare tenants`): nothing is shared with one that does not
+    #[arg(long)]
+    pub directory_complete: bool,
     /// Change a limit: members-per-image, images-per-tenant or access-keys-per-project; may be repeated
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     pub limits: Vec<Limit>,
@@ -206,7 +214,7 @@ mod tests {
     fn serve(line: &str) -> ServeArguments {
         match parse(line).unwrap() {
             Command::Serve(arguments) => arguments,
-            Command::Token(_) | Command::AccessKey(_) => panic!("{line}"),
+            Command::Token(_) | Command::AccessKey(_) | Command::Tenants(_) => panic!("{line}"),
         }
     }
 
@@ -260,6 +268,22 @@ mod tests {
             panic!()
         };
         assert_eq!(arguments.roles, [Role::Reader, Role::Admin]);
+    }
+
+    #[test]
+    fn a_directory_may_be_complete_and_tenants_may_be_anywhere() {
+        assert!(
+            !serve("imageshare").directory_complete
+                && serve("imageshare --directory-complete").directory_complete
+        );
+        let Ok(Command::Tenants(TenantsCommand::Import { file, format, place })) =
+            parse("imageshare tenants import a.txt --format csv --server https://images.example")
+        else {
+            panic!()
+        };
+        assert_eq!((file.to_str(), format), (Some("a.txt"), Some(FileFormat::Csv)));
+        assert_eq!(place.server, Uri::from_static("https://images.example"));
+        assert!(parse("imageshare tenants import").is_err() && parse("imageshare tenants show a/b").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod access_key;
 pub mod cli;
+pub mod client;
 pub mod gateway;
 pub mod issuers;
 pub mod keys;
@@ -16,6 +17,7 @@ mod private_file;
 pub mod pump;
 pub mod server;
 pub mod table;
+pub mod tenants;
 
 /// The name of the one table.
 pub const TABLE: &str = "imageshare";

@@ -1,15 +1,18 @@
-//! `imageshare`: serves the APIs on one machine, prints tokens for it, and asks it for access keys.
+//! `imageshare`: serves the APIs on one machine, prints tokens for it, asks it for access keys, and keeps the directory of
+//! tenants of any deployment.
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use imageshare_local::access_key;
-use imageshare_local::cli::{AccessKeyCommand, Arguments, Command, ServeArguments, TokenArguments};
+use imageshare_local::cli::{
+    AccessKeyCommand, Arguments, Command, ServeArguments, TenantsCommand, TokenArguments,
+};
 use imageshare_local::keys::SigningKey;
 use imageshare_local::logging;
 use imageshare_local::server::Server;
+use imageshare_local::{access_key, tenants};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => access_key(&command),
+        Command::Tenants(command) => tenants(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,5 +75,11 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
 fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
+    Ok(())
+}
+
+fn tenants(command: &TenantsCommand) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    write!(io::stdout(), "{}", runtime.block_on(tenants::run(command))?)?;
     Ok(())
 }

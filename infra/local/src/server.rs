@@ -178,7 +178,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
     Settings {
         region: arguments.region.clone(),
         public_url: arguments.public_url.as_ref().map(ToString::to_string),
-        directory_is_complete: false,
+        directory_is_complete: arguments.directory_complete,
         limits: arguments.limits.iter().copied().collect::<Limits>(),
     }
 }
@@ -205,6 +205,7 @@ pub fn functions(function: Function) -> Handlers {
         "images" => images,
         "permission" => permission,
         "identity" => identity,
+        "registry" => registry,
     }
 }
 

@@ -84,6 +84,11 @@ plain_id! {
 }
 
 plain_id! {
+    /// A region, as clients name it.
+    Region
+}
+
+plain_id! {
     /// The id of an access key, which every signed request names.
     AccessKeyId
 }

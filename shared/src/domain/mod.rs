@@ -3,6 +3,7 @@
 
 mod access_key;
 mod caller;
+mod directory;
 mod ids;
 mod image;
 mod job;
@@ -17,7 +18,10 @@ mod vault;
 
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
-pub use self::ids::{AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Stamp, TenantId, VaultId};
+pub use self::directory::{Addressees, Entry, NAME_FORM, Name, Named, Unresolved, resolve};
+pub use self::ids::{
+    AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
+};
 pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Encryption, Image, Kind, UnknownVisibility, Visibility, property,
 };

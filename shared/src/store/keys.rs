@@ -7,7 +7,8 @@
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
 //! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
-//! | tenant | `T#<tenant>` | `A` | – | – |
+//! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
+//! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
@@ -15,13 +16,15 @@
 //! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
 //!
 //! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into
-//! one list by time, and the place of an image in any list follows from the image alone. No id holds a `#`.
+//! one list by time, and the place of an image in any list follows from the image alone. No id holds a `#`. A name may hold
+//! one, so nothing follows a name in a key: whatever it is, all after the prefix is the name, and the key no other's.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use crate::domain::{
-    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Stamp, Status, TenantId, Timestamp, VaultKey, Visibility,
+    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, Status, TenantId, Timestamp, VaultKey,
+    Visibility,
 };
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
@@ -97,9 +100,35 @@ pub fn job(id: JobId) -> Key {
     key(job_partition(id), JOB)
 }
 
-/// A tenant's counters.
+/// A tenant: its counters, and what the directory says of it.
 pub fn tenant(id: &TenantId) -> Key {
     key(format!("T#{id}"), "A")
+}
+
+/// The tenant of a partition key.
+pub fn tenant_of_partition(pk: &str) -> Option<TenantId> {
+    pk.strip_prefix("T#")?.parse().ok()
+}
+
+/// The partition of the directory in the index.
+pub const DIRECTORY: &str = "D#";
+
+/// The partition of the names of an account's projects.
+pub fn account_partition(account: &Name) -> String {
+    format!("{DIRECTORY}{account}")
+}
+
+/// What the sort keys of an account's projects begin with.
+const PROJECTS: &str = "P#";
+
+/// The names of a tenant.
+pub fn names(account: &Name, project: &Name) -> Key {
+    key(account_partition(account), format!("{PROJECTS}{project}"))
+}
+
+/// The names of a primary key: the account's and the project's.
+pub fn names_of_key(pk: &str, sk: &str) -> Option<(Name, Name)> {
+    Some((pk.strip_prefix(DIRECTORY)?.parse().ok()?, sk.strip_prefix(PROJECTS)?.parse().ok()?))
 }
 
 /// The partition of a tenant's vaults.
@@ -311,7 +340,17 @@ mod tests {
         fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
             let _ = PieceKey::parse(&pk, &sk);
             let _ = Position::parse(&sk);
-            let _ = (tenant_of_membership(&sk), Subject::parse(&pk, &sk));
+            let _ = tenant_of_membership(&sk);
+            let _ = (names_of_key(&pk, &sk), Subject::parse(&pk, &sk));
+        }
+
+        #[test]
+        fn names_are_read_back_from_their_key_whatever_they_hold(account in "[ #a-z]{1,9}", project in "[ #A-Z]{1,9}") {
+            if let (Ok(account), Ok(project)) = (account.parse(), project.parse()) {
+                let key = names(&account, &project);
+                let part = |name: &str| key[name].as_s().unwrap().as_str();
+                prop_assert_eq!(names_of_key(part(PK), part(SK)), Some((account, project)));
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod access_keys;
 mod call;
 mod decided;
 mod definition;
+mod directory;
 mod images;
 mod item;
 mod jobs;
@@ -31,6 +32,7 @@ use crate::table::Table;
 
 pub use self::call::StoreError;
 pub use self::definition::definition;
+pub use self::directory::Listed;
 pub use self::images::{Created, Deleted, Written};
 pub use self::jobs::OpenPiece;
 pub use self::key_grants::Granted;

@@ -4,6 +4,7 @@
 mod access_keys;
 mod answer_all;
 mod carry_out;
+mod directory;
 mod images;
 mod job_status;
 mod key_grants;
@@ -23,6 +24,9 @@ pub use self::access_keys::{
     AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
 pub use self::carry_out::{abandon, carry_out};
+pub use self::directory::{
+    DirectoryRefusal, EntryPage, delete_tenant, find_tenant, list_tenants, put_tenant, show_tenant,
+};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::key_grants::{

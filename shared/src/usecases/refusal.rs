@@ -3,7 +3,7 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
-use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Visibility};
+use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Unresolved, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -43,6 +43,14 @@ pub enum Refusal {
     /// The owner named itself as a recipient.
     #[error("an image cannot be shared with its owner {0}")]
     SelfShare(TenantId),
+    /// The names of a recipient, those at that place of the request, lead to no tenant.
+    #[error("accounts[{place}]: {problem}")]
+    Unresolved {
+        /// Their place among the accounts.
+        place: usize,
+        /// Why.
+        problem: Unresolved,
+    },
     /// No such job, or not the caller's.
     #[error("job not found")]
     JobNotFound,

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use super::Refusal;
+use super::directory::tenants_of;
 use crate::Service;
-use crate::domain::{Caller, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
+use crate::domain::{Addressees, Caller, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
 use crate::store::{Remembered, Submitted};
 
 /// Checks that the caller owns every image and that each can be shared, and accepts a job that shares each image with
 /// each tenant; `remembered` is the request under its idempotency key. Returns the job's id.
 ///
-/// One batch read and one transaction; one read more where a request with a key is refused.
+/// One batch read and one transaction, and what the directory takes to find tenants by their names; one read more where a
+/// request with a key is refused.
 ///
 /// # Errors
 /// [`Refusal`]; then no job was made.
@@ -18,11 +20,11 @@ pub async fn share(
     service: &Service,
     caller: &Caller,
     images: Vec<ImageId>,
-    tenants: Vec<TenantId>,
+    with: impl Into<Addressees>,
     remembered: Option<Remembered>,
 ) -> Result<JobId, Refusal> {
-    match check(service, caller, &images, &tenants).await {
-        Ok(()) => submit(service, caller, Task::Share, images, tenants, remembered).await,
+    match check(service, caller, &images, with.into()).await {
+        Ok(tenants) => submit(service, caller, Task::Share, images, tenants, remembered).await,
         Err(refusal) => unless_accepted_before(service, remembered.as_ref(), refusal).await,
     }
 }
@@ -31,9 +33,11 @@ async fn check(
     service: &Service,
     caller: &Caller,
     images: &[ImageId],
-    tenants: &[TenantId],
-) -> Result<(), Refusal> {
-    for (_, image) in owned_images(service, caller, images).await? {
+    with: Addressees,
+) -> Result<Vec<TenantId>, Refusal> {
+    let owned = owned_images(service, caller, images).await?;
+    let tenants = tenants_of(service, with).await?;
+    for (_, image) in owned {
         if image.visibility != Visibility::Shared {
             return Err(Refusal::NotShared { image: image.id, visibility: image.visibility });
         }
@@ -41,7 +45,7 @@ async fn check(
             return Err(Refusal::SelfShare(owner.clone()));
         }
     }
-    Ok(())
+    Ok(tenants)
 }
 
 /// Reads images that the caller is about to act on as their owner.

@@ -42,7 +42,8 @@ pub async fn serve(directory: &Path) {
     let lane = table.lane(Lane::Request);
     let ids = Arc::new(AtomicU64::new(0));
     let mut handlers = Handlers::default();
-    for name in ["share", "unshare", "respond", "job-status", "images", "permission", "identity"] {
+    for name in ["share", "unshare", "respond", "job-status", "images", "permission", "identity", "registry"]
+    {
         let (lane, ids) = (lane.clone(), Arc::clone(&ids));
         handlers = handlers.with(name, move |request| {
             let (lane, id) = (lane.clone(), ids.fetch_add(1, Ordering::Relaxed));

@@ -11,11 +11,12 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use imageshare::Service;
 use imageshare::auth::{Keyring, MasterKeys};
-use imageshare::domain::{Caller, Details, Limits, Role, Status, Timestamp, Visibility};
+use imageshare::domain::{Caller, Details, Entry, Limits, Role, Status, Timestamp, Visibility};
 use imageshare::function::Function;
 use imageshare::store::Store;
 use imageshare::usecases::{
-    NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, register_image, share,
+    NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, put_tenant, register_image,
+    share,
 };
 use imageshare_local::gateway::{Gateway, OPENAPI};
 use imageshare_local::server::functions;
@@ -121,6 +122,16 @@ async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 
                 .await
                 .expect("an answer");
         }
+    }
+    let admin = Caller { role: Role::Admin, ..caller("admin") };
+    for (id, account, project) in
+        [("mem1", "acme", "web"), ("mem2", "acme", "shop"), ("mem3", "solo", "only")]
+    {
+        let (account, project) = (account.parse().expect("a name"), project.parse().expect("a name"));
+        let region = service.settings.region.parse().expect("a region");
+        put_tenant(service, &admin, &Entry { tenant: tenant(id), account, project, region })
+            .await
+            .expect("entered");
     }
     let own1 = caller("own1");
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];

@@ -28,12 +28,12 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::time::Instant;
 
+use crate::ask::delivered;
 use crate::history::{IMAGES, Request, TENANTS, image, owner_of, request};
 use crate::http;
 use crate::invariants;
 use crate::judge::Expected;
 use crate::model::{Model, Wrong};
-use crate::run::delivered;
 
 /// How long the service waits for one answer of DynamoDB: some of them never come.
 const SILENCE: Duration = Duration::from_millis(250);

@@ -26,7 +26,7 @@ const FULL_ECS: [(&str, &str); 4] = [
 ];
 
 async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
-    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
 }
 
@@ -37,7 +37,7 @@ async fn shared(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> V
 }
 
 async fn unshared(world: &LocalService, images: &[ImageId], tenants: &[&str]) {
-    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     let job =
         usecases::unshare(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap();
     assert!(outcomes(world, job).await.iter().all(|outcome| *outcome == Outcome::Done));

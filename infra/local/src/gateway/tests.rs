@@ -298,7 +298,8 @@ async fn stopping_waits_for_a_function_whose_client_has_gone() {
 #[test]
 fn every_route_of_the_document_has_its_function() {
     let mut handlers = Handlers::default();
-    for name in ["share", "unshare", "respond", "job-status", "images", "identity", "permission"] {
+    for name in ["share", "unshare", "respond", "job-status", "images", "identity", "permission", "registry"]
+    {
         handlers = handlers.with(name, echo);
     }
     let routes = Routes::read(OPENAPI, &handlers).unwrap();

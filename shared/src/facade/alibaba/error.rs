@@ -196,6 +196,7 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
             other @ (Refusal::JobNotFound
+            | Refusal::Unresolved { .. }
             | Refusal::MemberNotFound { .. }
             | Refusal::MemberExists { .. }
             | Refusal::Rule { .. }

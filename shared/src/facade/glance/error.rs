@@ -8,6 +8,7 @@ use http::StatusCode;
 use crate::domain::{Outcome, Task};
 use crate::facade::ims::error::{made_otherwise, of_outcome};
 use crate::facade::{Reply, fault, reply};
+use crate::store::StoreError;
 use crate::usecases::Refusal;
 
 /// An error as these paths answer it.
@@ -86,6 +87,7 @@ impl From<Refusal> for Error {
                 "IMG.0076",
                 format!("{tenant} owns the image and cannot be its member."),
             ),
+            Refusal::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
             Refusal::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
             Refusal::MemberNotFound { image, tenant } => Self::new(
                 S::NOT_FOUND,
@@ -141,11 +143,15 @@ impl From<Refusal> for Error {
             Refusal::TooManyToSort(most) => {
                 Self::bad_request(format!("More than {most} images: only sort_key=created_at is possible."))
             }
-            Refusal::Store(problem) => {
-                let (status, code, message) = fault::of_store(&problem);
-                Self::new(status, code, message)
-            }
+            Refusal::Store(problem) => problem.into(),
         }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(problem: StoreError) -> Self {
+        let (status, code, message) = fault::of_store(&problem);
+        Self::new(status, code, message)
     }
 }
 

@@ -56,8 +56,8 @@ mod tests {
     fn href(public_url: Option<&str>, asked: &str) -> Value {
         let settings = Settings {
             region: "local".to_owned(),
-            public_url: public_url.map(str::to_owned),
             directory_is_complete: false,
+            public_url: public_url.map(str::to_owned),
             limits: Limits::default(),
         };
         let request = http::Request::get(asked).body(Body::Empty).unwrap();

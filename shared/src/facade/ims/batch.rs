@@ -1,28 +1,32 @@
 //! What the three batch calls have in common: how their bodies are read, and how a client makes a retry safe.
 //!
 //! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. Unknown keys
-//! are ignored, as IMS does; a known key that is given twice is refused.
+//! are ignored, as IMS does, but not how they are written: a key that is given twice, half a surrogate pair, or nesting
+//! without end is refused wherever it stands, since not every reader of the same request would read the same.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::accounts;
 use super::error::too_many;
-use crate::domain::{ID_FORM, ImageId, JobId, NAMES_PER_BATCH, TenantId};
-use crate::facade::{Reply, json};
+use crate::domain::{Addressees, ID_FORM, ImageId, JobId, NAMES_PER_BATCH};
+use crate::facade::{Reply, json, strict_json};
 use crate::function::Call;
 use crate::store::Remembered;
 
-/// `{"images":[…],"projects":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3).
-#[derive(Debug, PartialEq, Eq)]
+/// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3;
+/// `contract/decisions.md` 21). Written as JSON, it is what makes two requests the same: the names, not whose they are.
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Batch {
     pub(super) images: Vec<ImageId>,
-    pub(super) projects: Vec<TenantId>,
+    pub(super) tenants: Addressees,
 }
 
 #[derive(Deserialize)]
@@ -37,25 +41,33 @@ struct Wire {
 impl Batch {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
         let wire: Wire = object(body)?;
-        let others =
-            [("accounts", wire.accounts), ("domains", wire.domains), ("organizations", wire.organizations)];
-        for (field, value) in others {
+        for (field, value) in [("domains", wire.domains), ("organizations", wire.organizations)] {
             if value.is_some_and(|value| value.as_array().is_none_or(|names| !names.is_empty())) {
                 return Err(Error::bad_request(
                     "IMG.0105",
-                    format!("{field}: not supported here. Give project ids in projects."),
+                    format!(
+                        "{field}: not supported here. Give project ids in projects, or names in accounts."
+                    ),
                 ));
             }
         }
-        Ok(Self {
-            images: images(wire.images.as_ref())?,
-            projects: ids("projects", "IMG.0067", wire.projects.as_ref())?,
-        })
+        let images = images(wire.images.as_ref())?;
+        let accounts = accounts::parse(wire.accounts.as_ref())?;
+        let are_left_out = wire.projects.as_ref().is_none_or(|value| *value == Value::Array(Vec::new()));
+        let projects = if are_left_out && !accounts.is_empty() {
+            Vec::new()
+        } else {
+            ids("projects", "IMG.0067", wire.projects.as_ref())?
+        };
+        match projects.len() + accounts.len() {
+            0..=NAMES_PER_BATCH => Ok(Self { images, tenants: Addressees { projects, accounts } }),
+            more => Err(too_many("projects and accounts together", more)),
+        }
     }
 }
 
 /// Reads a body that must be a JSON object.
-pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let text = body.trim_ascii();
     if text.is_empty() {
         return Err(Error::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
@@ -67,7 +79,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error>
             "The request body is not a JSON object: it does not begin with {.",
         ));
     }
-    serde_json::from_slice(text).map_err(|problem| {
+    let read = strict_json::read(text).and_then(T::deserialize);
+    read.map_err(|problem| {
         Error::bad_request("IMG.0001", format!("The request body cannot be read: {problem}."))
     })
 }
@@ -146,13 +159,34 @@ mod tests {
             br#"{"images":["d164b5df-1bc3-4c3f-893e-3e471fd16e64","0b680482-acaa-4045-b14c-9a8c7dfe9c70"],
             "projects":["9c61004714024f9586705d090530f9fa","edc89b490d7d4392898e19b2deb34797"]}"#;
         let batch = Batch::parse(body).unwrap();
-        assert_eq!((batch.images.len(), batch.projects.len()), (2, 2));
+        assert_eq!((batch.images.len(), batch.tenants.projects.len()), (2, 2));
     }
 
     #[test]
     fn repetitions_count_once_and_unknown_keys_do_not_count() {
         let batch = Batch::parse(br#"{"images":["a","a"],"projects":["p"],"extra":{}}"#).unwrap();
         assert_eq!(batch.images.len(), 1);
+    }
+
+    #[test]
+    fn what_not_every_reader_reads_the_same_is_refused_under_an_unknown_key_too() {
+        let with = |more: &str| format!(r#"{{"images":["a"],"projects":["p"],{more}}}"#);
+        let deep = |levels| format!(r#""extra":{}{}"#, "[".repeat(levels), "]".repeat(levels));
+        for fine in [r#""extra":"\ud83d\ude00""#, r#""\u0000":1e-400"#, &deep(100)] {
+            assert!(Batch::parse(with(fine).as_bytes()).is_ok(), "{fine}");
+        }
+        for bad in [
+            r#""extra":"\ud800""#,
+            r#""\udfff":1"#,
+            r#""extra":{"a":["\udc00\ud800"]}"#,
+            r#""extra":1,"extra":1"#,
+            r#""extra":{"a":1,"\u0061":2}"#,
+            r#""extra":NaN"#,
+            r#""extra":1e400"#,
+            &deep(10_000),
+        ] {
+            assert!(refused(&with(bad)).contains("IMG.0001"), "{bad}");
+        }
     }
 
     #[test]
@@ -166,9 +200,43 @@ mod tests {
         assert!(refused(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
         assert!(refused(r#"{"images":["a","b#c"],"projects":["p"]}"#).contains("IMG.0066"));
         assert!(refused(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
-        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("duplicate"));
+        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("given twice"));
         assert!(refused(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
         let many = serde_json::json!({ "images": vec!["a"; 101], "projects": ["p"] });
         assert!(refused(&many.to_string()).contains("at most 100, got 101"));
+    }
+
+    #[test]
+    fn projects_may_be_left_out_where_there_are_accounts() {
+        for body in [
+            r#"{"images":["a"],"accounts":[{"name":"acme"}]}"#,
+            r#"{"images":["a"],"projects":[],"accounts":[{"name":"acme"}]}"#,
+        ] {
+            let tenants = Batch::parse(body.as_bytes()).unwrap().tenants;
+            assert_eq!((tenants.projects.len(), tenants.accounts.len()), (0, 1));
+        }
+        for body in [
+            r#"{"images":["a"],"accounts":[]}"#,
+            r#"{"images":["a"],"projects":"p","accounts":[{"name":"acme"}]}"#,
+        ] {
+            assert!(refused(body).contains("projects: expected an array"), "{body}");
+        }
+        assert!(
+            refused(r#"{"images":["a"],"accounts":[{"name":"a","name":"b"}]}"#).contains("given twice"),
+            "which of them counts is up to nobody"
+        );
+    }
+
+    #[test]
+    fn projects_and_accounts_are_at_most_100_together() {
+        let projects: Vec<_> = (0..60).map(|number| format!("p{}", number % 50)).collect();
+        let accounts =
+            |count| (0..count).map(|n| serde_json::json!({ "name": format!("a{n}") })).collect::<Vec<_>>();
+        let body = |count| {
+            serde_json::json!({ "images": ["a"], "projects": projects, "accounts": accounts(count) })
+                .to_string()
+        };
+        assert_eq!(Batch::parse(body(50).as_bytes()).unwrap().tenants.accounts.len(), 50);
+        assert!(refused(&body(51)).contains("projects and accounts together: expected at most 100, got 101"));
     }
 }

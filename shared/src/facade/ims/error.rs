@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Visibility};
+use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Unresolved, Visibility};
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -29,7 +29,7 @@ impl Error {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::facade) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
@@ -66,19 +66,7 @@ impl From<Refusal> for Error {
                 "IMG.0047",
                 format!("Image {id} belongs to another tenant; only its owner can do this."),
             ),
-            Refusal::NotShared {
-                image,
-                visibility: visibility @ (Visibility::Public | Visibility::Community),
-            } => Self::bad_request(
-                "IMG.0089",
-                format!("Image {image} is a {visibility} image: everybody has it, so it is not shared."),
-            ),
-            Refusal::NotShared { image, .. } => Self::bad_request(
-                "IMG.0105",
-                format!(
-                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
-                ),
-            ),
+            Refusal::NotShared { image, visibility } => not_shared(&image, visibility),
             Refusal::Encrypted(id) => Self::bad_request(
                 "IMG.0099",
                 format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
@@ -86,9 +74,12 @@ impl From<Refusal> for Error {
             Refusal::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(
-                    "An image cannot be shared with the project that owns it: take {tenant} out of projects."
+                    "An image cannot be shared with the project that owns it: take {tenant} out of projects and accounts."
                 ),
             ),
+            Refusal::Unresolved { place, problem } => {
+                unresolved(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
+            }
             Refusal::JobNotFound => Self::new(
                 S::NOT_FOUND,
                 "IMG.0023",
@@ -150,6 +141,19 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
         }
     }
+}
+
+/// Refuses to share an image that has no members.
+fn not_shared(image: &ImageId, visibility: Visibility) -> Error {
+    if visibility.is_open() {
+        let message =
+            format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
+        return Error::bad_request("IMG.0089", message);
+    }
+    let message = format!(
+        "Image {image} has visibility \"{visibility}\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+    );
+    Error::bad_request("IMG.0105", message)
 }
 
 impl From<StoreError> for Error {
@@ -282,8 +286,26 @@ pub(super) fn other_project(acting: &TenantId, named: &str) -> Error {
     Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }
 
+/// Refuses names that lead to no tenant; `named` says where they stand.
+pub(in crate::facade) fn unresolved(status: StatusCode, named: &str, problem: Unresolved) -> Error {
+    let (code, message) = match problem {
+        Unresolved::Unknown => (
+            "IMG.0108",
+            "there is no such account or project. Check both names, letter by letter, or give the project's id.",
+        ),
+        Unresolved::Ambiguous => {
+            ("IMG.0104", "the account has several projects in this region. Give the project's name as well.")
+        }
+        Unresolved::OtherRegion => (
+            "IMG.0177",
+            "whoever has these names is in another region. Images are shared within a region only.",
+        ),
+    };
+    Error::new(status, code, format!("{named}: {message}"))
+}
+
 /// Refuses a request that came with a body, where none is looked at.
-pub(super) fn no_body(call: &Call) -> Result<(), Error> {
+pub(in crate::facade) fn no_body(call: &Call) -> Result<(), Error> {
     if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request("IMG.0001", NO_BODY_EXPECTED)) }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One operation, one file, in one order: the route, the answer, the wire types, the tests.
 
+mod accounts;
 mod batch;
 pub(in crate::facade) mod error;
 mod filter;
@@ -17,3 +18,4 @@ pub mod unshare;
 mod view;
 
 pub use self::error::{Error, not_admitted, unrouted};
+pub(super) use self::error::{no_body, unresolved};

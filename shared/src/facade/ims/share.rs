@@ -9,13 +9,14 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "POST /v1/cloudimages/members";
 
-/// `{"images":[…],"projects":[…]}` in, `{"job_id":"…"}` out.
+/// `{"images":[…],"projects":[…],"accounts":[…]}` in, `{"job_id":"…"}` out.
 pub async fn answer(call: &Call) -> Reply {
     share(call).await.unwrap_or_else(Error::into_reply)
 }
 
 async fn share(call: &Call) -> Result<Reply, Error> {
-    let Batch { images, projects } = Batch::parse(call.body())?;
-    let remembered = remembered(call, &(&images, &projects))?;
-    Ok(accepted(usecases::share(&call.service, call.caller(), images, projects, remembered).await?))
+    let batch = Batch::parse(call.body())?;
+    let remembered = remembered(call, &batch)?;
+    let Batch { images, tenants } = batch;
+    Ok(accepted(usecases::share(&call.service, call.caller(), images, tenants, remembered).await?))
 }

@@ -1,0 +1,14 @@
+//! The Lambda function `registry`.
+
+use imageshare::function::{Function, start_log};
+use lambda_http::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    start_log();
+    let function = Function::from_env().await?;
+    lambda_http::run(service_fn(async |request| {
+        Ok::<_, lambda_http::Error>(registry::handle(&function, request).await)
+    }))
+    .await
+}

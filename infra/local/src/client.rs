@@ -1,0 +1,217 @@
+//! Asks a server over its own API, for the commands that do so.
+//!
+//! The server alone has the table open, so a command cannot write there itself; and what it asks for goes the way of every
+//! other request. Of a local server it may ask anything because it can read the signing key: it makes itself tokens of the
+//! role admin, good for a minute. For any other deployment it is given a token.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use http::Uri;
+use serde_json::Value;
+
+use crate::keys::{Grant, KeyError, SigningKey};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The variable that holds a token for a deployment elsewhere. A command line is seen by all users of the machine.
+pub const TOKEN: &str = "IMAGESHARE_TOKEN";
+
+/// Why nothing came of a request.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no signing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The token would pass in the clear.
+    #[error("{server}: the token in {TOKEN} is sent over https:// only, or to this machine")]
+    Unsafe {
+        /// The server's address.
+        server: Uri,
+    },
+    /// A deployment elsewhere takes no token of a local key.
+    #[error("{server}: put a token of the role admin in {TOKEN}; only local servers take one from --data")]
+    NoToken {
+        /// The server's address.
+        server: Uri,
+    },
+    /// Nobody answers there.
+    #[error("no server answers at {server}: {problem}; start one with imageshare, or name it with --server")]
+    Unreachable {
+        /// The server's address.
+        server: Uri,
+        /// What is in the way.
+        problem: String,
+    },
+    /// The answer took too long.
+    #[error("the server did not answer within 30 seconds")]
+    TooSlow,
+    /// The server does not take the token.
+    #[error("the server refuses the token {0}")]
+    OtherServer(Origin),
+    /// The server is busy and asks to come again.
+    #[error("{0}")]
+    Busy(String),
+    /// The server refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The answer is none of this service's.
+    #[error("the answer is not one of an imageshare server")]
+    Strange,
+}
+
+/// Where a token comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// It is made with the key in that directory.
+    Data(PathBuf),
+    /// It was given.
+    Given,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(data) => write!(
+                f,
+                "that was made with the key in {}: name its own directory with --data",
+                data.display()
+            ),
+            Self::Given => write!(f, "in {TOKEN}: it may have expired, or be for another deployment"),
+        }
+    }
+}
+
+/// How a client says who it is.
+enum Credential {
+    Made(Box<Maker>),
+    Given(String),
+}
+
+/// What a token is made from.
+struct Maker {
+    key: SigningKey,
+    grant: Grant,
+    data: PathBuf,
+}
+
+/// Somebody who asks a server.
+pub struct Client {
+    server: Uri,
+    connector: Connector,
+    credential: Credential,
+}
+
+impl Client {
+    /// Asks a local server as that grant says, with tokens made from the key in its data directory.
+    ///
+    /// # Errors
+    /// [`ClientError`] where there is no key, or the server is no local one.
+    pub fn local(server: &Uri, data: &Path, grant: Grant) -> Result<Self, ClientError> {
+        if server.scheme_str() != Some("http") {
+            return Err(ClientError::NoToken { server: server.clone() });
+        }
+        let key = SigningKey::open(data)?;
+        let maker = Maker { key, grant, data: data.to_owned() };
+        Ok(Self::new(server, Credential::Made(Box::new(maker))))
+    }
+
+    /// Asks a server with a token that was given.
+    ///
+    /// # Errors
+    /// [`ClientError::Unsafe`] where others could read the token on its way.
+    pub fn with_token(server: &Uri, token: String) -> Result<Self, ClientError> {
+        let is_here = matches!(server.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if server.scheme_str() == Some("https") || is_here {
+            Ok(Self::new(server, Credential::Given(token)))
+        } else {
+            Err(ClientError::Unsafe { server: server.clone() })
+        }
+    }
+
+    fn new(server: &Uri, credential: Credential) -> Self {
+        let builder = Connector::builder();
+        let connector = match server.scheme_str() {
+            Some("https") => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build(),
+            _ => builder.build_http(),
+        };
+        Self { server: server.clone(), connector, credential }
+    }
+
+    /// Sends one request. Returns the body of the answer; `null` where it has none.
+    ///
+    /// # Errors
+    /// [`ClientError`] says what is in the way.
+    pub async fn ask(&self, method: &str, target: &str, body: Option<&Value>) -> Result<Value, ClientError> {
+        let answered = tokio::time::timeout(PATIENCE, self.send(method, target, body)).await;
+        let (status, body) = answered.map_err(|_| ClientError::TooSlow)??;
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let message = body.pointer("/error/message").and_then(Value::as_str).map(str::to_owned);
+        match (status, message) {
+            (200..300, _) => Ok(body),
+            (401, _) => Err(ClientError::OtherServer(match &self.credential {
+                Credential::Made(maker) => Origin::Data(maker.data.clone()),
+                Credential::Given(_) => Origin::Given,
+            })),
+            (503, Some(message)) => Err(ClientError::Busy(message)),
+            (_, Some(message)) => Err(ClientError::Refused(message)),
+            (_, None) => Err(ClientError::Strange),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Vec<u8>), ClientError> {
+        let token = match &self.credential {
+            Credential::Made(maker) => maker.key.token(&maker.grant)?,
+            Credential::Given(token) => token.clone(),
+        };
+        let mut request = Request::new(SdkBody::from(body.map(Value::to_string).unwrap_or_default()));
+        let strange = |_| ClientError::Strange;
+        request.set_method(method).map_err(|_| ClientError::Strange)?;
+        let server = self.server.to_string();
+        request.set_uri(format!("{}{target}", server.trim_end_matches('/'))).map_err(strange)?;
+        request.headers_mut().try_insert("x-auth-token", token).map_err(strange)?;
+        request.headers_mut().try_insert("content-type", "application/json").map_err(strange)?;
+        let unreachable = |problem| ClientError::Unreachable { server: self.server.clone(), problem };
+        let answer = self.connector.call(request).await;
+        let answer = answer.map_err(|problem| unreachable(root_of(&problem)))?;
+        let status = answer.status().as_u16();
+        let body = ByteStream::new(answer.into_body()).collect().await;
+        Ok((status, body.map_err(|problem| unreachable(root_of(&problem)))?.to_vec()))
+    }
+}
+
+/// What is behind an error, in the system's words.
+fn root_of(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_was_given_is_not_sent_in_the_clear() {
+        let client = |server: &'static str| Client::with_token(&Uri::from_static(server), "t".to_owned());
+        assert!(matches!(client("http://images.example"), Err(ClientError::Unsafe { .. })));
+        for safe in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:80", "https://images.example"]
+        {
+            assert!(client(safe).is_ok(), "{safe}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The directory of tenants: which account a project belongs to, what both are called, and in which region it is. It turns
+//! the names that people give each other (seed 000) into the ids that memberships are made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::{MalformedId, Region, TenantId};
+
+/// What the name of an account or of a project must look like: as Keystone has it, and printable.
+pub const NAME_FORM: &str =
+    "1 to 64 characters, none of them a control character, without white space at either end";
+
+/// The most characters of a name.
+const LONGEST_NAME: usize = 64;
+
+/// The name of an account or of a project. Names are the same only if they are so character by character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Name(String);
+
+impl Name {
+    /// The name as it stands in requests and answers.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Name {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let is_name = (1..=LONGEST_NAME).contains(&text.chars().count())
+            && !text.chars().any(char::is_control)
+            && text.trim().len() == text.len();
+        if is_name { Ok(Self(text.to_owned())) } else { Err(MalformedId { expected: NAME_FORM }) }
+    }
+}
+
+/// What the directory says of a tenant. No other tenant has both of its names, in whatever region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The name of the account that it belongs to.
+    pub account: Name,
+    /// Its own name as a project of that account.
+    pub project: Name,
+    /// The region that it is in.
+    pub region: Region,
+}
+
+/// A tenant by its names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Named {
+    /// The name of its account.
+    pub account: Name,
+    /// Its own, which may be left out where the account has one project in this region (`contract/decisions.md` 21).
+    pub project: Option<Name>,
+}
+
+/// Whom a batch request names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Addressees {
+    /// Tenants by their ids, without repetition.
+    pub projects: Vec<TenantId>,
+    /// Tenants by their names, each with its place in the request, without repetition.
+    pub accounts: Vec<(usize, Named)>,
+}
+
+impl From<Vec<TenantId>> for Addressees {
+    fn from(projects: Vec<TenantId>) -> Self {
+        Self { projects, accounts: Vec::new() }
+    }
+}
+
+/// Why names lead to no tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// Nobody has these names.
+    #[error("no such account or project")]
+    Unknown,
+    /// The account has several projects in this region, and none was named.
+    #[error("the account has several projects in this region")]
+    Ambiguous,
+    /// Whoever has these names is in another region.
+    #[error("in another region")]
+    OtherRegion,
+}
+
+/// The one tenant in that region among those that were found by their names.
+///
+/// # Errors
+/// [`Unresolved`] where there is none, or more than one.
+pub fn resolve<'a>(found: impl IntoIterator<Item = &'a Entry>, here: &str) -> Result<&'a Entry, Unresolved> {
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|entry| entry.region.as_str() == here);
+    match here.as_slice() {
+        // A tenant that is being renamed may be found by both names.
+        [first, rest @ ..] if rest.iter().all(|entry| entry.tenant == first.tenant) => Ok(first),
+        [] if elsewhere.is_empty() => Err(Unresolved::Unknown),
+        [] => Err(Unresolved::OtherRegion),
+        _ => Err(Unresolved::Ambiguous),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(tenant: u8, is_here: bool) -> Entry {
+        let region = if is_here { "here" } else { "elsewhere" };
+        Entry {
+            tenant: format!("t{tenant}").parse().unwrap(),
+            account: "acme".parse().unwrap(),
+            project: format!("p{tenant}").parse().unwrap(),
+            region: region.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_name_is_short_printable_and_has_no_space_around_it() {
+        for good in ["a", "eu-de_Web Shop", "Käse & Söhne", "a#b/c", "🦀", &"ü".repeat(64)] {
+            assert_eq!(good.parse::<Name>().map(|name| name.to_string()).as_deref(), Ok(good));
+        }
+        for bad in ["", " ", " a", "a\u{a0}", "a\tb", "a\n", "\0", "a\u{7f}b", &"ü".repeat(65)] {
+            assert!(bad.parse::<Name>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_name_or_refused(text in ".{0,70}") {
+            if let Ok(name) = text.parse::<Name>() {
+                prop_assert_eq!(name.as_str(), text);
+            }
+        }
+
+        #[test]
+        fn names_lead_to_the_one_tenant_in_this_region(found in prop::collection::vec((0_u8..4, any::<bool>()), 0..6)) {
+            let entries: Vec<_> = found.iter().map(|(tenant, is_here)| entry(*tenant, *is_here)).collect();
+            let here: BTreeSet<_> = found.iter().filter(|(_, is_here)| *is_here).map(|(tenant, _)| tenant).collect();
+            let resolved = resolve(&entries, "here");
+            match here.len() {
+                0 if found.is_empty() => prop_assert_eq!(resolved, Err(Unresolved::Unknown)),
+                0 => prop_assert_eq!(resolved, Err(Unresolved::OtherRegion)),
+                1 => prop_assert_eq!(resolved.unwrap().tenant.as_str(), format!("t{}", here.first().unwrap())),
+                _ => prop_assert_eq!(resolved, Err(Unresolved::Ambiguous)),
+            }
+        }
+    }
+}

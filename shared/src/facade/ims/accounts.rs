@@ -1,0 +1,93 @@
+//! `accounts` in the body of a share and of an unshare: tenants by the names of their account and project (seed 000,
+//! `contract/decisions.md` 21).
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::Error;
+use super::error::too_many;
+use crate::domain::{NAME_FORM, NAMES_PER_BATCH, Name, Named};
+
+/// Reads `[{"name":"…","project":"…"}]`; each with its place, without repetitions; none where it is left out or empty.
+///
+/// What nobody knows is refused, unlike elsewhere in IMS's bodies: a misspelt `project` would share the image with whatever
+/// project the account has.
+pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error> {
+    let wrong = |message: String| Error::bad_request("IMG.0001", message);
+    let given = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(given)) => given,
+        Some(_) => {
+            return Err(wrong("accounts: expected an array of objects with name and project.".to_owned()));
+        }
+    };
+    if given.len() > NAMES_PER_BATCH {
+        return Err(too_many("accounts", given.len()));
+    }
+    let (mut accounts, mut seen) = (Vec::with_capacity(given.len()), HashSet::with_capacity(given.len()));
+    for (place, value) in given.iter().enumerate() {
+        let Value::Object(fields) = value else {
+            return Err(wrong(format!("accounts[{place}]: expected an object with name and project.")));
+        };
+        if let Some(unknown) = fields.keys().find(|field| !["name", "project"].contains(&field.as_str())) {
+            return Err(wrong(format!("accounts[{place}].{unknown}: expected only name and project.")));
+        }
+        let name = |field: &str| {
+            let name = fields.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Name>().ok());
+            name.ok_or_else(|| wrong(format!("accounts[{place}].{field}: expected {NAME_FORM}.")))
+        };
+        let project = match fields.get("project") {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(name("project")?),
+        };
+        let named = Named { account: name("name")?, project };
+        if seen.insert(named.clone()) {
+            accounts.push((place, named));
+        }
+    }
+    Ok(accounts)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn accounts_are_read_with_their_places_and_each_once() {
+        let acme = json!({"name": "acme"});
+        let web = json!({"name": "acme", "project": "web"});
+        let read = parse(Some(&json!([acme, web, acme, {"name": "acme", "project": null}, web]))).unwrap();
+        let named = |project: Option<&str>| Named {
+            account: "acme".parse().unwrap(),
+            project: project.map(|project| project.parse().unwrap()),
+        };
+        assert_eq!(read, [(0, named(None)), (1, named(Some("web")))]);
+        for none in [None, Some(&Value::Null), Some(&json!([]))] {
+            assert_eq!(parse(none), Ok(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_what_was_expected() {
+        let good = json!({"name": "acme"});
+        for (bad, told) in [
+            (json!("acme"), "accounts: expected an array"),
+            (json!({"name": "acme"}), "accounts: expected an array"),
+            (json!([good, "acme"]), "accounts[1]: expected an object"),
+            (json!([good, good, {}]), "accounts[2].name: expected 1 to 64 characters"),
+            (json!([{"name": 7}]), "accounts[0].name: expected 1 to 64 characters"),
+            (json!([good, {"name": "acme", "project": ""}]), "accounts[1].project: expected 1 to 64"),
+            (
+                json!([{"name": "acme", "projekt": "web"}]),
+                "accounts[0].projekt: expected only name and project",
+            ),
+            (json!(vec![good; 101]), "accounts: expected at most 100, got 101"),
+        ] {
+            let refused = format!("{:?}", parse(Some(&bad)).unwrap_err());
+            assert!(refused.contains("IMG.0001") && refused.contains(told), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The directory of tenants: which account a project belongs to, what both are called, in which region it is. Admins write
+//! it and browse it; everybody else finds only whom it can name exactly.
+
+pub mod delete;
+mod error;
+pub mod list;
+pub mod put;
+pub mod show;
+
+use serde::Serialize;
+
+use crate::domain::{Entry, ID_FORM, TenantId};
+use crate::facade::ims::Error;
+use crate::function::Call;
+
+/// A tenant as it is shown.
+#[derive(Debug, Serialize)]
+struct Wire<'a> {
+    project_id: &'a str,
+    account: &'a str,
+    project: &'a str,
+    region: &'a str,
+}
+
+impl<'a> From<&'a Entry> for Wire<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            project_id: entry.tenant.as_str(),
+            account: entry.account.as_str(),
+            project: entry.project.as_str(),
+            region: entry.region.as_str(),
+        }
+    }
+}
+
+/// The answer that is about one tenant.
+#[derive(Debug, Serialize)]
+struct OneWire<'a> {
+    tenant: Wire<'a>,
+}
+
+/// The tenant of the path.
+fn tenant_of_path(call: &Call) -> Result<TenantId, Error> {
+    let id = call.path_parameter("project_id").parse();
+    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORM}.")))
+}

@@ -1,0 +1,195 @@
+//! The directory of tenants. An entry stands on the tenant's own item, beside its counters, so that a transaction which
+//! asks for the one asks for the other as well; the names stand in an item of their own, which nobody else can have.
+
+use std::collections::HashMap;
+
+use super::call::{NotWritten, is_condition};
+use super::item::{self, Item};
+use super::keys::{self, GSK, INDEX, PK, SK};
+use super::{Store, StoreError, Written};
+use crate::domain::{Entry, Name, TenantId};
+use crate::table::{Query, Write};
+
+/// How many of an account's projects are read at a time.
+const PROJECTS_PER_PAGE: usize = 100;
+
+/// What came of writing an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// It is written.
+    Yes,
+    /// It was changed or deleted by somebody else in the meantime.
+    Stale,
+    /// Its names are those of that tenant.
+    NamesTaken(TenantId),
+}
+
+impl Store {
+    /// Reads what the directory says of a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn entry(&self, tenant: &TenantId) -> Result<Option<Entry>, StoreError> {
+        self.read_one(keys::tenant(tenant)).await?.as_ref().map_or(Ok(None), parse)
+    }
+
+    /// Writes an entry onto what was read of it. One transaction: the entry, its names, and the names that it gives up.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn put_entry(&self, read: Option<&Entry>, entry: &Entry) -> Result<Listed, StoreError> {
+        const SET: &str =
+            "SET #account = :account, #project = :project, #region = :region, gpk = :list, gsk = :tenant";
+        let set = Write::update(keys::tenant(&entry.tenant), SET)
+            .value(":account", item::text(&entry.account))
+            .value(":project", item::text(&entry.project))
+            .value(":region", item::text(&entry.region))
+            .value(":list", item::text(keys::DIRECTORY))
+            .value(":tenant", item::text(&entry.tenant));
+        let set = match read {
+            Some(read) => while_unchanged(set, read),
+            None => named(set).only_if("attribute_not_exists(#account)"),
+        };
+        let (names, attributes) = (keys::names(&entry.account, &entry.project), names_of(entry));
+        let take = Write::put(item::item(names.clone(), attributes))
+            .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
+            .name("#tenant", TENANT)
+            .value(":tenant", item::text(&entry.tenant));
+        let former = read.map(|read| keys::names(&read.account, &read.project));
+        let give_up = former.filter(|former| *former != names).map(Write::delete);
+        let writes: Vec<_> = [set, take].into_iter().chain(give_up).collect();
+        let reasons = match self.transact(&writes).await {
+            Ok(()) => return Ok(Listed::Yes),
+            Err(NotWritten::Store(error)) => return Err(error),
+            Err(NotWritten::Conditions(reasons)) => reasons,
+        };
+        match reasons.get(1).filter(|reason| is_condition(reason)).and_then(|taken| taken.found.as_ref()) {
+            Some(found) => Ok(Listed::NamesTaken(item::get_parsed(found, TENANT)?)),
+            None => Ok(Listed::Stale),
+        }
+    }
+
+    /// Deletes an entry as it was read, and its names; the tenant's counters stay. One transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn delete_entry(&self, read: &Entry) -> Result<Written, StoreError> {
+        const REMOVE: &str = "REMOVE #account, #project, #region, gpk, gsk";
+        let remove = while_unchanged(Write::update(keys::tenant(&read.tenant), REMOVE), read);
+        self.written(&[remove, Write::delete(keys::names(&read.account, &read.project))]).await
+    }
+
+    /// At most `most` entries in the order of the tenants' ids, those after `after`; and after which to go on, where there
+    /// may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn entries(
+        &self,
+        after: Option<&TenantId>,
+        most: usize,
+    ) -> Result<(Vec<Entry>, Option<TenantId>), StoreError> {
+        let query = match after {
+            None => Query::new("gpk = :list"),
+            Some(after) => Query::new("gpk = :list AND gsk > :after").value(":after", item::text(after)),
+        };
+        let query = query.value(":list", item::text(keys::DIRECTORY));
+        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
+        let tenants = page.items.iter().map(|found| item::get_parsed(found, GSK));
+        let tenants = tenants.collect::<Result<Vec<TenantId>, _>>()?;
+        let found = self.read(tenants.iter().map(keys::tenant).collect()).await?;
+        let entries = found.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let mut entries: Vec<_> = entries.into_iter().flatten().collect();
+        entries.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+        Ok((entries, tenants.into_iter().next_back().filter(|_| page.next.is_some())))
+    }
+
+    /// Finds tenants by their two names; missing ones are missing. One batch read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn entries_named<'a>(
+        &self,
+        names: impl IntoIterator<Item = (&'a Name, &'a Name)>,
+    ) -> Result<HashMap<(Name, Name), Entry>, StoreError> {
+        let keys = names.into_iter().map(|(account, project)| keys::names(account, project));
+        let found = self.read(keys.collect()).await?;
+        let entries = found.iter().map(parse_names).map(|entry| {
+            let entry = entry?;
+            Ok(((entry.account.clone(), entry.project.clone()), entry))
+        });
+        entries.collect()
+    }
+
+    /// Finds the tenants of an account: all of them, or as many as it takes to be `enough`. Mostly one query.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn entries_of_account(
+        &self,
+        account: &Name,
+        enough: impl Fn(&[Entry]) -> bool,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let query =
+            Query::new("pk = :account").value(":account", item::text(keys::account_partition(account)));
+        let mut query = Query { consistent: true, most: Some(PROJECTS_PER_PAGE), ..query };
+        let mut entries = Vec::new();
+        loop {
+            let page = self.query(&query).await?;
+            for found in &page.items {
+                entries.push(parse_names(found)?);
+            }
+            query.start = page.next;
+            if query.start.is_none() || enough(&entries) {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+/// Whose the names are.
+const TENANT: &str = "tenant";
+
+/// Several of these attributes are called by words of DynamoDB's own.
+fn named(write: Write) -> Write {
+    write.name("#account", "account").name("#project", "project").name("#region", "region")
+}
+
+/// The same write, if the entry is as it was read.
+fn while_unchanged(write: Write, read: &Entry) -> Write {
+    named(write)
+        .only_if("#account = :read_account AND #project = :read_project AND #region = :read_region")
+        .value(":read_account", item::text(&read.account))
+        .value(":read_project", item::text(&read.project))
+        .value(":read_region", item::text(&read.region))
+}
+
+fn names_of(entry: &Entry) -> [(&'static str, item::AttributeValue); 2] {
+    [(TENANT, item::text(&entry.tenant)), ("region", item::text(&entry.region))]
+}
+
+/// Reads an entry from a tenant's item; `None` where the directory says nothing of it.
+fn parse(found: &Item) -> Result<Option<Entry>, StoreError> {
+    if !found.contains_key("account") {
+        return Ok(None);
+    }
+    let tenant = keys::tenant_of_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    Ok(Some(Entry {
+        tenant,
+        account: item::get_parsed(found, "account")?,
+        project: item::get_parsed(found, "project")?,
+        region: item::get_parsed(found, "region")?,
+    }))
+}
+
+/// Reads an entry from the item of its names.
+fn parse_names(found: &Item) -> Result<Entry, StoreError> {
+    let names = keys::names_of_key(item::get_text(found, PK)?, item::get_text(found, SK)?);
+    let (account, project) = names.ok_or(StoreError::Unreadable(SK))?;
+    Ok(Entry {
+        tenant: item::get_parsed(found, TENANT)?,
+        account,
+        project,
+        region: item::get_parsed(found, "region")?,
+    })
+}

@@ -1,0 +1,175 @@
+//! The directory of tenants: an admin says who is called what, and whoever knows a name finds who has it. Nobody but an
+//! admin can browse.
+
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
+
+use super::Refusal;
+use crate::Service;
+use crate::domain::{Addressees, Caller, Entry, Named, Role, TenantId, Unresolved, resolve};
+use crate::store::{Listed, StoreError, Written};
+
+/// Some of the directory, in the order of the tenants' ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPage {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The tenant after which the next page begins, where there may be one.
+    pub next: Option<TenantId>,
+}
+
+/// Why something was not done with the directory. What was refused wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryRefusal {
+    /// Only an admin may; the caller has that role.
+    #[error("the role admin is needed, not {}", .0.name())]
+    AdminOnly(Role),
+    /// The directory says nothing of that tenant.
+    #[error("tenant {0} is not in the directory")]
+    NotFound(TenantId),
+    /// The names are those of another tenant, of that one.
+    #[error("tenant {0} has these names")]
+    NamesTaken(TenantId),
+    /// The names lead to no tenant.
+    #[error(transparent)]
+    Unresolved(#[from] Unresolved),
+    /// Somebody else changes the same entry all the time.
+    #[error("tenant {0} is being changed by others")]
+    Contended(TenantId),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How often a change is made anew because somebody else changed the entry in between.
+const ATTEMPTS: u32 = 10;
+
+/// Writes what the directory says of a tenant, in the place of what it said. One read and one transaction; both again where
+/// somebody else changed the entry in between; nothing is written where it says so already.
+///
+/// # Errors
+/// [`DirectoryRefusal`]; then nothing was changed.
+pub async fn put_tenant(service: &Service, caller: &Caller, entry: &Entry) -> Result<(), DirectoryRefusal> {
+    admin_only(caller)?;
+    for _ in 0..ATTEMPTS {
+        let read = service.store.entry(&entry.tenant).await?;
+        if read.as_ref() == Some(entry) {
+            return Ok(());
+        }
+        match service.store.put_entry(read.as_ref(), entry).await? {
+            Listed::Yes => return Ok(()),
+            Listed::NamesTaken(tenant) => return Err(DirectoryRefusal::NamesTaken(tenant)),
+            Listed::Stale => {}
+        }
+    }
+    Err(DirectoryRefusal::Contended(entry.tenant.clone()))
+}
+
+/// Reads what the directory says of a tenant. One read.
+///
+/// # Errors
+/// [`DirectoryRefusal`].
+pub async fn show_tenant(
+    service: &Service,
+    caller: &Caller,
+    tenant: &TenantId,
+) -> Result<Entry, DirectoryRefusal> {
+    admin_only(caller)?;
+    service.store.entry(tenant).await?.ok_or_else(|| DirectoryRefusal::NotFound(tenant.clone()))
+}
+
+/// Takes a tenant out of the directory: it goes on having its images and memberships. One read and one transaction; both
+/// again where somebody else changed the entry in between.
+///
+/// # Errors
+/// [`DirectoryRefusal`]; then nothing was changed.
+pub async fn delete_tenant(
+    service: &Service,
+    caller: &Caller,
+    tenant: &TenantId,
+) -> Result<(), DirectoryRefusal> {
+    for _ in 0..ATTEMPTS {
+        let read = show_tenant(service, caller, tenant).await?;
+        if service.store.delete_entry(&read).await? == Written::Yes {
+            return Ok(());
+        }
+    }
+    Err(DirectoryRefusal::Contended(tenant.clone()))
+}
+
+/// Lists the directory: at most `most` entries, those after `after`. One query and one batch read.
+///
+/// # Errors
+/// [`DirectoryRefusal`].
+pub async fn list_tenants(
+    service: &Service,
+    caller: &Caller,
+    after: Option<&TenantId>,
+    most: usize,
+) -> Result<EntryPage, DirectoryRefusal> {
+    admin_only(caller)?;
+    let (entries, next) = service.store.entries(after, most).await?;
+    Ok(EntryPage { entries, next })
+}
+
+/// Finds the tenant of these names in this region, for whoever knows them. One read; without the project's name one query.
+///
+/// # Errors
+/// [`DirectoryRefusal`].
+pub async fn find_tenant(service: &Service, named: &Named) -> Result<Entry, DirectoryRefusal> {
+    let found = find(service, named).await?;
+    Ok(resolve(&found, &service.settings.region)?.clone())
+}
+
+/// The tenants that a request names, by their ids or by names that the directory knows; without repetition. One batch read
+/// for all with a project's name, and one query for each without, all at once.
+///
+/// # Errors
+/// [`Refusal::Unresolved`] for the first name that leads to no tenant.
+pub(super) async fn tenants_of(service: &Service, named: Addressees) -> Result<Vec<TenantId>, Refusal> {
+    let Addressees { projects: mut tenants, accounts } = named;
+    if accounts.is_empty() {
+        return Ok(tenants);
+    }
+    let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
+    let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
+    let (by_names, by_account) = tokio::try_join!(
+        service.store.entries_named(by_names),
+        try_join_all(by_account.map(async |(_, named)| Ok((&named.account, find(service, named).await?)))),
+    )?;
+    let by_account: HashMap<_, _> = by_account.into_iter().collect();
+    for (place, named) in &accounts {
+        let found: Vec<_> = match &named.project {
+            Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),
+            None => by_account.get(&named.account).into_iter().flatten().collect(),
+        };
+        let entry = resolve(found, &service.settings.region)
+            .map_err(|problem| Refusal::Unresolved { place: *place, problem })?;
+        if !tenants.contains(&entry.tenant) {
+            tenants.push(entry.tenant.clone());
+        }
+    }
+    Ok(tenants)
+}
+
+/// Who has these names.
+async fn find(service: &Service, named: &Named) -> Result<Vec<Entry>, StoreError> {
+    let (store, account, here) = (&service.store, &named.account, &service.settings.region);
+    if let Some(project) = &named.project {
+        return Ok(store.entries_named([(account, project)]).await?.into_values().collect());
+    }
+    let is_ambiguous = |found: &[Entry]| resolve(found, here) == Err(Unresolved::Ambiguous);
+    let found = store.entries_of_account(account, is_ambiguous).await?;
+    match resolve(&found, here) {
+        Ok(_) | Err(Unresolved::Ambiguous) => Ok(found),
+        // A tenant that is renamed while its account is read may be seen under neither name.
+        Err(Unresolved::Unknown | Unresolved::OtherRegion) => {
+            store.entries_of_account(account, is_ambiguous).await
+        }
+    }
+}
+
+fn admin_only(caller: &Caller) -> Result<(), DirectoryRefusal> {
+    if caller.is_admin() { Ok(()) } else { Err(DirectoryRefusal::AdminOnly(caller.role)) }
+}

@@ -113,10 +113,10 @@ fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
         members_per_image: 9,
         events: vec![
             event(Action::Ask(share.clone()), &[0, 0]),
-            event(Action::DeliverNewest, &[0, 0, 0]),
+            event(Action::DeliverNew { place: 0, workers: 1 }, &[0, 0, 0]),
             event(Action::Ask(Request::Delete { by, image: id }), &[0, 0]),
             event(Action::Ask(share), &[1, 1]),
-            event(Action::DeliverNewest, &[1, 1, 1]),
+            event(Action::DeliverNew { place: 0, workers: 1 }, &[1, 1, 1]),
         ],
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -44,6 +44,8 @@ struct Actor {
     /// Later than all that it has read, and earlier than what it writes next.
     at: Stamp,
     has_written: bool,
+    /// The job that it has written.
+    made: Option<JobId>,
 }
 
 pub struct Run<'a> {
@@ -94,16 +96,21 @@ impl Run<'_> {
                 Some(Who::Client(which.get(&self.asked).clone()))
             }
             Action::Deliver(which) if !self.stream.is_empty() => Some(Who::Worker(*which.get(&self.stream))),
-            Action::DeliverNewest => self.stream.last().map(|piece| Who::Worker(*piece)),
+            Action::DeliverNew { place, workers } => {
+                let piece = self.stream.iter().rev().nth(usize::from(*place)).copied();
+                // The last of them dies, if any does.
+                for _ in 1..*workers {
+                    self.start_any(piece.map(Who::Worker), None).await?;
+                }
+                piece.map(Who::Worker)
+            }
             Action::Sweep => {
                 self.sweep().await?;
                 None
             }
             Action::AskAgain(_) | Action::Deliver(_) => None,
         };
-        if let Some(who) = who {
-            self.start(who, event.death).await?;
-        }
+        self.start_any(who, event.death).await?;
         match &event.turns {
             None => self.finish().await,
             Some(turns) => {
@@ -134,6 +141,13 @@ impl Run<'_> {
         Ok(())
     }
 
+    async fn start_any(&mut self, who: Option<Who>, death: Option<Death>) -> Result<(), Wrong> {
+        match who {
+            Some(who) => self.start(who, death).await,
+            None => Ok(()),
+        }
+    }
+
     async fn start(&mut self, who: Who, death: Option<Death>) -> Result<(), Wrong> {
         let (table, steps) = GatedTable::new(self.local.table.clone());
         let service =
@@ -156,6 +170,7 @@ impl Run<'_> {
             read: now,
             at: Stamp::now(),
             has_written: false,
+            made: None,
         });
         self.settle(self.actors.len() - 1).await
     }
@@ -214,8 +229,8 @@ impl Run<'_> {
                 if std::mem::replace(&mut actor.has_written, true) {
                     return Err(format!("{request:?} has written twice"));
                 }
-                let made = pieces.first().map(|piece| piece.job);
-                self.model.granted(request, actor.began, actor.at, made)
+                actor.made = pieces.first().map(|piece| piece.job);
+                self.model.granted(request, actor.began, actor.at, actor.made)
             }
             Who::Worker(piece) => {
                 let report = self.local.report(piece.job).await;

@@ -88,6 +88,10 @@ impl Functions {
     }
 }
 
+fn is_of_registry(route: &str) -> bool {
+    ["/v1/tenants", "/v1/vaults", "/v1/keys"].iter().any(|path| route.contains(path))
+}
+
 /// Sends a request to the one of these functions that its route belongs to, which Lambda ends at that moment.
 pub async fn send(function: &Function, event: &HttpEvent, end: Option<Timestamp>) -> Answer {
     let event = event.build();
@@ -113,10 +117,6 @@ fn context(end: Timestamp) -> Context {
     let mut context = Context::default();
     context.deadline = u64::try_from(end.unix_millis()).expect("a moment after 1970");
     context
-}
-
-fn is_of_registry(route: &str) -> bool {
-    ["/v1/tenants", "/v1/vaults", "/v1/keys"].iter().any(|path| route.contains(path))
 }
 
 impl From<Reply> for Answer {

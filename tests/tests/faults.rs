@@ -3,17 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use imageshare::domain::{Details, ImageId, JobStatus, Status, Timestamp, Visibility};
 use imageshare::function::Function;
-use imageshare::store::OPEN_SHARDS;
+use imageshare::store::{OPEN_SHARDS, StoreError};
 use imageshare::usecases::{self, NewImage, Refusal, carry_out};
 use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::send;
 use imageshare_tests::service::{caller, tenant};
-use imageshare_tests::table_server::Fault::{self, Conflict, LostAnswer, Throttled, Unread};
+use imageshare_tests::table_server::Fault::{
+    Broken, Conflict, LostAnswer, Overloaded, ShortPage, Silence, Throttled, Unread,
+};
 use imageshare_tests::world::{World, authenticator};
-use lambda_http::request;
 use serde_json::json;
 
 const PUT: &str = "PutItem";
@@ -122,24 +124,75 @@ async fn a_caller_is_told_to_come_again_where_the_table_stays_busy() {
         event.json(&json!({"member": "a"}))
     };
     let ask = async |event: HttpEvent| {
-        let event = event.token(&World::token("owner", "member")).build();
-        let reply = share::handle(&function, request::from_str(&event.to_string()).unwrap()).await;
-        let again = reply.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
-        (reply.status().as_u16(), again)
+        let event = event.token(&World::token("owner", "member"));
+        let (begun, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
+        let answer = send(&function, &event, Some(end)).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "after Lambda has ended it");
+        if answer.status == 503 {
+            assert!(begun.elapsed() > Duration::from_millis(500), "not tried as long as there is time");
+        }
+        (answer.status, answer.headers.get("retry-after").cloned())
     };
     let busy = (503, Some("1".to_owned()));
-    for fault in [Fault::Throttled, Fault::Conflict] {
+    for fault in [Throttled, Overloaded, Conflict, Broken] {
         world.database().fail(PUT, fault, FOR_EVER);
         world.database().fail(TRANSACTION, fault, FOR_EVER);
         assert_eq!(ask(batch()).await, busy, "{fault:?}");
         assert_eq!(ask(member()).await, busy, "{fault:?}");
         world.database().heal();
     }
-    world.database().fail(BATCH_READ, Unread, FOR_EVER);
-    assert_eq!(ask(member()).await, busy);
-    world.database().heal();
+    for fault in [Unread, Throttled, Silence] {
+        world.database().fail(BATCH_READ, fault, FOR_EVER);
+        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        world.database().heal();
+    }
     assert_eq!((work(&world).await, members(&world, &image).await), (0, (0, 0)), "nothing was changed");
     assert_eq!(ask(batch()).await.0, 200);
     let refused = usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner")).await;
     assert_eq!(refused.unwrap_err(), Refusal::SelfShare(tenant("owner")));
+}
+
+#[tokio::test]
+async fn a_list_whose_later_page_fails_is_read_to_its_end_or_not_at_all() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    for name in ["a", "b", "c"] {
+        usecases::add_member(world.service(), &caller("owner"), &image, &tenant(name)).await.unwrap();
+    }
+    for fault in [Throttled, Broken] {
+        world.database().fail("Query", ShortPage, 1);
+        world.database().fail("Query", fault, 1);
+        let page =
+            usecases::list_members(world.service(), &caller("owner"), &image, None, 100).await.unwrap();
+        assert_eq!((page.members.len(), world.database().faults_left()), (3, 0), "{fault:?}");
+    }
+    world.database().fail("Query", ShortPage, 1);
+    world.database().fail("Query", Throttled, FOR_EVER);
+    let soon = world.service().until(tokio::time::Instant::now() + Duration::from_millis(100));
+    let failed = usecases::list_members(&soon, &caller("owner"), &image, None, 100).await;
+    assert!(matches!(failed, Err(Refusal::Store(StoreError::Unavailable(_)))), "{failed:?}");
+    world.database().heal();
+}
+
+#[tokio::test]
+async fn a_worker_whose_time_is_over_gives_the_piece_back_and_the_job_resumes() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let to: Vec<_> = (0..90).map(|number| tenant(&format!("t{number}"))).collect();
+    let (owner, images) = (caller("owner"), vec![image.clone()]);
+    let job = usecases::share(world.service(), &owner, images, to, None).await.unwrap();
+    let mut keys = Vec::new();
+    for shard in 0..OPEN_SHARDS {
+        keys.extend(world.service().store.open_pieces(shard, None, 1).await.unwrap());
+    }
+    // One step is made, and of the second the answer never comes.
+    world.database().stall_after(1);
+    let soon = world.service().until(tokio::time::Instant::now() + Duration::from_secs(1));
+    assert!(matches!(carry_out(&soon, keys[0]).await, Err(StoreError::Unavailable(_))));
+    let done = usecases::job_status(world.service(), &owner, job).await.unwrap().done();
+    assert!((1..90).contains(&done), "{done}");
+    world.database().resume();
+    assert_eq!(work(&world).await, 1);
+    let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+    assert_eq!((report.status(), members(&world, &image).await), (JobStatus::Success, (90, 90)));
 }

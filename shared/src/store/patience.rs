@@ -63,13 +63,13 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn soon() -> Option<Instant> {
-        Some(Instant::now() + Duration::from_millis(30))
+    fn soon() -> Patience {
+        Patience::new(Some(Instant::now() + Duration::from_millis(30)))
     }
 
     #[tokio::test]
     async fn there_is_an_end_to_pauses() {
-        let (mut patience, begun) = (Patience::new(soon()), Instant::now());
+        let (mut patience, begun) = (soon(), Instant::now());
         while patience.pause("busy".to_owned()).await.is_ok() {}
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         assert_eq!(patience.pause("busy".to_owned()).await, Err(StoreError::Unavailable("busy".to_owned())));
@@ -77,7 +77,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_ends_in_time_and_none_begins_later() {
-        let patience = Patience::new(soon());
+        let patience = soon();
         let never = patience.attempt(std::future::pending::<Result<(), Failure>>()).await;
         assert!(matches!(never, Err(Failure::Closed(_))));
         let late = patience.attempt(async { panic!("begun") }).await as Result<(), _>;

@@ -58,8 +58,8 @@ pub enum Action {
     AskAgain(Index),
     /// The stream tells of a piece, as it has perhaps done before.
     Deliver(Index),
-    /// The stream tells of the newest piece.
-    DeliverNewest,
+    /// The stream tells of one of the newest pieces, and so many workers take it on at once.
+    DeliverNew { place: u8, workers: u8 },
     /// Every piece that is open is looked up and carried out.
     Sweep,
 }
@@ -101,7 +101,7 @@ fn event() -> impl Strategy<Value = Event> {
         12 => request().prop_map(Action::Ask),
         2 => any::<Index>().prop_map(Action::AskAgain),
         4 => any::<Index>().prop_map(Action::Deliver),
-        5 => Just(Action::DeliverNewest),
+        5 => (0..3_u8, 1..4_u8).prop_map(|(place, workers)| Action::DeliverNew { place, workers }),
         1 => Just(Action::Sweep),
     ];
     let verdict = select(vec![Verdict::Lost, Verdict::AnswerLost]);

@@ -39,13 +39,13 @@ pub fn event(request: &Request) -> HttpEvent {
             (by, event.json(&json!({"status": says})))
         }
         Request::Permit { by, image, add, remove } => {
-            let mut query =
-                format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={image}");
-            for (name, accounts) in [("AddAccount", add), ("RemoveAccount", remove)] {
-                for (number, account) in (1..).zip(accounts) {
-                    query += &format!("&{name}.{number}={account}");
-                }
-            }
+            let named = [("AddAccount", add), ("RemoveAccount", remove)].map(|(name, accounts)| {
+                let accounts =
+                    (1..).zip(accounts).map(|(number, id): (u8, _)| format!("&{name}.{number}={id}"));
+                accounts.collect::<String>()
+            });
+            let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local";
+            let query = format!("{action}&ImageId={image}{}", named.concat());
             (by, HttpEvent::new("POST /", &format!("/?{query}")))
         }
         Request::Show { by, image, visibility } => {

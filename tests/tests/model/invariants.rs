@@ -68,7 +68,8 @@ async fn lists(store: &Store, state: &State) -> Result<(), Wrong> {
         same(&format!("{owned:?}"), &listed(store, &owned).await?, &state.owned(&tenant(id)))?;
     }
     let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
-    for tenant in tenants {
+    // Of the crowd, which is always named together, some are enough.
+    for tenant in tenants.into_iter().take(TENANTS.len() + 2) {
         for status in Status::ALL {
             let list = List::Received(tenant.clone(), status);
             same(&format!("{list:?}"), &listed(store, &list).await?, &state.received(tenant, status))?;

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(missing_docs)]
 
+mod ask;
 mod count;
 mod history;
 mod http;
@@ -28,7 +29,7 @@ use self::history::{History, history};
 use self::schedule::Told;
 
 /// Histories where the environment names no other number.
-const HISTORIES: u32 = 600;
+const HISTORIES: u32 = 400;
 
 /// Runners side by side: those that wait for each other in one history leave the processor to the others.
 const RUNNERS: u32 = 4;
@@ -62,7 +63,7 @@ fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
 const SCHEDULES: u64 = 1000;
 
 /// Schedules that run side by side, each over a table of its own.
-const SIDE_BY_SIDE: u64 = 6;
+const SIDE_BY_SIDE: u64 = 8;
 
 #[test]
 fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {
@@ -112,10 +113,10 @@ fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
         members_per_image: 9,
         events: vec![
             event(Action::Ask(share.clone()), &[0, 0]),
-            event(Action::DeliverNewest, &[0, 0, 0]),
+            event(Action::DeliverNew { place: 0, workers: 1 }, &[0, 0, 0]),
             event(Action::Ask(Request::Delete { by, image: id }), &[0, 0]),
             event(Action::Ask(share), &[1, 1]),
-            event(Action::DeliverNewest, &[1, 1, 1]),
+            event(Action::DeliverNew { place: 0, workers: 1 }, &[1, 1, 1]),
         ],
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -161,7 +161,7 @@ impl Model {
         let job = self.jobs.get(&id).ok_or(format!("job {id} is unknown"))?;
         let (task, known) = (job.task, job.says.clone());
         let new: BTreeMap<_, _> =
-            says.iter().cloned().filter(|(pair, _)| !known.contains_key(pair)).collect();
+            says.iter().filter(|(pair, _)| !known.contains_key(pair)).cloned().collect();
         let unsaid = known.iter().find(|(pair, outcome)| !says.contains(&((*pair).clone(), **outcome)));
         if let Some(unsaid) = unsaid {
             return Err(format!("job {id} does not say any more that {unsaid:?}"));

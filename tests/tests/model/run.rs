@@ -4,18 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imageshare::domain::{Details, JobId, Limits, Stamp, Visibility};
-use imageshare::store::{PieceKey, Remembered, Store, opens_a_piece};
-use imageshare::table::{Action as Write_, AttributeValue, Item, Write};
-use imageshare::usecases::{self, Effect, NewImage, Refusal};
-use imageshare::{Service, domain::Permissions};
-use imageshare_tests::events::{change, stream_event};
+use imageshare::Service;
+use imageshare::domain::{JobId, Limits, Stamp, Visibility};
+use imageshare::store::{PieceKey, Store, StoreError, opens_a_piece};
+use imageshare::table::{Action as Act, Item, Write};
+use imageshare::usecases::Refusal;
 use imageshare_tests::gated_table::{GatedTable, Step, Verdict};
-use imageshare_tests::service::{LocalService, caller};
-use serde_json::{Value, json};
+use imageshare_tests::service::LocalService;
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::ask::{End, ask, delivered};
 use crate::count::Count;
 use crate::history::{Action, Death, Event, History, IMAGES, Request, image, owner_of};
 use crate::invariants;
@@ -28,16 +28,6 @@ use crate::state::Names;
 enum Who {
     Client(Request),
     Worker(PieceKey),
-}
-
-/// What came of it.
-#[derive(Debug)]
-enum End {
-    Job(JobId),
-    Done,
-    Refused(Refusal),
-    /// The worker's answer to the stream.
-    Worked(Value),
 }
 
 struct Actor {
@@ -54,6 +44,8 @@ struct Actor {
     /// Later than all that it has read, and earlier than what it writes next.
     at: Stamp,
     has_written: bool,
+    /// The job that it has written.
+    made: Option<JobId>,
 }
 
 pub struct Run<'a> {
@@ -104,16 +96,21 @@ impl Run<'_> {
                 Some(Who::Client(which.get(&self.asked).clone()))
             }
             Action::Deliver(which) if !self.stream.is_empty() => Some(Who::Worker(*which.get(&self.stream))),
-            Action::DeliverNewest => self.stream.last().map(|piece| Who::Worker(*piece)),
+            Action::DeliverNew { place, workers } => {
+                let piece = self.stream.iter().rev().nth(usize::from(*place)).copied();
+                // The last of them dies, if any does.
+                for _ in 1..*workers {
+                    self.start_any(piece.map(Who::Worker), None).await?;
+                }
+                piece.map(Who::Worker)
+            }
             Action::Sweep => {
                 self.sweep().await?;
                 None
             }
             Action::AskAgain(_) | Action::Deliver(_) => None,
         };
-        if let Some(who) = who {
-            self.start(who, event.death).await?;
-        }
+        self.start_any(who, event.death).await?;
         match &event.turns {
             None => self.finish().await,
             Some(turns) => {
@@ -144,6 +141,13 @@ impl Run<'_> {
         Ok(())
     }
 
+    async fn start_any(&mut self, who: Option<Who>, death: Option<Death>) -> Result<(), Wrong> {
+        match who {
+            Some(who) => self.start(who, death).await,
+            None => Ok(()),
+        }
+    }
+
     async fn start(&mut self, who: Who, death: Option<Death>) -> Result<(), Wrong> {
         let (table, steps) = GatedTable::new(self.local.table.clone());
         let service =
@@ -166,6 +170,7 @@ impl Run<'_> {
             read: now,
             at: Stamp::now(),
             has_written: false,
+            made: None,
         });
         self.settle(self.actors.len() - 1).await
     }
@@ -224,8 +229,8 @@ impl Run<'_> {
                 if std::mem::replace(&mut actor.has_written, true) {
                     return Err(format!("{request:?} has written twice"));
                 }
-                let made = pieces.first().map(|piece| piece.job);
-                self.model.granted(request, actor.began, actor.at, made)
+                actor.made = pieces.first().map(|piece| piece.job);
+                self.model.granted(request, actor.began, actor.at, actor.made)
             }
             Who::Worker(piece) => {
                 let report = self.local.report(piece.job).await;
@@ -243,7 +248,7 @@ impl Run<'_> {
         let since = actor.began;
         match (&actor.who, end) {
             (Who::Client(request), End::Refused(Refusal::Store(problem))) if actor.is_dead => {
-                let is_passing = matches!(problem, imageshare::store::StoreError::Unavailable(_));
+                let is_passing = matches!(problem, StoreError::Unavailable(_));
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
             }
             (Who::Client(request), End::Refused(refusal)) if !actor.has_written => {
@@ -277,84 +282,19 @@ impl Run<'_> {
     }
 }
 
-/// Tells job-worker of a piece, as the stream does. Returns its answer.
-pub async fn delivered(service: &Service, piece: PieceKey) -> Value {
-    let key = piece.table_key().into_iter().map(|(name, value)| match value {
-        AttributeValue::S(text) => (name, json!({"S": text})),
-        _ => (name, Value::Null),
-    });
-    let event = stream_event(&[change("INSERT", "1", &key.collect())]);
-    job_worker::handle(service, event).await.expect("an event of the stream")
-}
-
-async fn ask(service: &Service, request: Request) -> End {
-    let remembered = request.key().map(|(by, key)| Remembered {
-        tenant: by.clone(),
-        key_digest: key.to_string(),
-        request_digest: request.digest(),
-    });
-    let job = |answer: Result<JobId, Refusal>| answer.map(End::Job);
-    let answer = match request {
-        Request::Register { owner, image, visibility } => {
-            let new = NewImage { id: Some(image), owner: None, visibility, details: Details::default() };
-            usecases::register_image(service, &caller(owner.as_str()), new).await.map(|_| End::Done)
-        }
-        Request::Share { by, images, to, .. } => {
-            job(usecases::share(service, &caller(by.as_str()), images, to, remembered).await)
-        }
-        Request::Unshare { by, images, to, .. } => {
-            job(usecases::unshare(service, &caller(by.as_str()), images, to, remembered).await)
-        }
-        Request::Respond { by, named, images, says, .. } => {
-            let by = caller(by.as_str());
-            job(usecases::respond(service, &by, named, images, (says, None), remembered).await)
-        }
-        Request::Add { by, image, to } => {
-            usecases::add_member(service, &caller(by.as_str()), &image, &to).await.map(|_| End::Done)
-        }
-        Request::Remove { by, image, to } => {
-            usecases::remove_member(service, &caller(by.as_str()), &image, &to).await.map(|()| End::Done)
-        }
-        Request::Answer { by, image, named, says } => {
-            let by = caller(by.as_str());
-            usecases::answer_as_member(service, &by, &image, &named, (Ok(says), None))
-                .await
-                .map(|_| End::Done)
-        }
-        Request::Permit { by, image, add, remove } => {
-            let wanted = Permissions::new(add, remove).expect("nobody is named twice");
-            let by = caller(by.as_str());
-            usecases::change_permissions(service, &by, &image, &wanted, Effect::Made)
-                .await
-                .map(|()| End::Done)
-        }
-        Request::Show { by, image, visibility } => {
-            let show = |image: &mut imageshare::domain::Image| {
-                image.visibility = visibility;
-                Ok::<_, Refusal>(())
-            };
-            usecases::update_image(service, &caller(by.as_str()), &image, show).await.map(|_| End::Done)
-        }
-        Request::Delete { by, image } => {
-            usecases::delete_image(service, &caller(by.as_str()), &image).await.map(|()| End::Done)
-        }
-    };
-    answer.unwrap_or_else(End::Refused)
-}
-
 fn texts(item: &Item) -> Option<(&str, &str)> {
     Some((item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
 }
 
 fn piece(write: &Write) -> Option<PieceKey> {
-    let Write_::Put(item) = &write.action else { return None };
+    let Act::Put(item) = &write.action else { return None };
     let (pk, sk) = texts(item)?;
     PieceKey::parse(pk, sk)
 }
 
 /// The pair whose membership is written.
 fn membership(write: &Write) -> Option<Names> {
-    let Write_::Put(item) = &write.action else { return None };
+    let Act::Put(item) = &write.action else { return None };
     let (pk, sk) = texts(item)?;
     Some((pk.strip_prefix("I#")?.parse().ok()?, sk.strip_prefix("M#")?.parse().ok()?))
 }

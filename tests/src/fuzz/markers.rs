@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Request;
 use imageshare::facade::marker::Listing;
-use imageshare::facade::{glance, identity, ims, query};
+use imageshare::facade::{glance, identity, ims, query, registry};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -30,12 +30,15 @@ struct List {
     marker: &'static str,
 }
 
-const LISTS: [List; 5] = [
+const LISTS: [List; 8] = [
     List { path: "/v2/cloudimages", things: "/images", id: "id", marker: "marker" },
     List { path: "/v2/images", things: "/images", id: "id", marker: "marker" },
     List { path: "/", things: "/Images", id: "ImageId", marker: "NextToken" },
     List { path: "/members", things: "/members", id: "member_id", marker: "marker" },
     List { path: "/v1/access-keys", things: "/access_keys", id: "id", marker: "marker" },
+    List { path: "/v1/tenants", things: "/tenants", id: "project_id", marker: "marker" },
+    List { path: "/v1/vaults", things: "/vaults", id: "vault_id", marker: "marker" },
+    List { path: "/v1/keys/k-1/grants", things: "/grants", id: "project_id", marker: "marker" },
 ];
 
 /// Sends a marker, and a position that is sealed.
@@ -77,6 +80,9 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
         "/v2/images" => listing(glance::list::ROUTE).of_query(pairs),
         "/members" => listing(ims::members::LIST_ROUTE).with(IMAGE),
         "/v1/access-keys" => listing(identity::list_keys::ROUTE),
+        "/v1/tenants" => listing(registry::tenants::list::ROUTE),
+        "/v1/vaults" => listing(registry::vaults::list::ROUTE),
+        "/v1/keys/k-1/grants" => listing(registry::key_grants::list::ROUTE).with("k-1"),
         _ => listing("DescribeImages"),
     }
 }
@@ -90,8 +96,9 @@ fn page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<Strin
     };
     let marker = marker.map(|marker| utf8_percent_encode(marker, NON_ALPHANUMERIC).to_string());
     let marker = marker.map(|marker| format!("&{}={marker}", list.marker)).unwrap_or_default();
+    let role = if path == "/v1/tenants" { "admin" } else { "member" };
     let request = Request::get(format!("{path}?{asked}{marker}"));
-    let request = request.header("x-auth-token", World::token("own1", "member")).body(Bytes::new()).ok()?;
+    let request = request.header("x-auth-token", World::token("own1", role)).body(Bytes::new()).ok()?;
     let before = WORLD.table.writes();
     let answer = WORLD.answer(request, CLIENT);
     assert_eq!(WORLD.table.writes(), before, "a list has written: {answer:?}");

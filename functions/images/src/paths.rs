@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path.
-const METHODS: [(&str, &str); 29] = [
+const METHODS: [(&str, &str); 34] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/access-keys", "GET, POST"),
@@ -15,8 +15,13 @@ const METHODS: [(&str, &str); 29] = [
     ("/v1/cloudimages/job/{job_id}", "GET"),
     ("/v1/cloudimages/members", "DELETE, POST, PUT"),
     ("/v1/cloudimages/quota", "GET"),
+    ("/v1/keys/{key_id}/grants", "GET"),
+    ("/v1/keys/{key_id}/grants/{project_id}", "DELETE, GET, PUT"),
+    ("/v1/keys/{key_id}/grants/{project_id}/memberships", "GET"),
     ("/v1/tenants", "GET"),
     ("/v1/tenants/{project_id}", "DELETE, GET, PUT"),
+    ("/v1/vaults", "GET"),
+    ("/v1/vaults/{vault_id}", "DELETE, GET, PUT"),
     ("/v1/{project_id}/cloudimages/{image_id}/members", "GET"),
     ("/v1/{project_id}/cloudimages/{image_id}/members/{member_id}", "GET"),
     ("/v1/{project_id}/jobs/{job_id}", "GET"),

@@ -6,15 +6,13 @@ use serde_json::{Map, Value};
 use super::{OneWire, tenant_of_path};
 use crate::domain::{Entry, ID_FORM, NAME_FORM, Name, Region, TenantId};
 use crate::facade::ims::Error;
-use crate::facade::{Reply, json, strict_json};
+use crate::facade::registry::body::object;
+use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
-
-/// What a body may hold.
-const FIELDS: [&str; 3] = ["account", "project", "region"];
 
 /// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
 pub async fn answer(call: &Call) -> Reply {
@@ -30,14 +28,7 @@ async fn put(call: &Call) -> Result<Reply, Error> {
 /// A member that nobody knows is refused: a tenant must not come into another region than was meant.
 fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<Entry, Error> {
     let wrong = |message: String| Error::bad_request("IMG.0001", message);
-    let body = strict_json::read(body)
-        .map_err(|problem| wrong(format!("The request body cannot be read: {problem}.")))?;
-    let Value::Object(body) = body else {
-        return Err(wrong("The request body is not a JSON object.".to_owned()));
-    };
-    if let Some(unknown) = body.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(wrong(format!("{unknown}: expected only {}.", FIELDS.join(", "))));
-    }
+    let body = object(body, &["account", "project", "region"])?;
     let region = match body.get("region") {
         None => Some(here),
         Some(region) => region.as_str(),

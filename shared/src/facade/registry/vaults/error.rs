@@ -1,0 +1,27 @@
+//! The one table from what is refused of vaults to IMS's codes.
+
+use http::StatusCode;
+
+use crate::facade::ims::Error;
+use crate::usecases::{Refusal, VaultRefusal};
+
+impl From<VaultRefusal> for Error {
+    fn from(refusal: VaultRefusal) -> Self {
+        match refusal {
+            VaultRefusal::ReadOnly => Refusal::ReadOnly.into(),
+            VaultRefusal::NotFound(id) => Self::new(
+                StatusCode::NOT_FOUND,
+                "IMG.0184",
+                format!("Your project has no vault {id}. Put it here first: PUT /v1/vaults/{id}."),
+            ),
+            VaultRefusal::InUse(id) => Self::new(
+                StatusCode::CONFLICT,
+                "IMG.0182",
+                format!(
+                    "More of vault {id} is reserved than would be left. Reject the full-ECS images that were accepted into it, or accept them into another."
+                ),
+            ),
+            VaultRefusal::Store(problem) => problem.into(),
+        }
+    }
+}

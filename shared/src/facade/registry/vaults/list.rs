@@ -1,0 +1,54 @@
+//! `GET /v1/vaults`: the vaults of the caller's project, in the order of their ids.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Wire;
+use crate::domain::VaultId;
+use crate::facade::ims::query::Query;
+use crate::facade::ims::{Error, no_body};
+use crate::facade::{Reply, json};
+use crate::function::Call;
+use crate::usecases::{self, VaultPage};
+
+/// The operation's route.
+pub const ROUTE: &str = "GET /v1/vaults";
+
+/// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker`, the last vault of
+/// the page, only where there are more.
+pub async fn answer(call: &Call) -> Reply {
+    list(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn list(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    let query = Query::parse(call.raw_query())?;
+    let after: Option<VaultId> = query.parsed("marker", "next_marker of the page before")?;
+    let page = usecases::list_vaults(&call.service, call.caller(), after.as_ref(), query.limit()?).await?;
+    Ok(json(StatusCode::OK, &PageWire::from(&page)))
+}
+
+#[derive(Serialize)]
+struct PageWire<'a> {
+    vaults: Vec<Wire<'a>>,
+    page_info: PageInfo<'a>,
+}
+
+#[derive(Serialize)]
+struct PageInfo<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<&'a str>,
+    current_count: usize,
+}
+
+impl<'a> From<&'a VaultPage> for PageWire<'a> {
+    fn from(page: &'a VaultPage) -> Self {
+        Self {
+            vaults: page.vaults.iter().map(Wire::from).collect(),
+            page_info: PageInfo {
+                next_marker: page.next.as_ref().map(VaultId::as_str),
+                current_count: page.vaults.len(),
+            },
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The vaults of a project, into which it accepts full-ECS images (seed 001). The backups live in the cloud's backup service;
+//! here is what their owner says of a vault, and how much of it is promised to accepted images.
+
+pub mod delete;
+mod error;
+pub mod list;
+pub mod put;
+pub mod show;
+
+use serde::Serialize;
+
+use crate::domain::{ID_FORM, VaultId};
+use crate::facade::ims::Error;
+use crate::function::Call;
+use crate::store::OwnVault;
+
+/// A vault as it is shown.
+#[derive(Debug, Serialize)]
+struct Wire<'a> {
+    vault_id: &'a str,
+    protection_type: &'static str,
+    status: &'static str,
+    capacity_gib: u32,
+    reserved_gib: u64,
+    created_at: String,
+    updated_at: String,
+}
+
+impl<'a> From<&'a OwnVault> for Wire<'a> {
+    fn from(own: &'a OwnVault) -> Self {
+        let details = own.vault.details;
+        Self {
+            vault_id: own.id.as_str(),
+            protection_type: details.protection.as_str(),
+            status: details.status.as_str(),
+            capacity_gib: details.capacity_gib,
+            reserved_gib: own.vault.reserved_gib,
+            created_at: own.created.to_seconds_text(),
+            updated_at: own.vault.revision.time().max(own.created).to_seconds_text(),
+        }
+    }
+}
+
+/// The answer that is about one vault.
+#[derive(Debug, Serialize)]
+struct OneWire<'a> {
+    vault: Wire<'a>,
+}
+
+/// The vault of the path.
+fn vault_of_path(call: &Call) -> Result<VaultId, Error> {
+    let id = call.path_parameter("vault_id").parse();
+    id.map_err(|_| Error::bad_request("IMG.0184", format!("vault_id: expected {ID_FORM}.")))
+}

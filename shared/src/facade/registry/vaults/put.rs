@@ -1,0 +1,88 @@
+//! `PUT /v1/vaults/{vault_id}`: what a vault is, from now on.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::{OneWire, vault_of_path};
+use crate::domain::{MOST_VAULT_GIB, UnknownWord, VaultDetails, VaultStatus};
+use crate::facade::ims::Error;
+use crate::facade::registry::body::object;
+use crate::facade::{Reply, json};
+use crate::function::Call;
+use crate::usecases;
+
+/// The operation's route.
+pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
+
+/// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
+/// is told.
+pub async fn answer(call: &Call) -> Reply {
+    put(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn put(call: &Call) -> Result<Reply, Error> {
+    let (id, details) = (vault_of_path(call)?, parse(call.body())?);
+    let vault = usecases::put_vault(&call.service, call.caller(), id, &details).await?;
+    Ok(json(StatusCode::OK, &OneWire { vault: (&vault).into() }))
+}
+
+fn parse(body: &[u8]) -> Result<VaultDetails, Error> {
+    let body = object(body, &["protection_type", "capacity_gib", "status"])?;
+    let wrong = |field: &str, expected: &str| {
+        Error::bad_request("IMG.0001", format!("{field}: expected {expected}."))
+    };
+    let protection = word(&body, "protection_type").and_then(str::parse);
+    let status = match body.get("status") {
+        None => Ok(VaultStatus::Available),
+        Some(_) => word(&body, "status").and_then(str::parse),
+    };
+    let capacity = body.get("capacity_gib").and_then(Value::as_u64).and_then(|gib| u32::try_from(gib).ok());
+    let capacity = capacity.filter(|gib| (1..=MOST_VAULT_GIB).contains(gib));
+    Ok(VaultDetails {
+        protection: protection.map_err(|UnknownWord(expected)| wrong("protection_type", expected))?,
+        status: status.map_err(|UnknownWord(expected)| wrong("status", expected))?,
+        capacity_gib: capacity.ok_or_else(|| {
+            wrong("capacity_gib", &format!("a whole number of GiB from 1 to {MOST_VAULT_GIB}"))
+        })?,
+    })
+}
+
+/// A member's text; what is none is no word.
+fn word<'a>(body: &'a Map<String, Value>, field: &str) -> Result<&'a str, UnknownWord> {
+    Ok(body.get(field).and_then(Value::as_str).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Protection;
+
+    #[test]
+    fn a_vault_is_available_unless_it_is_told() {
+        let vault = parse(br#"{"protection_type":"backup","capacity_gib":100}"#).unwrap();
+        let available = VaultStatus::Available;
+        let wanted = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
+        assert_eq!(vault, wanted);
+        let vault =
+            parse(br#"{"protection_type":"replication","capacity_gib":1,"status":"frozen"}"#).unwrap();
+        assert_eq!((vault.protection, vault.status), (Protection::Replication, VaultStatus::Frozen));
+    }
+
+    #[test]
+    fn what_is_not_as_it_must_be_is_named() {
+        let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        for protection in ["7", "null", "\"\"", "\"Backup\""] {
+            let body = format!(r#"{{"protection_type":{protection},"capacity_gib":1}}"#);
+            assert!(refused(&body).contains("protection_type: expected"), "{body}");
+        }
+        for gib in ["0", "-1", "1.5", "1e3", "\"5\"", "null", "10485761", "99999999999999999999"] {
+            let body = format!(r#"{{"protection_type":"backup","capacity_gib":{gib}}}"#);
+            assert!(refused(&body).contains("capacity_gib: expected a whole number of GiB from 1"), "{body}");
+        }
+        let status = refused(r#"{"protection_type":"backup","capacity_gib":1,"status":null}"#);
+        assert!(status.contains("status: expected"), "{status}");
+        assert!(refused(r#"{"protection_type":"backup"}"#).contains("capacity_gib: expected"));
+        assert!(refused(r#"{"protection":"backup"}"#).contains("protection: expected only protection_type"));
+        assert!(refused(r#"{"capacity_gib":1,"capacity_gib":2}"#).contains("given twice"));
+    }
+}

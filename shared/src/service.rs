@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::domain::{Limits, Rules};
 use crate::store::Store;
 
@@ -33,4 +35,12 @@ pub struct Service {
     pub store: Store,
     /// The deployment's settings.
     pub settings: Arc<Settings>,
+}
+
+impl Service {
+    /// The same, with a table that is asked until that moment and no longer.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self { store: self.store.until(deadline), ..self.clone() }
+    }
 }

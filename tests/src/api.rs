@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -198,6 +199,11 @@ impl Api {
     /// The operations that have succeeded so far.
     pub fn succeeded(&self) -> BTreeSet<String> {
         self.succeeded.lock().expect("no panic").clone()
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     /// Everything in the table, in the order of the keys.

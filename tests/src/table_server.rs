@@ -3,91 +3,124 @@
 //! The embedded database has an HTTP server of its own, as a feature. Enabled here it would be enabled for the whole
 //! workspace, and the binary under test would not be the one that is released.
 
-use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use http::{Request, Response};
-use imageshare_local::TABLE;
 use imageshare_local::table::EmbeddedTable;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::http_server::HttpServer;
+pub use crate::table_faults::{Fault, Injected};
+use crate::table_faults::{Faults, failing};
 
 /// The operation that every change of the service is made with.
-const TRANSACTION: &str = "TransactWriteItems";
+pub(crate) const TRANSACTION: &str = "TransactWriteItems";
 
 /// The region of the table, and of the functions' environment.
 pub const REGION: &str = "eu-west-1";
 
-/// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It is carried out, and its answer is lost behind DynamoDB's front: the caller gets a 500.
-    LostAnswer,
-    /// It is refused, since too much is asked of the table.
-    Throttled,
-    /// It meets a transaction on the same item, and is not carried out.
-    Conflict,
-    /// Of the keys that it reads, the second half is not read.
-    Unread,
-}
-
 /// A DynamoDB on loopback, gone when it is dropped.
 pub struct TableServer {
     server: HttpServer,
-    /// How many transactions may still be written.
-    transactions: Arc<Semaphore>,
-    faults: Faults,
+    behind: Arc<Behind>,
+    http: SharedHttpClient,
 }
 
-/// What goes wrong with the next calls of an operation.
-type Faults = Arc<Mutex<HashMap<&'static str, VecDeque<Fault>>>>;
+/// What lies behind the HTTP server.
+struct Behind {
+    table: Mutex<Arc<EmbeddedTable>>,
+    /// How many transactions may still be written.
+    transactions: Semaphore,
+    faults: Faults,
+    /// Read-locked by each call that the database carries out.
+    in_flight: Arc<RwLock<()>>,
+    /// Clients of other numbers are shut out.
+    admission: AtomicU64,
+}
 
 impl TableServer {
     /// A DynamoDB with the service's table, which is empty, on a free port.
     pub async fn start() -> Self {
-        let database = EmbeddedTable::open(None).expect("a database in memory").database().clone();
-        let transactions = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        let faults = Faults::default();
-        let (left, coming) = (Arc::clone(&transactions), Arc::clone(&faults));
-        let server = HttpServer::start(move |request| {
-            let (database, left, coming) = (database.clone(), Arc::clone(&left), Arc::clone(&coming));
-            async move { answer(database, &left, &coming, request).await }
+        let behind = Arc::new(Behind {
+            table: Mutex::new(empty_table()),
+            transactions: Semaphore::new(Semaphore::MAX_PERMITS),
+            faults: Faults::default(),
+            in_flight: Arc::default(),
+            admission: AtomicU64::new(0),
         });
-        Self { server: server.await, transactions, faults }
+        let serving = Arc::clone(&behind);
+        let server = HttpServer::start(move |request| {
+            let behind = Arc::clone(&serving);
+            async move { behind.answer(request).await }
+        });
+        let http = HttpBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        Self { server: server.await, behind, http }
+    }
+
+    /// Empties the table.
+    pub fn renew(&self) {
+        *self.behind.table.lock().expect("no panic") = empty_table();
+    }
+
+    /// The table itself, for looking behind the server and for what nothing goes wrong with.
+    pub fn embedded(&self) -> Arc<EmbeddedTable> {
+        Arc::clone(&self.behind.table.lock().expect("no panic"))
     }
 
     /// Lets that go wrong with as many calls of an operation, such as `PutItem`, the next ones.
     pub fn fail(&self, operation: &'static str, fault: Fault, times: usize) {
-        let mut faults = self.faults.lock().expect("no panic");
-        faults.entry(operation).or_default().extend(vec![fault; times]);
+        self.behind.faults.order(operation, fault, times);
+    }
+
+    /// Lets something go wrong with about so many of a hundred calls, sometimes with several in a row.
+    pub fn fail_at_random(&self, seed: u64, per_cent: u8) {
+        self.behind.faults.at_random(seed, per_cent);
     }
 
     /// Lets nothing go wrong any more.
     pub fn heal(&self) {
-        self.faults.lock().expect("no panic").clear();
+        self.behind.faults.heal();
     }
 
-    /// How many faults are still to come.
+    /// How many faults that were ordered are still to come.
     pub fn faults_left(&self) -> usize {
-        self.faults.lock().expect("no panic").values().map(VecDeque::len).sum()
+        self.behind.faults.left()
+    }
+
+    /// What went wrong so far.
+    pub fn injected(&self) -> Injected {
+        self.behind.faults.injected()
+    }
+
+    /// Shuts out the clients that there are, and returns when nothing is carried out any more of what they have sent, even
+    /// where they have not waited for it.
+    pub async fn shut_out(&self) {
+        self.behind.admission.fetch_add(1, Ordering::SeqCst);
+        drop(self.behind.in_flight.write().await);
     }
 
     /// Writes so many transactions more; whoever sends a further one waits for [`Self::resume`].
     pub fn stall_after(&self, transactions: usize) {
-        self.transactions.forget_permits(Semaphore::MAX_PERMITS);
-        self.transactions.add_permits(transactions);
+        self.behind.transactions.forget_permits(Semaphore::MAX_PERMITS);
+        self.behind.transactions.add_permits(transactions);
     }
 
     /// Writes every transaction again.
     pub fn resume(&self) {
-        self.transactions.add_permits(Semaphore::MAX_PERMITS - self.transactions.available_permits());
+        self.behind
+            .transactions
+            .add_permits(Semaphore::MAX_PERMITS - self.behind.transactions.available_permits());
     }
 
     /// What belongs into a function's `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -95,88 +128,76 @@ impl TableServer {
         format!("http://{}", self.server.address)
     }
 
-    /// A client of this DynamoDB.
+    /// A client of this DynamoDB, which asks once, as the functions' does.
     pub fn client(&self) -> Client {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        self.client_waiting(Duration::from_secs(4))
+    }
+
+    /// One that waits so long for an answer.
+    pub fn client_waiting(&self, patience: Duration) -> Client {
+        let admission = self.behind.admission.load(Ordering::SeqCst);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .credentials_provider(Credentials::from_keys("test", "test", None))
-            .endpoint_url(self.endpoint())
-            .http_client(http)
+            .endpoint_url(format!("{}/{admission}", self.endpoint()))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
+            .http_client(self.http.clone())
             .build();
         Client::from_conf(config)
     }
 }
 
-async fn answer(
-    database: Database,
-    left: &Semaphore,
-    faults: &Faults,
-    request: Request<Bytes>,
-) -> Response<Bytes> {
-    let target =
-        request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    if operation == TRANSACTION {
-        left.acquire().await.expect("the semaphore is never closed").forget();
+fn empty_table() -> Arc<EmbeddedTable> {
+    Arc::new(EmbeddedTable::open(None).expect("a database in memory"))
+}
+
+impl Behind {
+    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned();
+        if operation == TRANSACTION {
+            self.transactions.acquire().await.expect("the semaphore is never closed").forget();
+        }
+        let running = Arc::clone(&self.in_flight).read_owned().await;
+        if !self.admits(request.uri().path()) {
+            return http_response(500, Vec::new());
+        }
+        let fault = self.faults.next(&operation);
+        let database = self.table.lock().expect("no panic").database().clone();
+        // The database blocks its caller.
+        let answer = tokio::task::spawn_blocking(move || {
+            let _running = running;
+            match fault {
+                None => Some(carry_out(&database, &operation, request.body())),
+                Some(fault) => failing(fault, &database, &operation, request.body()),
+            }
+        });
+        let Some((status, json)) = answer.await.expect("the database does not panic") else {
+            return std::future::pending().await;
+        };
+        http_response(status, json)
     }
-    let fault = faults.lock().expect("no panic").get_mut(operation.as_str()).and_then(VecDeque::pop_front);
-    // The database blocks its caller.
-    let answer = tokio::task::spawn_blocking(move || match fault {
-        None => carry_out(&database, &operation, request.body()),
-        Some(fault) => failing(fault, &database, &operation, request.body()),
-    });
-    let (status, json) = answer.await.expect("the database does not panic");
+
+    /// Whether a client of that path is still let in; one without a number always is.
+    fn admits(&self, path: &str) -> bool {
+        let number = path.trim_matches('/').parse::<u64>();
+        number.map_or(true, |number| number == self.admission.load(Ordering::SeqCst))
+    }
+}
+
+fn http_response(status: u16, json: Vec<u8>) -> Response<Bytes> {
     let response = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
     response.body(json.into()).expect("the status is one of HTTP")
 }
 
 /// Runs one DynamoDB operation; returns the HTTP status and the body of its answer.
-fn carry_out(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
+pub(crate) fn carry_out(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     match dispatch(database, operation, body) {
         Ok(json) => (200, json),
         Err(error) => (error.status_code(), error.to_json().into_bytes()),
     }
-}
-
-/// Runs one DynamoDB operation, with which that goes wrong.
-fn failing(fault: Fault, database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
-    match fault {
-        Fault::LostAnswer => {
-            carry_out(database, operation, body);
-            refused(500, "InternalServerError", json!({}))
-        }
-        Fault::Throttled => refused(400, "ProvisionedThroughputExceededException", json!({})),
-        Fault::Conflict if operation == TRANSACTION => {
-            let reasons = json!({"CancellationReasons": [{"Code": "TransactionConflict", "Message": "met"}]});
-            refused(400, "TransactionCanceledException", reasons)
-        }
-        Fault::Conflict => refused(400, "TransactionConflictException", json!({})),
-        Fault::Unread => {
-            let mut request: Value = serde_json::from_slice(body).expect("the SDK sends JSON");
-            let keys = &mut request["RequestItems"][TABLE]["Keys"];
-            let keys = keys.as_array_mut().expect("a batch read");
-            let unread = keys.split_off(keys.len() / 2);
-            if keys.is_empty() {
-                let none = json!({ "Responses": {}, "UnprocessedKeys": { TABLE: { "Keys": unread } } });
-                return (200, none.to_string().into_bytes());
-            }
-            let (status, answer) = carry_out(database, operation, request.to_string().as_bytes());
-            let mut answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
-            answer["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
-            (status, answer.to_string().into_bytes())
-        }
-    }
-}
-
-/// DynamoDB's answer with that error.
-fn refused(status: u16, code: &str, mut more: Value) -> (u16, Vec<u8>) {
-    more["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
-    more["message"] = "as the test wants it".into();
-    (status, more.to_string().into_bytes())
 }
 
 /// Runs one DynamoDB operation.

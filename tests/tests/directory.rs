@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use imageshare::Service;
 use imageshare::domain::{Caller, Entry, Limits, Named, Role, Unresolved};
 use imageshare::store::Store;
-use imageshare::table::{Answer as OnItsWay, BatchRead, Found, Key, Page, Query, Table, Write, Written};
+use imageshare::table::{
+    Answer as OnItsWay, BatchRead, Found, Key, Page, Query, Table, Token, Write, Written,
+};
 use imageshare::usecases::{DirectoryRefusal, find_tenant, put_tenant};
 use imageshare_local::table::TableLane;
 use imageshare_tests::api::{Answer, Api, Ask};
@@ -294,8 +296,8 @@ impl Table for Renaming {
         self.table.write_item(write)
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> OnItsWay<'a, Written> {
-        self.table.transact_write_items(writes)
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> OnItsWay<'a, Written> {
+        self.table.transact_write_items(writes, token)
     }
 }
 

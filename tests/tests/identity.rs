@@ -64,6 +64,7 @@ async fn an_access_key_buys_a_token_of_its_project() {
         Some(json!({"project": {"id": "own1"}})),
         Some(json!({"project": {"name": "own1", "domain": {"name": "Default"}}})),
         Some(json!({"project": {"name": "local"}})),
+        Some(json!({"domain": {"name": "OTC-EU-DE-00000000001000012345"}})),
     ];
     for identity in [world.by_password(), credential] {
         for scope in scopes.clone() {
@@ -98,7 +99,7 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
         (user(&world.id, "wrong"), own()),
         (user(&world.id, ""), own()),
         (user(&world.id, &world.secret), Some(json!({"project": {"id": "own2"}}))),
-        (user(&world.id, &world.secret), Some(json!({"domain": {"id": "default"}}))),
+        (user(&world.id, &world.secret), Some(json!({"system": {"all": true}}))),
         (token("a.b.c"), own()),
         (token(""), own()),
         (token(&world.api.token("own2", Role::Member)), own()),

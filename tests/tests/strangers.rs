@@ -14,6 +14,9 @@ const MEMBERS: &str = "/v1/cloudimages/members";
 const ECD: &str = "Version=2020-09-30&RegionId=local";
 const ECS: &str = "Version=2014-05-26&RegionId=local";
 const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
+/// A vault of the owner, and a key that it has granted `mem1`.
+const VAULT: &str = "vault-of-own";
+const KEY: &str = "key-of-own";
 
 /// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
 struct World {
@@ -54,6 +57,12 @@ impl World {
         let access_key = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
         let put = Ask::new("PUT", "/v1/tenants/own1").token(&api.token("ops", Role::Admin));
         assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
+        let vault = json!({"protection_type": "backup", "capacity_gib": 100});
+        let vault = Ask::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
+        let grant = Ask::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
+        for put in [vault, grant] {
+            assert_eq!(api.send(&put.token(&owner)).await.status, 200);
+        }
         Self { api, shared, private, job, access_key }
     }
 
@@ -250,6 +259,8 @@ impl World {
                 };
                 vec![(ask("own1"), ask("nobody"))]
             }
+            "listVaults" | "listKeyGrants" | "showVault" | "putVault" | "deleteVault" | "showKeyGrant"
+            | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => Self::pairs_of_rules(operation),
             "listAccessKeys" => {
                 let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
@@ -259,6 +270,43 @@ impl World {
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
             other => panic!("{other} is new: say here what a stranger could ask of it"),
+        }
+    }
+
+    /// The same for vaults and grants of keys. Each project has its own, so whoever writes one writes its own: a stranger
+    /// is as little hindered by another's as it is told of it.
+    fn pairs_of_rules(operation: &str) -> Vec<(Ask, Ask)> {
+        let get = |target: String| Ask::new("GET", target);
+        let vault = |id: &str| format!("/v1/vaults/{id}");
+        let grant = |key: &str| format!("/v1/keys/{key}/grants/mem1");
+        let body = json!({"protection_type": "backup", "capacity_gib": 0});
+        match operation {
+            "listVaults" => {
+                let ask = |marker: &str| get(format!("/v1/vaults?marker={marker}"));
+                vec![(ask(VAULT), ask("nobody"))]
+            }
+            "listKeyGrants" => {
+                let ask = |key: &str| get(format!("/v1/keys/{key}/grants"));
+                vec![(ask(KEY), ask("nobody"))]
+            }
+            "showVault" => vec![(get(vault(VAULT)), get(vault("nobody")))],
+            "putVault" => {
+                let ask = |id: &str| Ask::new("PUT", vault(id)).json(&body);
+                vec![(ask(VAULT), ask("nobody"))]
+            }
+            "deleteVault" => {
+                vec![(Ask::new("DELETE", vault(VAULT)), Ask::new("DELETE", vault("nobody")))]
+            }
+            "showKeyGrant" => vec![(get(grant(KEY)), get(grant("nobody")))],
+            "putKeyGrant" => {
+                let ask = |key: &str| Ask::new("PUT", grant(key)).body("{}");
+                vec![(ask(KEY), ask("nobody"))]
+            }
+            "deleteKeyGrant" => vec![(Ask::new("DELETE", grant(KEY)), Ask::new("DELETE", grant("nobody")))],
+            _ => {
+                let ask = |key: &str| get(format!("{}/memberships", grant(key)));
+                vec![(ask(KEY), ask("nobody"))]
+            }
         }
     }
 
@@ -272,6 +320,9 @@ impl World {
             "showToken" => Ask::new("GET", "/v3/auth/tokens")
                 .header("X-Subject-Token", self.api.token("own1", Role::Member)),
             "showSchema" => Ask::new("GET", "/v2/schemas/image"),
+            "putVault" => Ask::new("PUT", format!("/v1/vaults/{VAULT}"))
+                .json(&json!({"protection_type": "backup", "capacity_gib": 1})),
+            "putKeyGrant" => Ask::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
             "listTenants" => Ask::new("GET", "/v1/tenants?account=acme&project=web"),
             _ if !operation.path.contains('{') && operation.method == "GET" => {
                 Ask::new("GET", &operation.path)
@@ -290,9 +341,18 @@ impl World {
     /// What is told, with every id by the same name.
     fn told(&self, answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
         let mut body = answer.body.to_string();
-        for id in
-            [&self.shared, &self.private, &self.job, &self.access_key, NO_IMAGE, "own1", "mem1", "nobody"]
-        {
+        for id in [
+            &self.shared,
+            &self.private,
+            &self.job,
+            &self.access_key,
+            NO_IMAGE,
+            VAULT,
+            KEY,
+            "own1",
+            "mem1",
+            "nobody",
+        ] {
             body = body.replace(id, "ID");
         }
         let mut headers = answer.headers.clone();
@@ -342,12 +402,16 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
                 } else {
                     assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
                 }
-                let listed = ["images", "access_keys", "Images"].map(|name| &there.body[name]);
-                let lists =
-                    ["list", "callAction", "showVersions"].iter().any(|list| operation.id.starts_with(list));
+                let lists = ["images", "access_keys", "Images", "vaults", "grants", "memberships"];
+                let listed = lists.map(|name| &there.body[name]);
+                let lists = ["list", "callAction", "showVersions", "deleteKeyGrant"]
+                    .iter()
+                    .any(|list| operation.id.starts_with(list));
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
-                assert!(there.status >= 400 || is_list || is_job, "{one:?} {there:?}");
+                // Of its own, of which there is none.
+                let is_nothing = operation.id == "deleteVault" && there.status == 204;
+                assert!(there.status >= 400 || is_list || is_job || is_nothing, "{one:?} {there:?}");
             }
         }
     }

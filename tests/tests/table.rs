@@ -5,7 +5,7 @@
 
 use imageshare::table::{
     AttributeValue, Attributes, BatchRead, CONDITION_FAILED, DynamoDb, Failure, Found, Item, Key, Page,
-    Query, Reason, Table, Write, Written,
+    Query, Reason, Table, Token, Write, Written,
 };
 use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
@@ -78,8 +78,8 @@ impl Both {
     }
 
     async fn transact(&self, writes: &[Write]) -> Said {
-        let said = Said::Written(self.sdk.transact_write_items(writes).await);
-        same(said, Said::Written(self.embedded.transact_write_items(writes).await))
+        let said = Said::Written(self.sdk.transact_write_items(writes, Token::fresh()).await);
+        same(said, Said::Written(self.embedded.transact_write_items(writes, Token::fresh()).await))
     }
 
     async fn get(&self, key: Key) -> Said {

@@ -146,6 +146,15 @@ impl Membership {
         }
     }
 
+    /// Applies an unshare of an image that is gone: nothing that was shared later stands either. Returns what is to be
+    /// written, or `None` where nothing changes.
+    pub fn end(current: Option<&Self>, at: Stamp) -> Option<Self> {
+        match current {
+            Some(standing @ Self::Standing(_)) => Some(Self::Ended(at.max(standing.newest()))),
+            _ => Self::unshare(current, at),
+        }
+    }
+
     /// Applies the recipient's answer. Returns what is to be written, or `None` where nothing changes, which is so
     /// when the answer was given before, or a newer one is in force.
     ///

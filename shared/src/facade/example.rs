@@ -1,6 +1,11 @@
 //! An image for the tests of the facades, which say of it only what each is about.
 
-use crate::domain::{Details, Image, Timestamp, Visibility};
+use crate::domain::{Caller, Details, Image, Role, Timestamp, Visibility};
+
+/// A member of that project.
+pub(super) fn caller(project: &str) -> Caller {
+    Caller { tenant: project.parse().unwrap(), account: None, user: None, role: Role::Member }
+}
 
 /// A shared image of `own1` without members and with those free properties.
 pub(super) fn image(properties: &[(&str, &str)]) -> Image {

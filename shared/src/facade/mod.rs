@@ -9,6 +9,7 @@ mod field;
 pub mod glance;
 pub mod identity;
 pub mod ims;
+pub mod marker;
 mod page;
 pub mod query;
 pub mod registry;

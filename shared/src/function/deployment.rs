@@ -154,15 +154,15 @@ fn client(region: &str) -> Result<Client, BadDeployment> {
         "environment",
     );
     let http = HttpBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    // The store tries again, as long as its request has time.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(4))
-        .operation_timeout(Duration::from_secs(15));
+        .operation_timeout(Duration::from_secs(4));
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(credentials)
-        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
         .http_client(http);
     let config = match optional("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| optional("AWS_ENDPOINT_URL")) {

@@ -5,6 +5,7 @@
 
 mod address;
 mod call;
+mod deadline;
 mod deployment;
 
 use std::time::Instant;
@@ -16,6 +17,7 @@ use lambda_http::{Request, RequestExt};
 pub use self::address::address;
 use self::call::Trace;
 pub use self::call::{Call, Received};
+pub use self::deadline::{deadline, end_of};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
 use crate::auth::{Authenticator, NotAdmitted};
 use crate::domain::{Caller, Timestamp};
@@ -59,7 +61,8 @@ impl Function {
     pub fn receive(&self, request: Request) -> Received {
         let trace =
             Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
-        let service = Service { store: self.service.store.metered(), ..self.service.clone() };
+        let store = self.service.store.metered().until(deadline(request.lambda_context_ref()));
+        let service = Service { store, ..self.service.clone() };
         Received { service, request, trace }
     }
 

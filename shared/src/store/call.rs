@@ -1,14 +1,13 @@
 //! The calls to the table: counted, tried again where that helps, and their failures sorted.
 
-use std::future::Future;
-use std::time::Duration;
-
 use super::Store;
 use super::item::Item;
 use super::keys::Key;
 use super::meter::Capacity;
+use super::patience::Patience;
 use crate::table::{
-    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Page, Query, Reason, Write, Written,
+    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Page, Query, Reason, Token, Write,
+    Written,
 };
 
 /// Why the table did not answer as it should.
@@ -40,9 +39,6 @@ impl From<StoreError> for NotWritten {
     }
 }
 
-/// How often a call that met another one, or a busy table, is tried.
-const ATTEMPTS: u32 = 8;
-
 /// The most keys of one batch read.
 const KEYS_PER_READ: usize = 100;
 
@@ -58,9 +54,10 @@ impl Store {
         }
     }
 
-    /// Writes all of the items or none, in a transaction.
+    /// Writes all of the items or none, in a transaction: once, however often it has to be asked for.
     pub(super) async fn transact(&self, writes: &[Write]) -> Result<(), NotWritten> {
-        self.persist(|| self.table.transact_write_items(writes)).await.map(drop)
+        let token = Token::fresh();
+        self.persist(|| self.table.transact_write_items(writes, token)).await.map(drop)
     }
 
     /// Makes one write without a transaction, which may happen twice where the answer to the first attempt is lost.
@@ -71,21 +68,27 @@ impl Store {
 
     /// Calls until the writes are made, or until there is a reason why they cannot be.
     async fn persist<'a>(&self, call: impl Fn() -> Answer<'a, Written>) -> Result<Written, NotWritten> {
-        let mut attempt = 0;
+        let written = self.call(call).await?;
+        self.meter.count(Capacity::Write, written.units);
+        Ok(written)
+    }
+
+    /// Calls until there is an answer.
+    async fn ask<'a, T>(&self, call: impl Fn() -> Answer<'a, T>) -> Result<T, StoreError> {
+        self.call(call).await.map_err(|problem| match problem {
+            NotWritten::Store(error) => error,
+            NotWritten::Conditions(reasons) => StoreError::Refused(reasons.iter().map(describe).collect()),
+        })
+    }
+
+    async fn call<'a, T>(&self, call: impl Fn() -> Answer<'a, T>) -> Result<T, NotWritten> {
+        let mut patience = Patience::new(self.until);
         loop {
             self.meter.count_round_trip();
-            let passing = match call().await {
-                Ok(written) => {
-                    self.meter.count(Capacity::Write, written.units);
-                    return Ok(written);
-                }
-                Err(failure) => passing(failure)?,
-            };
-            attempt += 1;
-            if attempt == ATTEMPTS {
-                return Err(StoreError::Unavailable(passing).into());
+            match patience.attempt(call()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => patience.pause(passing(failure)?).await?,
             }
-            pause(attempt).await;
         }
     }
 
@@ -119,21 +122,16 @@ impl Store {
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::with_capacity(keys.len());
         let mut left = keys;
-        let mut attempt = 0;
+        let mut patience = Patience::new(self.until);
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(KEYS_PER_READ));
-            self.meter.count_round_trip();
             let read = BatchRead { keys: left, consistent, attributes };
-            let found = self.table.batch_get_item(&read).await.map_err(sorted)?;
+            let found = self.ask(|| self.table.batch_get_item(&read)).await?;
             self.meter.count(Capacity::Read, found.units);
             items.extend(found.items);
             left = found.unread;
             if !left.is_empty() {
-                attempt += 1;
-                if attempt == ATTEMPTS {
-                    return Err(StoreError::Unavailable("reads are being throttled".into()));
-                }
-                pause(attempt).await;
+                patience.pause("reads are being throttled".to_owned()).await?;
             }
             left.extend(rest);
         }
@@ -142,16 +140,14 @@ impl Store {
 
     /// Reads one item by key, strongly consistent.
     pub(super) async fn read_one(&self, key: Key) -> Result<Option<Item>, StoreError> {
-        self.meter.count_round_trip();
-        let found = self.table.get_item(&key).await.map_err(sorted)?;
+        let found = self.ask(|| self.table.get_item(&key)).await?;
         self.meter.count(Capacity::Read, found.units);
         Ok(found.items.into_iter().next())
     }
 
     /// Reads a page of a query.
     pub(super) async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        self.meter.count_round_trip();
-        let page = self.table.query(query).await.map_err(sorted)?;
+        let page = self.ask(|| self.table.query(query)).await?;
         self.meter.count(Capacity::Read, page.units);
         Ok(page)
     }
@@ -162,62 +158,47 @@ pub(super) fn is_condition(reason: &Reason) -> bool {
     reason.code.as_deref() == Some(CONDITION_FAILED)
 }
 
-/// What stood in a write's way, where that passes by itself; else the reason for which it will not be made.
+/// What stood in a call's way, where that passes by itself; else the reason for which it will not be made.
 fn passing(failure: Failure) -> Result<String, NotWritten> {
-    match failure {
-        Failure::Canceled(reasons) if reasons.iter().any(is_condition) => {
-            Err(NotWritten::Conditions(reasons))
-        }
+    Err(match failure {
+        Failure::NoAnswer(text) => return Ok(text),
+        Failure::Closed(text) => StoreError::Unavailable(text).into(),
+        Failure::Canceled(reasons) if reasons.iter().any(is_condition) => NotWritten::Conditions(reasons),
         Failure::Canceled(reasons) => {
             let given = || reasons.iter().filter(|reason| reason.code.is_some());
-            match given().find(|reason| !is_passing(reason)) {
-                Some(bad) => Err(StoreError::Refused(describe(bad)).into()),
-                None => Ok(given().next().map_or_else(String::new, describe)),
+            match given().find(|reason| !is_passing(reason.code.as_deref().unwrap_or_default())) {
+                Some(bad) => StoreError::Refused(describe(bad)).into(),
+                None => return Ok(given().next().map_or_else(String::new, describe)),
             }
         }
-        Failure::Service { code, message }
-            if matches!(code.as_str(), "TransactionInProgressException" | "TransactionConflictException") =>
-        {
-            Ok(format!("{code}: {message}"))
+        Failure::Service { code, message } => {
+            let text = format!("{code}: {message}");
+            match code.as_str() {
+                code if is_passing(code) => return Ok(text),
+                "InternalServerError" => StoreError::Unavailable(text).into(),
+                _ => StoreError::Refused(text).into(),
+            }
         }
-        other => Err(sorted(other).into()),
-    }
+    })
 }
 
-fn is_passing(reason: &Reason) -> bool {
+/// Whether it is the code of what passes by itself: a table that is asked too much of, another transaction on the same item.
+fn is_passing(code: &str) -> bool {
     matches!(
-        reason.code.as_deref(),
-        Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+        code,
+        "ProvisionedThroughputExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "ServiceUnavailable"
+            | "ThrottlingError"
+            | "ThrottlingException"
+            | "TransactionConflict"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
     )
 }
 
 fn describe(reason: &Reason) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     format!("{}: {}", text(&reason.code), text(&reason.message))
-}
-
-/// Sorts a failure that is no answer; who carried the call has tried it again by then, where that can help.
-fn sorted(failure: Failure) -> StoreError {
-    match failure {
-        Failure::NoAnswer(text) => StoreError::Unavailable(text),
-        Failure::Canceled(reasons) => StoreError::Refused(reasons.iter().map(describe).collect()),
-        Failure::Service { code, message } => {
-            let text = format!("{code}: {message}");
-            match code.as_str() {
-                "ProvisionedThroughputExceededException"
-                | "ThrottlingException"
-                | "RequestLimitExceeded"
-                | "InternalServerError"
-                | "ServiceUnavailable"
-                | "TransactionConflictException" => StoreError::Unavailable(text),
-                _ => StoreError::Refused(text),
-            }
-        }
-    }
-}
-
-/// Waits before another attempt: up to 10 ms after the first, doubling, at random, so that two who met part.
-fn pause(attempt: u32) -> impl Future<Output = ()> {
-    let most_micros = 10_000_u64 << attempt.min(6);
-    tokio::time::sleep(Duration::from_micros(fastrand::u64(0..most_micros)))
 }

@@ -18,12 +18,15 @@ mod lists;
 mod memberships;
 mod meter;
 mod nonces;
+mod patience;
 mod requests;
 mod snapshot;
 mod vaults;
 mod walks;
 
 use std::sync::Arc;
+
+use tokio::time::Instant;
 
 use crate::table::Table;
 
@@ -47,18 +50,25 @@ pub(crate) use self::walks::{Stride, Walk};
 pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
+    until: Option<Instant>,
 }
 
 impl Store {
     /// What is kept in that table.
     pub fn new(table: impl Table + 'static) -> Self {
-        Self { table: Arc::new(table), meter: Meter::default() }
+        Self { table: Arc::new(table), meter: Meter::default(), until: None }
     }
 
     /// The same table, with what is used of it from now on counted apart.
     #[must_use]
     pub fn metered(&self) -> Self {
         Self { meter: Meter::default(), ..self.clone() }
+    }
+
+    /// The same table, whose calls are tried until that moment and no longer. Without one, each has its eight seconds.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self { until: Some(deadline), ..self.clone() }
     }
 
     /// What was used of the table through this store and its clones.

@@ -1,4 +1,4 @@
-//! The calls to DynamoDB by the AWS SDK, which signs them, tries them again where that can help, and gives up in time.
+//! The calls to DynamoDB by the AWS SDK, which signs them. Each is made once: who asks tries again.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,10 +14,11 @@ use aws_sdk_dynamodb::types::{
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     Update,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::{
     Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page, Query, Reason,
-    Table, Values, Write, Written, no_lone_check,
+    Table, Token, Values, Write, Written, no_lone_check,
 };
 
 const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
@@ -105,11 +106,12 @@ impl Table for DynamoDb {
         }
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
         Box::pin(async move {
             let items = writes.iter().map(|write| self.in_transaction(write));
             let items = items.collect::<Result<_, _>>().map_err(unbuilt)?;
             let call = self.client.transact_write_items().set_transact_items(Some(items));
+            let call = call.client_request_token(token.to_string());
             match call.return_consumed_capacity(CAPACITY).send().await {
                 Ok(answer) => Ok(written(None, answer.consumed_capacity())),
                 Err(error) => Err(match error.as_service_error() {
@@ -281,12 +283,18 @@ fn unbuilt(error: BuildError) -> Failure {
     Failure::Service { code: "ValidationException".to_owned(), message: error.to_string() }
 }
 
-fn failure<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> Failure {
+fn failure<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> Failure {
+    let has_failed_inside = error.raw_response().is_some_and(|response| response.status().is_server_error());
     match error.as_service_error() {
         None => Failure::NoAnswer(error.to_string()),
-        Some(service) => Failure::Service {
-            code: service.code().unwrap_or("unknown").to_owned(),
-            message: service.message().unwrap_or_default().to_owned(),
-        },
+        Some(service) => {
+            let code = service.code().unwrap_or("unknown").to_owned();
+            let message = service.message().unwrap_or_default().to_owned();
+            if has_failed_inside {
+                Failure::NoAnswer(format!("{code}: {message}"))
+            } else {
+                Failure::Service { code, message }
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
 
 pub use self::dynamodb::DynamoDb;
 
@@ -38,8 +39,25 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed. A check alone is refused.
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written>;
 
-    /// `TransactWriteItems`: all of them or none. A repetition of the same call by whoever answers it changes nothing.
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Written>;
+    /// `TransactWriteItems`: all of them or none. The same call again, with the same token, changes nothing.
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written>;
+}
+
+/// Names a transaction, so that whoever did not hear its answer may send it again: DynamoDB remembers it for ten minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token(Uuid);
+
+impl Token {
+    /// The token of a new transaction.
+    pub fn fresh() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
 }
 
 /// Why DynamoDB did not do what it was asked.
@@ -54,8 +72,10 @@ pub enum Failure {
         /// Its message.
         message: String,
     },
-    /// There was no answer; what was asked may have been done.
+    /// There was no answer, or that something has failed inside; what was asked may have been done.
     NoAnswer(String),
+    /// There will be no answer any more: it is of no use to ask again.
+    Closed(String),
 }
 
 /// What one write had to say to the failure of all.

@@ -350,7 +350,8 @@ impl<'a, F: Fn(&Seen) -> bool> Best<'a, F> {
         let (mut images, most) = (self.images, self.query.most);
         let more = images.len() > most;
         images.truncate(most);
-        let next = images.last().filter(|_| more).map(|last| Marker::Image(last.image.id.clone()));
+        let place = |last: &Seen| Position { created: last.image.created, image: last.image.id.clone() };
+        let next = images.last().filter(|_| more).map(|last| Marker::Place(place(last)));
         ImagePage { images, next }
     }
 }

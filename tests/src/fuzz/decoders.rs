@@ -1,4 +1,4 @@
-//! What decodes single texts. The input is that text, and goes to each of them: a query, strict JSON, ids, page markers,
+//! What decodes single texts. The input is that text, and goes to each of them: a query, strict JSON, ids, positions,
 //! times, and the keys of the table's items, whose two parts a line feed separates.
 //!
 //! A query that is read is the one that a browser's rules read, and is read again from its encoding. What strict JSON reads,

@@ -19,7 +19,8 @@ use crate::world::World;
 
 static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
 
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+/// Who sends.
+pub(super) const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// Sends a request to Alibaba's actions.
 pub fn alibaba(input: &[u8]) -> bool {
@@ -75,7 +76,8 @@ fn authenticate(headers: &mut HeaderMap) {
     headers.insert("x-auth-token", token.try_into().expect("a token is ASCII"));
 }
 
-fn check(method: &str, path: &str, answer: &Response<Bytes>) {
+/// Holds an answer to the document.
+pub(super) fn check(method: &str, path: &str, answer: &Response<Bytes>) {
     let status = answer.status().as_u16();
     assert!(status < 500, "{method} {path}: {answer:?}");
     assert!(answer.headers().contains_key("x-request-id"), "{method} {path}: {answer:?}");

@@ -7,9 +7,10 @@
 pub mod decoders;
 pub mod events;
 pub mod facades;
+pub mod markers;
 mod message;
 pub mod signatures;
-mod table;
+pub(crate) mod table;
 pub mod tokens;
 mod world;
 
@@ -23,13 +24,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "alibaba", run: facades::alibaba },
     Target { name: "decoders", run: decoders::run },
     Target { name: "events", run: events::run },
     Target { name: "glance", run: facades::glance },
     Target { name: "identity", run: facades::identity },
     Target { name: "ims", run: facades::ims },
+    Target { name: "markers", run: markers::run },
     Target { name: "signatures", run: signatures::run },
     Target { name: "tokens", run: tokens::run },
 ];

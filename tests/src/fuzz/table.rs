@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Write, Written};
+use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written};
 use imageshare_local::table::TableLane;
 
 /// A table of which what is read is answered, and what is written is acknowledged and forgotten.
@@ -48,7 +48,7 @@ impl Table for Forgetful {
         self.acknowledge()
     }
 
-    fn transact_write_items<'a>(&'a self, _: &'a [Write]) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(&'a self, _: &'a [Write], _: Token) -> Answer<'a, Written> {
         self.acknowledge()
     }
 }
@@ -58,7 +58,7 @@ impl Table for Forgetful {
 pub struct Unavailable;
 
 fn no_answer<'a, T: Send + 'a>() -> Answer<'a, T> {
-    Box::pin(ready(Err(Failure::NoAnswer("a test".to_owned()))))
+    Box::pin(ready(Err(Failure::Closed("a test".to_owned()))))
 }
 
 impl Table for Unavailable {
@@ -78,7 +78,7 @@ impl Table for Unavailable {
         no_answer()
     }
 
-    fn transact_write_items<'a>(&'a self, _: &'a [Write]) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(&'a self, _: &'a [Write], _: Token) -> Answer<'a, Written> {
         no_answer()
     }
 }

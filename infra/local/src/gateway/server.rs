@@ -5,6 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -66,7 +71,7 @@ fn serve_connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
+        async move { Ok::<_, Infallible>(answer(&gateway, request, client).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
@@ -76,4 +81,15 @@ fn serve_connection(
             tracing::debug!(%problem, "a connection ended early");
         }
     });
+}
+
+/// Answers a request. One that comes in chunks is the last of its connection: where it has a length as well, whoever was before
+/// may have seen its end elsewhere, and what stands behind it is then no request of its own (RFC 9112, 6.1).
+async fn answer(gateway: &Gateway, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
+    let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut answer = gateway.answer(request, client).await;
+    if is_last {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }

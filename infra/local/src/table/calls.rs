@@ -20,8 +20,8 @@ use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
 use imageshare::store::opens_a_piece;
 use imageshare::table::{
-    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Write, Written,
-    no_lone_check,
+    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Token, Write,
+    Written, no_lone_check,
 };
 
 use tokio::sync::Notify;
@@ -59,7 +59,7 @@ impl TableLane {
     ) -> Result<T, Failure> {
         match self.lanes.run(self.lane, call).await {
             Ok(answer) => answer.map_err(failure),
-            Err(gone) => Err(Failure::NoAnswer(gone.to_string())),
+            Err(gone) => Err(Failure::Closed(gone.to_string())),
         }
     }
 
@@ -150,7 +150,7 @@ impl Table for TableLane {
         }
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], _: Token) -> Answer<'a, Written> {
         Box::pin(async move {
             let request = TransactWriteItemsRequest {
                 transact_items: writes.iter().map(in_transaction).collect::<Result<_, _>>()?,

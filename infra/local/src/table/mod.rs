@@ -172,7 +172,7 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Table, Write};
+    use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Table, Token, Write};
 
     use super::*;
 
@@ -197,7 +197,7 @@ mod tests {
         let requests = table.lane(Lane::Request);
         requests.write_item(&Write::put(key("a"))).await.unwrap();
         table.close().await;
-        assert!(matches!(requests.get_item(&key("a")).await, Err(Failure::NoAnswer(_))), "closed");
+        assert!(matches!(requests.get_item(&key("a")).await, Err(Failure::Closed(_))), "closed");
         drop((table, requests));
 
         let table = EmbeddedTable::open(Some(directory.path())).unwrap();
@@ -237,14 +237,14 @@ mod tests {
         let work = table.work();
         let mut told = std::pin::pin!(work.notified());
         requests.write_item(&Write::put(other.clone())).await.unwrap();
-        requests.transact_write_items(&[Write::put(other)]).await.unwrap();
+        requests.transact_write_items(&[Write::put(other)], Token::fresh()).await.unwrap();
         let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
         requests.write_item(&refused).await.unwrap_err();
         assert!(!told.as_mut().enable());
         requests.write_item(&Write::put(piece.clone())).await.unwrap();
         told.await;
         let told = work.notified();
-        requests.transact_write_items(&[Write::put(piece)]).await.unwrap();
+        requests.transact_write_items(&[Write::put(piece)], Token::fresh()).await.unwrap();
         told.await;
     }
 

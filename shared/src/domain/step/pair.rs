@@ -42,6 +42,10 @@ impl Pair<'_> {
     /// The outcome of a pair that fails; then nothing is written of it.
     pub(super) fn decide(&self, task: &Task, stamp: Stamp) -> Result<Effect, Outcome> {
         match task {
+            // Before the image was deleted it may have been shared again, by a later request.
+            Task::Unshare if self.known_image().is_none() => {
+                Ok(Membership::end(self.current(), stamp).into())
+            }
             Task::Unshare => Ok(Membership::unshare(self.current(), stamp).into()),
             Task::Share => self.share(Membership::share(self.current(), stamp)),
             Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {

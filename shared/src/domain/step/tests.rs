@@ -73,6 +73,18 @@ fn an_unshare_works_on_an_image_that_is_gone() {
 }
 
 #[test]
+fn nothing_stands_of_an_image_that_is_gone() {
+    let unshare = job(Task::Unshare, 1);
+    let (earlier, later) = (Membership::share(None, unshare.id.0), Stamp::now());
+    let standing = Membership::share(earlier.as_ref(), later).unwrap();
+    let mut known = Known::default();
+    known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), standing);
+    let decision = decide(&unshare, 0..1, &known, rules(&limits(9)));
+    assert_eq!(decision.changes[0].becomes, Membership::Ended(later));
+    assert_eq!(decision.members.values().copied().collect::<Vec<_>>(), [-1]);
+}
+
+#[test]
 fn giving_up_tells_what_is_so() {
     let mut known = known(Visibility::Shared, 1);
     let share = job(Task::Share, 2);

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use super::envelope::Answer;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
+use crate::facade::marker::Listing;
 use crate::function::Call;
 use crate::store::List;
-use crate::usecases::{self, ImagePage, ImageQuery, Seen, Shown};
+use crate::usecases::{self, ImagePage, ImageQuery, Marker, Seen, Shown};
 
 /// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
 const MOST_IDS: usize = 50;
@@ -60,16 +61,32 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
     let filter = Filter::parse(parameters)?;
     let ids = ids(parameters)?;
     let most = parameters.number("MaxResults", (1, 100), 10)?;
-    let after = parameters.parsed("NextToken", "the NextToken of the page before")?;
-    let lists = filter.lists(call.caller());
-    let matches = |seen: &Seen| filter.matches(seen);
     let (service, caller) = (&call.service, call.caller());
+    let listing = Listing::new("DescribeImages", caller).of_query(filters(parameters));
+    let after = parameters.text("NextToken").map(|text| read_token(&listing, text)).transpose()?;
+    let lists = filter.lists(caller);
+    let matches = |seen: &Seen| filter.matches(seen);
     let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
     let page = match ids {
         Some(ids) => usecases::find_images(service, caller, &ids, query).await?,
         None => usecases::list_images(service, caller, query).await?,
     };
-    Ok(wire(&page).into())
+    Ok(wire(&page, &listing).into())
+}
+
+fn read_token(listing: &Listing, text: &str) -> Result<Marker, Error> {
+    let place = listing.read(text).and_then(|place| place.parse().ok());
+    place.ok_or_else(|| Error::bad("NextToken", "the NextToken of the page before"))
+}
+
+/// What says which images are wanted. All else, such as a signature, is another one in every call.
+fn filters(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
+    const NAMES: [&str; 4] = ["ImageType", "ImageName", "ImageStatus", "OsType"];
+    let pairs = parameters.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    pairs.filter(|(name, value)| {
+        !value.is_empty()
+            && (NAMES.contains(name) || PROPERTIES.contains(name) || name.starts_with("ImageId."))
+    })
 }
 
 /// The images that are asked for by name; `None` where none is. An id that none can have is that of no image.
@@ -136,8 +153,8 @@ fn os_type(seen: &Seen) -> &str {
     seen.image.details.property("__os_type").unwrap_or("Other")
 }
 
-fn wire(page: &ImagePage) -> Value {
-    let next = page.next.as_ref().map(ToString::to_string).unwrap_or_default();
+fn wire(page: &ImagePage, listing: &Listing) -> Value {
+    let next = page.next.as_ref().map(|next| listing.write(next)).unwrap_or_default();
     json!({ "Images": page.images.iter().map(image).collect::<Vec<_>>(), "NextToken": next })
 }
 

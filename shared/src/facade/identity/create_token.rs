@@ -112,11 +112,12 @@ impl std::fmt::Debug for Credential {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Scope {
-    /// The project of the credential, whichever it is.
+    /// The project of the credential, whichever it is. Also what a domain's scope comes to: a credential is good in one
+    /// project, and Open Telekom Cloud's Terraform provider insists on a token of the domain beside that of the project.
     Own,
     /// A project of that id or name.
     Project(String),
-    /// Something that there is not here: a domain, the system.
+    /// Something that there is not here: the system, nothing at all.
     Other,
 }
 
@@ -178,19 +179,21 @@ impl Wanted {
 fn scope(scope: Option<&Value>) -> Result<Scope, Error> {
     match scope {
         None | Some(Value::Null) => Ok(Scope::Own),
-        Some(Value::Object(members)) => match members.get("project") {
-            Some(project) => {
-                let text = |name| project.get(name).and_then(Value::as_str);
-                let name = text("id").or_else(|| text("name"));
-                let name = name.ok_or_else(|| expected("auth.scope.project", "an id or a name"))?;
-                Ok(Scope::Project(name.to_owned()))
-            }
-            None => Ok(Scope::Other),
+        Some(Value::Object(members)) => match (members.get("project"), members.get("domain")) {
+            (Some(project), _) => Ok(Scope::Project(id_or_name(project, "auth.scope.project")?)),
+            (None, Some(domain)) => id_or_name(domain, "auth.scope.domain").map(|_| Scope::Own),
+            (None, None) => Ok(Scope::Other),
         },
         // The word of Keystone for a token that acts nowhere.
         Some(Value::String(word)) if word == "unscoped" => Ok(Scope::Other),
         Some(_) => Err(expected("auth.scope", "an object")),
     }
+}
+
+fn id_or_name(of: &Value, field: &str) -> Result<String, Error> {
+    let text = |name| of.get(name).and_then(Value::as_str);
+    let name = text("id").or_else(|| text("name"));
+    name.map(str::to_owned).ok_or_else(|| expected(field, "an id or a name"))
 }
 
 fn expected(field: &str, expected: &str) -> Error {
@@ -233,16 +236,15 @@ mod tests {
         for project in [json!({"id": "own1"}), json!({"name": "own1", "domain": {"id": "default"}})] {
             assert_eq!(with(json!({ "project": project })).unwrap(), Scope::Project("own1".to_owned()));
         }
-        for other in [
-            json!({"domain": {"id": "default"}}),
-            json!({"system": {"all": true}}),
-            json!("unscoped"),
-            json!({}),
-        ] {
+        for domain in [json!({"id": "default"}), json!({"name": "OTC-1"})] {
+            assert_eq!(with(json!({ "domain": domain })).unwrap(), Scope::Own);
+        }
+        for other in [json!({"system": {"all": true}}), json!("unscoped"), json!({})] {
             assert_eq!(with(other).unwrap(), Scope::Other);
         }
-        for bad in [json!(7), json!([]), json!({"project": {}}), json!({"project": 7}), json!("all")] {
-            assert!(with(bad).is_err());
+        let without_name = [json!({"project": {}}), json!({"project": 7}), json!({"domain": {"id": 7}})];
+        for bad in [json!(7), json!([]), json!("all")].iter().chain(&without_name) {
+            assert!(with(bad.clone()).is_err());
         }
     }
 

@@ -8,6 +8,7 @@ use super::access_key::AccessKeyWire;
 use super::error::no_body;
 use crate::domain::AccessKeyId;
 use crate::facade::ims::query::Query;
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
@@ -32,27 +33,33 @@ async fn list(call: &Call) -> Result<Reply, Error> {
         Some(limit @ 1..=MOST) => limit,
         Some(_) => return Err(Error::bad_request("limit: expected a number from 1 to 100.")),
     };
-    let after = query.parsed("marker", "next_marker of the page before")?;
+    let listing = Listing::new(ROUTE, call.caller());
+    let after = query.text("marker").map(|text| read_marker(&listing, text)).transpose()?;
     let page = usecases::list_access_keys(&call.service, call.caller(), after.as_ref(), most).await?;
     let wire = PageWire {
         access_keys: page.keys.iter().map(|key| AccessKeyWire::new(key, None)).collect(),
         page_info: PageInfo {
-            next_marker: page.next.as_ref().map(AccessKeyId::as_str),
+            next_marker: page.next.map(|last| listing.write(last)),
             current_count: page.keys.len(),
         },
     };
     Ok(json(StatusCode::OK, &wire))
 }
 
-#[derive(Serialize)]
-struct PageWire<'a> {
-    access_keys: Vec<AccessKeyWire<'a>>,
-    page_info: PageInfo<'a>,
+fn read_marker(listing: &Listing, text: &str) -> Result<AccessKeyId, Error> {
+    let read = listing.read(text).and_then(|last| last.parse().ok());
+    read.ok_or_else(|| Error::bad_request("marker: expected next_marker of the page before."))
 }
 
 #[derive(Serialize)]
-struct PageInfo<'a> {
+struct PageWire<'a> {
+    access_keys: Vec<AccessKeyWire<'a>>,
+    page_info: PageInfo,
+}
+
+#[derive(Serialize)]
+struct PageInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<&'a str>,
+    next_marker: Option<String>,
     current_count: usize,
 }

@@ -1,12 +1,14 @@
 //! What the three batch calls have in common: how their bodies are read, and how a client makes a retry safe.
 //!
 //! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. Unknown keys
-//! are ignored, as IMS does; a known key that is given twice is refused.
+//! are ignored, as IMS does, but not how they are written: a key that is given twice, half a surrogate pair, or nesting
+//! without end is refused wherever it stands, since not every reader of the same request would read the same.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,8 +17,7 @@ use super::Error;
 use super::accounts;
 use super::error::too_many;
 use crate::domain::{Addressees, ID_FORM, ImageId, JobId, NAMES_PER_BATCH};
-use crate::facade::strict_json::Strict;
-use crate::facade::{Reply, json};
+use crate::facade::{Reply, json, strict_json};
 use crate::function::Call;
 use crate::store::Remembered;
 
@@ -32,7 +33,7 @@ pub(super) struct Batch {
 struct Wire {
     images: Option<Value>,
     projects: Option<Value>,
-    accounts: Option<Strict>,
+    accounts: Option<Value>,
     domains: Option<Value>,
     organizations: Option<Value>,
 }
@@ -51,7 +52,7 @@ impl Batch {
             }
         }
         let images = images(wire.images.as_ref())?;
-        let accounts = accounts::parse(wire.accounts.as_ref().map(|Strict(value)| value))?;
+        let accounts = accounts::parse(wire.accounts.as_ref())?;
         let are_left_out = wire.projects.as_ref().is_none_or(|value| *value == Value::Array(Vec::new()));
         let projects = if are_left_out && !accounts.is_empty() {
             Vec::new()
@@ -66,7 +67,7 @@ impl Batch {
 }
 
 /// Reads a body that must be a JSON object.
-pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let text = body.trim_ascii();
     if text.is_empty() {
         return Err(Error::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
@@ -78,7 +79,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error>
             "The request body is not a JSON object: it does not begin with {.",
         ));
     }
-    serde_json::from_slice(text).map_err(|problem| {
+    let read = strict_json::read(text).and_then(T::deserialize);
+    read.map_err(|problem| {
         Error::bad_request("IMG.0001", format!("The request body cannot be read: {problem}."))
     })
 }
@@ -167,6 +169,27 @@ mod tests {
     }
 
     #[test]
+    fn what_not_every_reader_reads_the_same_is_refused_under_an_unknown_key_too() {
+        let with = |more: &str| format!(r#"{{"images":["a"],"projects":["p"],{more}}}"#);
+        let deep = |levels| format!(r#""extra":{}{}"#, "[".repeat(levels), "]".repeat(levels));
+        for fine in [r#""extra":"\ud83d\ude00""#, r#""\u0000":1e-400"#, &deep(100)] {
+            assert!(Batch::parse(with(fine).as_bytes()).is_ok(), "{fine}");
+        }
+        for bad in [
+            r#""extra":"\ud800""#,
+            r#""\udfff":1"#,
+            r#""extra":{"a":["\udc00\ud800"]}"#,
+            r#""extra":1,"extra":1"#,
+            r#""extra":{"a":1,"\u0061":2}"#,
+            r#""extra":NaN"#,
+            r#""extra":1e400"#,
+            &deep(10_000),
+        ] {
+            assert!(refused(&with(bad)).contains("IMG.0001"), "{bad}");
+        }
+    }
+
+    #[test]
     fn an_error_names_the_field_and_what_was_expected() {
         assert!(refused("").contains("IMG.0007"));
         assert!(refused("[[\"a\"],[\"p\"]]").contains("not a JSON object"));
@@ -177,7 +200,7 @@ mod tests {
         assert!(refused(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
         assert!(refused(r#"{"images":["a","b#c"],"projects":["p"]}"#).contains("IMG.0066"));
         assert!(refused(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
-        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("duplicate"));
+        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("given twice"));
         assert!(refused(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
         let many = serde_json::json!({ "images": vec!["a"; 101], "projects": ["p"] });
         assert!(refused(&many.to_string()).contains("at most 100, got 101"));

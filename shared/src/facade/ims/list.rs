@@ -11,6 +11,7 @@ use super::filter::Filter;
 use super::image;
 use super::query::Query;
 use super::view::{Class, View};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json, page};
 use crate::function::Call;
 use crate::usecases::{self, Direction, ImagePage, ImageQuery, Marker, Refusal, Seen, Sort, SortKey};
@@ -28,8 +29,9 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (sort, most, after) = (sort(&query)?, query.limit()?, marker(&query)?);
     let (service, caller) = (&call.service, call.caller());
+    let listing = Listing::new(ROUTE, caller).of_query(query.pairs());
+    let (sort, most, after) = (sort(&query)?, query.limit()?, marker(&query, &listing)?);
     let lists = view.lists(caller);
     let matches = |seen: &Seen| view.shows(seen) && filter.passes(&seen.image);
     let page = match (&filter.id, &after) {
@@ -39,7 +41,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
         }
         _ => usecases::list_images(service, caller, ImageQuery { lists, matches, sort, after, most }).await?,
     };
-    Ok(json(StatusCode::OK, &wire(page)))
+    Ok(json(StatusCode::OK, &wire(page, &listing)))
 }
 
 fn sort(query: &Query) -> Result<Sort, Error> {
@@ -59,8 +61,8 @@ fn sort(query: &Query) -> Result<Sort, Error> {
     Ok(key.map(|key| (key, direction)).into_iter().collect())
 }
 
-fn marker(query: &Query) -> Result<Option<Marker>, Error> {
-    let marker = query.text("marker").map(|text| text.parse().map_err(|_| Refusal::MarkerNotFound));
+fn marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
+    let marker = query.text("marker").map(|text| listing.read_of_images(text).ok_or(Refusal::MarkerNotFound));
     Ok(marker.transpose()?)
 }
 
@@ -76,11 +78,11 @@ struct PageInfo {
     next_marker: Option<String>,
 }
 
-fn wire(page: ImagePage) -> Page {
+fn wire(page: ImagePage, listing: &Listing) -> Page {
     let (images, next) = page::texts(page, page::MOST_BYTES, |seen| {
         page::text(&image::Wire { image: &seen.image, class: Class::of(seen)? })
     });
-    Page { images, page_info: PageInfo { next_marker: next.map(|next| next.to_string()) } }
+    Page { images, page_info: PageInfo { next_marker: next.map(|next| listing.write(next)) } }
 }
 
 #[cfg(test)]

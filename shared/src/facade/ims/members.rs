@@ -10,6 +10,7 @@ use super::Error;
 use super::error::{no_body, other_project};
 use super::query::{Query, bad};
 use crate::domain::{ID_FORM, ImageId, Member, TenantId};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, MemberPage, Refusal};
@@ -34,10 +35,12 @@ pub async fn answer_show(call: &Call) -> Reply {
 async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let query = Query::parse(call.raw_query())?;
-    let (most, after) = (query.limit()?, query.text("marker").map(read_marker).transpose()?);
+    let most = query.limit()?;
     let image = shared_image(call)?;
+    let listing = Listing::new(LIST_ROUTE, call.caller()).with(image.as_str());
+    let after = query.text("marker").map(|text| read_marker(&listing, text)).transpose()?;
     let page = usecases::list_members(&call.service, call.caller(), &image, after.as_ref(), most).await?;
-    Ok(json(StatusCode::OK, &PageWire::from(&page)))
+    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
 }
 
 async fn show(call: &Call) -> Result<Reply, Error> {
@@ -64,15 +67,15 @@ fn shared_image(call: &Call) -> Result<ImageId, Error> {
         .map_err(|_| Error::bad_request("IMG.0066", format!("image_id: expected {ID_FORM}.")))
 }
 
-/// The marker of a page is its last member; opaque, so that it may become something else.
-fn marker_of(member: &TenantId) -> String {
-    URL_SAFE_NO_PAD.encode(member.as_str())
+/// The marker of a page is its last member, sealed, in Base64 as IMS has it.
+fn marker_of(listing: &Listing, member: &TenantId) -> String {
+    URL_SAFE_NO_PAD.encode(listing.write(member))
 }
 
-fn read_marker(text: &str) -> Result<TenantId, Error> {
+fn read_marker(listing: &Listing, text: &str) -> Result<TenantId, Error> {
     let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
     decoded
-        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok())
+        .and_then(|bytes| listing.read(std::str::from_utf8(&bytes).ok()?)?.parse().ok())
         .ok_or_else(|| bad("marker", "next_marker of the page before"))
 }
 
@@ -101,13 +104,13 @@ struct MemberWire<'a> {
     schema: &'static str,
 }
 
-impl<'a> From<&'a MemberPage> for PageWire<'a> {
-    fn from(page: &'a MemberPage) -> Self {
+impl<'a> PageWire<'a> {
+    fn new(page: &'a MemberPage, listing: &Listing) -> Self {
         Self {
             members: page.members.iter().map(MemberWire::from).collect(),
             schema: "/v2/schemas/members",
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(marker_of),
+                next_marker: page.next.as_ref().map(|last| marker_of(listing, last)),
                 current_count: page.members.len(),
             },
         }
@@ -132,6 +135,11 @@ impl<'a> From<&'a Member> for MemberWire<'a> {
 mod tests {
     use super::*;
     use crate::domain::{Status, Timestamp};
+    use crate::facade::example;
+
+    fn listing(image: &str) -> Listing {
+        Listing::new(LIST_ROUTE, &example::caller("own1")).with(image)
+    }
 
     fn member(tenant: &str) -> Member {
         Member {
@@ -156,20 +164,24 @@ mod tests {
 
     #[test]
     fn a_page_names_the_next_one_where_there_is_one() {
-        let wire =
-            |page: &MemberPage| serde_json::to_value(PageWire::from(page)).unwrap()["page_info"].clone();
+        let listing = listing("i-1");
+        let wire = |page: &MemberPage| {
+            serde_json::to_value(PageWire::new(page, &listing)).unwrap()["page_info"].clone()
+        };
         let members = vec![member("p-1"), member("p-2")];
         let last = MemberPage { members: members.clone(), next: None };
         assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
         let first = MemberPage { members, next: Some("p-2".parse().unwrap()) };
         let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
-        assert_eq!(read_marker(&marker).unwrap().as_str(), "p-2");
+        assert_eq!(read_marker(&listing, &marker).unwrap().as_str(), "p-2");
     }
 
     #[test]
     fn a_marker_that_no_page_gave_is_refused() {
-        for bad in ["", "p 2", "%%%", "cCNx", "_w"] {
-            assert!(format!("{:?}", read_marker(bad)).contains("marker: expected next_marker"), "{bad}");
+        let of_another_image = marker_of(&listing("i-2"), &"p-2".parse().unwrap());
+        for bad in ["", "p 2", "%%%", "cCNx", "_w", "cC0y", &of_another_image] {
+            let refused = format!("{:?}", read_marker(&listing("i-1"), bad));
+            assert!(refused.contains("marker: expected next_marker"), "{bad}");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::Error;
+use crate::facade::marker::Listing;
 use crate::facade::query::{ENCODING, pairs};
 
 /// The parameters, decoded.
@@ -31,6 +32,11 @@ impl Query {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Every parameter with its value.
+    pub(in crate::facade) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// A parameter of some type; `expected` says what its values look like.
     pub(in crate::facade) fn parsed<T: FromStr>(
         &self,
@@ -52,6 +58,13 @@ impl Query {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             bad(key, format_args!("one of {}", words.join(", ")))
         })
+    }
+
+    /// After what a page of a list begins: what the page before gave as its marker.
+    pub(in crate::facade) fn after<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, Error> {
+        let read = |text| listing.read(text).and_then(|position| position.parse().ok());
+        let read = |text| read(text).ok_or_else(|| bad("marker", "next_marker of the page before"));
+        self.text("marker").map(read).transpose()
     }
 
     /// How many things a page holds.

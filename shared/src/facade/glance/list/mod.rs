@@ -1,7 +1,7 @@
 //! `GET /v2/images`: the images that the caller sees (`contract/glance.md` 2.6).
 //!
 //! `marker` is the id of the last image of the page before, and `next` is made with it; only where a page ends on an image
-//! that it does not show, since a filter leaves it out, `next` names the place instead (`ID~MILLISECONDS`).
+//! that it does not show, since a filter leaves it out, `next` names the place instead ([`Listing`]).
 
 mod filter;
 mod query;
@@ -18,6 +18,7 @@ use self::view::View;
 use super::request::no_body;
 use super::{Error, image};
 use crate::domain::ImageId;
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json, page};
 use crate::function::Call;
 use crate::usecases::{self, ImageQuery, Marker, Refusal, Seen};
@@ -39,8 +40,9 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (sort, most, after) = (sort::parse(&query)?, limit(&query)?, marker(&query)?);
     let (service, caller) = (&call.service, call.caller());
+    let listing = Listing::new(ROUTE, caller).of_query(query.pairs());
+    let (sort, most, after) = (sort::parse(&query)?, limit(&query)?, marker(&query, &listing)?);
     let matches = |seen: &Seen| view.shows(seen, caller) && filter.passes(&seen.image);
     let wanted = ImageQuery { lists: view.lists(caller), matches, sort, after, most };
     let found = match &filter.ids {
@@ -53,7 +55,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     })?;
     let shown: Vec<ImageId> = found.images.iter().map(|seen| seen.image.id.clone()).collect();
     let (images, next) = page::texts(found, page::MOST_BYTES, |seen| page::text(&image::Wire(&seen.image)));
-    let next = next.map(|next| query.link(Some(&by_id(next, &shown))));
+    let next = next.map(|next| query.link(Some(&by_id(next, &shown, &listing))));
     Ok(json(StatusCode::OK, &Page { images, first: query.link(None), next, schema: "/v2/schemas/images" }))
 }
 
@@ -67,10 +69,11 @@ struct Page {
 }
 
 /// A marker, by the image's id alone where that is enough: the page shows the image, so that the caller sees it.
-fn by_id(marker: Marker, shown: &[ImageId]) -> String {
+fn by_id(marker: Marker, shown: &[ImageId], listing: &Listing) -> String {
     match marker {
         Marker::Place(place) if shown.contains(&place.image) => place.image.to_string(),
-        other => other.to_string(),
+        Marker::Image(image) => image.to_string(),
+        place @ Marker::Place(_) => listing.write(place),
     }
 }
 
@@ -83,8 +86,9 @@ fn limit(query: &Query) -> Result<usize, Error> {
     }
 }
 
-fn marker(query: &Query) -> Result<Option<Marker>, Error> {
-    query.one("marker").map(|text| text.parse().map_err(|_| no_marker(text))).transpose()
+fn marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
+    let read = |text| listing.read_of_images(text).ok_or_else(|| no_marker(text));
+    query.one("marker").map(read).transpose()
 }
 
 fn no_marker(text: &str) -> Error {
@@ -94,6 +98,7 @@ fn no_marker(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facade::example;
 
     #[test]
     fn a_page_is_as_long_as_asked_for_within_limits() {
@@ -113,9 +118,9 @@ mod tests {
 
     #[test]
     fn a_page_goes_on_after_its_last_image_by_its_id_where_it_shows_it() {
-        let shown = ["a".parse().unwrap()];
-        for (marker, expected) in [("a~5", "a"), ("b~5", "b~5"), ("b", "b")] {
-            assert_eq!(by_id(marker.parse().unwrap(), &shown), expected);
-        }
+        let (shown, listing) = (["a".parse().unwrap()], Listing::new(ROUTE, &example::caller("own1")));
+        let by_id = |marker: &str| by_id(marker.parse().unwrap(), &shown, &listing);
+        assert_eq!((by_id("a~5"), by_id("b")), ("a".to_owned(), "b".to_owned()));
+        assert_eq!(listing.read(&by_id("b~5")), Some("b~5"));
     }
 }

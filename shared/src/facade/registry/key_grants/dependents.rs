@@ -3,8 +3,10 @@
 use http::StatusCode;
 
 use super::{DependentsWire, grantee_of_path, key_of_path};
+use crate::domain::{Caller, KeyId, TenantId};
 use crate::facade::ims::query::{Query, bad};
 use crate::facade::ims::{Error, no_body};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, Marker};
@@ -27,11 +29,17 @@ async fn dependents(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let (key, tenant) = (key_of_path(call)?, grantee_of_path(call)?);
     let query = Query::parse(call.raw_query())?;
-    let after: Option<Marker> = query.parsed("marker", "next_marker of the page before")?;
+    let listing = listing(call.caller(), &key, &tenant);
+    let after: Option<Marker> = query.after(&listing)?;
     let most = query.parsed("limit", LIMIT)?.unwrap_or(MOST);
     if !(1..=MOST).contains(&most) {
         return Err(bad("limit", LIMIT));
     }
     let found = usecases::dependents(&call.service, call.caller(), &key, &tenant, (after, most)).await?;
-    Ok(json(StatusCode::OK, &DependentsWire::new(&tenant, &found)))
+    Ok(json(StatusCode::OK, &DependentsWire::new(&tenant, &found, &listing)))
+}
+
+/// The list of what relies on a grant, to which the answer to its withdrawal belongs as well.
+pub(super) fn listing(caller: &Caller, key: &KeyId, tenant: &TenantId) -> Listing {
+    Listing::new(ROUTE, caller).with(key.as_str()).with(tenant.as_str())
 }

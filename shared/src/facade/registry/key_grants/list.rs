@@ -7,6 +7,7 @@ use super::{PageInfo, Wire, key_of_path};
 use crate::domain::TenantId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, no_body};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
@@ -24,12 +25,13 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let key = key_of_path(call)?;
     let query = Query::parse(call.raw_query())?;
-    let after: Option<TenantId> = query.parsed("marker", "next_marker of the page before")?;
+    let listing = Listing::new(ROUTE, call.caller()).with(key.as_str());
+    let after: Option<TenantId> = query.after(&listing)?;
     let (service, caller, most) = (&call.service, call.caller(), query.limit()?);
     let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
     let wire = PageWire {
         page_info: PageInfo {
-            next_marker: page.next.as_ref().map(ToString::to_string),
+            next_marker: page.next.as_ref().map(|last| listing.write(last)),
             current_count: page.grants.len(),
         },
         grants: page.grants.iter().map(|grant| Wire::new(&key, grant)).collect(),

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::domain::{ID_FORM, KeyId, TenantId};
 use crate::facade::ims::Error;
+use crate::facade::marker::Listing;
 use crate::function::Call;
 use crate::store::Granted;
 use crate::usecases::Dependents;
@@ -63,7 +64,7 @@ struct PageInfo {
 }
 
 impl<'a> DependentsWire<'a> {
-    fn new(tenant: &'a TenantId, dependents: &'a Dependents) -> Self {
+    fn new(tenant: &'a TenantId, dependents: &'a Dependents, listing: &Listing) -> Self {
         let membership =
             |(image, status): &'a (crate::domain::Image, crate::domain::Status)| MembershipWire {
                 image_id: image.id.as_str(),
@@ -74,7 +75,7 @@ impl<'a> DependentsWire<'a> {
         Self {
             memberships: dependents.memberships.iter().map(membership).collect(),
             page_info: PageInfo {
-                next_marker: dependents.next.as_ref().map(ToString::to_string),
+                next_marker: dependents.next.as_ref().map(|next| listing.write(next)),
                 current_count: dependents.memberships.len(),
             },
         }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::dependents::MOST;
+use super::dependents::{MOST, listing};
 use super::{DependentsWire, grantee_of_path, key_of_path};
 use crate::facade::ims::{Error, no_body};
 use crate::facade::{Reply, json};
@@ -22,6 +22,7 @@ async fn withdraw(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let (key, tenant) = (key_of_path(call)?, grantee_of_path(call)?);
     let (service, caller) = (&call.service, call.caller());
+    let listing = listing(caller, &key, &tenant);
     let left = usecases::withdraw_key_grant(service, caller, key, tenant.clone(), MOST).await?;
-    Ok(json(StatusCode::OK, &DependentsWire::new(&tenant, &left)))
+    Ok(json(StatusCode::OK, &DependentsWire::new(&tenant, &left, &listing)))
 }

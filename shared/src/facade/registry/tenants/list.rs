@@ -10,6 +10,7 @@ use super::Wire;
 use crate::domain::{NAME_FORM, Name, Named, TenantId};
 use crate::facade::ims::query::{Query, bad};
 use crate::facade::ims::{Error, no_body};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, EntryPage};
@@ -28,7 +29,8 @@ pub async fn answer(call: &Call) -> Reply {
 
 async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
-    let page = match Wanted::parse(call.raw_query())? {
+    let listing = Listing::new(ROUTE, call.caller());
+    let page = match Wanted::parse(call.raw_query(), &listing)? {
         Wanted::One(named) => {
             let entry = usecases::find_tenant(&call.service, &named).await?;
             EntryPage { entries: vec![entry], next: None }
@@ -37,7 +39,7 @@ async fn list(call: &Call) -> Result<Reply, Error> {
             usecases::list_tenants(&call.service, call.caller(), after.as_ref(), most).await?
         }
     };
-    Ok(json(StatusCode::OK, &PageWire::from(&page)))
+    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -47,14 +49,14 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn parse(raw: &str) -> Result<Self, Error> {
+    fn parse(raw: &str, listing: &Listing) -> Result<Self, Error> {
         let query = Query::parse(raw)?;
         let most = match query.parsed("limit", "a number from 1 to 100")? {
             None => MOST,
             Some(limit @ 1..=MOST) => limit,
             Some(_) => return Err(bad("limit", "a number from 1 to 100")),
         };
-        let after = query.parsed("marker", "next_marker of the page before")?;
+        let after = query.after(listing)?;
         let account: Option<Name> = query.parsed("account", NAME_FORM)?;
         let project: Option<Name> = query.parsed("project", NAME_FORM)?;
         match (account, project) {
@@ -68,22 +70,22 @@ impl Wanted {
 #[derive(Serialize)]
 struct PageWire<'a> {
     tenants: Vec<Wire<'a>>,
-    page_info: PageInfo<'a>,
+    page_info: PageInfo,
 }
 
 #[derive(Serialize)]
-struct PageInfo<'a> {
+struct PageInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<&'a str>,
+    next_marker: Option<String>,
     current_count: usize,
 }
 
-impl<'a> From<&'a EntryPage> for PageWire<'a> {
-    fn from(page: &'a EntryPage) -> Self {
+impl<'a> PageWire<'a> {
+    fn new(page: &'a EntryPage, listing: &Listing) -> Self {
         Self {
             tenants: page.entries.iter().map(Wire::from).collect(),
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(TenantId::as_str),
+                next_marker: page.next.as_ref().map(|last| listing.write(last)),
                 current_count: page.entries.len(),
             },
         }
@@ -93,27 +95,40 @@ impl<'a> From<&'a EntryPage> for PageWire<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facade::example;
+
+    fn listing() -> Listing {
+        Listing::new(ROUTE, &example::caller("ops"))
+    }
+
+    fn parse(query: &str) -> Result<Wanted, Error> {
+        Wanted::parse(query, &listing())
+    }
 
     #[test]
     fn names_ask_for_one_tenant_and_none_for_all() {
         let named = Named { account: "Acme & Co".parse().unwrap(), project: None };
-        assert_eq!(Wanted::parse("account=Acme+%26+Co").unwrap(), Wanted::One(named.clone()));
+        assert_eq!(parse("account=Acme+%26+Co").unwrap(), Wanted::One(named.clone()));
         let named = Named { project: "web".parse().ok(), ..named };
-        assert_eq!(Wanted::parse("project=web&account=Acme+%26+Co").unwrap(), Wanted::One(named));
+        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), Wanted::One(named));
         let after = "t-1".parse().ok();
-        assert_eq!(Wanted::parse("limit=7&marker=t-1").unwrap(), Wanted::All { most: 7, after });
-        assert_eq!(Wanted::parse("").unwrap(), Wanted::All { most: 100, after: None });
+        assert_eq!(
+            parse(&format!("limit=7&marker={}", listing().write("t-1"))).unwrap(),
+            Wanted::All { most: 7, after }
+        );
+        assert_eq!(parse("").unwrap(), Wanted::All { most: 100, after: None });
     }
 
     #[test]
     fn what_is_not_as_it_must_be_is_named() {
-        let refused = |query: &str| format!("{:?}", Wanted::parse(query).unwrap_err());
+        let refused = |query: &str| format!("{:?}", parse(query).unwrap_err());
         for (query, told) in [
             ("account=", "account: expected 1 to 64"),
             ("account=a&project=%0A", "project: expected 1 to 64"),
             ("project=web", "account: expected the name of the account"),
             ("limit=101", "limit: expected a number from 1 to 100"),
             ("marker=a%23", "marker: expected next_marker"),
+            ("marker=t-1", "marker: expected next_marker"),
             ("account=a&account=b", "account: expected one value"),
         ] {
             assert!(refused(query).contains(told), "{query}");

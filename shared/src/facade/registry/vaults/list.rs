@@ -7,6 +7,7 @@ use super::Wire;
 use crate::domain::VaultId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, no_body};
+use crate::facade::marker::Listing;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, VaultPage};
@@ -23,30 +24,31 @@ pub async fn answer(call: &Call) -> Reply {
 async fn list(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let query = Query::parse(call.raw_query())?;
-    let after: Option<VaultId> = query.parsed("marker", "next_marker of the page before")?;
+    let listing = Listing::new(ROUTE, call.caller());
+    let after: Option<VaultId> = query.after(&listing)?;
     let page = usecases::list_vaults(&call.service, call.caller(), after.as_ref(), query.limit()?).await?;
-    Ok(json(StatusCode::OK, &PageWire::from(&page)))
+    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
 }
 
 #[derive(Serialize)]
 struct PageWire<'a> {
     vaults: Vec<Wire<'a>>,
-    page_info: PageInfo<'a>,
+    page_info: PageInfo,
 }
 
 #[derive(Serialize)]
-struct PageInfo<'a> {
+struct PageInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<&'a str>,
+    next_marker: Option<String>,
     current_count: usize,
 }
 
-impl<'a> From<&'a VaultPage> for PageWire<'a> {
-    fn from(page: &'a VaultPage) -> Self {
+impl<'a> PageWire<'a> {
+    fn new(page: &'a VaultPage, listing: &Listing) -> Self {
         Self {
             vaults: page.vaults.iter().map(Wire::from).collect(),
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(VaultId::as_str),
+                next_marker: page.next.as_ref().map(|last| listing.write(last)),
                 current_count: page.vaults.len(),
             },
         }

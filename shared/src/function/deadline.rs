@@ -1,0 +1,48 @@
+//! Until when a function tries: so long that what it answers still comes through.
+
+use std::time::{Duration, SystemTime};
+
+use lambda_http::Context;
+use tokio::time::Instant;
+
+/// How long an API gateway waits for a function.
+const GATEWAY: Duration = Duration::from_secs(29);
+
+/// What is left for answering.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Until when a function that answers HTTP tries, which begins now: until a gateway has waited too long, or until Lambda ends
+/// it, where that is said and earlier.
+pub fn deadline(context: Option<&Context>) -> Instant {
+    let of_gateway = Instant::now() + GATEWAY - MARGIN;
+    context.map_or(of_gateway, |context| of_gateway.min(end_of(context)))
+}
+
+/// Until when a function tries before Lambda ends it.
+pub fn end_of(context: &Context) -> Instant {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(MARGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(left: Duration) -> Context {
+        let end = (SystemTime::now() + left).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let mut context = Context::default();
+        context.deadline = u64::try_from(end.as_millis()).unwrap();
+        context
+    }
+
+    #[test]
+    fn it_is_before_the_function_ends_and_before_the_gateway_goes() {
+        let left = |context: Option<&Context>| deadline(context).duration_since(Instant::now()).as_secs_f64();
+        assert!((left(Some(&context(Duration::from_secs(10)))) - 9.5).abs() < 0.1);
+        assert!((left(Some(&context(Duration::from_mins(15)))) - 28.5).abs() < 0.1);
+        assert!((left(None) - 28.5).abs() < 0.1);
+        assert!(left(Some(&context(Duration::ZERO))) < 0.1);
+        let left = end_of(&context(Duration::from_mins(1))).duration_since(Instant::now());
+        assert!((left.as_secs_f64() - 59.5).abs() < 0.1);
+    }
+}

@@ -1,0 +1,105 @@
+//! Page markers. The input is a list with its query, a line feed, and a text, which is sent as a marker as it is, and again
+//! as a position that the list itself seals, so that what is behind the seal is fed too.
+//!
+//! A list reads back what it sealed, and reads nothing that it did not. Whatever the marker is, the answer is a page or a
+//! refusal of the caller's mistake, and the page shows nothing that the same list does not show from its beginning.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::Request;
+use imageshare::facade::marker::Listing;
+use imageshare::facade::{glance, identity, ims, query};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::facades::{CLIENT, check};
+use super::world::WORLD;
+use crate::service::caller;
+use crate::world::World;
+
+const IMAGE: &str = "11111111-1111-1111-1111-111111111111";
+
+/// A list: the path that inputs name it by, where its things stand and what they are called, and its marker's name.
+struct List {
+    path: &'static str,
+    things: &'static str,
+    id: &'static str,
+    marker: &'static str,
+}
+
+const LISTS: [List; 5] = [
+    List { path: "/v2/cloudimages", things: "/images", id: "id", marker: "marker" },
+    List { path: "/v2/images", things: "/images", id: "id", marker: "marker" },
+    List { path: "/", things: "/Images", id: "ImageId", marker: "NextToken" },
+    List { path: "/members", things: "/members", id: "member_id", marker: "marker" },
+    List { path: "/v1/access-keys", things: "/access_keys", id: "id", marker: "marker" },
+];
+
+/// Sends a marker, and a position that is sealed.
+pub fn run(input: &[u8]) -> bool {
+    let Some((list, text)) = std::str::from_utf8(input).ok().and_then(|text| text.split_once('\n')) else {
+        return false;
+    };
+    let (path, asked) = list.split_once('?').unwrap_or((list, ""));
+    let Some(list) = LISTS.iter().find(|known| known.path == path) else { return false };
+    // What asks for a place or a length already, or is no filter of Alibaba's.
+    if ["marker", "limit"].iter().any(|word| asked.contains(word)) || path == "/" && !asked.is_empty() {
+        return false;
+    }
+    let Ok(pairs) = query::pairs(asked) else { return false };
+    let listing = |project: &str| listing(path, project, &pairs);
+
+    let sealed = listing("own1").write(text);
+    assert_eq!(listing("own1").read(&sealed), Some(text));
+    assert_eq!(listing("mem1").read(&sealed), None);
+    if let Some(position) = listing("own1").read(text) {
+        assert_eq!(listing("own1").write(position), text);
+    }
+    let Some(whole) = page(list, asked, None) else { return false };
+    let sealed = if path == "/members" { URL_SAFE_NO_PAD.encode(sealed) } else { sealed };
+    for marker in [text, &sealed] {
+        if let Some(page) = page(list, asked, Some(marker)) {
+            assert!(page.is_subset(&whole), "{page:?} {whole:?}");
+        }
+    }
+    true
+}
+
+fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
+    let caller = caller(project);
+    let listing = |route: &str| Listing::new(route, &caller);
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    match path {
+        "/v2/cloudimages" => listing(ims::list::ROUTE).of_query(pairs),
+        "/v2/images" => listing(glance::list::ROUTE).of_query(pairs),
+        "/members" => listing(ims::members::LIST_ROUTE).with(IMAGE),
+        "/v1/access-keys" => listing(identity::list_keys::ROUTE),
+        _ => listing("DescribeImages"),
+    }
+}
+
+/// What a page shows; `None` where it was refused.
+fn page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
+    let (path, asked) = match list.path {
+        "/" => ("/", "Action=DescribeImages&Version=2020-09-30&RegionId=local&MaxResults=100"),
+        "/members" => (&*format!("/v1/own1/cloudimages/{IMAGE}/members"), asked),
+        path => (path, asked),
+    };
+    let marker = marker.map(|marker| utf8_percent_encode(marker, NON_ALPHANUMERIC).to_string());
+    let marker = marker.map(|marker| format!("&{}={marker}", list.marker)).unwrap_or_default();
+    let request = Request::get(format!("{path}?{asked}{marker}"));
+    let request = request.header("x-auth-token", World::token("own1", "member")).body(Bytes::new()).ok()?;
+    let before = WORLD.table.writes();
+    let answer = WORLD.answer(request, CLIENT);
+    assert_eq!(WORLD.table.writes(), before, "a list has written: {answer:?}");
+    check("GET", path, &answer);
+    if !answer.status().is_success() {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(answer.body()).expect("a JSON body");
+    let things = body.pointer(list.things)?.as_array()?;
+    Some(things.iter().filter_map(|thing| Some(thing[list.id].as_str()?.to_owned())).collect())
+}

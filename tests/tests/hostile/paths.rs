@@ -1,0 +1,111 @@
+//! Paths, and the ids in them.
+
+use imageshare_tests::api::Ask;
+use imageshare_tests::document::Operation;
+
+use super::world::{Faults, World};
+
+#[tokio::test]
+async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
+    let world = World::start().await;
+    let before = world.api.dump();
+    let mut faults = Faults::default();
+    let long = "x".repeat(65);
+    let odd = [
+        "%23",
+        "a%23b",
+        "a%2Fb",
+        "%2F",
+        "..",
+        "%2e%2e",
+        ".",
+        "...",
+        "%00",
+        "a%00b",
+        "%FF",
+        "%ED%A0%80",
+        "%C3%BC",
+        "a%20b",
+        "a+b",
+        "%",
+        "%zz",
+        "a;b",
+        "'",
+        "%7Bimage_id%7D",
+        "*",
+        "%0d%0aX: y",
+        "~",
+        &long,
+    ];
+    for operation in world.operations() {
+        for parameter in operation.parameters_in("path") {
+            for id in odd {
+                let path = world.path(&operation.path, (&parameter.name, &id.replace(' ', "%20")));
+                let ask = Ask::new(&operation.method, path);
+                let ask = match operation.body {
+                    Some(_) => ask.json(&world.good_body(&operation)),
+                    None => ask,
+                };
+                faults.expect_refusal(&ask, &world.send(&ask).await);
+            }
+        }
+    }
+    assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}
+
+/// Ways to write a path so that it is, or looks like, another one: before it, and after it.
+const TRICKS: [(&str, &str); 22] = [
+    ("/", ""),
+    ("/.", ""),
+    ("/..", ""),
+    ("/v2/..", ""),
+    ("/%2e", ""),
+    ("/%2e%2e", ""),
+    ("/..%2f", ""),
+    ("/%5c..", ""),
+    ("/health/..", ""),
+    ("/health;", ""),
+    ("/%00", ""),
+    ("", "/"),
+    ("", "//"),
+    ("", "/."),
+    ("", "/.."),
+    ("", "/%2e%2e"),
+    ("", "%2f"),
+    ("", "%2f.."),
+    ("", "%00"),
+    ("", "%252f"),
+    ("", "%C0%AE"),
+    ("", ";a=b"),
+];
+
+#[tokio::test]
+async fn a_path_that_is_written_another_way_is_another_path() {
+    let world = World::start().await;
+    let before = world.api.dump();
+    let mut faults = Faults::default();
+    // What is open to anybody but has no body, health and the versions, may be found in more ways.
+    let is_found_one_way = |operation: &Operation| !operation.is_open || operation.body.is_some();
+    for operation in world.operations().into_iter().filter(is_found_one_way) {
+        let path = world.good_path(&operation.path);
+        let with_body = |target: String| {
+            let ask = Ask::new(&operation.method, target);
+            if operation.body.is_some() { ask.json(&world.good_body(&operation)) } else { ask }
+        };
+        for (before, after) in TRICKS {
+            let ask = with_body(format!("{before}{path}{after}"));
+            faults.expect_refusal(&ask, &world.send(&ask).await);
+        }
+        // A minor version has no route of its own, and its function gets the path decoded.
+        let is_decoded = path.starts_with("/v2.7");
+        for target in [path.to_uppercase(), path.replacen('/', "%2f", 2).replacen("%2f", "/", 1)] {
+            if target != path && !is_decoded {
+                let ask = with_body(target);
+                faults.expect_refusal(&ask, &world.send(&ask).await);
+            }
+        }
+    }
+    assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}

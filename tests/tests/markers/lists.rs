@@ -1,0 +1,243 @@
+//! The lists that come in pages, each with five things of `own1`.
+
+use imageshare::domain::Role;
+use imageshare::facade::{alibaba, glance, identity, ims, registry};
+use imageshare_tests::api::{Answer, Api, Ask};
+use serde_json::{Value, json};
+
+/// How a list is asked for, and what of its answers is what.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// The operation of the document.
+    pub operation: &'static str,
+    /// Path and query, without length and marker.
+    pub target: String,
+    /// What makes it the list of another query.
+    pub more: &'static [&'static str],
+    /// Whether its markers are the ids of images, which the vendor has it that they are.
+    pub gives_ids: bool,
+    /// Whether a page goes on though the image that ended the one before is deleted.
+    pub survives_deletion: bool,
+    /// The longest page.
+    pub longest: usize,
+    /// The role that it takes to see it.
+    pub role: Role,
+    length: &'static str,
+    marker: &'static str,
+    things: &'static str,
+    id: &'static str,
+    next: &'static str,
+}
+
+impl List {
+    /// The list of a query that says so much more.
+    pub fn with(&self, more: &str) -> Self {
+        Self { target: format!("{}&{more}", self.target), ..self.clone() }
+    }
+}
+
+/// Every list, and of those with filters and orders one for each way that pages are made.
+pub fn lists(image: &str) -> Vec<List> {
+    let ims = List {
+        operation: "listCloudImages",
+        target: "/v2/cloudimages?owner=own1".to_owned(),
+        more: &[
+            "name=a",
+            "sort_dir=asc",
+            "sort_key=created_at",
+            "__os_type=Linux",
+            "unknown=",
+            "visibility=private",
+        ],
+        gives_ids: false,
+        survives_deletion: false,
+        longest: 1000,
+        role: Role::Member,
+        length: "limit",
+        marker: "marker",
+        things: "/images",
+        id: "id",
+        next: "/page_info/next_marker",
+    };
+    let glance = List {
+        operation: "listImages",
+        target: "/v2/images?owner=own1".to_owned(),
+        gives_ids: true,
+        next: "/next",
+        ..ims.clone()
+    };
+    let alibaba = List {
+        operation: "callAction",
+        target: "/?Action=DescribeImages&Version=2020-09-30&RegionId=local".to_owned(),
+        more: &[
+            "ImageName=a",
+            "ImageType=SYSTEM",
+            "ImageStatus=Available",
+            "GpuCategory=False",
+            "ImageId.1=a",
+        ],
+        survives_deletion: true,
+        longest: 100,
+        length: "MaxResults",
+        marker: "NextToken",
+        things: "/Images",
+        id: "ImageId",
+        next: "/NextToken",
+        ..ims.clone()
+    };
+    vec![
+        List { survives_deletion: true, ..ims.clone() },
+        List { target: "/v2/cloudimages?sort_dir=asc".to_owned(), more: &["name=a"], ..ims.clone() },
+        List { target: "/v2/cloudimages?sort_key=name".to_owned(), more: &["sort_dir=asc"], ..ims.clone() },
+        List { target: "/v2/images?sort_key=name".to_owned(), ..glance.clone() },
+        glance,
+        List { target: format!("{}&ImageStatus=Available", alibaba.target), more: &[], ..alibaba.clone() },
+        alibaba,
+        List {
+            operation: "listImageMembers",
+            target: format!("/v1/own1/cloudimages/{image}/members?"),
+            more: &[],
+            things: "/members",
+            id: "member_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listAccessKeys",
+            target: "/v1/access-keys?".to_owned(),
+            more: &[],
+            longest: 100,
+            things: "/access_keys",
+            ..ims.clone()
+        },
+        List {
+            operation: "listVaults",
+            target: "/v1/vaults?".to_owned(),
+            more: &[],
+            things: "/vaults",
+            id: "vault_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listKeyGrants",
+            target: "/v1/keys/k-1/grants?".to_owned(),
+            more: &[],
+            things: "/grants",
+            id: "project_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listDependents",
+            target: "/v1/keys/k-1/grants/m-0/memberships?".to_owned(),
+            more: &[],
+            longest: 100,
+            things: "/memberships",
+            id: "image_id",
+            ..ims.clone()
+        },
+        List {
+            operation: "listTenants",
+            target: "/v1/tenants?".to_owned(),
+            more: &[],
+            longest: 100,
+            role: Role::Admin,
+            things: "/tenants",
+            id: "project_id",
+            ..ims
+        },
+    ]
+}
+
+/// The same lists of functions that have no table, for `own1`: operation, route, and path with what stands before a
+/// marker.
+pub fn nobodys_lists() -> Vec<(&'static str, &'static str, &'static str)> {
+    vec![
+        ("listCloudImages", ims::list::ROUTE, "/v2/cloudimages?marker="),
+        ("listImages", glance::list::ROUTE, "/v2/images?marker="),
+        (
+            "callAction",
+            alibaba::GET_ROUTE,
+            "/?Action=DescribeImages&Version=2020-09-30&RegionId=local&NextToken=",
+        ),
+        ("listImageMembers", ims::members::LIST_ROUTE, "/v1/own1/cloudimages/i-1/members?marker="),
+        ("listAccessKeys", identity::list_keys::ROUTE, "/v1/access-keys?marker="),
+        ("listVaults", registry::vaults::list::ROUTE, "/v1/vaults?marker="),
+        ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
+        (
+            "listDependents",
+            registry::key_grants::dependents::ROUTE,
+            "/v1/keys/k-1/grants/m-0/memberships?marker=",
+        ),
+        ("listTenants", registry::tenants::list::ROUTE, "/v1/tenants?marker="),
+    ]
+}
+
+/// A server with five images of `own1` under a key that five projects may use, one of which has them all, five members of
+/// one of them, and five access keys, vaults and tenants.
+pub struct World {
+    pub api: Api,
+    pub image: String,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let api = super::api().await;
+        let token = api.token("own1", Role::Admin);
+        let send_by = async |method: &str, target: &str, body: Value| {
+            let ask = Ask::new(method, target).token(&token);
+            let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
+            assert!(made.status < 300, "{made:?}");
+            made.body["id"].as_str().unwrap_or_default().to_owned()
+        };
+        let send = async |target: &str, body: Value| send_by("POST", target, body).await;
+        for n in 0..5 {
+            let tenant = json!({"account": "acme", "project": format!("p-{n}")});
+            send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
+            let vault = json!({"protection_type": "backup", "capacity_gib": 1});
+            send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
+            send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
+        }
+        let mut image = String::new();
+        for name in ["c", "a", "e", "b", "d"] {
+            image = send("/v2/images", json!({"name": name, "__system__cmkid": "k-1"})).await;
+            send(&format!("/v2/images/{image}/members"), json!({"member": "m-0"})).await;
+            send("/v1/access-keys", json!({"name": name})).await;
+        }
+        for n in 1..5 {
+            send(&format!("/v2/images/{image}/members"), json!({"member": format!("m-{n}")})).await;
+        }
+        Self { api, image }
+    }
+
+    pub async fn send(
+        &self,
+        project: &str,
+        role: Role,
+        list: &List,
+        length: usize,
+        marker: Option<&str>,
+    ) -> Answer {
+        let joint = if list.target.ends_with('?') { "" } else { "&" };
+        let mut target = format!("{}{joint}{}={length}", list.target, list.length);
+        if let Some(marker) = marker {
+            target = format!("{target}&{}={marker}", list.marker);
+        }
+        self.api.send(&Ask::new("GET", target).token(&self.api.token(project, role))).await
+    }
+
+    /// The ids on a page of `own1`, and the marker of the next.
+    pub async fn page(
+        &self,
+        list: &List,
+        length: usize,
+        marker: Option<&str>,
+    ) -> (Vec<String>, Option<String>) {
+        let answer = self.send("own1", list.role, list, length, marker).await;
+        assert_eq!(answer.status, 200, "{list:?} {answer:?}");
+        let things = answer.body.pointer(list.things).unwrap().as_array().unwrap();
+        let ids = things.iter().map(|thing| thing[list.id].as_str().unwrap().to_owned()).collect();
+        let next = answer.body.pointer(list.next).and_then(Value::as_str).filter(|next| !next.is_empty());
+        // Glance gives a link.
+        let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
+        (ids, marker.map(str::to_owned))
+    }
+}

@@ -1,0 +1,165 @@
+//! What must be so when nothing is under way: the table is as the model is, every counter is what the memberships say,
+//! and every job tells the truth. A rule with a counter has its line here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imageshare::domain::{ImageId, JobStatus, Outcome, Status, TenantId, Visibility};
+use imageshare::store::{List, OPEN_SHARDS, Order, Remembered, Store, Submitted};
+use imageshare_local::table::EmbeddedTable;
+use imageshare_tests::service::tenant;
+use imageshare_tests::sums::kept_and_true;
+
+use crate::history::TENANTS;
+use crate::model::{Deed, Model, Wrong};
+use crate::state::State;
+
+/// More than there is of anything.
+const ALL: usize = 10_000;
+
+/// Checks everything.
+pub async fn hold(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Wrong> {
+    let state = model.state();
+    table_is(store, table, state).await?;
+    lists(store, state).await?;
+    jobs(store, model).await?;
+    consent(model)
+}
+
+/// What is kept of images, members and tenants is what the model says, and every sum what the memberships say. That holds
+/// at any moment, whatever is under way.
+pub async fn table_is(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Wrong> {
+    for id in state.images.keys() {
+        image(store, state, id).await?;
+    }
+    for id in TENANTS {
+        of_tenant(store, state, &tenant(id)).await?;
+    }
+    let (kept, is) = kept_and_true(table);
+    same("sums", &kept, &is)
+}
+
+/// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
+async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> {
+    let (found, _) = store.members(id, None, ALL).await.map_err(told)?;
+    let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
+    same(&format!("members of {id}"), &found, &state.members(id))?;
+    let image = store.image(id).await.map_err(told)?;
+    let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.members as usize));
+    let counted = state.members(id).len();
+    same(
+        &format!("{id}"),
+        &is,
+        &state.image(id).map(|image| (image.owner.clone(), image.visibility, counted)),
+    )
+}
+
+/// Counters of a tenant.
+async fn of_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Wrong> {
+    let (images, pending) = store.image_counts(tenant).await.map_err(told)?;
+    same(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
+    let waiting = state.received(tenant, Status::Pending).len();
+    same(&format!("what waits for {tenant}"), &(pending as usize), &waiting)
+}
+
+/// Every list holds what it must, and nothing else.
+async fn lists(store: &Store, state: &State) -> Result<(), Wrong> {
+    for id in TENANTS {
+        let owned = List::Owned(tenant(id));
+        same(&format!("{owned:?}"), &listed(store, &owned).await?, &state.owned(&tenant(id)))?;
+    }
+    let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
+    for tenant in tenants {
+        for status in Status::ALL {
+            let list = List::Received(tenant.clone(), status);
+            same(&format!("{list:?}"), &listed(store, &list).await?, &state.received(tenant, status))?;
+        }
+    }
+    for visibility in [Visibility::Public, Visibility::Community] {
+        let open = state.images.iter().filter(|(_, image)| image.is_alive && image.visibility == visibility);
+        let open: BTreeSet<_> = open.map(|(id, _)| id.clone()).collect();
+        same(&format!("{visibility} images"), &listed(store, &List::Open(visibility)).await?, &open)?;
+    }
+    Ok(())
+}
+
+async fn listed(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, Wrong> {
+    let places = store.places(list, None, Order::NewestFirst, ALL).await.map_err(told)?;
+    let listed: BTreeSet<_> = places.iter().map(|place| place.image.clone()).collect();
+    same("places listed once", &places.len(), &listed.len())?;
+    same(&format!("{list:?} counted"), &store.count(list).await.map_err(told)?, &listed.len())?;
+    Ok(listed)
+}
+
+/// Every job has ended, and says of every pair what the model knows of it.
+async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
+    for (id, job) in &model.jobs {
+        let report = store.report(*id).await.map_err(told)?.ok_or(format!("job {id} is gone"))?;
+        let says: BTreeMap<_, _> = report
+            .outcomes()
+            .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))
+            .collect();
+        same(&format!("what job {id} says"), &says, &job.says)?;
+        same(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
+        let has_failed = job.says.values().any(|outcome| *outcome != Outcome::Done);
+        let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
+        same(&format!("status of job {id}"), &report.status(), &status)?;
+    }
+    for shard in 0..OPEN_SHARDS {
+        same("open pieces", &store.open_pieces(shard, None, ALL).await.map_err(told)?, &Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Every key still means its request and its job.
+pub async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
+    for ((tenant, key), (request, job)) in &state.keys {
+        let remembered = Remembered {
+            tenant: tenant.clone(),
+            key_digest: key.to_string(),
+            request_digest: request.clone(),
+        };
+        let found = store.submitted_before(&remembered).await.map_err(told)?;
+        same(&format!("key {key} of {tenant}"), &found, &Some(Submitted::Before(*job)))?;
+    }
+    Ok(())
+}
+
+/// Whatever the order in which things took effect, by what was told to those who asked: an image is shared with whom it
+/// was shared after all withdrawals, and nobody is said to have said what it has not.
+fn consent(model: &Model) -> Result<(), Wrong> {
+    let pairs: BTreeSet<_> = model.deeds.iter().map(|(pair, _, _)| pair).collect();
+    for pair in pairs {
+        let deeds = || model.deeds.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
+        let shared = deeds().filter(|(_, deed)| matches!(deed, Deed::Share { .. })).map(|(at, _)| at).max();
+        let granted =
+            deeds().filter(|(_, deed)| *deed == Deed::Share { asks_nothing: true }).map(|(at, _)| at).max();
+        let unshared = deeds().filter(|(_, deed)| *deed == Deed::Unshare).map(|(at, _)| at).max();
+        let answers = deeds()
+            .filter_map(|(at, deed)| if let Deed::Answer(status) = deed { Some((at, status)) } else { None });
+        let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
+        let status = model.state().pair(&pair.0, &pair.1).status();
+        let is_there = model.state().image(&pair.0).is_some();
+        same(&format!("whether {pair:?} stands"), &status.is_some(), &(is_there && shared > unshared))?;
+        let Some(status) = status else { continue };
+        let said_so = answers.iter().any(|(_, said)| *said == status);
+        let unasked = status == Status::Accepted && granted > unshared;
+        if status != Status::Pending && !said_so && !unasked {
+            return Err(format!("{pair:?} is {status}, which nobody has said"));
+        }
+        // The newest word holds, unless what it was said to was withdrawn after it.
+        let Some((at, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > shared) else { continue };
+        let after = deeds().skip_while(|(of, _)| of != at);
+        if !after.into_iter().any(|(_, deed)| deed == Deed::Unshare) {
+            same(&format!("last word of {pair:?}"), &status, said)?;
+        }
+    }
+    Ok(())
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Wrong> {
+    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, must be {must_be:?}")) }
+}
+
+fn told(problem: imageshare::store::StoreError) -> Wrong {
+    problem.to_string()
+}

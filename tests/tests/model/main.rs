@@ -1,0 +1,123 @@
+//! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
+//! late and out of order, several at once, and die between any two writes.
+//!
+//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules. Clients and workers take turns at the table, one call each, in the order
+//! that the history says, so that a history that fails fails again, and shrinks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs)]
+
+mod count;
+mod history;
+mod http;
+mod invariants;
+mod judge;
+mod model;
+mod run;
+mod schedule;
+mod state;
+
+use std::str::FromStr;
+use std::thread;
+
+use imageshare_tests::table_server::{Injected, TableServer};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use self::count::Count;
+use self::history::{History, history};
+use self::schedule::Told;
+
+/// Histories where the environment names no other number.
+const HISTORIES: u32 = 600;
+
+/// Runners side by side: those that wait for each other in one history leave the processor to the others.
+const RUNNERS: u32 = 4;
+
+#[test]
+fn table_and_jobs_are_what_a_simple_model_says_whatever_clients_and_workers_do() {
+    let cases = named("PROPTEST_CASES").unwrap_or(HISTORIES).div_ceil(RUNNERS);
+    let count = Count::default();
+    thread::scope(|scope| {
+        let runners = (0..RUNNERS).map(|_| scope.spawn(|| run_histories(cases, &count))).collect::<Vec<_>>();
+        for runner in runners {
+            if let Err(problem) = runner.join().unwrap() {
+                panic!("{problem}");
+            }
+        }
+    });
+    println!("{count}");
+}
+
+fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
+    let config = Config { cases, failure_persistence: None, max_shrink_time: 120_000, ..Config::default() };
+    let one = |history: History| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        count.history();
+        runtime.block_on(run::run(&history, count)).map_err(TestCaseError::fail)
+    };
+    TestRunner::new(config).run(&history(), one).map_err(|problem| problem.to_string())
+}
+
+/// Schedules of faults where the environment names no other number.
+const SCHEDULES: u64 = 1000;
+
+/// Schedules that run side by side, each over a table of its own.
+const SIDE_BY_SIDE: u64 = 6;
+
+#[test]
+fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {
+    let schedules = named("FAULT_SCHEDULES").unwrap_or(SCHEDULES);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let told = runtime.block_on(async {
+        let lanes = (0..SIDE_BY_SIDE).map(|lane| {
+            let seeds = (lane..schedules).step_by(usize::try_from(SIDE_BY_SIDE).unwrap());
+            tokio::spawn(run_schedules(seeds))
+        });
+        let mut all = (Told::default(), Injected::default());
+        for lane in lanes.collect::<Vec<_>>() {
+            let (told, injected) = lane.await.unwrap();
+            all.0.add(&told);
+            all.1.add(&injected);
+        }
+        all
+    });
+    println!("{schedules} schedules: {}; {}", told.0, told.1);
+}
+
+async fn run_schedules(seeds: impl Iterator<Item = u64>) -> (Told, Injected) {
+    let database = TableServer::start().await;
+    let mut told = Told::default();
+    for seed in seeds {
+        if let Err(wrong) = schedule::run(seed, &database, &mut told).await {
+            panic!("schedule {seed}: {wrong}");
+        }
+    }
+    (told, database.injected())
+}
+
+fn named<T: FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// While a deletion is under way, the image is shared again with one of its members.
+#[test]
+fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
+    use self::history::{Action, Event, IMAGES, Request, image};
+    use imageshare_tests::service::tenant;
+    let event = |action, turns: &[u8]| Event { action, death: None, turns: Some(turns.to_vec()) };
+    let (by, id) = (tenant("owner-a"), image(IMAGES[0]));
+    let (images, to) = (vec![id.clone()], vec![tenant("tenant-c")]);
+    let share = Request::Share { by: by.clone(), images, to, key: None };
+    let history = History {
+        members_per_image: 9,
+        events: vec![
+            event(Action::Ask(share.clone()), &[0, 0]),
+            event(Action::DeliverNewest, &[0, 0, 0]),
+            event(Action::Ask(Request::Delete { by, image: id }), &[0, 0]),
+            event(Action::Ask(share), &[1, 1]),
+            event(Action::DeliverNewest, &[1, 1, 1]),
+        ],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(run::run(&history, &Count::default())).unwrap();
+}

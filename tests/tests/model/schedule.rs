@@ -1,0 +1,283 @@
+//! A schedule of faults: some requests over HTTP and the AWS SDK, and the work that they make, while DynamoDB fails beneath
+//! in every way it can, until it is well again.
+//!
+//! What is acknowledged was done, once; what is answered with 503 was done or not, but nothing between; what is refused
+//! was not. All is held to the model.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynoxide::types::AttributeValue;
+use imageshare::auth::Authenticator;
+use imageshare::domain::{Details, JobId, Limits, Stamp, Status, Timestamp, Visibility};
+use imageshare::function::Function;
+use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
+use imageshare::table::DynamoDb;
+use imageshare::usecases::{self, NewImage};
+use imageshare::{Service, Settings};
+use imageshare_local::TABLE;
+use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::in_process::{Answer, send};
+use imageshare_tests::service::{caller, everything};
+use imageshare_tests::table_server::TableServer;
+use imageshare_tests::world::authenticator;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tokio::time::Instant;
+
+use crate::history::{IMAGES, Request, image, owner_of, request};
+use crate::http;
+use crate::invariants;
+use crate::judge::Expected;
+use crate::model::{Model, Wrong};
+use crate::run::delivered;
+
+/// How long the service waits for one answer of DynamoDB: some of them never come.
+const SILENCE: Duration = Duration::from_millis(60);
+
+/// What the clients of all schedules were told.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub requests: usize,
+    pub acknowledged: usize,
+    pub refused: usize,
+    /// Answers 503, and of them those to what was done all the same.
+    pub unavailable: usize,
+    pub unavailable_but_done: usize,
+    /// Deliveries of pieces, and those that the worker gave back.
+    pub deliveries: usize,
+    pub given_back: usize,
+}
+
+impl Told {
+    pub fn add(&mut self, more: &Self) {
+        self.requests += more.requests;
+        self.acknowledged += more.acknowledged;
+        self.refused += more.refused;
+        self.unavailable += more.unavailable;
+        self.unavailable_but_done += more.unavailable_but_done;
+        self.deliveries += more.deliveries;
+        self.given_back += more.given_back;
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} deliveries of pieces, {} \
+             given back",
+            self.requests,
+            self.acknowledged,
+            self.refused,
+            self.unavailable,
+            self.unavailable_but_done,
+            self.deliveries,
+            self.given_back
+        )
+    }
+}
+
+/// A DynamoDB that fails, and what a schedule needs to run over it.
+pub struct Schedule<'a> {
+    database: &'a TableServer,
+    table: Arc<EmbeddedTable>,
+    authenticator: Authenticator,
+    /// The service past all faults.
+    behind: Service,
+    model: Model,
+    asked: Vec<Request>,
+    /// What has happened so far, for whoever has to find out why.
+    log: Vec<String>,
+    rng: fastrand::Rng,
+    told: &'a mut Told,
+}
+
+/// Runs the schedule of that seed.
+pub async fn run(seed: u64, database: &TableServer, told: &mut Told) -> Result<(), Wrong> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    database.renew();
+    let limits = Limits {
+        members_per_image: rng.choice([200, 2]).unwrap_or(200),
+        images_per_tenant: 4,
+        ..Limits::default()
+    };
+    let settings = Arc::new(Settings {
+        region: "local".to_owned(),
+        public_url: None,
+        directory_is_complete: false,
+        limits,
+    });
+    let table = database.embedded();
+    let behind = Service { store: Store::new(table.lane(Lane::Request)), settings };
+    let authenticator = authenticator();
+    let (model, asked, log) = (Model::new(limits), Vec::new(), Vec::new());
+    let mut schedule = Schedule { database, table, authenticator, behind, model, asked, log, rng, told };
+    let ran = schedule.run(seed).await;
+    ran.map_err(|wrong| format!("{wrong}, after\n{}", schedule.log.join("\n")))
+}
+
+impl Schedule<'_> {
+    async fn run(&mut self, seed: u64) -> Result<(), Wrong> {
+        self.register_images().await?;
+        self.database.fail_at_random(seed, self.rng.u8(5..45));
+        self.ask_and_work(seed).await?;
+        self.database.heal();
+        self.end().await
+    }
+
+    async fn register_images(&mut self) -> Result<(), Wrong> {
+        for id in IMAGES {
+            let (owner, visibility) = (owner_of(id), Visibility::Shared);
+            let new = NewImage { id: Some(image(id)), owner: None, visibility, details: Details::default() };
+            let by = caller(owner.as_str());
+            usecases::register_image(&self.behind, &by, new).await.map_err(|refusal| refusal.to_string())?;
+            let request = Request::Register { owner, image: image(id), visibility };
+            self.model.granted(&request, 0, Stamp::now(), None)?;
+        }
+        Ok(())
+    }
+
+    async fn ask_and_work(&mut self, seed: u64) -> Result<(), Wrong> {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut requests = TestRunner::new_with_rng(Config::default(), rng);
+        for _ in 0..self.rng.u8(4..9) {
+            let next = request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
+            // IMS knows no answer that takes an answer back.
+            if matches!(next, Request::Respond { says: Status::Pending, .. }) {
+                continue;
+            }
+            while self.ask(&next).await? == 503 && self.rng.bool() {}
+            if self.rng.u8(0..3) > 0 {
+                for piece in self.open_pieces().await? {
+                    self.deliver(piece).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a client ask, and holds what it is told to what became of it.
+    async fn ask(&mut self, request: &Request) -> Result<u16, Wrong> {
+        self.asked.push(request.clone());
+        let before = self.everything();
+        let patience = Duration::from_millis(500 + self.rng.u64(10..150));
+        let function = Function { service: self.over(), authenticator: self.authenticator.clone() };
+        let answer = send(&function, &http::event(request), Some(Timestamp::now().plus(patience))).await;
+        self.database.shut_out().await;
+        let is_done = self.everything() != before;
+        self.told.requests += 1;
+        let said = self.hold(request, &answer, is_done).await;
+        self.log.push(format!("{request:?}: {} {}, done: {is_done}", answer.status, answer.body));
+        said?;
+        invariants::table_is(&self.behind.store, &self.table, self.model.state()).await?;
+        Ok(answer.status)
+    }
+
+    async fn hold(&mut self, request: &Request, answer: &Answer, is_done: bool) -> Result<(), Wrong> {
+        let now = self.model.now();
+        let told_job = answer.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
+        match answer.status {
+            200..300 => self.told.acknowledged += 1,
+            503 => self.told.unavailable += 1,
+            _ => self.told.refused += 1,
+        }
+        match (answer.status, is_done) {
+            (200..300, true) => {
+                let made = self.new_job().await?;
+                self.model.granted(request, now, Stamp::now(), made)?;
+                if told_job.is_none() || told_job == made { Ok(()) } else { Err("another job".to_owned()) }
+            }
+            (200..300, false) => self.model.answered(request, now, |expected| match expected {
+                Expected::Before(job) => told_job == Some(*job),
+                // What is as it was to be need not be changed.
+                Expected::Granted => matches!(request, Request::Show { .. }),
+                Expected::Refused(_) => false,
+            }),
+            (503, true) => {
+                self.told.unavailable_but_done += 1;
+                let made = self.new_job().await?;
+                self.model.granted(request, now, Stamp::now(), made)
+            }
+            (503, false) if answer.headers.contains_key("retry-after") => Ok(()),
+            (400..500, false) => {
+                self.model.answered(request, now, |expected| matches!(expected, Expected::Refused(_)))
+            }
+            _ => Err(format!("something was changed: {is_done}")),
+        }
+    }
+
+    /// Tells a worker of a piece, which has a little time for it.
+    async fn deliver(&mut self, piece: PieceKey) -> Result<(), Wrong> {
+        let patience = Duration::from_millis(self.rng.u64(5..200));
+        let answer = delivered(&self.over().until(Instant::now() + patience), piece).await;
+        self.database.shut_out().await;
+        self.told.deliveries += 1;
+        let is_given_back =
+            answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
+        self.told.given_back += usize::from(is_given_back);
+        self.log.push(format!("{piece:?} given back: {is_given_back}"));
+        self.look_at(piece).await?;
+        if !is_given_back && self.open_pieces().await?.contains(&piece) {
+            return Err(format!("{piece:?} is open, and was not given back"));
+        }
+        invariants::table_is(&self.behind.store, &self.table, self.model.state()).await
+    }
+
+    /// Lets the model know what a job says by now.
+    async fn look_at(&mut self, piece: PieceKey) -> Result<(), Wrong> {
+        let report = self.behind.store.report(piece.job).await.map_err(|problem| problem.to_string())?;
+        let report = report.ok_or("no job")?;
+        let says = report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
+        self.model.stepped(piece.job, self.model.now(), &says.collect::<Vec<_>>(), None)
+    }
+
+    /// Carries out what is open, now that nothing goes wrong any more.
+    async fn end(&mut self) -> Result<(), Wrong> {
+        for piece in self.open_pieces().await? {
+            delivered(&self.behind, piece).await;
+            self.look_at(piece).await?;
+        }
+        for request in mem::take(&mut self.asked) {
+            // Whoever has used a key still gets the job.
+            if matches!(request.judged(self.model.state(), &self.model.limits), Expected::Before(_)) {
+                self.ask(&request).await?;
+            }
+        }
+        invariants::hold(&self.behind.store, &self.table, &self.model).await
+    }
+
+    /// The job that the model does not know yet.
+    async fn new_job(&self) -> Result<Option<JobId>, Wrong> {
+        let open: BTreeSet<_> = self.open_pieces().await?.into_iter().map(|piece| piece.job).collect();
+        let new: Vec<_> = open.into_iter().filter(|job| !self.model.jobs.contains_key(job)).collect();
+        if new.len() > 1 { Err(format!("made several jobs: {new:?}")) } else { Ok(new.first().copied()) }
+    }
+
+    async fn open_pieces(&self) -> Result<Vec<PieceKey>, Wrong> {
+        let mut open = Vec::new();
+        for shard in 0..OPEN_SHARDS {
+            let found = self.behind.store.open_pieces(shard, None, 1000).await;
+            open.extend(found.map_err(|problem| problem.to_string())?);
+        }
+        open.sort();
+        Ok(open)
+    }
+
+    /// The service as a function has it now.
+    fn over(&self) -> Service {
+        let client = self.database.client_waiting(SILENCE);
+        let settings = Arc::clone(&self.behind.settings);
+        Service { store: Store::new(DynamoDb::new(client, TABLE)), settings }
+    }
+
+    fn everything(&self) -> BTreeMap<String, HashMap<String, AttributeValue>> {
+        let items = everything(&self.table).into_iter();
+        items.map(|item| (format!("{:?} {:?}", item.get("pk"), item.get("sk")), item)).collect()
+    }
+}

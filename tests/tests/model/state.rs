@@ -1,0 +1,134 @@
+//! What the service holds, as its rules say it and not as its code does: who shares what with whom, and what each has said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imageshare::domain::{ImageId, JobId, Stamp, Status, TenantId, Visibility};
+
+/// One image and one tenant.
+pub type Names = (ImageId, TenantId);
+
+/// Everything at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Every image that was ever registered.
+    pub images: BTreeMap<ImageId, Record>,
+    /// Every pair that was ever heard of.
+    pub pairs: BTreeMap<Names, Pair>,
+    /// The requests that came with a key, and their jobs (decision 22).
+    pub keys: BTreeMap<(TenantId, u8), (String, JobId)>,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub owner: TenantId,
+    pub visibility: Visibility,
+    pub is_alive: bool,
+}
+
+/// What has been said of one image and one tenant, by requests that were carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// The shares that nothing has withdrawn, each with whether it asks for no consent (decision 11).
+    shares: BTreeMap<Stamp, bool>,
+    /// The newest unshare. Whatever the owner asked for before it is over (decision 10).
+    withdrawn: Option<Stamp>,
+    /// The newest answer in force.
+    answer: Option<(Stamp, Status)>,
+}
+
+impl Pair {
+    /// What the tenant is shown; `None` where the image is not shared with it.
+    pub fn status(&self) -> Option<Status> {
+        let asks_nothing = self.shares.values().any(|asks_nothing| *asks_nothing);
+        let unanswered = if asks_nothing { Status::Accepted } else { Status::Pending };
+        self.since().map(|_| self.answer.map_or(unanswered, |(_, status)| status))
+    }
+
+    /// Whether the owner's request of that stamp is the newest but for later shares.
+    pub fn is_current(&self, at: Stamp) -> bool {
+        self.withdrawn < Some(at)
+    }
+
+    /// Whether an answer of that stamp finds the sharing that it is meant for (decision 8).
+    pub fn hears(&self, at: Stamp) -> bool {
+        self.since().is_some() && self.is_current(at)
+    }
+
+    /// Whether an answer of that stamp is newer than what was said.
+    pub fn is_news(&self, at: Stamp) -> bool {
+        self.answer.is_none_or(|(answered, _)| answered < at)
+    }
+
+    pub fn share(&mut self, at: Stamp, asks_nothing: bool) {
+        if self.is_current(at) {
+            self.shares.insert(at, asks_nothing);
+        }
+    }
+
+    /// Ends what was shared before; what was shared later begins anew, without what was said to the earlier (decision 19).
+    pub fn unshare(&mut self, at: Stamp) {
+        if !self.is_current(at) {
+            return;
+        }
+        let before = self.since();
+        self.shares.retain(|share, _| *share > at);
+        self.withdrawn = Some(at);
+        let over = if self.since() == before { Some(at) } else { self.since() };
+        self.answer = self.answer.filter(|(answered, _)| over.is_some_and(|over| *answered > over));
+    }
+
+    /// Ends everything, since the image is gone (decision 24).
+    pub fn end(&mut self, at: Stamp) {
+        let said = self.answer.map(|(answered, _)| answered);
+        self.unshare(self.shares.keys().copied().chain(said).fold(at, Stamp::max));
+    }
+
+    pub fn say(&mut self, at: Stamp, status: Status) {
+        if self.hears(at) && self.is_news(at) {
+            self.answer = Some((at, status));
+        }
+    }
+
+    fn since(&self) -> Option<Stamp> {
+        self.shares.keys().next().copied()
+    }
+}
+
+impl State {
+    /// An image that is there.
+    pub fn image(&self, id: &ImageId) -> Option<&Record> {
+        self.images.get(id).filter(|image| image.is_alive)
+    }
+
+    pub fn pair(&self, image: &ImageId, tenant: &TenantId) -> Pair {
+        self.pairs.get(&(image.clone(), tenant.clone())).cloned().unwrap_or_default()
+    }
+
+    pub fn pair_mut(&mut self, image: &ImageId, tenant: &TenantId) -> &mut Pair {
+        self.pairs.entry((image.clone(), tenant.clone())).or_default()
+    }
+
+    pub fn is_member(&self, image: &ImageId, tenant: &TenantId) -> bool {
+        self.pair(image, tenant).status().is_some()
+    }
+
+    /// With whom an image is shared, and what each has said.
+    pub fn members(&self, image: &ImageId) -> BTreeMap<TenantId, Status> {
+        let of_image = self.pairs.iter().filter(|((of, _), _)| of == image);
+        of_image.filter_map(|((_, tenant), pair)| Some((tenant.clone(), pair.status()?))).collect()
+    }
+
+    /// The images that are shared with a tenant who has said that.
+    pub fn received(&self, tenant: &TenantId, said: Status) -> BTreeSet<ImageId> {
+        let received =
+            self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(said));
+        received.map(|((image, _), _)| image.clone()).collect()
+    }
+
+    /// The images that are a tenant's.
+    pub fn owned(&self, tenant: &TenantId) -> BTreeSet<ImageId> {
+        let owned = self.images.iter().filter(|(_, image)| image.is_alive && image.owner == *tenant);
+        owned.map(|(id, _)| id.clone()).collect()
+    }
+}

@@ -1,7 +1,10 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
 use imageshare::Service;
-use imageshare::domain::{Addressees, Caller, Entry, Limits, Name, Named, Permissions, Role, Status};
+use imageshare::domain::{
+    Addressees, Caller, Entry, Limits, Name, Named, Permissions, Protection, Role, Status, VaultDetails,
+    VaultId, VaultStatus,
+};
 use imageshare::store::{List, PieceKey, Remembered, Usage};
 use imageshare::usecases::{self, Effect, ImageQuery};
 
@@ -100,6 +103,7 @@ pub async fn measure() -> Vec<Row> {
 
     rows.extend(permissions(&world).await);
     rows.extend(by_names(&world).await);
+    rows.extend(by_rules().await);
 
     let service = metered(&world);
     let lists = [List::Owned(tenant("owner"))];
@@ -189,6 +193,52 @@ async fn by_names(world: &LocalService) -> Vec<Row> {
         rows.push(row(call, &service));
     }
     world.work().await;
+    rows
+}
+
+/// What only some images need: a grant of a key, a vault; and one answer to all that waits.
+async fn by_rules() -> Vec<Row> {
+    let world = LocalService::start(Limits::default());
+    let (owner, recipient) = (caller("owner"), caller("mem1"));
+    let mut rows = Vec::new();
+    let service = metered(&world);
+    let (key, to) = ("key".parse().expect("an id"), recipient.tenant.clone());
+    usecases::grant_key(&service, &owner, key, to).await.expect("granted");
+    rows.push(row("grant a key", &service));
+
+    let share = async |image| {
+        usecases::share(&world.service, &owner, vec![image], vec![tenant("mem1")], None)
+            .await
+            .expect("a job");
+    };
+    share(world.image_with("owner", &[("__system__cmkid", "key")]).await).await;
+    rows.push(carried_out(&world, "share 1 encrypted image with 1 project: work").await);
+
+    let details =
+        VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib: 100 };
+    let service = metered(&world);
+    let vault: VaultId = "vault".parse().expect("an id");
+    usecases::put_vault(&service, &recipient, vault.clone(), &details).await.expect("a vault");
+    rows.push(row("say what a vault is", &service));
+    let whole = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
+    let image = world.image_with("owner", &whole).await;
+    share(image.clone()).await;
+    world.work().await;
+    let said = (Status::Accepted, Some(vault));
+    usecases::respond(&world.service, &recipient, tenant("mem1"), vec![image], said, None)
+        .await
+        .expect("a job");
+    rows.push(carried_out(&world, "accept 1 full-ECS image: work").await);
+
+    for _ in 0..99 {
+        share(world.image("owner").await).await;
+    }
+    world.work().await;
+    let service = metered(&world);
+    let said = (Status::Accepted, None);
+    usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
+    rows.push(row("accept all: request", &service));
+    rows.push(carried_out(&world, "… all of 100 that wait: work").await);
     rows
 }
 

@@ -52,13 +52,14 @@ impl Store {
         item.filter(|item| item.contains_key(keys::GPK)).as_ref().map(parse).transpose()
     }
 
-    /// Makes one step of a walk, provided that it is where it was and that everything that was read is still so.
+    /// Makes one step of a walk, provided that it is where it was and that everything that was read is still so. On success
+    /// `walk` is as the table has it then.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub(crate) async fn make_stride(
         &self,
-        walk: &Walk,
+        walk: &mut Walk,
         stride: &Stride<'_>,
         rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
@@ -70,7 +71,12 @@ impl Store {
         }
         writes.push(go_on(walk, stride, finds, now));
         match self.transact(&writes).await {
-            Ok(()) => Ok(Written::Yes),
+            Ok(()) => {
+                walk.after.clone_from(&stride.after);
+                walk.steps = walk.steps.saturating_add(finds);
+                walk.pairs += stride.found.len();
+                Ok(Written::Yes)
+            }
             Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
             Err(NotWritten::Store(error)) => Err(error),
         }

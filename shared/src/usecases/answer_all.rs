@@ -23,8 +23,9 @@ const SKEW: Duration = Duration::from_mins(5);
 /// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
 pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort) -> Result<(), StoreError> {
     let rules = service.settings.rules();
+    let Some(mut walk) = service.store.open_walk(key.job).await? else { return Ok(()) };
     let mut stale = StaleSteps::default();
-    while let Some(walk) = service.store.open_walk(key.job).await? {
+    loop {
         let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
         let (places, is_last) = next_places(service, &walk, tenant).await?;
         let tenants = if stale.is_none() { Tenants::Unread } else { Tenants::Read };
@@ -39,16 +40,19 @@ pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort)
             Effort::None => give_up(&job, 0..job.images.len(), &read.known, rules),
         };
         let stride = stride(&walk, &job, &places, is_last, (&decision, &read));
-        match service.store.make_stride(&walk, &stride, rules).await? {
+        match service.store.make_stride(&mut walk, &stride, rules).await? {
             Written::Yes if stride.is_last => {
                 tracing::info!(job = %key.job, "everything answered");
                 return Ok(());
             }
             Written::Yes => stale = StaleSteps::default(),
-            Written::Stale => stale.wait().await?,
+            Written::Stale => {
+                stale.wait().await?;
+                let Some(again) = service.store.open_walk(key.job).await? else { return Ok(()) };
+                walk = again;
+            }
         }
     }
-    Ok(())
 }
 
 /// The next places of the list, and whether they are the last.

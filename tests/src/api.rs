@@ -150,13 +150,18 @@ impl Answer {
 impl Api {
     /// Starts a server with those limits, as `--limit` takes them.
     pub async fn start(limits: &[&str]) -> Self {
+        Self::start_with(limits, false).await
+    }
+
+    /// Starts a server with those limits, and with a directory that knows every tenant or that may not.
+    pub async fn start_with(limits: &[&str], directory_complete: bool) -> Self {
         let arguments = ServeArguments {
             listen: "127.0.0.1:0".to_owned(),
             data: PathBuf::new(),
             memory: true,
             region: "local".to_owned(),
             public_url: None,
-            directory_complete: false,
+            directory_complete,
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };

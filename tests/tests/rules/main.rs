@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accept_all;
+mod facades;
 mod key_grants;
 mod limits;
 mod regions;

@@ -8,6 +8,7 @@ mod facades;
 mod key_grants;
 mod limits;
 mod regions;
+mod table;
 mod vaults;
 
 use std::sync::Arc;

@@ -394,7 +394,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(1000))]
 
         #[test]
         fn the_later_request_wins_in_whatever_order_they_are_carried_out((ordered, delivered) in history(any_request())) {

@@ -72,6 +72,24 @@ async fn an_answer_or_a_withdrawal_makes_room() {
     assert_eq!(usecases::quota(&world.service, &a).await.unwrap().pending_images, 1);
 }
 
+#[tokio::test]
+async fn a_late_withdrawal_is_carried_out_though_too_many_images_wait() {
+    let world = start(Limits { pending_per_tenant: 1, ..Limits::default() });
+    let images = images(&world, 2).await;
+    let first = &images[..1];
+    shared(&world, first, &["a"]).await;
+    answered(&world, first, "a", (Status::Accepted, None)).await;
+    let owner = caller("owner");
+    let late =
+        usecases::unshare(&world.service, &owner, first.to_vec(), vec![tenant("a")], None).await.unwrap();
+    let again = share(&world, first, &["a"]).await;
+    let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
+    usecases::carry_out(&world.service, newest).await.unwrap();
+    usecases::add_member(&world.service, &owner, &images[1], &tenant("a")).await.unwrap();
+    assert_eq!(outcomes(&world, late).await, [Outcome::Done]);
+    assert_eq!(usecases::quota(&world.service, &caller("a")).await.unwrap().pending_images, 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_writers_leave_no_more_members_than_an_image_may_have() {
     let world = start(Limits { members_per_image: 60, ..Limits::default() });

@@ -5,14 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use imageshare::domain::{
-    ImageId, Job, JobId, JobStatus, Limits, Membership, Outcome, Stamp, Status, Task, Timestamp,
-};
+use imageshare::domain::{ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp};
 use imageshare::store::{Remembered, Submitted, Written};
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
-use proptest::prelude::*;
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
     let (members, more) = world.service.store.members(image, None, 1000).await.unwrap();
@@ -302,87 +299,4 @@ async fn a_change_onto_an_old_revision_is_not_written() {
     image.revision += 1;
     assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Yes);
     assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Stale);
-}
-
-/// What one tenant asks of one image.
-#[derive(Debug, Clone, Copy)]
-enum Request {
-    Share,
-    Unshare,
-    Answer(Status),
-}
-
-fn histories() -> impl Strategy<Value = (Vec<(Request, usize, usize)>, Vec<prop::sample::Index>)> {
-    let request = prop_oneof![
-        3 => Just(Request::Share),
-        2 => Just(Request::Unshare),
-        2 => prop::sample::select(vec![Status::Accepted, Status::Rejected]).prop_map(Request::Answer),
-    ];
-    let requests = prop::collection::vec((request, 0..2_usize, 0..3_usize), 1..12);
-    (requests, prop::collection::vec(any::<prop::sample::Index>(), 0..40))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    /// Workers take the pieces in any order and more than once; then table, counts and index agree with the domain's
-    /// state machine run in the order in which the pieces were first carried out.
-    #[test]
-    fn table_counts_and_index_agree_whatever_the_workers_do((requests, picks) in histories()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let world = LocalService::start(Limits::default());
-            let images = [world.image("owner").await, world.image("owner").await];
-            let tenants = ["a", "b", "c"];
-            let mut jobs = Vec::new();
-            for (request, image, recipient) in &requests {
-                let image = &images[*image];
-                let id = match request {
-                    Request::Share => share(&world, std::slice::from_ref(image), &[tenants[*recipient]]).await,
-                    Request::Unshare => unshare(&world, std::slice::from_ref(image), &[tenants[*recipient]]).await,
-                    Request::Answer(status) => respond(&world, image, tenants[*recipient], *status).await,
-                };
-                jobs.push(id);
-            }
-            let mut pieces = world.open_pieces().await;
-            prop_assert_eq!(pieces.len(), jobs.len());
-            let mut order: Vec<_> = picks.iter().map(|pick| pieces[pick.index(pieces.len())]).collect();
-            order.append(&mut pieces);
-            let mut model: HashMap<(usize, usize), Membership> = HashMap::new();
-            let mut done = HashSet::new();
-            for key in order {
-                carry_out(&world.service, key).await.unwrap();
-                if !done.insert(key.job) {
-                    continue;
-                }
-                let place = jobs.iter().position(|job| *job == key.job).unwrap();
-                let (request, image, recipient) = requests[place];
-                let pair = (image, recipient);
-                let current = model.get(&pair);
-                let next = match request {
-                    Request::Share => Membership::share(current, key.job.0),
-                    Request::Unshare => Membership::unshare(current, key.job.0),
-                    Request::Answer(status) => Membership::answer(current, key.job.0, status).ok().flatten(),
-                };
-                model.extend(next.map(|next| (pair, next)));
-            }
-            prop_assert!(world.open_pieces().await.is_empty());
-            for (number, image) in images.iter().enumerate() {
-                let expected: HashMap<String, Status> = model
-                    .iter()
-                    .filter(|((of, _), _)| *of == number)
-                    .filter_map(|((_, to), membership)| Some((tenants[*to].to_owned(), membership.standing()?.status)))
-                    .collect();
-                prop_assert_eq!(world.read_image(image).await.members as usize, expected.len());
-                for (recipient, status) in &expected {
-                    let list = imageshare::store::List::Received(tenant(recipient), *status);
-                    let order = imageshare::store::Order::NewestFirst;
-                    let places = world.service.store.places(&list, None, order, 10).await.unwrap();
-                    prop_assert!(places.iter().any(|place| place.image == *image));
-                }
-                prop_assert_eq!(members(&world, image).await, expected);
-            }
-            Ok(())
-        })?;
-    }
 }

@@ -21,6 +21,6 @@ impl Member {
     /// A membership that stands and was last written at that moment.
     pub fn new(image: ImageId, tenant: TenantId, standing: &Standing, written: Timestamp) -> Self {
         let created = standing.since.time();
-        Self { image, tenant, status: standing.status, created, updated: written.max(created) }
+        Self { image, tenant, status: standing.status(), created, updated: written.max(created) }
     }
 }

@@ -12,9 +12,14 @@
 //! * a grant is a share that asks for no consent (decision 11): a standing that holds one is accepted for as long as its
 //!   recipient has said nothing, and what the recipient has said stays.
 //!
-//! The recipient's answers are ordered among themselves in the same way. An answer counts only for a membership
-//! that stands, and never for one that began after an unshare that is newer than the answer: nobody is made to have
-//! consented to a sharing that they have not seen.
+//! The recipient's answers are ordered in the same way. An answer counts only if it finds a membership that stands, and
+//! never after an unshare that is newer than it: nobody is made to have consented to what was shared after a withdrawal.
+//! One that counts is remembered with its stamp, beyond an older unshare which is carried out later, and is in force while
+//! it is newer than the share that the standing begins with.
+//!
+//! So it matters in two cases only when an answer is carried out: it may come before the share that it answers, and is
+//! then told that there is no membership; and where a clock that is behind has made it older than the share that it
+//! finds, it is in force nevertheless.
 
 use std::fmt;
 use std::iter;
@@ -74,16 +79,14 @@ impl FromStr for Status {
 pub enum Membership {
     /// The image is shared with the tenant.
     Standing(Standing),
-    /// The image is not shared with the tenant; an unshare of that stamp says so. It is kept for a while, so that a
-    /// share which was requested earlier and is carried out later does not bring the membership back.
-    Ended(Stamp),
+    /// The image is not shared with the tenant. That is kept for a while, so that a share which was requested before the
+    /// unshare and is carried out later does not bring the membership back.
+    Ended(Ended),
 }
 
 /// A membership that stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// What the recipient has said.
-    pub status: Status,
     /// The share that it began with: the earliest that no unshare has ended.
     pub since: Stamp,
     /// Shares after `since`, ascending; the oldest are forgotten above [`SHARES_KEPT`].
@@ -92,15 +95,44 @@ pub struct Standing {
     /// The newest unshare before `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unshared: Option<Stamp>,
-    /// The newest answer in force.
+    /// The newest answer, if it is newer than that unshare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Stamp>,
+    pub answered: Option<Answer>,
     /// The newest of the shares above that asks for no consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Stamp>,
     /// What an accepted full-ECS image holds of a vault of the recipient's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Reservation>,
+}
+
+/// A membership that was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The newest unshare.
+    pub unshared: Stamp,
+    /// The newest answer, if it is newer: it was given to a share that is newer too and not yet carried out, or in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answer>,
+}
+
+/// What a recipient has said, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// When it was requested.
+    pub at: Stamp,
+    /// What was said.
+    pub status: Status,
+    /// The share that it was said to, where by its stamp that is newer: clocks of two machines differ a little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Stamp>,
+}
+
+impl Answer {
+    /// Whether it is an answer to a standing that began then.
+    fn is_to(self, since: Stamp) -> bool {
+        Some(self.at).max(self.found) >= Some(since)
+    }
 }
 
 /// How many repeated shares a membership remembers. They matter only while an older unshare may still be under way,
@@ -118,8 +150,10 @@ impl Membership {
     /// Returns what is to be written, or `None` where nothing changes.
     pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let standing = match current {
-            None => Standing::begin(at, None),
-            Some(Self::Ended(unshared)) if *unshared < at => Standing::begin(at, Some(*unshared)),
+            None => Standing::begin(at, None, None),
+            Some(Self::Ended(Ended { unshared, answered })) if *unshared < at => {
+                Standing::begin(at, Some(*unshared), *answered)
+            }
             Some(Self::Ended(_)) => return None,
             Some(Self::Standing(standing)) => standing.share_again(at)?,
         };
@@ -133,15 +167,16 @@ impl Membership {
         if standing.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
-        let granted = Self::Standing(standing.clone().with_grant(Some(at)));
+        let granted =
+            Self::Standing(Standing { granted: standing.granted.max(Some(at)), ..standing.clone() });
         (Some(&granted) != current).then_some(granted)
     }
 
     /// Applies an unshare. Returns what is to be written, or `None` where nothing changes.
     pub fn unshare(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            None => Some(Self::Ended(at)),
-            Some(Self::Ended(unshared)) => (*unshared < at).then_some(Self::Ended(at)),
+            None => Some(Self::ended(at, None)),
+            Some(Self::Ended(ended)) => (ended.unshared < at).then(|| Self::ended(at, ended.answered)),
             Some(Self::Standing(standing)) => standing.unshare(at),
         }
     }
@@ -150,13 +185,17 @@ impl Membership {
     /// written, or `None` where nothing changes.
     pub fn end(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            Some(standing @ Self::Standing(_)) => Some(Self::Ended(at.max(standing.newest()))),
+            Some(standing @ Self::Standing(_)) => Some(Self::ended(at.max(standing.newest()), None)),
             _ => Self::unshare(current, at),
         }
     }
 
+    fn ended(unshared: Stamp, answered: Option<Answer>) -> Self {
+        Self::Ended(Ended { unshared, answered: answered.filter(|answer| answer.at > unshared) })
+    }
+
     /// Applies the recipient's answer. Returns what is to be written, or `None` where nothing changes, which is so
-    /// when the answer was given before, or a newer one is in force.
+    /// when the answer was given before, or a newer one was.
     ///
     /// # Errors
     /// [`NotAMember`] where no membership stands that the answer could be meant for.
@@ -165,10 +204,11 @@ impl Membership {
         if standing.unshared.is_some_and(|unshared| at < unshared) {
             return Err(NotAMember);
         }
-        if standing.answered.is_some_and(|answered| at <= answered) {
+        if standing.answered.is_some_and(|answered| at <= answered.at) {
             return Ok(None);
         }
-        let mut next = Standing { status, answered: Some(at), ..standing.clone() };
+        let found = Some(standing.since).filter(|since| *since > at);
+        let mut next = Standing { answered: Some(Answer { at, status, found }), ..standing.clone() };
         if status != Status::Accepted {
             next.reserved = None;
         }
@@ -184,9 +224,25 @@ impl Membership {
         }
     }
 
+    /// The same, as if its recipient had said nothing.
+    #[must_use]
+    pub fn unanswered(self) -> Self {
+        match self {
+            Self::Standing(standing) => {
+                Self::Standing(Standing { answered: None, reserved: None, ..standing })
+            }
+            Self::Ended(ended) => Self::Ended(Ended { answered: None, ..ended }),
+        }
+    }
+
+    /// What its recipient has said; `None` where the image is not shared with the tenant.
+    pub fn status(&self) -> Option<Status> {
+        self.standing().map(Standing::status)
+    }
+
     /// Whether it waits for its recipient's answer.
     pub fn is_pending(&self) -> bool {
-        self.standing().is_some_and(|standing| standing.status == Status::Pending)
+        self.status() == Some(Status::Pending)
     }
 
     /// What it holds of a vault.
@@ -197,9 +253,12 @@ impl Membership {
     /// The newest of the requests that formed it.
     pub fn newest(&self) -> Stamp {
         match self {
-            Self::Ended(unshared) => *unshared,
+            Self::Ended(Ended { unshared, answered }) => {
+                answered.map_or(*unshared, |answer| answer.at.max(*unshared))
+            }
             Self::Standing(standing) => {
-                let others = [standing.reshared.last().copied(), standing.unshared, standing.answered];
+                let answered = standing.answered.map(|answer| answer.at);
+                let others = [standing.reshared.last().copied(), standing.unshared, answered];
                 others.into_iter().flatten().fold(standing.since, Stamp::max)
             }
         }
@@ -215,25 +274,19 @@ impl Membership {
 }
 
 impl Standing {
-    fn begin(since: Stamp, unshared: Option<Stamp>) -> Self {
-        Self {
-            status: Status::Pending,
-            since,
-            reshared: Vec::new(),
-            unshared,
-            answered: None,
-            granted: None,
-            reserved: None,
-        }
+    fn begin(since: Stamp, unshared: Option<Stamp>, answered: Option<Answer>) -> Self {
+        Self { since, reshared: Vec::new(), unshared, answered, granted: None, reserved: None }
     }
 
-    /// With a grant among its shares, which is as good as consent until the recipient says something.
-    fn with_grant(mut self, at: Option<Stamp>) -> Self {
-        self.granted = self.granted.max(at);
-        if self.granted.is_some() && self.answered.is_none() {
-            self.status = Status::Accepted;
-        }
-        self
+    /// What the recipient has said. A grant is as good as consent until it says something.
+    pub fn status(&self) -> Status {
+        let unanswered = if self.granted.is_some() { Status::Accepted } else { Status::Pending };
+        self.in_force().map_or(unanswered, |answer| answer.status)
+    }
+
+    /// The answer that counts.
+    fn in_force(&self) -> Option<Answer> {
+        self.answered.filter(|answer| answer.is_to(self.since))
     }
 
     fn share_again(&self, at: Stamp) -> Option<Self> {
@@ -256,22 +309,24 @@ impl Standing {
         }
         let mut later =
             iter::once(self.since).chain(self.reshared.iter().copied()).filter(|share| *share > at);
-        let Some(since) = later.next() else { return Some(Membership::Ended(at)) };
-        let mut next = Self { reshared: later.collect(), ..Self::begin(since, Some(at)) };
-        // Clocks of two machines differ a little: while nothing was withdrawn in between, an answer may carry an
-        // older stamp than the share that it answers.
-        let standing_goes_on = since == self.since;
-        if self.answered.is_some_and(|answered| answered > if standing_goes_on { at } else { since }) {
-            next.status = self.status;
-            next.answered = self.answered;
+        let Some(since) = later.next() else { return Some(Membership::ended(at, self.answered)) };
+        let answered = self.answered.filter(|answer| answer.at > at);
+        let mut next = Self {
+            reshared: later.collect(),
+            granted: self.granted.filter(|granted| *granted > at),
+            ..Self::begin(since, Some(at), answered)
+        };
+        if next.in_force().is_some() {
             next.reserved.clone_from(&self.reserved);
         }
-        Some(Membership::Standing(next.with_grant(self.granted.filter(|granted| *granted > at))))
+        Some(Membership::Standing(next))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::Timestamp;
@@ -324,7 +379,39 @@ mod tests {
         requests.iter().fold(None, |current, (at, request)| apply(current, *at, *request))
     }
 
+    /// The answers that found a membership, at the first delivery or at a later one.
+    fn heard(requests: &[(Stamp, Request)]) -> BTreeSet<Stamp> {
+        let (mut current, mut heard) = (None, BTreeSet::new());
+        for (at, request) in requests {
+            if let Request::Answer(status) = request
+                && Membership::answer(current.as_ref(), *at, *status).is_ok()
+            {
+                heard.insert(*at);
+            }
+            current = apply(current, *at, *request);
+        }
+        heard
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn the_later_request_wins_in_whatever_order_they_are_carried_out((ordered, delivered) in history(any_request())) {
+            let heard = heard(&delivered);
+            let counts = |(at, request): &(Stamp, Request)| !matches!(request, Request::Answer(_)) || heard.contains(at);
+            let counted: Vec<_> = ordered.into_iter().filter(counts).collect();
+            let [is, must_be] = [run(&delivered), run(&counted)];
+            let since = |of: &Option<Membership>| of.as_ref().and_then(Membership::standing).map(|standing| standing.since);
+            let in_force = |of: &Option<Membership>| of.as_ref().and_then(Membership::standing).and_then(Standing::in_force);
+            prop_assert_eq!(since(&is), since(&must_be));
+            match in_force(&is) {
+                // By its stamp it came before there was a membership. It found one, and no later answer did.
+                Some(answer) if Some(answer.at) < since(&is) => prop_assert_eq!(in_force(&must_be), None),
+                _ => prop_assert_eq!(is.as_ref().and_then(Membership::status), must_be.as_ref().and_then(Membership::status)),
+            }
+        }
+
         #[test]
         fn the_owners_requests_give_the_same_membership_in_any_order((ordered, delivered) in history(owners_request())) {
             prop_assert_eq!(run(&ordered), run(&delivered));
@@ -346,8 +433,8 @@ mod tests {
             let delivered: Vec<_> = delivered.into_iter().map(|(at, request)| (ahead(at), request)).collect();
             let current = run(&delivered);
             let now = Stamp::after(current.as_ref().map(Membership::newest));
-            let status = |membership: Option<Membership>| membership.and_then(|m| m.standing().map(|s| s.status));
-            prop_assert_eq!(Membership::unshare(current.as_ref(), now), Some(Membership::Ended(now)));
+            let status = |membership: Option<Membership>| membership.and_then(|m| m.status());
+            prop_assert_eq!(Membership::unshare(current.as_ref(), now), Some(Membership::ended(now, None)));
             if status(current.clone()).is_some() {
                 let answered = Membership::answer(current.as_ref(), now, Status::Rejected);
                 prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
@@ -362,10 +449,10 @@ mod tests {
             let unshared = newest(|r| matches!(r, Request::Unshare));
             let granted = newest(|r| matches!(r, Request::Grant));
             if let Some(Membership::Standing(standing)) = run(&delivered)
-                && standing.status != Status::Pending
+                && standing.status() != Status::Pending
             {
-                let needs_no_consent = standing.status == Status::Accepted && granted > unshared;
-                prop_assert!(standing.answered > unshared || needs_no_consent);
+                let needs_no_consent = standing.status() == Status::Accepted && granted > unshared;
+                prop_assert!(standing.in_force().map(|answer| answer.at) > unshared || needs_no_consent);
             }
         }
 
@@ -394,7 +481,7 @@ mod tests {
                     (unchanged, Request::Share | Request::Grant) => unchanged,
                 };
                 ours = apply(ours, stamp, request);
-                let status = ours.as_ref().and_then(Membership::standing).map(|standing| standing.status);
+                let status = ours.as_ref().and_then(Membership::status);
                 prop_assert_eq!(status, plain.map(|(status, _)| status));
             }
         }
@@ -409,7 +496,7 @@ mod tests {
             (at(3), Request::Unshare),
         ];
         let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
-        assert_eq!((standing.status, standing.since), (Status::Pending, at(4)));
+        assert_eq!((standing.status(), standing.since), (Status::Pending, at(4)));
     }
 
     #[test]
@@ -423,15 +510,53 @@ mod tests {
         ];
         let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
         assert_eq!(
-            (standing.status, standing.since, standing.reshared),
+            (standing.status(), standing.since, standing.reshared),
             (Status::Accepted, at(3), vec![at(5)])
         );
     }
 
     #[test]
+    fn an_answer_that_came_before_the_withdrawal_and_the_share_that_it_is_newer_than_is_kept() {
+        let share = (at(1), Request::Share);
+        let (unshare, again) = ((at(2), Request::Unshare), (at(3), Request::Share));
+        for status in [Status::Accepted, Status::Rejected] {
+            let answer = (at(4), Request::Answer(status));
+            let told = |history: [_; 4]| (run(&history).and_then(|m| m.status()), heard(&history).len());
+            let wanted = (Some(status), 1);
+            assert_eq!(told([share, unshare, again, answer]), wanted);
+            assert_eq!(told([share, answer, unshare, again]), wanted);
+            assert_eq!(told([share, answer, again, unshare]), wanted);
+            assert_eq!(told([again, answer, unshare, share]), wanted);
+            assert_eq!(told([share, unshare, answer, again]), (Some(Status::Pending), 0), "told so");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_not_to_what_was_shared_after_it_until_an_earlier_share_turns_up() {
+        let history =
+            [(at(1), Request::Share), (at(4), Request::Answer(Status::Accepted)), (at(2), Request::Unshare)];
+        let ended = run(&history);
+        let later = apply(ended.clone(), at(5), Request::Share);
+        assert_eq!(later.as_ref().and_then(Membership::status), Some(Status::Pending));
+        let earlier = apply(later, at(3), Request::Share);
+        assert_eq!(earlier.as_ref().and_then(Membership::status), Some(Status::Accepted));
+        // What is done at once comes after all that is remembered.
+        assert_eq!(ended.as_ref().map(Membership::newest), Some(at(4)));
+    }
+
+    #[test]
+    fn an_answer_is_to_the_share_that_it_found_where_a_clock_is_behind() {
+        let found = [(at(3), Request::Share), (at(2), Request::Answer(Status::Accepted))];
+        let late = [(at(0), Request::Share), (at(1), Request::Unshare)];
+        for rest in [[late[0], late[1]], [late[1], late[0]]] {
+            assert_eq!(run(&[found, rest].concat()).and_then(|m| m.status()), Some(Status::Accepted));
+        }
+    }
+
+    #[test]
     fn a_grant_is_consent_until_the_recipient_says_something() {
         let granted = Membership::grant(None, at(1)).unwrap();
-        let status = |membership: &Membership| membership.standing().unwrap().status;
+        let status = |membership: &Membership| membership.status().unwrap();
         assert_eq!(status(&granted), Status::Accepted);
         let rejected = Membership::answer(Some(&granted), at(2), Status::Rejected).unwrap().unwrap();
         assert_eq!(status(&Membership::grant(Some(&rejected), at(3)).unwrap()), Status::Rejected);
@@ -445,7 +570,7 @@ mod tests {
         for (second, status) in [(Request::Share, Status::Pending), (Request::Grant, Status::Accepted)] {
             let history = [(at(1), Request::Grant), (at(3), second), (at(2), Request::Unshare)];
             let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
-            assert_eq!((standing.status, standing.since), (status, at(3)));
+            assert_eq!((standing.status(), standing.since), (status, at(3)));
         }
     }
 
@@ -463,7 +588,7 @@ mod tests {
     fn a_stranger_cannot_answer() {
         assert_eq!(Membership::answer(None, at(1), Status::Accepted), Err(NotAMember));
         assert_eq!(
-            Membership::answer(Some(&Membership::Ended(at(1))), at(2), Status::Accepted),
+            Membership::answer(Some(&Membership::ended(at(1), None)), at(2), Status::Accepted),
             Err(NotAMember)
         );
     }

@@ -29,7 +29,9 @@ pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, Limit, Limits, MOST_MEMBERS_PER_IMAGE, NAMES_PER_BATCH};
 pub use self::member::Member;
-pub use self::membership::{Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus};
+pub use self::membership::{
+    Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
+};
 pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
 pub use self::step::{Change, Decision, Known, Needed, Rules, Tenant, decide, give_up, needed};
 pub use self::time::Timestamp;

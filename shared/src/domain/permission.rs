@@ -119,7 +119,7 @@ mod tests {
         let decision = decided(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
         let status = |tenant: &str| {
             let change = decision.changes.iter().find(|change| change.tenant.as_str() == tenant).unwrap();
-            change.becomes.standing().map(|standing| standing.status)
+            change.becomes.status()
         };
         let accepted = Some(Status::Accepted);
         assert_eq!(["a", "b", "c", "d"].map(status), [accepted, accepted, None, None]);

@@ -99,19 +99,20 @@ fn count_members(
     })
 }
 
-/// Counts images that wait for a tenant's answer. None may be added where too many do; and who receives one must be of this
+/// Counts images that wait for a tenant's answer. None may be asked for where too many do; and who receives one must be of this
 /// region.
 fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rules<'_>) -> Option<Write> {
     let key = keys::tenant(tenant);
     let room = i64::from(rules.limits.pending_per_tenant) - i64::from(growth);
     let receives = decision.receiving.contains(tenant);
+    let needs_room = growth > 0 && decision.asked.contains(tenant);
     let conditions: Vec<&str> = [
         (receives && rules.directory_is_complete).then_some("#region = :region"),
         (receives && !rules.directory_is_complete)
             .then_some("(attribute_not_exists(#region) OR #region = :region)"),
-        (growth > 0 && room >= 0).then_some("(attribute_not_exists(pending) OR pending <= :room)"),
+        (needs_room && room >= 0).then_some("(attribute_not_exists(pending) OR pending <= :room)"),
         // Of who has no count yet, too.
-        (growth > 0 && room < 0).then_some("pending <= :room"),
+        (needs_room && room < 0).then_some("pending <= :room"),
     ]
     .into_iter()
     .flatten()
@@ -122,7 +123,7 @@ fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rul
         _ => Write::update(key, "ADD pending :growth").value(":growth", item::number(growth)),
     };
     let write = if conditions.is_empty() { write } else { write.only_if(conditions.join(" AND ")) };
-    let write = if growth > 0 { write.value(":room", item::number(room)) } else { write };
+    let write = if needs_room { write.value(":room", item::number(room)) } else { write };
     Some(if receives {
         write.name("#region", "region").value(":region", item::text(rules.region))
     } else {
@@ -162,7 +163,7 @@ fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<
     ];
     match (&change.becomes, read.known.images.get(&change.image)) {
         (Membership::Standing(standing), Some(image)) => {
-            let list = List::Received(change.tenant.clone(), standing.status);
+            let list = List::Received(change.tenant.clone(), standing.status());
             attributes.extend([(GPK, item::text(list)), (GSK, item::text(position_of(image)))]);
         }
         (Membership::Standing(_), None) => {}

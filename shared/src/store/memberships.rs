@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
         let read = self.snapshot(ids.iter().map(|id| (id, tenant)), Tenants::Unread).await?;
         let Known { images, memberships, .. } = read.known;
-        let answer = |id: ImageId| Some(memberships.get(&(id, tenant.clone()))?.standing()?.status);
+        let answer = |id: ImageId| Some(memberships.get(&(id, tenant.clone()))?.status()?);
         Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
     }
 

@@ -91,9 +91,27 @@ impl fmt::Debug for History {
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    let events = prop::collection::vec(event(), 1..60);
+    let some = prop_oneof![24 => event().prop_map(|event| vec![event]), 1 => quarrel()];
+    let events = prop::collection::vec(some, 1..60);
     (select(vec![200, 3, 2, 1]), events)
-        .prop_map(|(members_per_image, events)| History { members_per_image, events })
+        .prop_map(|(members_per_image, events)| History { members_per_image, events: events.concat() })
+}
+
+/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
+fn quarrel() -> impl Strategy<Value = Vec<Event>> {
+    let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
+    (one(), status(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
+        let (images, to) = (vec![image], vec![named.clone()]);
+        let share = Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None };
+        let unshare = Request::Unshare { by, images: images.clone(), to, key: None };
+        let respond = Request::Respond { by: named.clone(), named, images, says, key: None };
+        let rest = [share.clone(), unshare, respond];
+        let deliver = |place| Action::DeliverNew { place, workers: 1 };
+        let actions = [Action::Ask(share), deliver(0)].into_iter();
+        let actions = actions.chain(asked.into_iter().map(|which: usize| Action::Ask(rest[which].clone())));
+        let actions = actions.chain(delivered.into_iter().map(deliver));
+        actions.map(|action| Event { action, death: None, turns: None }).collect()
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {

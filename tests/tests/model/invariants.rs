@@ -147,10 +147,10 @@ fn consent(model: &Model) -> Result<(), Wrong> {
         if status != Status::Pending && !said_so && !unasked {
             return Err(format!("{pair:?} is {status}, which nobody has said"));
         }
-        // The newest word holds, unless what it was said to was withdrawn after it.
-        let Some((at, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > shared) else { continue };
-        let after = deeds().skip_while(|(of, _)| of != at);
-        if !after.into_iter().any(|(_, deed)| deed == Deed::Unshare) {
+        // The newest word holds, if it was said after the first share that nothing has withdrawn.
+        let shares = deeds().filter(|(at, deed)| matches!(deed, Deed::Share { .. }) && Some(*at) > unshared);
+        let since = shares.map(|(at, _)| at).min();
+        if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since) {
             same(&format!("last word of {pair:?}"), &status, said)?;
         }
     }

@@ -33,8 +33,8 @@ pub struct Pair {
     shares: BTreeMap<Stamp, bool>,
     /// The newest unshare. Whatever the owner asked for before it is over (decision 10).
     withdrawn: Option<Stamp>,
-    /// The newest answer in force.
-    answer: Option<(Stamp, Status)>,
+    /// Every answer that found the image shared, and since when it was.
+    answers: BTreeMap<Stamp, (Status, Stamp)>,
 }
 
 impl Pair {
@@ -42,7 +42,10 @@ impl Pair {
     pub fn status(&self) -> Option<Status> {
         let asks_nothing = self.shares.values().any(|asks_nothing| *asks_nothing);
         let unanswered = if asks_nothing { Status::Accepted } else { Status::Pending };
-        self.since().map(|_| self.answer.map_or(unanswered, |(_, status)| status))
+        let since = self.since()?;
+        // The newest, if it is to what is shared: not to what was shared earlier and is withdrawn by now.
+        let newest = self.newest_answer().filter(|(at, (_, found))| (**at).max(*found) >= since);
+        Some(newest.map_or(unanswered, |(_, (status, _))| *status))
     }
 
     /// Whether the owner's request of that stamp is the newest but for later shares.
@@ -57,7 +60,7 @@ impl Pair {
 
     /// Whether an answer of that stamp is newer than what was said.
     pub fn is_news(&self, at: Stamp) -> bool {
-        self.answer.is_none_or(|(answered, _)| answered < at)
+        self.newest_answer().is_none_or(|(answered, _)| *answered < at)
     }
 
     pub fn share(&mut self, at: Stamp, asks_nothing: bool) {
@@ -66,28 +69,26 @@ impl Pair {
         }
     }
 
-    /// Ends what was shared before; what was shared later begins anew, without what was said to the earlier (decision 19).
+    /// Ends what was shared before; what was shared later begins anew (decision 19).
     pub fn unshare(&mut self, at: Stamp) {
-        if !self.is_current(at) {
-            return;
-        }
-        let before = self.since();
         self.shares.retain(|share, _| *share > at);
-        self.withdrawn = Some(at);
-        let over = if self.since() == before { Some(at) } else { self.since() };
-        self.answer = self.answer.filter(|(answered, _)| over.is_some_and(|over| *answered > over));
+        self.withdrawn = self.withdrawn.max(Some(at));
     }
 
     /// Ends everything, since the image is gone (decision 24).
     pub fn end(&mut self, at: Stamp) {
-        let said = self.answer.map(|(answered, _)| answered);
-        self.unshare(self.shares.keys().copied().chain(said).fold(at, Stamp::max));
+        self.unshare(self.shares.keys().chain(self.answers.keys()).copied().fold(at, Stamp::max));
     }
 
     pub fn say(&mut self, at: Stamp, status: Status) {
-        if self.hears(at) && self.is_news(at) {
-            self.answer = Some((at, status));
+        if let Some(since) = self.since().filter(|_| self.hears(at)) {
+            self.answers.insert(at, (status, since));
         }
+    }
+
+    /// Of those that nothing was withdrawn after.
+    fn newest_answer(&self) -> Option<(&Stamp, &(Status, Stamp))> {
+        self.answers.last_key_value().filter(|(at, _)| self.is_current(**at))
     }
 
     fn since(&self) -> Option<Stamp> {

@@ -33,6 +33,9 @@ pub struct Decision {
     pub offered: HashSet<ImageId>,
     /// The tenants that receive an image by it: they must be of this region.
     pub receiving: HashSet<TenantId>,
+    /// The tenants that are asked for an answer by it: they must have room for that. What a late unshare resets to waiting
+    /// needs none, since an unshare is never refused.
+    pub asked: HashSet<TenantId>,
     /// The grants that it relies on.
     pub grants: HashSet<KeyGrant>,
 }
@@ -76,6 +79,9 @@ impl Decision {
         }
         if effect.begins {
             self.receiving.insert(tenant.clone());
+        }
+        if effect.asks {
+            self.asked.insert(tenant.clone());
         }
         if members != 0 || effect.offers {
             *self.members.entry(image.clone()).or_default() += members;

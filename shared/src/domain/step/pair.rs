@@ -1,4 +1,8 @@
 //! The rules of consent, for one pair.
+//!
+//! What a vault's owner reserved by accepting a full-ECS image is given back when the membership ends. So such an image,
+//! unlike others, does not begin anew as accepted by an answer that came before the share: it waits, as if nothing had
+//! been said, until it is accepted into a vault again.
 
 use super::decision::Decision;
 use super::known::{Known, Rules, grant_of};
@@ -16,6 +20,8 @@ pub(super) struct Effect {
     pub(super) offers: bool,
     /// Whether the tenant becomes a member by it.
     pub(super) begins: bool,
+    /// Whether the tenant is asked for an answer by it, and must have room among the images that wait for one.
+    pub(super) asks: bool,
     /// The grant that this relies on.
     pub(super) grant: Option<KeyGrant>,
 }
@@ -58,10 +64,17 @@ impl Pair<'_> {
     pub(super) fn share(&self, becomes: Option<Membership>) -> Result<Effect, Outcome> {
         let image = self.known_image().ok_or(Outcome::ImageGone)?;
         can_be_shared(image)?;
-        let stands = |membership: Option<&Membership>| membership.is_some_and(|m| m.standing().is_some());
-        if stands(self.current()) || !stands(becomes.as_ref()) {
-            return Ok(becomes.into());
-        }
+        let Some(becomes) = becomes.map(|becomes| accepted_into_a_vault(image, becomes)) else {
+            return Ok(Effect::default());
+        };
+        let begins = self.current().is_none_or(|current| current.standing().is_none());
+        let grant = if begins { self.may_begin(image)? } else { None };
+        let asks = self.asks(&becomes)?;
+        Ok(Effect { becomes: Some(becomes), offers: begins, begins, asks, grant })
+    }
+
+    /// Whether the tenant may become a member. Returns the grant that this relies on.
+    fn may_begin(&self, image: &Image) -> Result<Option<KeyGrant>, Outcome> {
         let growth = i64::from(self.before.members_growth(self.image)) + 1;
         let most = i64::from(self.rules.limits.members_of(image));
         if growth > 0 && i64::from(image.members) + growth > most {
@@ -72,10 +85,7 @@ impl Pair<'_> {
             return Err(Outcome::KeyNotGranted);
         }
         self.is_of_this_region()?;
-        if becomes.as_ref().is_some_and(Membership::is_pending) {
-            self.may_wait()?;
-        }
-        Ok(Effect { becomes, offers: true, begins: true, grant })
+        Ok(grant)
     }
 
     /// Membership first: a stranger must not learn from the outcome whether the image exists.
@@ -83,15 +93,13 @@ impl Pair<'_> {
         let becomes = Membership::answer(self.current(), stamp, status).map_err(|_| Outcome::NotAMember)?;
         let image = self.known_image().ok_or(Outcome::ImageGone)?;
         let Some(becomes) = becomes else { return Ok(Effect::default()) };
-        if becomes.is_pending() && !self.current().is_some_and(Membership::is_pending) {
-            self.may_wait()?;
-        }
+        let asks = self.asks(&becomes)?;
         let reservation = if status == Status::Accepted { self.reservation(image, vault)? } else { None };
-        Ok(Some(match reservation {
+        let becomes = match reservation {
             Some(reservation) => becomes.reserving(reservation),
             None => becomes,
-        })
-        .into())
+        };
+        Ok(Effect { becomes: Some(becomes), asks, ..Effect::default() })
     }
 
     /// What an acceptance of the image has to reserve, besides what the membership holds already
@@ -119,15 +127,18 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether one more image may wait for the tenant's answer.
-    fn may_wait(&self) -> Result<(), Outcome> {
-        let Some(tenants) = &self.known.tenants else { return Ok(()) };
+    /// Whether one more image would wait for the tenant's answer, which is an error where too many do.
+    fn asks(&self, becomes: &Membership) -> Result<bool, Outcome> {
+        if !becomes.is_pending() || self.current().is_some_and(Membership::is_pending) {
+            return Ok(false);
+        }
+        let Some(tenants) = &self.known.tenants else { return Ok(true) };
         let pending = tenants.get(self.tenant).map_or(0, |tenant| i64::from(tenant.pending));
         let pending = pending + i64::from(self.before.pending_growth(self.tenant));
         if pending >= i64::from(self.rules.limits.pending_per_tenant) {
             Err(Outcome::PendingLimit)
         } else {
-            Ok(())
+            Ok(true)
         }
     }
 
@@ -138,6 +149,16 @@ impl Pair<'_> {
 
     fn known_image(&self) -> Option<&Image> {
         self.known.images.get(self.image)
+    }
+}
+
+/// The same, where it is accepted only if that needs no vault or is reserved.
+fn accepted_into_a_vault(image: &Image, becomes: Membership) -> Membership {
+    let needs_vault = matches!(image.details.kind(), Kind::FullEcs { .. });
+    if needs_vault && becomes.status() == Some(Status::Accepted) && becomes.reserved().is_none() {
+        becomes.unanswered()
+    } else {
+        becomes
     }
 }
 

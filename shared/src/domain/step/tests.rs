@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::domain::{
-    Details, ImageId, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task, Timestamp, Vault,
-    VaultDetails, VaultStatus, Visibility,
+    Details, Ended, ImageId, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task, Timestamp,
+    Vault, VaultDetails, VaultStatus, Visibility,
 };
 
 fn job(task: Task, tenants: usize) -> Job {
@@ -80,7 +80,7 @@ fn nothing_stands_of_an_image_that_is_gone() {
     let mut known = Known::default();
     known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), standing);
     let decision = decide(&unshare, 0..1, &known, rules(&limits(9)));
-    assert_eq!(decision.changes[0].becomes, Membership::Ended(later));
+    assert_eq!(decision.changes[0].becomes, Membership::Ended(Ended { unshared: later, answered: None }));
     assert_eq!(decision.members.values().copied().collect::<Vec<_>>(), [-1]);
 }
 
@@ -191,6 +191,59 @@ fn no_more_images_wait_for_an_answer_than_may() {
     let decision = decide(&share, 0..2, &known, rules(&limits));
     assert_eq!(decision.outcomes, [Outcome::Done, Outcome::PendingLimit]);
     assert_eq!(decision.pending, [("t0".parse().unwrap(), 1)].into());
+}
+
+/// What `t0` is to an image that was shared, answered after it was shared again, and unshared in between: a share that
+/// comes last finds the answer.
+fn answered_before_the_share(status: Status) -> (Membership, Job) {
+    let (unshared, share, answered) = (Stamp::now(), job(Task::Share, 1), Stamp::now());
+    let shared = Membership::share(None, Stamp::first_of(Timestamp::from_unix_millis(0)));
+    let known = Membership::answer(shared.as_ref(), answered, status).unwrap();
+    (Membership::unshare(known.as_ref(), unshared).unwrap(), share)
+}
+
+#[test]
+fn what_was_answered_already_does_not_wait() {
+    let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
+    for status in [Status::Accepted, Status::Rejected] {
+        let mut known = known(Visibility::Shared, 0);
+        known.tenants = Some(HashMap::new());
+        let (ended, share) = answered_before_the_share(status);
+        known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), ended);
+        let decision = decide(&share, 0..1, &known, rules(&limits));
+        assert_eq!(
+            (decision.outcomes[0], decision.changes[0].becomes.status()),
+            (Outcome::Done, Some(status))
+        );
+        assert_eq!((decision.pending.len(), decision.asked.len(), decision.receiving.len()), (0, 0, 1));
+    }
+}
+
+#[test]
+fn a_full_ecs_image_waits_again_though_it_was_answered_already() {
+    let mut known = waiting_for_a_vault();
+    let (ended, share) = answered_before_the_share(Status::Accepted);
+    known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), ended);
+    let decision = decide(&share, 0..1, &known, rules(&limits(9)));
+    let becomes = &decision.changes[0].becomes;
+    assert_eq!((becomes.is_pending(), decision.reserved_gib.len()), (true, 0));
+    assert_eq!((decision.pending.values().sum::<i32>(), decision.asked.len()), (1, 1));
+    let accepted = Membership::answer(Some(becomes), Stamp::now(), Status::Accepted).unwrap().unwrap();
+    assert_eq!(accepted.status(), Some(Status::Accepted));
+}
+
+#[test]
+fn a_late_unshare_resets_an_answer_though_too_many_images_wait() {
+    let (first, unshare) = (Membership::share(None, Stamp::now()), job(Task::Unshare, 1));
+    let accepted = Membership::answer(first.as_ref(), Stamp::now(), Status::Accepted).unwrap();
+    let again = Membership::share(accepted.as_ref(), Stamp::now()).unwrap();
+    let mut known = known(Visibility::Shared, 1);
+    known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), again);
+    known.tenants = Some(HashMap::new());
+    let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
+    let decision = decide(&unshare, 0..1, &known, rules(&limits));
+    assert_eq!((decision.outcomes[0], decision.pending.values().sum::<i32>()), (Outcome::Done, 1));
+    assert!(decision.asked.is_empty(), "an unshare asks for no room");
 }
 
 /// A full-ECS image of 60 GiB that waits for an answer of `t0`, who has a vault with room for 100, and a smaller one.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod own_writes;
+
 use std::time::{Duration, Instant};
 
 use imageshare::domain::{Details, ImageId, JobStatus, Status, Timestamp, Visibility};

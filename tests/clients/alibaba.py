@@ -12,6 +12,7 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
 from support import HOST, OWNER, REGION, RECIPIENT, STRANGER, access_key, an_hour_behind, call, expect, image, refused
+from support import elsewhere, full_ecs, sealed
 
 ONE, TWO = 118272523431001, 118272523431002
 KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
@@ -57,6 +58,14 @@ def journey(**options):
         ("a wrong secret", "SignatureDoesNotMatch", lambda: modify(wrong, add_account=[TWO]), "check the secret"),
         ("an unknown key", "InvalidAccessKeyId.NotFound", lambda: modify(unknown, add_account=[TWO]), "key is not found"),
         ("another region", "InvalidRegionId.NotFound", lambda: modify(ecd, region_id="eu-de", add_account=[TWO]), f"this is {REGION}"),
+    ):
+        expect(what, refused(what, ClientException, refusal, says).code, code)
+    encrypted, whole = sealed("alibaba, encrypted")[0], full_ecs("alibaba, full-ECS")
+    far = elsewhere()
+    for what, code, refusal, says in (
+        ("an encrypted image", "OperationDeined.EncryptedSnapshot", lambda: modify(ecd, image_id=encrypted, add_account=[TWO]), "grant it to the project"),
+        ("a full-ECS image", "OperationDenied.FullEcsImage", lambda: modify(ecd, image_id=whole, add_account=[TWO]), "accepted into a vault"),
+        ("an account of another region", "OperationDenied.OtherRegion", lambda: modify(ecd, add_account=[TWO, far]), "is of another region"),
     ):
         expect(what, refused(what, ClientException, refusal, says).code, code)
     with an_hour_behind(clock):

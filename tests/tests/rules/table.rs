@@ -30,7 +30,10 @@ fn every_rule_names_tests_that_exist() {
     for row in rows() {
         assert_eq!(row.len(), 6, "{row:?}");
         let named = quoted(row[5]);
-        assert!(!named.is_empty() && named.len().is_multiple_of(2), "{row:?}: a file and a name for each test");
+        assert!(
+            !named.is_empty() && named.len().is_multiple_of(2),
+            "{row:?}: a file and a name for each test"
+        );
         for pair in named.chunks(2) {
             let file = match pair[0].strip_prefix("../") {
                 Some(outside) => tests.join("../..").join(outside),

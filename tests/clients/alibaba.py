@@ -62,12 +62,13 @@ def journey(**options):
         expect(what, refused(what, ClientException, refusal, says).code, code)
     encrypted, whole = sealed("alibaba, encrypted")[0], full_ecs("alibaba, full-ECS")
     far = elsewhere()
-    for what, code, refusal, says in (
-        ("an encrypted image", "OperationDeined.EncryptedSnapshot", lambda: modify(ecd, image_id=encrypted, add_account=[TWO]), "grant it to the project"),
-        ("a full-ECS image", "OperationDenied.FullEcsImage", lambda: modify(ecd, image_id=whole, add_account=[TWO]), "accepted into a vault"),
-        ("an account of another region", "OperationDenied.OtherRegion", lambda: modify(ecd, add_account=[TWO, far]), "is of another region"),
+    for what, code, change, says in (
+        ("an encrypted image", "OperationDeined.EncryptedSnapshot", {"image_id": encrypted}, "grant it to the project"),
+        ("a full-ECS image", "OperationDenied.FullEcsImage", {"image_id": whole}, "accepted into a vault"),
+        ("an account of another region", "OperationDenied.OtherRegion", {"add_account": [TWO, far]}, "is of another region"),
     ):
-        expect(what, refused(what, ClientException, refusal, says).code, code)
+        change = {"add_account": [TWO], **change}
+        expect(what, refused(what, ClientException, lambda: modify(ecd, **change), says).code, code)
     with an_hour_behind(clock):
         late = refused("a wrong clock", ClientException, lambda: modify(ecd, add_account=[TWO]), "check your clock")
     expect("a wrong clock", late.code, "InvalidTimeStamp.Expired")

@@ -287,7 +287,7 @@ pub(in crate::facade) fn of_rule(
 /// What is said to an owner who would make a shared image another.
 pub(in crate::facade) fn made_otherwise(id: &ImageId) -> String {
     format!(
-        "Image {id} is shared, so its encryption, its being a full-ECS image and its backups cannot change. Unshare it first."
+        "Image {id} is shared, so its encryption, its being a full-ECS image and the sizes of its backups cannot change. Unshare it first."
     )
 }
 

@@ -12,6 +12,7 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
 from support import HOST, OWNER, REGION, RECIPIENT, STRANGER, access_key, an_hour_behind, call, expect, image, refused
+from support import elsewhere, full_ecs, sealed
 
 ONE, TWO = 118272523431001, 118272523431002
 KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
@@ -59,6 +60,15 @@ def journey(**options):
         ("another region", "InvalidRegionId.NotFound", lambda: modify(ecd, region_id="eu-de", add_account=[TWO]), f"this is {REGION}"),
     ):
         expect(what, refused(what, ClientException, refusal, says).code, code)
+    encrypted, whole = sealed("alibaba, encrypted")[0], full_ecs("alibaba, full-ECS")
+    far = elsewhere()
+    for what, code, change, says in (
+        ("an encrypted image", "OperationDeined.EncryptedSnapshot", {"image_id": encrypted}, "grant it to the project"),
+        ("a full-ECS image", "OperationDenied.FullEcsImage", {"image_id": whole}, "accepted into a vault"),
+        ("an account of another region", "OperationDenied.OtherRegion", {"add_account": [TWO, far]}, "is of another region"),
+    ):
+        change = {"add_account": [TWO], **change}
+        expect(what, refused(what, ClientException, lambda: modify(ecd, **change), says).code, code)
     with an_hour_behind(clock):
         late = refused("a wrong clock", ClientException, lambda: modify(ecd, add_account=[TWO]), "check your clock")
     expect("a wrong clock", late.code, "InvalidTimeStamp.Expired")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import OWNER, RECIPIENT, STRANGER, TOKENS, URL, expect, image
+from support import OWNER, RECIPIENT, STRANGER, TOKENS, URL, elsewhere, expect, full_ecs, grant, image, sealed
 
 COMMAND = str(Path(sys.executable).with_name("glance"))
 
@@ -46,6 +46,19 @@ expect("a bad token", "Invalid OpenStack Identity credentials" in glance("bad", 
 glance(OWNER, "member-delete", shared, RECIPIENT)
 expect("the list is empty", row(glance(OWNER, "member-list", "--image-id", shared), RECIPIENT), False)
 glance(OWNER, "member-delete", shared, RECIPIENT, fails=True)
+
+sealed_image, key = sealed("glanceclient, encrypted")
+ungranted = glance(OWNER, "member-create", sealed_image, RECIPIENT, fails=True)
+expect("a key not granted", "/v1/keys/{key_id}/grants/" in ungranted and "__system__cmkid" in ungranted, True)
+grant(key, RECIPIENT)
+expect("granted", row(glance(OWNER, "member-create", sealed_image, RECIPIENT), "pending"), True)
+whole = full_ecs("glanceclient, full-ECS")
+glance(OWNER, "member-create", whole, RECIPIENT)
+expect("no vault", "vault_id: expected" in glance(RECIPIENT, "member-update", whole, RECIPIENT, "accepted", fails=True), True)
+expect("it still waits", row(glance(OWNER, "member-list", "--image-id", whole), RECIPIENT, "pending"), True)
+expect("rejected", row(glance(RECIPIENT, "member-update", whole, RECIPIENT, "rejected"), "rejected"), True)
+far = glance(OWNER, "member-create", shared, elsewhere(), fails=True)
+expect("another region", "in another region" in far, True)
 
 expect("a property", row(glance(OWNER, "image-update", shared, "--property", "flavour=small"), "flavour", "small"), True)
 expect("found by it", row(glance(OWNER, "image-list", "--property-filter", "flavour=small"), shared), True)

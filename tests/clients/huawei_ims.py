@@ -1,4 +1,5 @@
-"""huaweicloudsdkims with an access key: the batch calls and their jobs, the views, the member reads, Glance's calls."""
+"""huaweicloudsdkims with an access key: the batch calls and their jobs, the views, the member reads, Glance's calls, and
+the rules of keys, regions and vaults."""
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, SdkException
@@ -8,6 +9,7 @@ from huaweicloudsdkims.v2 import ImsClient
 from huaweicloudsdkims.v2 import model as m
 
 from support import OWNER, RECIPIENT, REGION, STRANGER, URL, access_key, an_hour_behind, expect, image, refused, until
+from support import elsewhere, full_ecs, grant, reserved, sealed, vault
 
 
 def client(project, key):
@@ -40,8 +42,8 @@ def add(client, images, projects):
     return client.batch_add_members(m.BatchAddMembersRequest(body=body))
 
 
-def answer(client, images, status, project=RECIPIENT):
-    body = m.BatchUpdateMembersRequestBody(images=images, project_id=project, status=status)
+def answer(client, images, status, project=RECIPIENT, vault=None):
+    body = m.BatchUpdateMembersRequestBody(images=images, project_id=project, status=status, vault_id=vault)
     return client.batch_update_members(m.BatchUpdateMembersRequest(body=body))
 
 
@@ -62,8 +64,9 @@ listed = owner.glance_list_image_members(m.GlanceListImageMembersRequest(image_i
 expect("Glance's list", [one.status for one in listed], ["accepted"])
 job(recipient, answer(recipient, images[:1], "rejected"))
 expect("rejected", view("rejected"), images[:1])
-quotas = owner.show_image_quota(m.ShowImageQuotaRequest()).quotas.resources
-expect("quota", "image" in [one.type for one in quotas], True)
+quotas = {one.type: one.quota for one in owner.show_image_quota(m.ShowImageQuotaRequest()).quotas.resources}
+wanted = {"image": 1000, "image_shared": -1, "image_member": 256, "image_member_full_ecs": 10, "image_pending": 10000}
+expect("quotas", quotas, wanted)
 
 failed = job(stranger, answer(stranger, images[:1], "accepted", STRANGER), "FAIL")
 expect("an answer to what was not shared", failed.error_code, "IMG.0121")
@@ -101,6 +104,53 @@ refused("another region", SdkException, lambda: client_of_region("eu-de"), "Fail
 
 job(owner, remove(owner, images, [RECIPIENT]))
 expect("nothing is left", [view(status) for status in ("pending", "accepted", "rejected")], [[], [], []])
+
+
+
+def failed(what, started, client, code, *says):
+    """Expects that a job fails with that code, in words that tell the user what to do."""
+    ended = job(client, started, "FAIL")
+    expect(what, ended.error_code, code)
+    for text in says:
+        expect(f"{ended.fail_reason!r} says {text!r}", text in ended.fail_reason, True)
+
+
+sealed_image, key = sealed("ims, encrypted")
+failed("a key not granted", add(owner, [sealed_image], [RECIPIENT]), owner, "IMG.0099", "/v1/keys/{key_id}/grants/")
+grant(key, RECIPIENT)
+job(owner, add(owner, [sealed_image], [RECIPIENT]))
+waits = m.ListImagesRequest(imagetype="shared", visibility="shared", member_status="pending")
+seen = [one.system__cmkid for one in recipient.list_images(waits).images if one.id == sealed_image]
+expect("the image's key", seen, [key])
+
+failed("a project of another region", add(owner, images, [elsewhere()]), owner, "IMG.0177", "another region")
+
+
+def glance_answer(image, status, vault=None):
+    body = m.GlanceUpdateImageMemberRequestBody(status=status, vault_id=vault)
+    request = m.GlanceUpdateImageMemberRequest(image_id=image, member_id=RECIPIENT, body=body)
+    return recipient.glance_update_image_member(request).status
+
+
+whole, big, small = full_ecs("ims, full-ECS"), vault(60), vault(59)
+job(owner, add(owner, [whole], [RECIPIENT]))
+for what, into, status, code, says in (
+    ("no vault", None, 400, "IMG.0184", "vault_id"),
+    ("a vault that is not there", "nowhere", 400, "IMG.0184", "PUT /v1/vaults/{vault_id}"),
+    ("a small vault", small, 409, "IMG.0182", "Expand it (capacity_gib)"),
+):
+    failed(what, answer(recipient, [whole], "accepted", vault=into), recipient, code, says)
+    error = refused(what, ClientRequestException, lambda: glance_answer(whole, "accepted", into), says)
+    expect("Glance's status", (error.status_code, error.error_code), (status, code))
+job(recipient, answer(recipient, [whole], "accepted", vault=big))
+expect("reserved", reserved(big), 60)
+expect("Glance's reject", (glance_answer(whole, "rejected"), reserved(big)), ("rejected", 0))
+expect("Glance's accept into a vault", (glance_answer(whole, "accepted", big), reserved(big)), ("accepted", 60))
+
+all_of_them = [image(f"ims, for all {number}") for number in range(3)]
+job(owner, add(owner, all_of_them, [RECIPIENT]))
+job(recipient, answer(recipient, ["*"], "accepted"))
+expect("nothing waits", recipient.list_images(waits).images, [])
 
 glance = m.GlanceAddImageMemberRequest(image_id=images[0], body=m.GlanceAddImageMemberRequestBody(member=RECIPIENT))
 expect("Glance's share", owner.glance_add_image_member(glance).status, "pending")

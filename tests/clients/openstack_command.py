@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, image
+from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, full_ecs, image, sealed
 
 COMMAND = str(Path(sys.executable).with_name("openstack"))
 KEYS = {project: access_key(project) for project in (OWNER, RECIPIENT, STRANGER)}
@@ -54,3 +54,11 @@ openstack(STRANGER, "image", "show", shared, fails=True)
 expect("a token", "id" in rows(OWNER, "token", "issue"), True)
 openstack(OWNER, "image", "remove", "project", shared, RECIPIENT)
 expect("members", rows(OWNER, "image", "member", "list", shared), [])
+
+encrypted, _ = sealed("openstack command, encrypted")
+ungranted = openstack(OWNER, "image", "add", "project", encrypted, RECIPIENT, fails=True)
+expect("a key not granted", "/v1/keys/{key_id}/grants/" in ungranted, True)
+whole = full_ecs("openstack command, full-ECS")
+openstack(OWNER, "image", "add", "project", whole, RECIPIENT)
+unplaced = openstack(RECIPIENT, "image", "set", "--accept", whole, "--project", RECIPIENT, fails=True)
+expect("no vault", "vault_id: expected" in unplaced, True)

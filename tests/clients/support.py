@@ -14,8 +14,9 @@ import requests
 URL = os.environ["IMAGESHARE_URL"]
 HOST = URL.split("://", 1)[1]
 REGION = os.environ["IMAGESHARE_REGION"]
-OWNER, RECIPIENT, STRANGER = "own1", "mem1", "str1"
-TOKENS = {project: os.environ[f"IMAGESHARE_TOKEN_{project.upper()}"] for project in (OWNER, RECIPIENT, STRANGER)}
+OWNER, RECIPIENT, STRANGER, ADMIN = "own1", "mem1", "str1", "ops"
+PROJECTS = (OWNER, RECIPIENT, STRANGER, ADMIN)
+TOKENS = {project: os.environ[f"IMAGESHARE_TOKEN_{project.upper()}"] for project in PROJECTS}
 
 
 def call(method, path, project, body=None):
@@ -28,6 +29,41 @@ def call(method, path, project, body=None):
 def image(name, project=OWNER, **fields):
     """Registers an image and returns its id."""
     return call("POST", "/v2/images", project, {"name": name, **fields})["id"]
+
+
+def sealed(name):
+    """Registers an image under a key of its owner's, and returns the ids of both."""
+    key = f"key-{uuid.uuid4()}"
+    return image(name, __system__cmkid=key), key
+
+
+def grant(key, project):
+    """Lets a project use a key of the owner's."""
+    return call("PUT", f"/v1/keys/{key}/grants/{project}", OWNER)["grant"]
+
+
+def full_ecs(name):
+    """Registers a full-ECS image whose backups take 60 GiB, and returns its id."""
+    fields = {"__backup_id": "b-1", "__system_disk_backup_gib": "40", "__data_disk_backup_gib": "20"}
+    return image(name, __whole_image="true", **fields)
+
+
+def vault(gib, project=RECIPIENT):
+    """Makes a vault for backups and returns its id."""
+    put = {"protection_type": "backup", "capacity_gib": gib}
+    return call("PUT", f"/v1/vaults/v-{uuid.uuid4()}", project, put)["vault"]["vault_id"]
+
+
+def reserved(vault, project=RECIPIENT):
+    """How much of a vault is promised to accepted images, in GiB."""
+    return call("GET", f"/v1/vaults/{vault}", project)["vault"]["reserved_gib"]
+
+
+def elsewhere():
+    """Enters a project of another region in the directory, and returns its id."""
+    project = f"far-{uuid.uuid4()}"
+    call("PUT", f"/v1/tenants/{project}", ADMIN, {"account": project, "project": "far", "region": "eu-de"})
+    return project
 
 
 def access_key(project):

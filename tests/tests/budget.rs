@@ -37,7 +37,7 @@ const BUDGET: [(&str, u64, f64, f64); 34] = [
     ("say what a vault is", 2, 1.0, 1.0),
     ("accept 1 full-ECS image: work", 4, 4.0, 11.0),
     ("accept all: request", 2, 1.0, 2.0),
-    ("… all of 100 that wait: work", 12, 230.0, 430.0),
+    ("… all of 100 that wait: work", 11, 204.5, 423.0),
     ("find 50 images by their ids", 1, 100.0, 0.0),
     ("quota", 2, 1.5, 0.0),
     ("delete an image of 100 members: request", 3, 9.0, 14.0),

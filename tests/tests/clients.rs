@@ -30,8 +30,8 @@ async fn journey(script: &str) {
         // The clients would ask a proxy for a server of this machine.
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true);
-    for project in ["own1", "mem1", "str1"] {
-        let token = server.token(project, "member");
+    for (project, role) in [("own1", "member"), ("mem1", "member"), ("str1", "member"), ("ops", "admin")] {
+        let token = server.token(project, role);
         command.env(format!("IMAGESHARE_TOKEN_{}", project.to_uppercase()), token);
     }
     let ended =

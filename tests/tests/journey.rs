@@ -183,10 +183,36 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     assert_eq!(owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.status, 204);
     through_keystone(&owner).await;
     through_the_directory(&owner, &b).await;
+    through_keys_and_vaults(&owner, &one).await;
 
     let can_succeed = |operation: &Operation| operation.statuses().iter().any(|status| *status < 400);
     let operations = api.document.operations().into_iter().filter(can_succeed);
     assert_eq!(api.succeeded(), operations.map(|operation| operation.id).collect());
+}
+
+/// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that taken back.
+async fn through_keys_and_vaults(owner: &Person<'_>, member: &Person<'_>) {
+    let details = json!({"name": "whole", "__system__cmkid": "key", "__whole_image": "true", "__backup_id": "b",
+        "__system_disk_backup_gib": "40"});
+    let image =
+        owner.call("POST", "/v2/images", Some(&details)).await.body["id"].as_str().unwrap().to_owned();
+    let grant = "/v1/keys/key/grants/mem1";
+    for (method, target) in [("PUT", grant), ("GET", grant), ("GET", "/v1/keys/key/grants")] {
+        assert_eq!(owner.call(method, target, None).await.status, 200, "{method} {target}");
+    }
+    assert_success(&owner.share(&[&image], &["mem1"]).await, "imsAddImageMembersJob", 1);
+    let vault = json!({"protection_type": "backup", "capacity_gib": 40});
+    assert_eq!(member.call("PUT", "/v1/vaults/v-1", Some(&vault)).await.status, 200);
+    let answer = |status: &str| json!({"status": status, "vault_id": "v-1"});
+    let answered = format!("/v2/images/{image}/members/mem1");
+    assert_eq!(member.call("PUT", &answered, Some(&answer("accepted"))).await.status, 200);
+    assert_eq!(member.get("/v1/vaults/v-1").await.body["vault"]["reserved_gib"], 40);
+    let left = owner.call("DELETE", grant, None).await.body;
+    assert_eq!(left["memberships"][0]["status"], "accepted", "{left}");
+    assert_eq!(owner.get(&format!("{grant}/memberships")).await.body, left);
+    assert_eq!(member.call("PUT", &answered, Some(&answer("rejected"))).await.status, 200);
+    assert_eq!(member.get("/v1/vaults").await.body["vaults"][0]["reserved_gib"], 0);
+    assert_eq!(member.call("DELETE", "/v1/vaults/v-1", None).await.status, 204);
 }
 
 /// A token by an access key, and what clients ask with it.

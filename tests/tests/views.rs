@@ -234,7 +234,7 @@ async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
 }
 
 #[tokio::test]
-async fn the_quota_counts_own_images_and_accepted_ones() {
+async fn the_quota_counts_own_images_accepted_ones_and_those_that_wait() {
     let functions = Functions::start();
     let id = image(&functions, "own", "web").await;
     functions.share("own", &[&id], &["friend"]).await;
@@ -244,6 +244,9 @@ async fn the_quota_counts_own_images_and_accepted_ones() {
         let resources = answer.body["quotas"]["resources"].as_array().unwrap().clone();
         resources.iter().map(|resource| resource["used"].as_u64().unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(used("own").await, [1, 0, 0]);
-    assert_eq!(used("friend").await, [0, 1, 0]);
+    assert_eq!(used("own").await, [1, 0, 0, 0, 0]);
+    assert_eq!(used("friend").await, [0, 1, 0, 0, 0]);
+    let waiting = image(&functions, "own", "later").await;
+    functions.share("own", &[&waiting], &["friend"]).await;
+    assert_eq!(used("friend").await, [0, 1, 0, 0, 1]);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
-use imageshare::domain::{AccessKeyId, Limit, Role, TenantId};
+use imageshare::domain::{AccessKeyId, Limit, Limits, Role, TenantId};
 
 pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
 use self::value::{lifetime, local_url, public_url, region, role};
@@ -176,12 +176,32 @@ pub struct ServeArguments {
     /// Every tenant stands in the directory (see `imageshare tenants`): nothing is shared with one that does not
     #[arg(long)]
     pub directory_complete: bool,
-    /// Change a limit: members-per-image, images-per-tenant or access-keys-per-project; may be repeated
-    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    /// Limits that are not to be as they are by themselves
+    #[arg(long = "limit", value_name = "NAME=NUMBER", help = limits_help())]
     pub limits: Vec<Limit>,
     /// Whose tokens are believed besides the server's own
     #[command(flatten)]
     pub issuers: IssuerArguments,
+}
+
+/// Which limits there are, and what each is unless it is changed.
+fn limits_help() -> String {
+    let Limits {
+        members_per_image,
+        members_per_full_ecs_image,
+        images_per_tenant,
+        pending_per_tenant,
+        access_keys_per_project,
+    } = Limits::default();
+    format!(
+        "\
+Change a limit; may be repeated. What they are by themselves:
+  members-per-image={members_per_image}           projects that one image is shared with, at most
+  members-per-full-ecs-image={members_per_full_ecs_image}   the same of a full-ECS image
+  images-per-tenant={images_per_tenant}          images that one project owns
+  pending-per-tenant={pending_per_tenant}        images that wait for one project's answer
+  access-keys-per-project={access_keys_per_project}     access keys of one project that are not disabled"
+    )
 }
 
 /// What a token should say.
@@ -246,6 +266,9 @@ mod tests {
         assert_eq!(limits.len(), 2);
         let refused = parse("imageshare serve --limit pictures=3").unwrap_err().to_string();
         assert!(refused.contains("members-per-image=NUMBER"), "{refused}");
+        let help = limits_help();
+        let told: Vec<&str> = help.split_whitespace().filter(|word| word.contains('=')).collect();
+        assert!(told.iter().all(|limit| limit.parse::<Limit>().is_ok()), "{help}");
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub struct Limits {
 /// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
 pub const NAMES_PER_BATCH: usize = 100;
 
-/// The most recipients that a deployment may allow an image: the job that ends a deleted image's memberships names them all in one item, which DynamoDB limits to 400 KB: 67 bytes
-/// for each of the longest ids.
+/// The most recipients that a deployment may allow an image: the job that ends a deleted image's memberships names them all in
+/// one item, which DynamoDB limits to 400 KB: 67 bytes for each of the longest ids.
 pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Limits {

@@ -1,8 +1,8 @@
 //! The lists of the index: what a tenant owns, what it received, what is open to all. A list holds places only; the
-//! images themselves are read from the table.
+//! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
 
-use super::item;
-use super::keys::{GSK, INDEX, List, Position};
+use super::item::{self, Item};
+use super::keys::{GSK, INDEX, Key, List, Position};
 use super::{Store, StoreError};
 use crate::table::{Attributes, Query};
 
@@ -73,6 +73,31 @@ impl Store {
             query.start = page.next;
             if query.start.is_none() {
                 return Ok(count);
+            }
+        }
+    }
+
+    /// A page of the items of one partition, strongly consistent: at most `most`, those after `start`; and whether there
+    /// are more.
+    pub(super) async fn partition(
+        &self,
+        partition: String,
+        start: Option<Key>,
+        most: usize,
+    ) -> Result<(Vec<Item>, bool), StoreError> {
+        let query = Query::new("pk = :partition").value(":partition", item::text(partition));
+        let mut query = Query { consistent: true, start, ..query };
+        let mut items = Vec::new();
+        loop {
+            // One more than wanted, to know whether there are more.
+            query.most = Some(most + 1 - items.len());
+            let page = self.query(&query).await?;
+            items.extend(page.items);
+            query.start = page.next;
+            if items.len() > most || query.start.is_none() {
+                let more = items.len() > most;
+                items.truncate(most);
+                return Ok((items, more));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::item::{self, Item};
 use super::keys::{self, SK};
 use super::{Store, StoreError};
 use crate::domain::{Stamp, TenantId, Timestamp, Vault, VaultDetails, VaultId, VaultKey};
-use crate::table::{Query, Write};
+use crate::table::Write;
 
 /// A vault as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,31 +91,6 @@ impl Store {
         let start = after.map(|vault| keys::vault(&(tenant.clone(), vault.clone())));
         let (items, more) = self.partition(keys::vault_partition(tenant), start, most).await?;
         Ok((items.iter().map(parse_own).collect::<Result<_, _>>()?, more))
-    }
-
-    /// A page of the items of one partition, strongly consistent: at most `most`, those after `start`; and whether there
-    /// are more.
-    pub(super) async fn partition(
-        &self,
-        partition: String,
-        start: Option<keys::Key>,
-        most: usize,
-    ) -> Result<(Vec<Item>, bool), StoreError> {
-        let query = Query::new("pk = :partition").value(":partition", item::text(partition));
-        let mut query = Query { consistent: true, start, ..query };
-        let mut items = Vec::new();
-        loop {
-            // One more than wanted, to know whether there are more.
-            query.most = Some(most + 1 - items.len());
-            let page = self.query(&query).await?;
-            items.extend(page.items);
-            query.start = page.next;
-            if items.len() > most || query.start.is_none() {
-                let more = items.len() > most;
-                items.truncate(most);
-                return Ok((items, more));
-            }
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::carry_out::{Effort, StaleSteps};
 use crate::Service;
-use crate::domain::{Decision, ImageId, Job, Known, Stamp, Status, TenantId, decide, give_up};
+use crate::domain::{Decision, ImageId, Job, Known, Outcome, Stamp, Status, TenantId, decide, give_up};
 use crate::store::{List, Order, PieceKey, Position, Snapshot, StoreError, Stride, Tenants, Walk, Written};
 
 /// The most images of a step: their records and memberships are one batch read.
@@ -29,16 +29,7 @@ pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort)
         let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
         let (places, is_last) = next_places(service, &walk, tenant).await?;
         let tenants = if stale.is_none() { Tenants::Unread } else { Tenants::Read };
-        let pairs = places.iter().map(|place| (&place.image, tenant));
-        let read = service.store.snapshot_for(&walk.job.task, pairs, tenants).await?;
-        let waiting = places.iter().map(|place| &place.image);
-        let found: Vec<ImageId> =
-            waiting.filter(|image| waits(&read.known, image, tenant, key.job.0)).cloned().collect();
-        let job = Job { images: found, ..walk.job.clone() };
-        let decision = match effort {
-            Effort::Full => decide(&job, 0..job.images.len(), &read.known, rules),
-            Effort::None => give_up(&job, 0..job.images.len(), &read.known, rules),
-        };
+        let (job, decision, read) = decided(service, &walk, &places, effort, tenants).await?;
         let stride = stride(&walk, &job, &places, is_last, (&decision, &read));
         match service.store.make_stride(&mut walk, &stride, rules).await? {
             Written::Yes if stride.is_last => {
@@ -69,6 +60,38 @@ async fn next_places(
     places.retain(|place| place.created <= end);
     let is_last = places.len() < most || !full;
     Ok((places, is_last))
+}
+
+/// What becomes of the images of some places: the job with those that waited when it was requested, and what was decided of
+/// them from what was read.
+async fn decided(
+    service: &Service,
+    walk: &Walk,
+    places: &[Position],
+    effort: Effort,
+    tenants: Tenants,
+) -> Result<(Job, Decision, Snapshot), StoreError> {
+    let (rules, task, at) = (service.settings.rules(), &walk.job.task, walk.job.id.0);
+    let pairs =
+        places.iter().zip(walk.job.tenants.iter().cycle()).map(|(place, tenant)| (&place.image, tenant));
+    let job = |images: Vec<ImageId>| Job { images, ..walk.job.clone() };
+    let read = match (service.store.snapshot_for(task, pairs.clone(), tenants).await, effort) {
+        (Ok(read), _) => read,
+        (Err(StoreError::Unreadable(attribute)), Effort::None) => {
+            tracing::error!(job = %walk.job.id, attribute, "an item cannot be read");
+            let outcomes = vec![Outcome::GaveUp; places.len()];
+            let images = places.iter().map(|place| place.image.clone()).collect();
+            return Ok((job(images), Decision { outcomes, ..Decision::default() }, Snapshot::default()));
+        }
+        (Err(problem), _) => return Err(problem),
+    };
+    let found = pairs.filter(|(image, tenant)| waits(&read.known, image, tenant, at));
+    let job = job(found.map(|(image, _)| image.clone()).collect());
+    let decision = match effort {
+        Effort::Full => decide(&job, 0..job.images.len(), &read.known, rules),
+        Effort::None => give_up(&job, 0..job.images.len(), &read.known, rules),
+    };
+    Ok((job, decision, read))
 }
 
 /// Whether the image waits for the tenant's answer, and did so at the moment of the request.

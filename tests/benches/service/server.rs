@@ -26,7 +26,14 @@ fn binary() -> PathBuf {
     target.join("release/imageshare")
 }
 
-const LIMITS: [&str; 4] = ["--limit", "members-per-image=5000", "--limit", "images-per-tenant=1000000"];
+const LIMITS: [&str; 6] = [
+    "--limit",
+    "members-per-image=5000",
+    "--limit",
+    "images-per-tenant=1000000",
+    "--limit",
+    "pending-per-tenant=1000000",
+];
 
 /// A server whose table is in memory.
 pub async fn in_memory() -> Server {

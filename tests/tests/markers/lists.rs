@@ -36,9 +36,9 @@ impl List {
     }
 }
 
-/// Every list, and of those with filters and orders one for each way that pages are made.
-pub fn lists(image: &str) -> Vec<List> {
-    let ims = List {
+/// The list that the others resemble.
+fn ims_list() -> List {
+    List {
         operation: "listCloudImages",
         target: "/v2/cloudimages?owner=own1".to_owned(),
         more: &[
@@ -58,7 +58,16 @@ pub fn lists(image: &str) -> Vec<List> {
         things: "/images",
         id: "id",
         next: "/page_info/next_marker",
-    };
+    }
+}
+
+/// Every list, and of those with filters and orders one for each way that pages are made.
+pub fn lists(image: &str) -> Vec<List> {
+    [lists_of_images(), other_lists(image)].concat()
+}
+
+fn lists_of_images() -> Vec<List> {
+    let ims = ims_list();
     let glance = List {
         operation: "listImages",
         target: "/v2/images?owner=own1".to_owned(),
@@ -93,13 +102,18 @@ pub fn lists(image: &str) -> Vec<List> {
         glance,
         List { target: format!("{}&ImageStatus=Available", alibaba.target), more: &[], ..alibaba.clone() },
         alibaba,
+    ]
+}
+
+fn other_lists(image: &str) -> Vec<List> {
+    vec![
         List {
             operation: "listImageMembers",
             target: format!("/v1/own1/cloudimages/{image}/members?"),
             more: &[],
             things: "/members",
             id: "member_id",
-            ..ims.clone()
+            ..ims_list()
         },
         List {
             operation: "listAccessKeys",
@@ -107,7 +121,7 @@ pub fn lists(image: &str) -> Vec<List> {
             more: &[],
             longest: 100,
             things: "/access_keys",
-            ..ims.clone()
+            ..ims_list()
         },
         List {
             operation: "listVaults",
@@ -115,7 +129,7 @@ pub fn lists(image: &str) -> Vec<List> {
             more: &[],
             things: "/vaults",
             id: "vault_id",
-            ..ims.clone()
+            ..ims_list()
         },
         List {
             operation: "listKeyGrants",
@@ -123,7 +137,7 @@ pub fn lists(image: &str) -> Vec<List> {
             more: &[],
             things: "/grants",
             id: "project_id",
-            ..ims.clone()
+            ..ims_list()
         },
         List {
             operation: "listDependents",
@@ -132,7 +146,7 @@ pub fn lists(image: &str) -> Vec<List> {
             longest: 100,
             things: "/memberships",
             id: "image_id",
-            ..ims.clone()
+            ..ims_list()
         },
         List {
             operation: "listTenants",
@@ -142,7 +156,7 @@ pub fn lists(image: &str) -> Vec<List> {
             role: Role::Admin,
             things: "/tenants",
             id: "project_id",
-            ..ims
+            ..ims_list()
         },
     ]
 }

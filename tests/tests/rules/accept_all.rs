@@ -7,6 +7,7 @@ use imageshare::domain::{
     VaultDetails, VaultStatus,
 };
 use imageshare::store::List;
+use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use imageshare_tests::sums;
@@ -166,6 +167,23 @@ async fn what_cannot_be_carried_out_is_given_up_with_a_job_that_says_so() {
     let outcomes: Vec<_> = report.outcomes().map(|(_, _, outcome)| outcome).collect();
     assert_eq!((report.status(), outcomes), (JobStatus::Fail, vec![Outcome::GaveUp; 3]));
     assert_eq!(status(&world, &images[0], "a").await, Some(Status::Pending));
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_keeps_no_job_from_ending() {
+    let world = start(Limits::default());
+    let images = waiting(&world, 2).await;
+    let job = respond_to_all(&world, "a", Status::Accepted, None).await;
+    let key = world.open_pieces().await[0];
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let membership =
+        [("pk".to_owned(), text(&format!("I#{}", images[0]))), ("sk".to_owned(), text("M#a"))].into();
+    let spoil = Write::update(membership, "SET membership = :bad").value(":bad", text("?"));
+    world.table.write_item(&spoil).await.unwrap();
+    assert!(carry_out(&world.service, key).await.is_err());
+    usecases::abandon(&world.service, key).await.unwrap();
+    let report = world.report(job).await;
+    assert_eq!((report.status(), report.failures().count()), (JobStatus::Fail, 2));
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ impl From<Refusal> for Error {
             Refusal::Encrypted(_) => Self::new(
                 S::FORBIDDEN,
                 "OperationDeined.EncryptedSnapshot",
-                "The image contains encrypted snapshots, which do not support share.",
+                "The image contains encrypted snapshots, which do not support share. Where they are under a key of your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share it by POST /v1/cloudimages/members.",
             ),
             Refusal::MemberLimit { most, .. } => Self::new(
                 S::FORBIDDEN,

@@ -5,8 +5,8 @@
 
 use http::StatusCode;
 
-use crate::domain::{Outcome, Task};
-use crate::facade::ims::error::{made_otherwise, of_outcome};
+use crate::domain::Outcome;
+use crate::facade::ims::error::{made_otherwise, of_rule};
 use crate::facade::{Reply, fault, reply};
 use crate::store::StoreError;
 use crate::usecases::Refusal;
@@ -105,8 +105,8 @@ impl From<Refusal> for Error {
                     members.saturating_add(1)
                 ),
             ),
-            Refusal::Rule { outcome, .. } => {
-                let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", ""));
+            Refusal::Rule { image, tenant, outcome } => {
+                let (code, message) = of_rule(&image, &tenant, outcome);
                 Self::new(status_of(outcome), code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),

@@ -95,8 +95,8 @@ impl From<Refusal> for Error {
                 "IMG.0088",
                 format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
             ),
-            Refusal::Rule { outcome, .. } => {
-                let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", ""));
+            Refusal::Rule { image, tenant, outcome } => {
+                let (code, message) = of_rule(&image, &tenant, outcome);
                 Self::bad_request(code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
@@ -225,19 +225,20 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
         }
         Outcome::DefaultKey => Some((
             "IMG.0098",
-            "The image is encrypted by the service's own key, which cannot be granted. Share an image under a key of your own.",
+            "The image is encrypted by the service's own key, which cannot be granted. Share an image whose __system__cmkid is a key of your own.",
         )),
         Outcome::KeyNotGranted => Some((
             "IMG.0099",
-            "The project may not use the image's key. Grant it: PUT /v1/keys/{key_id}/grants/{project_id}; then share again.",
+            "The project may not use the key in the image's __system__cmkid. Grant it: PUT /v1/keys/{key_id}/grants/{project_id}; then share again.",
         )),
         Outcome::NotFromBackup => Some((
             "IMG.0135",
             "A full-ECS image can be shared only if it was made from a backup: it needs the property __backup_id.",
         )),
-        Outcome::UnknownTenant => {
-            Some(("IMG.0108", "The directory of this region knows no such project. Check its id."))
-        }
+        Outcome::UnknownTenant => Some((
+            "IMG.0108",
+            "The directory of this region knows no such project. Check its id, or ask an admin to enter it.",
+        )),
         Outcome::OtherRegion => Some((
             "IMG.0177",
             "The project is in another region. Replicate the image there, and share it in that region.",
@@ -248,17 +249,19 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
         )),
         Outcome::NoVault => Some((
             "IMG.0184",
-            "A full-ECS image is accepted into a vault: give the id of one of the project's own in vault_id.",
+            "vault_id: expected the id of one of the project's vaults, since a full-ECS image is accepted into one. A vault is made known by PUT /v1/vaults/{vault_id}.",
         )),
-        Outcome::NotABackupVault => {
-            Some(("IMG.0193", "The vault is not for backups. Choose one of the protection type backup."))
-        }
-        Outcome::VaultUnavailable => {
-            Some(("IMG.0188", "The vault cannot be used now. Choose one whose status is available."))
-        }
+        Outcome::NotABackupVault => Some((
+            "IMG.0193",
+            "vault_id: the vault is not for backups. Choose one whose protection_type is backup.",
+        )),
+        Outcome::VaultUnavailable => Some((
+            "IMG.0188",
+            "vault_id: the vault cannot be used now. Choose one whose status is available.",
+        )),
         Outcome::VaultFull => Some((
             "IMG.0182",
-            "The vault has not enough room for the image's system and data disk backups. Expand it, or choose another.",
+            "vault_id: the vault has not enough room for the image's backups, __system_disk_backup_gib and __data_disk_backup_gib. Expand it (capacity_gib), or choose another.",
         )),
         Outcome::GaveUp => {
             let code = match task {
@@ -271,10 +274,20 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
     }
 }
 
+/// The code and the message of a rule that one image and one project break.
+pub(in crate::facade) fn of_rule(
+    image: &ImageId,
+    tenant: &TenantId,
+    outcome: Outcome,
+) -> (&'static str, String) {
+    let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", "Not possible."));
+    (code, format!("Image {image}, project {tenant}: {message}"))
+}
+
 /// What is said to an owner who would make a shared image another.
 pub(in crate::facade) fn made_otherwise(id: &ImageId) -> String {
     format!(
-        "Image {id} is shared, so its encryption, its being a full-ECS image and its backups cannot change. Unshare it first."
+        "Image {id} is shared, so its encryption, its being a full-ECS image and the sizes of its backups cannot change. Unshare it first."
     )
 }
 

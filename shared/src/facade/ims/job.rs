@@ -211,6 +211,24 @@ mod tests {
     }
 
     #[test]
+    fn of_more_pairs_than_are_listed_those_that_failed_come_first() {
+        let mut report = report(&[], true);
+        let images = (0..=MOST_RESULTS).map(|number| format!("img-{number}").parse().unwrap());
+        (report.job.images, report.job.tenants) = (images.collect(), vec!["a".parse().unwrap()]);
+        let piece = &mut report.pieces[0];
+        piece.pairs = 0..MOST_RESULTS + 1;
+        piece.outcomes = vec![Outcome::Done; MOST_RESULTS];
+        piece.outcomes.push(Outcome::PendingLimit);
+        let entities = wire(&report)["entities"].take();
+        assert_eq!(entities["results"].as_array().unwrap().len(), MOST_RESULTS);
+        assert_eq!(
+            (&entities["results"][0]["image_id"], &entities["results_omitted"]),
+            (&"img-10000".into(), &1.into())
+        );
+        assert!(wire(&report)["fail_reason"].as_str().unwrap().starts_with("1 of 10001 failed."));
+    }
+
+    #[test]
     fn what_was_given_up_has_the_code_of_its_task() {
         let respond = Task::Respond { status: Status::Accepted, vault: None };
         for (task, code) in [(Task::Share, "IMG.0112"), (Task::Unshare, "IMG.0113"), (respond, "IMG.0061")] {

@@ -79,6 +79,9 @@ mod tests {
         assert!(refused(r#"{"account":"a"}"#).contains("project: expected"));
         assert!(refused(r#"{"account":"a","project":"b","regoin":"c"}"#).contains("regoin: expected only"));
         assert!(refused(r#"{"account":"a","account":"b","project":"c"}"#).contains("given twice"));
-        assert!(refused("[]").contains("not a JSON object") && refused("").contains("cannot be read"));
+        assert!(
+            refused("[]").contains("not a JSON object")
+                && refused("").contains("Send a JSON object with account, project, region")
+        );
     }
 }

@@ -84,5 +84,6 @@ mod tests {
         assert!(refused(r#"{"protection_type":"backup"}"#).contains("capacity_gib: expected"));
         assert!(refused(r#"{"protection":"backup"}"#).contains("protection: expected only protection_type"));
         assert!(refused(r#"{"capacity_gib":1,"capacity_gib":2}"#).contains("given twice"));
+        assert!(refused(" ").contains("Send a JSON object with protection_type, capacity_gib"));
     }
 }

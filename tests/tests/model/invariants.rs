@@ -148,8 +148,9 @@ fn consent(model: &Model) -> Result<(), Wrong> {
             return Err(format!("{pair:?} is {status}, which nobody has said"));
         }
         // The newest word holds, if it was said after the first share that nothing has withdrawn.
-        let shares = deeds().filter(|(at, deed)| matches!(deed, Deed::Share { .. }) && Some(*at) > unshared);
-        let since = shares.map(|(at, _)| at).min();
+        let standing =
+            deeds().filter(|(at, deed)| matches!(deed, Deed::Share { .. }) && Some(*at) > unshared);
+        let since = standing.map(|(at, _)| at).min();
         if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since) {
             same(&format!("last word of {pair:?}"), &status, said)?;
         }

@@ -1,10 +1,20 @@
-//! A page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
+//! Pages of lists; and a page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::store::Position;
 use crate::usecases::{ImagePage, Marker, Seen};
+
+/// What a page says of itself.
+#[derive(Debug, Serialize)]
+pub(super) struct PageInfo {
+    /// Where the next one begins, where there is or may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_marker: Option<String>,
+    /// How much is on this one.
+    pub(super) current_count: usize,
+}
 
 /// The most bytes of images on a page; what the gateway's envelope adds is counted with them.
 pub(super) const MOST_BYTES: usize = 5_000_000;

@@ -9,6 +9,7 @@ use super::error::no_body;
 use crate::domain::AccessKeyId;
 use crate::facade::ims::query::Query;
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
@@ -55,11 +56,4 @@ fn read_marker(listing: &Listing, text: &str) -> Result<AccessKeyId, Error> {
 struct PageWire<'a> {
     access_keys: Vec<AccessKeyWire<'a>>,
     page_info: PageInfo,
-}
-
-#[derive(Serialize)]
-struct PageInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    current_count: usize,
 }

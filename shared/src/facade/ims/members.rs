@@ -11,6 +11,7 @@ use super::error::{no_body, other_project};
 use super::query::{Query, bad};
 use crate::domain::{ID_FORM, ImageId, Member, TenantId};
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, MemberPage, Refusal};
@@ -84,13 +85,6 @@ struct PageWire<'a> {
     members: Vec<MemberWire<'a>>,
     schema: &'static str,
     page_info: PageInfo,
-}
-
-#[derive(Serialize)]
-struct PageInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    current_count: usize,
 }
 
 #[derive(Serialize)]

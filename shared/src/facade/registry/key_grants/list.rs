@@ -3,11 +3,12 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{PageInfo, Wire, key_of_path};
+use super::{Wire, key_of_path};
 use crate::domain::TenantId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, no_body};
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
@@ -15,8 +16,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants";
 
-/// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker`, the last project of
-/// the page, only where there are more.
+/// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
+/// where there are more.
 pub async fn answer(call: &Call) -> Reply {
     list(call).await.unwrap_or_else(Error::into_reply)
 }

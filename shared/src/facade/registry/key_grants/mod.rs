@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::domain::{ID_FORM, KeyId, TenantId};
 use crate::facade::ims::Error;
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::function::Call;
 use crate::store::Granted;
 use crate::usecases::Dependents;
@@ -54,13 +55,6 @@ struct MembershipWire<'a> {
     image_name: Option<&'a str>,
     project_id: &'a str,
     status: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct PageInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    current_count: usize,
 }
 
 impl<'a> DependentsWire<'a> {

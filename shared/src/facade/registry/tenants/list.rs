@@ -11,6 +11,7 @@ use crate::domain::{NAME_FORM, Name, Named, TenantId};
 use crate::facade::ims::query::{Query, bad};
 use crate::facade::ims::{Error, no_body};
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, EntryPage};
@@ -71,13 +72,6 @@ impl Wanted {
 struct PageWire<'a> {
     tenants: Vec<Wire<'a>>,
     page_info: PageInfo,
-}
-
-#[derive(Serialize)]
-struct PageInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    current_count: usize,
 }
 
 impl<'a> PageWire<'a> {

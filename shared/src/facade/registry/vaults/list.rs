@@ -8,6 +8,7 @@ use crate::domain::VaultId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, no_body};
 use crate::facade::marker::Listing;
+use crate::facade::page::PageInfo;
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases::{self, VaultPage};
@@ -15,8 +16,8 @@ use crate::usecases::{self, VaultPage};
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/vaults";
 
-/// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker`, the last vault of
-/// the page, only where there are more.
+/// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
+/// where there are more.
 pub async fn answer(call: &Call) -> Reply {
     list(call).await.unwrap_or_else(Error::into_reply)
 }
@@ -34,13 +35,6 @@ async fn list(call: &Call) -> Result<Reply, Error> {
 struct PageWire<'a> {
     vaults: Vec<Wire<'a>>,
     page_info: PageInfo,
-}
-
-#[derive(Serialize)]
-struct PageInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    current_count: usize,
 }
 
 impl<'a> PageWire<'a> {

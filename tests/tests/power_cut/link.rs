@@ -70,7 +70,7 @@ pub struct Link {
 
 impl Link {
     pub fn new(place: watch::Receiver<Place>, tally: &Arc<Tally>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         Self { http, place, tally: Arc::clone(tally) }
     }
 
@@ -104,7 +104,9 @@ impl Link {
                         cuts += 1;
                         self.tally.lost.fetch_add(changes, Relaxed);
                     }
-                    self.place.wait_for(|place| place.life > life).await.unwrap();
+                    // A connection may break without a cut, too; then no other life comes.
+                    let next = self.place.wait_for(|place| place.life > life);
+                    let _ = tokio::time::timeout(Duration::from_secs(2), next).await;
                 }
             }
         }

@@ -56,9 +56,8 @@ async fn next_places(
     let (after, most) = (walk.after.as_ref(), IMAGES_PER_STEP);
     let mut places = service.store.places(&list, after, Order::OldestFirst, most).await?;
     let end = walk.job.id.0.time().plus(SKEW);
-    let full = places.len() == most;
     places.retain(|place| place.created <= end);
-    let is_last = places.len() < most || !full;
+    let is_last = places.len() < most;
     Ok((places, is_last))
 }
 

@@ -1,8 +1,9 @@
 //! The secrets that a deployment derives the secrets of its access keys from.
 //!
 //! The secret of an access key is not stored, and can therefore not be stolen from the table: it is
-//! `base64url(HMAC-SHA256(master key, "imageshare access key" || id))`. Each access key remembers which master key it was
-//! derived from.
+//! `HMAC-SHA256(master key, "imageshare access key" || id)` in hexadecimal digits, which is a plain word wherever a secret is
+//! typed: one that began with `-`, as base64url may, would be taken for a flag. Each access key remembers which master key
+//! it was derived from.
 //!
 //! To rotate, put a new master key first and keep the old ones behind it: `new:…,old:…`. New access keys are derived from
 //! the first; those of the old ones go on working for as long as theirs is listed. `imageshare access-key list` says
@@ -12,7 +13,7 @@
 use std::fmt;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -70,7 +71,7 @@ impl MasterKeys {
         let (_, key) = self.0.iter().find(|(id, _)| id == master)?;
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
         let derived = mac.chain_update(CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
-        Some(Secret(URL_SAFE_NO_PAD.encode(derived)))
+        Some(Secret(format!("{derived:x}")))
     }
 }
 
@@ -126,9 +127,18 @@ mod tests {
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let secret = |master, id| keys.secret(master, id).unwrap();
         let first = secret("new", &a);
-        assert!(first.is(secret("new", &a).reveal()) && first.reveal().len() == 43);
+        assert!(first.is(secret("new", &a).reveal()) && first.reveal().len() == 64);
         assert!(!first.is(secret("new", &b).reveal()) && !first.is(secret("old", &a).reveal()));
         assert!(keys.secret("gone", &a).is_none());
+    }
+
+    #[test]
+    fn a_secret_is_a_plain_word_on_every_command_line() {
+        let keys = MasterKeys::parse(&entry("a", 1)).unwrap();
+        for number in 0..1000 {
+            let secret = keys.secret("a", &format!("key{number}").parse().unwrap()).unwrap();
+            assert!(secret.reveal().bytes().all(|byte| byte.is_ascii_alphanumeric()), "{}", secret.reveal());
+        }
     }
 
     #[test]

@@ -1,4 +1,20 @@
-//! The common crate of imageshare.
+//! The common crate of imageshare: everything between a function's event and the table.
+//!
+//! A request goes down through these rooms, and each knows only those below it:
+//!
+//! ```text
+//! function   what every function does around its work: admits the caller, names the request, logs it
+//! auth       who makes a request: bearer tokens, signatures, access keys
+//! facade     the API dialects (Glance, IMS, Alibaba, Keystone, our own): wire types in, wire types out
+//! usecases   what is done, once for every dialect: share, unshare, respond, list, carry out a job
+//! store      what is kept, and the conditional write of each change
+//! table      DynamoDB as the store asks it: by the AWS SDK, or embedded in this machine's process
+//! domain     images, memberships, jobs and the rules of consent: plain types, pure functions, no I/O
+//! ```
+//!
+//! To see one operation whole, follow a share: `facade/ims/share.rs`, `usecases/share.rs`, `store/jobs.rs`; then the work
+//! that it leaves: `usecases/carry_out.rs`, `domain/step`, `domain/membership.rs`, `store/decided.rs`. `RULES.md` beside
+//! this folder lists every rule with its source, its errors and its tests.
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 

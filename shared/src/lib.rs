@@ -1,12 +1,13 @@
 //! The common crate of imageshare: everything between a function's event and the table.
 //!
-//! A request goes down through these rooms, and each knows only those below it:
+//! A request goes down through these rooms, and each knows only those below it; a facade besides the `Call` that it is
+//! handed by `function`.
 //!
 //! ```text
 //! function   what every function does around its work: admits the caller, names the request, logs it
-//! auth       who makes a request: bearer tokens, signatures, access keys
 //! facade     the API dialects (Glance, IMS, Alibaba, Keystone, our own): wire types in, wire types out
 //! usecases   what is done, once for every dialect: share, unshare, respond, list, carry out a job
+//! auth       who makes a request: bearer tokens, signatures, access keys
 //! store      what is kept, and the conditional write of each change
 //! table      DynamoDB as the store asks it: by the AWS SDK, or embedded in this machine's process
 //! domain     images, memberships, jobs and the rules of consent: plain types, pure functions, no I/O

@@ -334,13 +334,13 @@ async fn the_command_lists_more_access_keys_than_a_page_holds() {
     let server = Server::start(&imageshare, &arguments).await;
     let address = format!("http://{}", server.address);
     let (token, client) = (server.token("own1", "member"), reqwest::Client::new());
-    let make = async |_| {
+    let create = async |_| {
         let new =
             client.post(format!("{address}{KEYS}")).header("X-Auth-Token", &token).body(r#"{"name":"ci"}"#);
         let key: Value = new.send().await.unwrap().json().await.unwrap();
         key["id"].as_str().unwrap().to_owned()
     };
-    let mut made = futures_util::future::join_all((0..101).map(make)).await;
+    let mut made = futures_util::future::join_all((0..101).map(create)).await;
     made.sort();
     let mut command = Command::new(&imageshare);
     command.args(["access-key", "list", "--project", "own1", "--server", &address, "--data", &data]);

@@ -324,3 +324,28 @@ async fn the_command_creates_lists_and_disables_access_keys_of_a_running_server(
     let (done, _, told) = run(&["list"]).await;
     assert!(!done && told.contains("no server answers at http://127.0.0.1:"), "{told}");
 }
+
+#[tokio::test]
+async fn the_command_lists_more_access_keys_than_a_page_holds() {
+    let imageshare = binary("imageshare");
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap().to_owned();
+    let arguments = ["--data", &data, "--limit", "access-keys-per-project=150"];
+    let server = Server::start(&imageshare, &arguments).await;
+    let address = format!("http://{}", server.address);
+    let (token, client) = (server.token("own1", "member"), reqwest::Client::new());
+    let create = async |_| {
+        let new =
+            client.post(format!("{address}{KEYS}")).header("X-Auth-Token", &token).body(r#"{"name":"ci"}"#);
+        let key: Value = new.send().await.unwrap().json().await.unwrap();
+        key["id"].as_str().unwrap().to_owned()
+    };
+    let mut made = futures_util::future::join_all((0..101).map(create)).await;
+    made.sort();
+    let mut command = Command::new(&imageshare);
+    command.args(["access-key", "list", "--project", "own1", "--server", &address, "--data", &data]);
+    let listed = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let ids: Vec<_> = listed.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    assert_eq!(ids, made);
+}

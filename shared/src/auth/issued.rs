@@ -109,7 +109,7 @@ impl Authenticator {
             return self.token_of_others(token, now).await;
         };
         let claims = own?;
-        let credential = self.keyring().find(store, &claims.sub).await?;
+        let credential = self.keyring().find(store, &claims.sub, now).await?;
         let credential = credential.filter(|credential| credential.key.disabled.is_none());
         let credential = credential.ok_or(Unauthenticated::KeyDisabled)?;
         Ok(Bearer {

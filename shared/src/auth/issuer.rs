@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -71,15 +72,11 @@ impl Issuer {
     }
 
     async fn exchange(&self, end: &str, headers: &[(&'static str, &str)]) -> Result<(u16, Vec<u8>), String> {
-        let mut request = Request::new(SdkBody::empty());
-        request.set_uri(format!("{}{end}", self.url)).map_err(|problem| problem.to_string())?;
-        for (name, value) in headers {
-            request
-                .headers_mut()
-                .try_insert(*name, (*value).to_owned())
-                .map_err(|_| "a header that cannot be")?;
-        }
-        let answer = self.connector.call(request).await.map_err(|problem| format!("{problem:?}"))?;
+        let answer = match self.send(end, headers).await {
+            // A connection that was kept may be gone, most likely while a function was frozen.
+            Err(_) => self.send(end, headers).await?,
+            Ok(answer) => answer,
+        };
         let status = answer.status().as_u16();
         let (mut body, mut read) = (ByteStream::new(answer.into_body()), Vec::new());
         while let Some(chunk) = body.next().await {
@@ -89,6 +86,19 @@ impl Issuer {
             }
         }
         Ok((status, read))
+    }
+
+    /// Asks, and returns as soon as there is an answer, of which the body may still be on its way.
+    async fn send(&self, end: &str, headers: &[(&'static str, &str)]) -> Result<HttpResponse, String> {
+        let mut request = Request::new(SdkBody::empty());
+        request.set_uri(format!("{}{end}", self.url)).map_err(|problem| problem.to_string())?;
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .try_insert(*name, (*value).to_owned())
+                .map_err(|_| "a header that cannot be")?;
+        }
+        self.connector.call(request).await.map_err(|problem| format!("{problem:?}"))
     }
 }
 

@@ -3,13 +3,16 @@
 //! An access key is read once and then remembered for a few seconds, so that a client that sends many requests does not
 //! cost a read for each. That is also how long a key that was disabled may go on working in another process than the one
 //! that disabled it. Keys that do not exist are not remembered: a new one works at once.
+//!
+//! The seconds are those of the clock on the wall: that of the process stands still while Lambda freezes a function between
+//! two requests, and a key would be remembered for as long as nobody asks.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::master_keys::{MasterKeys, Secret};
 use super::remembered::Remembered;
-use crate::domain::{AccessKey, AccessKeyId};
+use crate::domain::{AccessKey, AccessKeyId, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// How long a key is remembered.
@@ -19,7 +22,7 @@ const IS_KEPT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     masters: Arc<MasterKeys>,
-    known: Arc<Remembered<AccessKeyId, Arc<Credential>, Instant>>,
+    known: Arc<Remembered<AccessKeyId, Arc<Credential>, Timestamp>>,
 }
 
 /// An access key, and its secret where its master key is still in use.
@@ -43,19 +46,24 @@ impl Keyring {
         Some((master.to_owned(), self.masters.secret(master, id)?))
     }
 
-    /// Finds an access key: at most one read of the table, none where it is remembered.
+    /// Finds an access key for a request that came at that time: at most one read of the table, none where it is
+    /// remembered.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn find(&self, store: &Store, id: &AccessKeyId) -> Result<Option<Arc<Credential>>, StoreError> {
-        // From before the read: what changes while it is under way must not be remembered for longer.
-        let now = Instant::now();
+    pub async fn find(
+        &self,
+        store: &Store,
+        id: &AccessKeyId,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
         if let Some(known) = self.known.get(id, now) {
             return Ok(Some(known));
         }
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
         let secret = self.masters.secret(&key.master, id);
         let credential = Arc::new(Credential { key, secret });
+        // From before the read: what changes while it is under way must not be remembered for longer.
         self.remember(id.clone(), Arc::clone(&credential), now);
         Ok(Some(credential))
     }
@@ -70,15 +78,15 @@ impl Keyring {
         self.known.forget(id);
     }
 
-    fn remember(&self, id: AccessKeyId, credential: Arc<Credential>, since: Instant) {
-        self.known.put(id, credential, since + IS_KEPT);
+    fn remember(&self, id: AccessKeyId, credential: Arc<Credential>, since: Timestamp) {
+        self.known.put(id, credential, since.plus(IS_KEPT));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Role, Timestamp};
+    use crate::domain::Role;
 
     #[test]
     fn a_key_is_remembered_for_five_seconds_or_until_it_is_changed() {
@@ -96,10 +104,10 @@ mod tests {
             disabled: None,
         };
         let credential = Arc::new(Credential { key, secret: None });
-        let since = Instant::now();
+        let since = Timestamp::now();
         keyring.remember(id.clone(), Arc::clone(&credential), since);
-        assert!(keyring.known.get(&id, since + Duration::from_millis(4_999)).is_some());
-        assert!(keyring.known.get(&id, since + Duration::from_secs(5)).is_none());
+        assert!(keyring.known.get(&id, since.plus(Duration::from_millis(4_999))).is_some());
+        assert!(keyring.known.get(&id, since.plus(Duration::from_secs(5))).is_none());
         keyring.forget(&id);
         assert!(keyring.known.get(&id, since).is_none());
         keyring.remember(id.clone(), credential, since);

@@ -4,14 +4,16 @@
 //! * A token that names a key which is not there has them asked for at once, so that a new key works at once; but not twice
 //!   within 30 seconds, since anybody can make up such tokens.
 //! * While the address does not answer, the keys that are known go on being used, for a day. Nobody whose key is known
-//!   waits for a question that another request asks.
+//!   waits for a question that another request asks, and nobody who waits asks again: one behind the other, they would wait
+//!   ever longer for an address that hangs.
+//! * An answer that holds no key at all is one: whatever was known was taken out, and ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::authorities::Authorities;
 use super::issuer::{BadUrl, Issuer};
-use super::key_set::KeySet;
+use super::key_set::{BadKeySet, KeySet};
 use crate::domain::Timestamp;
 
 const ARE_FRESH: Duration = Duration::from_mins(10);
@@ -32,6 +34,8 @@ pub(super) struct RemoteKeys {
 struct State {
     known: Option<(Arc<KeySet>, Timestamp)>,
     asked: Option<Timestamp>,
+    /// How many questions have ended.
+    ended: u64,
     problem: String,
 }
 
@@ -50,6 +54,21 @@ impl State {
         let pause = if self.known.is_some() { BETWEEN_QUESTIONS } else { BETWEEN_FIRST_QUESTIONS };
         self.asked.is_some_and(|asked| now < asked.plus(pause))
     }
+
+    /// Takes the answer to a question that was asked then: the keys, if there are any.
+    fn take(&mut self, answer: Result<Option<KeySet>, String>, asked: Timestamp) {
+        self.ended += 1;
+        let problem = match answer {
+            Ok(Some(keys)) => return self.known = Some((Arc::new(keys), asked)),
+            Ok(None) => {
+                self.known = None;
+                BadKeySet::NoKeys.to_string()
+            }
+            Err(problem) => problem,
+        };
+        tracing::warn!(problem, "the keys for tokens cannot be read");
+        self.problem = problem;
+    }
 }
 
 impl RemoteKeys {
@@ -63,7 +82,10 @@ impl RemoteKeys {
     /// # Errors
     /// Says why there are none.
     pub(super) async fn keys(&self, lack_one: bool, now: Timestamp) -> Result<Arc<KeySet>, String> {
-        let known = self.state().usable(now);
+        let (known, ended) = {
+            let state = self.state();
+            (state.usable(now), state.ended)
+        };
         let turn = match known {
             Some(keys) if !lack_one => {
                 if self.state().are_fresh(now) {
@@ -74,31 +96,32 @@ impl RemoteKeys {
             }
             _ => self.asking.lock().await,
         };
-        // Somebody else may have asked while this request waited for its turn.
-        let wants = lack_one || !self.state().are_fresh(now);
-        if wants && !self.state().was_asked_lately(now) {
+        let wants = {
+            let state = self.state();
+            // Somebody else may have asked while this request waited for its turn.
+            state.ended == ended && (lack_one || !state.are_fresh(now)) && !state.was_asked_lately(now)
+        };
+        if wants {
             self.state().asked = Some(now);
             let answer = self.ask().await;
-            let mut state = self.state();
-            match answer {
-                Ok(keys) => state.known = Some((Arc::new(keys), now)),
-                Err(problem) => {
-                    tracing::warn!(problem, "the keys for tokens cannot be read");
-                    state.problem = problem;
-                }
-            }
+            self.state().take(answer, now);
         }
         drop(turn);
         let state = self.state();
         state.usable(now).ok_or_else(|| state.problem.clone())
     }
 
-    async fn ask(&self) -> Result<KeySet, String> {
+    /// Asks for the keys; `None` where the set holds none that can be used.
+    async fn ask(&self) -> Result<Option<KeySet>, String> {
         let (status, body) = self.issuer.get("", &[("accept", "application/json")]).await?;
         if status != 200 {
             return Err(format!("the key set's address answered {status}"));
         }
-        KeySet::parse_published(&String::from_utf8_lossy(&body)).map_err(|problem| problem.to_string())
+        match KeySet::parse_published(&String::from_utf8_lossy(&body)) {
+            Ok(keys) => Ok(Some(keys)),
+            Err(BadKeySet::NoKeys) => Ok(None),
+            Err(problem) => Err(problem.to_string()),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -93,7 +93,7 @@ impl Authenticator {
             return Err(Unauthenticated::Ambiguous.into());
         }
         let id: AccessKeyId = signed.access_key.parse().map_err(|_| SignatureFault::UnknownKey)?;
-        let credential = self.keyring.find(store, &id).await?.ok_or(SignatureFault::UnknownKey)?;
+        let credential = self.keyring.find(store, &id, now).await?.ok_or(SignatureFault::UnknownKey)?;
         let secret = credential.secret.as_ref().ok_or(SignatureFault::RetiredKey)?;
         if !signed.is_by(secret.reveal()) {
             return Err(SignatureFault::WrongSignature.into());

@@ -121,3 +121,47 @@ async fn known_keys_are_used_for_a_day_while_the_address_fails() {
     let next_day = now.plus(Duration::from_hours(24));
     assert!(matches!(bearer(&authenticator, &token("one"), next_day).await, Err(NotAdmitted::Issuer(_))));
 }
+
+#[tokio::test]
+async fn keys_that_were_all_taken_out_end_with_the_next_question() {
+    let issuer = Issuer::start().await;
+    let authenticator = with_keys_at(&issuer);
+    let now = Timestamp::now();
+    issuer.answer(200, key_set(&["one"]));
+    assert!(bearer(&authenticator, &token("one"), now).await.is_ok());
+    issuer.answer(200, json!({"keys": []}));
+    let later = now.plus(Duration::from_mins(10));
+    assert!(matches!(bearer(&authenticator, &token("one"), later).await, Err(NotAdmitted::Issuer(_))));
+    issuer.answer(200, key_set(&["two"]));
+    let soon = later.plus(Duration::from_secs(1));
+    assert!(bearer(&authenticator, &token("two"), soon).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_waited_for_an_answer_does_not_ask_again() {
+    let issuer = Issuer::start().await;
+    let authenticator = with_keys_at(&issuer);
+    issuer.answer(500, Value::Null);
+    let held = issuer.hold().await;
+    let now = Timestamp::now();
+    let ask = |seconds| {
+        let (authenticator, at) = (authenticator.clone(), now.plus(Duration::from_secs(seconds)));
+        tokio::spawn(async move { bearer(&authenticator, &token("one"), at).await })
+    };
+    let mut waiting = vec![ask(0)];
+    while issuer.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Each comes so late that it might ask, were nobody asking: one after the other, they would wait ever longer.
+    waiting.extend([2, 4, 6].map(ask));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    for waited in waiting {
+        assert!(matches!(waited.await.unwrap(), Err(NotAdmitted::Issuer(_))));
+    }
+    assert_eq!(issuer.asked().len(), 0, "one question for all of them");
+    assert!(ask(8).await.unwrap().is_err());
+    assert_eq!(issuer.asked().len(), 1);
+}

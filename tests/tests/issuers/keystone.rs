@@ -1,5 +1,10 @@
 //! A Keystone that is asked about tokens.
 
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use super::*;
 
 fn changed(mut answer: Value, member: &str, value: Value) -> Value {
@@ -121,4 +126,46 @@ async fn keystone_is_not_asked_about_tokens_that_the_keys_tell_of() {
     assert_eq!(issuer.asked().len(), 0);
     let foreign = bearer(&authenticator, &token("keystones"), Timestamp::now()).await;
     assert_eq!((foreign, issuer.asked().len()), (Err(Unauthenticated::NotIssued.into()), 1));
+}
+
+/// Reads a request without a body. Whether there was one.
+async fn is_asked(stream: &mut TcpStream) -> bool {
+    let (mut read, mut piece) = (Vec::new(), [0; 1024]);
+    while !read.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut piece).await {
+            Ok(length @ 1..) => read.extend_from_slice(&piece[..length]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// A Keystone that answers one request of each connection, keeps that open, and breaks it when it is asked again.
+async fn that_breaks_what_it_kept(answer: Value) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let body = answer.to_string();
+            tokio::spawn(async move {
+                if is_asked(&mut stream).await {
+                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    is_asked(&mut stream).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn keystone_is_asked_anew_where_a_connection_that_was_kept_has_broken() {
+    let now = Timestamp::now();
+    let address = that_breaks_what_it_kept(described(now.plus(Duration::from_hours(1)))).await;
+    let authenticator = asking(&format!("http://{address}"));
+    for token in ["one", "two", "three"] {
+        let admitted = bearer(&authenticator, token, now).await;
+        assert!(admitted.is_ok(), "{token}: {admitted:?}");
+    }
 }

@@ -60,7 +60,7 @@ async fn of_access_key(
 ) -> Result<Option<(Caller, IssuedToken)>, Error> {
     let (keyring, store) = (authenticator.keyring(), &received.service().store);
     let Ok(id) = id.parse() else { return Ok(None) };
-    let Some(credential) = keyring.find(store, &id).await? else { return Ok(None) };
+    let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
     let is_right = credential.secret.as_ref().is_some_and(|right| right.is(secret));
     if !is_right || credential.key.disabled.is_some() {
         return Ok(None);

@@ -1,7 +1,9 @@
 //! Seed 001: "When accepting a full-ECS image, you must specify a vault … The vault capacity must be no less than the total
 //! capacities of the system disk and data disk backups."
 
-use imageshare::domain::{ImageId, Limits, Outcome, Protection, Status, VaultDetails, VaultStatus};
+use imageshare::domain::{
+    ImageId, Limits, Outcome, Protection, Status, VaultDetails, VaultStatus, Visibility,
+};
 use imageshare::usecases::{self, Refusal, VaultRefusal};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use imageshare_tests::sums;
@@ -94,6 +96,30 @@ async fn what_is_given_back_is_what_was_reserved() {
     world.work().await;
     assert_eq!(reserved(&world, "a", "w").await, 0);
     sums::hold(&world.embedded);
+}
+
+#[tokio::test]
+async fn what_its_backups_take_does_not_change_while_an_image_with_members_is_hidden() {
+    let world = start(Limits::default());
+    let image = waiting(&world, 1).await.remove(0);
+    put(&world, "a", "v", BACKUP).await.unwrap();
+    answered(&world, std::slice::from_ref(&image), "a", (Status::Accepted, Some("v"))).await;
+    let change = async |visibility, gib: &str| {
+        let change = |image: &mut imageshare::domain::Image| {
+            image.visibility = visibility;
+            image.details.properties.insert("__data_disk_backup_gib".to_owned(), gib.to_owned());
+            Ok::<_, Refusal>(())
+        };
+        usecases::update_image(&world.service, &caller("owner"), &image, change).await.map(drop)
+    };
+    let refused = Err(Refusal::MadeOtherwise(image.clone()));
+    assert_eq!(change(Visibility::Private, "10").await, refused);
+    assert_eq!(change(Visibility::Private, "20").await, Ok(()));
+    assert_eq!(change(Visibility::Private, "10").await, refused);
+    assert_eq!(reserved(&world, "a", "v").await, 60, "it is accepted still");
+    unshared(&world, std::slice::from_ref(&image), &["a"]).await;
+    assert_eq!(reserved(&world, "a", "v").await, 0);
+    assert_eq!(change(Visibility::Shared, "10").await, Ok(()));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ const BUDGET: [(&str, u64, f64, f64); 34] = [
     ("accept as a member", 2, 2.0, 6.0),
     ("remove a member", 2, 2.0, 5.0),
     ("share 100 images with 100 projects: request", 2, 100.0, 166.0),
-    ("… one of its 50 pieces of 200 pairs: work", 11, 217.0, 1020.0),
+    ("… one of its 50 pieces of 200 pairs: work", 11, 217.0, 1022.0),
     ("ask a job of 10,000 pairs", 1, 6.0, 0.0),
     ("page of 100 images that wait for me", 2, 52.5, 0.0),
     ("page of 100 images of my own", 2, 51.5, 0.0),

@@ -162,7 +162,8 @@ async fn a_file_with_a_bad_line_is_refused_whole_and_every_such_line_is_told() {
     let taken = "2: account, project: are those of tenant own1, which keeps them";
     world.refuses("taken.csv", format!("{header}own7,acme,web,\nown8,acme,shop,\n"), &[taken]).await;
     let late = format!("{header}own7,acme,web,\nown1,acme,old,\n");
-    world.refuses("late.csv", late, &[taken]).await;
+    let given_up_later = "2: account, project: are those of tenant own1, until line 3: put that line first";
+    world.refuses("late.csv", late, &[given_up_later]).await;
     let renamed = world.import("renamed.csv", format!("{header}own1,acme,old,\nown7,acme,web,\n")).await;
     assert_eq!(renamed.out, "2 tenants imported: 1 new, 1 changed, 0 as they were\n", "{renamed:?}");
 
@@ -176,6 +177,13 @@ async fn a_file_with_a_bad_line_is_refused_whole_and_every_such_line_is_told() {
         ("typo.csv", b"project_id,account,project,regoin\n", "1: regoin: expected the columns"),
         ("twice.csv", b"project_id,account,project,project\n", "1: expected the columns"),
         ("latin.csv", b"project_id,account,project\nown9,K\xe4se,web\n", "2: expected UTF-8"),
+        ("crlf.csv", b"project_id,account,project\r\nown8,a,b\r\na b,a,c\r\n", "3: project_id: expected"),
+        ("blank.csv", b"\n\nproject_id,account,project\n\n\na b,a,c\n", "6: project_id: expected"),
+        (
+            "windows.csv",
+            b"\xef\xbb\xbfproject_id,account,project\r\n\r\nown8,a,\"b\"\r\n\r\nown8,a,c\r\n",
+            "5: project_id: stands in line 3 already",
+        ),
         ("empty.json", b"", "1: EOF"),
         ("half.json", b"[\n{\"project_id\": \"own9\",", "2: EOF"),
         ("text.json", b"\"tenants\"", "1: invalid type"),

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn who_was_asked_and_is_granted_the_image_is_not_asked_any_more() {
         let decision = decided(1, [&["a"], &[]], &["a"]).unwrap();
-        assert_eq!((decision.members.len(), decision.receiving.len()), (1, 0));
+        assert_eq!((decision.members.len(), decision.receiving.len()), (1, 1));
         assert_eq!(decision.pending, [("a".parse().unwrap(), -1)].into());
     }
 

@@ -1,13 +1,15 @@
 //! Carry out a job that answers everything that waits for a tenant: walk along the list of it, oldest image first.
 //!
 //! The list is longer than a job could name, and changes while it is walked along. What the tenant is asked after its
-//! request is not answered: nobody consents to what they have not seen.
+//! request is not answered, nor is accepted what its owner hides meanwhile: nobody consents to what they do not see.
 
 use std::time::Duration;
 
 use super::carry_out::{Effort, StaleSteps};
 use crate::Service;
-use crate::domain::{Decision, ImageId, Job, Known, Outcome, Stamp, Status, TenantId, decide, give_up};
+use crate::domain::{
+    Decision, ImageId, Job, Known, Outcome, Stamp, Status, Task, TenantId, Visibility, decide, give_up,
+};
 use crate::store::{List, Order, PieceKey, Position, Snapshot, StoreError, Stride, Tenants, Walk, Written};
 
 /// The most images of a step: their records and memberships are one batch read.
@@ -84,7 +86,9 @@ async fn decided(
         }
         (Err(problem), _) => return Err(problem),
     };
-    let found = pairs.filter(|(image, tenant)| waits(&read.known, image, tenant, at));
+    let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
+    let answered = |image| !accepts || !is_hidden(&read.known, image);
+    let found = pairs.filter(|(image, tenant)| waits(&read.known, image, tenant, at) && answered(image));
     let job = job(found.map(|(image, _)| image.clone()).collect());
     let decision = match effort {
         Effort::Full => decide(&job, 0..job.images.len(), &read.known, rules),
@@ -99,6 +103,12 @@ fn waits(known: &Known, image: &ImageId, tenant: &TenantId, at: Stamp) -> bool {
     membership.is_some_and(|membership| {
         membership.is_pending() && membership.standing().is_some_and(|standing| standing.since < at)
     })
+}
+
+/// Whether the image is not shared any more, though its memberships stand (`contract/decisions.md` 25): it is not in the view
+/// of what waits. Rejecting everything takes it along, so that who is asked for too much gets rid of all of it.
+fn is_hidden(known: &Known, image: &ImageId) -> bool {
+    known.images.get(image).is_some_and(|image| image.visibility != Visibility::Shared)
 }
 
 /// The step that was decided: of as many of the places as one transaction writes.

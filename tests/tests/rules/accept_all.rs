@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imageshare::domain::{
     ImageId, Job, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp,
-    VaultDetails, VaultStatus,
+    VaultDetails, VaultStatus, Visibility,
 };
 use imageshare::store::List;
 use imageshare::table::{AttributeValue, Table, Write};
@@ -74,6 +74,38 @@ async fn what_comes_after_the_request_is_not_answered() {
         assert_eq!(status(&world, image, "a").await, Some(wanted));
     }
     assert_eq!(status(&world, &late, "a").await, Some(Status::Pending));
+}
+
+#[tokio::test]
+async fn what_its_owner_hides_is_not_accepted_unseen() {
+    let world = start(Limits::default());
+    let images = waiting(&world, 3).await;
+    let show = async |visibility| {
+        let change = |image: &mut imageshare::domain::Image| {
+            image.visibility = visibility;
+            Ok::<_, Refusal>(())
+        };
+        usecases::update_image(&world.service, &caller("owner"), &images[1], change).await.unwrap();
+    };
+    show(Visibility::Private).await;
+    let job = respond_to_all(&world, "a", Status::Accepted, None).await;
+    world.work().await;
+    let report = world.report(job).await;
+    assert_eq!((report.status(), report.percent(), report.outcomes().count()), (JobStatus::Success, 100, 2));
+    show(Visibility::Shared).await;
+    let said = async |image| status(&world, image, "a").await.unwrap();
+    assert_eq!(said(&images[1]).await, Status::Pending, "the old statuses are in force again");
+
+    // Whoever has too much waiting gets rid of what is hidden as well.
+    show(Visibility::Private).await;
+    respond_to_all(&world, "a", Status::Rejected, None).await;
+    world.work().await;
+    sums::hold(&world.embedded);
+    assert_eq!(usecases::quota(&world.service, &caller("a")).await.unwrap().pending_images, 0);
+    let statuses = [Status::Accepted, Status::Rejected, Status::Accepted];
+    for (image, wanted) in images.iter().zip(statuses) {
+        assert_eq!(said(image).await, wanted);
+    }
 }
 
 async fn unshared_by_glance(world: &LocalService, image: &ImageId) {

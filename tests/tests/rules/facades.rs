@@ -151,6 +151,28 @@ async fn a_vault_that_will_not_do() {
 }
 
 #[tokio::test]
+async fn who_writes_a_vault_or_a_grant_writes_its_own() {
+    let world = World::start(&[]).await;
+    let (vault, grant) = ("/v1/vaults/v", "/v1/keys/k/grants/mem1");
+    let kind = |gib: u32| json!({"protection_type": "backup", "capacity_gib": gib});
+    let owned = world.good("own1", "PUT", vault, Some(kind(100))).await.body;
+    let granted = world.good("own1", "PUT", grant, None).await.body;
+    let stranger = world.good("str1", "PUT", vault, Some(kind(5))).await.body;
+    assert_eq!(
+        world.good("str1", "GET", "/v1/vaults", None).await.body["vaults"],
+        json!([stranger["vault"]])
+    );
+    world.good("str1", "DELETE", vault, None).await;
+    world.good("str1", "DELETE", grant, None).await;
+    assert_eq!(world.good("own1", "GET", vault, None).await.body, owned);
+    assert_eq!(world.good("own1", "GET", grant, None).await.body, granted);
+
+    let image = world.image(json!({"__system__cmkid": "theirs"})).await;
+    world.good("str1", "PUT", "/v1/keys/theirs/grants/mem1", None).await;
+    failed(&world.share(&image, "mem1").await, "IMG.0099", "Grant it");
+}
+
+#[tokio::test]
 async fn a_tenant_of_another_region() {
     let world = World::start(&[]).await;
     let admin = world.api.token("ops", Role::Admin);

@@ -4,7 +4,7 @@ use imageshare::domain::{Limits, Outcome, Status};
 use imageshare::usecases::{self, GrantRefusal, Refusal};
 use imageshare_tests::service::{LocalService, caller, tenant};
 
-use super::{answered, shared, start, status, unshared};
+use super::{answered, shared, shared_again_before_a_late_unshare, start, status, unshared};
 
 async fn grant(world: &LocalService, owner: &str, key: &str, to: &str) {
     let key = key.parse().unwrap();
@@ -89,6 +89,23 @@ async fn a_grant_is_withdrawn_before_a_share_or_after_it() {
         assert_eq!(told, added, "who is told of no membership gets none later");
     }
     println!("{shared_images} of 50 were shared first");
+}
+
+#[tokio::test]
+async fn a_share_after_a_withdrawal_of_the_grant_outlives_no_late_unshare() {
+    let world = start(Limits::default());
+    let image = world.image_with("owner", &[("__system__cmkid", "key")]).await;
+    grant(&world, "owner", "key", "a").await;
+    shared(&world, std::slice::from_ref(&image), &["a"]).await;
+    assert_eq!(shared_again_before_a_late_unshare(&world, &image, "a").await, Outcome::Done);
+    assert_eq!(status(&world, &image, "a").await, Some(Status::Pending), "the later request wins");
+    withdraw(&world, "key", "a").await;
+    assert_eq!(
+        shared_again_before_a_late_unshare(&world, &image, "a").await,
+        Outcome::Done,
+        "it was a member still"
+    );
+    assert_eq!(status(&world, &image, "a").await, None);
 }
 
 #[tokio::test]

@@ -66,6 +66,16 @@ async fn outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
     report.outcomes().map(|(_, _, outcome)| outcome).collect()
 }
 
+/// Requests an unshare of a member, then a share with it, and carries out the share first. Returns what came of that.
+async fn shared_again_before_a_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
+    let (images, owner) = (std::slice::from_ref(image), caller("owner"));
+    usecases::unshare(&world.service, &owner, images.to_vec(), vec![tenant(who)], None).await.unwrap();
+    let again = share(world, images, &[who]).await;
+    let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
+    carry_out(&world.service, newest).await.unwrap();
+    outcomes(world, again).await[0]
+}
+
 /// Carries out everything that is open, side by side.
 async fn work_side_by_side(world: &LocalService) {
     let pieces = world.open_pieces().await.into_iter();

@@ -1,12 +1,12 @@
 //! Seed 001: "If you are not in the same region as the tenant sharing the images with you, you will not receive the message."
 //! Seed 002: "You cannot share images across regions."
 
-use imageshare::domain::{Limits, Outcome, Permissions};
+use imageshare::domain::{Limits, Outcome, Permissions, Status};
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Effect, Refusal, carry_out};
 use imageshare_tests::service::{LocalService, caller, tenant};
 
-use super::{outcomes, share, shared, start, status, with_settings};
+use super::{outcomes, share, shared, shared_again_before_a_late_unshare, start, status, with_settings};
 
 /// Enters a tenant in the directory, as far as this rule looks at it.
 async fn enter(world: &LocalService, id: &str, region: &str) {
@@ -72,4 +72,24 @@ async fn who_moves_away_keeps_what_it_has() {
     assert_eq!(shared(&world, std::slice::from_ref(&image), &["mover"]).await, [Outcome::Done]);
     let another = world.image("owner").await;
     assert_eq!(shared(&world, &[another], &["mover"]).await, [Outcome::OtherRegion]);
+}
+
+#[tokio::test]
+async fn who_has_moved_away_is_given_nothing_more_of_an_image_that_was_shared_before() {
+    let world = start(Limits::default());
+    let image = world.image("owner").await;
+    shared(&world, std::slice::from_ref(&image), &["mover"]).await;
+    enter(&world, "mover", "elsewhere").await;
+    let wanted = Permissions::new([tenant("mover")].into(), [].into()).unwrap();
+    let granted =
+        usecases::change_permissions(&world.service, &caller("owner"), &image, &wanted, Effect::Made).await;
+    let outcome = Outcome::OtherRegion;
+    assert_eq!(
+        granted,
+        Err(Refusal::Rule { image: image.clone(), tenant: tenant("mover"), outcome }),
+        "it would have accepted by that"
+    );
+    assert_eq!(status(&world, &image, "mover").await, Some(Status::Pending));
+    assert_eq!(shared_again_before_a_late_unshare(&world, &image, "mover").await, Outcome::Done);
+    assert_eq!(status(&world, &image, "mover").await, None);
 }

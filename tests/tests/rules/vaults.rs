@@ -1,12 +1,17 @@
 //! Seed 001: "When accepting a full-ECS image, you must specify a vault … The vault capacity must be no less than the total
 //! capacities of the system disk and data disk backups."
 
-use imageshare::domain::{ImageId, Limits, Outcome, Protection, Status, VaultDetails, VaultStatus};
-use imageshare::usecases::{self, Refusal, VaultRefusal};
+use imageshare::domain::{
+    ImageId, Limits, Outcome, Permissions, Protection, Status, VaultDetails, VaultStatus, Visibility,
+};
+use imageshare::usecases::{self, Effect, Refusal, VaultRefusal};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use imageshare_tests::sums;
 
-use super::{FULL_ECS, answered, outcomes, share, shared, start, status, unshared, work_side_by_side};
+use super::{
+    FULL_ECS, answered, outcomes, share, shared, shared_again_before_a_late_unshare, start, status, unshared,
+    work_side_by_side,
+};
 
 const BACKUP: VaultDetails =
     VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib: 100 };
@@ -94,6 +99,58 @@ async fn what_is_given_back_is_what_was_reserved() {
     world.work().await;
     assert_eq!(reserved(&world, "a", "w").await, 0);
     sums::hold(&world.embedded);
+}
+
+#[tokio::test]
+async fn a_late_unshare_and_alibabas_call_give_back_what_is_not_accepted_any_more() {
+    let world = start(Limits::default());
+    let images = waiting(&world, 1).await;
+    let (image, owner, a) = (&images[0], caller("owner"), caller("a"));
+    put(&world, "a", "v", BACKUP).await.unwrap();
+    answered(&world, &images, "a", (Status::Accepted, Some("v"))).await;
+    shared_again_before_a_late_unshare(&world, image, "a").await;
+    assert_eq!(status(&world, image, "a").await, Some(Status::Pending), "shared anew since it was accepted");
+    assert_eq!(reserved(&world, "a", "v").await, 0);
+
+    answered(&world, &images, "a", (Status::Accepted, Some("v"))).await;
+    let late = usecases::unshare(&world.service, &owner, images.clone(), vec![tenant("a")], None).await;
+    let again = share(&world, &images, &["a"]).await;
+    let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
+    usecases::carry_out(&world.service, newest).await.unwrap();
+    let said = (Ok(Status::Accepted), None);
+    usecases::answer_as_member(&world.service, &a, image, &a.tenant, said).await.unwrap();
+    assert_eq!(outcomes(&world, late.unwrap()).await, [Outcome::Done]);
+    assert_eq!(status(&world, image, "a").await, Some(Status::Accepted), "since it was shared anew");
+    assert_eq!(reserved(&world, "a", "v").await, 60);
+
+    let taken = Permissions::new([].into(), [tenant("a")].into()).unwrap();
+    usecases::change_permissions(&world.service, &owner, image, &taken, Effect::Made).await.unwrap();
+    assert_eq!((status(&world, image, "a").await, reserved(&world, "a", "v").await), (None, 0));
+    sums::hold(&world.embedded);
+}
+
+#[tokio::test]
+async fn what_its_backups_take_does_not_change_while_an_image_with_members_is_hidden() {
+    let world = start(Limits::default());
+    let image = waiting(&world, 1).await.remove(0);
+    put(&world, "a", "v", BACKUP).await.unwrap();
+    answered(&world, std::slice::from_ref(&image), "a", (Status::Accepted, Some("v"))).await;
+    let change = async |visibility, gib: &str| {
+        let change = |image: &mut imageshare::domain::Image| {
+            image.visibility = visibility;
+            image.details.properties.insert("__data_disk_backup_gib".to_owned(), gib.to_owned());
+            Ok::<_, Refusal>(())
+        };
+        usecases::update_image(&world.service, &caller("owner"), &image, change).await.map(drop)
+    };
+    let refused = Err(Refusal::MadeOtherwise(image.clone()));
+    assert_eq!(change(Visibility::Private, "10").await, refused);
+    assert_eq!(change(Visibility::Private, "20").await, Ok(()));
+    assert_eq!(change(Visibility::Private, "10").await, refused);
+    assert_eq!(reserved(&world, "a", "v").await, 60, "it is accepted still");
+    unshared(&world, std::slice::from_ref(&image), &["a"]).await;
+    assert_eq!(reserved(&world, "a", "v").await, 0);
+    assert_eq!(change(Visibility::Shared, "10").await, Ok(()));
 }
 
 #[tokio::test]

@@ -116,12 +116,16 @@ fn read_csv(text: &str) -> Rows {
     if let Some(problem) = wrong_columns(&columns) {
         return vec![Err(one(1, problem))];
     }
+    let mut lines = Lines::of(text);
     let row = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|problem| {
             let line = problem.position().map_or(1, csv::Position::line);
             one(line, format!("{problem}."))
         })?;
-        let number = record.position().map_or(1, csv::Position::line);
+        // The reader's position is where the row before ended, with the end of that line and empty ones still to come.
+        let end = record.position().map_or(0, csv::Position::byte);
+        let rest = text.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let number = lines.number_of(rest.trim_start_matches(['\r', '\n']));
         if record.len() != columns.len() {
             let problem = format!("expected {} fields, not {}.", columns.len(), record.len());
             return Err(one(number, problem));
@@ -161,16 +165,30 @@ fn read_json(text: &str) -> Rows {
         Ok(values) => values,
         Err(problem) => return vec![Err(one(problem.line() as u64, format!("{problem}.")))],
     };
-    let (mut number, mut counted) = (1, 0);
-    let rows = values.into_iter().map(|raw| {
-        // Each value is a part of the text.
-        let begin = raw.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
-        let before = text.get(counted..begin).unwrap_or_default();
-        number += before.bytes().filter(|byte| *byte == b'\n').count() as u64;
-        counted = begin;
-        json_row(number, raw.get())
-    });
-    rows.collect()
+    let mut lines = Lines::of(text);
+    values.into_iter().map(|raw| json_row(lines.number_of(raw.get()), raw.get())).collect()
+}
+
+/// Counts the lines of a text.
+struct Lines<'a> {
+    text: &'a str,
+    counted: usize,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, counted: 0, number: 1 }
+    }
+
+    /// In which line a part of the text begins, from 1. Parts are asked for in their order.
+    fn number_of(&mut self, part: &str) -> u64 {
+        let begin = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        let before = self.text.get(self.counted..begin).unwrap_or_default();
+        self.number += before.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.counted = begin;
+        self.number
+    }
 }
 
 fn json_row(number: u64, text: &str) -> Result<Row, Vec<Wrong>> {

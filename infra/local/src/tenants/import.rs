@@ -122,6 +122,7 @@ fn none_is_wrong(path: &Path, wrong: &[Wrong]) -> Result<(), ImportError> {
 
 /// The lines whose names are another tenant's when it is their turn.
 fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
+    let places: HashMap<_, _> = lines.iter().map(|line| (&line.tenant, line.number)).collect();
     let mut names: HashMap<&TenantId, (&Name, &Name)> =
         known.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect();
     let mut holders: HashMap<_, _> = names.iter().map(|(tenant, names)| (*names, *tenant)).collect();
@@ -130,7 +131,13 @@ fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
         let wanted = (&line.account, &line.project);
         match holders.get(&wanted) {
             Some(holder) if **holder != line.tenant => {
-                let problem = format!("account, project: are those of tenant {holder}, which keeps them.");
+                let until = match places.get(*holder) {
+                    Some(later) if *later > line.number => format!(
+                        "until line {later}: put that line first, or give {holder} other names before this file"
+                    ),
+                    _ => "which keeps them".to_owned(),
+                };
+                let problem = format!("account, project: are those of tenant {holder}, {until}.");
                 wrong.push(Wrong { line: line.number, problem });
             }
             _ => {

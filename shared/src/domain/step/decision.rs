@@ -77,7 +77,7 @@ impl Decision {
         if effect.offers {
             self.offered.insert(image.clone());
         }
-        if effect.begins {
+        if effect.receives {
             self.receiving.insert(tenant.clone());
         }
         if effect.asks {

@@ -18,8 +18,8 @@ pub(super) struct Effect {
     pub(super) becomes: Option<Membership>,
     /// Whether the image is offered by it, so that what its owner says of it must be as it was read.
     pub(super) offers: bool,
-    /// Whether the tenant becomes a member by it.
-    pub(super) begins: bool,
+    /// Whether it is a share that the tenant becomes a member by, or may begin anew with: it must be of this region.
+    pub(super) receives: bool,
     /// Whether the tenant is asked for an answer by it, and must have room among the images that wait for one.
     pub(super) asks: bool,
     /// The grant that this relies on.
@@ -68,18 +68,35 @@ impl Pair<'_> {
             return Ok(Effect::default());
         };
         let begins = self.current().is_none_or(|current| current.standing().is_none());
-        let grant = if begins { self.may_begin(image)? } else { None };
+        if begins {
+            self.has_room(image)?;
+        }
+        let grant = match self.may_receive(image) {
+            Ok(grant) => grant,
+            // Who is a member stays one (decision 6); but not beyond an earlier unshare that is carried out later, which
+            // would let it begin anew with this share.
+            Err(_) if self.current().and_then(Membership::status) == becomes.status() => {
+                return Ok(Effect::default());
+            }
+            Err(outcome) => return Err(outcome),
+        };
         let asks = self.asks(&becomes)?;
-        Ok(Effect { becomes: Some(becomes), offers: begins, begins, asks, grant })
+        Ok(Effect { becomes: Some(becomes), offers: begins, receives: true, asks, grant })
     }
 
-    /// Whether the tenant may become a member. Returns the grant that this relies on.
-    fn may_begin(&self, image: &Image) -> Result<Option<KeyGrant>, Outcome> {
+    /// Whether the image may have one more member.
+    fn has_room(&self, image: &Image) -> Result<(), Outcome> {
         let growth = i64::from(self.before.members_growth(self.image)) + 1;
         let most = i64::from(self.rules.limits.members_of(image));
         if growth > 0 && i64::from(image.members) + growth > most {
-            return Err(Outcome::MemberLimit);
+            Err(Outcome::MemberLimit)
+        } else {
+            Ok(())
         }
+    }
+
+    /// Whether the image may be shared with the tenant now. Returns the grant that this relies on.
+    fn may_receive(&self, image: &Image) -> Result<Option<KeyGrant>, Outcome> {
         let grant = grant_of(image, self.tenant);
         if grant.as_ref().is_some_and(|grant| !self.known.grants.contains(grant)) {
             return Err(Outcome::KeyNotGranted);

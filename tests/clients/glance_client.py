@@ -62,6 +62,9 @@ expect("another region", "in another region" in far, True)
 
 expect("a property", row(glance(OWNER, "image-update", shared, "--property", "flavour=small"), "flavour", "small"), True)
 expect("found by it", row(glance(OWNER, "image-list", "--property-filter", "flavour=small"), shared), True)
+several = [image(f"on page {number}", odd="a b&c=é+%41") for number in range(3)]
+paged = glance(OWNER, "image-list", "--page-size", "1", "--property-filter", "odd=a b&c=é+%41")
+expect("found on every page", [row(paged, one) for one in several], [True] * 3)
 unkept = glance(OWNER, "image-upload", "--file", __file__, shared, fails=True)
 expect("an upload", "live elsewhere" in unkept, True)
 expect("a download", "live elsewhere" in glance(OWNER, "image-download", shared, fails=True), True)

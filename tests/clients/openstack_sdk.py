@@ -48,6 +48,17 @@ def rules(owner, recipient):
         lambda: owner.image.add_member(image("openstacksdk, far"), member=far),
         f"project {far}: The project is in another region.",
     )
+    crowded = full_ecs("openstacksdk, with as many members as may be")
+    for number in range(10):
+        owner.image.add_member(crowded, member=f"p{number}")
+    refused(
+        "one member more",
+        exceptions.HttpException,
+        lambda: owner.image.add_member(crowded, member=RECIPIENT),
+        "413",
+        f"Image member limit exceeded for image {crowded}",
+        "Attempted: 11, Maximum: 10",
+    )
     whole = full_ecs("openstacksdk, full-ECS")
     owner.image.add_member(whole, member=RECIPIENT)
     refused(

@@ -2,7 +2,9 @@
 //! `requirements.txt`.
 
 use std::env;
+use std::fmt::Display;
 use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -26,10 +28,15 @@ pub async fn or_say_why_not(tests: &Path, target: &Path) -> Option<PathBuf> {
         Ok(python) => Some(python),
         Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
         Err(problem) => {
-            eprintln!("{problem}");
+            tell(&problem);
             None
         }
     }
+}
+
+/// Tells whoever runs the tests. What a test that passes prints is kept from them, so this goes past `eprintln!`.
+fn tell(text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
@@ -44,7 +51,7 @@ fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
     if complete.exists() {
         return Ok(python);
     }
-    eprintln!("installing the real clients into {}", home.display());
+    tell(&format_args!("installing the real clients into {}", home.display()));
     let _ = fs::remove_dir_all(&home);
     run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];

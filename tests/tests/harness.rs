@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,6 +13,7 @@ use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
+use imageshare_tests::python;
 use imageshare_tests::runtime_api::{Init, RuntimeApi};
 use imageshare_tests::table_server::TableServer;
 use imageshare_tests::world::{TABLE, World};
@@ -181,4 +183,24 @@ fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
     let names: Vec<_> = event.records.iter().map(|record| record.event_name.as_str()).collect();
     assert_eq!(names, ["INSERT", "REMOVE"]);
     assert_eq!(events::schedule_event()["source"], Value::from("aws.events"));
+}
+
+#[tokio::test]
+#[ignore = "the next one runs it, in a process of its own"]
+async fn clients_that_cannot_be_installed() {
+    let nowhere = Path::new("/nowhere");
+    assert_eq!(python::or_say_why_not(nowhere, nowhere).await, None);
+}
+
+#[test]
+fn clients_that_do_not_run_say_so_though_the_tests_pass_and_fail_in_ci() {
+    let run = |ci: &str| -> Output {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--ignored", "clients_that_cannot_be_installed"]).env("CI", ci);
+        child.output().unwrap()
+    };
+    let passed = run("");
+    let said = String::from_utf8(passed.stderr).unwrap();
+    assert!(passed.status.success() && said.contains("the real clients did not run: No such file"), "{said}");
+    assert!(!run("true").status.success());
 }

@@ -75,6 +75,8 @@ async fn pages_show_every_image_once_in_every_order() {
         ("limit=2&sort_key=name&sort_dir=desc", "e d c b a"),
         ("limit=1&sort_key=status&sort_key=name&sort_dir=asc", "a b c d e"),
         ("limit=2&sort_key=size", "d b e a c"),
+        ("limit=2&sort_key=size&sort_dir=asc", "c a e b d"),
+        ("limit=2&sort=disk_format:asc", "c a e b d"),
         ("limit=1&own=2", "d e c"),
         ("limit=5", "d b e a c"),
         ("", "d b e a c"),

@@ -62,6 +62,8 @@ fn owner(value: &Value) -> Result<Option<TenantId>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(body: &str) -> String {
@@ -93,5 +95,15 @@ mod tests {
         assert!(refused(r#"{"owner":{}}"#).contains("owner: expected 1 to 64 characters"));
         assert!(refused(r#"{"status":"active"}"#).contains("Attribute 'status' is read-only."));
         assert!(refused(r#"{"min_disk":"1"}"#).contains("min_disk: expected"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_image_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), name in ".{0,20}", value in ".{0,20}") {
+            let _ = parse(&bytes);
+            let body = Value::from_iter([(format!("own_{name}"), value.clone())]).to_string();
+            let new = parse(body.as_bytes()).unwrap();
+            prop_assert_eq!(new.details.property(&format!("own_{name}")), Some(value.as_str()));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The calls that move the data of an image, which live elsewhere: `…/file`, `…/stage` and `…/import` of an image. Clients
 //! upload in the same breath as they register, and are told here why that cannot be.
 //!
-//! The refusals look at no image, so that nobody learns from them which ones there are. Their statuses are Glance's own: 404
-//! for an image without data, 409 for data that come when the image is active already.
+//! The refusals look at no image, so that nobody learns from them which ones there are. Data that come are 409, as in Glance
+//! when the image is active already. A download is 404: Glance's 204 for an image without data would be saved as an empty one.
 
 use http::StatusCode;
 

@@ -168,10 +168,12 @@ fn name_of(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
     use crate::domain::Visibility;
     use crate::facade::example;
-    use serde_json::json;
 
     fn patched(form: Form, patch: &Value) -> Result<Image, Error> {
         let mut image = example::image(&[("a/b", "1"), ("own", "2")]);
@@ -273,6 +275,26 @@ mod tests {
         assert_eq!(form("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"), Some(Form::V20));
         for other in ["", "application/json", "application/json-patch+json"] {
             assert_eq!(form(other), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_patch_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), path in ".{0,20}") {
+            let patch = json!([{ "op": "remove", "path": path }]).to_string();
+            for form in [Form::V20, Form::V21] {
+                let _ = (parse(form, &bytes), parse(form, patch.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn a_property_that_can_be_added_can_be_removed(name in "[/~ a0é]{1,8}") {
+            let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            let add = json!({"op": "add", "path": path, "value": "x"});
+            let added = patched(Form::V21, &json!([add])).unwrap();
+            prop_assert_eq!(added.details.property(&name), Some("x"));
+            let removed = patched(Form::V21, &json!([add, {"op": "remove", "path": path}])).unwrap();
+            prop_assert_eq!(removed.details.property(&name), None);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The order of the list, in either of Glance's two forms: `sort=name:asc,id:desc`, or `sort_key` and `sort_dir`, each of
-//! which may be repeated.
+//! which may be repeated. Images that are equal in all of it follow by time and id: in the one direction that is asked
+//! for, and newest first where there are several.
 
 use super::query::Query;
 use crate::facade::glance::Error;
@@ -19,14 +20,32 @@ const KEYS: [(&str, Option<SortKey>); 8] = [
 
 /// Reads in which order the images are wanted.
 pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
-    let sort = match query.one("sort") {
+    let (sort, of_the_rest) = match query.one("sort") {
         Some(_) if query.one("sort_key").or(query.one("sort_dir")).is_some() => {
             return Err(Error::bad_request("Old and new sorting syntax cannot be combined"));
         }
-        Some(text) => text.trim().split(',').map(key_and_direction).collect::<Result<Vec<_>, _>>()?,
+        Some(text) => {
+            let sort = text.trim().split(',').map(key_and_direction).collect::<Result<Vec<_>, _>>()?;
+            let directions: Vec<_> = sort.iter().map(|(_, direction)| *direction).collect();
+            (sort, only(&directions))
+        }
         None => classic(query)?,
     };
-    Ok(sort.into_iter().filter_map(|(key, direction)| Some((key?, direction))).collect())
+    let mut sort: Sort = sort.into_iter().filter_map(|(key, direction)| Some((key?, direction))).collect();
+    // Newest first is how equal images follow anyway.
+    if of_the_rest == Direction::Ascending {
+        for key in [SortKey::CreatedAt, SortKey::Id] {
+            if sort.iter().all(|(known, _)| *known != key) {
+                sort.push((key, of_the_rest));
+            }
+        }
+    }
+    Ok(sort)
+}
+
+/// The one direction; where there is none, or more than one, the usual.
+fn only(directions: &[Direction]) -> Direction {
+    if let [direction] = directions { *direction } else { Direction::Descending }
 }
 
 fn key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> {
@@ -35,7 +54,9 @@ fn key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> 
     Ok((self::key(key)?, direction))
 }
 
-fn classic(query: &Query) -> Result<Vec<(Option<SortKey>, Direction)>, Error> {
+type Keys = Vec<(Option<SortKey>, Direction)>;
+
+fn classic(query: &Query) -> Result<(Keys, Direction), Error> {
     let keys = query.all("sort_key").map(key).collect::<Result<Vec<_>, _>>()?;
     let directions = query.all("sort_dir").map(direction).collect::<Result<Vec<_>, _>>()?;
     if directions.len() > 1 && directions.len() != keys.len() {
@@ -43,8 +64,8 @@ fn classic(query: &Query) -> Result<Vec<(Option<SortKey>, Direction)>, Error> {
     }
     let keys = if keys.is_empty() { vec![Some(SortKey::CreatedAt)] } else { keys };
     // One direction is that of every key.
-    let every = directions.last().copied().unwrap_or(Direction::Descending);
-    Ok(keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(every))).collect())
+    let every = only(&directions);
+    Ok((keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(every))).collect(), every))
 }
 
 fn key(text: &str) -> Result<Option<SortKey>, Error> {
@@ -79,17 +100,22 @@ mod tests {
     fn both_forms_say_the_same() {
         for (query, expected) in [
             ("", vec![(CreatedAt, Descending)]),
-            ("sort_dir=asc", vec![(CreatedAt, Ascending)]),
+            ("sort_dir=asc", vec![(CreatedAt, Ascending), (Id, Ascending)]),
             ("sort_key=name", vec![(Name, Descending)]),
             ("sort=name", vec![(Name, Descending)]),
-            ("sort=name:asc", vec![(Name, Ascending)]),
+            ("sort=name:asc", vec![(Name, Ascending), (CreatedAt, Ascending), (Id, Ascending)]),
             ("sort=name:asc,%20id", vec![(Name, Ascending), (Id, Descending)]),
-            ("sort_key=name&sort_key=id&sort_dir=asc", vec![(Name, Ascending), (Id, Ascending)]),
+            (
+                "sort_key=name&sort_key=id&sort_dir=asc",
+                vec![(Name, Ascending), (Id, Ascending), (CreatedAt, Ascending)],
+            ),
             (
                 "sort_key=name&sort_dir=asc&sort_key=id&sort_dir=desc",
                 vec![(Name, Ascending), (Id, Descending)],
             ),
+            ("sort=name:asc,id:asc", vec![(Name, Ascending), (Id, Ascending)]),
             ("sort_key=size&sort_key=status", vec![]),
+            ("sort_key=size&sort_dir=asc", vec![(CreatedAt, Ascending), (Id, Ascending)]),
         ] {
             assert_eq!(sort(query), Ok(expected), "{query}");
         }

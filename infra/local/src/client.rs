@@ -118,7 +118,7 @@ impl Client {
         if server.scheme_str() != Some("http") {
             return Err(ClientError::NoToken { server: server.clone() });
         }
-        let key = SigningKey::open(data)?;
+        let key = SigningKey::find(data)?;
         let maker = Maker { key, grant, data: data.to_owned() };
         Ok(Self::new(server, Credential::Made(Box::new(maker))))
     }

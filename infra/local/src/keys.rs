@@ -35,6 +35,9 @@ pub enum KeyError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no key, and no other would do.
+    #[error("there is no signing key in {}: name the running server's directory with --data", .0.display())]
+    Missing(PathBuf),
     /// The file is not what this program writes.
     #[error("{} holds no signing key; move it away to have a new one made", .0.display())]
     Unusable(PathBuf),
@@ -91,6 +94,16 @@ impl SigningKey {
     /// The directory cannot be written, or the file in it is no key of ours.
     pub fn open(directory: &Path) -> Result<Self, KeyError> {
         let (path, json) = private_file::read_or_make(directory, FILE_NAME, random_key_set)?;
+        Self::parse(json, path)
+    }
+
+    /// Reads the key in that directory, and makes nothing: for who asks a server that is running, which has made its own.
+    ///
+    /// # Errors
+    /// There is no file, it cannot be read, or it is no key of ours.
+    pub fn find(directory: &Path) -> Result<Self, KeyError> {
+        let path = directory.join(FILE_NAME);
+        let json = private_file::read(&path)?.ok_or_else(|| KeyError::Missing(directory.to_owned()))?;
         Self::parse(json, path)
     }
 
@@ -217,6 +230,17 @@ mod tests {
         assert!(MasterKeys::parse(&made).unwrap().newest().is_some());
         assert_eq!(mode(&directory.path().join(MASTER_KEYS)), 0o600);
         assert_eq!(master_keys(directory.path()).unwrap(), made);
+    }
+
+    #[test]
+    fn who_asks_a_running_server_finds_its_key_and_makes_none() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("data");
+        let missing = SigningKey::find(&directory).err().unwrap().to_string();
+        assert!(missing.contains("data: name the running server's directory with --data"), "{missing}");
+        assert!(!directory.exists());
+        let made = SigningKey::open(&directory).unwrap();
+        assert_eq!(SigningKey::find(&directory).unwrap().json(), made.json());
     }
 
     #[test]

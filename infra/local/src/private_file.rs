@@ -27,7 +27,8 @@ pub(crate) fn read_or_make(
     Ok((path, text))
 }
 
-fn read(path: &Path) -> Result<Option<String>, KeyError> {
+/// Reads a file; `None` where there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     match fs::read_to_string(path) {
         Ok(text) => {
             warn_if_others_can_read(path);

@@ -203,6 +203,22 @@ async fn a_list_whose_later_page_fails_is_read_to_its_end_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_job_is_read_to_its_end_however_its_pages_are_cut() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let to: Vec<_> = (0..202).map(|number| tenant(&format!("t{number}"))).collect();
+    let owner = caller("owner");
+    let job = usecases::share(world.service(), &owner, vec![image], to, None).await.unwrap();
+    assert_eq!(work(&world).await, 2, "pieces, each an item of its own");
+    world.database().fail("Query", ShortPage, 2);
+    let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+    assert_eq!(
+        (report.status(), report.done(), world.database().faults_left()),
+        (JobStatus::Success, 202, 0)
+    );
+}
+
+#[tokio::test]
 async fn a_worker_whose_time_is_over_gives_the_piece_back_and_the_job_resumes() {
     let world = World::start().await;
     let image = image(&world).await;

@@ -9,7 +9,7 @@ use imageshare_tests::service::tenant;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use crate::race::{quarrel, race};
+use crate::race::{quarrel, race, rivals};
 
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
@@ -174,7 +174,8 @@ impl fmt::Debug for History {
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    let some = prop_oneof![24 => event().prop_map(|event| vec![event]), 1 => quarrel(), 3 => race()];
+    let some =
+        prop_oneof![24 => event().prop_map(|event| vec![event]), 2 => quarrel(), 3 => race(), 1 => rivals()];
     let events = prop::collection::vec(some, 1..60);
     (select(vec![200, 3, 2, 1]), select(vec![200, 200, 2, 1]), events).prop_map(
         |(members, pending, events)| History {

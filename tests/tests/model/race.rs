@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use imageshare::domain::{ImageId, TenantId};
+use imageshare::domain::{ImageId, Status, TenantId};
+use imageshare_tests::service::tenant;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::history::{Action, Event, IMAGES, Request, Says, image, one, owner_of, says, tenants, visibility};
+use crate::history::{
+    Action, Event, IMAGES, Request, Says, TENANTS, image, one, owner_of, says, tenants, visibility,
+};
 
 /// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
 pub fn quarrel() -> impl Strategy<Value = Vec<Event>> {
@@ -36,14 +39,58 @@ pub fn race() -> impl Strategy<Value = Vec<Event>> {
             let places = 0..u8::try_from(jobs.len()).expect("few");
             let before = before.chain(jobs.into_iter().map(Action::Ask));
             let side_by_side = places.map(deliver).chain(at_once.into_iter().map(Action::Ask));
-            let mut events: Vec<_> = before.map(|action| event(action, None)).collect();
-            events.extend(side_by_side.map(|action| event(action, Some(Vec::new()))));
-            if let Some(last) = events.last_mut() {
-                last.turns = Some(turns.clone());
-            }
-            events
+            side_by_side_after(before, side_by_side, turns)
         },
     )
+}
+
+/// What stands in the way of the other: two acceptances into a vault that has room for one; a share and the end of the grant
+/// that it relies on.
+pub fn rivals() -> impl Strategy<Value = Vec<Event>> {
+    let turns = prop::collection::vec(any::<u8>(), 4..16);
+    let recipient = select(&TENANTS[2..]).prop_map(tenant);
+    (recipient, prop::bool::ANY, turns).prop_map(|(to, is_of_vault, turns)| {
+        let (before, side_by_side) = if is_of_vault { for_a_vault(&to) } else { for_a_grant(&to) };
+        side_by_side_after(before.into_iter(), side_by_side.into_iter(), turns)
+    })
+}
+
+fn for_a_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (first, second) = (image(IMAGES[1]), image(IMAGES[4]));
+    let says = Says { status: Status::Accepted, vault: Some(1) };
+    let mut before = vec![Action::Ask(Request::Vault { by: to.clone(), vault: 1, gib: Some(60) })];
+    for (owner, id) in [(TENANTS[0], &first), (TENANTS[1], &second)] {
+        let (images, to) = (vec![id.clone()], vec![to.clone()]);
+        before.extend([Action::Ask(Request::Share { by: tenant(owner), images, to, key: None }), deliver(0)]);
+    }
+    let images = vec![first];
+    let respond = Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None };
+    before.push(Action::Ask(respond));
+    let answer = Request::Answer { by: to.clone(), image: second, named: to.clone(), says };
+    (before, vec![deliver(0), Action::Ask(answer)])
+}
+
+fn for_a_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (by, id) = (tenant(TENANTS[0]), image(IMAGES[2]));
+    let grant = |is_granted| Action::Ask(Request::Grant { by: by.clone(), to: to.clone(), is_granted });
+    let remove = Action::Ask(Request::Remove { by: by.clone(), image: id.clone(), to: to.clone() });
+    let (images, to) = (vec![id], vec![to.clone()]);
+    let share = Action::Ask(Request::Share { by: by.clone(), images, to, key: None });
+    (vec![grant(true), remove, share], vec![deliver(0), grant(false)])
+}
+
+/// One after the other, and then some that all have begun before any of them gets on.
+fn side_by_side_after(
+    before: impl Iterator<Item = Action>,
+    side_by_side: impl Iterator<Item = Action>,
+    turns: Vec<u8>,
+) -> Vec<Event> {
+    let mut events: Vec<_> = before.map(|action| event(action, None)).collect();
+    events.extend(side_by_side.map(|action| event(action, Some(Vec::new()))));
+    if let Some(last) = events.last_mut() {
+        last.turns = Some(turns);
+    }
+    events
 }
 
 fn deliver(place: u8) -> Action {

@@ -27,6 +27,8 @@ pub enum Step {
     HasRead,
     /// These writes were made.
     HasWritten(Vec<Write>),
+    /// A write was not made, since its condition did not hold.
+    IsRefused,
 }
 
 /// The table as one worker or one request sees it.
@@ -61,7 +63,11 @@ impl GatedTable {
         if verdict == Verdict::Lost {
             return lost();
         }
-        let answer = call.await?;
+        let answer = call.await.inspect_err(|failure| {
+            if matches!(failure, Failure::Canceled(_)) {
+                self.tell(Step::IsRefused);
+            }
+        })?;
         self.tell(step());
         if verdict == Verdict::AnswerLost { lost() } else { Ok(answer) }
     }

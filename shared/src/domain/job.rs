@@ -166,6 +166,18 @@ impl Outcome {
         (Self::GaveUp, b'g'),
     ];
 
+    /// Whether it says something of a grant or a vault, which is read after the membership.
+    pub(super) fn is_of_what_is_needed(self) -> bool {
+        matches!(
+            self,
+            Self::KeyNotGranted
+                | Self::NoVault
+                | Self::NotABackupVault
+                | Self::VaultUnavailable
+                | Self::VaultFull
+        )
+    }
+
     /// The outcome as one byte in the table.
     pub fn to_byte(self) -> u8 {
         Self::ALL.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)

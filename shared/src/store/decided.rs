@@ -67,6 +67,7 @@ pub(super) fn decided(
         writes.extend(reserve(vault, *growth_gib, read));
     }
     writes.extend(decision.grants.iter().map(rely_on));
+    writes.extend(decision.unchanged.iter().map(|pair| is_unchanged(pair, read)));
     Ok(writes)
 }
 
@@ -153,6 +154,10 @@ fn rely_on(grant: &KeyGrant) -> Write {
     Write::check(keys::key_grant(grant)).only_if("attribute_exists(pk)")
 }
 
+fn is_unchanged(pair: &(ImageId, TenantId), read: &Snapshot) -> Write {
+    onto_what_was_read(Write::check(keys::membership(&pair.0, &pair.1)), read.revisions.get(pair))
+}
+
 /// Writes a membership onto the revision that it was read at.
 fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
     let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
@@ -173,8 +178,12 @@ fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<
         }
     }
     let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
-    Ok(match revision {
-        None => put.only_if("attribute_not_exists(pk)"),
-        Some(revision) => put.only_if("rev = :read").value(":read", item::text(revision)),
-    })
+    Ok(onto_what_was_read(put, revision))
+}
+
+fn onto_what_was_read(write: Write, revision: Option<&u64>) -> Write {
+    match revision {
+        None => write.only_if("attribute_not_exists(pk)"),
+        Some(revision) => write.only_if("rev = :read").value(":read", item::text(revision)),
+    }
 }

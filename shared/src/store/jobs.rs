@@ -16,7 +16,7 @@ use super::requests::{Remembered, Submitted, before_as, remember};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
 use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Task, Timestamp};
-use crate::table::{Query, Write};
+use crate::table::{Query, Token, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
 pub(super) const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
@@ -152,13 +152,16 @@ impl Store {
         }
     }
 
-    /// Counts one more sweep that has found a piece open, and tells how many there were.
+    /// Counts one more sweep that has found a piece open, and tells how many there were; 0 where its count was made, and the
+    /// answer lost. Each call counts once, however often it has to be asked for: a table that is ill for a minute must
+    /// not make up ten sweeps of one.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn count_attempt(&self, key: PieceKey) -> Result<u32, StoreError> {
-        let count = Write::update(key.table_key(), "ADD attempts :one")
-            .only_if("attribute_exists(gpk)")
+        let count = Write::update(key.table_key(), "SET counted = :this ADD attempts :one")
+            .only_if("attribute_exists(gpk) AND (attribute_not_exists(counted) OR counted <> :this)")
+            .value(":this", item::text(Token::fresh()))
             .value(":one", item::number(1));
         match self.update(&count).await {
             Ok(updated) => item::get_number(&updated, "attempts"),

@@ -42,7 +42,7 @@ pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};
 pub(crate) use self::snapshot::{Snapshot, Tenants};
-pub use self::vaults::{OwnVault, VaultWritten};
+pub use self::vaults::{OwnVault, VaultDeleted};
 pub(crate) use self::walks::{Stride, Walk};
 
 /// The table. Cheap to clone.

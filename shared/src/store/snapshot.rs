@@ -58,6 +58,17 @@ impl Store {
         Ok(snapshot)
     }
 
+    /// Whether the membership of a pair is still as it was read. One batch read.
+    pub(crate) async fn is_unchanged(
+        &self,
+        read: &Snapshot,
+        (image, tenant): (&ImageId, &TenantId),
+    ) -> Result<bool, StoreError> {
+        let again = self.snapshot([(image, tenant)], Tenants::Unread).await?;
+        let pair = (image.clone(), tenant.clone());
+        Ok(again.revisions.get(&pair) == read.revisions.get(&pair))
+    }
+
     /// Reads what a task on pairs that were read is decided from besides: nothing, or in one round trip.
     pub(crate) async fn read_needed<'a>(
         &self,

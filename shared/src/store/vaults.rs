@@ -19,17 +19,18 @@ pub struct OwnVault {
     pub created: Timestamp,
 }
 
-/// What came of a change of a vault.
+/// What came of forgetting a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VaultWritten {
-    /// It is made.
+pub enum VaultDeleted {
+    /// There is none any more.
     Yes,
-    /// More is reserved of the vault than the change would leave.
+    /// Something is reserved of it.
     InUse,
 }
 
 impl Store {
-    /// Writes what its owner says of a vault, which may be new. One write.
+    /// Writes what its owner says of a vault, which may be new, and returns the vault as it is then; `None` where more is
+    /// reserved of it. One write.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -38,7 +39,7 @@ impl Store {
         key: &VaultKey,
         details: &VaultDetails,
         at: Stamp,
-    ) -> Result<VaultWritten, StoreError> {
+    ) -> Result<Option<OwnVault>, StoreError> {
         const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), reserved_gib = if_not_exists(reserved_gib, :zero)";
         let write = Write::update(keys::vault(key), SET)
             .only_if("attribute_not_exists(pk) OR reserved_gib <= :capacity")
@@ -47,24 +48,24 @@ impl Store {
             .value(":now", item::number(at.time().unix_millis()))
             .value(":zero", item::number(0))
             .value(":capacity", item::number(details.capacity_gib));
-        self.written_to_vault(&write).await
+        match self.update(&write).await {
+            Ok(updated) => parse_own(key.1.clone(), &updated).map(Some),
+            Err(NotWritten::Conditions(_)) => Ok(None),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
     }
 
     /// Forgets a vault of which nothing is reserved. One write; that there is none is no error.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn delete_vault(&self, key: &VaultKey) -> Result<VaultWritten, StoreError> {
+    pub async fn delete_vault(&self, key: &VaultKey) -> Result<VaultDeleted, StoreError> {
         let write = Write::delete(keys::vault(key))
             .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
             .value(":zero", item::number(0));
-        self.written_to_vault(&write).await
-    }
-
-    async fn written_to_vault(&self, write: &Write) -> Result<VaultWritten, StoreError> {
-        match self.update(write).await {
-            Ok(_) => Ok(VaultWritten::Yes),
-            Err(NotWritten::Conditions(_)) => Ok(VaultWritten::InUse),
+        match self.update(&write).await {
+            Ok(_) => Ok(VaultDeleted::Yes),
+            Err(NotWritten::Conditions(_)) => Ok(VaultDeleted::InUse),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
@@ -74,7 +75,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn vault(&self, key: &VaultKey) -> Result<Option<OwnVault>, StoreError> {
-        self.read_one(keys::vault(key)).await?.as_ref().map(parse_own).transpose()
+        let item = self.read_one(keys::vault(key)).await?;
+        item.map(|item| parse_own(key.1.clone(), &item)).transpose()
     }
 
     /// A page of a tenant's vaults in the order of their ids: at most `most`, those after `after`; and whether there are
@@ -90,7 +92,8 @@ impl Store {
     ) -> Result<(Vec<OwnVault>, bool), StoreError> {
         let start = after.map(|vault| keys::vault(&(tenant.clone(), vault.clone())));
         let (items, more) = self.partition(keys::vault_partition(tenant), start, most).await?;
-        Ok((items.iter().map(parse_own).collect::<Result<_, _>>()?, more))
+        let vaults = items.iter().map(|item| parse_own(item::get_parsed(item, SK)?, item));
+        Ok((vaults.collect::<Result<_, _>>()?, more))
     }
 }
 
@@ -103,9 +106,9 @@ pub(super) fn parse(item: &Item) -> Result<Vault, StoreError> {
     })
 }
 
-fn parse_own(item: &Item) -> Result<OwnVault, StoreError> {
+fn parse_own(id: VaultId, item: &Item) -> Result<OwnVault, StoreError> {
     Ok(OwnVault {
-        id: item::get_parsed(item, SK)?,
+        id,
         vault: parse(item)?,
         created: Timestamp::from_unix_millis(item::get_number(item, "created")?),
     })

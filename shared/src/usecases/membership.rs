@@ -145,8 +145,15 @@ async fn change(
         service.store.read_needed(&mut read, &job.task, [(id, tenant)]).await?;
         let decision = decide(&job, 0..1, &read.known, rules);
         let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
-        refuse(outcome, &image, tenant, rules)?;
-        if service.store.make_change(&decision, &read, rules, at.time()).await? == Written::Yes {
+        let refused = refuse(outcome, &image, tenant, rules);
+        let is_settled = match &refused {
+            Ok(()) => service.store.make_change(&decision, &read, rules, at.time()).await? == Written::Yes,
+            Err(_) => {
+                decision.unchanged.is_empty() || service.store.is_unchanged(&read, (id, tenant)).await?
+            }
+        };
+        if is_settled {
+            refused?;
             let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
             return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, at.time())));
         }

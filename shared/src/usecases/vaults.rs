@@ -2,7 +2,7 @@
 
 use crate::Service;
 use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
-use crate::store::{OwnVault, StoreError, VaultWritten};
+use crate::store::{OwnVault, StoreError, VaultDeleted};
 
 /// Why something was not done with vaults. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ pub struct VaultPage {
 }
 
 /// Writes what the caller says of a vault of its project, which may be new, and returns it. A capacity below what is
-/// reserved is refused. One write and one read.
+/// reserved is refused. One write.
 ///
 /// # Errors
 /// [`VaultRefusal`]; then nothing was written.
@@ -45,10 +45,8 @@ pub async fn put_vault(
         return Err(VaultRefusal::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    match service.store.put_vault(&key, details, Stamp::now()).await? {
-        VaultWritten::Yes => service.store.vault(&key).await?.ok_or(VaultRefusal::NotFound(key.1)),
-        VaultWritten::InUse => Err(VaultRefusal::InUse(key.1)),
-    }
+    let put = service.store.put_vault(&key, details, Stamp::now()).await?;
+    put.ok_or(VaultRefusal::InUse(key.1))
 }
 
 /// Shows a vault of the caller's project. One read.
@@ -85,7 +83,7 @@ pub async fn delete_vault(service: &Service, caller: &Caller, id: VaultId) -> Re
     }
     let key = (caller.tenant.clone(), id);
     match service.store.delete_vault(&key).await? {
-        VaultWritten::Yes => Ok(()),
-        VaultWritten::InUse => Err(VaultRefusal::InUse(key.1)),
+        VaultDeleted::Yes => Ok(()),
+        VaultDeleted::InUse => Err(VaultRefusal::InUse(key.1)),
     }
 }

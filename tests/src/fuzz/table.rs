@@ -4,10 +4,13 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written};
+use imageshare::table::{
+    Action, Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written,
+};
 use imageshare_local::table::TableLane;
 
-/// A table of which what is read is answered, and what is written is acknowledged and forgotten.
+/// A table of which what is read is answered, and what is written is acknowledged and forgotten. An update is made, for what
+/// it tells, and taken back.
 #[derive(Debug, Clone)]
 pub struct Forgetful {
     table: TableLane,
@@ -23,6 +26,14 @@ impl Forgetful {
     /// How many writes it has acknowledged.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
+    }
+
+    async fn made_and_taken_back(&self, key: &Key, update: &Write) -> Result<Written, Failure> {
+        let before = self.table.get_item(key).await?.items.pop();
+        let written = self.table.write_item(update).await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.table.write_item(&before.map_or_else(|| Write::delete(key.clone()), Write::put)).await?;
+        Ok(written)
     }
 
     fn acknowledge(&self) -> Answer<'_, Written> {
@@ -44,8 +55,11 @@ impl Table for Forgetful {
         self.table.query(query)
     }
 
-    fn write_item<'a>(&'a self, _: &'a Write) -> Answer<'a, Written> {
-        self.acknowledge()
+    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
+        match &write.action {
+            Action::Update(key, _) => Box::pin(self.made_and_taken_back(key, write)),
+            _ => self.acknowledge(),
+        }
     }
 
     fn transact_write_items<'a>(&'a self, _: &'a [Write], _: Token) -> Answer<'a, Written> {

@@ -11,12 +11,15 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use imageshare::Service;
 use imageshare::auth::{Keyring, MasterKeys};
-use imageshare::domain::{Caller, Details, Entry, Limits, Role, Status, Timestamp, Visibility};
+use imageshare::domain::{
+    Caller, Details, Entry, Limits, Protection, Role, Status, Timestamp, VaultDetails, VaultStatus,
+    Visibility,
+};
 use imageshare::function::Function;
 use imageshare::store::Store;
 use imageshare::usecases::{
-    NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, put_tenant, register_image,
-    share,
+    NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, grant_key, put_tenant,
+    put_vault, register_image, share,
 };
 use imageshare_local::gateway::{Gateway, OPENAPI};
 use imageshare_local::server::functions;
@@ -46,7 +49,11 @@ type Images = [(
     Visibility,
     &'static [(&'static str, &'static str)],
     &'static [(&'static str, Status)],
-); 7];
+); 9];
+
+/// A full-ECS image.
+const WHOLE: [(&str, &str); 3] =
+    [("__whole_image", "true"), ("__backup_id", "b-1"), ("__system_disk_backup_gib", "40")];
 
 const IMAGES: Images = {
     use Status::{Accepted, Pending, Rejected};
@@ -65,6 +72,8 @@ const IMAGES: Images = {
         ("accepted", "other", Shared, &[], &[("own1", Accepted), ("mem1", Accepted)]),
         ("public", "admin", Public, &[("__imagetype", "gold")], &[]),
         ("community", "other", Community, &[], &[]),
+        ("sealed", "own1", Shared, &[("__system__cmkid", "k-1")], &[("mem1", Pending)]),
+        ("whole", "other", Shared, &WHOLE, &[("own1", Pending)]),
     ]
 };
 
@@ -107,6 +116,15 @@ impl World {
 }
 
 async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 4] {
+    let own1 = caller("own1");
+    for to in ["mem1", "mem2"] {
+        grant_key(service, &own1, "k-1".parse().expect("an id"), tenant(to)).await.expect("granted");
+    }
+    for (id, capacity_gib) in [("v-1", 100), ("v-2", 10)] {
+        let (protection, status) = (Protection::Backup, VaultStatus::Available);
+        let details = VaultDetails { protection, status, capacity_gib };
+        put_vault(service, &own1, id.parse().expect("an id"), &details).await.expect("a vault");
+    }
     for (id, owner, visibility, properties, members) in IMAGES {
         let owner = Caller { role: Role::Admin, ..caller(owner) };
         let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -133,7 +151,6 @@ async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 
             .await
             .expect("entered");
     }
-    let own1 = caller("own1");
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
     let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");
     let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };

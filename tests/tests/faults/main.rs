@@ -7,10 +7,12 @@ mod own_writes;
 
 use std::time::{Duration, Instant};
 
-use imageshare::domain::{Details, ImageId, JobStatus, Status, Timestamp, Visibility};
+use imageshare::domain::{
+    Details, ImageId, Job, JobId, JobStatus, Stamp, Status, Task, Timestamp, Visibility,
+};
 use imageshare::function::Function;
 use imageshare::store::{OPEN_SHARDS, StoreError};
-use imageshare::usecases::{self, NewImage, Refusal, carry_out};
+use imageshare::usecases::{self, NewImage, Refusal, carry_out, sweep};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::send;
 use imageshare_tests::service::{caller, tenant};
@@ -94,6 +96,30 @@ async fn a_step_of_a_job_is_made_once_and_the_job_goes_on() {
     assert_eq!((report.status(), members(&world, &image).await), (JobStatus::Success, (60, 60)));
 }
 
+/// The schedule that a job is given up by counts sweeps, not attempts to count them.
+#[tokio::test]
+async fn a_sweep_whose_count_lost_its_answer_is_one_sweep() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let id = JobId(Stamp::first_of(Timestamp::now().minus(Duration::from_mins(2))));
+    let (images, tenants) = (vec![image], vec![tenant("a")]);
+    let job = Job { id, creator: tenant("owner"), task: Task::Share, images, tenants };
+    world.service().store.submit(&job, None).await.unwrap();
+    for sweeps in 1..=2 {
+        world.database().fail("UpdateItem", LostAnswer, 6);
+        world.database().fail(TRANSACTION, Broken, FOR_EVER);
+        let end = Duration::from_secs(2);
+        let soon = world.service().until(tokio::time::Instant::now() + end);
+        let swept = sweep(&soon, Timestamp::now().plus(end)).await.unwrap();
+        assert_eq!((swept.given_up, swept.left), (0, 1));
+        world.database().heal();
+        let report = world.service().store.report(id).await.unwrap().unwrap();
+        assert_eq!((report.pieces[0].attempts, report.ended()), (sweeps, None));
+    }
+    let swept = sweep(world.service(), Timestamp::now().plus(Duration::from_secs(6))).await.unwrap();
+    assert_eq!(swept.carried_out, 1);
+}
+
 #[tokio::test]
 async fn keys_that_were_not_read_are_read_again() {
     let world = World::start().await;
@@ -174,6 +200,22 @@ async fn a_list_whose_later_page_fails_is_read_to_its_end_or_not_at_all() {
     let failed = usecases::list_members(&soon, &caller("owner"), &image, None, 100).await;
     assert!(matches!(failed, Err(Refusal::Store(StoreError::Unavailable(_)))), "{failed:?}");
     world.database().heal();
+}
+
+#[tokio::test]
+async fn a_job_is_read_to_its_end_however_its_pages_are_cut() {
+    let world = World::start().await;
+    let image = image(&world).await;
+    let to: Vec<_> = (0..202).map(|number| tenant(&format!("t{number}"))).collect();
+    let owner = caller("owner");
+    let job = usecases::share(world.service(), &owner, vec![image], to, None).await.unwrap();
+    assert_eq!(work(&world).await, 2, "pieces, each an item of its own");
+    world.database().fail("Query", ShortPage, 2);
+    let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+    assert_eq!(
+        (report.status(), report.done(), world.database().faults_left()),
+        (JobStatus::Success, 202, 0)
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub struct Count {
     refused: AtomicUsize,
     deliveries: AtomicUsize,
     steps: AtomicUsize,
+    met: AtomicUsize,
     deaths: AtomicUsize,
 }
 
@@ -32,6 +33,11 @@ impl Count {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A write was not made, since somebody else had written in between.
+    pub fn met(&self) {
+        self.met.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn died(&self) {
         self.deaths.fetch_add(1, Ordering::Relaxed);
     }
@@ -39,13 +45,20 @@ impl Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [histories, requests, refused, deliveries, steps, deaths] =
-            [&self.histories, &self.requests, &self.refused, &self.deliveries, &self.steps, &self.deaths]
-                .map(|counter| counter.load(Ordering::Relaxed));
+        let [histories, requests, refused, deliveries, steps, met, deaths] = [
+            &self.histories,
+            &self.requests,
+            &self.refused,
+            &self.deliveries,
+            &self.steps,
+            &self.met,
+            &self.deaths,
+        ]
+        .map(|counter| counter.load(Ordering::Relaxed));
         write!(
             f,
             "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of pieces, \
-             {steps} steps; {deaths} requests and workers cut off between two calls"
+             {steps} steps; {met} writes that came too late; {deaths} requests and workers cut off between two calls"
         )
     }
 }

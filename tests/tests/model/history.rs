@@ -9,10 +9,12 @@ use imageshare_tests::service::tenant;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
+use crate::race::{quarrel, race, rivals};
+
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
 
-/// Images of the two, by their first letters.
+/// Images of the two, by their first letters. What they are made of, [`crate::state::made_of`] says.
 pub const IMAGES: [&str; 5] = [
     "a1111111-1111-4111-8111-111111111111",
     "a2222222-2222-4222-8222-222222222222",
@@ -31,16 +33,96 @@ const CROWD: usize = 97;
 /// What somebody asks the service for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    Register { owner: TenantId, image: ImageId, visibility: Visibility },
-    Share { by: TenantId, images: Vec<ImageId>, to: Vec<TenantId>, key: Option<u8> },
-    Unshare { by: TenantId, images: Vec<ImageId>, to: Vec<TenantId>, key: Option<u8> },
-    Respond { by: TenantId, named: TenantId, images: Vec<ImageId>, says: Status, key: Option<u8> },
-    Add { by: TenantId, image: ImageId, to: TenantId },
-    Remove { by: TenantId, image: ImageId, to: TenantId },
-    Answer { by: TenantId, image: ImageId, named: TenantId, says: Status },
-    Permit { by: TenantId, image: ImageId, add: BTreeSet<TenantId>, remove: BTreeSet<TenantId> },
-    Show { by: TenantId, image: ImageId, visibility: Visibility },
-    Delete { by: TenantId, image: ImageId },
+    Register {
+        owner: TenantId,
+        image: ImageId,
+        visibility: Visibility,
+    },
+    Share {
+        by: TenantId,
+        images: Vec<ImageId>,
+        to: Vec<TenantId>,
+        key: Option<u8>,
+    },
+    Unshare {
+        by: TenantId,
+        images: Vec<ImageId>,
+        to: Vec<TenantId>,
+        key: Option<u8>,
+    },
+    Respond {
+        by: TenantId,
+        named: TenantId,
+        images: Vec<ImageId>,
+        says: Says,
+        key: Option<u8>,
+    },
+    RespondToAll {
+        by: TenantId,
+        named: TenantId,
+        says: Says,
+        key: Option<u8>,
+    },
+    Add {
+        by: TenantId,
+        image: ImageId,
+        to: TenantId,
+    },
+    Remove {
+        by: TenantId,
+        image: ImageId,
+        to: TenantId,
+    },
+    Answer {
+        by: TenantId,
+        image: ImageId,
+        named: TenantId,
+        says: Says,
+    },
+    Permit {
+        by: TenantId,
+        image: ImageId,
+        add: BTreeSet<TenantId>,
+        remove: BTreeSet<TenantId>,
+    },
+    Show {
+        by: TenantId,
+        image: ImageId,
+        visibility: Visibility,
+    },
+    Delete {
+        by: TenantId,
+        image: ImageId,
+    },
+    /// Its key is granted to a tenant, or not any more.
+    Grant {
+        by: TenantId,
+        to: TenantId,
+        is_granted: bool,
+    },
+    /// One of its vaults has that capacity, or is none any more.
+    Vault {
+        by: TenantId,
+        vault: u8,
+        gib: Option<u32>,
+    },
+}
+
+/// An answer, with the vault for what is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Says {
+    pub status: Status,
+    pub vault: Option<u8>,
+}
+
+/// The key of every owner.
+pub const KEY: &str = "key";
+
+/// Vaults that a tenant may have.
+pub const VAULTS: u8 = 2;
+
+pub fn vault_id(vault: u8) -> String {
+    format!("vault-{vault}")
 }
 
 /// The call at which somebody dies, counted from 0, and what becomes of that call. Later ones are lost.
@@ -76,13 +158,14 @@ pub struct Event {
 #[derive(Clone)]
 pub struct History {
     pub members_per_image: u32,
+    pub pending_per_tenant: u32,
     pub events: Vec<Event>,
 }
 
 /// An event a line.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "at most {} members", self.members_per_image)?;
+        writeln!(f, "at most {} members, {} pending", self.members_per_image, self.pending_per_tenant)?;
         self.events.iter().try_for_each(|Event { action, death, turns }| {
             let [action, death, turns] = [format!("{action:?}"), format!("{death:?}"), format!("{turns:?}")];
             writeln!(f, "{action}, death {death}, turns {turns}")
@@ -91,27 +174,16 @@ impl fmt::Debug for History {
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    let some = prop_oneof![24 => event().prop_map(|event| vec![event]), 1 => quarrel()];
+    let some =
+        prop_oneof![24 => event().prop_map(|event| vec![event]), 2 => quarrel(), 3 => race(), 1 => rivals()];
     let events = prop::collection::vec(some, 1..60);
-    (select(vec![200, 3, 2, 1]), events)
-        .prop_map(|(members_per_image, events)| History { members_per_image, events: events.concat() })
-}
-
-/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
-fn quarrel() -> impl Strategy<Value = Vec<Event>> {
-    let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
-    (one(), status(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
-        let (images, to) = (vec![image], vec![named.clone()]);
-        let share = Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None };
-        let unshare = Request::Unshare { by, images: images.clone(), to, key: None };
-        let respond = Request::Respond { by: named.clone(), named, images, says, key: None };
-        let rest = [share.clone(), unshare, respond];
-        let deliver = |place| Action::DeliverNew { place, workers: 1 };
-        let actions = [Action::Ask(share), deliver(0)].into_iter();
-        let actions = actions.chain(asked.into_iter().map(|which: usize| Action::Ask(rest[which].clone())));
-        let actions = actions.chain(delivered.into_iter().map(deliver));
-        actions.map(|action| Event { action, death: None, turns: None }).collect()
-    })
+    (select(vec![200, 3, 2, 1]), select(vec![200, 200, 2, 1]), events).prop_map(
+        |(members, pending, events)| History {
+            members_per_image: members,
+            pending_per_tenant: pending,
+            events: events.concat(),
+        },
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -135,6 +207,7 @@ pub fn request() -> impl Strategy<Value = Request> {
         8 => (batch(), key()).prop_map(|((by, images, to), key)| Request::Share { by, images, to, key }),
         4 => (batch(), key()).prop_map(|((by, images, to), key)| Request::Unshare { by, images, to, key }),
         6 => respond(),
+        2 => respond_to_all(),
         2 => one().prop_map(|(by, image, to)| Request::Add { by, image, to }),
         2 => one().prop_map(|(by, image, to)| Request::Remove { by, image, to }),
         3 => answer(),
@@ -142,6 +215,8 @@ pub fn request() -> impl Strategy<Value = Request> {
         2 => register(),
         2 => (one(), visibility()).prop_map(|((by, image, _), visibility)| Request::Show { by, image, visibility }),
         1 => one().prop_map(|(by, image, _)| Request::Delete { by, image }),
+        2 => grant(),
+        2 => vault(),
     ]
 }
 
@@ -155,7 +230,7 @@ fn register() -> impl Strategy<Value = Request> {
 }
 
 fn respond() -> impl Strategy<Value = Request> {
-    (tenants(), rarely_other(), subsequence(&IMAGES[..], 1..=3), status(), key()).prop_map(
+    (tenants(), rarely_other(), subsequence(&IMAGES[..], 1..=3), says(), key()).prop_map(
         |(by, other, images, says, key)| {
             let named = other.unwrap_or_else(|| by.clone());
             Request::Respond { by, named, images: images.into_iter().map(image).collect(), says, key }
@@ -163,11 +238,32 @@ fn respond() -> impl Strategy<Value = Request> {
     )
 }
 
+fn respond_to_all() -> impl Strategy<Value = Request> {
+    (tenants(), rarely_other(), says(), key()).prop_map(|(by, other, says, key)| {
+        let named = other.unwrap_or_else(|| by.clone());
+        Request::RespondToAll { by, named, says, key }
+    })
+}
+
 fn answer() -> impl Strategy<Value = Request> {
-    (tenants(), rarely_other(), any_image(), status()).prop_map(|(by, other, id, says)| {
+    (tenants(), rarely_other(), any_image(), says()).prop_map(|(by, other, id, says)| {
         let named = other.unwrap_or_else(|| by.clone());
         Request::Answer { by, image: image(id), named, says }
     })
+}
+
+fn grant() -> impl Strategy<Value = Request> {
+    let pair = subsequence(&TENANTS[..], 2).prop_shuffle();
+    (pair, prop::bool::weighted(0.6)).prop_map(|(pair, is_granted)| Request::Grant {
+        by: tenant(pair[0]),
+        to: tenant(pair[1]),
+        is_granted,
+    })
+}
+
+fn vault() -> impl Strategy<Value = Request> {
+    let gib = prop::option::weighted(0.8, select(vec![40, 60, 100, 120]));
+    (tenants(), 0..VAULTS, gib).prop_map(|(by, vault, gib)| Request::Vault { by, vault, gib })
 }
 
 fn permit() -> impl Strategy<Value = Request> {
@@ -204,13 +300,25 @@ fn batch() -> impl Strategy<Value = (TenantId, Vec<ImageId>, Vec<TenantId>)> {
 }
 
 /// One image, asked for by its owner mostly, and a tenant.
-fn one() -> impl Strategy<Value = (TenantId, ImageId, TenantId)> {
+pub fn one() -> impl Strategy<Value = (TenantId, ImageId, TenantId)> {
     (any_image(), rarely_other(), tenants())
         .prop_map(|(id, other, to)| (other.unwrap_or_else(|| owner_of(id)), image(id), to))
 }
 
 fn any_image() -> impl Strategy<Value = &'static str> {
     prop_oneof![12 => select(&IMAGES[..]), 1 => select(&MORE_IMAGES[..])]
+}
+
+/// What is there from the beginning: the images, some vaults, and the keys, granted to most.
+pub fn first_requests() -> Vec<Request> {
+    let register = |id: &&str| {
+        let (owner, visibility) = (owner_of(id), Visibility::Shared);
+        Request::Register { owner, image: image(id), visibility }
+    };
+    let vault = |id: &&str| Request::Vault { by: tenant(id), vault: 0, gib: Some(100) };
+    let grant = |to: &&str| Request::Grant { by: tenant(TENANTS[0]), to: tenant(to), is_granted: true };
+    let images = IMAGES.iter().map(register);
+    images.chain(TENANTS.iter().map(vault)).chain(TENANTS[1..].iter().map(grant)).collect()
 }
 
 pub fn owner_of(image: &str) -> TenantId {
@@ -221,7 +329,7 @@ pub fn image(id: &str) -> ImageId {
     id.parse().expect("an id")
 }
 
-fn tenants() -> impl Strategy<Value = TenantId> {
+pub fn tenants() -> impl Strategy<Value = TenantId> {
     select(&TENANTS[..]).prop_map(tenant)
 }
 
@@ -233,11 +341,14 @@ fn key() -> impl Strategy<Value = Option<u8>> {
     prop::option::weighted(0.4, 0..4_u8)
 }
 
-fn status() -> impl Strategy<Value = Status> {
-    prop_oneof![4 => Just(Status::Accepted), 3 => Just(Status::Rejected), 1 => Just(Status::Pending)]
+/// An answer, mostly with a vault.
+pub fn says() -> impl Strategy<Value = Says> {
+    let status =
+        prop_oneof![4 => Just(Status::Accepted), 3 => Just(Status::Rejected), 1 => Just(Status::Pending)];
+    (status, prop::option::weighted(0.7, 0..VAULTS)).prop_map(|(status, vault)| Says { status, vault })
 }
 
-fn visibility() -> impl Strategy<Value = Visibility> {
+pub fn visibility() -> impl Strategy<Value = Visibility> {
     prop_oneof![
         4 => Just(Visibility::Shared),
         2 => Just(Visibility::Private),

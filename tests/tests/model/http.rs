@@ -4,7 +4,8 @@ use imageshare_tests::events::HttpEvent;
 use imageshare_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::history::Request;
+use crate::ask::properties;
+use crate::history::{KEY, Request, Says, vault_id};
 
 const BATCH: &str = "/v1/cloudimages/members";
 
@@ -12,7 +13,10 @@ const BATCH: &str = "/v1/cloudimages/members";
 pub fn event(request: &Request) -> HttpEvent {
     let (by, event) = match request {
         Request::Register { owner, image, visibility } => {
-            let body = json!({"id": image, "visibility": visibility});
+            let mut body = json!({"id": image, "visibility": visibility});
+            for (name, value) in properties(image) {
+                body[name] = value.into();
+            }
             (owner, HttpEvent::new("POST /v2/images", "/v2/images").json(&body))
         }
         Request::Share { by, images, to, .. } => {
@@ -22,7 +26,10 @@ pub fn event(request: &Request) -> HttpEvent {
             (by, batch("DELETE", &json!({"images": images, "projects": to})))
         }
         Request::Respond { by, named, images, says, .. } => {
-            (by, batch("PUT", &json!({"images": images, "project_id": named, "status": says})))
+            (by, batch("PUT", &said(json!({"images": images, "project_id": named}), *says)))
+        }
+        Request::RespondToAll { by, named, says, .. } => {
+            (by, batch("PUT", &said(json!({"images": ["*"], "project_id": named}), *says)))
         }
         Request::Add { by, image, to } => {
             let event =
@@ -36,7 +43,7 @@ pub fn event(request: &Request) -> HttpEvent {
         Request::Answer { by, image, named, says } => {
             let target = format!("/v2/images/{image}/members/{named}");
             let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &target);
-            (by, event.json(&json!({"status": says})))
+            (by, event.json(&said(json!({}), *says)))
         }
         Request::Permit { by, image, add, remove } => {
             let named = [("AddAccount", add), ("RemoveAccount", remove)].map(|(name, accounts)| {
@@ -57,12 +64,32 @@ pub fn event(request: &Request) -> HttpEvent {
         Request::Delete { by, image } => {
             (by, HttpEvent::new("DELETE /v2/images/{image_id}", &format!("/v2/images/{image}")))
         }
+        Request::Grant { by, to, is_granted } => {
+            let method = if *is_granted { "PUT" } else { "DELETE" };
+            let route = format!("{method} /v1/keys/{{key_id}}/grants/{{project_id}}");
+            (by, HttpEvent::new(&route, &format!("/v1/keys/{KEY}/grants/{to}")))
+        }
+        Request::Vault { by, vault, gib } => {
+            let method = if gib.is_some() { "PUT" } else { "DELETE" };
+            let target = format!("/v1/vaults/{}", vault_id(*vault));
+            let event = HttpEvent::new(&format!("{method} /v1/vaults/{{vault_id}}"), &target);
+            let body = |gib: &u32| json!({"protection_type": "backup", "capacity_gib": gib});
+            (by, gib.as_ref().map(body).iter().fold(event, HttpEvent::json))
+        }
     };
     let event = event.token(&World::token(by.as_str(), "member"));
     match request.key() {
         Some((_, key)) => event.header("idempotency-key", &format!("key-{key}")),
         None => event,
     }
+}
+
+fn said(mut body: Value, says: Says) -> Value {
+    body["status"] = json!(says.status);
+    if let Some(vault) = says.vault {
+        body["vault_id"] = vault_id(vault).into();
+    }
+    body
 }
 
 fn batch(method: &str, body: &Value) -> HttpEvent {

@@ -3,8 +3,8 @@
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
 use imageshare::usecases::Refusal;
 
-use crate::history::Request;
-use crate::state::{Names, State};
+use crate::history::{Request, Says};
+use crate::state::{Make, Names, Pair, State, made_of};
 
 /// What a request is to be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Expected {
     Before(JobId),
     /// One of these; which of them where several images are at fault is not said anywhere.
     Refused(Vec<Refusal>),
+    /// More is reserved of the vault than would be left.
+    InUse,
 }
 
 /// What a job does to each of its pairs.
@@ -21,7 +23,9 @@ pub enum Expected {
 pub enum Task {
     Share,
     Unshare,
-    Respond(Status),
+    Respond(Says),
+    /// To whatever waits.
+    RespondToAll(Says),
 }
 
 /// What a pair of a job comes to.
@@ -36,7 +40,7 @@ impl Request {
     /// What the request is to be answered in that state.
     pub fn judged(&self, state: &State, limits: &Limits) -> Expected {
         // Who may not ask for that at all has used no key.
-        if let Self::Respond { by, named, .. } = self
+        if let Self::Respond { by, named, .. } | Self::RespondToAll { by, named, .. } = self
             && by != named
         {
             return Expected::Refused(other_project(by, named));
@@ -46,6 +50,12 @@ impl Request {
         {
             let is_same = *request == self.digest();
             return if is_same { Expected::Before(*job) } else { Expected::Refused(vec![Refusal::KeyUsed]) };
+        }
+        if let Self::Vault { by, vault, gib } = self
+            && state.vaults.contains_key(&(by.clone(), *vault))
+            && state.reserved(by, *vault) > gib.unwrap_or_default()
+        {
+            return Expected::InUse;
         }
         match self.refusals(state, limits) {
             refusals if refusals.is_empty() => Expected::Granted,
@@ -60,11 +70,39 @@ impl Request {
 
     pub fn key(&self) -> Option<(&TenantId, u8)> {
         match self {
-            Self::Share { by, key, .. } | Self::Unshare { by, key, .. } | Self::Respond { by, key, .. } => {
-                Some((by, (*key)?))
+            Self::Share { by, key, .. }
+            | Self::Unshare { by, key, .. }
+            | Self::Respond { by, key, .. }
+            | Self::RespondToAll { by, key, .. } => Some((by, (*key)?)),
+            _ => None,
+        }
+    }
+
+    /// Whether it needs the image as it is, and not only as it was read a moment ago.
+    pub fn brings_in(&self) -> bool {
+        match self {
+            Self::Answer { .. } | Self::Remove { .. } => false,
+            Self::Permit { add, .. } => !add.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// The one pair that it brings in or answers for, at once.
+    pub fn pair(&self) -> Option<Names> {
+        match self {
+            Self::Add { image, to: tenant, .. } | Self::Answer { image, named: tenant, .. } => {
+                Some((image.clone(), tenant.clone()))
             }
             _ => None,
         }
+    }
+
+    /// Whether it is carried out later.
+    pub fn makes_a_job(&self) -> bool {
+        matches!(
+            self,
+            Self::Share { .. } | Self::Unshare { .. } | Self::Respond { .. } | Self::RespondToAll { .. }
+        )
     }
 
     fn refusals(&self, state: &State, limits: &Limits) -> Vec<Refusal> {
@@ -72,7 +110,9 @@ impl Request {
             Self::Register { owner, image, visibility } => register(state, limits, owner, image, *visibility),
             Self::Share { by, images, to, .. } => share(state, by, images, to),
             Self::Unshare { by, images, .. } => not_owned(state, by, images).into_iter().collect(),
-            Self::Respond { .. } => Vec::new(),
+            Self::Respond { .. } | Self::RespondToAll { .. } | Self::Grant { .. } | Self::Vault { .. } => {
+                Vec::new()
+            }
             Self::Add { by, image, to } => {
                 member_call(state, by, image, |state| add(state, limits, by, image, to))
             }
@@ -84,17 +124,25 @@ impl Request {
                     not_owned(state, by, std::slice::from_ref(image)).into_iter().collect()
                 }
             }),
-            Self::Answer { by, image, named, .. } => member_call(state, by, image, |state| {
+            Self::Answer { by, image, named, says } => member_call(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != named;
                 if hidden || !state.is_member(image, named) {
                     vec![Refusal::MemberNotFound { image: image.clone(), tenant: named.clone() }]
-                } else {
+                } else if by != named {
                     other_project(by, named)
+                } else {
+                    let outcome = answered(state, limits, (image, named), *says).err();
+                    rule(image, named, outcome).into_iter().collect()
                 }
             }),
             Self::Permit { by, image, add, remove } => {
                 let refusal = not_owned(state, by, std::slice::from_ref(image));
                 let refusal = refusal.or_else(|| not_shared(state, image).filter(|_| !add.is_empty()));
+                let sealed = || {
+                    (made_of(image) == Make::Sealed && !add.is_empty())
+                        .then(|| Refusal::Encrypted(image.clone()))
+                };
+                let refusal = refusal.or_else(sealed);
                 let refusal = refusal.or_else(|| add.contains(by).then(|| Refusal::SelfShare(by.clone())));
                 let come = add.iter().filter(|to| !state.is_member(image, to)).count();
                 let go = remove.iter().filter(|to| state.is_member(image, to)).count();
@@ -102,7 +150,11 @@ impl Request {
                     Some(full(state, limits, image))
                         .filter(|_| come > go && has_no_room(state, limits, image, come - go))
                 };
-                refusal.or_else(full).into_iter().collect()
+                let no_vault = || match (made_of(image), add.first()) {
+                    (Make::Whole(_), Some(to)) => rule(image, to, Some(Outcome::NoVault)),
+                    _ => None,
+                };
+                refusal.or_else(no_vault).or_else(full).into_iter().collect()
             }
             Self::Show { by, image, visibility } => {
                 let changes = state.image(image).is_some_and(|known| known.visibility != *visibility);
@@ -118,34 +170,39 @@ impl Request {
 }
 
 impl Task {
-    /// What is to become of a pair, where the image has so many members more than it has in that state.
-    pub fn fate(
+    /// What is to become of a pair.
+    pub fn fate(self, state: &State, limits: &Limits, at: Stamp, pair: &Names) -> Fate {
+        match self.judged(state, limits, at, pair) {
+            Ok(changes) => Fate { outcome: Outcome::Done, changes },
+            Err(outcome) => Fate { outcome, changes: false },
+        }
+    }
+
+    /// Whether anything of the pair changes, or why it fails.
+    fn judged(
         self,
         state: &State,
         limits: &Limits,
         at: Stamp,
         (image, tenant): &Names,
-        more: usize,
-    ) -> Fate {
+    ) -> Result<bool, Outcome> {
         let pair = state.pair(image, tenant);
-        let failed = |outcome| Fate { outcome, changes: false };
-        let done = |changes| Fate { outcome: Outcome::Done, changes };
         match (self, state.image(image)) {
-            (Self::Unshare, None) => done(pair.is_current(at) || pair.status().is_some()),
-            (Self::Unshare, Some(_)) => done(pair.is_current(at)),
-            (Self::Respond(_), _) if !pair.hears(at) => failed(Outcome::NotAMember),
-            (_, None) => failed(Outcome::ImageGone),
-            (Self::Respond(_), Some(_)) => done(pair.is_news(at)),
+            (Self::Unshare, None) => Ok(pair.is_current(at) || pair.status().is_some()),
+            (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
+            // A job names it only if it waits: no other outcome is right.
+            (Self::RespondToAll(_), _) if !pair.waited(at) => Err(Outcome::GaveUp),
+            (Self::Respond(_), _) if !pair.hears(at) => Err(Outcome::NotAMember),
+            (_, None) => Err(Outcome::ImageGone),
+            (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_news(at) => Ok(false),
+            (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
+                answered(state, limits, (image, tenant), says).map(|()| true)
+            }
             (Self::Share, Some(image)) if image.visibility != Visibility::Shared => {
-                failed(Outcome::NotShareable)
+                Err(Outcome::NotShareable)
             }
-            (Self::Share, Some(_)) if !pair.is_current(at) => done(false),
-            (Self::Share, Some(_))
-                if pair.status().is_none() && has_no_room(state, limits, image, more + 1) =>
-            {
-                failed(Outcome::MemberLimit)
-            }
-            (Self::Share, Some(_)) => done(true),
+            (Self::Share, Some(_)) if !pair.is_current(at) => Ok(false),
+            (Self::Share, Some(_)) => shared(state, limits, (image, tenant), at).map(|()| true),
         }
     }
 
@@ -154,12 +211,71 @@ impl Task {
         let is_gone = state.image(image).is_none();
         let pair = state.pair_mut(image, tenant);
         match self {
-            Self::Share => pair.share(at, false),
+            Self::Share => pair.share(at, false, made_of(image)),
             Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),
-            Self::Respond(status) => pair.say(at, status),
+            Self::Respond(says) | Self::RespondToAll(says) => pair.say(at, says, made_of(image)),
         }
     }
+
+    /// Whether a pair is asked for an answer by it, which fails where too many wait: not by an unshare, which never fails.
+    pub fn asks(self, was: &Pair, is: &Pair) -> bool {
+        let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
+        self != Self::Unshare && waits(is) && !waits(was)
+    }
+}
+
+/// Whether an image can be shared with a tenant that may be a member already.
+fn shared(
+    state: &State,
+    limits: &Limits,
+    (image, tenant): (&ImageId, &TenantId),
+    at: Stamp,
+) -> Result<(), Outcome> {
+    let pair = state.pair(image, tenant);
+    let begins = pair.status().is_none();
+    if begins && has_no_room(state, limits, image, 1) {
+        return Err(Outcome::MemberLimit);
+    }
+    let owner = &state.images[image].owner;
+    if begins && made_of(image) == Make::Sealed && !state.grants.contains(&(owner.clone(), tenant.clone())) {
+        return Err(Outcome::KeyNotGranted);
+    }
+    let mut then = pair.clone();
+    then.share(at, false, made_of(image));
+    may_ask(state, limits, tenant, Task::Share.asks(&pair, &then))
+}
+
+/// Whether a member may say that.
+fn answered(
+    state: &State,
+    limits: &Limits,
+    (image, tenant): (&ImageId, &TenantId),
+    says: Says,
+) -> Result<(), Outcome> {
+    let pair = state.pair(image, tenant);
+    let asks = says.status == Status::Pending && pair.status() != Some(Status::Pending);
+    may_ask(state, limits, tenant, asks)?;
+    let (Status::Accepted, Make::Whole(gib)) = (says.status, made_of(image)) else { return Ok(()) };
+    let vault = match (pair.held, says.vault) {
+        (Some(_), None) => return Ok(()),
+        (Some(held), Some(vault)) if held == vault => return Ok(()),
+        (_, vault) => vault.ok_or(Outcome::NoVault)?,
+    };
+    let takes = state.vaults.get(&(tenant.clone(), vault)).ok_or(Outcome::NoVault)?;
+    if state.reserved(tenant, vault) + gib > *takes { Err(Outcome::VaultFull) } else { Ok(()) }
+}
+
+fn may_ask(state: &State, limits: &Limits, tenant: &TenantId, asks: bool) -> Result<(), Outcome> {
+    if asks && state.pending(tenant) >= limits.pending_per_tenant as usize {
+        Err(Outcome::PendingLimit)
+    } else {
+        Ok(())
+    }
+}
+
+fn rule(image: &ImageId, tenant: &TenantId, outcome: Option<Outcome>) -> Option<Refusal> {
+    Some(Refusal::Rule { image: image.clone(), tenant: tenant.clone(), outcome: outcome? })
 }
 
 fn register(
@@ -199,7 +315,8 @@ fn add(state: &State, limits: &Limits, by: &TenantId, image: &ImageId, to: &Tena
     } else if has_no_room(state, limits, image, 1) {
         vec![full(state, limits, image)]
     } else {
-        Vec::new()
+        let outcome = shared(state, limits, (image, to), Stamp::now()).err();
+        rule(image, to, outcome).into_iter().collect()
     }
 }
 

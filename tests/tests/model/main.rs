@@ -13,10 +13,13 @@ mod history;
 mod http;
 mod invariants;
 mod judge;
+mod look;
 mod model;
+mod race;
 mod run;
 mod schedule;
 mod state;
+mod steps;
 
 use std::str::FromStr;
 use std::thread;
@@ -100,6 +103,48 @@ fn named<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+/// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
+#[test]
+fn a_vault_is_not_called_full_by_the_image_that_is_accepted_into_it_meanwhile() {
+    use self::history::{Action, Event, IMAGES, Request, Says, image};
+    use imageshare::domain::Status;
+    use imageshare_tests::service::tenant;
+    let event =
+        |action, turns: Option<&[u8]>| Event { action, death: None, turns: turns.map(<[u8]>::to_vec) };
+    let deliver = || Action::DeliverNew { place: 0, workers: 1 };
+    let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[1]));
+    let (images, says) = (vec![id.clone()], Says { status: Status::Accepted, vault: Some(0) });
+    let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
+    let respond =
+        || Request::Respond { by: by.clone(), named: by.clone(), images: images.clone(), says, key: None };
+    let answer = || Request::Answer { by: by.clone(), image: id.clone(), named: by.clone(), says };
+    let vault = Request::Vault { by: by.clone(), vault: 0, gib: Some(40) };
+    let begun = || {
+        vec![
+            event(Action::Ask(vault.clone()), None),
+            event(Action::Ask(share.clone()), None),
+            event(deliver(), None),
+        ]
+    };
+    // Of the one that is there first, two readings; then the other one, as far as it gets; then the rest.
+    let slow_worker = [
+        event(Action::Ask(respond()), None),
+        event(deliver(), Some(&[0, 0])),
+        event(Action::Ask(answer()), Some(&[1, 1, 1, 1])),
+    ];
+    let slow_answer = [
+        event(Action::Ask(respond()), None),
+        event(Action::Ask(answer()), Some(&[0])),
+        event(deliver(), Some(&[1, 1, 1, 1, 1])),
+    ];
+    for race in [slow_worker, slow_answer] {
+        let events = begun().into_iter().chain(race).collect();
+        let history = History { members_per_image: 9, pending_per_tenant: 9, events };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(run::run(&history, &Count::default())).unwrap();
+    }
+}
+
 /// While a deletion is under way, the image is shared again with one of its members.
 #[test]
 fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
@@ -111,6 +156,7 @@ fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
     let share = Request::Share { by: by.clone(), images, to, key: None };
     let history = History {
         members_per_image: 9,
+        pending_per_tenant: 9,
         events: vec![
             event(Action::Ask(share.clone()), &[0, 0]),
             event(Action::DeliverNew { place: 0, workers: 1 }, &[0, 0, 0]),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imageshare::Service;
-use imageshare::domain::{JobId, Limits, Stamp, Visibility};
+use imageshare::domain::{JobId, Limits, Membership, Stamp};
 use imageshare::store::{PieceKey, Store, StoreError, opens_a_piece};
 use imageshare::table::{Action as Act, Item, Write};
 use imageshare::usecases::Refusal;
@@ -17,11 +17,12 @@ use tokio::task::JoinHandle;
 
 use crate::ask::{End, ask, delivered};
 use crate::count::Count;
-use crate::history::{Action, Death, Event, History, IMAGES, Request, image, owner_of};
+use crate::history::{Action, Death, Event, History, Request, first_requests};
 use crate::invariants;
 use crate::judge::Expected;
 use crate::model::{Model, Wrong};
 use crate::state::Names;
+use crate::steps::Said;
 
 /// Who is at work.
 #[derive(Debug, Clone)]
@@ -38,10 +39,10 @@ struct Actor {
     calls: usize,
     death: Option<Death>,
     is_dead: bool,
-    /// The model's state when it began, and when it read last.
+    /// The model's state when it began, and when it first read something since then or since its last write.
     began: usize,
-    read: usize,
-    /// Later than all that it has read, and earlier than what it writes next.
+    read: Option<usize>,
+    /// Later than all that it has read.
     at: Stamp,
     has_written: bool,
     /// The job that it has written.
@@ -60,8 +61,7 @@ pub struct Run<'a> {
 
 /// Runs a history to its quiet end, and holds the service to the model.
 pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
-    let limits =
-        Limits { members_per_image: history.members_per_image, images_per_tenant: 4, ..Limits::default() };
+    let limits = limits(history.members_per_image, history.pending_per_tenant);
     let mut run = Run {
         local: LocalService::start(limits),
         model: Model::new(limits),
@@ -70,9 +70,8 @@ pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
         asked: Vec::new(),
         count,
     };
-    for id in IMAGES {
-        let (owner, visibility) = (owner_of(id), Visibility::Shared);
-        run.start(Who::Client(Request::Register { owner, image: image(id), visibility }), None).await?;
+    for request in first_requests() {
+        run.start(Who::Client(request), None).await?;
         run.finish().await?;
     }
     for event in &history.events {
@@ -167,7 +166,7 @@ impl Run<'_> {
             death,
             is_dead: false,
             began: now,
-            read: now,
+            read: None,
             at: Stamp::now(),
             has_written: false,
             made: None,
@@ -213,8 +212,14 @@ impl Run<'_> {
                     actor.at = Stamp::now();
                     return Ok(());
                 }
-                Step::HasRead => actor.read = self.model.now(),
+                Step::HasRead => {
+                    actor.read.get_or_insert(self.model.now());
+                }
                 Step::HasWritten(writes) => self.written(place, &writes).await?,
+                Step::IsRefused => {
+                    actor.read = None;
+                    self.count.met();
+                }
             }
         }
     }
@@ -230,15 +235,16 @@ impl Run<'_> {
                     return Err(format!("{request:?} has written twice"));
                 }
                 actor.made = pieces.first().map(|piece| piece.job);
-                self.model.granted(request, actor.began, actor.at, actor.made)
+                // What is done at once bears the newest stamp of what it writes.
+                let at = writes.iter().filter_map(newest).max().unwrap_or(actor.at);
+                self.model.granted(request, actor.began, at, actor.made)
             }
             Who::Worker(piece) => {
                 let report = self.local.report(piece.job).await;
-                let says =
-                    report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
                 let written = writes.iter().filter_map(membership).collect::<BTreeSet<_>>();
                 self.count.stepped();
-                self.model.stepped(piece.job, actor.read, &says.collect::<Vec<_>>(), Some(&written))
+                let since = actor.read.take().ok_or("a worker writes without having read")?;
+                self.model.stepped(&Said::by(&report), since, Some(&written))
             }
         }
     }
@@ -268,6 +274,10 @@ impl Run<'_> {
             (Who::Client(request), End::Job(job)) => {
                 self.model.answered(request, since, |expected| *expected == Expected::Before(*job))
             }
+            (Who::Client(request), End::InUse) if !actor.has_written => {
+                self.count.refused();
+                self.model.answered(request, since, |expected| *expected == Expected::InUse)
+            }
             (Who::Client(_), End::Done) if actor.has_written => Ok(()),
             // Nothing was to be changed.
             (Who::Client(request @ Request::Show { .. }), End::Done) => {
@@ -279,6 +289,17 @@ impl Run<'_> {
             }
             (who, end) => Err(format!("{who:?} ended with {end:?}")),
         }
+    }
+}
+
+/// The limits of a history: whatever an image is made of, the same.
+pub fn limits(members: u32, pending_per_tenant: u32) -> Limits {
+    Limits {
+        members_per_image: members,
+        members_per_full_ecs_image: members,
+        images_per_tenant: 4,
+        pending_per_tenant,
+        ..Limits::default()
     }
 }
 
@@ -297,4 +318,11 @@ fn membership(write: &Write) -> Option<Names> {
     let Act::Put(item) = &write.action else { return None };
     let (pk, sk) = texts(item)?;
     Some((pk.strip_prefix("I#")?.parse().ok()?, sk.strip_prefix("M#")?.parse().ok()?))
+}
+
+/// The newest request that formed the membership which is written.
+fn newest(write: &Write) -> Option<Stamp> {
+    let (Act::Put(item), Some(_)) = (&write.action, membership(write)) else { return None };
+    let membership: Membership = serde_json::from_str(item.get("membership")?.as_s().ok()?).ok()?;
+    Some(membership.newest())
 }

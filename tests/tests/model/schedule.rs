@@ -12,28 +12,31 @@ use std::time::Duration;
 
 use dynoxide::types::AttributeValue;
 use imageshare::auth::Authenticator;
-use imageshare::domain::{Details, JobId, Limits, Stamp, Status, Timestamp, Visibility};
+use imageshare::domain::{JobId, Stamp, Status, Timestamp};
 use imageshare::function::Function;
 use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
 use imageshare::table::DynamoDb;
-use imageshare::usecases::{self, NewImage};
 use imageshare::{Service, Settings};
 use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::{Answer, send};
-use imageshare_tests::service::{caller, everything};
+use imageshare_tests::service::everything;
 use imageshare_tests::table_server::TableServer;
 use imageshare_tests::world::authenticator;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::time::Instant;
 
-use crate::ask::delivered;
-use crate::history::{IMAGES, Request, TENANTS, image, owner_of, request};
+use crate::ask::{End, ask, delivered};
+use crate::history::{Request, TENANTS, first_requests, request};
 use crate::http;
 use crate::invariants;
 use crate::judge::Expected;
+use crate::look;
 use crate::model::{Model, Wrong};
+use crate::run::limits;
+use crate::steps::Said;
 
 /// How long the service waits for one answer of DynamoDB: some of them never come.
 const SILENCE: Duration = Duration::from_millis(250);
@@ -50,6 +53,9 @@ pub struct Told {
     /// Answers 503, and of them those to what was done all the same.
     pub unavailable: usize,
     pub unavailable_but_done: usize,
+    /// Readings, and those that were answered 503.
+    pub looks: usize,
+    pub looks_in_vain: usize,
     /// Deliveries of pieces, and those that the worker gave back.
     pub deliveries: usize,
     pub given_back: usize,
@@ -62,6 +68,8 @@ impl Told {
         self.refused += more.refused;
         self.unavailable += more.unavailable;
         self.unavailable_but_done += more.unavailable_but_done;
+        self.looks += more.looks;
+        self.looks_in_vain += more.looks_in_vain;
         self.deliveries += more.deliveries;
         self.given_back += more.given_back;
     }
@@ -71,13 +79,15 @@ impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} deliveries of pieces, {} \
+            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} readings, {} answered 503; {} deliveries of pieces, {} \
              given back",
             self.requests,
             self.acknowledged,
             self.refused,
             self.unavailable,
             self.unavailable_but_done,
+            self.looks,
+            self.looks_in_vain,
             self.deliveries,
             self.given_back
         )
@@ -103,11 +113,7 @@ pub struct Schedule<'a> {
 pub async fn run(seed: u64, database: &TableServer, told: &mut Told) -> Result<(), Wrong> {
     let mut rng = fastrand::Rng::with_seed(seed);
     database.renew();
-    let limits = Limits {
-        members_per_image: rng.choice([200, 2]).unwrap_or(200),
-        images_per_tenant: 4,
-        ..Limits::default()
-    };
+    let limits = limits(rng.choice([200, 2]).unwrap_or(200), rng.choice([200, 2]).unwrap_or(200));
     let settings = Arc::new(Settings {
         region: "local".to_owned(),
         public_url: None,
@@ -125,21 +131,19 @@ pub async fn run(seed: u64, database: &TableServer, told: &mut Told) -> Result<(
 
 impl Schedule<'_> {
     async fn run(&mut self, seed: u64) -> Result<(), Wrong> {
-        self.register_images().await?;
+        self.begin().await?;
         self.database.fail_at_random(seed, self.rng.u8(5..45));
         self.ask_and_work(seed).await?;
         self.database.heal();
         self.end().await
     }
 
-    async fn register_images(&mut self) -> Result<(), Wrong> {
-        for id in IMAGES {
-            let (owner, visibility) = (owner_of(id), Visibility::Shared);
-            let new = NewImage { id: Some(image(id)), owner: None, visibility, details: Details::default() };
-            let by = caller(owner.as_str());
-            usecases::register_image(&self.behind, &by, new).await.map_err(|refusal| refusal.to_string())?;
-            let request = Request::Register { owner, image: image(id), visibility };
-            self.model.granted(&request, 0, Stamp::now(), None)?;
+    async fn begin(&mut self) -> Result<(), Wrong> {
+        for request in first_requests() {
+            match ask(&self.behind, request.clone()).await {
+                End::Done => self.model.granted(&request, 0, Stamp::now(), None)?,
+                other => return Err(format!("{request:?}: {other:?}")),
+            }
         }
         Ok(())
     }
@@ -153,7 +157,11 @@ impl Schedule<'_> {
             let next = request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
             // IMS knows no answer that takes an answer back; and a crowd takes the time of many schedules.
             let is_crowd = matches!(&next, Request::Share { to, .. } | Request::Unshare { to, .. } if to.len() > TENANTS.len());
-            if is_crowd || matches!(next, Request::Respond { says: Status::Pending, .. }) {
+            let is_unknown = matches!(
+                &next,
+                Request::Respond { says, .. } | Request::RespondToAll { says, .. } if says.status == Status::Pending
+            );
+            if is_crowd || is_unknown {
                 continue;
             }
             while self.ask(&next).await? == 503 && self.rng.bool() {}
@@ -161,6 +169,9 @@ impl Schedule<'_> {
                 for piece in self.open_pieces().await? {
                     self.deliver(piece).await?;
                 }
+            }
+            if self.rng.bool() {
+                self.look().await?;
             }
         }
         Ok(())
@@ -170,10 +181,7 @@ impl Schedule<'_> {
     async fn ask(&mut self, request: &Request) -> Result<u16, Wrong> {
         self.asked.push(request.clone());
         let before = self.everything();
-        let end = Timestamp::now().plus(MARGIN + self.patience());
-        let function = Function { service: self.over(), authenticator: self.authenticator.clone() };
-        let answer = send(&function, &http::event(request), Some(end)).await;
-        self.database.shut_out().await;
+        let answer = self.send(&http::event(request)).await;
         let is_done = self.everything() != before;
         self.told.requests += 1;
         let said = self.hold(request, &answer, is_done).await;
@@ -183,6 +191,24 @@ impl Schedule<'_> {
             invariants::table_is(&self.behind.store, &self.table, self.model.state()).await?;
         }
         Ok(answer.status)
+    }
+
+    /// Lets a client read something.
+    async fn look(&mut self) -> Result<(), Wrong> {
+        let mut looks = look::looks(&self.model);
+        let look = looks.swap_remove(self.rng.usize(..looks.len()));
+        let answer = self.send(&look.event()).await;
+        self.told.looks += 1;
+        self.told.looks_in_vain += usize::from(answer.status == 503);
+        look.hold(&answer)
+    }
+
+    async fn send(&mut self, event: &HttpEvent) -> Answer {
+        let end = Timestamp::now().plus(MARGIN + self.patience());
+        let function = Function { service: self.over(), authenticator: self.authenticator.clone() };
+        let answer = send(&function, event, Some(end)).await;
+        self.database.shut_out().await;
+        answer
     }
 
     async fn hold(&mut self, request: &Request, answer: &Answer, is_done: bool) -> Result<(), Wrong> {
@@ -202,8 +228,10 @@ impl Schedule<'_> {
             (200..300, false) => self.model.answered(request, now, |expected| match expected {
                 Expected::Before(job) => told_job == Some(*job),
                 // What is as it was to be need not be changed.
-                Expected::Granted => matches!(request, Request::Show { .. }),
-                Expected::Refused(_) => false,
+                Expected::Granted => {
+                    matches!(request, Request::Show { .. } | Request::Grant { .. } | Request::Vault { .. })
+                }
+                Expected::Refused(_) | Expected::InUse => false,
             }),
             (503, true) => {
                 self.told.unavailable_but_done += 1;
@@ -212,7 +240,9 @@ impl Schedule<'_> {
             }
             (503, false) if answer.headers.contains_key("retry-after") => Ok(()),
             (400..500, false) => {
-                self.model.answered(request, now, |expected| matches!(expected, Expected::Refused(_)))
+                let is_refused =
+                    |expected: &Expected| matches!(expected, Expected::Refused(_) | Expected::InUse);
+                self.model.answered(request, now, is_refused)
             }
             _ => Err(format!("something was changed: {is_done}")),
         }
@@ -238,9 +268,8 @@ impl Schedule<'_> {
     /// Lets the model know what a job says by now.
     async fn look_at(&mut self, piece: PieceKey) -> Result<(), Wrong> {
         let report = self.behind.store.report(piece.job).await.map_err(|problem| problem.to_string())?;
-        let report = report.ok_or("no job")?;
-        let says = report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
-        self.model.stepped(piece.job, self.model.now(), &says.collect::<Vec<_>>(), None)
+        let now = self.model.now();
+        self.model.stepped(&Said::by(&report.ok_or("no job")?), now, None)
     }
 
     /// Carries out what is open, now that nothing goes wrong any more.

@@ -4,6 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, JobId, Stamp, Status, TenantId, Visibility};
 
+use crate::history::Says;
+
+/// What an image is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    Plain,
+    /// It is encrypted under its owner's key.
+    Sealed,
+    /// It is a full-ECS image, with backups of that size.
+    Whole(u32),
+}
+
+/// What the image of that id is made of, whenever it is registered.
+pub fn made_of(image: &ImageId) -> Make {
+    match image.as_str().get(..2) {
+        Some("a2") => Make::Whole(40),
+        Some("b2") => Make::Whole(60),
+        Some("a3" | "b4") => Make::Sealed,
+        _ => Make::Plain,
+    }
+}
+
 /// One image and one tenant.
 pub type Names = (ImageId, TenantId);
 
@@ -16,6 +38,10 @@ pub struct State {
     pub pairs: BTreeMap<Names, Pair>,
     /// The requests that came with a key, and their jobs (decision 22).
     pub keys: BTreeMap<(TenantId, u8), (String, JobId)>,
+    /// Whose keys are granted to whom (decision 14).
+    pub grants: BTreeSet<(TenantId, TenantId)>,
+    /// How much each vault takes, in GiB (decision 15).
+    pub vaults: BTreeMap<(TenantId, u8), u32>,
 }
 
 /// An image.
@@ -35,6 +61,8 @@ pub struct Pair {
     withdrawn: Option<Stamp>,
     /// Every answer that found the image shared, and since when it was.
     answers: BTreeMap<Stamp, (Status, Stamp)>,
+    /// The vault into which it was accepted.
+    pub held: Option<u8>,
 }
 
 impl Pair {
@@ -63,9 +91,13 @@ impl Pair {
         self.newest_answer().is_none_or(|(answered, _)| *answered < at)
     }
 
-    pub fn share(&mut self, at: Stamp, asks_nothing: bool) {
+    pub fn share(&mut self, at: Stamp, asks_nothing: bool, make: Make) {
         if self.is_current(at) {
             self.shares.insert(at, asks_nothing);
+        }
+        // What was reserved was given back. So it waits, as if nothing had been said (decision 15).
+        if matches!(make, Make::Whole(_)) && self.status() == Some(Status::Accepted) && self.held.is_none() {
+            self.answers.clear();
         }
     }
 
@@ -73,6 +105,9 @@ impl Pair {
     pub fn unshare(&mut self, at: Stamp) {
         self.shares.retain(|share, _| *share > at);
         self.withdrawn = self.withdrawn.max(Some(at));
+        if self.status() != Some(Status::Accepted) {
+            self.held = None;
+        }
     }
 
     /// Ends everything, since the image is gone (decision 24).
@@ -80,10 +115,18 @@ impl Pair {
         self.unshare(self.shares.keys().chain(self.answers.keys()).copied().fold(at, Stamp::max));
     }
 
-    pub fn say(&mut self, at: Stamp, status: Status) {
-        if let Some(since) = self.since().filter(|_| self.hears(at)) {
-            self.answers.insert(at, (status, since));
-        }
+    pub fn say(&mut self, at: Stamp, says: Says, make: Make) {
+        let Some(since) = self.since().filter(|_| self.hears(at)) else { return };
+        self.answers.insert(at, (says.status, since));
+        self.held = match (says.status, make) {
+            (Status::Accepted, Make::Whole(_)) => says.vault.or(self.held),
+            _ => None,
+        };
+    }
+
+    /// Whether it was waiting for an answer when one of that stamp was requested.
+    pub fn waited(&self, at: Stamp) -> bool {
+        self.status() == Some(Status::Pending) && self.since() < Some(at)
     }
 
     /// Of those that nothing was withdrawn after.
@@ -125,6 +168,18 @@ impl State {
         let received =
             self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(said));
         received.map(|((image, _), _)| image.clone()).collect()
+    }
+
+    /// How many images wait for a tenant.
+    pub fn pending(&self, tenant: &TenantId) -> usize {
+        self.received(tenant, Status::Pending).len()
+    }
+
+    /// How much of a vault is reserved.
+    pub fn reserved(&self, tenant: &TenantId, vault: u8) -> u32 {
+        let holding = self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.held == Some(vault));
+        let held = holding.map(|((image, _), _)| if let Make::Whole(gib) = made_of(image) { gib } else { 0 });
+        held.sum()
     }
 
     /// The images that are a tenant's.

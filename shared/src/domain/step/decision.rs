@@ -38,6 +38,9 @@ pub struct Decision {
     pub asked: HashSet<TenantId>,
     /// The grants that it relies on.
     pub grants: HashSet<KeyGrant>,
+    /// The pairs that fail by what was read after their memberships, which must still be so: else a vault might be called full
+    /// by the very image that another worker has accepted into it meanwhile.
+    pub unchanged: HashSet<(ImageId, TenantId)>,
 }
 
 impl Decision {
@@ -60,6 +63,7 @@ impl Decision {
             + self.pending.keys().chain(&self.receiving).collect::<HashSet<_>>().len()
             + self.reserved_gib.len()
             + self.grants.len()
+            + self.unchanged.len()
     }
 
     /// Adds what is done to one more pair, whose membership was `current`.

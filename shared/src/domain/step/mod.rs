@@ -30,7 +30,12 @@ pub fn decide(job: &Job, pairs: Range<usize>, known: &Known, rules: Rules<'_>) -
         }
         let pair = Pair { image, tenant, known, before: &decision, rules };
         match pair.decide(&job.task, job.id.0) {
-            Err(failed) => decision.outcomes.push(failed),
+            Err(failed) => {
+                decision.outcomes.push(failed);
+                if failed.is_of_what_is_needed() {
+                    decision.unchanged.insert((image.clone(), tenant.clone()));
+                }
+            }
             Ok(effect) => {
                 decision.outcomes.push(Outcome::Done);
                 decision.add((image, tenant), known.membership(image, tenant), effect);

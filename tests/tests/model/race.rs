@@ -1,0 +1,184 @@
+//! What several ask for of the same thing, so that it is under way at the same time.
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::{ImageId, Status, TenantId};
+use imageshare_tests::service::tenant;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::history::{
+    Action, Event, IMAGES, Request, Says, TENANTS, image, one, owner_of, says, tenants, visibility,
+};
+
+/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
+pub fn quarrel() -> impl Strategy<Value = Vec<Event>> {
+    let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
+    (one(), says(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
+        let (images, to) = (vec![image], vec![named.clone()]);
+        let share = Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None };
+        let unshare = Request::Unshare { by, images: images.clone(), to, key: None };
+        let respond = Request::Respond { by: named.clone(), named, images, says, key: None };
+        let rest = [share.clone(), unshare, respond];
+        let actions = [Action::Ask(share), deliver(0)].into_iter();
+        let actions = actions.chain(asked.into_iter().map(|which: usize| Action::Ask(rest[which].clone())));
+        let actions = actions.chain(delivered.into_iter().map(deliver));
+        actions.map(|action| event(action, None)).collect()
+    })
+}
+
+/// Something is perhaps shared, and then some act on it side by side: each has begun before any of them gets on.
+pub fn race() -> impl Strategy<Value = Vec<Event>> {
+    let turns = prop::collection::vec(any::<u8>(), 4..16);
+    (subject(), prop::bool::ANY, prop::collection::vec(deed(), 2..=4), turns).prop_map(
+        |(subject, is_shared, deeds, turns)| {
+            let share = subject.share(&subject.tenants);
+            let before = [Action::Ask(share), deliver(0)].into_iter().take(if is_shared { 2 } else { 0 });
+            let asked: Vec<_> = deeds.into_iter().map(|deed| subject.asks(deed)).collect();
+            let (jobs, at_once): (Vec<_>, Vec<_>) = asked.into_iter().partition(Request::makes_a_job);
+            let places = 0..u8::try_from(jobs.len()).expect("few");
+            let before = before.chain(jobs.into_iter().map(Action::Ask));
+            let side_by_side = places.map(deliver).chain(at_once.into_iter().map(Action::Ask));
+            side_by_side_after(before, side_by_side, turns)
+        },
+    )
+}
+
+/// What stands in the way of the other: two acceptances into a vault that has room for one; a share and the end of the grant
+/// that it relies on.
+pub fn rivals() -> impl Strategy<Value = Vec<Event>> {
+    let turns = prop::collection::vec(any::<u8>(), 4..16);
+    let recipient = select(&TENANTS[2..]).prop_map(tenant);
+    (recipient, prop::bool::ANY, turns).prop_map(|(to, is_of_vault, turns)| {
+        let (before, side_by_side) = if is_of_vault { for_a_vault(&to) } else { for_a_grant(&to) };
+        side_by_side_after(before.into_iter(), side_by_side.into_iter(), turns)
+    })
+}
+
+fn for_a_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (first, second) = (image(IMAGES[1]), image(IMAGES[4]));
+    let says = Says { status: Status::Accepted, vault: Some(1) };
+    let mut before = vec![Action::Ask(Request::Vault { by: to.clone(), vault: 1, gib: Some(60) })];
+    for (owner, id) in [(TENANTS[0], &first), (TENANTS[1], &second)] {
+        let (images, to) = (vec![id.clone()], vec![to.clone()]);
+        before.extend([Action::Ask(Request::Share { by: tenant(owner), images, to, key: None }), deliver(0)]);
+    }
+    let images = vec![first];
+    let respond = Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None };
+    before.push(Action::Ask(respond));
+    let answer = Request::Answer { by: to.clone(), image: second, named: to.clone(), says };
+    (before, vec![deliver(0), Action::Ask(answer)])
+}
+
+fn for_a_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (by, id) = (tenant(TENANTS[0]), image(IMAGES[2]));
+    let grant = |is_granted| Action::Ask(Request::Grant { by: by.clone(), to: to.clone(), is_granted });
+    let remove = Action::Ask(Request::Remove { by: by.clone(), image: id.clone(), to: to.clone() });
+    let (images, to) = (vec![id], vec![to.clone()]);
+    let share = Action::Ask(Request::Share { by: by.clone(), images, to, key: None });
+    (vec![grant(true), remove, share], vec![deliver(0), grant(false)])
+}
+
+/// One after the other, and then some that all have begun before any of them gets on.
+fn side_by_side_after(
+    before: impl Iterator<Item = Action>,
+    side_by_side: impl Iterator<Item = Action>,
+    turns: Vec<u8>,
+) -> Vec<Event> {
+    let mut events: Vec<_> = before.map(|action| event(action, None)).collect();
+    events.extend(side_by_side.map(|action| event(action, Some(Vec::new()))));
+    if let Some(last) = events.last_mut() {
+        last.turns = Some(turns);
+    }
+    events
+}
+
+fn deliver(place: u8) -> Action {
+    Action::DeliverNew { place, workers: 1 }
+}
+
+fn event(action: Action, turns: Option<Vec<u8>>) -> Event {
+    Event { action, death: None, turns }
+}
+
+/// What a race is about: an image, its owner, and two who receive it.
+#[derive(Debug, Clone)]
+struct Subject {
+    image: ImageId,
+    owner: TenantId,
+    tenants: [TenantId; 2],
+}
+
+fn subject() -> impl Strategy<Value = Subject> {
+    (select(&IMAGES[..]), tenants(), tenants()).prop_filter_map("the owner", |(id, a, b)| {
+        let owner = owner_of(id);
+        (a != owner && b != owner).then(|| Subject { image: image(id), owner, tenants: [a, b] })
+    })
+}
+
+/// What somebody does in a race; the number is that of the tenant.
+#[derive(Debug, Clone)]
+enum Deed {
+    Share(usize),
+    Unshare(usize),
+    Respond(usize, Says),
+    RespondToAll(usize, Says),
+    Add(usize),
+    Remove(usize),
+    Answer(usize, Says),
+    Permit(usize),
+    Show(imageshare::domain::Visibility),
+    Delete,
+    Withdraw(usize),
+    Vault(usize, Option<u32>),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let who = || 0..2_usize;
+    prop_oneof![
+        5 => who().prop_map(Deed::Share),
+        3 => who().prop_map(Deed::Unshare),
+        4 => (who(), says()).prop_map(|(who, says)| Deed::Respond(who, says)),
+        2 => (who(), says()).prop_map(|(who, says)| Deed::RespondToAll(who, says)),
+        3 => who().prop_map(Deed::Add),
+        2 => who().prop_map(Deed::Remove),
+        4 => (who(), says()).prop_map(|(who, says)| Deed::Answer(who, says)),
+        1 => who().prop_map(Deed::Permit),
+        2 => visibility().prop_map(Deed::Show),
+        1 => Just(Deed::Delete),
+        1 => who().prop_map(Deed::Withdraw),
+        1 => (who(), select(vec![None, Some(40), Some(60)])).prop_map(|(who, gib)| Deed::Vault(who, gib)),
+    ]
+}
+
+impl Subject {
+    fn share(&self, to: &[TenantId]) -> Request {
+        let to = to.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        Request::Share { by: self.owner.clone(), images: vec![self.image.clone()], to, key: None }
+    }
+
+    fn asks(&self, deed: Deed) -> Request {
+        let (by, image, images) = (self.owner.clone(), self.image.clone(), vec![self.image.clone()]);
+        let to = |who: usize| self.tenants[who].clone();
+        match deed {
+            Deed::Share(who) => self.share(&[to(who)]),
+            Deed::Unshare(who) => Request::Unshare { by, images, to: vec![to(who)], key: None },
+            Deed::Respond(who, says) => {
+                Request::Respond { by: to(who), named: to(who), images, says, key: None }
+            }
+            Deed::RespondToAll(who, says) => {
+                Request::RespondToAll { by: to(who), named: to(who), says, key: None }
+            }
+            Deed::Add(who) => Request::Add { by, image, to: to(who) },
+            Deed::Remove(who) => Request::Remove { by, image, to: to(who) },
+            Deed::Answer(who, says) => Request::Answer { by: to(who), image, named: to(who), says },
+            Deed::Permit(who) => {
+                Request::Permit { by, image, add: [to(who)].into(), remove: BTreeSet::new() }
+            }
+            Deed::Show(visibility) => Request::Show { by, image, visibility },
+            Deed::Delete => Request::Delete { by, image },
+            Deed::Withdraw(who) => Request::Grant { by, to: to(who), is_granted: false },
+            Deed::Vault(who, gib) => Request::Vault { by: to(who), vault: 0, gib },
+        }
+    }
+}

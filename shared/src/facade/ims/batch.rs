@@ -151,6 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::Name;
     use crate::facade::any_json::nearly;
 
     fn bodies() -> impl Strategy<Value = Value> {
@@ -178,7 +179,7 @@ mod tests {
                 for (place, named) in &tenants.accounts {
                     let account = &body["accounts"][*place];
                     prop_assert_eq!(account["name"].as_str(), Some(named.account.as_str()));
-                    prop_assert_eq!(account["project"].as_str(), named.project.as_ref().map(|project| project.as_str()));
+                    prop_assert_eq!(account["project"].as_str(), named.project.as_ref().map(Name::as_str));
                 }
                 prop_assert!(!tenants.projects.is_empty() || !tenants.accounts.is_empty());
             }

@@ -95,8 +95,11 @@ mod tests {
     use crate::facade::any_json::nearly;
 
     fn bodies() -> impl Strategy<Value = Value> {
-        let body = |images: Value| json!({"images": images, "project_id": "p", "status": "accepted", "vault_id": "v"});
-        prop_oneof![nearly(&body(json!(["a", "b"]))), nearly(&body(json!(["*"])))]
+        let images = prop::sample::select(vec![json!(["a", "b"]), json!(["*"])]);
+        let status = prop::sample::select(vec!["accepted", "rejected", "pending", "Accepted", ""]);
+        (images, status).prop_flat_map(|(images, status)| {
+            nearly(&json!({"images": images, "project_id": "p", "status": status, "vault_id": "v"}))
+        })
     }
 
     proptest! {
@@ -111,7 +114,7 @@ mod tests {
                 }
                 prop_assert_eq!(body["project_id"].as_str(), Some(answer.project.as_str()));
                 prop_assert_eq!(body["status"].as_str(), Some(answer.status.as_str()));
-                prop_assert_eq!(body["vault_id"].as_str(), answer.vault.as_ref().map(|vault| vault.as_str()));
+                prop_assert_eq!(body["vault_id"].as_str(), answer.vault.as_ref().map(VaultId::as_str));
             }
         }
     }

@@ -65,6 +65,15 @@ expect("found by it", row(glance(OWNER, "image-list", "--property-filter", "flav
 several = [image(f"on page {number}", odd="a b&c=é+%41") for number in range(3)]
 paged = glance(OWNER, "image-list", "--page-size", "1", "--property-filter", "odd=a b&c=é+%41")
 expect("found on every page", [row(paged, one) for one in several], [True] * 3)
+tag = "golden, 2026"
+expect("a tag", row(glance(OWNER, "image-tag-update", shared, tag), shared, tag), True)
+expect("a tag again", row(glance(OWNER, "image-tag-update", shared, tag), shared, tag), True)
+expect("found by it", row(glance(OWNER, "image-list", "--tag", tag), shared), True)
+unseen = glance(STRANGER, "image-tag-update", shared, tag, fails=True)
+expect("a stranger's tag", f"No image found with ID {shared}" in unseen, True)
+glance(OWNER, "image-tag-delete", shared, tag)
+untagged = glance(OWNER, "image-tag-delete", shared, tag, fails=True)
+expect("no such tag", f"Image {shared} has no tag '{tag}'" in untagged, True)
 unkept = glance(OWNER, "image-upload", "--file", __file__, shared, fails=True)
 expect("an upload", "live elsewhere" in unkept, True)
 expect("a download", "live elsewhere" in glance(OWNER, "image-download", shared, fails=True), True)

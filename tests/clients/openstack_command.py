@@ -55,6 +55,11 @@ expect("a token", "id" in rows(OWNER, "token", "issue"), True)
 openstack(OWNER, "image", "remove", "project", shared, RECIPIENT)
 expect("members", rows(OWNER, "image", "member", "list", shared), [])
 
+openstack(OWNER, "image", "set", "--tag", "golden image", "--tag", "old", shared)
+openstack(OWNER, "image", "unset", "--tag", "old", shared)
+expect("tags", rows(OWNER, "image", "show", shared)["tags"], ["golden image"])
+openstack(OWNER, "image", "unset", "--tag", "old", shared, fails=True)
+
 encrypted, _ = sealed("openstack command, encrypted")
 ungranted = openstack(OWNER, "image", "add", "project", encrypted, RECIPIENT, fails=True)
 expect("a key not granted", "/v1/keys/{key_id}/grants/" in ungranted, True)

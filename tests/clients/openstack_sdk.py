@@ -130,6 +130,22 @@ def journey(owner, recipient, stranger):
 
     rules(owner, recipient)
 
+    owner.image.add_tag(shared, "golden image")
+    owner.image.add_tag(owner.image.get_image(shared), "ü")
+    expect("tags", owner.image.get_image(shared).tags, ["golden image", "ü"])
+    expect("found by a tag", [one.id for one in owner.image.images(tag="golden image")], [shared])
+    owner.image.remove_tag(shared, "golden image")
+    expect("tags", owner.image.get_image(shared).tags, ["ü"])
+    refused(
+        "no such tag",
+        exceptions.NotFoundException,
+        lambda: owner.image.remove_tag(shared, "golden image"),
+        f"Image {shared} has no tag 'golden image'.",
+    )
+    owner.image.add_member(shared, member=RECIPIENT)
+    refused("a recipient's tag", exceptions.ForbiddenException, lambda: recipient.image.add_tag(shared, "mine"))
+    refused("a stranger's tag", exceptions.NotFoundException, lambda: stranger.image.add_tag(shared, "mine"))
+
     made = owner.image.create_image(name="made by openstacksdk", visibility="shared", allow_duplicates=True)
     expect("registered", owner.image.get_image(made.id).name, "made by openstacksdk")
     owner.image.update_image(made.id, visibility="private")

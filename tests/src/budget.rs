@@ -2,11 +2,11 @@
 
 use imageshare::Service;
 use imageshare::domain::{
-    Addressees, Caller, Entry, Limits, Name, Named, Permissions, Protection, Role, Status, VaultDetails,
-    VaultId, VaultStatus,
+    Addressees, Caller, Entry, Image, Limits, Name, Named, Permissions, Protection, Role, Status,
+    VaultDetails, VaultId, VaultStatus,
 };
 use imageshare::store::{List, PieceKey, Remembered, Usage};
-use imageshare::usecases::{self, Effect, ImageQuery};
+use imageshare::usecases::{self, Effect, ImageQuery, Refusal};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -44,6 +44,16 @@ pub async fn measure() -> Vec<Row> {
     let service = metered(&world);
     usecases::show_image(&service, &owner, &images[0]).await.expect("the image");
     rows.push(row("show an image", &service));
+
+    let tag = |image: &mut Image| {
+        image.details.tags.insert("golden".to_owned());
+        Ok::<_, Refusal>(())
+    };
+    for call in ["put a tag on an image", "put a tag on an image that has it"] {
+        let service = metered(&world);
+        usecases::update_image(&service, &owner, &images[0], tag).await.expect("tagged");
+        rows.push(row(call, &service));
+    }
 
     let service = metered(&world);
     let job =

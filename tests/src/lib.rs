@@ -29,5 +29,6 @@ pub mod signer;
 pub mod sums;
 mod table_faults;
 pub mod table_server;
+pub mod tell;
 pub mod vectors;
 pub mod world;

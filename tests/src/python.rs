@@ -2,15 +2,15 @@
 //! `requirements.txt`.
 
 use std::env;
-use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+
+use crate::tell::tell;
 
 /// Why there is no Python to run clients in.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,11 +32,6 @@ pub async fn or_say_why_not(tests: &Path, target: &Path) -> Option<PathBuf> {
             None
         }
     }
-}
-
-/// Tells whoever runs the tests. What a test that passes prints is kept from them, so this goes past `eprintln!`.
-fn tell(text: &dyn Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {

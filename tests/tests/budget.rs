@@ -6,9 +6,11 @@
 use imageshare_tests::budget;
 
 /// Call, round trips, read units, write units: none may use more.
-const BUDGET: [(&str, u64, f64, f64); 34] = [
+const BUDGET: [(&str, u64, f64, f64); 36] = [
     ("register an image", 1, 0.0, 5.0),
     ("show an image", 1, 2.0, 0.0),
+    ("put a tag on an image", 2, 2.0, 2.0),
+    ("put a tag on an image that has it", 1, 2.0, 0.0),
     ("share 1 image with 1 project: request", 2, 1.0, 2.0),
     ("share 1 image with 1 project: work", 3, 3.0, 10.0),
     ("ask a job of 1 pair", 1, 1.0, 0.0),

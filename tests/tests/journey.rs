@@ -253,6 +253,12 @@ async fn through_glance(owner: &Person<'_>, member: &Person<'_>, image: &str) {
     let row = format!("{members}/{}", member.project);
     let added = owner.call("POST", &members, Some(&json!({"member": member.project}))).await;
     assert_eq!((added.status, &added.body["status"]), (200, &"pending".into()));
+    let tag = format!("/v2/images/{image}/tags/mine");
+    assert_eq!(owner.call("PUT", &tag, None).await.status, 204);
+    let tagged = "/v2/images?visibility=shared&member_status=pending&tag=mine";
+    assert_eq!(ids(&member.get(tagged).await), set(&[&image.to_owned()]));
+    assert_eq!(owner.call("DELETE", &tag, None).await.status, 204);
+    assert_eq!(ids(&member.get(tagged).await), set(&[]));
     let inbox = member.get("/v2/images?visibility=shared&member_status=pending").await;
     assert_eq!(ids(&inbox), set(&[&image.to_owned()]));
     let accepted = member.call("PUT", &row, Some(&json!({"status": "accepted"}))).await;

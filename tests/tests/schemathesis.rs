@@ -8,6 +8,7 @@ use std::path::Path;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::python::{self, JOURNEY_TIMEOUT};
 use imageshare_tests::server::Server;
+use imageshare_tests::tell::tell;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -49,7 +50,7 @@ async fn no_request_that_the_document_suggests_gets_an_answer_that_it_does_not_h
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
     let passed = said.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
-    println!("{}", passed.trim());
+    tell(&passed.trim());
 }
 
 async fn image(server: &Server, token: &str) -> String {

@@ -186,6 +186,10 @@ impl World {
                 let ask = |image: &str| Ask::new(method, format!("/v2/images/{image}/{last}"));
                 [of_images(&|image| ask(image).body("{}")), of_images(&ask)].concat()
             }
+            "addTag" | "removeTag" => of_images(&|image| {
+                let method = if operation == "addTag" { "PUT" } else { "DELETE" };
+                Ask::new(method, format!("/v2/images/{image}/tags/t"))
+            }),
             "listMembers" => of_images(&|image| get(format!("/v2/images/{image}/members"))),
             "addMember" => of_images(&|image| {
                 Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({"member": me}))

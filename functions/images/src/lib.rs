@@ -35,6 +35,8 @@ async fn answer(call: &Call) -> Reply {
         glance::list::ROUTE => glance::list::answer(call).await,
         glance::schema::ROUTE => glance::schema::answer(call),
         glance::show::ROUTE => glance::show::answer(call).await,
+        glance::tags::ADD_ROUTE => glance::tags::answer_add(call).await,
+        glance::tags::REMOVE_ROUTE => glance::tags::answer_remove(call).await,
         glance::members::list::ROUTE => glance::members::list::answer(call).await,
         glance::members::show::ROUTE => glance::members::show::answer(call).await,
         // These are other functions', and come here only by the path of a minor version.

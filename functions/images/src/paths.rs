@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path.
-const METHODS: [(&str, &str); 34] = [
+const METHODS: [(&str, &str); 35] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/access-keys", "GET, POST"),
@@ -35,6 +35,7 @@ const METHODS: [(&str, &str); 34] = [
     ("/v2/images/{image_id}/members", "GET, POST"),
     ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
     ("/v2/images/{image_id}/stage", "PUT"),
+    ("/v2/images/{image_id}/tags/{tag}", "DELETE, PUT"),
     ("/v2/schemas/{schema_name}", "GET"),
     ("/v3", "GET"),
     ("/v3/", "GET"),

@@ -180,6 +180,14 @@ pub struct BadDetail {
 /// 6 MB that a function may answer.
 pub const DETAILS_BYTES: usize = 16 * 1024;
 
+/// The most tags that an image may have.
+pub const MOST_TAGS: usize = 128;
+
+/// Whether a text can be a tag of an image.
+pub fn is_tag(text: &str) -> bool {
+    !text.is_empty() && is_text(text, 255)
+}
+
 impl Details {
     /// Checks lengths, and the values of the properties that mean something.
     ///
@@ -196,7 +204,7 @@ impl Details {
                 return Err(bad(field, "at most 255 characters, none of them a control character"));
             }
         }
-        if self.tags.len() > 128 || self.tags.iter().any(|tag| tag.is_empty() || !is_text(tag, 255)) {
+        if self.tags.len() > MOST_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
             return Err(bad("tags", "at most 128 tags of 1 to 255 characters"));
         }
         if self.properties.len() > 128 {

@@ -166,11 +166,14 @@ impl Outcome {
         (Self::GaveUp, b'g'),
     ];
 
-    /// Whether it says something of a grant or a vault, which is read after the membership.
-    pub(super) fn is_of_what_is_needed(self) -> bool {
+    /// Whether it rests on a count, a grant or a vault, which may have been read after the membership: not even a batch
+    /// read is of one moment.
+    pub(super) fn rests_on_more_than_the_pair(self) -> bool {
         matches!(
             self,
-            Self::KeyNotGranted
+            Self::MemberLimit
+                | Self::PendingLimit
+                | Self::KeyNotGranted
                 | Self::NoVault
                 | Self::NotABackupVault
                 | Self::VaultUnavailable

@@ -3,6 +3,8 @@
 
 pub mod alibaba;
 #[cfg(test)]
+mod any_json;
+#[cfg(test)]
 mod example;
 mod fault;
 mod field;

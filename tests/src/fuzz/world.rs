@@ -128,8 +128,12 @@ async fn fill(service: &Service, keyring: &Keyring) -> [(&'static str, String); 
     for (id, owner, visibility, properties, members) in IMAGES {
         let owner = Caller { role: Role::Admin, ..caller(owner) };
         let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let details =
-            Details { name: Some(id.to_owned()), properties: properties.collect(), ..Details::default() };
+        let details = Details {
+            name: Some(id.to_owned()),
+            tags: ["t".to_owned()].into(),
+            properties: properties.collect(),
+            ..Details::default()
+        };
         let id = id.parse().expect("an id");
         let new = NewImage { id: Some(id), owner: None, visibility, details };
         let id = register_image(service, &owner, new).await.expect("an image").id;

@@ -8,6 +8,7 @@ mod inbox;
 mod life_cycle;
 mod list;
 mod members;
+mod tags;
 mod who_may;
 
 use imageshare::domain::{Role, Timestamp};

@@ -97,7 +97,7 @@ async fn an_id_that_would_name_another_item_is_refused_and_a_marker_reaches_no_o
         let encoded =
             percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
         for operation in world.operations() {
-            for parameter in operation.parameters_in("path") {
+            for parameter in World::ids_in_path(&operation) {
                 let path = world.path(&operation.path, (&parameter.name, &encoded));
                 let ask = Ask::new(&operation.method, path);
                 let ask = if operation.body.is_some() { ask.json(&world.good_body(&operation)) } else { ask };

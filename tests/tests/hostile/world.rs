@@ -4,7 +4,7 @@ use std::sync::{Mutex, Once};
 
 use imageshare::domain::{JobId, Role, Stamp};
 use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::document::Operation;
+use imageshare_tests::document::{Operation, Parameter};
 use serde_json::{Value, json};
 
 /// A server with one image, whose owner sends the worst, or an admin where nobody else gets as far, and an image of
@@ -39,7 +39,7 @@ impl World {
         });
         let api = Api::start(&[]).await;
         let token = api.token("own1", Role::Member);
-        let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+        let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a", "tags": ["t"]}));
         let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
         let admin = api.token("ops", Role::Admin);
         let put = Ask::new("PUT", "/v1/tenants/mem3").token(&admin);
@@ -78,8 +78,14 @@ impl World {
             "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
             "vault_id" => "v-1",
             "schema_name" => "member",
+            "tag" => "t",
             other => panic!("{other} is new: say here what is a good one"),
         }
+    }
+
+    /// The ids in an operation's path. A tag is none: it may be nearly any text.
+    pub fn ids_in_path(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+        operation.parameters_in("path").filter(|parameter| parameter.name != "tag")
     }
 
     /// The path of an operation, one parameter of it replaced.

@@ -4,7 +4,7 @@ use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantI
 use imageshare::usecases::Refusal;
 
 use crate::history::{Request, Says};
-use crate::state::{Make, Names, Pair, State, made_of};
+use crate::state::{Make, Names, Pair, Record, State, made_of};
 
 /// What a request is to be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +169,13 @@ impl Request {
     }
 }
 
+impl Says {
+    /// Whether that is not said to an image that waits, where it is said to everything: nobody accepts what its owner hides.
+    pub fn leaves_out(self, image: &Record) -> bool {
+        self.status == Status::Accepted && image.visibility != Visibility::Shared
+    }
+}
+
 impl Task {
     /// What is to become of a pair.
     pub fn fate(self, state: &State, limits: &Limits, at: Stamp, pair: &Names) -> Fate {
@@ -194,6 +201,7 @@ impl Task {
             (Self::RespondToAll(_), _) if !pair.waited(at) => Err(Outcome::GaveUp),
             (Self::Respond(_), _) if !pair.hears(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageGone),
+            (Self::RespondToAll(says), Some(image)) if says.leaves_out(image) => Err(Outcome::GaveUp),
             (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_news(at) => Ok(false),
             (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
                 answered(state, limits, (image, tenant), says).map(|()| true)
@@ -202,7 +210,7 @@ impl Task {
                 Err(Outcome::NotShareable)
             }
             (Self::Share, Some(_)) if !pair.is_current(at) => Ok(false),
-            (Self::Share, Some(_)) => shared(state, limits, (image, tenant), at).map(|()| true),
+            (Self::Share, Some(_)) => shared(state, limits, (image, tenant), at),
         }
     }
 
@@ -225,25 +233,25 @@ impl Task {
     }
 }
 
-/// Whether an image can be shared with a tenant that may be a member already.
+/// Whether sharing an image with a tenant that may be a member already changes anything, or why it cannot be shared.
 fn shared(
     state: &State,
     limits: &Limits,
     (image, tenant): (&ImageId, &TenantId),
     at: Stamp,
-) -> Result<(), Outcome> {
+) -> Result<bool, Outcome> {
     let pair = state.pair(image, tenant);
-    let begins = pair.status().is_none();
-    if begins && has_no_room(state, limits, image, 1) {
+    if pair.status().is_none() && has_no_room(state, limits, image, 1) {
         return Err(Outcome::MemberLimit);
-    }
-    let owner = &state.images[image].owner;
-    if begins && made_of(image) == Make::Sealed && !state.grants.contains(&(owner.clone(), tenant.clone())) {
-        return Err(Outcome::KeyNotGranted);
     }
     let mut then = pair.clone();
     then.share(at, false, made_of(image));
-    may_ask(state, limits, tenant, Task::Share.asks(&pair, &then))
+    let grant = (state.images[image].owner.clone(), tenant.clone());
+    if made_of(image) == Make::Sealed && !state.grants.contains(&grant) {
+        // Who is a member stays one, by what was shared while there was a grant.
+        return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
+    }
+    may_ask(state, limits, tenant, Task::Share.asks(&pair, &then)).map(|()| true)
 }
 
 /// Whether a member may say that.

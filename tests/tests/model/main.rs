@@ -1,8 +1,9 @@
 //! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
 //! late and out of order, several at once, and die between any two writes.
 //!
-//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules. Clients and workers take turns at the table, one call each, in the order
-//! that the history says, so that a history that fails fails again, and shrinks.
+//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules; `MODEL_SEED` chooses others than those
+//! of every ordinary run. Clients and workers take turns at the table, one call each, in the order that the history says,
+//! so that a history that fails fails again, and shrinks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(missing_docs)]
@@ -25,7 +26,8 @@ use std::str::FromStr;
 use std::thread;
 
 use imageshare_tests::table_server::{Injected, TableServer};
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use imageshare_tests::tell::tell;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use self::count::Count;
 use self::history::{History, history};
@@ -35,31 +37,45 @@ use self::schedule::Told;
 const HISTORIES: u32 = 400;
 
 /// Runners side by side: those that wait for each other in one history leave the processor to the others.
-const RUNNERS: u32 = 4;
+const RUNNERS: u8 = 4;
 
 #[test]
 fn table_and_jobs_are_what_a_simple_model_says_whatever_clients_and_workers_do() {
-    let cases = named("PROPTEST_CASES").unwrap_or(HISTORIES).div_ceil(RUNNERS);
+    let cases = named("PROPTEST_CASES").unwrap_or(HISTORIES).div_ceil(RUNNERS.into());
+    let seed = model_seed();
     let count = Count::default();
     thread::scope(|scope| {
-        let runners = (0..RUNNERS).map(|_| scope.spawn(|| run_histories(cases, &count))).collect::<Vec<_>>();
+        let run = |runner| run_histories(cases, seed_of(runner, seed), &count);
+        let runners = (0..RUNNERS).map(|runner| scope.spawn(move || run(runner))).collect::<Vec<_>>();
         for runner in runners {
             if let Err(problem) = runner.join().unwrap() {
-                panic!("{problem}");
+                panic!("MODEL_SEED={seed}: {problem}");
             }
         }
     });
-    println!("{count}");
+    tell(&count);
 }
 
-fn run_histories(cases: u32, count: &Count) -> Result<(), String> {
+fn model_seed() -> u64 {
+    named("MODEL_SEED").unwrap_or_default()
+}
+
+/// The seed of one runner: another for each, and all of them others for another `MODEL_SEED`.
+fn seed_of(runner: u8, seed: u64) -> [u8; 32] {
+    let mut bytes = [runner; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    bytes
+}
+
+fn run_histories(cases: u32, seed: [u8; 32], count: &Count) -> Result<(), String> {
     let config = Config { cases, failure_persistence: None, max_shrink_time: 120_000, ..Config::default() };
     let one = |history: History| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         count.history();
         runtime.block_on(run::run(&history, count)).map_err(TestCaseError::fail)
     };
-    TestRunner::new(config).run(&history(), one).map_err(|problem| problem.to_string())
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    TestRunner::new_with_rng(config, random).run(&history(), one).map_err(|problem| problem.to_string())
 }
 
 /// Schedules of faults where the environment names no other number.
@@ -71,10 +87,12 @@ const SIDE_BY_SIDE: u64 = 8;
 #[test]
 fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {
     let schedules = named("FAULT_SCHEDULES").unwrap_or(SCHEDULES);
+    let first = model_seed().wrapping_mul(1_000_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let told = runtime.block_on(async {
         let lanes = (0..SIDE_BY_SIDE).map(|lane| {
             let seeds = (lane..schedules).step_by(usize::try_from(SIDE_BY_SIDE).unwrap());
+            let seeds = seeds.map(move |seed| first.wrapping_add(seed));
             tokio::spawn(run_schedules(seeds))
         });
         let mut all = (Told::default(), Injected::default());
@@ -85,7 +103,7 @@ fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {
         }
         all
     });
-    println!("{schedules} schedules: {}; {}", told.0, told.1);
+    tell(&format_args!("{schedules} schedules of faults: {}; {}", told.0, told.1));
 }
 
 async fn run_schedules(seeds: impl Iterator<Item = u64>) -> (Told, Injected) {

@@ -48,9 +48,11 @@ impl Model {
         };
         for (pair, outcome) in &new {
             let written = written.map(|written| written.contains(pair));
-            step.carry_out(pair, *outcome, written)
+            let changes = step
+                .carry_out(pair, *outcome, written)
                 .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", said.job, step.task))?;
-            if *outcome == Outcome::Done {
+            // To share with a member again changes nothing where nothing may be shared with it any more.
+            if *outcome == Outcome::Done && (changes || step.task != Task::Share) {
                 self.deeds.push((pair.clone(), said.job.0, deed(step.task)));
             }
         }
@@ -60,12 +62,16 @@ impl Model {
         if said.is_ended { self.left_out(said.job) } else { Ok(()) }
     }
 
-    /// An answer to everything answers what waited when it was asked for, and until it ended.
+    /// An answer to everything answers what waited, in sight, when it was asked for, and until it ended.
     fn left_out(&self, id: JobId) -> Result<(), Wrong> {
         let job = &self.jobs[&id];
-        let (Task::RespondToAll(_), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
+        let (Task::RespondToAll(says), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
         let states = &self.states[job.accepted..];
-        let waited = |image: &ImageId| states.iter().all(|state| state.pair(image, tenant).waited(id.0));
+        let waits = |state: &State, image: &ImageId| {
+            let is_left_out = state.image(image).is_some_and(|image| says.leaves_out(image));
+            state.pair(image, tenant).waited(id.0) && !is_left_out
+        };
+        let waited = |image: &ImageId| states.iter().all(|state| waits(state, image));
         let waiting = states[0].received(tenant, Status::Pending);
         let mut left = waiting.into_iter().filter(|image| waited(image));
         let left = left.find(|image| !job.says.contains_key(&(image.clone(), tenant.clone())));
@@ -105,7 +111,8 @@ struct Step {
 }
 
 impl Step {
-    fn carry_out(&mut self, pair: &Names, outcome: Outcome, written: Option<bool>) -> Result<(), Wrong> {
+    /// Returns whether the pair is changed.
+    fn carry_out(&mut self, pair: &Names, outcome: Outcome, written: Option<bool>) -> Result<bool, Wrong> {
         let changes =
             written.unwrap_or_else(|| self.task.fate(&self.next, &self.limits, self.at, pair).changes);
         let (is, expected) = (Fate { outcome, changes }, self.fates(pair, changes));
@@ -122,7 +129,7 @@ impl Step {
                 self.task.carry_out(then, self.at, pair);
             }
         }
-        Ok(())
+        Ok(changes)
     }
 
     /// What may become of a pair. What changes it is decided from the present one; whether its image is still there and

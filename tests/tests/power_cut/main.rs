@@ -24,6 +24,7 @@ use imageshare::domain::Role;
 use imageshare_local::keys::{Grant, SigningKey};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server::Server;
+use imageshare_tests::tell::tell;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -90,7 +91,7 @@ async fn nothing_acknowledged_is_lost_and_no_pair_is_half_done_after_fifty_power
     behind::check_end(data.path(), &recorded).await;
 
     let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
-    println!("{tally}; {jobs} jobs in all; {examiner}; {:?}", began.elapsed());
+    tell(&format_args!("{tally}; {jobs} jobs in all; {examiner}; {:?}", began.elapsed()));
     assert!(tally.lost() >= u64::from(CUTS / 2), "too few requests were under way at a cut");
     assert!(examiner.resumed() >= CUTS as usize, "too few jobs were under way at a cut");
     assert!(examiner.halved() > 0, "no job was cut in its middle");

@@ -38,8 +38,8 @@ pub struct Decision {
     pub asked: HashSet<TenantId>,
     /// The grants that it relies on.
     pub grants: HashSet<KeyGrant>,
-    /// The pairs that fail by what was read after their memberships, which must still be so: else a vault might be called full
-    /// by the very image that another worker has accepted into it meanwhile.
+    /// The pairs that fail by what may have been read after their memberships, which must still be so: else a vault might be
+    /// called full by the very image that another worker has accepted into it meanwhile, or an image by that very member.
     pub unchanged: HashSet<(ImageId, TenantId)>,
 }
 

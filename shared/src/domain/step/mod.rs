@@ -32,7 +32,7 @@ pub fn decide(job: &Job, pairs: Range<usize>, known: &Known, rules: Rules<'_>) -
         match pair.decide(&job.task, job.id.0) {
             Err(failed) => {
                 decision.outcomes.push(failed);
-                if failed.is_of_what_is_needed() {
+                if failed.rests_on_more_than_the_pair() {
                     decision.unchanged.insert((image.clone(), tenant.clone()));
                 }
             }

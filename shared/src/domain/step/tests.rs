@@ -48,6 +48,19 @@ fn the_limit_lets_in_as_many_as_there_is_room_for() {
 }
 
 #[test]
+fn who_finds_no_room_must_still_be_no_member() {
+    let share = job(Task::Share, 2);
+    let decision = decide(&share, 0..2, &known(Visibility::Shared, 0), rules(&limits(1)));
+    assert_eq!(decision.outcomes, [Outcome::Done, Outcome::MemberLimit]);
+    assert_eq!(decision.unchanged, [(share.images[0].clone(), share.tenants[1].clone())].into());
+    let mut known = known(Visibility::Shared, 0);
+    known.tenants = Some(HashMap::new());
+    let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
+    let decision = decide(&share, 0..2, &known, rules(&limits));
+    assert_eq!((decision.outcomes, decision.unchanged.len()), (vec![Outcome::PendingLimit; 2], 2));
+}
+
+#[test]
 fn sharing_again_with_a_member_succeeds_at_the_limit() {
     let mut known = known(Visibility::Shared, 1);
     let earlier = Membership::share(None, Stamp::now()).unwrap();

@@ -14,6 +14,7 @@ pub mod members;
 mod request;
 pub mod schema;
 pub mod show;
+pub mod tags;
 pub mod update;
 pub mod versions;
 

@@ -60,7 +60,28 @@ fn roles(value: &Value) -> Option<Vec<Role>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::facade::any_json::nearly;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(
+            body in nearly(&json!({"name": "ci", "roles": ["member", "reader"]})),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let _ = parse(&bytes);
+            if let Ok(new) = parse(body.to_string().as_bytes()) {
+                prop_assert_eq!(body["name"].as_str(), Some(new.name.as_str()));
+                let given = body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let given: Vec<_> = given.filter_map(Role::from_name).collect();
+                let all_given = new.roles.iter().all(|role| given.contains(role));
+                prop_assert!(all_given || (body.get("roles").is_none() && new.roles == [Role::Member]));
+            }
+        }
+    }
 
     #[test]
     fn a_key_has_a_name_and_is_a_members_unless_told_otherwise() {

@@ -202,9 +202,55 @@ fn expected(field: &str, expected: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::facade::any_json::nearly;
+
+    fn bodies() -> impl Strategy<Value = Value> {
+        let user = json!({"id": "ak", "name": "ak2", "password": "sk"});
+        let body = |method: &str| {
+            json!({"auth": {
+                "identity": {
+                    "methods": [method],
+                    "password": {"user": user},
+                    "application_credential": {"id": "ak", "secret": "sk"},
+                    "token": {"id": "t"},
+                },
+                "scope": {"project": {"id": "own1"}},
+            }})
+        };
+        prop_oneof![
+            nearly(&body("password")),
+            nearly(&body("application_credential")),
+            nearly(&body("token"))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Wanted::parse(&bytes);
+            if let Ok(Wanted { credential, scope }) = Wanted::parse(body.to_string().as_bytes()) {
+                let identity = &body["auth"]["identity"];
+                let (user, of_key) = (&identity["password"]["user"], &identity["application_credential"]);
+                let texts = |of: &Value, names: &[&str]| -> Vec<_> {
+                    names.iter().filter_map(|name| of[name].as_str().map(str::to_owned)).collect()
+                };
+                match credential {
+                    Credential::Token(id) => prop_assert_eq!(identity["token"]["id"].as_str(), Some(id.as_str())),
+                    Credential::AccessKey { id, secret } => prop_assert!(
+                        texts(user, &["id", "name"]).contains(&id) && texts(user, &["password"]).contains(&secret)
+                            || texts(of_key, &["id", "name"]).contains(&id) && texts(of_key, &["secret"]).contains(&secret)
+                    ),
+                }
+                if let Scope::Project(project) = scope {
+                    prop_assert!(texts(&body["auth"]["scope"]["project"], &["id", "name"]).contains(&project));
+                }
+            }
+        }
+    }
 
     fn parse(auth: &Value) -> Result<Wanted, Error> {
         Wanted::parse(json!({ "auth": auth }).to_string().as_bytes())

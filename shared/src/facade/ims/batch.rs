@@ -147,7 +147,44 @@ pub(super) fn accepted(job: JobId) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::Name;
+    use crate::facade::any_json::nearly;
+
+    fn bodies() -> impl Strategy<Value = Value> {
+        nearly(&json!({
+            "images": ["a", "b", "a"],
+            "projects": ["p"],
+            "accounts": [{"name": "acme"}, {"name": "acme", "project": "web"}],
+            "domains": [],
+            "extra": null,
+        }))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Batch::parse(&bytes);
+            if let Ok(Batch { images, tenants }) = Batch::parse(body.to_string().as_bytes()) {
+                let texts = |field: &str| -> Vec<_> {
+                    let texts: HashSet<_> = body[field].as_array().into_iter().flatten().collect();
+                    texts.into_iter().map(|text| text.as_str().map(str::to_owned)).collect()
+                };
+                let is = |ids: Vec<String>, field| ids.len() == texts(field).len() && ids.into_iter().all(|id| texts(field).contains(&Some(id)));
+                prop_assert!(is(images.iter().map(ToString::to_string).collect(), "images") && !images.is_empty());
+                prop_assert!(is(tenants.projects.iter().map(ToString::to_string).collect(), "projects"));
+                for (place, named) in &tenants.accounts {
+                    let account = &body["accounts"][*place];
+                    prop_assert_eq!(account["name"].as_str(), Some(named.account.as_str()));
+                    prop_assert_eq!(account["project"].as_str(), named.project.as_ref().map(Name::as_str));
+                }
+                prop_assert!(!tenants.projects.is_empty() || !tenants.accounts.is_empty());
+            }
+        }
+    }
 
     fn refused(body: &str) -> String {
         format!("{:?}", Batch::parse(body.as_bytes()).unwrap_err())

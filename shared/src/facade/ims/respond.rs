@@ -88,7 +88,36 @@ fn is_everything(images: Option<&Value>) -> Result<bool, Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::facade::any_json::nearly;
+
+    fn bodies() -> impl Strategy<Value = Value> {
+        let images = prop::sample::select(vec![json!(["a", "b"]), json!(["*"])]);
+        let status = prop::sample::select(vec!["accepted", "rejected", "pending", "Accepted", ""]);
+        (images, status).prop_flat_map(|(images, status)| {
+            nearly(&json!({"images": images, "project_id": "p", "status": status, "vault_id": "v"}))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Answer::parse(&bytes);
+            if let Ok(answer) = Answer::parse(body.to_string().as_bytes()) {
+                let given: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                match &answer.images {
+                    None => prop_assert_eq!(given, ["*"]),
+                    Some(images) => prop_assert!(images.iter().all(|id| given.contains(&id.as_str())) && !given.contains(&"*")),
+                }
+                prop_assert_eq!(body["project_id"].as_str(), Some(answer.project.as_str()));
+                prop_assert_eq!(body["status"].as_str(), Some(answer.status.as_str()));
+                prop_assert_eq!(body["vault_id"].as_str(), answer.vault.as_ref().map(VaultId::as_str));
+            }
+        }
+    }
 
     fn refused(body: &str) -> String {
         format!("{:?}", Answer::parse(body.as_bytes()).unwrap_err())

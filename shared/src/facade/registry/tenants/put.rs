@@ -49,7 +49,26 @@ fn name(body: &Map<String, Value>, field: &str) -> Result<Name, Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::facade::any_json::nearly;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(
+            body in nearly(&json!({"account": "acme", "project": "web", "region": "eu-nl"})),
+            text in ".{0,60}",
+        ) {
+            let _ = read(&text);
+            if let Ok(entry) = read(&body.to_string()) {
+                prop_assert_eq!(body["account"].as_str(), Some(entry.account.as_str()));
+                prop_assert_eq!(body["project"].as_str(), Some(entry.project.as_str()));
+                prop_assert_eq!(body["region"].as_str().unwrap_or("eu-de"), entry.region.as_str());
+            }
+        }
+    }
 
     fn read(body: &str) -> Result<Entry, Error> {
         parse("t-1".parse().unwrap(), body.as_bytes(), "eu-de")

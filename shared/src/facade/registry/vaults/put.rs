@@ -54,8 +54,27 @@ fn word<'a>(body: &'a Map<String, Value>, field: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
     use crate::domain::Protection;
+    use crate::facade::any_json::nearly;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_body_says(
+            body in nearly(&json!({"protection_type": "backup", "capacity_gib": 100, "status": "frozen"})),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let _ = parse(&bytes);
+            if let Ok(vault) = parse(body.to_string().as_bytes()) {
+                prop_assert_eq!(body["protection_type"].as_str(), Some(vault.protection.as_str()));
+                prop_assert_eq!(body["capacity_gib"].as_u64(), Some(u64::from(vault.capacity_gib)));
+                prop_assert_eq!(body["status"].as_str().unwrap_or("available"), vault.status.as_str());
+            }
+        }
+    }
 
     #[test]
     fn a_vault_is_available_unless_it_is_told() {

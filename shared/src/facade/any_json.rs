@@ -1,0 +1,45 @@
+//! Bodies for the property tests of the facades: JSON of any kind, and what is nearly what a facade reads.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// JSON of any kind, a little nested. Texts are of those that may mean something somewhere.
+fn any_json() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        prop::sample::select(vec!["", "*", "a", "b", "accepted", "backup", "token", "admin", "p#q", "\u{0}"])
+            .prop_map(str::to_owned),
+        ".{0,5}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(text.clone(), inner, 0..4).prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+/// That value, or one that differs from it in a few places: members and elements are missing, or of any other kind.
+pub(super) fn nearly(value: &Value) -> BoxedStrategy<Value> {
+    let kept = match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                let name = name.clone();
+                prop::option::weighted(0.9, nearly(value)).prop_map(move |value| Some((name.clone(), value?)))
+            };
+            let members = members.iter().map(member).collect::<Vec<_>>();
+            members.prop_map(|members| Value::Object(members.into_iter().flatten().collect())).boxed()
+        }
+        Value::Array(elements) => {
+            elements.iter().map(nearly).collect::<Vec<_>>().prop_map(Value::Array).boxed()
+        }
+        other => Just(other.clone()).boxed(),
+    };
+    prop_oneof![14 => kept, 1 => any_json()].boxed()
+}

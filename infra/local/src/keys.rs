@@ -36,7 +36,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// There is no key, and no other would do.
-    #[error("there is no signing key in {}: name the running server's directory with --data", .0.display())]
+    #[error("there is no signing key in {}: name the running server's directory with --data, or start one with imageshare", .0.display())]
     Missing(PathBuf),
     /// The file is not what this program writes.
     #[error("{} holds no signing key; move it away to have a new one made", .0.display())]

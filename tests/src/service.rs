@@ -75,6 +75,11 @@ impl LocalService {
         self.service.store.report(id).await.expect("the table").expect("the job")
     }
 
+    /// The number of an image's members, as the table counts it.
+    pub async fn member_count(&self, id: &ImageId) -> u32 {
+        self.service.store.head(id).await.expect("the table").expect("the image").members
+    }
+
     /// An image as the table has it.
     pub async fn read_image(&self, id: &ImageId) -> Image {
         self.service.store.image(id).await.expect("the table").expect("the image")

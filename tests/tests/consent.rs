@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use imageshare::domain::{ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp};
-use imageshare::store::{Remembered, Submitted, Written};
+use imageshare::store::{Remembered, Submitted, UpdatedImage, Written};
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
@@ -57,7 +57,7 @@ async fn an_image_is_shared_accepted_rejected_and_unshared() {
     unshare(&world, std::slice::from_ref(&image), &["a", "nobody"]).await;
     world.work().await;
     assert_eq!(members(&world, &image).await.keys().collect::<Vec<_>>(), ["b"]);
-    assert_eq!(world.read_image(&image).await.members, 1);
+    assert_eq!(world.member_count(&image).await, 1);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn the_limit_of_recipients_is_exact_under_concurrency() {
         worker.await.unwrap().unwrap();
     }
     assert_eq!(members(&world, &image).await.len(), 20);
-    assert_eq!(world.read_image(&image).await.members, 20);
+    assert_eq!(world.member_count(&image).await, 20);
     let mut failed = 0;
     for job in jobs {
         failed += world.report(job).await.failures().filter(|(_, _, o)| *o == Outcome::MemberLimit).count();
@@ -117,7 +117,7 @@ async fn many_workers_on_one_piece_carry_it_out_once() {
     }
     let report = world.report(job).await;
     assert_eq!((report.status(), report.done()), (JobStatus::Success, 100));
-    assert_eq!(world.read_image(&image).await.members, 100);
+    assert_eq!(world.member_count(&image).await, 100);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
     let pairs: HashSet<_> =
         report.outcomes().map(|(image, tenant, _)| (image.clone(), tenant.clone())).collect();
     assert_eq!(pairs.len(), 10_000);
-    assert_eq!(world.read_image(&images[99]).await.members, 100);
+    assert_eq!(world.member_count(&images[99]).await, 100);
 }
 
 #[tokio::test]
@@ -297,6 +297,6 @@ async fn a_change_onto_an_old_revision_is_not_written() {
     let mut image = read.clone();
     image.details.name = Some("new".to_owned());
     image.revision += 1;
-    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Yes);
-    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), Written::Stale);
+    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), UpdatedImage::Yes);
+    assert_eq!(world.service.store.update_image(&read, &image).await.unwrap(), UpdatedImage::Stale);
 }

@@ -246,7 +246,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_tha
     assert_eq!((report().await.status(), report().await.outcomes().count()), (JobStatus::Success, 200));
     for image in batch["images"].as_array().unwrap() {
         let image = image.as_str().unwrap().parse().unwrap();
-        assert_eq!(world.service().store.image(&image).await.unwrap().unwrap().members, 20);
+        assert_eq!(world.service().store.head(&image).await.unwrap().unwrap().members, 20);
     }
     let items = world.database().client().scan().table_name(TABLE).into_paginator().items().send();
     let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();

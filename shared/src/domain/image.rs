@@ -72,8 +72,6 @@ pub struct Image {
     pub visibility: Visibility,
     /// What its owner says of it.
     pub details: Details,
-    /// How many tenants it is shared with, whatever they have said.
-    pub members: u32,
     /// When it was registered.
     pub created: Timestamp,
     /// When its details or its visibility were last changed.
@@ -81,6 +79,56 @@ pub struct Image {
     /// Grows with each change of `details` and `visibility`; a change is written only onto the revision it was
     /// made from.
     pub revision: u64,
+}
+
+/// The part of an image that sharing reads and writes. It stands in a small item of its own, so that a share costs the
+/// same however much the owner says of the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageHead {
+    /// The image's id.
+    pub id: ImageId,
+    /// The tenant that registered it.
+    pub owner: TenantId,
+    /// Who can see it.
+    pub visibility: Visibility,
+    /// What the rules of sharing look at.
+    pub make: Make,
+    /// Its name.
+    pub name: Option<String>,
+    /// When it was registered.
+    pub created: Timestamp,
+    /// When its details or its visibility were last changed.
+    pub updated: Timestamp,
+    /// The number of tenants that it is shared with, whatever they have answered.
+    pub members: u32,
+    /// The image's revision.
+    pub revision: u64,
+}
+
+/// What an image is made of, as far as the rules of sharing look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Make {
+    /// What sort of image it is.
+    pub kind: Kind,
+    /// By what it is encrypted.
+    pub encryption: Encryption,
+}
+
+impl Image {
+    /// The image's head, with that number of members.
+    pub fn head(&self, members: u32) -> ImageHead {
+        ImageHead {
+            id: self.id.clone(),
+            owner: self.owner.clone(),
+            visibility: self.visibility,
+            make: self.details.make(),
+            name: self.details.name.clone(),
+            created: self.created,
+            updated: self.updated,
+            members,
+            revision: self.revision,
+        }
+    }
 }
 
 /// What the owner says of an image: Glance's base properties and any others by name.
@@ -122,7 +170,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// What sort of image it is, which decides what accepting it needs (seed 001).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Boots a server.
     SystemDisk,
@@ -138,7 +186,7 @@ pub enum Kind {
 }
 
 /// By what an image is encrypted (`contract/decisions.md` 14).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encryption {
     /// Nothing.
     None,
@@ -257,9 +305,9 @@ impl Details {
         }
     }
 
-    /// Whether the image is of the same bits as one of those details, as far as a rule of sharing looks at them.
-    pub fn is_made_as(&self, other: &Self) -> bool {
-        self.kind() == other.kind() && self.encryption() == other.encryption()
+    /// What the image is made of, as far as the rules of sharing look at it.
+    pub fn make(&self) -> Make {
+        Make { kind: self.kind(), encryption: self.encryption() }
     }
 
     /// The value of a free property.
@@ -337,7 +385,7 @@ mod tests {
         let key = [("__system__encrypted", "1"), ("__system__cmkid", "k-1")];
         assert_eq!(encryption(&key), Encryption::Key("k-1".parse().unwrap()));
         assert!(with(&[("__system__cmkid", "no key#")]).check().is_err());
-        assert!(!with(&key).is_made_as(&with(&[])) && with(&[("other", "x")]).is_made_as(&with(&[])));
+        assert!(with(&key).make() != with(&[]).make() && with(&[("other", "x")]).make() == with(&[]).make());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Image, Kind};
+use super::{ImageHead, Kind};
 
 /// How many of a thing there may be (`contract/decisions.md` 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Limits {
     /// The most recipients that an image may have.
-    pub fn members_of(&self, image: &Image) -> u32 {
-        match image.details.kind() {
+    pub fn members_of(&self, image: &ImageHead) -> u32 {
+        match image.make.kind {
             Kind::FullEcs { .. } => self.members_per_full_ecs_image,
             Kind::SystemDisk | Kind::DataDisk => self.members_per_image,
         }

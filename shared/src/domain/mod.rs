@@ -23,8 +23,8 @@ pub use self::ids::{
     AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
 };
 pub use self::image::{
-    BadDetail, DETAILS_BYTES, Details, Encryption, Image, Kind, MOST_TAGS, UnknownVisibility, Visibility,
-    is_tag, property,
+    BadDetail, DETAILS_BYTES, Details, Encryption, Image, ImageHead, Kind, MOST_TAGS, Make,
+    UnknownVisibility, Visibility, is_tag, property,
 };
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::key_grant::KeyGrant;

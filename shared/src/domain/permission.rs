@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::step::{decide_grant, decide_removal};
-use super::{Decision, Image, Known, Outcome, Rules, Stamp, TenantId};
+use super::{Decision, ImageHead, Known, Outcome, Rules, Stamp, TenantId};
 
 /// To whom an image is granted, and from whom it is taken. Nobody stands in both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct NotGranted {
 /// # Errors
 /// [`NotGranted`] names the first that stands in the way; then nothing is to be written.
 pub fn decide_permissions(
-    image: &Image,
+    image: &ImageHead,
     wanted: &Permissions,
     at: Stamp,
     known: &Known,
@@ -77,19 +77,19 @@ pub fn decide_permissions(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Limits, Membership, Status, Timestamp, Visibility};
+    use crate::domain::{Details, Image, Limits, Membership, Status, Timestamp, Visibility};
 
-    fn image(members: u32) -> Image {
-        Image {
+    fn image(members: u32) -> ImageHead {
+        let image = Image {
             id: "image".parse().unwrap(),
             owner: "owner".parse().unwrap(),
             visibility: Visibility::Shared,
             details: Details::default(),
-            members,
             created: Timestamp::now(),
             updated: Timestamp::now(),
             revision: 1,
-        }
+        };
+        image.head(members)
     }
 
     fn tenants(names: &[&str]) -> BTreeSet<TenantId> {

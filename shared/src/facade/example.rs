@@ -15,7 +15,6 @@ pub(super) fn image(properties: &[(&str, &str)]) -> Image {
         owner: "own1".parse().unwrap(),
         visibility: Visibility::Shared,
         details: Details { properties: properties.collect(), ..Details::default() },
-        members: 0,
         created: Timestamp::from_unix_millis(1_730_874_600_778),
         updated: Timestamp::from_unix_millis(1_730_874_603_179),
         revision: 1,

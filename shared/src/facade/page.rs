@@ -66,6 +66,7 @@ mod tests {
                 ..example::image(&[])
             },
             shown: Shown::Own,
+            members: 0,
         };
         ImagePage { images: ids.iter().map(seen).collect(), next: None }
     }

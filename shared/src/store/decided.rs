@@ -80,14 +80,14 @@ fn count_members(
     read: &Snapshot,
     rules: Rules<'_>,
 ) -> Option<Write> {
-    let key = keys::image(image);
+    let key = keys::head(image);
     let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
     let count = Write::update(key.clone(), COUNT_MEMBERS)
         .value(":growth", item::number(growth))
         .value(":one", item::number(1));
     Some(match (known, growth) {
         (None, 0) => return None,
-        (None, _) => count.only_if("attribute_exists(pk)"),
+        (None, _) => count.only_if("attribute_exists(head)"),
         (Some(known), 0) => Write::check(key).only_if(AS_READ).value(":read", item::text(known.revision)),
         (Some(known), ..0) => count.only_if(AS_READ).value(":read", item::text(known.revision)),
         (Some(known), _) => {
@@ -169,7 +169,8 @@ fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<
     match (&change.becomes, read.known.images.get(&change.image)) {
         (Membership::Standing(standing), Some(image)) => {
             let list = List::Received(change.tenant.clone(), standing.status());
-            attributes.extend([(GPK, item::text(list)), (GSK, item::text(position_of(image)))]);
+            attributes
+                .extend([(GPK, item::text(list)), (GSK, item::text(position_of(image.created, &image.id)))]);
         }
         (Membership::Standing(_), None) => {}
         (Membership::Ended(_), _) => {

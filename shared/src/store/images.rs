@@ -15,7 +15,7 @@ use super::jobs::job_writes;
 use super::keys::{self, GPK, GSK, List, Position};
 use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError};
-use crate::domain::{Details, Image, ImageId, Job, TenantId, Timestamp, Visibility};
+use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, TenantId, Timestamp, Visibility};
 use crate::table::{Attributes, Write};
 
 /// What came of registering an image.
@@ -38,19 +38,37 @@ pub enum Written {
     Stale,
 }
 
+/// What came of updating an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdatedImage {
+    /// It is updated.
+    Yes,
+    /// It was changed or deleted by somebody else in the meantime.
+    Stale,
+    /// It has members, so what it is made of cannot change.
+    HasMembers,
+}
+
 /// What came of deleting an image.
 pub type Deleted = Written;
 
-/// The attributes that an image is read from. All that no condition asks for is in one of them, as JSON: a page reads a
-/// hundred images, and each attribute of each is parsed several times on its way.
-const SHOWN: Attributes = Attributes::These(&[keys::PK, "visibility", "members", "rev", RECORD]);
+/// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
+/// a hundred images, and each attribute of each is parsed several times on its way.
+const SHOWN: Attributes = Attributes::These(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS]);
 
-/// What an image is, apart from that. A tombstone has none.
+/// The attribute of a record that holds what is shown of an image.
 const RECORD: &str = "image";
+
+/// The attribute of a head that holds what sharing reads of an image, but for its number of members. A tombstone has none.
+const HEAD: &str = "head";
+
+/// The attribute of a head that counts the image's members.
+const MEMBERS: &str = "members";
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
     owner: Cow<'a, TenantId>,
+    visibility: Visibility,
     created: Timestamp,
     updated: Timestamp,
     details: Cow<'a, Details>,
@@ -58,26 +76,45 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn of(image: &'a Image) -> Self {
-        let (created, updated) = (image.created, image.updated);
-        Self { owner: Cow::Borrowed(&image.owner), created, updated, details: Cow::Borrowed(&image.details) }
+        let Image { visibility, created, updated, .. } = *image;
+        let (owner, details) = (Cow::Borrowed(&image.owner), Cow::Borrowed(&image.details));
+        Self { owner, visibility, created, updated, details }
     }
 }
 
-/// The condition of a write onto what was read of an image.
-pub(super) const AS_READ: &str = "attribute_exists(image) AND rev = :read";
+#[derive(Serialize, Deserialize)]
+struct HeadRecord {
+    owner: TenantId,
+    visibility: Visibility,
+    make: Make,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl HeadRecord {
+    fn of(image: &Image) -> Self {
+        let ImageHead { owner, visibility, make, name, created, updated, .. } = image.head(0);
+        Self { owner, visibility, make, name, created, updated }
+    }
+}
+
+/// The condition of a write onto what was read of an image's head.
+pub(super) const AS_READ: &str = "attribute_exists(head) AND rev = :read";
 
 impl Store {
-    /// Registers an image. One transaction: the image, its owner's count, and its listing where it is open.
+    /// Registers an image. One transaction: its head and its record, its owner's count, and its listing where it is open.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn create_image(&self, image: &Image, most_images: u32) -> Result<Created, StoreError> {
-        let put = Write::put(item_of(image)?).only_if("attribute_not_exists(pk)");
+        let head = Write::put(head_of(image)?).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&image.owner), "ADD images :one")
             .only_if("attribute_not_exists(images) OR images < :most")
             .value(":one", item::number(1))
             .value(":most", item::number(most_images));
-        let mut writes = vec![put, count];
+        let mut writes = vec![head, count, Write::put(item_of(image)?)];
         if image.visibility.is_open() {
             writes.push(list_openly(image));
         }
@@ -91,26 +128,50 @@ impl Store {
         }
     }
 
-    /// Reads the images of those ids; a missing or deleted one is missing.
+    /// Reads the heads of the images of those ids; a missing or deleted one is missing. One batch read for every 100.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn images<'a>(
+    pub async fn heads<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
-    ) -> Result<HashMap<ImageId, Image>, StoreError> {
-        by_id(&self.read(ids.into_iter().map(keys::image).collect()).await?)
+    ) -> Result<HashMap<ImageId, ImageHead>, StoreError> {
+        let items = self.read(ids.into_iter().map(keys::head).collect()).await?;
+        let heads = items.iter().map(parse_head).collect::<Result<Vec<_>, _>>()?;
+        Ok(heads.into_iter().flatten().map(|head| (head.id.clone(), head)).collect())
     }
 
-    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing.
+    /// Reads the head of one image; `None` where it is missing or deleted. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn head(&self, id: &ImageId) -> Result<Option<ImageHead>, StoreError> {
+        self.read_one(keys::head(id)).await?.as_ref().map_or(Ok(None), parse_head)
+    }
+
+    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. With each of
+    /// `counted`, the number of its members; the others have 0.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn listed_images<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
-    ) -> Result<HashMap<ImageId, Image>, StoreError> {
-        by_id(&self.read_eventually(ids.into_iter().map(keys::image).collect(), SHOWN).await?)
+        counted: impl IntoIterator<Item = &'a ImageId>,
+    ) -> Result<HashMap<ImageId, (Image, u32)>, StoreError> {
+        let (records, heads) = (ids.into_iter().map(keys::image), counted.into_iter().map(keys::head));
+        let (mut images, mut members) = (HashMap::new(), HashMap::new());
+        for item in &self.read_eventually(records.chain(heads).collect(), SHOWN).await? {
+            if item.contains_key(MEMBERS) {
+                members.insert(id_of(item)?, item::get_number(item, MEMBERS)?);
+            } else if let Some(image) = parse(item)? {
+                images.insert(image.id.clone(), (image, 0));
+            }
+        }
+        for (id, members) in members {
+            images.entry(id).and_modify(|(_, counted)| *counted = members);
+        }
+        Ok(images)
     }
 
     /// Reads one image; `None` where it is missing or deleted.
@@ -121,30 +182,39 @@ impl Store {
         self.read_one(keys::image(id)).await?.as_ref().map_or(Ok(None), parse)
     }
 
-    /// Writes the details and the visibility of an image onto the revision that it was read at.
+    /// Writes the details and the visibility of an image onto the revision that it was read at. What it is made of changes
+    /// only while it has no members. One transaction of its record and its head.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn update_image(&self, read: &Image, image: &Image) -> Result<Written, StoreError> {
-        let record = "SET image = :image, visibility = :visibility, rev = :next";
-        let update = Write::update(keys::image(&image.id), record);
-        let update = if image.details.is_made_as(&read.details) {
-            update.only_if(AS_READ)
-        } else {
-            update.only_if(format!("{AS_READ} AND members = :none")).value(":none", item::number(0))
-        };
-        let update = update
+    pub async fn update_image(&self, read: &Image, image: &Image) -> Result<UpdatedImage, StoreError> {
+        let record = Write::update(keys::image(&image.id), "SET image = :image, rev = :next")
+            .only_if("rev = :read")
             .value(":image", item::json(&Record::of(image))?)
-            .value(":visibility", item::text(image.visibility))
             .value(":next", item::text(read.revision + 1))
             .value(":read", item::text(read.revision));
-        let mut writes = vec![update];
+        let head = Write::update(keys::head(&image.id), "SET head = :head, rev = :next")
+            .value(":head", item::json(&HeadRecord::of(image))?)
+            .value(":next", item::text(read.revision + 1));
+        let head = if image.details.make() == read.details.make() {
+            head
+        } else {
+            head.only_if("members = :none").value(":none", item::number(0))
+        };
+        let mut writes = vec![record, head];
         if image.visibility.is_open() {
             writes.push(list_openly(image));
         } else if read.visibility.is_open() {
             writes.push(unlist(&image.id));
         }
-        self.written(&writes).await
+        match self.transact(&writes).await {
+            Ok(()) => Ok(UpdatedImage::Yes),
+            Err(NotWritten::Store(error)) => Err(error),
+            Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
+                Ok(UpdatedImage::Stale)
+            }
+            Err(NotWritten::Conditions(_)) => Ok(UpdatedImage::HasMembers),
+        }
     }
 
     /// Deletes an image. `unshare` is the job that ends its memberships; it must name all of its `recipients`, and becomes
@@ -158,12 +228,14 @@ impl Store {
         recipients: &Recipients,
         unshare: Option<&Job>,
     ) -> Result<Deleted, StoreError> {
-        let tombstone = Write::update(keys::image(&read.id), "REMOVE image, gpk, gsk")
-            .only_if("attribute_exists(image) AND rev = :read AND member_rev = :member_rev")
+        // All but the key goes: that the id was used is kept for ever.
+        let tombstone = Write::update(keys::head(&read.id), "REMOVE head, rev, members, member_rev")
+            .only_if("attribute_exists(head) AND rev = :read AND member_rev = :member_rev")
             .value(":read", item::text(read.revision))
             .value(":member_rev", item::number(recipients.revision));
         let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
-        let mut writes = vec![tombstone, count.value(":minus_one", item::number(-1))];
+        let record = Write::delete(keys::image(&read.id));
+        let mut writes = vec![tombstone, record, count.value(":minus_one", item::number(-1))];
         if read.visibility.is_open() {
             writes.push(unlist(&read.id));
         }
@@ -194,7 +266,10 @@ impl Store {
 }
 
 fn list_openly(image: &Image) -> Write {
-    let place = [(GPK, item::text(List::Open(image.visibility))), (GSK, item::text(position_of(image)))];
+    let place = [
+        (GPK, item::text(List::Open(image.visibility))),
+        (GSK, item::text(position_of(image.created, &image.id))),
+    ];
     Write::put(item::item(keys::listing(&image.id), place))
 }
 
@@ -202,45 +277,68 @@ fn unlist(image: &ImageId) -> Write {
     Write::delete(keys::listing(image))
 }
 
-fn by_id(items: &[Item]) -> Result<HashMap<ImageId, Image>, StoreError> {
-    let images = items.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    Ok(images.into_iter().flatten().map(|image| (image.id.clone(), image)).collect())
-}
-
 /// Where an image stands in its lists.
-pub(super) fn position_of(image: &Image) -> Position {
-    Position { created: image.created, image: image.id.clone() }
+pub(super) fn position_of(created: Timestamp, image: &ImageId) -> Position {
+    Position { created, image: image.clone() }
 }
 
 fn item_of(image: &Image) -> Result<Item, StoreError> {
     let attributes = [
         (GPK, item::text(List::Owned(image.owner.clone()))),
-        (GSK, item::text(position_of(image))),
-        ("visibility", item::text(image.visibility)),
+        (GSK, item::text(position_of(image.created, &image.id))),
         (RECORD, item::json(&Record::of(image))?),
-        ("members", item::number(image.members)),
-        (MEMBER_REV, item::number(0)),
         ("rev", item::text(image.revision)),
     ];
     Ok(item::item(keys::image(&image.id), attributes))
 }
 
-/// Reads an image; `None` for a tombstone, which has no record.
+fn head_of(image: &Image) -> Result<Item, StoreError> {
+    let attributes = [
+        (HEAD, item::json(&HeadRecord::of(image))?),
+        (MEMBERS, item::number(0)),
+        (MEMBER_REV, item::number(0)),
+        ("rev", item::text(image.revision)),
+    ];
+    Ok(item::item(keys::head(&image.id), attributes))
+}
+
+fn id_of(item: &Item) -> Result<ImageId, StoreError> {
+    keys::image_of_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
+}
+
+/// Reads an image from its record; `None` for an item of another kind.
 pub(super) fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
     if !item.contains_key(RECORD) {
         return Ok(None);
     }
     let record: Record<'_> = item::get_json(item, RECORD)?;
-    let id =
-        keys::image_of_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))?;
     Ok(Some(Image {
-        id,
+        id: id_of(item)?,
         owner: record.owner.into_owned(),
-        visibility: item::get_parsed::<Visibility>(item, "visibility")?,
+        visibility: record.visibility,
         details: record.details.into_owned(),
-        members: item::get_number(item, "members")?,
         created: record.created,
         updated: record.updated,
         revision: item::get_parsed(item, "rev")?,
+    }))
+}
+
+/// Reads an image's head; `None` for a tombstone and for an item of another kind.
+pub(super) fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
+    if !item.contains_key(HEAD) {
+        return Ok(None);
+    }
+    let HeadRecord { owner, visibility, make, name, created, updated } = item::get_json(item, HEAD)?;
+    let (members, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
+    Ok(Some(ImageHead {
+        id: id_of(item)?,
+        owner,
+        visibility,
+        make,
+        name,
+        created,
+        updated,
+        members,
+        revision,
     }))
 }

@@ -2,7 +2,8 @@
 //!
 //! | item | `pk` | `sk` | `gpk` | `gsk` |
 //! |---|---|---|---|---|
-//! | image | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
+//! | image: its record, which readers read | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
+//! | image: its head, which sharing reads and writes; a tombstone once it is deleted | `I#<image>` | `H` | – | – |
 //! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
 //! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
@@ -59,9 +60,17 @@ pub fn probe() -> Key {
     key("?".to_owned(), "A")
 }
 
-/// An image.
+/// The record of an image.
 pub fn image(id: &ImageId) -> Key {
     key(image_partition(id), "A")
+}
+
+/// The sort key of an image's head.
+pub const HEAD: &str = "H";
+
+/// The head of an image.
+pub fn head(id: &ImageId) -> Key {
+    key(image_partition(id), HEAD)
 }
 
 /// The listing of a public or community image.
@@ -154,7 +163,7 @@ pub fn key_grant(grant: &KeyGrant) -> Key {
 /// What an item that a decision is made from is of.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// An image.
+    /// The head of an image.
     Image,
     /// A membership.
     Membership,
@@ -171,7 +180,7 @@ impl Subject {
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (kind, id) = pk.split_once('#')?;
         Some(match kind {
-            "I" if sk == "A" => Self::Image,
+            "I" if sk == HEAD => Self::Image,
             "I" if sk.starts_with(MEMBERSHIPS) => Self::Membership,
             "T" if sk == "A" => Self::Tenant(id.parse().ok()?),
             "V" => Self::Vault((id.parse().ok()?, sk.parse().ok()?)),
@@ -359,7 +368,7 @@ mod tests {
         let text = |key: &Key, name: &str| key[name].as_s().unwrap().clone();
         let parsed = |key: &Key| Subject::parse(&text(key, PK), &text(key, SK));
         let (image, tenant): (ImageId, TenantId) = ("i".parse().unwrap(), "t".parse().unwrap());
-        assert_eq!(parsed(&super::image(&image)), Some(Subject::Image));
+        assert_eq!(parsed(&head(&image)), Some(Subject::Image));
         assert_eq!(parsed(&membership(&image, &tenant)), Some(Subject::Membership));
         assert_eq!(parsed(&super::tenant(&tenant)), Some(Subject::Tenant(tenant.clone())));
         let key = (tenant.clone(), "A".parse().unwrap());

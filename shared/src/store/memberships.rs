@@ -1,11 +1,12 @@
 //! Memberships as they are read: for a view, a list, or the deletion of an image.
 
+use std::collections::HashMap;
+
 use super::images;
 use super::item::{self, Item};
 use super::keys::{self, MEMBERSHIPS, PK, SK};
-use super::snapshot::Tenants;
 use super::{Store, StoreError};
-use crate::domain::{Image, ImageId, Known, Member, Membership, Status, TenantId, Timestamp};
+use crate::domain::{Image, ImageHead, ImageId, Member, Membership, Status, TenantId, Timestamp};
 use crate::table::{Attributes, Query};
 
 /// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
@@ -20,6 +21,25 @@ pub struct Recipients {
 }
 
 impl Store {
+    /// Reads an image's head and one tenant's membership of it, in one round trip.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn head_and_member(
+        &self,
+        image: &ImageId,
+        tenant: &TenantId,
+    ) -> Result<(Option<ImageHead>, Option<Member>), StoreError> {
+        let (mut head, mut member) = (None, None);
+        for item in self.read(vec![keys::head(image), keys::membership(image, tenant)]).await? {
+            match parse(&item)? {
+                Some(read) => member = read.into_member(),
+                None => head = images::parse_head(&item)?,
+            }
+        }
+        Ok((head, member))
+    }
+
     /// Reads an image and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
@@ -49,10 +69,19 @@ impl Store {
         ids: &[ImageId],
         tenant: &TenantId,
     ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
-        let read = self.snapshot(ids.iter().map(|id| (id, tenant)), Tenants::Unread).await?;
-        let Known { images, memberships, .. } = read.known;
-        let answer = |id: ImageId| memberships.get(&(id, tenant.clone()))?.status();
-        Ok(images.into_iter().map(|(id, image)| (image, answer(id))).collect())
+        let keys = ids.iter().flat_map(|id| [keys::image(id), keys::membership(id, tenant)]);
+        let (mut images, mut answers) = (Vec::new(), HashMap::new());
+        for item in self.read(keys.collect()).await? {
+            match parse(&item)? {
+                Some(read) => answers.extend(read.membership.status().map(|status| (read.image, status))),
+                None => images.extend(images::parse(&item)?),
+            }
+        }
+        let with_answer = |image: Image| {
+            let answer = answers.get(&image.id).copied();
+            (image, answer)
+        };
+        Ok(images.into_iter().map(with_answer).collect())
     }
 
     /// Every tenant that an image is shared with.
@@ -64,7 +93,7 @@ impl Store {
     pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
-            filter: Some("attribute_exists(gpk)"),
+            filter: Some("attribute_exists(gpk) OR attribute_exists(member_rev)"),
             attributes: Attributes::These(&[SK, MEMBER_REV]),
             consistent: true,
             ..query

@@ -33,7 +33,7 @@ use crate::table::Table;
 pub use self::call::StoreError;
 pub use self::definition::definition;
 pub use self::directory::Listed;
-pub use self::images::{Created, Deleted, Written};
+pub use self::images::{Created, Deleted, UpdatedImage, Written};
 pub use self::jobs::OpenPiece;
 pub use self::key_grants::Granted;
 pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};

@@ -23,7 +23,7 @@ pub(crate) enum Tenants {
 }
 
 impl Store {
-    /// Reads the images and memberships of some pairs, in one round trip.
+    /// Reads the heads of the images and the memberships of some pairs, in one round trip.
     pub(crate) async fn snapshot<'a>(
         &self,
         pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
@@ -31,7 +31,7 @@ impl Store {
     ) -> Result<Snapshot, StoreError> {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let images: HashSet<_> = pairs.iter().map(|(image, _)| *image).collect();
-        let mut wanted: Vec<_> = images.into_iter().map(keys::image).collect();
+        let mut wanted: Vec<_> = images.into_iter().map(keys::head).collect();
         wanted.extend(pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)));
         let mut snapshot = Snapshot::default();
         if tenants == Tenants::Read {
@@ -100,7 +100,7 @@ impl Snapshot {
                 }
             }
             Some(Subject::Image) => {
-                known.images.extend(images::parse(item)?.map(|image| (image.id.clone(), image)));
+                known.images.extend(images::parse_head(item)?.map(|head| (head.id.clone(), head)));
             }
             Some(Subject::Tenant(id)) => {
                 known.tenants.get_or_insert_default().insert(id, tenant(item)?);

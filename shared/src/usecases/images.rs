@@ -5,7 +5,7 @@ use crate::Service;
 use crate::domain::{
     Caller, Details, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Timestamp, Visibility,
 };
-use crate::store::{Created, Written};
+use crate::store::{Created, UpdatedImage, Written};
 
 /// An image to be registered.
 #[derive(Debug, Clone)]
@@ -43,7 +43,6 @@ pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -
         owner,
         visibility: new.visibility,
         details: new.details,
-        members: 0,
         created: now,
         updated: now,
         revision: 1,
@@ -95,13 +94,12 @@ pub async fn update_image<E: From<Refusal>>(
             may_publish(caller, image.visibility)?;
         }
         image.details.check().map_err(Refusal::from)?;
-        if read.members > 0 && !image.details.is_made_as(&read.details) {
-            return Err(Refusal::MadeOtherwise(read.id).into());
-        }
         image.updated = Timestamp::now();
         image.revision = read.revision + 1;
-        if service.store.update_image(&read, &image).await.map_err(Refusal::from)? == Written::Yes {
-            return Ok(image);
+        match service.store.update_image(&read, &image).await.map_err(Refusal::from)? {
+            UpdatedImage::Yes => return Ok(image),
+            UpdatedImage::HasMembers => return Err(Refusal::MadeOtherwise(read.id).into()),
+            UpdatedImage::Stale => {}
         }
     }
     Err(Refusal::Contended(id.clone()).into())

@@ -9,6 +9,7 @@
 //! clients take for the end, reads on up to [`MOST_SORTED`].
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -77,6 +78,8 @@ pub struct Seen {
     pub image: Image,
     /// Why it is there.
     pub shown: Shown,
+    /// The number of tenants that it is shared with, which is its owner's to know: 0 for another's image.
+    pub members: u32,
 }
 
 /// Where a page begins: after that image.
@@ -162,7 +165,8 @@ pub async fn list_images<F: Fn(&Seen) -> bool>(
     by_time(&service.store, query, after, order).await
 }
 
-/// Finds one image in some lists; those received are the caller's. One batch read, however long the lists are.
+/// Finds one image in some lists; those received are the caller's. One batch read, however long the lists are, and one read
+/// more for an image of the caller's own.
 ///
 /// # Errors
 /// [`Refusal::Store`] where the table failed.
@@ -174,11 +178,12 @@ pub async fn find_image(
 ) -> Result<Option<Seen>, Refusal> {
     let (image, member) = service.store.image_and_member(id, &caller.tenant).await?;
     let received = member.map(|member| member.status);
-    Ok(image.and_then(|image| shown_in(lists, &image, received).map(|shown| Seen { image, shown })))
+    let found = image.and_then(|image| shown_in(lists, &image, received).map(|shown| (image, shown)));
+    Ok(counted(&service.store, found.into_iter().collect()).await?.pop())
 }
 
 /// Lists those of some images that stand in some lists and match, in pages; those received are the caller's. One batch
-/// read for every 50 of them, however long the lists are.
+/// read for every 50 of them, however long the lists are, and one for every 100 of the caller's own.
 ///
 /// # Errors
 /// As [`list_images`].
@@ -193,10 +198,23 @@ pub async fn find_images<F: Fn(&Seen) -> bool>(
     }
     let mut best = Best::after(service, caller, &query).await?;
     let read = service.store.images_and_answers(ids, &caller.tenant).await?;
-    best.add(read.into_iter().filter_map(|(image, received)| {
-        shown_in(&query.lists, &image, received).map(|shown| Seen { image, shown })
-    }));
+    let found = read
+        .into_iter()
+        .filter_map(|(image, received)| shown_in(&query.lists, &image, received).map(|shown| (image, shown)));
+    best.add(counted(&service.store, found.collect()).await?);
     Ok(best.page())
+}
+
+/// Counts the members of those images that are the caller's own. One batch read for every 100 of these.
+async fn counted(store: &Store, found: Vec<(Image, Shown)>) -> Result<Vec<Seen>, StoreError> {
+    let own = found.iter().filter(|(_, shown)| *shown == Shown::Own).map(|(image, _)| &image.id);
+    let own: Vec<_> = own.collect();
+    let heads = if own.is_empty() { HashMap::new() } else { store.heads(own).await? };
+    let seen = found.into_iter().map(|(image, shown)| {
+        let members = heads.get(&image.id).map_or(0, |head| head.members);
+        Seen { image, shown, members }
+    });
+    Ok(seen.collect())
 }
 
 async fn marked(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
@@ -272,14 +290,16 @@ async fn merged(
 
 /// Reads the images of some places, at most 100; an image that is gone or not visible any more is `None`.
 async fn read(store: &Store, lists: &[List], places: &[Placed]) -> Result<Vec<Option<Seen>>, StoreError> {
-    let mut images = store.listed_images(places.iter().map(|(place, _)| &place.image)).await?;
+    let is_own = |list: &usize| matches!(lists.get(*list), Some(List::Owned(_)));
+    let own = places.iter().filter(|(_, list)| is_own(list)).map(|(place, _)| &place.image);
+    let mut images = store.listed_images(places.iter().map(|(place, _)| &place.image), own).await?;
     let seen = places.iter().map(|(place, list)| {
-        let image = images.remove(&place.image)?;
+        let (image, members) = images.remove(&place.image)?;
         let received = match lists.get(*list)? {
             List::Received(_, status) => Some(*status),
             List::Owned(_) | List::Open(_) => None,
         };
-        shown_in(lists, &image, received).map(|shown| Seen { image, shown })
+        shown_in(lists, &image, received).map(|shown| Seen { image, shown, members })
     });
     Ok(seen.collect())
 }
@@ -391,7 +411,6 @@ mod tests {
             owner: "other".parse().unwrap(),
             visibility,
             details: Details::default(),
-            members: 1,
             created: Timestamp::from_unix_millis(0),
             updated: Timestamp::from_unix_millis(0),
             revision: 1,

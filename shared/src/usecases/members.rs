@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::Service;
-use crate::domain::{Caller, Image, ImageId, Member, TenantId, Visibility};
+use crate::domain::{Caller, ImageHead, ImageId, Member, TenantId, Visibility};
 
 /// A page of an image's members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,8 @@ async fn shared_image(
     caller: &Caller,
     id: &ImageId,
     tenant: &TenantId,
-) -> Result<(Image, Option<Member>), Refusal> {
-    let (image, member) = service.store.image_and_member(id, tenant).await?;
+) -> Result<(ImageHead, Option<Member>), Refusal> {
+    let (image, member) = service.store.head_and_member(id, tenant).await?;
     with_members(service, caller, id, image.as_ref(), tenant, member.is_some()).await?;
     Ok((image.ok_or_else(|| Refusal::ImageNotFound(id.clone()))?, member))
 }
@@ -72,10 +72,10 @@ pub(super) async fn with_members<'a>(
     service: &Service,
     caller: &Caller,
     id: &ImageId,
-    image: Option<&'a Image>,
+    image: Option<&'a ImageHead>,
     tenant: &TenantId,
     is_member: bool,
-) -> Result<&'a Image, Refusal> {
+) -> Result<&'a ImageHead, Refusal> {
     let not_found = || Refusal::ImageNotFound(id.clone());
     let image = image.ok_or_else(not_found)?;
     let owns = caller.reads_for(&image.owner);
@@ -91,7 +91,7 @@ pub(super) async fn with_members<'a>(
         || if *tenant == caller.tenant {
             is_member
         } else {
-            service.store.image_and_member(id, &caller.tenant).await?.1.is_some()
+            service.store.head_and_member(id, &caller.tenant).await?.1.is_some()
         };
     if visible { Ok(image) } else { Err(not_found()) }
 }

@@ -10,8 +10,8 @@ use super::Refusal;
 use super::members::with_members;
 use crate::Service;
 use crate::domain::{
-    Caller, Image, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status, Task,
-    TenantId, UnknownStatus, VaultId, decide,
+    Caller, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status,
+    Task, TenantId, UnknownStatus, VaultId, decide,
 };
 use crate::store::{Tenants, Written};
 
@@ -29,7 +29,7 @@ pub async fn add_member(
     image: &ImageId,
     tenant: &TenantId,
 ) -> Result<Member, Refusal> {
-    let task = |image: &Image, member: Option<&Standing>| {
+    let task = |image: &ImageHead, member: Option<&Standing>| {
         may_change(caller, image)?;
         if *tenant == image.owner {
             return Err(Refusal::SelfShare(tenant.clone()));
@@ -54,7 +54,7 @@ pub async fn remove_member(
     image: &ImageId,
     tenant: &TenantId,
 ) -> Result<(), Refusal> {
-    let task = |image: &Image, member: Option<&Standing>| {
+    let task = |image: &ImageHead, member: Option<&Standing>| {
         visible(caller, image, tenant, member)?;
         may_change(caller, image)?;
         Ok(Task::Unshare)
@@ -76,7 +76,7 @@ pub async fn answer_as_member(
     tenant: &TenantId,
     (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
 ) -> Result<Member, Refusal> {
-    let task = |image: &Image, member: Option<&Standing>| {
+    let task = |image: &ImageHead, member: Option<&Standing>| {
         visible(caller, image, tenant, member)?;
         if !caller.can_act() {
             return Err(Refusal::ReadOnly);
@@ -91,7 +91,7 @@ pub async fn answer_as_member(
 }
 
 /// Refuses who may not say with whom the image is shared.
-fn may_change(caller: &Caller, image: &Image) -> Result<(), Refusal> {
+fn may_change(caller: &Caller, image: &ImageHead) -> Result<(), Refusal> {
     if caller.acts_for(&image.owner) {
         Ok(())
     } else if caller.tenant == image.owner {
@@ -104,7 +104,7 @@ fn may_change(caller: &Caller, image: &Image) -> Result<(), Refusal> {
 /// Refuses who looks for a membership that there is not, or that is another's.
 fn visible(
     caller: &Caller,
-    image: &Image,
+    image: &ImageHead,
     tenant: &TenantId,
     member: Option<&Standing>,
 ) -> Result<(), Refusal> {
@@ -122,7 +122,7 @@ async fn change(
     caller: &Caller,
     id: &ImageId,
     tenant: &TenantId,
-    task: impl Fn(&Image, Option<&Standing>) -> Result<Task, Refusal>,
+    task: impl Fn(&ImageHead, Option<&Standing>) -> Result<Task, Refusal>,
 ) -> Result<Option<Member>, Refusal> {
     let rules = service.settings.rules();
     let pair = (id.clone(), tenant.clone());
@@ -165,7 +165,7 @@ async fn change(
 /// What an outcome says to who asked for it at once.
 pub(super) fn refuse(
     outcome: Outcome,
-    image: &Image,
+    image: &ImageHead,
     tenant: &TenantId,
     rules: Rules<'_>,
 ) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use super::Refusal;
 use super::membership::refuse;
 use crate::Service;
 use crate::domain::{
-    Caller, Decision, Encryption, Image, ImageId, Membership, NotGranted, Permissions, Stamp, Timestamp,
+    Caller, Decision, Encryption, ImageHead, ImageId, Membership, NotGranted, Permissions, Stamp, Timestamp,
     Visibility, decide_permissions,
 };
 use crate::store::{Snapshot, Tenants, Written};
@@ -73,7 +73,7 @@ fn granted_by<'a>(
     id: &ImageId,
     wanted: &Permissions,
     read: &'a Snapshot,
-) -> Result<&'a Image, Refusal> {
+) -> Result<&'a ImageHead, Refusal> {
     let own = read.known.memberships.get(&(id.clone(), caller.tenant.clone()));
     let image = match read.known.images.get(id) {
         Some(image) if caller.acts_for(&image.owner) => image,
@@ -86,7 +86,7 @@ fn granted_by<'a>(
     if image.visibility != Visibility::Shared {
         return Err(Refusal::NotShared { image: id.clone(), visibility: image.visibility });
     }
-    if image.details.encryption() != Encryption::None {
+    if image.make.encryption != Encryption::None {
         return Err(Refusal::Encrypted(id.clone()));
     }
     if wanted.add().contains(&image.owner) {
@@ -96,7 +96,7 @@ fn granted_by<'a>(
 }
 
 /// Whether a caller who does not own the image can see it, with that membership.
-fn sees(image: &Image, own: Option<&Membership>) -> bool {
+fn sees(image: &ImageHead, own: Option<&Membership>) -> bool {
     image.visibility.is_open()
         || (image.visibility == Visibility::Shared && own.is_some_and(|own| own.standing().is_some()))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Refusal;
 use super::directory::tenants_of;
 use crate::Service;
-use crate::domain::{Addressees, Caller, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
+use crate::domain::{Addressees, Caller, ImageHead, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
 use crate::store::{Remembered, Submitted};
 
 /// Checks that the caller owns every image and that each can be shared, and accepts a job that shares each image with
@@ -53,11 +53,11 @@ pub(super) async fn owned_images(
     service: &Service,
     caller: &Caller,
     ids: &[ImageId],
-) -> Result<HashMap<ImageId, Image>, Refusal> {
+) -> Result<HashMap<ImageId, ImageHead>, Refusal> {
     if !caller.can_act() {
         return Err(Refusal::ReadOnly);
     }
-    let images = service.store.images(ids).await?;
+    let images = service.store.heads(ids).await?;
     for id in ids {
         match images.get(id) {
             Some(image) if caller.acts_for(&image.owner) => {}
@@ -69,12 +69,12 @@ pub(super) async fn owned_images(
 }
 
 /// Whether a caller who does not own the image can see it.
-async fn sees(service: &Service, caller: &Caller, image: &Image) -> Result<bool, Refusal> {
+async fn sees(service: &Service, caller: &Caller, image: &ImageHead) -> Result<bool, Refusal> {
     match image.visibility {
         Visibility::Public | Visibility::Community => Ok(true),
         Visibility::Private => Ok(false),
         Visibility::Shared => {
-            let (_, member) = service.store.image_and_member(&image.id, &caller.tenant).await?;
+            let (_, member) = service.store.head_and_member(&image.id, &caller.tenant).await?;
             Ok(member.is_some())
         }
     }

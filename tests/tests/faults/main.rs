@@ -35,7 +35,7 @@ async fn image(world: &World) -> ImageId {
 }
 
 async fn members(world: &World, image: &ImageId) -> (usize, usize) {
-    let counted = world.service().store.image(image).await.unwrap().unwrap().members;
+    let counted = world.service().store.head(image).await.unwrap().unwrap().members;
     (counted as usize, world.service().store.members(image, None, 100).await.unwrap().0.len())
 }
 

@@ -131,7 +131,7 @@ impl Underway {
     async fn end(&self) -> Option<Status> {
         self.world.work().await;
         let (image, member) =
-            self.world.service.store.image_and_member(&self.image, &tenant("mem1")).await.unwrap();
+            self.world.service.store.head_and_member(&self.image, &tenant("mem1")).await.unwrap();
         assert_eq!(image.unwrap().members, u32::from(member.is_some()));
         member.map(|member| member.status)
     }
@@ -209,7 +209,7 @@ async fn changes_at_once_and_a_running_job_do_not_tear_the_count() {
         }
         worker.await.unwrap().unwrap();
         let (members, _) = world.world.service.store.members(&world.image, None, 100).await.unwrap();
-        assert_eq!(world.world.read_image(&world.image).await.members as usize, members.len());
+        assert_eq!(world.world.member_count(&world.image).await as usize, members.len());
         assert!(members.len() >= 40);
         world.remove().await;
         assert!(!world.remove().await, "one removal is enough");

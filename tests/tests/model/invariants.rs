@@ -45,7 +45,7 @@ async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> 
     let (found, _) = store.members(id, None, ALL).await.map_err(told)?;
     let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
     same(&format!("members of {id}"), &found, &state.members(id))?;
-    let image = store.image(id).await.map_err(told)?;
+    let image = store.head(id).await.map_err(told)?;
     let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.members as usize));
     let counted = state.members(id).len();
     same(

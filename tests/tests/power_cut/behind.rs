@@ -79,7 +79,7 @@ async fn check_images(store: &Store, record: &Record) {
     for id in record.images.keys() {
         let id: ImageId = id.parse().unwrap();
         // A deletion that was under way at the cut may have been made.
-        if let Some(image) = store.image(&id).await.unwrap() {
+        if let Some(image) = store.head(&id).await.unwrap() {
             let (members, _) = store.members(&id, None, 1000).await.unwrap();
             assert_eq!(image.members as usize, members.len(), "the count of {id}'s members");
         }
@@ -97,7 +97,7 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
     for record in recorded {
         check_images(&store, record).await;
         for (id, expected) in &record.images {
-            let image = store.image(&id.parse().unwrap()).await.unwrap().expect("an acknowledged image");
+            let image = store.head(&id.parse().unwrap()).await.unwrap().expect("an acknowledged image");
             assert_eq!(image.members as usize, expected.len(), "the count of {id}'s members");
         }
         for id in &record.deleted {

@@ -111,7 +111,7 @@ async fn two_hundred_writers_leave_no_more_members_than_an_image_may_have() {
             Err(other) => panic!("{other}"),
         }
     }
-    assert_eq!((added, world.read_image(&image).await.members), (60, 60));
+    assert_eq!((added, world.member_count(&image).await), (60, 60));
     sums::hold(&world.embedded);
 }
 

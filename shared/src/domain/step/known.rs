@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Encryption, Image, ImageId, KeyGrant, Kind, Limits, Membership, Status, Task, TenantId, Vault, VaultKey,
+    Encryption, ImageHead, ImageId, KeyGrant, Kind, Limits, Membership, Status, Task, TenantId, Vault,
+    VaultKey,
 };
 
 /// What the table says of the pairs of a step.
 #[derive(Debug, Default)]
 pub struct Known {
     /// The images; a deleted one is missing.
-    pub images: HashMap<ImageId, Image>,
+    pub images: HashMap<ImageId, ImageHead>,
     /// The memberships.
     pub memberships: HashMap<(ImageId, TenantId), Membership>,
     /// The tenants that there is something to say of; `None` where it was not asked, as it is not before something has
@@ -78,7 +79,7 @@ pub fn needed<'a>(
             Task::Share => needed.grants.extend(grant_of(image, tenant)),
             Task::Respond { status: Status::Accepted, vault: Some(vault) }
             | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
-                if matches!(image.details.kind(), Kind::FullEcs { .. }) =>
+                if matches!(image.make.kind, Kind::FullEcs { .. }) =>
             {
                 needed.vaults.insert((tenant.clone(), vault.clone()));
             }
@@ -89,9 +90,11 @@ pub fn needed<'a>(
 }
 
 /// The grant without which the image is not shared with the tenant, if it needs one.
-pub(super) fn grant_of(image: &Image, tenant: &TenantId) -> Option<KeyGrant> {
-    match image.details.encryption() {
-        Encryption::Key(key) => Some(KeyGrant { owner: image.owner.clone(), key, tenant: tenant.clone() }),
+pub(super) fn grant_of(image: &ImageHead, tenant: &TenantId) -> Option<KeyGrant> {
+    match &image.make.encryption {
+        Encryption::Key(key) => {
+            Some(KeyGrant { owner: image.owner.clone(), key: key.clone(), tenant: tenant.clone() })
+        }
         Encryption::None | Encryption::DefaultKey => None,
     }
 }

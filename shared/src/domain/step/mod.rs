@@ -15,7 +15,7 @@ pub use self::decision::{Change, Decision};
 pub use self::known::{Known, Needed, Rules, Tenant, needed};
 use self::pair::Pair;
 use super::job::ITEMS_PER_STEP;
-use super::{Image, Job, Kind, Membership, Outcome, Stamp, TenantId};
+use super::{ImageHead, Job, Kind, Membership, Outcome, Stamp, TenantId};
 
 /// The most items that a pair writes: its membership, the counts of its image and its tenant, two vaults, and the check of
 /// a grant.
@@ -63,12 +63,12 @@ pub fn give_up(job: &Job, pairs: Range<usize>, known: &Known, rules: Rules<'_>) 
 /// Why the image cannot be granted to the tenant.
 pub(super) fn decide_grant(
     decision: &mut Decision,
-    (image, tenant): (&Image, &TenantId),
+    (image, tenant): (&ImageHead, &TenantId),
     at: Stamp,
     known: &Known,
     rules: Rules<'_>,
 ) -> Result<(), Outcome> {
-    if matches!(image.details.kind(), Kind::FullEcs { .. }) {
+    if matches!(image.make.kind, Kind::FullEcs { .. }) {
         return Err(Outcome::NoVault);
     }
     let pair = Pair { image: &image.id, tenant, known, before: decision, rules };
@@ -82,7 +82,7 @@ pub(super) fn decide_grant(
 /// Decides what taking an image from a tenant does, and adds it to what is decided.
 pub(super) fn decide_removal(
     decision: &mut Decision,
-    (image, tenant): (&Image, &TenantId),
+    (image, tenant): (&ImageHead, &TenantId),
     at: Stamp,
     known: &Known,
 ) {

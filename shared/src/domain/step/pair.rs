@@ -7,7 +7,7 @@
 use super::decision::Decision;
 use super::known::{Known, Rules, grant_of};
 use crate::domain::{
-    Encryption, Image, ImageId, KeyGrant, Kind, Membership, Outcome, Reservation, Stamp, Status, Task,
+    Encryption, ImageHead, ImageId, KeyGrant, Kind, Membership, Outcome, Reservation, Stamp, Status, Task,
     TenantId, VaultId, Visibility,
 };
 
@@ -85,7 +85,7 @@ impl Pair<'_> {
     }
 
     /// Whether the image may have one more member.
-    fn has_room(&self, image: &Image) -> Result<(), Outcome> {
+    fn has_room(&self, image: &ImageHead) -> Result<(), Outcome> {
         let growth = i64::from(self.before.members_growth(self.image)) + 1;
         let most = i64::from(self.rules.limits.members_of(image));
         if growth > 0 && i64::from(image.members) + growth > most {
@@ -96,7 +96,7 @@ impl Pair<'_> {
     }
 
     /// Whether the image may be shared with the tenant now. Returns the grant that this relies on.
-    fn may_receive(&self, image: &Image) -> Result<Option<KeyGrant>, Outcome> {
+    fn may_receive(&self, image: &ImageHead) -> Result<Option<KeyGrant>, Outcome> {
         let grant = grant_of(image, self.tenant);
         if grant.as_ref().is_some_and(|grant| !self.known.grants.contains(grant)) {
             return Err(Outcome::KeyNotGranted);
@@ -121,8 +121,12 @@ impl Pair<'_> {
 
     /// What an acceptance of the image has to reserve, besides what the membership holds already
     /// (`contract/decisions.md` 15).
-    fn reservation(&self, image: &Image, vault: Option<&VaultId>) -> Result<Option<Reservation>, Outcome> {
-        let Kind::FullEcs { backup_gib: gib, .. } = image.details.kind() else { return Ok(None) };
+    fn reservation(
+        &self,
+        image: &ImageHead,
+        vault: Option<&VaultId>,
+    ) -> Result<Option<Reservation>, Outcome> {
+        let Kind::FullEcs { backup_gib: gib, .. } = image.make.kind else { return Ok(None) };
         let held = self.current().and_then(Membership::reserved);
         match (held, vault) {
             (Some(_), None) => return Ok(None),
@@ -164,14 +168,14 @@ impl Pair<'_> {
         self.known.membership(self.image, self.tenant)
     }
 
-    fn known_image(&self) -> Option<&Image> {
+    fn known_image(&self) -> Option<&ImageHead> {
         self.known.images.get(self.image)
     }
 }
 
 /// The same, where it is accepted only if that needs no vault or is reserved.
-fn accepted_into_a_vault(image: &Image, becomes: Membership) -> Membership {
-    let needs_vault = matches!(image.details.kind(), Kind::FullEcs { .. });
+fn accepted_into_a_vault(image: &ImageHead, becomes: Membership) -> Membership {
+    let needs_vault = matches!(image.make.kind, Kind::FullEcs { .. });
     if needs_vault && becomes.status() == Some(Status::Accepted) && becomes.reserved().is_none() {
         becomes.unanswered()
     } else {
@@ -180,14 +184,14 @@ fn accepted_into_a_vault(image: &Image, becomes: Membership) -> Membership {
 }
 
 /// Whether the image can be shared with anybody.
-fn can_be_shared(image: &Image) -> Result<(), Outcome> {
+fn can_be_shared(image: &ImageHead) -> Result<(), Outcome> {
     if image.visibility != Visibility::Shared {
         return Err(Outcome::NotShareable);
     }
-    if image.details.encryption() == Encryption::DefaultKey {
+    if image.make.encryption == Encryption::DefaultKey {
         return Err(Outcome::DefaultKey);
     }
-    match image.details.kind() {
+    match image.make.kind {
         Kind::FullEcs { from_backup: false, .. } => Err(Outcome::NotFromBackup),
         Kind::FullEcs { .. } | Kind::SystemDisk | Kind::DataDisk => Ok(()),
     }

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::domain::{
-    Details, Ended, ImageId, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task, Timestamp,
-    Vault, VaultDetails, VaultStatus, Visibility,
+    Details, Ended, Image, ImageId, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task,
+    Timestamp, Vault, VaultDetails, VaultStatus, Visibility,
 };
 
 fn job(task: Task, tenants: usize) -> Job {
@@ -23,12 +23,11 @@ fn known(visibility: Visibility, members: u32) -> Known {
         owner: "owner".parse().unwrap(),
         visibility,
         details: Details::default(),
-        members,
         created: now,
         updated: now,
         revision: 1,
     };
-    Known { images: HashMap::from([(image.id.clone(), image)]), ..Known::default() }
+    Known { images: HashMap::from([(image.id.clone(), image.head(members))]), ..Known::default() }
 }
 
 fn limits(members_per_image: u32) -> Limits {
@@ -116,9 +115,10 @@ fn only_a_member_answers() {
 }
 
 fn made_with(known: &mut Known, properties: &[(&str, &str)]) {
+    let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let details = Details { properties: properties.collect(), ..Details::default() };
     for image in known.images.values_mut() {
-        image.details.properties =
-            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        image.make = details.make();
     }
 }
 

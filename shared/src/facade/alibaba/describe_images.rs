@@ -190,7 +190,7 @@ fn image(seen: &Seen) -> Map<String, Value> {
     wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
     // With whom else it is shared, and by what key it is encrypted, is its owner's to know.
     if seen.shown == Shown::Own {
-        wire.insert("SharedCount".to_owned(), image.members.into());
+        wire.insert("SharedCount".to_owned(), seen.members.into());
         if let Encryption::Key(key) = details.encryption() {
             wire.insert("VolumeEncryptionKey".to_owned(), key.as_str().into());
         }

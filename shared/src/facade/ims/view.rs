@@ -28,7 +28,7 @@ impl Class {
             (Visibility::Community, _) => None,
             (Visibility::Public, _) => Some(Self::Public),
             (_, Shown::Received(_)) => Some(Self::Shared),
-            (Visibility::Shared, _) if seen.image.members > 0 => Some(Self::Shared),
+            (Visibility::Shared, _) if seen.members > 0 => Some(Self::Shared),
             (Visibility::Shared | Visibility::Private, _) => Some(Self::Private),
         }
     }
@@ -194,8 +194,8 @@ mod tests {
     }
 
     fn seen(visibility: Visibility, members: u32, shown: Shown) -> Seen {
-        let image = Image { owner: "other".parse().unwrap(), visibility, members, ..example::image(&[]) };
-        Seen { image, shown }
+        let image = Image { owner: "other".parse().unwrap(), visibility, ..example::image(&[]) };
+        Seen { image, shown, members }
     }
 
     #[test]

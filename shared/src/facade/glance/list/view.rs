@@ -149,6 +149,7 @@ mod tests {
         let seen = |owner: &str, visibility| Seen {
             image: Image { owner: owner.parse().unwrap(), visibility, ..example::image(&[]) },
             shown: Shown::Own,
+            members: 0,
         };
         let shows = |query, seen: &Seen| view(query).unwrap().shows(seen, &caller(Role::Member));
         let private = seen("me", Visibility::Private);

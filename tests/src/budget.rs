@@ -6,7 +6,7 @@ use imageshare::domain::{
     VaultDetails, VaultId, VaultStatus,
 };
 use imageshare::store::{List, PieceKey, Remembered, Usage};
-use imageshare::usecases::{self, Effect, ImageQuery, Refusal};
+use imageshare::usecases::{self, Effect, Exact, ImageQuery, Refusal, Seen};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -99,10 +99,10 @@ pub async fn measure() -> Vec<Row> {
         ("page of 100 images of my own", vec![List::Owned(tenant("owner"))]),
     ] {
         let service = metered(&world);
-        let query = ImageQuery { lists, matches: |_: &_| true, sort: Vec::new(), after: None, most: 100 };
+        let query = all_of(lists, 100);
         let page =
             usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
-        assert_eq!(page.images.len(), 100);
+        assert_eq!(page.rows.len(), 100);
         rows.push(row(call, &service));
     }
 
@@ -116,11 +116,9 @@ pub async fn measure() -> Vec<Row> {
     rows.extend(by_rules().await);
 
     let service = metered(&world);
-    let lists = [List::Owned(tenant("owner"))];
-    let query =
-        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
+    let query = all_of(vec![List::Owned(tenant("owner"))], 50);
     let found = usecases::find_images(&service, &owner, &images[..50], query);
-    assert_eq!(found.await.expect("images").images.len(), 50);
+    assert_eq!(found.await.expect("images").rows.len(), 50);
     rows.push(row("find 50 images by their ids", &service));
 
     let service = metered(&world);
@@ -250,6 +248,12 @@ async fn by_rules() -> Vec<Row> {
     rows.push(row("accept all: request", &service));
     rows.push(carried_out(&world, "… all of 100 that wait: work").await);
     rows
+}
+
+/// A page of all that some lists hold.
+fn all_of(lists: Vec<List>, most: usize) -> ImageQuery<fn(&Seen) -> bool> {
+    let (exact, sort) = (Exact::default(), Vec::new());
+    ImageQuery { lists, matches: |_| true, exact, counts_members: true, sort, after: None, most }
 }
 
 fn metered(world: &LocalService) -> Service {

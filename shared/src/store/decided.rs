@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use super::images::{AS_READ, position_of};
+use super::images::AS_READ;
 use super::item;
-use super::keys::{self, GPK, GSK, List, TTL};
+use super::keys::{self, List, TTL, list_entry};
+use super::memberships::{MEMBERSHIP, STANDS};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey};
+use crate::domain::{
+    Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey, Visibility,
+};
 use crate::table::Write;
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
@@ -36,6 +39,7 @@ impl Store {
         rules: Rules<'_>,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
+        self.remember_senders(decision, read).await?;
         match decided(decision, read, rules, now)? {
             writes if writes.is_empty() => Ok(Written::Yes),
             writes => self.written(&writes).await,
@@ -80,6 +84,10 @@ fn count_members(
     read: &Snapshot,
     rules: Rules<'_>,
 ) -> Option<Write> {
+    // What was deleted has no count any more, and never comes back.
+    if !read.known.images.contains_key(image) {
+        return None;
+    }
     let key = keys::head(image);
     let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
     let count = Write::update(key.clone(), COUNT_MEMBERS)
@@ -158,22 +166,28 @@ fn is_unchanged(pair: &(ImageId, TenantId), read: &Snapshot) -> Write {
     onto_what_was_read(Write::check(keys::membership(&pair.0, &pair.1)), read.revisions.get(pair))
 }
 
-/// Writes a membership onto the revision that it was read at.
+/// Writes a membership onto the revision that it was read at. It is in a list of its tenant while its image is shared; one
+/// that only is written again keeps its date.
 fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
-    let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
+    let pair = (change.image.clone(), change.tenant.clone());
+    let revision = read.revisions.get(&pair);
+    let is_same = read.known.memberships.get(&pair) == Some(&change.becomes);
+    let updated = read.updated.get(&pair).copied().filter(|_| is_same).unwrap_or(now);
     let mut attributes = vec![
-        ("membership", item::json(&change.becomes)?),
-        ("updated", item::number(now.unix_millis())),
+        (MEMBERSHIP, item::json(&change.becomes)?),
+        ("updated", item::number(updated.unix_millis())),
         ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
     ];
-    match (&change.becomes, read.known.images.get(&change.image)) {
-        (Membership::Standing(standing), Some(image)) => {
-            let list = List::Received(change.tenant.clone(), standing.status());
-            attributes
-                .extend([(GPK, item::text(list)), (GSK, item::text(position_of(image.created, &image.id)))]);
+    match &change.becomes {
+        Membership::Standing(standing) => {
+            attributes.push((STANDS, item::text("1")));
+            let image = read.known.images.get(&change.image);
+            if let Some(image) = image.filter(|image| image.visibility == Visibility::Shared) {
+                let list = List::Received(change.tenant.clone(), standing.status());
+                attributes.extend(list_entry(&list, &image.into()));
+            }
         }
-        (Membership::Standing(_), None) => {}
-        (Membership::Ended(_), _) => {
+        Membership::Ended(_) => {
             let until = now.plus(ENDED_IS_KEPT).unix_seconds();
             attributes.push((TTL, item::number(until)));
         }

@@ -136,6 +136,7 @@ impl Store {
         read: &Snapshot,
         rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
+        self.remember_senders(decision, read).await?;
         let now = Timestamp::now();
         let mut writes = decided(decision, read, rules, now)?;
         let mut next = open.piece.clone();
@@ -178,7 +179,7 @@ pub(super) fn job_writes(job: &Job) -> Result<Vec<Write>, StoreError> {
     let ranges = match job.task {
         // What it finds is written as it is found.
         Task::RespondToAll { .. } => iter::once(0..0).collect(),
-        Task::Share | Task::Unshare | Task::Respond { .. } => job.pieces(),
+        Task::Share | Task::Unshare | Task::Respond { .. } | Task::Refresh => job.pieces(),
     };
     let mut pieces = Vec::with_capacity(ranges.len());
     if let [only] = ranges.as_slice() {

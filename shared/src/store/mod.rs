@@ -1,4 +1,4 @@
-//! The table: one DynamoDB table with one index, and everything that is asked of it.
+//! The table: one DynamoDB table with three indexes, and everything that is asked of it.
 //!
 //! Every change is a conditional write whose condition says what must still be true. A write that DynamoDB cannot
 //! make just now (a throttled partition, another transaction on the same item) is tried again here with jitter; a
@@ -9,6 +9,7 @@ mod call;
 mod decided;
 mod definition;
 mod directory;
+mod filings;
 mod images;
 mod item;
 mod jobs;
@@ -20,6 +21,7 @@ mod meter;
 mod nonces;
 mod patience;
 mod requests;
+mod senders;
 mod snapshot;
 mod vaults;
 mod walks;
@@ -28,16 +30,20 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use self::senders::Senders;
 use crate::table::Table;
 
 pub use self::call::StoreError;
 pub use self::definition::definition;
 pub use self::directory::Listed;
-pub use self::images::{Created, Deleted, UpdatedImage, Written};
+pub use self::images::{Created, Deleted, ListedImage, MembersThen, UpdatedImage, Wanted, Written};
 pub use self::jobs::OpenPiece;
 pub use self::key_grants::Granted;
-pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
-pub use self::lists::Order;
+pub use self::keys::{
+    Filing, List, OPEN_SHARDS, PieceKey, Place, Position, Run, TTL, moment, opens_a_piece,
+    remembers_a_sender, short,
+};
+pub use self::lists::{Order, Places};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};
@@ -51,12 +57,13 @@ pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
     until: Option<Instant>,
+    senders: Senders,
 }
 
 impl Store {
     /// What is kept in that table.
     pub fn new(table: impl Table + 'static) -> Self {
-        Self { table: Arc::new(table), meter: Meter::default(), until: None }
+        Self { table: Arc::new(table), meter: Meter::default(), until: None, senders: Senders::default() }
     }
 
     /// The same table, with what is used of it from now on counted apart.

@@ -5,13 +5,15 @@ use std::collections::{HashMap, HashSet};
 use super::item::{self, Item};
 use super::keys::{self, PK, SK, Subject};
 use super::{Store, StoreError, images, memberships, vaults};
-use crate::domain::{ImageId, Known, Task, Tenant, TenantId, needed};
+use crate::domain::{ImageId, Known, Task, Tenant, TenantId, Timestamp, needed};
 
 /// What was read of some pairs.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) known: Known,
     pub(super) revisions: HashMap<(ImageId, TenantId), u64>,
+    /// When the memberships were last changed.
+    pub(super) updated: HashMap<(ImageId, TenantId), Timestamp>,
 }
 
 /// Whether a snapshot tells of the tenants themselves. Seldom does anything about them stand in the way, and what is written
@@ -96,6 +98,7 @@ impl Snapshot {
                 if let Some(read) = memberships::parse(item)? {
                     let pair = (read.image, read.tenant);
                     self.revisions.insert(pair.clone(), read.revision);
+                    self.updated.insert(pair.clone(), read.updated);
                     known.memberships.insert(pair, read.membership);
                 }
             }

@@ -3,6 +3,7 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
+use super::Marker;
 use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Unresolved, Visibility};
 use crate::store::StoreError;
 
@@ -117,9 +118,17 @@ pub enum Refusal {
     /// The page marker names nothing in that list.
     #[error("no such marker")]
     MarkerNotFound,
-    /// Too many images would have to be sorted.
+    /// Too many images would have to be read to list some of them in that order.
     #[error("more than {0} images to be sorted")]
     TooManyToSort(usize),
+    /// The filters leave out every image that was looked at, and there are more.
+    #[error("none of {examined} images matches")]
+    NothingFound {
+        /// How many were looked at.
+        examined: usize,
+        /// Where to go on.
+        next: Option<Box<Marker>>,
+    },
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -140,8 +140,11 @@ impl From<Refusal> for Error {
                 format!("Image {id} is being changed by others. Try again."),
             ),
             Refusal::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
-            Refusal::TooManyToSort(most) => {
-                Self::bad_request(format!("More than {most} images: only sort_key=created_at is possible."))
+            Refusal::TooManyToSort(most) => Self::bad_request(format!(
+                "More than {most} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
+            )),
+            Refusal::NothingFound { examined, .. } => {
+                Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
             Refusal::Store(problem) => problem.into(),
         }

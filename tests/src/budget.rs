@@ -2,11 +2,11 @@
 
 use imageshare::Service;
 use imageshare::domain::{
-    Addressees, Caller, Entry, Image, Limits, Name, Named, Permissions, Protection, Role, Status,
-    VaultDetails, VaultId, VaultStatus,
+    Addressees, Caller, Details, Entry, Image, Limits, Name, Named, Permissions, Protection, Role, Status,
+    VaultDetails, VaultId, VaultStatus, Visibility,
 };
 use imageshare::store::{List, PieceKey, Remembered, Usage};
-use imageshare::usecases::{self, Effect, Exact, ImageQuery, Refusal, Seen};
+use imageshare::usecases::{self, Direction, Effect, Exact, ImageQuery, Refusal, Seen, SortKey};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -114,6 +114,7 @@ pub async fn measure() -> Vec<Row> {
     rows.extend(permissions(&world).await);
     rows.extend(by_names(&world).await);
     rows.extend(by_rules().await);
+    rows.extend(lists().await);
 
     let service = metered(&world);
     let query = all_of(vec![List::Owned(tenant("owner"))], 50);
@@ -247,6 +248,71 @@ async fn by_rules() -> Vec<Row> {
     usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
     rows.push(row("accept all: request", &service));
     rows.push(carried_out(&world, "… all of 100 that wait: work").await);
+    rows
+}
+
+/// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
+async fn lists() -> Vec<Row> {
+    let world = LocalService::start(Limits::default());
+    let (owner, me) = (caller("owner"), caller("mem1"));
+    let mut images = Vec::new();
+    for number in 0..200 {
+        let details = Details {
+            name: Some(format!("image-{number:03}")),
+            tags: [format!("tag-{number}")].into(),
+            ..Details::default()
+        };
+        let new = usecases::NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
+        images.push(usecases::register_image(&world.service, &owner, new).await.expect("an image").id);
+    }
+    for images in images.chunks(100) {
+        let to = vec![me.tenant.clone()];
+        usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
+        world.work().await;
+    }
+    let said = (Status::Accepted, None);
+    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), said, None).await.expect("a job");
+    world.work().await;
+    let mut rows = Vec::new();
+    let service = metered(&world);
+    let rename = |image: &mut Image| {
+        image.details.name = Some("renamed".to_owned());
+        Ok::<_, Refusal>(())
+    };
+    usecases::update_image(&service, &owner, &images[0], rename).await.expect("renamed");
+    rows.push(row("rename an image of 1 member: request", &service));
+    rows.push(carried_out(&world, "rename an image of 1 member: work").await);
+
+    let lists = || {
+        let accepted = List::Received(me.tenant.clone(), Status::Accepted);
+        all_of(vec![List::Owned(me.tenant.clone()), accepted, List::Open(Visibility::Public)], 100)
+    };
+    let by = |key| vec![(key, Direction::Descending)];
+    let exact = |names: &[&str], tags: &[&str], owner: Option<&str>| Exact {
+        names: (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect()),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        owner: owner.map(tenant),
+    };
+    for (call, found, query) in [
+        ("page of 100 images in order of names", 100, ImageQuery { sort: by(SortKey::Name), ..lists() }),
+        (
+            "page of 100 images in order of updates",
+            100,
+            ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() },
+        ),
+        ("find an image by its name", 1, ImageQuery { exact: exact(&["renamed"], &[], None), ..lists() }),
+        ("find an image by a tag", 1, ImageQuery { exact: exact(&[], &["tag-7"], None), ..lists() }),
+        (
+            "page of 100 images of an owner",
+            100,
+            ImageQuery { exact: exact(&[], &[], Some("owner")), ..lists() },
+        ),
+    ] {
+        let service = metered(&world);
+        let page = usecases::list_images(&service, &me, query).await.expect("a page");
+        assert_eq!(page.rows.len(), found, "{call}");
+        rows.push(row(call, &service));
+    }
     rows
 }
 

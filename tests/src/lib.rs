@@ -11,6 +11,7 @@
 pub mod api;
 pub mod binaries;
 pub mod budget;
+pub mod counted_table;
 pub mod document;
 pub mod events;
 pub mod fuzz;

@@ -18,7 +18,7 @@ pub enum Order {
 
 /// How many entries are read past at the most, before a list that leaves out others is not read any further. Some 1,600
 /// read units.
-const MAX_READ_PAST: usize = 100_000;
+pub const MAX_READ_PAST: usize = 100_000;
 
 /// A page of a run.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub use self::keys::{
     Filing, List, OPEN_SHARDS, PieceKey, Place, Position, Run, TTL, moment, opens_a_piece,
     remembers_a_sender, short,
 };
-pub use self::lists::{Order, Places};
+pub use self::lists::{MAX_READ_PAST, Order, Places};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub use self::requests::{Remembered, Submitted};

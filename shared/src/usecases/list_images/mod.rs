@@ -36,6 +36,9 @@ const MAX_EXAMINED_IN_VAIN: usize = 10_000;
 /// The most images that are sorted in an order that no index has.
 const MAX_SORTED: usize = 10_000;
 
+/// Places that one query reads, where all of them are read.
+const PLACES_PER_QUERY: usize = 1_000;
+
 /// Images that one batch read takes.
 const IMAGES_PER_READ: usize = 100;
 
@@ -306,12 +309,14 @@ async fn sorted<F: Fn(&Seen) -> bool>(
     let reader = Reader { service, caller, query, streams: plan.streams(order::Rank::Created).await? };
     let (mut after, mut examined) = (None, 0);
     loop {
-        let (places, more) = reader.merged(after.as_ref(), Order::NewestFirst, IMAGES_PER_READ).await?;
+        let (places, more) = reader.merged(after.as_ref(), Order::NewestFirst, PLACES_PER_QUERY).await?;
         examined += places.len();
         if examined > MAX_SORTED {
             return Err(Refusal::TooManyToSort(MAX_SORTED));
         }
-        best.add(reader.read(&places).await?.into_iter().flatten());
+        for chunk in places.chunks(IMAGES_PER_READ) {
+            best.add(reader.read(chunk).await?.into_iter().flatten());
+        }
         after = places.last().map(|(place, _)| place.clone());
         if !more {
             return Ok(best.page());

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use super::order::{Rank, ranked};
 use super::{IMAGES_PER_READ, ImageQuery, MAX_SORTED};
 use crate::domain::{Caller, ImageId, TenantId};
-use crate::store::{Filing, List, Order, Place, Run, Store, StoreError, Wanted};
+use crate::store::{Filing, List, MAX_READ_PAST, Order, Place, Run, Store, StoreError, Wanted};
 use crate::usecases::Refusal;
 
 /// What every image that a query wants has, exactly: it is found by an index of that rather than by looking at every image.
@@ -21,12 +21,16 @@ pub struct Exact {
     pub owner: Option<TenantId>,
 }
 
-/// The most names that are looked up one by one.
+/// The most names that are looked up one by one, and the most tags of which the rarest is found.
 const MAX_NAMES: usize = 20;
+const MAX_TAGS: usize = 3;
 
 /// The most owners in whose lists it is looked for what a caller has received. Beyond it is the caller's list that is
 /// looked through.
 const MAX_SENDERS: usize = 100;
+
+/// The most lookups that a page is merged from.
+const MAX_LOOKUPS: usize = 200;
 
 /// An owner of so many images or fewer has them looked at for what the caller has received of them; else the caller's list
 /// is read for the images of the owner.
@@ -51,7 +55,7 @@ impl Stream {
     /// The next places, at most `most`.
     ///
     /// # Errors
-    /// [`Refusal::TooManyToSort`] where too many entries would have to be read past.
+    /// [`Refusal::NothingFound`] where too many entries would have to be read past.
     pub(super) async fn places(
         &self,
         store: &Store,
@@ -62,7 +66,10 @@ impl Stream {
         match &self.source {
             Source::Run(run) => {
                 let found = store.run(run, after, order, most).await?;
-                if found.is_cut { Err(Refusal::TooManyToSort(MAX_SORTED)) } else { Ok(found.places) }
+                if found.is_cut {
+                    return Err(Refusal::NothingFound { examined: MAX_READ_PAST, next: None });
+                }
+                Ok(found.places)
             }
             Source::Sorted(places) => {
                 let is_after = |place: &&Place| match order {
@@ -100,7 +107,7 @@ impl<'a> Plan<'a> {
             caller,
             lists: &query.lists,
             names: names.as_deref().filter(|names| names.len() <= MAX_NAMES),
-            tags,
+            tags: tags.get(..MAX_TAGS).unwrap_or(tags),
             owner: owner.as_ref().filter(|owner| !is_all(owner)),
             streams: Vec::new(),
         }
@@ -160,7 +167,8 @@ impl<'a> Plan<'a> {
             names.iter().for_each(|name| self.add(Some(number), run(list, name)));
             return Ok(());
         }
-        let Some(senders) = self.senders().await? else {
+        let senders = self.senders().await?;
+        let Some(senders) = senders.filter(|senders| senders.len() * names.len() <= MAX_LOOKUPS) else {
             self.add(Some(number), Run::Created(list.clone()));
             return Ok(());
         };

@@ -56,7 +56,7 @@ async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
     let world = World::start().await;
     let lists = lists(&world.image);
     let mut markers = Vec::new();
-    for list in lists.iter() {
+    for list in &lists {
         let marker = world.page(list, 2, None).await.1.unwrap();
         markers.push((list, marker));
     }

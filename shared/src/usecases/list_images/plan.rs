@@ -164,7 +164,9 @@ impl<'a> Plan<'a> {
         let by_name = rank == Rank::Name;
         let run = |list: &List, name: &String| Run::Named { list: list.clone(), name: name.clone(), by_name };
         if list.is_in_every_index() {
-            names.iter().for_each(|name| self.add(Some(number), run(list, name)));
+            for name in names {
+                self.add(Some(number), run(list, name));
+            }
             return Ok(());
         }
         let senders = self.senders().await?;
@@ -173,7 +175,9 @@ impl<'a> Plan<'a> {
             return Ok(());
         };
         for owned in senders.into_iter().map(List::Owned) {
-            names.iter().for_each(|name| self.add(None, run(&owned, name)));
+            for name in names {
+                self.add(None, run(&owned, name));
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imageshare::Service;
-use imageshare::domain::{Limits, Timestamp};
+use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::facade::{self, Reply, alibaba, glance, ims};
 use imageshare::function::Function;
 use imageshare::store::Store;
@@ -45,7 +45,8 @@ impl Functions {
     pub fn without_a_table() -> Self {
         let mut functions = Self::start();
         let Service { settings, .. } = functions.function.service.clone();
-        functions.function.service = Service { store: Store::new(Unavailable), settings };
+        functions.function.service =
+            Service { store: Store::new(Unavailable, Clock::of_function()), settings };
         functions
     }
 

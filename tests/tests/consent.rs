@@ -5,11 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use imageshare::domain::{ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp};
-use imageshare::store::{Remembered, Submitted, UpdatedImage, Written};
+use imageshare::domain::{
+    ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant, Timestamp,
+};
+use imageshare::store::{Queued, Remembered, Submitted, UpdatedImage, Written};
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
-use imageshare_tests::service::{LocalService, caller, tenant};
+use imageshare_tests::service::{LocalService, caller, job_at, tenant};
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
     let (members, more) = world.service.store.members(image, None, 1000).await.unwrap();
@@ -227,13 +229,7 @@ async fn a_retry_gets_its_job_even_where_the_image_is_gone_by_then() {
 
 fn overdue(image: &ImageId, recipient: &str) -> Job {
     let long_ago = Timestamp::now().minus(std::time::Duration::from_mins(2));
-    Job {
-        id: JobId(Stamp::first_of(long_ago)),
-        creator: tenant("owner"),
-        task: Task::Share,
-        images: vec![image.clone()],
-        tenants: vec![tenant(recipient)],
-    }
+    job_at(Stamp::first_of(long_ago), "owner", Task::Share, vec![image.clone()], vec![tenant(recipient)])
 }
 
 fn soon() -> Timestamp {
@@ -245,15 +241,17 @@ async fn a_job_that_is_written_again_since_its_answer_was_lost_is_one_job_and_be
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    let submit = || world.service.store.submit(&job, None);
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    let queues = [(tenant("owner"), Tenant::default())];
+    let submit = |job| world.service.store.queue(job, &queues, u32::MAX, None);
+    let accepted = Queued::Submitted(Submitted::Yes);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
     world.work().await;
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
     assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
     assert!(world.open_pieces().await.is_empty());
-    let other = Job { images: vec![world.image("owner").await], ..job };
-    assert!(world.service.store.submit(&other, None).await.is_err());
+    let other = Job { images: vec![world.image("owner").await], ..job.clone() };
+    assert_eq!(submit(&other).await.unwrap(), Queued::Stale);
 }
 
 #[tokio::test]
@@ -261,7 +259,7 @@ async fn a_sweep_carries_out_what_was_left_lying() {
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    assert_eq!(world.service.store.submit(&job, None).await.unwrap(), Submitted::Yes);
+    world.queue(&job).await;
     let fresh = share(&world, std::slice::from_ref(&image), &["b"]).await;
     let swept = sweep(&world.service, soon()).await.unwrap();
     assert_eq!((swept.carried_out, swept.given_up, swept.left), (1, 0, 0));
@@ -274,7 +272,7 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    world.service.store.submit(&job, None).await.unwrap();
+    world.queue(&job).await;
     let item =
         [("pk", format!("I#{image}")), ("sk", "M#a".into()), ("membership", "not a membership".into())];
     let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));

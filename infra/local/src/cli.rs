@@ -191,6 +191,8 @@ fn limits_help() -> String {
         members_per_full_ecs_image,
         images_per_tenant,
         pending_per_tenant,
+        pending_per_owner,
+        open_pairs_per_tenant,
         access_keys_per_project,
     } = Limits::default();
     format!(
@@ -200,6 +202,8 @@ Change a limit; may be repeated. What they are by themselves:
   members-per-full-ecs-image={members_per_full_ecs_image}   the same of a full-ECS image
   images-per-tenant={images_per_tenant}          images that one project owns
   pending-per-tenant={pending_per_tenant}        images that wait for one project's answer
+  pending-per-owner={pending_per_owner}           of these, images of one owner
+  open-pairs-per-tenant={open_pairs_per_tenant}   image and project pairs of one project's jobs that have not ended
   access-keys-per-project={access_keys_per_project}     access keys of one project that are not disabled"
     )
 }

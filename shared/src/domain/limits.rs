@@ -15,6 +15,10 @@ pub struct Limits {
     pub images_per_tenant: u32,
     /// Images that wait for one tenant's answer. What it has answered is not limited (seed 002).
     pub pending_per_tenant: u32,
+    /// Images of one owner that wait for one tenant's answer.
+    pub pending_per_owner: u32,
+    /// Pairs of one tenant's jobs that have not ended.
+    pub open_pairs_per_tenant: u32,
     /// Access keys of one project that are not disabled.
     pub access_keys_per_project: u32,
 }
@@ -43,6 +47,8 @@ impl Default for Limits {
             members_per_full_ecs_image: 10,
             images_per_tenant: 1000,
             pending_per_tenant: 10_000,
+            pending_per_owner: 100,
+            open_pairs_per_tenant: 1_000_000,
             access_keys_per_project: 100,
         }
     }
@@ -61,6 +67,8 @@ enum Name {
     MembersPerFullEcsImage,
     ImagesPerTenant,
     PendingPerTenant,
+    PendingPerOwner,
+    OpenPairsPerTenant,
     AccessKeysPerProject,
 }
 
@@ -69,7 +77,7 @@ enum Name {
 pub enum BadLimit {
     /// No such limit, or no `=`.
     #[error(
-        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER or access-keys-per-project=NUMBER"
+        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER or access-keys-per-project=NUMBER"
     )]
     Name,
     /// The value is not a number in range.
@@ -89,6 +97,8 @@ impl FromStr for Limit {
             Some("members-per-full-ecs-image") => (Name::MembersPerFullEcsImage, MOST_MEMBERS_PER_IMAGE),
             Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
             Some("pending-per-tenant") => (Name::PendingPerTenant, u32::MAX),
+            Some("pending-per-owner") => (Name::PendingPerOwner, u32::MAX),
+            Some("open-pairs-per-tenant") => (Name::OpenPairsPerTenant, u32::MAX),
             Some("access-keys-per-project") => (Name::AccessKeysPerProject, u32::MAX),
             _ => return Err(BadLimit::Name),
         };
@@ -110,6 +120,8 @@ impl FromIterator<Limit> for Limits {
                 Name::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
                 Name::ImagesPerTenant => limits.images_per_tenant = value,
                 Name::PendingPerTenant => limits.pending_per_tenant = value,
+                Name::PendingPerOwner => limits.pending_per_owner = value,
+                Name::OpenPairsPerTenant => limits.open_pairs_per_tenant = value,
                 Name::AccessKeysPerProject => limits.access_keys_per_project = value,
             }
         }

@@ -8,7 +8,9 @@ use super::item;
 use super::keys::{self, GPK, GSK, List, TTL};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey};
+use crate::domain::{
+    Change, Decision, ImageHead, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey,
+};
 use crate::table::Write;
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
@@ -16,9 +18,6 @@ const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
 
 /// Counts members that come or go.
 const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
-
-/// The attribute of a tenant that counts the images that wait for its answer.
-pub(super) const PENDING: &str = "pending";
 
 /// The attribute of a vault that sums up what is reserved of it.
 pub(super) const RESERVED: &str = "reserved_gib";
@@ -36,10 +35,15 @@ impl Store {
         rules: Rules<'_>,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        match decided(decision, read, rules, now)? {
-            writes if writes.is_empty() => Ok(Written::Yes),
-            writes => self.written(&writes).await,
+        let writes = decided(decision, read, rules, now)?;
+        if writes.is_empty() {
+            return Ok(Written::Yes);
         }
+        let written = self.written(&writes).await?;
+        if written == Written::Yes {
+            self.inboxes.add(decision);
+        }
+        Ok(written)
     }
 }
 
@@ -56,12 +60,6 @@ pub(super) fn decided(
     }
     for (image, growth) in &decision.members {
         writes.extend(count_members(image, *growth, decision, read, rules));
-    }
-    for (tenant, growth) in &decision.pending {
-        writes.extend(count_pending(tenant, *growth, decision, rules));
-    }
-    for tenant in decision.receiving.iter().filter(|tenant| !decision.pending.contains_key(*tenant)) {
-        writes.extend(count_pending(tenant, 0, decision, rules));
     }
     for (vault, growth_gib) in &decision.reserved_gib {
         writes.extend(reserve(vault, *growth_gib, read));
@@ -97,38 +95,6 @@ fn count_members(
                 .value(":read", item::text(known.revision))
                 .value(":room", item::number(room))
         }
-    })
-}
-
-/// Counts images that wait for a tenant's answer. None may be asked for where too many do; and who receives one must be of this
-/// region.
-fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rules<'_>) -> Option<Write> {
-    let key = keys::tenant(tenant);
-    let room = i64::from(rules.limits.pending_per_tenant) - i64::from(growth);
-    let receives = decision.receiving.contains(tenant);
-    let needs_room = growth > 0 && decision.asked.contains(tenant);
-    let conditions: Vec<&str> = [
-        (receives && rules.directory_is_complete).then_some("#region = :region"),
-        (receives && !rules.directory_is_complete)
-            .then_some("(attribute_not_exists(#region) OR #region = :region)"),
-        (needs_room && room >= 0).then_some("(attribute_not_exists(pending) OR pending <= :room)"),
-        // Of who has no count yet, too.
-        (needs_room && room < 0).then_some("pending <= :room"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let write = match (growth, receives) {
-        (0, false) => return None,
-        (0, true) => Write::check(key),
-        _ => Write::update(key, "ADD pending :growth").value(":growth", item::number(growth)),
-    };
-    let write = if conditions.is_empty() { write } else { write.only_if(conditions.join(" AND ")) };
-    let write = if needs_room { write.value(":room", item::number(room)) } else { write };
-    Some(if receives {
-        write.name("#region", "region").value(":region", item::text(rules.region))
-    } else {
-        write
     })
 }
 
@@ -169,8 +135,7 @@ fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<
     match (&change.becomes, read.known.images.get(&change.image)) {
         (Membership::Standing(standing), Some(image)) => {
             let list = List::Received(change.tenant.clone(), standing.status());
-            attributes
-                .extend([(GPK, item::text(list)), (GSK, item::text(position_of(image.created, &image.id)))]);
+            attributes.extend([(GPK, item::text(list)), (GSK, item::text(received_position(image)))]);
         }
         (Membership::Standing(_), None) => {}
         (Membership::Ended(_), _) => {
@@ -180,6 +145,12 @@ fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<
     }
     let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
     Ok(onto_what_was_read(put, revision))
+}
+
+/// The place of an image in the lists of those who received it. It ends with the owner, so that what waits can be counted
+/// by owner from the index alone.
+fn received_position(head: &ImageHead) -> String {
+    format!("{}#{}", position_of(head.created, &head.id), head.owner)
 }
 
 fn onto_what_was_read(write: Write, revision: Option<&u64>) -> Write {

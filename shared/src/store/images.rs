@@ -9,9 +9,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::call::{NotWritten, is_condition};
-use super::decided::PENDING;
 use super::item::{self, Item};
-use super::jobs::job_writes;
+use super::jobs::{Release, job_writes};
 use super::keys::{self, GPK, GSK, List, Position};
 use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError};
@@ -240,19 +239,18 @@ impl Store {
             writes.push(unlist(&read.id));
         }
         if let Some(job) = unshare {
-            writes.extend(job_writes(job)?);
+            writes.extend(job_writes(job, Release::First)?);
         }
         self.written(&writes).await
     }
 
-    /// How many images a tenant owns, and how many wait for its answer. One read.
+    /// How many images a tenant owns. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn image_counts(&self, tenant: &TenantId) -> Result<(u32, u32), StoreError> {
+    pub async fn image_count(&self, tenant: &TenantId) -> Result<u32, StoreError> {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
-        let count = |name| item::find_number(&item, name).map(Option::unwrap_or_default);
-        Ok((count("images")?, count(PENDING)?))
+        item::find_number(&item, "images").map(Option::unwrap_or_default)
     }
 
     /// Writes all of the items or none.

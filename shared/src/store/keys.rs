@@ -6,7 +6,7 @@
 //! | image: its head, which sharing reads and writes; a tombstone once it is deleted | `I#<image>` | `H` | – | – |
 //! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
-//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
+//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open, `H#<shard>` while held | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
@@ -53,6 +53,11 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
 /// The partition of an image and its memberships.
 pub fn image_partition(image: &ImageId) -> String {
     format!("I#{image}")
+}
+
+/// The latest moment that a server's clock is known to have reached.
+pub fn clock() -> Key {
+    key("?clock".to_owned(), "A")
 }
 
 /// An item that is never written.
@@ -117,6 +122,12 @@ pub fn tenant(id: &TenantId) -> Key {
 /// The tenant of a partition key.
 pub fn tenant_of_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("T#")?.parse().ok()
+}
+
+/// The tenant of a primary key, if it is that of a tenant.
+pub fn tenant_of_key(key: &Key) -> Option<TenantId> {
+    let text = |name| key.get(name).and_then(|value| value.as_s().ok());
+    tenant_of_partition(text(PK)?).filter(|_| text(SK).is_some_and(|sk| sk == "A"))
 }
 
 /// The partition of the directory in the index.
@@ -269,6 +280,11 @@ impl PieceKey {
 /// What the partitions of open pieces begin with.
 const OPEN: &str = "W#";
 
+/// The partition of the large jobs that wait for an earlier one of their tenant.
+pub fn held_partition(shard: u8) -> String {
+    format!("H#{shard}")
+}
+
 /// The partition of open pieces of that shard.
 pub fn open_partition(shard: u8) -> String {
     format!("{OPEN}{shard}")
@@ -317,11 +333,18 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a sort key.
+    /// The place of a sort key, be it that of an image or of a membership.
     pub fn parse(text: &str) -> Option<Self> {
         let (created, image) = text.split_once('#')?;
+        // The place of a membership ends with the image's owner.
+        let image = image.split_once('#').map_or(image, |(image, _)| image);
         Some(Self { created: Timestamp::from_unix_millis(created.parse().ok()?), image: image.parse().ok()? })
     }
+}
+
+/// The owner of the image, by the sort key of a membership in a list.
+pub fn owner_of_received(position: &str) -> Option<TenantId> {
+    position.split('#').nth(2)?.parse().ok()
 }
 
 impl fmt::Display for Position {

@@ -6,10 +6,12 @@
 
 mod access_keys;
 mod call;
+mod clock;
 mod decided;
 mod definition;
 mod directory;
 mod images;
+mod inboxes;
 mod item;
 mod jobs;
 mod key_grants;
@@ -19,18 +21,23 @@ mod memberships;
 mod meter;
 mod nonces;
 mod patience;
+mod queues;
 mod requests;
 mod snapshot;
 mod vaults;
 mod walks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::inboxes::Inboxes;
+use crate::domain::Clock;
 use crate::table::Table;
 
 pub use self::call::StoreError;
+pub use self::clock::KeptTime;
 pub use self::definition::definition;
 pub use self::directory::Listed;
 pub use self::images::{Created, Deleted, UpdatedImage, Written};
@@ -40,8 +47,9 @@ pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
 pub use self::lists::Order;
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
+pub use self::queues::{QueueOf, Queued};
 pub use self::requests::{Remembered, Submitted};
-pub(crate) use self::snapshot::{Snapshot, Tenants};
+pub(crate) use self::snapshot::{Pair, Snapshot};
 pub use self::vaults::{OwnVault, VaultDeleted};
 pub(crate) use self::walks::{Stride, Walk};
 
@@ -51,12 +59,20 @@ pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
     until: Option<Instant>,
+    clock: Clock,
+    inboxes: Inboxes,
 }
 
 impl Store {
-    /// What is kept in that table.
-    pub fn new(table: impl Table + 'static) -> Self {
-        Self { table: Arc::new(table), meter: Meter::default(), until: None }
+    /// What is kept in that table, of a process with that clock.
+    pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
+        let (meter, inboxes) = (Meter::default(), Inboxes::default());
+        Self { table: Arc::new(table), meter, until: None, clock, inboxes }
+    }
+
+    /// The process's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The same table, with what is used of it from now on counted apart.
@@ -69,6 +85,13 @@ impl Store {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The same table, whose calls are tried for so long, and not beyond the moment that was set before.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        let end = Instant::now() + time;
+        self.until(self.until.map_or(end, |until| until.min(end)))
     }
 
     /// What was used of the table through this store and its clones.

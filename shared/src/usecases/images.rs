@@ -2,9 +2,7 @@
 
 use super::Refusal;
 use crate::Service;
-use crate::domain::{
-    Caller, Details, Image, ImageId, Job, JobId, Stamp, Task, TenantId, Timestamp, Visibility,
-};
+use crate::domain::{Caller, Details, Image, ImageId, Job, JobId, Task, TenantId, Visibility};
 use crate::store::{Created, UpdatedImage, Written};
 
 /// An image to be registered.
@@ -37,7 +35,7 @@ pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -
     }
     may_publish(caller, new.visibility)?;
     new.details.check()?;
-    let now = Timestamp::now();
+    let now = service.clock().now();
     let image = Image {
         id: new.id.unwrap_or_else(ImageId::random),
         owner,
@@ -94,7 +92,7 @@ pub async fn update_image<E: From<Refusal>>(
             may_publish(caller, image.visibility)?;
         }
         image.details.check().map_err(Refusal::from)?;
-        image.updated = Timestamp::now();
+        image.updated = service.clock().now();
         image.revision = read.revision + 1;
         match service.store.update_image(&read, &image).await.map_err(Refusal::from)? {
             UpdatedImage::Yes => return Ok(image),
@@ -118,11 +116,14 @@ pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> R
         }
         let recipients = service.store.recipients(id).await?;
         let unshare = (!recipients.tenants.is_empty()).then(|| Job {
-            id: JobId(Stamp::now()),
+            id: JobId(service.clock().stamp_ahead([])),
             creator: image.owner.clone(),
             task: Task::Unshare,
             images: vec![image.id.clone()],
             tenants: recipients.tenants.clone(),
+            accepted: service.clock().now(),
+            // Nothing can come after the deletion, so nothing has to be ordered by it.
+            queues: Vec::new(),
         });
         if service.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Written::Yes {
             return Ok(());

@@ -1,6 +1,7 @@
 //! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
 //! to bottom as its first sentence.
 
+mod accept;
 mod access_keys;
 mod answer_all;
 mod carry_out;
@@ -11,6 +12,7 @@ mod key_grants;
 mod list_images;
 mod members;
 mod membership;
+mod older_work;
 mod permission;
 mod quota;
 mod refusal;

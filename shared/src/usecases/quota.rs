@@ -31,7 +31,9 @@ pub struct Quota {
 pub async fn quota(service: &Service, caller: &Caller) -> Result<Quota, Refusal> {
     let accepted = List::Received(caller.tenant.clone(), Status::Accepted);
     let limits = &service.settings.limits;
-    let (images, pending_images) = service.store.image_counts(&caller.tenant).await?;
+    let (images, inbox) =
+        tokio::try_join!(service.store.image_count(&caller.tenant), service.store.inbox(&caller.tenant))?;
+    let pending_images = inbox.waiting;
     Ok(Quota {
         images,
         most_images: limits.images_per_tenant,

@@ -111,6 +111,15 @@ pub enum Refusal {
     /// Something that the owner says of an image is not as it must be.
     #[error(transparent)]
     Detail(#[from] BadDetail),
+    /// An earlier request about the image and the tenant is being carried out.
+    #[error("an earlier request about image {0} is being carried out")]
+    InProgress(ImageId),
+    /// The tenant's jobs that have not ended have as many pairs as they may.
+    #[error("the open jobs have {most_pairs} pairs, the most allowed")]
+    QueueFull {
+        /// How many pairs they may have.
+        most_pairs: u32,
+    },
     /// Somebody else changes the same thing all the time.
     #[error("image {0} is being changed by others")]
     Contended(ImageId),

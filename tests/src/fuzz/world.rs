@@ -87,7 +87,7 @@ impl World {
         let fillings = runtime.block_on(fill(&service, authenticator.keyring()));
 
         let table = Forgetful::new(table);
-        let store = Store::new(table.clone());
+        let store = Store::new(table.clone(), imageshare::domain::Clock::of_server());
         let functions = functions(Function { service: Service { store, ..service }, authenticator });
         let healthy = Arc::new(|| Box::pin(async { true }) as _);
         let domain = "images.example".to_owned();

@@ -15,7 +15,7 @@ use imageshare::store::{OPEN_SHARDS, StoreError};
 use imageshare::usecases::{self, NewImage, Refusal, carry_out, sweep};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::send;
-use imageshare_tests::service::{caller, tenant};
+use imageshare_tests::service::{caller, queue, tenant};
 use imageshare_tests::table_server::Fault::{
     Broken, Conflict, LostAnswer, Overloaded, ShortPage, Silence, Throttled, Unread,
 };
@@ -103,8 +103,9 @@ async fn a_sweep_whose_count_lost_its_answer_is_one_sweep() {
     let image = image(&world).await;
     let id = JobId(Stamp::first_of(Timestamp::now().minus(Duration::from_mins(2))));
     let (images, tenants) = (vec![image], vec![tenant("a")]);
-    let job = Job { id, creator: tenant("owner"), task: Task::Share, images, tenants };
-    world.service().store.submit(&job, None).await.unwrap();
+    let (accepted, queues) = (id.0.time(), Vec::new());
+    let job = Job { id, creator: tenant("owner"), task: Task::Share, images, tenants, accepted, queues };
+    queue(world.service(), &job).await;
     for sweeps in 1..=2 {
         world.database().fail("UpdateItem", LostAnswer, 6);
         world.database().fail(TRANSACTION, Broken, FOR_EVER);

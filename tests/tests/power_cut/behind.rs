@@ -44,7 +44,7 @@ impl Examiner {
     /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
     pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
         let table = EmbeddedTable::open(Some(copy.path())).unwrap();
-        let store = Store::new(table.lane(Lane::Request));
+        let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::of_server());
         for record in &recorded {
             check_images(&store, record).await;
             for request in &record.requests {
@@ -92,7 +92,7 @@ async fn check_images(store: &Store, record: &Record) {
 /// Checks the data once every job has ended and the server has stopped.
 pub async fn check_end(data: &Path, recorded: &[Record]) {
     let table = EmbeddedTable::open(Some(data)).unwrap();
-    let store = Store::new(table.lane(Lane::Request));
+    let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::of_server());
     finish_deletions(&store, recorded).await;
     for record in recorded {
         check_images(&store, record).await;
@@ -104,7 +104,7 @@ pub async fn check_end(data: &Path, recorded: &[Record]) {
             let (members, _) = store.members(&id.parse().unwrap(), None, 1).await.unwrap();
             assert_eq!(members, [], "members of {id}, which is deleted");
         }
-        let (owned, _) = store.image_counts(&record.owner.parse().unwrap()).await.unwrap();
+        let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
         assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
     }
     let items = everything(&table);

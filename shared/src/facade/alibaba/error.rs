@@ -193,6 +193,9 @@ impl From<Refusal> for Error {
                 "OperationConflict",
                 format!("Image {id} is being changed by others. Try again."),
             ),
+            Refusal::InProgress(id) => {
+                Self::new(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", fault::in_progress(&id))
+            }
             Refusal::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
             other @ (Refusal::JobNotFound
@@ -203,6 +206,7 @@ impl From<Refusal> for Error {
             | Refusal::MadeOtherwise(_)
             | Refusal::NoAnswer(_)
             | Refusal::KeyUsed
+            | Refusal::QueueFull { .. }
             | Refusal::IdTaken(_)
             | Refusal::TooManyImages(_)
             | Refusal::Protected(_)

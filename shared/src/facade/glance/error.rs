@@ -134,6 +134,10 @@ impl From<Refusal> for Error {
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
             Refusal::Detail(problem) => Self::expected(&problem.field, problem.expected),
+            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
+            Refusal::QueueFull { most_pairs } => {
+                Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", fault::queue_full(most_pairs))
+            }
             Refusal::Contended(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
@@ -159,7 +163,7 @@ impl From<StoreError> for Error {
 fn status_of(outcome: Outcome) -> StatusCode {
     match outcome {
         Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,
-        Outcome::PendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
+        Outcome::PendingLimit | Outcome::OwnerPendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
         Outcome::VaultUnavailable | Outcome::VaultFull => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -125,6 +125,10 @@ impl From<Refusal> for Error {
             Refusal::Detail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
             }
+            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
+            Refusal::QueueFull { most_pairs } => {
+                Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", fault::queue_full(most_pairs))
+            }
             Refusal::Contended(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
@@ -210,7 +214,7 @@ pub fn unrouted(allowed: &str) -> Reply {
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
 pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {
-        Outcome::Done => None,
+        Outcome::Done | Outcome::Overtaken => None,
         Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
         Outcome::NotShareable => Some((
             "IMG.0046",
@@ -246,6 +250,10 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
         Outcome::PendingLimit => Some((
             "IMG.0088",
             "As many images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+        )),
+        Outcome::OwnerPendingLimit => Some((
+            "IMG.0088",
+            "As many of your images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
         )),
         Outcome::NoVault => Some((
             "IMG.0184",

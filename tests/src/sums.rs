@@ -8,7 +8,7 @@ use imageshare_local::table::EmbeddedTable;
 
 use crate::service::everything;
 
-/// Sums by what they are of: `members of I#…`, `pending of T#…`, `reserved of V#…#…`. One that is 0 is left out.
+/// Sums by what they are of: `members of I#…`, `reserved of V#…#…`. One that is 0 is left out.
 pub type Sums = BTreeMap<String, i64>;
 
 /// The sums as the table keeps them, and as the memberships have them.
@@ -26,7 +26,6 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
         let (pk, sk) = (text("pk"), text("sk"));
         let sums = [
             (format!("members of {pk}"), number("members")),
-            (format!("pending of {pk}"), number("pending")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
         ];
         kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
@@ -34,7 +33,6 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
         let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
         add(format!("members of {pk}"), i64::from(membership.standing().is_some()));
-        add(format!("pending of T#{tenant}"), i64::from(membership.is_pending()));
         if let Some(Reservation { vault, gib }) = membership.reserved() {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }

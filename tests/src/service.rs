@@ -9,6 +9,7 @@ use imageshare::domain::{
     Caller, Details, Image, ImageId, JobId, Limits, Report, Role, TenantId, Visibility,
 };
 use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
+use imageshare::table::Table;
 use imageshare::usecases::{NewImage, carry_out, register_image};
 use imageshare::{Service, Settings};
 use imageshare_local::TABLE;
@@ -27,9 +28,14 @@ pub struct LocalService {
 impl LocalService {
     /// A service over an empty table.
     pub fn start(limits: Limits) -> Self {
+        Self::start_through(limits, |table| table)
+    }
+
+    /// A service over an empty table, which reaches it through what `through` makes of it.
+    pub fn start_through<T: Table + 'static>(limits: Limits, through: impl FnOnce(TableLane) -> T) -> Self {
         let embedded = EmbeddedTable::open(None).expect("a database in memory");
         let table = embedded.lane(Lane::Request);
-        let store = Store::new(table.clone());
+        let store = Store::new(through(table.clone()));
         let settings = Arc::new(Settings {
             region: "local".to_owned(),
             public_url: None,

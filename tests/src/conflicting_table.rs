@@ -113,17 +113,17 @@ impl Table for ConflictingTable {
 
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
         let (shared, write) = (Arc::clone(&self.0), write.clone());
-        Box::pin(finished(async move { shared.write(&write).await }))
+        Box::pin(run_to_end(async move { shared.write(&write).await }))
     }
 
     fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
         let (shared, writes) = (Arc::clone(&self.0), writes.to_vec());
-        Box::pin(finished(async move { shared.transact(&writes, token).await }))
+        Box::pin(run_to_end(async move { shared.transact(&writes, token).await }))
     }
 }
 
 /// Runs a call in a task of its own, which its caller cannot stop.
-async fn finished(
+async fn run_to_end(
     call: impl Future<Output = Result<Written, Failure>> + Send + 'static,
 ) -> Result<Written, Failure> {
     tokio::spawn(call).await.expect("the database does not panic")
@@ -165,13 +165,13 @@ impl Shared {
     async fn transact(&self, writes: &[Write], token: Token) -> Result<Written, Failure> {
         let begun = Instant::now();
         let places: Vec<_> = writes.iter().map(place).collect();
-        let (taken, got) = self.take(&places);
-        let answer = if taken.is_empty() {
+        let (conflicts, got) = self.take(&places);
+        let answer = if conflicts.is_empty() {
             sleep_until(begun + self.latencies.transaction).await;
             self.table.transact_write_items(writes, token).await
         } else {
             sleep_until(begun + self.latencies.conflict).await;
-            Err(Failure::Canceled(places.iter().map(|place| reason(taken.contains(place))).collect()))
+            Err(Failure::Canceled(places.iter().map(|place| reason(conflicts.contains(place))).collect()))
         };
         self.count(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
         self.state().held.retain(|place| !got.contains(place));
@@ -181,9 +181,9 @@ impl Shared {
     /// Holds items for a transaction. Returns those that another one holds, and those that this one holds now.
     fn take(&self, places: &[Place]) -> (HashSet<Place>, HashSet<Place>) {
         let held = &mut self.state().held;
-        let (taken, got) = places.iter().cloned().partition(|place| held.contains(place));
+        let (conflicts, got) = places.iter().cloned().partition(|place| held.contains(place));
         held.extend(HashSet::clone(&got));
-        (taken, got)
+        (conflicts, got)
     }
 
     /// Counts a call of writes that use `factor` units for each KB.

@@ -60,8 +60,8 @@ struct Run {
 }
 
 impl Run {
-    async fn start() -> Self {
-        let world = World::start(Limits::default());
+    async fn start(seed: u64) -> Self {
+        let world = World::start_from(seed, Limits::default());
         let images = world.images("owner", MOST).await;
         Self { world, images, tenants: tenants(MOST), members: Members::new() }
     }
@@ -122,11 +122,11 @@ impl Run {
 fn pairs_of_random_jobs_end_as_the_last_request_says() {
     let cases = std::env::var("PROPTEST_CASES").ok().map_or(CASES, |cases| cases.parse().unwrap());
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
-    let runs = (vec(round(), 1..5), 2_usize..=6);
-    proptest!(config, |((rounds, workers) in runs)| {
+    let runs = (any::<u64>(), vec(round(), 1..5), 2_usize..=6);
+    proptest!(config, |((seed, rounds, workers) in runs)| {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut run = Run::start().await;
+            let mut run = Run::start(seed).await;
             for round in &rounds {
                 run.round(round, workers).await;
             }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 /// The wasted units that are allowed for each one that is used.
 pub const WASTE: f64 = 0.05;
 
-/// Where the random pauses start.
+/// The seed of the random pauses where a test has no other.
 const SEED: u64 = 10;
 
 /// How long a worker without work waits before it looks again.
@@ -54,7 +54,12 @@ pub struct World {
 impl World {
     /// A service on an empty table.
     pub fn start(limits: Limits) -> Self {
-        fastrand::seed(SEED);
+        Self::start_from(SEED, limits)
+    }
+
+    /// A service on an empty table, whose random pauses are those of that seed.
+    pub fn start_from(seed: u64, limits: Limits) -> Self {
+        fastrand::seed(seed);
         let behind = LocalService::start_through(limits, DirectTable::new);
         let table = ConflictingTable::new(DirectTable::new(behind.table.clone()), Latencies::default());
         let service = Service { store: Store::new(table.clone()), ..behind.service.clone() };
@@ -183,7 +188,7 @@ impl World {
         sums::hold(&self.behind.embedded);
     }
 
-    /// Demands that nothing was given up; then prints what the test has used.
+    /// Prints what the test has used.
     pub fn tell(&self, what: &dyn Display) {
         let (took, given_up) = (self.begun.elapsed(), self.given_up.get());
         tell(&format_args!("{what}: {took:.2?} virtual, {given_up} given up; {}", self.table.report()));

@@ -11,6 +11,8 @@
 pub mod api;
 pub mod binaries;
 pub mod budget;
+pub mod conflicting_table;
+pub mod direct_table;
 pub mod document;
 pub mod events;
 pub mod fuzz;

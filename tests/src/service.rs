@@ -10,6 +10,7 @@ use imageshare::domain::{
     Visibility,
 };
 use imageshare::store::{OPEN_SHARDS, PieceKey, Queued, Store, Submitted};
+use imageshare::table::Table;
 use imageshare::usecases::{NewImage, carry_out, register_image};
 use imageshare::{Service, Settings};
 use imageshare_local::TABLE;
@@ -28,9 +29,14 @@ pub struct LocalService {
 impl LocalService {
     /// A service over an empty table.
     pub fn start(limits: Limits) -> Self {
+        Self::start_through(limits, |table| table)
+    }
+
+    /// A service over an empty table, which reaches it through what `through` makes of it.
+    pub fn start_through<T: Table + 'static>(limits: Limits, through: impl FnOnce(TableLane) -> T) -> Self {
         let embedded = EmbeddedTable::open(None).expect("a database in memory");
         let table = embedded.lane(Lane::Request);
-        let store = Store::new(table.clone(), Clock::of_server());
+        let store = Store::new(through(table.clone()), Clock::of_server());
         let settings = Arc::new(Settings {
             region: "local".to_owned(),
             public_url: None,
@@ -74,8 +80,15 @@ impl LocalService {
 
     /// Carries out everything that is open.
     pub async fn work(&self) {
-        for key in self.open_pieces().await {
-            carry_out(&self.service, key).await.expect("a piece carried out");
+        loop {
+            let open = self.open_pieces().await;
+            for key in &open {
+                carry_out(&self.service, *key).await.expect("a piece carried out");
+            }
+            // Each piece of a large job makes the next one.
+            if open.is_empty() {
+                return;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Every sum that the table keeps, beside what the memberships say: none may drift.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Membership, Reservation};
@@ -14,6 +14,7 @@ pub type Sums = BTreeMap<String, i64>;
 /// The sums as the table keeps them, and as the memberships have them.
 pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
     let (mut kept, mut is) = (Sums::new(), Sums::new());
+    let mut images = BTreeSet::new();
     for item in everything(table) {
         let text = |name: &str| match item.get(name) {
             Some(AttributeValue::S(text)) => text.as_str(),
@@ -24,6 +25,9 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
             _ => 0,
         };
         let (pk, sk) = (text("pk"), text("sk"));
+        if item.contains_key("head") {
+            images.insert(format!("members of {pk}"));
+        }
         let sums = [
             (format!("members of {pk}"), number("members")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
@@ -37,7 +41,8 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }
     }
-    is.retain(|_, sum| *sum != 0);
+    // Of an image that is gone nothing is counted.
+    is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
     (kept, is)
 }
 

@@ -79,7 +79,8 @@ fn count_members(
     rules: Rules<'_>,
 ) -> Option<Write> {
     let key = keys::head(image);
-    let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
+    // An image that is gone counts nothing any more, and never comes back.
+    let known = Some(read.known.images.get(image)?).filter(|_| decision.offered.contains(image));
     let count = Write::update(key.clone(), COUNT_MEMBERS)
         .value(":growth", item::number(growth))
         .value(":one", item::number(1));

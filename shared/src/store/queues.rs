@@ -77,7 +77,7 @@ impl Store {
         match (remembered.zip(found(0)), found(header)) {
             (Some((remembered, before)), _) => before_as(before, remembered).map(Queued::Submitted),
             // An earlier attempt was made, and its answer lost.
-            (None, Some(before)) if item::get_json::<Job>(before, "job")?.id == job.id => {
+            (None, Some(before)) if item::get_json::<Job>(before, "job")? == *job => {
                 Ok(Queued::Submitted(Submitted::Yes))
             }
             _ => self.why_not_queued(job, queues, most_pairs).await,

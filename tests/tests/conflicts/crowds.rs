@@ -1,8 +1,11 @@
 //! Many tenants at once on one image, and many owners at once on one tenant.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use imageshare::domain::{ImageId, Limits, Status};
 use imageshare_tests::service::tenant;
+use tokio::time::sleep;
 
 use crate::world::{Batch, World, tenants};
 
@@ -45,6 +48,32 @@ async fn two_hundred_tenants_respond_to_one_image_at_once() {
         world.expect_member(&image, tenant, Some(Status::Rejected)).await;
     }
     expect_end(&world, &[(image, ANSWERS)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_meet_a_job_on_their_memberships_are_all_given() {
+    let world = World::start(Limits::default());
+    let (images, tenants) = (world.images("owner", 1).await, tenants(100));
+    world.shared_before("owner", &images[0], &tenants).await;
+    for tenant in &tenants {
+        world.answered_before(&images[0], tenant, Status::Rejected).await;
+    }
+    let job = world.batch("owner", Batch::Share, &images, &tenants).await;
+    // One answer in each millisecond, while the job writes the same memberships.
+    let answers = (0..).zip(&tenants).map(async |(number, tenant)| {
+        sleep(Duration::from_millis(number)).await;
+        world.answer(&images[0], tenant, Status::Accepted).await;
+    });
+    world.work_beside(WORKERS, join_all(answers)).await;
+    world.tell(&"100 members change their answers while the owner shares with them again");
+    assert!(world.conflicts() > 0, "nothing was met");
+    world.expect_done(job, 100).await;
+    for tenant in &tenants {
+        world.expect_member(&images[0], tenant, Some(Status::Accepted)).await;
+    }
+    world.expect_members(&images[0], 100).await;
+    world.expect_sums();
+    world.expect_nothing_given_up();
 }
 
 #[tokio::test(start_paused = true)]

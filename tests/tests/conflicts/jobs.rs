@@ -1,6 +1,6 @@
 //! Jobs of many pairs, carried out by several workers side by side.
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use imageshare::domain::{Limits, Outcome};
 
 use crate::world::{Batch, World, count, tenants};
@@ -87,6 +87,21 @@ async fn two_jobs_beyond_the_recipient_limit_fill_each_image_exactly() {
     for image in &images {
         world.expect_members(image, 64).await;
     }
+    world.expect_sums();
+    world.expect_nothing_given_up();
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_small_jobs_on_one_image_at_once_are_all_done() {
+    let world = World::start(Limits::default());
+    let (images, tenants) = (world.images("owner", 1).await, tenants(100));
+    let share = tenants.chunks(5).map(|some| world.batch("owner", Batch::Share, &images, some));
+    let jobs = world.work_beside(WORKERS, join_all(share)).await;
+    world.tell(&"20 jobs of one image × 5 tenants each at once, 10 workers");
+    for job in jobs {
+        world.expect_done(job, 5).await;
+    }
+    world.expect_members(&images[0], 100).await;
     world.expect_sums();
     world.expect_nothing_given_up();
 }

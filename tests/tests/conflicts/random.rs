@@ -1,8 +1,10 @@
 //! Random small jobs at once: whatever conflicts, each pair ends as its last request says.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, Limits, Outcome, Status, TenantId};
+use imageshare_tests::tell::tell;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use tokio::runtime::Builder;
@@ -122,6 +124,7 @@ impl Run {
 fn pairs_of_random_jobs_end_as_the_last_request_says() {
     let cases = std::env::var("PROPTEST_CASES").ok().map_or(CASES, |cases| cases.parse().unwrap());
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let conflicts = Cell::new(0);
     let runs = (any::<u64>(), vec(round(), 1..5), 2_usize..=6);
     proptest!(config, |((seed, rounds, workers) in runs)| {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -131,6 +134,10 @@ fn pairs_of_random_jobs_end_as_the_last_request_says() {
                 run.round(round, workers).await;
             }
             run.expect_end().await;
+            conflicts.set(conflicts.get() + run.world.conflicts());
         });
     });
+    let conflicts = conflicts.get();
+    tell(&format_args!("{cases} runs of random jobs met {conflicts} conflicts"));
+    assert!(conflicts > 0);
 }

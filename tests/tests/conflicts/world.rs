@@ -85,6 +85,12 @@ impl World {
         }
     }
 
+    /// Gives a member's answer to an image, as it stands before the test.
+    pub async fn answered_before(&self, image: &ImageId, tenant: &TenantId, status: Status) {
+        let (caller, answer) = (caller(tenant.as_str()), (Ok(status), None));
+        usecases::answer_as_member(&self.behind.service, &caller, image, tenant, answer).await.unwrap();
+    }
+
     /// Makes a batch request, which must be accepted.
     pub async fn batch(
         &self,
@@ -187,6 +193,11 @@ impl World {
     /// Demands that every sum is that of the memberships.
     pub fn expect_sums(&self) {
         sums::hold(&self.behind.embedded);
+    }
+
+    /// How many calls have conflicted so far.
+    pub fn conflicts(&self) -> u32 {
+        self.table.report().writes().conflicts
     }
 
     /// Prints what the test has used.

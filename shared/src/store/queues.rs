@@ -115,8 +115,8 @@ impl Store {
                 .value(":job", item::text(job.id))
                 .value(":jobs", AttributeValue::Ss(vec![job.id.to_string()]))
                 .value(":minus", item::number(-i128::try_from(pairs).unwrap_or_default()));
-            self.update_if(&taken).await?;
-            if is_first && job.is_large() {
+            // Of several workers that see the end of a job only one takes it out, and goes on.
+            if self.update_if(&taken).await? && is_first && job.is_large() {
                 self.activate_next(tenant, Line::of(&job.task)).await?;
             }
         }
@@ -148,10 +148,11 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a write unless its condition does not hold.
-    async fn update_if(&self, write: &Write) -> Result<(), StoreError> {
+    /// Makes a write, unless its condition does not hold. Returns whether it was made.
+    async fn update_if(&self, write: &Write) -> Result<bool, StoreError> {
         match self.update(write).await {
-            Ok(_) | Err(NotWritten::Conditions(_)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(NotWritten::Conditions(_)) => Ok(false),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }

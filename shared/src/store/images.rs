@@ -1,7 +1,8 @@
 //! Images: made, read, changed and deleted.
 //!
 //! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
-//! names it can then never mean another image.
+//! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
+//! down.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -158,7 +159,11 @@ impl Store {
         recipients: &Recipients,
         unshare: Option<&Job>,
     ) -> Result<Deleted, StoreError> {
-        let tombstone = Write::update(keys::image(&read.id), "REMOVE image, gpk, gsk")
+        let tombstone = match unshare {
+            None => "REMOVE image, gpk, gsk, visibility, rev, members, member_rev",
+            Some(_) => "REMOVE image, gpk, gsk, visibility, rev",
+        };
+        let tombstone = Write::update(keys::image(&read.id), tombstone)
             .only_if("attribute_exists(image) AND rev = :read AND member_rev = :member_rev")
             .value(":read", item::text(read.revision))
             .value(":member_rev", item::number(recipients.revision));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
@@ -24,7 +24,7 @@ use crate::issuers::BadIssuers;
 use crate::keep_time;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
-use crate::table::{EmbeddedTable, Lane, OpenError};
+use crate::table::{EmbeddedTable, Lane, OpenError, Removed};
 
 /// When expired items are deleted for the first time, and how often after that.
 const FIRST_EXPIRY: Duration = Duration::from_mins(1);
@@ -236,10 +236,18 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 
 async fn expire(table: Arc<EmbeddedTable>) {
     let mut turns = interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
+    // One that takes longer than an hour is followed by a rest.
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        if let Ok(deleted @ 1..) = table.sweep_expired().await {
-            tracing::info!(deleted, "expired items were deleted");
+        match table.remove_expired().await {
+            Ok(Removed { items: 0, freed_bytes: 0, .. }) => {}
+            Ok(Removed { items, freed_bytes, .. }) => {
+                tracing::info!(items, freed_bytes, "expired items were deleted");
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "expired items could not be deleted; it is tried again")
+            }
         }
     }
 }

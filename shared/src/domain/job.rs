@@ -283,11 +283,16 @@ impl Report {
     pub fn status(&self) -> JobStatus {
         let ended = self.ended().is_some();
         match (ended, self.done()) {
-            (true, _) if self.failures().next().is_some() => JobStatus::Fail,
+            (true, _) if self.has_failed() => JobStatus::Fail,
             (true, _) => JobStatus::Success,
             (false, 0) => JobStatus::Init,
             (false, _) => JobStatus::Running,
         }
+    }
+
+    /// Whether any pair has failed, also one that cannot be named.
+    fn has_failed(&self) -> bool {
+        self.pieces.iter().flat_map(|piece| &piece.outcomes).any(|outcome| *outcome != Outcome::Done)
     }
 
     /// How many pairs have been carried out.

@@ -1,7 +1,8 @@
 //! Images: made, read, changed and deleted.
 //!
 //! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
-//! names it can then never mean another image.
+//! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
+//! down.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

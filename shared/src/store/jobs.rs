@@ -14,11 +14,14 @@ use super::keys::{self, ALONE, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
 use super::requests::{Remembered, Submitted, before_as, remember};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Timestamp};
+use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Task, Timestamp};
 use crate::table::{Query, Token, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
 pub(super) const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// The attribute of a piece that was closed because it cannot be read: when.
+const CLOSED: &str = "closed";
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,8 @@ impl Store {
         }
     }
 
-    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over.
+    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over. A piece that was closed
+    /// because it cannot be read has ended as failed.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -81,10 +85,14 @@ impl Store {
         let (mut job, mut pieces) = (None, Vec::new());
         let now = self.clock.now().unix_seconds();
         for item in &items {
-            let (found, piece) = parse(item)?;
+            let key = parse_key(item)?;
             let is_kept = item::get_number::<i64>(item, TTL)? > now;
-            job = job.or(found.filter(|_| is_kept));
-            pieces.extend(piece);
+            // The job's own item comes first.
+            job = job.or(parse_job(key, item)?.filter(|_| is_kept));
+            match &job {
+                Some(job) if item.contains_key(CLOSED) => pieces.push(closed_piece(job, key, item)?),
+                _ => pieces.extend(find_piece(key, item)?),
+            }
         }
         Ok(job.map(|job| Report { job, pieces }))
     }
@@ -154,9 +162,9 @@ impl Store {
         };
         let (mut job, mut piece) = (None, None);
         for item in self.read(wanted).await? {
-            let (found_job, found_piece) = parse(&item)?;
-            job = job.or(found_job);
-            piece = piece.or(found_piece);
+            let key = parse_key(&item)?;
+            job = job.or(parse_job(key, &item)?);
+            piece = piece.or(find_piece(key, &item)?);
         }
         let open = job.zip(piece).filter(|(_, piece)| piece.finished.is_none());
         Ok(open.map(|(job, piece)| OpenPiece { job, piece }))
@@ -184,7 +192,7 @@ impl Store {
         next.finished = next.left().is_empty().then_some(now);
         writes.push(move_cursor(open.job.id, &open.piece, &next));
         if next.finished.is_some() {
-            writes.extend(next_of_lane(&open.job, &next));
+            writes.extend(next_of_lane(&open.job, next.number));
         }
         match self.transact(&writes).await {
             Ok(()) => {
@@ -211,6 +219,37 @@ impl Store {
         match self.update(&count).await {
             Ok(updated) => item::get_number(&updated, "attempts"),
             Err(NotWritten::Conditions(_)) => Ok(0),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
+    }
+
+    /// Makes the next work item of the lane of a piece that was closed, and returns the job; `None` where that cannot be read
+    /// either. One read, and one write where there is a next one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn continue_lane(&self, closed: PieceKey) -> Result<Option<Job>, StoreError> {
+        let Some(item) = self.read_one(keys::job(closed.job)).await? else { return Ok(None) };
+        let Ok(job) = item::get_json::<Job>(&item, "job") else { return Ok(None) };
+        if let Some(next) = next_of_lane(&job, closed.number) {
+            self.written(&[next]).await?;
+        }
+        Ok(Some(job))
+    }
+
+    /// Takes a piece that cannot be read out of the index of open pieces; `false` where it is not in it. Its attributes are
+    /// kept for an operator. One write.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn close_unreadable(&self, key: PieceKey) -> Result<bool, StoreError> {
+        let close = Write::update(key.table_key(), "SET #closed = :now REMOVE gpk, gsk")
+            .name("#closed", CLOSED)
+            .only_if("attribute_exists(gpk)")
+            .value(":now", item::number(self.clock.now().unix_millis()));
+        match self.update(&close).await {
+            Ok(_) => Ok(true),
+            Err(NotWritten::Conditions(_)) => Ok(false),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
@@ -261,8 +300,8 @@ pub(super) fn job_writes(job: &Job, release: Release) -> Result<Vec<Write>, Stor
 }
 
 /// The write that makes the next work item of a lane, whose last one is finished; `None` where that was the last.
-fn next_of_lane(job: &Job, finished: &Piece) -> Option<Write> {
-    let place = usize::from(finished.number).checked_sub(1)? + job.lanes();
+fn next_of_lane(job: &Job, finished: u16) -> Option<Write> {
+    let place = usize::from(finished).checked_sub(1)? + job.lanes();
     let pairs = job.pieces().into_iter().nth(place)?;
     let number = u16::try_from(place + 1).ok()?;
     Some(piece_of_large_job(job, number, &pairs).only_if("attribute_not_exists(pk)"))
@@ -331,14 +370,38 @@ fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(&'static str, AttributeVa
     ]
 }
 
-/// Reads an item of a job: the job, a piece of it, or both in one.
-fn parse(item: &Item) -> Result<(Option<Job>, Option<Piece>), StoreError> {
-    let key = PieceKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?)
-        .ok_or(StoreError::Unreadable(SK))?;
+fn parse_key(item: &Item) -> Result<PieceKey, StoreError> {
+    PieceKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))
+}
+
+/// The job of an item of it; `None` for a piece that has an item of its own.
+fn parse_job(key: PieceKey, item: &Item) -> Result<Option<Job>, StoreError> {
+    (key.number == ALONE).then(|| item::get_json(item, "job")).transpose()
+}
+
+/// The piece of an item of a job; `None` for the job itself where it has several pieces.
+fn find_piece(key: PieceKey, item: &Item) -> Result<Option<Piece>, StoreError> {
     let is_piece = key.number != ALONE || item.contains_key("pairs");
-    let piece = is_piece.then(|| parse_piece(key, item)).transpose()?;
-    let job = (key.number == ALONE).then(|| item::get_json(item, "job")).transpose()?;
-    Ok((job, piece))
+    is_piece.then(|| parse_piece(key, item)).transpose()
+}
+
+/// A piece that was closed because it cannot be read: its pairs have the outcomes that can be read, and the others have
+/// failed. Of a job that finds its images itself one pair has failed, without a name.
+fn closed_piece(job: &Job, key: PieceKey, item: &Item) -> Result<Piece, StoreError> {
+    let pairs = match job.task {
+        Task::RespondToAll { .. } => Some(0..1),
+        Task::Share | Task::Unshare | Task::Respond { .. } => {
+            job.pieces().into_iter().nth(usize::from(key.number.saturating_sub(ALONE + 1)))
+        }
+    };
+    let pairs = pairs.ok_or(StoreError::Unreadable(SK))?;
+    let outcomes = item::get_text(item, "outcomes").unwrap_or_default();
+    let outcomes = outcomes.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
+    // A text of which a part cannot be read says nothing of the rest.
+    let mut outcomes = outcomes.unwrap_or_default();
+    outcomes.resize(pairs.len(), Outcome::GaveUp);
+    let finished = Some(Timestamp::from_unix_millis(item::get_number(item, CLOSED)?));
+    Ok(Piece { number: key.number, pairs, found: Vec::new(), outcomes, finished, attempts: 0 })
 }
 
 fn parse_piece(key: PieceKey, item: &Item) -> Result<Piece, StoreError> {

@@ -124,7 +124,7 @@ async fn read_step(
 }
 
 /// Takes a job out of its queues where its last piece has ended. One query, unless the job is in none.
-async fn end_job(service: &Service, job: &Job) -> Result<(), StoreError> {
+pub(super) async fn end_job(service: &Service, job: &Job) -> Result<(), StoreError> {
     if job.queues.is_empty() {
         return Ok(());
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use imageshare::domain::{
-    ImageId, Job, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp,
-    VaultDetails, VaultStatus, Visibility,
+    ImageId, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp, VaultDetails,
+    VaultStatus, Visibility,
 };
 use imageshare::store::List;
 use imageshare::table::{AttributeValue, Table, Write};

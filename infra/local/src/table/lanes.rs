@@ -1,9 +1,10 @@
-//! One thread that owns a resource whose calls block, fed by two bounded lanes.
+//! One thread that owns a resource whose calls block, fed by three bounded lanes.
 //!
 //! The embedded database does one thing at a time and blocks the thread that asks. So it has a thread of its own,
 //! and who may go next is decided here instead of by a mutex's luck: requests before background work, but while
 //! requests come, background work has one call in every [`PACE`], or a quarter of the time where calls are slow, so that
-//! neither starves.
+//! neither starves. Cleanup goes last: when nothing else waits and requests are quiet, or when it has waited for
+//! [`CLEANUP_TIMEOUT`]. It paces itself.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,12 @@ const REST: u32 = 3;
 /// Requests have stopped coming when none has ended for so long.
 const QUIET: Duration = Duration::from_millis(1);
 
+/// A cleanup call that has waited for so long goes next.
+const CLEANUP_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Without a request or background work for so long, the resource is idle.
+const IDLE_AFTER: Duration = Duration::from_millis(500);
+
 /// Calls that may wait in a lane; a further caller waits for room.
 const LANE_CAPACITY: usize = 256;
 
@@ -32,6 +39,8 @@ pub enum Lane {
     Request,
     /// Background work.
     Worker,
+    /// Removal of old data, for which nobody waits.
+    Cleanup,
 }
 
 /// The call was not answered: the thread has ended, or the call made it panic.
@@ -47,6 +56,7 @@ pub struct Lanes<R> {
     queue: Arc<Queue<R>>,
     request_room: Arc<Semaphore>,
     worker_room: Arc<Semaphore>,
+    cleanup_room: Arc<Semaphore>,
     ended: watch::Receiver<()>,
 }
 
@@ -61,7 +71,8 @@ impl<R: Send + 'static> Lanes<R> {
             drop(ending);
         })?;
         let room = || Arc::new(Semaphore::new(LANE_CAPACITY));
-        Ok(Self { queue, request_room: room(), worker_room: room(), ended })
+        let (request_room, worker_room, cleanup_room) = (room(), room(), room());
+        Ok(Self { queue, request_room, worker_room, cleanup_room, ended })
     }
 
     /// Runs a call on the resource when its turn comes. Once in a lane a call is carried out, even if the caller
@@ -74,6 +85,7 @@ impl<R: Send + 'static> Lanes<R> {
         let room = match lane {
             Lane::Request => &self.request_room,
             Lane::Worker => &self.worker_room,
+            Lane::Cleanup => &self.cleanup_room,
         };
         let place = Arc::clone(room).acquire_owned().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
@@ -87,6 +99,11 @@ impl<R: Send + 'static> Lanes<R> {
             }),
         )?;
         answered.await.map_err(|_| Gone)
+    }
+
+    /// Whether there was neither a request nor background work for a while.
+    pub fn is_idle(&self) -> bool {
+        self.queue.lock().turns.is_idle(Instant::now())
     }
 
     /// Takes no more calls, finishes those that wait, and returns when the resource has been dropped.
@@ -142,7 +159,7 @@ impl<R> Queue<R> {
         if waiting.closed {
             return Err(Gone);
         }
-        waiting.turns.push(lane, call);
+        waiting.turns.push(lane, call, Instant::now());
         drop(waiting);
         self.changed.notify_one();
         Ok(())
@@ -153,7 +170,7 @@ impl<R> Queue<R> {
         let mut waiting = self.lock();
         loop {
             let now = Instant::now();
-            let turn = if waiting.closed { waiting.turns.last() } else { waiting.turns.next(now) };
+            let turn = if waiting.closed { waiting.turns.drain() } else { waiting.turns.next(now) };
             waiting = match turn {
                 Turn::Now(lane, call) => return Some((lane, call)),
                 Turn::Nobody if waiting.closed => return None,
@@ -181,8 +198,12 @@ impl<R> Queue<R> {
 struct Turns<T> {
     requests: VecDeque<T>,
     worker: VecDeque<T>,
+    /// Each with the moment from which it has waited.
+    cleanup: VecDeque<(Instant, T)>,
     /// When the last request ended.
     last_request: Option<Instant>,
+    /// When the last call of background work ended.
+    last_work: Option<Instant>,
     /// Until when background work rests while requests come.
     rest: Option<Instant>,
 }
@@ -196,19 +217,39 @@ enum Turn<T> {
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
-        Self { requests: VecDeque::new(), worker: VecDeque::new(), last_request: None, rest: None }
+        let (requests, worker, cleanup) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { requests, worker, cleanup, last_request: None, last_work: None, rest: None }
     }
 }
 
 impl<T> Turns<T> {
-    fn push(&mut self, lane: Lane, call: T) {
+    fn push(&mut self, lane: Lane, call: T, now: Instant) {
         match lane {
             Lane::Request => self.requests.push_back(call),
             Lane::Worker => self.worker.push_back(call),
+            Lane::Cleanup => self.cleanup.push_back((now, call)),
         }
     }
 
     fn next(&mut self, now: Instant) -> Turn<T> {
+        let Some(due) = self.cleanup.front().map(|(since, _)| *since + CLEANUP_TIMEOUT) else {
+            return self.next_of_others(now);
+        };
+        if due <= now {
+            return self.next_cleanup();
+        }
+        match self.next_of_others(now) {
+            Turn::Nobody => match self.last_request.map(|ended| ended + QUIET) {
+                Some(quiet_from) if quiet_from > now => Turn::Later(quiet_from.min(due)),
+                _ => self.next_cleanup(),
+            },
+            Turn::Later(then) => Turn::Later(then.min(due)),
+            turn @ Turn::Now(..) => turn,
+        }
+    }
+
+    /// The next call that is no cleanup.
+    fn next_of_others(&mut self, now: Instant) -> Turn<T> {
         let quiet_from = self.last_request.map(|ended| ended + QUIET);
         let quiet = self.requests.is_empty() && quiet_from.is_none_or(|from| from <= now);
         let rested = self.rest.is_none_or(|until| until <= now);
@@ -230,11 +271,30 @@ impl<T> Turns<T> {
         next.map_or(Turn::Nobody, |(lane, call)| Turn::Now(lane, call))
     }
 
+    fn next_cleanup(&mut self) -> Turn<T> {
+        self.cleanup.pop_front().map_or(Turn::Nobody, |(_, call)| Turn::Now(Lane::Cleanup, call))
+    }
+
+    /// Whatever waits, without any rest.
+    fn drain(&mut self) -> Turn<T> {
+        match self.last() {
+            Turn::Nobody => self.next_cleanup(),
+            turn => turn,
+        }
+    }
+
     fn ended(&mut self, lane: Lane, took: Duration, now: Instant) {
         match lane {
             Lane::Request => self.last_request = Some(now),
-            Lane::Worker => self.rest = Some(now + PACE.max(took * REST)),
+            Lane::Worker => (self.last_work, self.rest) = (Some(now), Some(now + PACE.max(took * REST))),
+            Lane::Cleanup => {}
         }
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        let last = self.last_request.max(self.last_work);
+        let is_long_ago = last.is_none_or(|ended| ended + IDLE_AFTER <= now);
+        is_long_ago && self.requests.is_empty() && self.worker.is_empty()
     }
 }
 
@@ -244,7 +304,10 @@ mod tests {
 
     /// Runs the turns, each of which takes `tenths` of a millisecond, and lists whose they were; `.` is a rest.
     fn order(turns: &mut Turns<&'static str>, tenths: u32) -> String {
-        let mut now = Instant::now();
+        order_from(Instant::now(), turns, tenths)
+    }
+
+    fn order_from(mut now: Instant, turns: &mut Turns<&'static str>, tenths: u32) -> String {
         let mut order = String::new();
         loop {
             match turns.next(now) {
@@ -266,9 +329,17 @@ mod tests {
 
     fn turns(requests: usize, worker: usize) -> Turns<&'static str> {
         let mut turns = Turns::default();
-        (0..requests).for_each(|_| turns.push(Lane::Request, "r"));
-        (0..worker).for_each(|_| turns.push(Lane::Worker, "w"));
+        let now = Instant::now();
+        (0..requests).for_each(|_| turns.push(Lane::Request, "r", now));
+        (0..worker).for_each(|_| turns.push(Lane::Worker, "w", now));
         turns
+    }
+
+    /// As [`order`], with a cleanup call that begins to wait when the others do.
+    fn order_with_cleanup(requests: usize, worker: usize, tenths: u32) -> String {
+        let (mut turns, now) = (turns(requests, worker), Instant::now());
+        turns.push(Lane::Cleanup, "c", now);
+        order_from(now, &mut turns, tenths)
     }
 
     #[test]
@@ -291,6 +362,35 @@ mod tests {
     #[test]
     fn requests_alone_never_wait() {
         assert_eq!(order(&mut turns(20, 0), 1), "r".repeat(20));
+    }
+
+    #[test]
+    fn cleanup_waits_for_requests_and_background_work() {
+        assert_eq!(order_with_cleanup(0, 0, 2), "c");
+        assert_eq!(order_with_cleanup(2, 2, 2), "wrr.w.c");
+    }
+
+    #[test]
+    fn idle_is_the_time_without_requests_and_background_work() {
+        let now = Instant::now();
+        let mut turns = Turns::default();
+        assert!(turns.is_idle(now));
+        turns.ended(Lane::Cleanup, PACE, now);
+        assert!(turns.is_idle(now));
+        for lane in [Lane::Request, Lane::Worker] {
+            turns.ended(lane, PACE, now);
+            assert!(!turns.is_idle(now + IDLE_AFTER / 2) && turns.is_idle(now + IDLE_AFTER));
+            turns.push(lane, "waits", now);
+            assert!(!turns.is_idle(now + IDLE_AFTER));
+            turns.drain();
+        }
+    }
+
+    #[test]
+    fn cleanup_that_has_waited_for_its_timeout_goes_next() {
+        let quarter = 10 * u32::try_from((CLEANUP_TIMEOUT / 4).as_millis()).unwrap();
+        assert_eq!(order_with_cleanup(8, 0, quarter), "rrrrcrrrr");
+        assert_eq!(order_with_cleanup(0, 8, quarter), "wwwwcwwww");
     }
 
     #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod calls;
 mod convert;
+mod expiry;
 mod lanes;
+mod space;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -17,8 +19,10 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 pub use self::calls::TableLane;
+pub use self::expiry::{RemovalError, Removed};
 use self::lanes::Lanes;
 pub use self::lanes::{Gone, Lane};
+use self::space::Space;
 use crate::TABLE;
 
 /// A health check that takes longer has failed.
@@ -27,7 +31,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// An embedded DynamoDB. It lives until it and every client of it are dropped, or until it is closed.
 pub struct EmbeddedTable {
     lanes: Arc<Lanes<Opened>>,
-    /// Shares the database with the lanes, for the sweep alone.
+    /// Shares the database with the lanes, for looking behind the service's back.
     opened: Opened,
     work: Arc<Notify>,
 }
@@ -36,6 +40,8 @@ pub struct EmbeddedTable {
 #[derive(Clone)]
 struct Opened {
     database: Database,
+    /// The database's file, where it has one that can become smaller.
+    space: Option<Arc<Space>>,
     _lock: Option<Arc<File>>,
 }
 
@@ -83,10 +89,11 @@ impl EmbeddedTable {
             Some(path) => Database::new(&path.to_string_lossy()),
             None => Database::memory(),
         };
-        let database =
-            database.map_err(|source| OpenError::Database { path: path.unwrap_or_default(), source })?;
-        create_table(&database).map_err(OpenError::Table)?;
-        let opened = Opened { database, _lock: lock };
+        let database = database
+            .map_err(|source| OpenError::Database { path: path.clone().unwrap_or_default(), source })?;
+        create_tables(&database).map_err(OpenError::Table)?;
+        let space = path.as_deref().and_then(open_space);
+        let opened = Opened { database, space, _lock: lock };
         let lanes = Lanes::new("table", opened.clone()).map_err(OpenError::Thread)?;
         Ok(Self { lanes: Arc::new(lanes), opened, work: Arc::default() })
     }
@@ -112,23 +119,20 @@ impl EmbeddedTable {
         matches!(tokio::time::timeout(HEALTH_TIMEOUT, read).await, Ok(Ok(Ok(_))))
     }
 
-    /// Deletes the items whose time to live has passed; returns how many there were.
+    /// Deletes the items whose time to live has passed, and makes the database's file smaller where much of it is free.
     ///
-    /// The sweep reads the whole table, so it runs beside the lanes, on a thread of its own: it steps aside after
-    /// every page of 25 items for a call that waits.
+    /// It reads the whole table, or the rest of it where the last removal was stopped, and takes a tenth of the database's
+    /// time at most, half of it while the database is idle. It steps aside for requests and for background work.
     ///
     /// # Errors
-    /// [`Gone`] if the database does not answer any more.
-    pub async fn sweep_expired(&self) -> Result<usize, Gone> {
-        let database = self.opened.database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(deleted)) => Ok(deleted),
-            Ok(Err(problem)) => {
-                tracing::error!(%problem, "expired items could not be deleted");
-                Err(Gone)
-            }
-            Err(_) => Err(Gone),
-        }
+    /// [`RemovalError`] where the database does not answer. What was deleted stays deleted.
+    pub async fn remove_expired(&self) -> Result<Removed, RemovalError> {
+        let removed = expiry::pass(&self.lanes).await?;
+        let freed_bytes = match &self.opened.space {
+            Some(space) => space::release(&self.lanes, space, removed.items > 0).await?,
+            None => 0,
+        };
+        Ok(Removed { freed_bytes, ..removed })
     }
 
     /// Takes no more calls and finishes those that wait. The database is closed, and its directory free for others,
@@ -138,8 +142,20 @@ impl EmbeddedTable {
     }
 }
 
-/// Makes the table where there is none.
-fn create_table(database: &Database) -> Result<(), DynoxideError> {
+/// The database's file, for making it smaller. Where that cannot be done, the file goes on growing, and the log says so.
+fn open_space(path: &Path) -> Option<Arc<Space>> {
+    let space = Space::open(path).inspect_err(|problem| {
+        tracing::warn!(%problem, path = %path.display(), "the database's file will not become smaller");
+    });
+    space.ok().map(Arc::new)
+}
+
+/// Makes the service's table, and that of the removal of old data, where there are none.
+fn create_tables(database: &Database) -> Result<(), DynoxideError> {
+    match database.create_table(request(expiry::definition())?) {
+        Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
+        Err(error) => return Err(error),
+    }
     match database.create_table(request(definition(TABLE))?) {
         Ok(_) => {
             let expiry = json!({
@@ -246,18 +262,5 @@ mod tests {
         let told = work.notified();
         requests.transact_write_items(&[Write::put(piece)], Token::fresh()).await.unwrap();
         told.await;
-    }
-
-    #[tokio::test]
-    async fn the_sweep_deletes_what_has_expired() {
-        let table = EmbeddedTable::open(None).unwrap();
-        let requests = table.lane(Lane::Request);
-        for (id, expires) in [("old", "1000000000"), ("new", "99999999999")] {
-            let expiring = item(id, TTL, AttributeValue::N(expires.to_owned()));
-            requests.write_item(&Write::put(expiring)).await.unwrap();
-        }
-        assert_eq!(table.sweep_expired().await, Ok(1));
-        assert!(requests.get_item(&key("old")).await.unwrap().items.is_empty());
-        assert!(table.is_healthy().await);
     }
 }

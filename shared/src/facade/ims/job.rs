@@ -152,7 +152,11 @@ impl<'a> JobWire<'a> {
 /// The code of the first failure, and the sentence that a client shows; nothing while the job runs.
 fn failure_of(report: &Report) -> Option<(&'static str, String)> {
     report.ended()?;
-    let (image, tenant, outcome) = report.failures().next()?;
+    let Some((image, tenant, outcome)) = report.failures().next() else {
+        // What failed cannot be named.
+        let outcome = (report.status() == JobStatus::Fail).then_some(Outcome::GaveUp)?;
+        return of_outcome(outcome, &report.job.task).map(|(code, message)| (code, message.to_owned()));
+    };
     let (code, message) = of_outcome(outcome, &report.job.task)?;
     let (failed, all) = (report.failures().count(), report.done());
     let first = format!("image {image}, project {tenant}: {message}");

@@ -97,7 +97,8 @@ impl Function {
     }
 
     fn call(&self, received: Received, caller: Caller) -> Call {
-        let Received { service, request, trace } = received;
+        let Received { mut service, request, trace } = received;
+        service.store = service.store.on_behalf_of(&caller.tenant);
         Call { service, keyring: self.authenticator.keyring().clone(), caller, request, trace }
     }
 }

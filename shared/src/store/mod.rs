@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::domain::TenantId;
 use crate::table::Table;
 
 pub use self::call::StoreError;
@@ -69,6 +70,16 @@ impl Store {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The same table, whose calls are made on behalf of that tenant: a table that shares its time out between tenants
+    /// counts them to its share.
+    #[must_use]
+    pub fn on_behalf_of(&self, tenant: &TenantId) -> Self {
+        match self.table.on_behalf_of(tenant) {
+            Some(table) => Self { table, ..self.clone() },
+            None => self.clone(),
+        }
     }
 
     /// What was used of the table through this store and its clones.

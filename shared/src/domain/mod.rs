@@ -12,6 +12,7 @@ mod limits;
 mod member;
 mod membership;
 mod permission;
+mod read_rate;
 mod step;
 mod time;
 mod vault;
@@ -34,6 +35,7 @@ pub use self::membership::{
     Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
 };
 pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
+pub use self::read_rate::{ReadBucket, ReadRate};
 pub use self::step::{Change, Decision, Known, Needed, Rules, Tenant, decide, give_up, needed};
 pub use self::time::Timestamp;
 pub use self::vault::{

@@ -3,6 +3,9 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Unresolved, Visibility};
 use crate::store::StoreError;
 
@@ -120,7 +123,38 @@ pub enum Refusal {
     /// Too many images would have to be sorted.
     #[error("more than {0} images to be sorted")]
     TooManyToSort(usize),
+    /// The caller's tenant asks for more than its share just now.
+    #[error("{excess}")]
+    TooManyRequests {
+        /// When the request may succeed, from now on.
+        retry_after: Duration,
+        /// What there is too much of.
+        excess: Excess,
+    },
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a tenant has asked too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// Its reads and lists have used more of the table than this many read units a second.
+    ReadUnits {
+        /// The limit.
+        per_second: u32,
+    },
+}
+
+/// What there is too much of and what to do about it, without a full stop.
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReadUnits { per_second } => write!(
+                f,
+                "your project has read more than {per_second} read units a second in the last minute; wait as long as \
+                 Retry-After says, and read less often or in narrower lists"
+            ),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! A tenant whose reads use more of the table than they may is told to wait: in the words of every facade, and nobody else.
+//! A tenant that exceeds its read rate is refused with 429, in the form of each facade; no other tenant is.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 

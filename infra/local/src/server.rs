@@ -117,7 +117,7 @@ impl Server {
         let authenticator = arguments.issuers.believed_by(authenticator)?;
         authenticator.prepare().await;
 
-        let functions = functions(Function { service: requests, authenticator });
+        let functions = functions(Function::new(requests, authenticator));
         let domain = domain(arguments, address);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 

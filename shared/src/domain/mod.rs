@@ -13,6 +13,7 @@ mod limits;
 mod member;
 mod membership;
 mod permission;
+mod read_rate;
 mod step;
 mod tenant;
 mod time;
@@ -37,6 +38,7 @@ pub use self::membership::{
     Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
 };
 pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
+pub use self::read_rate::{ReadBucket, ReadRate};
 pub use self::step::{Change, Decision, Known, Needed, Rules, decide, give_up, needed};
 pub use self::tenant::{Inbox, Line, Queue, Tenant};
 pub use self::time::Timestamp;

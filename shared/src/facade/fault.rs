@@ -33,10 +33,3 @@ pub(super) fn of_issuer(problem: &str) -> (StatusCode, &'static str, &'static st
 pub(super) fn in_progress(id: &ImageId) -> String {
     format!("An earlier request to share or unshare image {id} is being carried out. Try again in a second.")
 }
-
-/// What is said to a caller whose open jobs have as many pairs as they may.
-pub(super) fn queue_full(most_pairs: u32) -> String {
-    format!(
-        "Your open jobs have {most_pairs} pairs, or are 100, the most allowed. Wait until some have ended."
-    )
-}

@@ -123,7 +123,7 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
     authenticator.prepare().await;
-    Ok(Function { service: service_from_env().await?, authenticator })
+    Ok(Function::new(service_from_env().await?, authenticator))
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.

@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::inboxes::Inboxes;
-use crate::domain::Clock;
+use crate::domain::{Clock, TenantId};
 use crate::table::Table;
 
 pub use self::call::StoreError;
@@ -92,6 +92,16 @@ impl Store {
     pub fn within(&self, time: Duration) -> Self {
         let end = Instant::now() + time;
         self.until(self.until.map_or(end, |until| until.min(end)))
+    }
+
+    /// The same table, whose calls are made on behalf of that tenant: a table that shares its time out between tenants
+    /// counts them to its share.
+    #[must_use]
+    pub fn on_behalf_of(&self, tenant: &TenantId) -> Self {
+        match self.table.on_behalf_of(tenant) {
+            Some(table) => Self { table, ..self.clone() },
+            None => self.clone(),
+        }
     }
 
     /// What was used of the table through this store and its clones.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::older_work::older_work;
-use super::{Refusal, share};
+use super::{Excess, Refusal, share};
 use crate::Service;
 use crate::domain::{Caller, Decision, ImageId, Job, JobId, Stamp, Task, TenantId, decide};
 use crate::store::{Pair, Queued, Remembered, Snapshot, StoreError, Submitted};
@@ -21,6 +21,9 @@ const AT_ONCE_TIME: Duration = Duration::from_secs(2);
 
 /// How often a request is queued anew because another one of the tenant was queued in between.
 const QUEUE_ATTEMPTS: u32 = 20;
+
+/// When a tenant whose open jobs are too many may come again.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// A batch request.
 #[derive(Debug, Clone)]
@@ -164,7 +167,10 @@ async fn enqueue(
             forget_ended(service, &job.queues).await?;
             Ok(None)
         }
-        Queued::Full => Err(Refusal::QueueFull { most_pairs }),
+        Queued::Full => {
+            let excess = Excess::OpenJobs { most_pairs };
+            Err(Refusal::TooManyRequests { retry_after: RETRY_WHEN_FULL, excess })
+        }
         Queued::Stale => Ok(None),
     }
 }

@@ -43,7 +43,7 @@ pub use self::members::{MemberPage, list_members, show_member};
 pub use self::membership::{add_member, answer_as_member, remove_member};
 pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
-pub use self::refusal::Refusal;
+pub use self::refusal::{Excess, Refusal};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;
 pub use self::sweep::{Swept, sweep};

@@ -170,7 +170,7 @@ async fn a_nonce_is_used_once_though_its_answer_was_lost() {
 async fn a_caller_is_told_to_come_again_where_the_table_stays_busy() {
     let world = World::start().await;
     let image = image(&world).await;
-    let function = Function { service: world.service().clone(), authenticator: authenticator() };
+    let function = Function::new(world.service().clone(), authenticator());
     let batch = json!({"images": [image], "projects": ["a"]});
     let batch = || HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members").json(&batch);
     let member = || {

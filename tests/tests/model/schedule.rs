@@ -205,7 +205,7 @@ impl Schedule<'_> {
 
     async fn send(&mut self, event: &HttpEvent) -> Answer {
         let end = Timestamp::now().plus(MARGIN + self.patience());
-        let function = Function { service: self.over(), authenticator: self.authenticator.clone() };
+        let function = Function::new(self.over(), self.authenticator.clone());
         let answer = send(&function, event, Some(end)).await;
         self.database.shut_out().await;
         answer

@@ -125,7 +125,7 @@ where
         let answer = call(opened);
         (answer, begun.elapsed())
     };
-    let (answer, took) = lanes.run(Lane::Cleanup, timed).await?;
+    let (answer, took) = lanes.run(&lanes.line(Lane::Cleanup), timed).await?;
     tokio::time::sleep(rest_after(took, lanes.is_idle())).await;
     Ok(answer?)
 }

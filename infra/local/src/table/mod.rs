@@ -3,6 +3,7 @@
 mod calls;
 mod convert;
 mod expiry;
+mod flows;
 mod lanes;
 mod space;
 
@@ -100,7 +101,11 @@ impl EmbeddedTable {
 
     /// The table, through that lane.
     pub fn lane(&self, lane: Lane) -> TableLane {
-        TableLane { lanes: Arc::clone(&self.lanes), lane, work: Arc::clone(&self.work) }
+        TableLane {
+            line: self.lanes.line(lane),
+            lanes: Arc::clone(&self.lanes),
+            work: Arc::clone(&self.work),
+        }
     }
 
     /// Is notified when a piece of a job has been written that is to be carried out.
@@ -115,7 +120,8 @@ impl EmbeddedTable {
 
     /// Whether the database answers a cheap read within a second.
     pub async fn is_healthy(&self) -> bool {
-        let read = self.lanes.run(Lane::Request, |opened| opened.database.table_count());
+        let line = self.lanes.line(Lane::Request);
+        let read = self.lanes.run(&line, |opened| opened.database.table_count());
         matches!(tokio::time::timeout(HEALTH_TIMEOUT, read).await, Ok(Ok(Ok(_))))
     }
 
@@ -188,7 +194,9 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Table, Token, Write};
+    use imageshare::table::{
+        AttributeValue, CONDITION_FAILED, Failure, Item, Key, Query, Table, Token, Write,
+    };
 
     use super::*;
 
@@ -262,5 +270,85 @@ mod tests {
         let told = work.notified();
         requests.transact_write_items(&[Write::put(piece)], Token::fresh()).await.unwrap();
         told.await;
+    }
+
+    /// Lists of a hundred items on behalf of one tenant wait, then a read on behalf of another; `in_order` names each call
+    /// when its answer comes.
+    async fn order_of_answers(lists: usize) -> Vec<&'static str> {
+        let table = EmbeddedTable::open(None).unwrap();
+        let requests = table.lane(Lane::Request);
+        for number in 0..100 {
+            let mut item = item("listed", "text", text(&"x".repeat(100)));
+            item.insert("sk".to_owned(), text(&format!("{number:03}")));
+            requests.write_item(&Write::put(item)).await.unwrap();
+        }
+        let of = |tenant: &str| requests.on_behalf_of(&tenant.parse().unwrap()).unwrap();
+        let waiting = async |count: usize| {
+            while table.lanes.waiting_requests() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let lanes = Arc::clone(&table.lanes);
+        let held = tokio::spawn(async move {
+            let hold = move |_: &Opened| {
+                begun.send(()).unwrap();
+                gate.recv().unwrap();
+            };
+            lanes.run(&lanes.line(Lane::Request), hold).await.unwrap();
+        });
+        has_begun.await.unwrap();
+
+        let (answers, mut in_order) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..lists {
+            let (table, answers) = (of("busy"), answers.clone());
+            tokio::spawn(async move {
+                let query = Query::new("pk = :pk").value(":pk", text("listed"));
+                assert_eq!(table.query(&query).await.unwrap().count, 100);
+                answers.send("list").unwrap();
+            });
+        }
+        waiting(lists.min(256)).await;
+        let other = of("other");
+        tokio::spawn(async move {
+            other.get_item(&key("a")).await.unwrap();
+            answers.send("read").unwrap();
+        });
+        waiting(lists.min(256) + 1).await;
+        open.send(()).unwrap();
+        held.await.unwrap();
+        let mut order = Vec::new();
+        while let Some(answer) = in_order.recv().await {
+            order.push(answer);
+        }
+        order
+    }
+
+    #[tokio::test]
+    async fn read_of_one_tenant_passes_the_lists_of_another() {
+        let order = order_of_answers(64).await;
+        assert_eq!(order.len(), 65);
+        let before = order.iter().position(|answer| *answer == "read").unwrap();
+        // A turn of the other tenant has four calls at most; answers of calls that end together may be seen in any order.
+        assert!(before <= 8, "{before}");
+    }
+
+    #[tokio::test]
+    async fn tenant_with_more_calls_than_may_wait_keeps_out_no_other() {
+        let order = order_of_answers(1_000).await;
+        assert_eq!(order.len(), 1_001);
+        let before = order.iter().position(|answer| *answer == "read").unwrap();
+        assert!(before <= 8, "{before}");
+    }
+
+    #[tokio::test]
+    async fn lines_of_tenants_are_forgotten_with_their_requests() {
+        let lanes = Lanes::new("test", ()).unwrap();
+        for number in 0..10_000 {
+            let line = lanes.line_of(&format!("tenant-{number}").parse().unwrap());
+            lanes.run(&line, |()| ()).await.unwrap();
+        }
+        assert!(lanes.tenant_lines() <= 64);
     }
 }

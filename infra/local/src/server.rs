@@ -246,7 +246,7 @@ async fn expire(table: Arc<EmbeddedTable>) {
                 tracing::info!(items, freed_bytes, "expired items were deleted");
             }
             Err(problem) => {
-                tracing::error!(%problem, "expired items could not be deleted; it is tried again")
+                tracing::error!(%problem, "expired items could not be deleted; it is tried again in an hour");
             }
         }
     }

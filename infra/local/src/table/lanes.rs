@@ -46,7 +46,7 @@ pub enum Lane {
     Request,
     /// Background work.
     Worker,
-    /// Removal of old data, for which nobody waits.
+    /// Removal of old data. No caller waits for it.
     Cleanup,
 }
 
@@ -359,7 +359,7 @@ impl<T> Turns<T> {
         self.cleanup.pop_front().map_or(Turn::Nobody, |(_, call)| Turn::Now(Lane::Cleanup, call))
     }
 
-    /// Whatever waits, without any rest.
+    /// The next call that waits, without any rest.
     fn drain(&mut self) -> Turn<T> {
         match self.last() {
             Turn::Nobody => self.next_cleanup(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::domain::{Limits, Rules};
+use crate::domain::{Clock, Limits, Rules};
 use crate::store::Store;
 
 /// The settings of a deployment that use cases and facades read.
@@ -38,6 +38,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// The clock of this process.
+    pub fn clock(&self) -> &Clock {
+        self.store.clock()
+    }
+
     /// The same, with a table that is asked until that moment and no longer.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imageshare::Service;
-use imageshare::domain::{Limits, Timestamp};
+use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::facade::{self, Reply, alibaba, glance, ims};
 use imageshare::function::Function;
 use imageshare::store::Store;
@@ -36,17 +36,27 @@ pub struct Answer {
 impl Functions {
     /// Functions over an empty table.
     pub fn start() -> Self {
-        let local = LocalService::start(Limits::default());
-        let function = Function { service: local.service.clone(), authenticator: authenticator() };
+        Self::start_with(Limits::default())
+    }
+
+    /// Functions over an empty table, with those limits.
+    pub fn start_with(limits: Limits) -> Self {
+        let local = LocalService::start(limits);
+        let function = Function::new(local.service.clone(), authenticator());
         Self { local, function }
     }
 
     /// Functions whose table never answers: what is not a 503 was said without it.
     pub fn without_a_table() -> Self {
         let mut functions = Self::start();
-        let Service { settings, .. } = functions.function.service.clone();
-        functions.function.service = Service { store: Store::new(Unavailable), settings };
+        functions.lose_the_table();
         functions
+    }
+
+    /// Puts a table that never answers in the place of the table.
+    pub fn lose_the_table(&mut self) {
+        let Service { settings, .. } = self.function.service.clone();
+        self.function.service = Service { store: Store::new(Unavailable, Clock::of_function()), settings };
     }
 
     /// Sends a request to the function that its route belongs to.

@@ -11,7 +11,9 @@
 pub mod api;
 pub mod binaries;
 pub mod budget;
+pub mod conflicting_table;
 pub mod counted_table;
+pub mod direct_table;
 pub mod document;
 pub mod events;
 pub mod fuzz;

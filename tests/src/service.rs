@@ -6,9 +6,11 @@ use std::sync::Arc;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{
-    Caller, Details, Image, ImageId, JobId, Limits, Report, Role, TenantId, Visibility,
+    Caller, Clock, Details, Image, ImageId, Job, JobId, Limits, Report, Role, Stamp, Task, TenantId,
+    Visibility,
 };
-use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
+use imageshare::store::{OPEN_SHARDS, PieceKey, Queued, Store, Submitted};
+use imageshare::table::Table;
 use imageshare::usecases::{NewImage, carry_out, register_image};
 use imageshare::{Service, Settings};
 use imageshare_local::TABLE;
@@ -27,9 +29,14 @@ pub struct LocalService {
 impl LocalService {
     /// A service over an empty table.
     pub fn start(limits: Limits) -> Self {
+        Self::start_through(limits, |table| table)
+    }
+
+    /// A service over an empty table, which reaches it through what `through` makes of it.
+    pub fn start_through<T: Table + 'static>(limits: Limits, through: impl FnOnce(TableLane) -> T) -> Self {
         let embedded = EmbeddedTable::open(None).expect("a database in memory");
         let table = embedded.lane(Lane::Request);
-        let store = Store::new(table.clone());
+        let store = Store::new(through(table.clone()), Clock::of_server());
         let settings = Arc::new(Settings {
             region: "local".to_owned(),
             public_url: None,
@@ -63,10 +70,25 @@ impl LocalService {
         pieces
     }
 
+    /// Queues a job as it is, as a request that is too large to be carried out at once.
+    ///
+    /// # Panics
+    /// Where it is not accepted.
+    pub async fn queue(&self, job: &Job) {
+        queue(&self.service, job).await;
+    }
+
     /// Carries out everything that is open.
     pub async fn work(&self) {
-        for key in self.open_pieces().await {
-            carry_out(&self.service, key).await.expect("a piece carried out");
+        loop {
+            let open = self.open_pieces().await;
+            for key in &open {
+                carry_out(&self.service, *key).await.expect("a piece carried out");
+            }
+            // Each piece of a large job makes the next one.
+            if open.is_empty() {
+                return;
+            }
         }
     }
 
@@ -84,6 +106,30 @@ impl LocalService {
     pub async fn read_image(&self, id: &ImageId) -> Image {
         self.service.store.image(id).await.expect("the table").expect("the image")
     }
+}
+
+/// A job that was requested at that moment, by a tenant in whose queue it stands.
+pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenants: Vec<TenantId>) -> Job {
+    let (creator, accepted) = (tenant(creator), at.time());
+    let queues = match &task {
+        Task::Share | Task::Unshare => vec![creator.clone()],
+        Task::Refresh => Vec::new(),
+        Task::Respond { .. } | Task::RespondToAll { .. } => tenants.clone(),
+    };
+    Job { id: JobId(at), creator, task, images, tenants, accepted, queues }
+}
+
+/// Queues a job as it is, as a request that is too large to be carried out at once.
+///
+/// # Panics
+/// Where it is not accepted.
+pub async fn queue(service: &Service, job: &Job) {
+    let mut queues = Vec::new();
+    for id in &job.queues {
+        queues.push((id.clone(), service.store.tenant(id).await.expect("the table")));
+    }
+    let queued = service.store.queue(job, &queues, u32::MAX, None).await.expect("the table");
+    assert_eq!(queued, Queued::Submitted(Submitted::Yes));
 }
 
 /// Everything in a table, as the database has it.

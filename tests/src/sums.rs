@@ -1,6 +1,6 @@
 //! Every sum that the table keeps, beside what the memberships say: none may drift.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Membership, Reservation};
@@ -8,12 +8,13 @@ use imageshare_local::table::EmbeddedTable;
 
 use crate::service::everything;
 
-/// Sums by what they are of: `members of I#…`, `pending of T#…`, `reserved of V#…#…`. One that is 0 is left out.
+/// Sums by what they are of: `members of I#…`, `reserved of V#…#…`. One that is 0 is left out.
 pub type Sums = BTreeMap<String, i64>;
 
 /// The sums as the table keeps them, and as the memberships have them.
 pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
     let (mut kept, mut is) = (Sums::new(), Sums::new());
+    let mut images = BTreeSet::new();
     for item in everything(table) {
         let text = |name: &str| match item.get(name) {
             Some(AttributeValue::S(text)) => text.as_str(),
@@ -24,9 +25,11 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
             _ => 0,
         };
         let (pk, sk) = (text("pk"), text("sk"));
+        if item.contains_key("head") {
+            images.insert(format!("members of {pk}"));
+        }
         let sums = [
             (format!("members of {pk}"), number("members")),
-            (format!("pending of {pk}"), number("pending")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
         ];
         kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
@@ -34,12 +37,12 @@ pub fn kept_and_true(table: &EmbeddedTable) -> (Sums, Sums) {
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
         let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
         add(format!("members of {pk}"), i64::from(membership.standing().is_some()));
-        add(format!("pending of T#{tenant}"), i64::from(membership.is_pending()));
         if let Some(Reservation { vault, gib }) = membership.reserved() {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }
     }
-    is.retain(|_, sum| *sum != 0);
+    // Of an image that is gone nothing is counted.
+    is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
     (kept, is)
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use imageshare::auth::{Authenticator, Expectations};
-use imageshare::domain::{Limits, Timestamp};
+use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::store::Store;
 use imageshare::table::DynamoDb;
 use imageshare::{Service, Settings};
@@ -37,7 +37,7 @@ impl World {
     /// A new deployment with an empty table, which shares nothing with any other.
     pub async fn start() -> Self {
         let database = TableServer::start().await;
-        let store = Store::new(DynamoDb::new(database.client(), TABLE));
+        let store = Store::new(DynamoDb::new(database.client(), TABLE), Clock::of_function());
         let settings = Arc::new(Settings {
             region: REGION.to_owned(),
             public_url: None,

@@ -5,11 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use imageshare::domain::{ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Timestamp};
-use imageshare::store::{MembersThen, Remembered, Submitted, UpdatedImage, Written};
+use imageshare::domain::{
+    Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant, Timestamp,
+    Visibility,
+};
+use imageshare::store::{MembersThen, Queued, Remembered, Submitted, UpdatedImage, Written};
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare::usecases::{self, Refusal, carry_out, sweep};
-use imageshare_tests::service::{LocalService, caller, tenant};
+use imageshare::usecases::{self, NewImage, Refusal, carry_out, sweep};
+use imageshare_tests::service::{LocalService, caller, job_at, tenant};
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
     let (members, more) = world.service.store.members(image, None, 1000).await.unwrap();
@@ -39,9 +42,7 @@ async fn an_image_is_shared_accepted_rejected_and_unshared() {
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
-    assert_eq!(world.report(job).await.status(), JobStatus::Init);
-    world.work().await;
-    assert_eq!(world.report(job).await.status(), JobStatus::Success);
+    assert_eq!(world.report(job).await.status(), JobStatus::Success, "it is done when it is answered");
     let pending = HashMap::from([("a".to_owned(), Status::Pending), ("b".to_owned(), Status::Pending)]);
     assert_eq!(members(&world, &image).await, pending);
 
@@ -129,11 +130,12 @@ async fn a_batch_of_ten_thousand_pairs_is_carried_out_pair_by_pair() {
     }
     let tenants: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
     let job = share(&world, &images, &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let pieces = world.open_pieces().await;
-    assert_eq!(pieces.len(), 50);
-    for (done, key) in pieces.into_iter().enumerate() {
+    assert_eq!(world.report(job).await.status(), JobStatus::Init);
+    for done in 0..50 {
+        let pieces = world.open_pieces().await;
+        assert_eq!(pieces.len(), 8.min(50 - done), "a large job hands out a few pieces at a time");
         assert_eq!(world.report(job).await.percent(), done * 2);
-        carry_out(&world.service, key).await.unwrap();
+        carry_out(&world.service, pieces[0]).await.unwrap();
     }
     let report = world.report(job).await;
     assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));
@@ -149,11 +151,13 @@ async fn a_deleted_image_takes_its_memberships_along_and_never_comes_back() {
     let image = world.image("owner").await;
     share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
     world.work().await;
-    let late = share(&world, std::slice::from_ref(&image), &["c"]).await;
+    let at = world.service.clock().stamp();
+    let late = job_at(at, "owner", Task::Share, vec![image.clone()], vec![tenant("c")]);
+    world.queue(&late).await;
     usecases::delete_image(&world.service, &caller("owner"), &image).await.unwrap();
     world.work().await;
     assert_eq!(members(&world, &image).await, HashMap::new());
-    let outcomes: Vec<_> = world.report(late).await.outcomes().map(|(_, _, outcome)| outcome).collect();
+    let outcomes: Vec<_> = world.report(late.id).await.outcomes().map(|(_, _, outcome)| outcome).collect();
     assert_eq!(outcomes, [Outcome::ImageGone]);
     let again = usecases::NewImage {
         id: Some(image.clone()),
@@ -227,13 +231,7 @@ async fn a_retry_gets_its_job_even_where_the_image_is_gone_by_then() {
 
 fn overdue(image: &ImageId, recipient: &str) -> Job {
     let long_ago = Timestamp::now().minus(std::time::Duration::from_mins(2));
-    Job {
-        id: JobId(Stamp::first_of(long_ago)),
-        creator: tenant("owner"),
-        task: Task::Share,
-        images: vec![image.clone()],
-        tenants: vec![tenant(recipient)],
-    }
+    job_at(Stamp::first_of(long_ago), "owner", Task::Share, vec![image.clone()], vec![tenant(recipient)])
 }
 
 fn soon() -> Timestamp {
@@ -245,15 +243,17 @@ async fn a_job_that_is_written_again_since_its_answer_was_lost_is_one_job_and_be
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    let submit = || world.service.store.submit(&job, None);
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    let queues = [(tenant("owner"), Tenant::default())];
+    let submit = |job| world.service.store.queue(job, &queues, u32::MAX, None);
+    let accepted = Queued::Submitted(Submitted::Yes);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
     world.work().await;
-    assert_eq!(submit().await.unwrap(), Submitted::Yes);
+    assert_eq!(submit(&job).await.unwrap(), accepted);
     assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
     assert!(world.open_pieces().await.is_empty());
-    let other = Job { images: vec![world.image("owner").await], ..job };
-    assert!(world.service.store.submit(&other, None).await.is_err());
+    let other = Job { images: vec![world.image("owner").await], ..job.clone() };
+    assert_eq!(submit(&other).await.unwrap(), Queued::Stale);
 }
 
 #[tokio::test]
@@ -261,12 +261,15 @@ async fn a_sweep_carries_out_what_was_left_lying() {
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    assert_eq!(world.service.store.submit(&job, None).await.unwrap(), Submitted::Yes);
-    let fresh = share(&world, std::slice::from_ref(&image), &["b"]).await;
+    world.queue(&job).await;
+    let images = vec![image.clone()];
+    let fresh =
+        job_at(world.service.clock().stamp_ahead([]), "owner", Task::Share, images, vec![tenant("b")]);
+    world.queue(&fresh).await;
     let swept = sweep(&world.service, soon()).await.unwrap();
     assert_eq!((swept.carried_out, swept.given_up, swept.left), (1, 0, 0));
     assert_eq!(world.report(job.id).await.status(), JobStatus::Success);
-    assert_eq!(world.report(fresh).await.status(), JobStatus::Init);
+    assert_eq!(world.report(fresh.id).await.status(), JobStatus::Init);
 }
 
 #[tokio::test]
@@ -274,7 +277,7 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
     let world = LocalService::start(Limits::default());
     let image = world.image("owner").await;
     let job = overdue(&image, "a");
-    world.service.store.submit(&job, None).await.unwrap();
+    world.queue(&job).await;
     let item =
         [("pk", format!("I#{image}")), ("sk", "M#a".into()), ("membership", "not a membership".into())];
     let item = item.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
@@ -287,6 +290,28 @@ async fn a_job_that_cannot_be_carried_out_is_given_up_and_says_so() {
     let report = world.report(job.id).await;
     assert_eq!(report.status(), JobStatus::Fail);
     assert_eq!(report.outcomes().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::GaveUp]);
+}
+
+#[tokio::test]
+async fn deleted_image_leaves_no_more_than_its_key() {
+    let world = LocalService::start(Limits::default());
+    let (alone, shared) = (world.image("owner").await, world.image("owner").await);
+    share(&world, std::slice::from_ref(&shared), &["a"]).await;
+    world.work().await;
+    for image in [alone, shared] {
+        usecases::delete_image(&world.service, &caller("owner"), &image).await.unwrap();
+        world.work().await;
+        let key = [("pk", format!("I#{image}")), ("sk", "H".to_owned())];
+        let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into();
+        let tombstone = world.table.get_item(&key).await.unwrap().items.remove(0);
+        let mut left: Vec<_> = tombstone.keys().map(String::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["pk", "sk"]);
+        let again = Details::default();
+        let again = NewImage { id: Some(image), owner: None, visibility: Visibility::Shared, details: again };
+        let refused = usecases::register_image(&world.service, &caller("owner"), again).await;
+        assert!(matches!(refused, Err(Refusal::IdTaken(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -322,7 +322,7 @@ async fn an_account_whose_projects_are_being_renamed_is_read_again() {
     enter(&service, "own1", "web", "local").await;
     for (queries, found) in [(0, true), (1, true), (2, false)] {
         let renaming = Renaming { table: table.clone(), queries: AtomicUsize::new(queries) };
-        let service = Service { store: Store::new(renaming), ..service.clone() };
+        let service = Service { store: Store::new(renaming, service.clock().clone()), ..service.clone() };
         let tenant = find_tenant(&service, &acme()).await;
         assert_eq!(tenant.is_ok(), found, "{tenant:?}");
     }

@@ -46,7 +46,12 @@ pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerErro
         if swept != Swept::default() {
             tracing::warn!(?swept, "swept");
         }
-        serde_json::json!({ "carriedOut": swept.carried_out, "givenUp": swept.given_up, "left": swept.left })
+        serde_json::json!({
+            "carriedOut": swept.carried_out,
+            "givenUp": swept.given_up,
+            "left": swept.left,
+            "unlistedShards": swept.unlisted_shards,
+        })
     } else {
         let event: StreamEvent = serde_json::from_value(event)?;
         serde_json::to_value(carry_out_records(&service, &event.records).await)?

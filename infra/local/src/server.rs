@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use http::Uri;
 use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
-use imageshare::domain::Limits;
+use imageshare::domain::{Clock, Limits};
 use imageshare::function::Function;
-use imageshare::store::Store;
+use imageshare::store::{Store, StoreError};
 use imageshare::{Service, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cli::ServeArguments;
 use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
 use crate::issuers::BadIssuers;
+use crate::keep_time;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
-use crate::table::{EmbeddedTable, Lane, OpenError};
+use crate::table::{EmbeddedTable, Lane, OpenError, Removed};
 
 /// When expired items are deleted for the first time, and how often after that.
 const FIRST_EXPIRY: Duration = Duration::from_mins(1);
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// How far the clock has come cannot be read.
+    #[error("the table cannot be read: {0}")]
+    Clock(StoreError),
     /// The routes do not fit the functions.
     #[error(transparent)]
     Routes(#[from] BadRoutes),
@@ -81,6 +85,7 @@ pub struct Server {
     gateway: JoinHandle<()>,
     pump: JoinHandle<()>,
     expiry: JoinHandle<()>,
+    time: JoinHandle<()>,
     table: Arc<EmbeddedTable>,
     /// Removed at the end.
     _temporary: Option<TempDir>,
@@ -99,20 +104,25 @@ impl Server {
         let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
-        let service =
-            |lane| Service { store: Store::new(table.lane(lane)), settings: Arc::new(settings(arguments)) };
+        let clock = Clock::of_server();
+        let service = |lane| {
+            let store = Store::new(table.lane(lane), clock.clone());
+            Service { store, settings: Arc::new(settings(arguments)) }
+        };
         let requests = service(Lane::Request);
+        keep_time::resume(&requests.store).await.map_err(StartError::Clock)?;
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
         let authenticator = arguments.issuers.believed_by(authenticator)?;
         authenticator.prepare().await;
 
-        let functions = functions(Function { service: requests, authenticator });
+        let functions = functions(Function::new(requests, authenticator));
         let domain = domain(arguments, address);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 
         let (stop, stopped) = watch::channel(false);
+        let stopped_time = stopped.clone();
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
         let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
         Ok(Self {
@@ -122,6 +132,7 @@ impl Server {
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
             pump: tokio::spawn(async move { pump::run(worker, &work, region, pump_stop).await }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
+            time: tokio::spawn(keep_time::run(service(Lane::Worker).store, until(stopped_time))),
             table,
             _temporary: temporary,
         })
@@ -148,6 +159,7 @@ impl Server {
         let _ = self.stop.send(true);
         let _ = self.gateway.await;
         let _ = self.pump.await;
+        let _ = self.time.await;
         self.expiry.abort();
         let _ = self.expiry.await;
         self.table.close().await;
@@ -224,10 +236,18 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 
 async fn expire(table: Arc<EmbeddedTable>) {
     let mut turns = interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
+    // One that takes longer than an hour is followed by a rest.
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        if let Ok(deleted @ 1..) = table.sweep_expired().await {
-            tracing::info!(deleted, "expired items were deleted");
+        match table.remove_expired().await {
+            Ok(Removed { items: 0, freed_bytes: 0, .. }) => {}
+            Ok(Removed { items, freed_bytes, .. }) => {
+                tracing::info!(items, freed_bytes, "expired items were deleted");
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "expired items could not be deleted; it is tried again in an hour");
+            }
         }
     }
 }

@@ -2,18 +2,32 @@
 //!
 //! Every key is bound to one algorithm when it is read, and a token may use a key only with that algorithm. That is
 //! what keeps a public RSA key from being taken for an HMAC secret, whatever the token's header claims.
+//!
+//! Tokens that were verified are cached with the keys that verified them. When the set is replaced, because a key was added
+//! or withdrawn, its cache goes with it, so that no token outlives its key.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::Unauthenticated;
+use super::token_hash::TokenHash;
+use super::ttl_cache::TtlCache;
+use super::{Bearer, Unauthenticated};
+use crate::domain::Timestamp;
+
+/// The most verified tokens that are cached with a key set: with the longest tokens, some 8 MB.
+const MAX_CACHED_TOKENS: usize = 1_000;
+
+/// How long a verified token is cached, unless it expires before.
+const TOKEN_TTL: Duration = Duration::from_mins(5);
 
 /// The algorithms that are accepted; there is no way to say `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +139,14 @@ pub enum KeyFault {
 pub(super) struct Key {
     kid: Option<String>,
     algorithm: Algorithm,
-    material: DecodingKey,
+    material: Material,
+}
+
+/// What a signature is verified with.
+enum Material {
+    /// Verified by `ring`, which TLS brings along: the crate behind `jsonwebtoken` takes ten times as long for it.
+    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    Other(DecodingKey),
 }
 
 impl fmt::Debug for Key {
@@ -146,15 +167,27 @@ impl Key {
 
     /// Whether that base64url text is the message's signature by this key.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
-        let algorithm = self.algorithm.implementation();
-        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.material, algorithm)
-            .unwrap_or(false)
+        match &self.material {
+            Material::Rsa(key) => URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| {
+                key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).is_ok()
+            }),
+            Material::Other(key) => {
+                let algorithm = self.algorithm.implementation();
+                jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
+            }
+        }
     }
 }
 
 /// The trusted keys: at least one, no two of them with the same `kid`.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(super) struct KeySet {
+    keys: Vec<Key>,
+    verified: TtlCache<TokenHash, Bearer, Timestamp, MAX_CACHED_TOKENS>,
+    /// How many tokens a key was looked for.
+    #[cfg(test)]
+    pub(super) verifications: std::sync::atomic::AtomicUsize,
+}
 
 impl KeySet {
     /// Reads a set that was written for this service: a key that cannot be used is a mistake, and refused with its set.
@@ -200,7 +233,25 @@ impl KeySet {
                 Err(fault) => unusable(BadKeySet::Key { index, kid, fault })?,
             }
         }
-        if keys.is_empty() { Err(BadKeySet::NoKeys) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            return Err(BadKeySet::NoKeys);
+        }
+        Ok(Self {
+            keys,
+            verified: TtlCache::default(),
+            #[cfg(test)]
+            verifications: std::sync::atomic::AtomicUsize::default(),
+        })
+    }
+
+    /// Returns the bearer of a token that these keys have verified, if it is cached.
+    pub(super) fn verified_bearer(&self, token: &TokenHash, now: Timestamp) -> Option<Bearer> {
+        self.verified.get(token, now)
+    }
+
+    /// Caches the bearer of a token that these keys have just verified: for five minutes, and not beyond its expiry.
+    pub(super) fn cache_bearer(&self, token: TokenHash, bearer: &Bearer, now: Timestamp) {
+        self.verified.put(token, bearer.clone(), now..bearer.expires.min(now.plus(TOKEN_TTL)));
     }
 
     /// The key that a token's header means.
@@ -208,12 +259,14 @@ impl KeySet {
     /// A token without a `kid` is only taken where one key fits its algorithm. Trying all of them would let an
     /// unauthenticated caller choose how many signatures a request costs, and issuers with several keys name them.
     pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, Unauthenticated> {
+        #[cfg(test)]
+        self.verifications.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let Some(kid) = kid else {
-            let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
+            let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
             let key = fitting.next().ok_or(Unauthenticated::UnknownKey)?;
             return if fitting.next().is_none() { Ok(key) } else { Err(Unauthenticated::KeyNotNamed) };
         };
-        let named = self.0.iter().find(|key| key.kid.as_deref() == Some(kid));
+        let named = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid));
         let key = named.ok_or(Unauthenticated::UnknownKey)?;
         if key.algorithm == algorithm { Ok(key) } else { Err(Unauthenticated::WrongAlgorithm(key.algorithm)) }
     }
@@ -260,17 +313,19 @@ impl Jwk {
         }
         let material = match algorithm {
             Algorithm::Rs256 => self.rsa()?,
-            Algorithm::Es256 => self.p256()?,
-            Algorithm::EdDsa => self.ed25519()?,
-            Algorithm::Hs256 => self.secret()?,
+            Algorithm::Es256 => Material::Other(self.p256()?),
+            Algorithm::EdDsa => Material::Other(self.ed25519()?),
+            Algorithm::Hs256 => Material::Other(self.secret()?),
         };
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm.implementation(), &material);
-        verifier.map_err(|_| KeyFault::Invalid)?;
+        if let Material::Other(key) = &material {
+            let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm.implementation(), key);
+            verifier.map_err(|_| KeyFault::Invalid)?;
+        }
         Ok(Key { kid: self.kid, algorithm, material })
     }
 
     /// The library checks an RSA key only when it verifies with it, so what makes one usable is checked here.
-    fn rsa(&self) -> Result<DecodingKey, KeyFault> {
+    fn rsa(&self) -> Result<Material, KeyFault> {
         let modulus = unsigned(bytes("n", self.n.as_ref())?);
         let exponent = unsigned(bytes("e", self.e.as_ref())?);
         let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -282,7 +337,7 @@ impl Jwk {
         if !plausible {
             return Err(KeyFault::Invalid);
         }
-        Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+        Ok(Material::Rsa(RsaPublicKeyComponents { n: modulus, e: exponent }))
     }
 
     fn p256(&self) -> Result<DecodingKey, KeyFault> {

@@ -11,9 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::master_keys::{MasterKeys, Secret};
-use super::remembered::Remembered;
+use super::ttl_cache::TtlCache;
 use crate::domain::{AccessKey, AccessKeyId, Timestamp};
 use crate::store::{Store, StoreError};
+
+/// The most access keys that are remembered.
+const MAX_KEYS: usize = 10_000;
 
 /// How long a key is remembered.
 const IS_KEPT: Duration = Duration::from_secs(5);
@@ -22,7 +25,7 @@ const IS_KEPT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     masters: Arc<MasterKeys>,
-    known: Arc<Remembered<AccessKeyId, Arc<Credential>, Timestamp>>,
+    known: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_KEYS>>,
 }
 
 /// An access key, and its secret where its master key is still in use.
@@ -75,11 +78,11 @@ impl Keyring {
 
     /// Forgets an access key that was changed here.
     pub fn forget(&self, id: &AccessKeyId) {
-        self.known.forget(id);
+        self.known.remove(id);
     }
 
     fn remember(&self, id: AccessKeyId, credential: Arc<Credential>, since: Timestamp) {
-        self.known.put(id, credential, since.plus(IS_KEPT));
+        self.known.put(id, credential, since..since.plus(IS_KEPT));
     }
 }
 

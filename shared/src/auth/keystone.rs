@@ -9,11 +9,11 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::authorities::Authorities;
 use super::issuer::{BadUrl, Issuer};
-use super::remembered::Remembered;
+use super::token_hash::TokenHash;
+use super::ttl_cache::TtlCache;
 use super::{Bearer, NotAdmitted, Unauthenticated};
 use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
 
@@ -23,15 +23,15 @@ const IS_KEPT: Duration = Duration::from_mins(1);
 /// How long it is remembered that a token is none.
 const REFUSAL_IS_KEPT: Duration = Duration::from_secs(10);
 
-/// What stands for a token, so that none is kept.
-type Hash = [u8; 32];
+/// The most tokens that are remembered, of either kind.
+const MAX_TOKENS: usize = 10_000;
 
 /// A Keystone, and the tokens that it was asked about lately.
 #[derive(Debug)]
 pub(super) struct Keystone {
     issuer: Issuer,
-    good: Remembered<Hash, Bearer, Timestamp>,
-    none: Remembered<Hash, (), Timestamp>,
+    good: TtlCache<TokenHash, Bearer, Timestamp, MAX_TOKENS>,
+    none: TtlCache<TokenHash, (), Timestamp, MAX_TOKENS>,
 }
 
 impl Keystone {
@@ -40,12 +40,12 @@ impl Keystone {
         let url = url.trim_end_matches('/');
         let url = url.strip_suffix("/v3").unwrap_or(url);
         let issuer = Issuer::new(url, authorities)?;
-        Ok(Self { issuer, good: Remembered::default(), none: Remembered::default() })
+        Ok(Self { issuer, good: TtlCache::default(), none: TtlCache::default() })
     }
 
     /// Whose token that is.
     pub(super) async fn bearer(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
-        let hash: Hash = Sha256::digest(token).into();
+        let hash = TokenHash::of(token);
         if let Some(bearer) = self.good.get(&hash, now) {
             return Ok(bearer);
         }
@@ -54,9 +54,9 @@ impl Keystone {
         }
         let found = self.ask(token, now).await;
         match &found {
-            Ok(bearer) => self.good.put(hash, bearer.clone(), bearer.expires.min(now.plus(IS_KEPT))),
+            Ok(bearer) => self.good.put(hash, bearer.clone(), now..bearer.expires.min(now.plus(IS_KEPT))),
             Err(NotAdmitted::Unauthenticated(Unauthenticated::NotIssued)) => {
-                self.none.put(hash, (), now.plus(REFUSAL_IS_KEPT));
+                self.none.put(hash, (), now..now.plus(REFUSAL_IS_KEPT));
             }
             Err(_) => {}
         }

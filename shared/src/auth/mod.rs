@@ -12,11 +12,12 @@ mod key_set;
 mod keyring;
 mod keystone;
 mod master_keys;
-mod remembered;
 mod remote_keys;
 pub mod signature;
 mod signed;
 mod token;
+mod token_hash;
+mod ttl_cache;
 
 #[cfg(test)]
 mod tests;

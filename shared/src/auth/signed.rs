@@ -103,7 +103,7 @@ impl Authenticator {
         }
         check_project(request, &credential.key.project)?;
         if let Some(nonce) = &signed.nonce
-            && !store.use_nonce(&id, nonce, now, NONCE_IS_KEPT).await?
+            && !store.on_behalf_of(&credential.key.project).use_nonce(&id, nonce, now, NONCE_IS_KEPT).await?
         {
             return Err(SignatureFault::NonceUsed.into());
         }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Unauthenticated::{BadClaim, Expired, Malformed, NoRole, NotYetValid, UnknownAlgorithm};
 use super::Unauthenticated::{BadSignature, WrongAudience, WrongIssuer};
 use super::key_set::{Algorithm, KeySet};
+use super::token_hash::TokenHash;
 use super::{Bearer, Expectations, Unauthenticated};
 use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
 
@@ -50,6 +51,7 @@ struct Claims {
 
 /// A token that could be read. Nothing of it is believed yet.
 pub(super) struct SignedToken<'a> {
+    hash: TokenHash,
     algorithm: Algorithm,
     kid: Option<String>,
     message: &'a str,
@@ -67,11 +69,29 @@ impl<'a> SignedToken<'a> {
             return Err(Malformed);
         }
         let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
-        Ok(Self { algorithm, kid: header.kid, message, claims, signature })
+        let hash = TokenHash::of(token);
+        Ok(Self { hash, algorithm, kid: header.kid, message, claims, signature })
     }
 
-    /// The bearer that the token names, if one of the keys signed it and it is as expected.
+    /// Returns the bearer that the token names, if one of the keys signed it and its claims are as expected.
+    ///
+    /// A token that these keys have verified in the last minutes is not verified again: the keys remember its bearer.
+    /// Since they are always asked with the same expectations, the answer is the one that a verification would give.
     pub(super) fn bearer(
+        &self,
+        keys: &KeySet,
+        expected: &Expectations,
+        now: Timestamp,
+    ) -> Result<Bearer, Unauthenticated> {
+        if let Some(bearer) = keys.verified_bearer(&self.hash, now) {
+            return Ok(bearer);
+        }
+        let bearer = self.verify(keys, expected, now)?;
+        keys.cache_bearer(self.hash, &bearer, now);
+        Ok(bearer)
+    }
+
+    fn verify(
         &self,
         keys: &KeySet,
         expected: &Expectations,

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -119,26 +118,38 @@ impl ImageId {
 
 /// When a request was accepted, unique among all requests: a version 7 UUID, so that stamps order requests.
 ///
-/// Within one process a later call always yields a greater stamp, even within a millisecond or after the clock
-/// was set back.
+/// The stamps of requests come from a [`Clock`](super::Clock), which sees to it that a later request has a greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Stamp(Uuid);
 
 impl Stamp {
-    /// The stamp of a request accepted now.
+    /// A stamp of this moment, by the machine's clock; within one process a later call yields a greater one. For what only
+    /// needs to be unique: a request takes its stamp from a [`Clock`](super::Clock).
     pub fn now() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The stamp of what is done now, at once, to something that a request of the stamp `earlier` has formed: greater
-    /// than that one, even where it was made by another machine whose clock is ahead.
-    pub fn after(earlier: Option<Self>) -> Self {
-        let now = Self::now();
-        match earlier {
-            Some(earlier) if earlier >= now => Self::first_of(earlier.time().plus(Duration::from_millis(1))),
-            _ => now,
+    /// A stamp of that moment that is above `floor`: of the moment itself where it is later than `floor`, else the next
+    /// ones after `floor`. Two processes that start from the same floor get different ones.
+    pub(super) fn at(moment: Timestamp, floor: Option<Self>) -> Self {
+        let of_moment = Self::first_of(moment)
+            .plus(u128::from(fastrand::u64(..)) | u128::from(fastrand::u16(..1024)) << 64);
+        match floor {
+            Some(floor) if floor >= of_moment => floor.plus(1 + u128::from(fastrand::u64(..1 << 40))),
+            _ => of_moment,
         }
+    }
+
+    /// The stamp that many places further on.
+    pub(super) fn plus(self, places: u128) -> Self {
+        const COUNTER: u128 = (1 << 74) - 1;
+        let bits = self.0.as_u128();
+        let counter = (bits >> 64 & 0xfff) << 62 | bits & ((1 << 62) - 1);
+        let place = ((bits >> 80 << 74) | counter).saturating_add(places);
+        let (millis, counter) = (place >> 74, place & COUNTER);
+        let (high, low) = (counter >> 62, counter & ((1 << 62) - 1));
+        Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
     }
 
     /// The smallest stamp of a moment: every request accepted before it has a smaller one.
@@ -228,11 +239,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_now_is_later_than_what_a_clock_that_is_ahead_has_stamped() {
-        let ahead = Stamp::first_of(Timestamp::now().plus(Duration::from_hours(1)));
-        let ahead = Stamp::after(Some(ahead));
-        assert!(Stamp::after(Some(ahead)) > ahead);
-        assert!(Stamp::after(Some(Stamp::now())).time() <= Timestamp::now());
+    fn the_next_stamps_are_above_and_of_the_same_kind() {
+        let last = "0192f0c1a000700080000000000000000";
+        assert!(last.parse::<Stamp>().is_err());
+        for floor in [
+            "0192f0c1a00070008000000000000000",
+            "0192f0c1a0007fffbfffffffffffffff",
+            "ffffffffffff7000bfffffffffffffff",
+        ] {
+            let floor: Stamp = floor.parse().unwrap();
+            for next in [floor.plus(1), floor.plus(1 << 64), Stamp::at(floor.time(), Some(floor))] {
+                assert!(next > floor && next.to_string().parse() == Ok(next), "{next}");
+            }
+        }
+        let moment = Timestamp::from_unix_millis(1_730_874_600_778);
+        let (a, b) = (Stamp::at(moment, None), Stamp::at(moment, None));
+        assert!(a != b && a.time() == moment && a >= Stamp::first_of(moment));
     }
 
     #[test]

@@ -5,6 +5,10 @@
 //! transaction that changes the memberships of some pairs and moves the cursor past them. Nothing else is recorded:
 //! what a job's status is, how far it has come and when it ended follow from its pieces, so that no counter can
 //! drift from the truth and no item is written by every worker.
+//!
+//! A large job hands out a few pieces at a time: each that ends makes the next one of its lane. So the work of other
+//! tenants never waits behind all of it, in whatever order the pieces are carried out, and workers side by side seldom
+//! write to the same image.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -58,6 +62,12 @@ pub struct Job {
     pub images: Vec<ImageId>,
     /// For which tenants, without repetition.
     pub tenants: Vec<TenantId>,
+    /// When it was asked.
+    pub accepted: Timestamp,
+    /// The tenants in whose queues it stands while it is open: whose images it is about, or whose answer it is. None where it
+    /// is carried out at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<TenantId>,
 }
 
 /// The most pairs of a piece: a worker's unit of retry, and a few steps long.
@@ -65,6 +75,9 @@ const PAIRS_PER_PIECE: usize = 200;
 
 /// The most pairs of a step.
 const PAIRS_PER_STEP: usize = 50;
+
+/// The most pieces of a job that are carried out side by side.
+const LANES: usize = 8;
 
 /// The most items of a step besides the piece: a transaction takes 100.
 pub(super) const ITEMS_PER_STEP: usize = 99;
@@ -87,8 +100,8 @@ impl Job {
         Some((image, tenant))
     }
 
-    /// Divides a job that names its images into pieces, as runs of pair numbers: whole images where that is possible, so that two workers
-    /// seldom write to the same image.
+    /// Divides a job that names its images into pieces, as runs of pair numbers: whole images where that is possible, so
+    /// that two workers seldom write to the same image.
     pub fn pieces(&self) -> Vec<Range<usize>> {
         let pairs = self.images.len() * self.tenants.len();
         let per_image = self.tenants.len().max(1);
@@ -100,8 +113,25 @@ impl Job {
         (0..pairs).step_by(size).map(|first| first..pairs.min(first + size)).collect()
     }
 
+    /// Whether it has more pieces than one, and so waits in line.
+    pub fn is_large(&self) -> bool {
+        self.images.len().saturating_mul(self.tenants.len()) > PAIRS_PER_PIECE
+    }
+
+    /// How many of its pieces are carried out side by side. Two that share an image would keep each other from writing.
+    pub fn lanes(&self) -> usize {
+        LANES.min(self.images.len())
+    }
+
+    /// Whether all of its pairs may fit into one transaction, beside the job and the request's idempotency key, as far as
+    /// can be said before anything is known of them.
+    pub fn fits_one_transaction(&self) -> bool {
+        let pairs = self.images.len().saturating_mul(self.tenants.len());
+        pairs > 0 && pairs.saturating_add(self.images.len()) < ITEMS_PER_STEP
+    }
+
     /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
-    /// anything is known of them: each writes its membership, and the counts of its image and its tenant.
+    /// anything is known of them: each writes its membership and the count of its image, and reads its tenant besides.
     pub fn step(&self, left: Range<usize>) -> Range<usize> {
         let (mut images, mut tenants) = (HashSet::new(), HashSet::new());
         let fits = |number: &usize| {
@@ -139,6 +169,10 @@ pub enum Outcome {
     OtherRegion,
     /// As many images wait for the tenant's answer as may.
     PendingLimit,
+    /// As many images of the owner wait for the tenant's answer as may.
+    OwnerPendingLimit,
+    /// A later request wants it otherwise, and has won (`contract/decisions.md` 26).
+    Overtaken,
     /// No vault was named for a full-ECS image, or the tenant has none of that id.
     NoVault,
     /// The vault is not for backups.
@@ -152,7 +186,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [(Self, u8); 16] = [
+    const ALL: [(Self, u8); 18] = [
         (Self::Done, b'.'),
         (Self::ImageGone, b'i'),
         (Self::NotShareable, b'v'),
@@ -164,6 +198,8 @@ impl Outcome {
         (Self::UnknownTenant, b't'),
         (Self::OtherRegion, b'r'),
         (Self::PendingLimit, b'p'),
+        (Self::OwnerPendingLimit, b'q'),
+        (Self::Overtaken, b's'),
         (Self::NoVault, b'n'),
         (Self::NotABackupVault, b'o'),
         (Self::VaultUnavailable, b'u'),
@@ -171,13 +207,17 @@ impl Outcome {
         (Self::GaveUp, b'g'),
     ];
 
+    /// Whether the pair has failed. One that was overtaken has not: a later request has decided on it.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Done | Self::Overtaken)
+    }
+
     /// Whether it rests on a count, a grant or a vault, which may have been read after the membership: not even a batch
     /// read is of one moment.
     pub(super) fn rests_on_more_than_the_pair(self) -> bool {
         matches!(
             self,
             Self::MemberLimit
-                | Self::PendingLimit
                 | Self::KeyNotGranted
                 | Self::NoVault
                 | Self::NotABackupVault
@@ -239,7 +279,7 @@ pub enum JobStatus {
 pub struct Report {
     /// What was asked.
     pub job: Job,
-    /// How far it has come; all pieces, in order.
+    /// How far it has come: the pieces that have been begun, in order.
     pub pieces: Vec<Piece>,
 }
 
@@ -248,11 +288,16 @@ impl Report {
     pub fn status(&self) -> JobStatus {
         let ended = self.ended().is_some();
         match (ended, self.done()) {
-            (true, _) if self.failures().next().is_some() => JobStatus::Fail,
+            (true, _) if self.has_failed() => JobStatus::Fail,
             (true, _) => JobStatus::Success,
             (false, 0) => JobStatus::Init,
             (false, _) => JobStatus::Running,
         }
+    }
+
+    /// Whether any pair has failed, also one that cannot be named.
+    fn has_failed(&self) -> bool {
+        self.pieces.iter().flat_map(|piece| &piece.outcomes).any(|outcome| *outcome != Outcome::Done)
     }
 
     /// How many pairs have been carried out.
@@ -267,6 +312,10 @@ impl Report {
 
     /// When the last piece was finished, if all are.
     pub fn ended(&self) -> Option<Timestamp> {
+        let begun: usize = self.pieces.iter().map(|piece| piece.pairs.len()).sum();
+        if !matches!(self.job.task, Task::RespondToAll { .. }) && begun < self.job.pair_count() {
+            return None;
+        }
         let last = self
             .pieces
             .iter()
@@ -294,9 +343,16 @@ impl Report {
         }
     }
 
+    /// Whether the job has something left to do to that pair.
+    pub fn is_open_for(&self, image: &ImageId, tenant: &TenantId) -> bool {
+        let names = self.job.images.contains(image) && self.job.tenants.contains(tenant);
+        let is_pair = |(of, to, _): (&ImageId, &TenantId, Outcome)| of == image && to == tenant;
+        names && self.ended().is_none() && !self.outcomes().any(is_pair)
+    }
+
     /// The pairs that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
-        self.outcomes().filter(|(_, _, outcome)| *outcome != Outcome::Done)
+        self.outcomes().filter(|(_, _, outcome)| outcome.is_failure())
     }
 }
 
@@ -314,6 +370,8 @@ mod tests {
             task: Task::Share,
             images: (0..images).map(|n| format!("image-{n}").parse().unwrap()).collect(),
             tenants: (0..tenants).map(|n| format!("tenant-{n}").parse().unwrap()).collect(),
+            accepted: Timestamp::now(),
+            queues: Vec::new(),
         }
     }
 

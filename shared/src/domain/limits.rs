@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{ImageHead, Kind};
+use super::{ImageHead, Kind, ReadRate};
 
 /// How many of a thing there may be (`contract/decisions.md` 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,16 @@ pub struct Limits {
     pub images_per_tenant: u32,
     /// Images that wait for one tenant's answer. What it has answered is not limited (seed 002).
     pub pending_per_tenant: u32,
+    /// Images of one owner that wait for one tenant's answer.
+    pub pending_per_owner: u32,
+    /// Pairs of one tenant's jobs that have not ended.
+    pub open_pairs_per_tenant: u32,
     /// Access keys of one project that are not disabled.
     pub access_keys_per_project: u32,
+    /// Read units of the table that one tenant may use a second with reads and lists, on average over a minute: what is
+    /// above is refused with 429 until it is paid. Counted by each process for itself: by the server on one machine, and on
+    /// AWS by each instance of a function, so that a tenant may use as many times that much as instances serve it.
+    pub read_units_per_second: u32,
 }
 
 /// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
@@ -27,6 +35,11 @@ pub const NAMES_PER_BATCH: usize = 100;
 pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Limits {
+    /// How fast one tenant may read.
+    pub fn read_rate(&self) -> ReadRate {
+        ReadRate { units_per_second: self.read_units_per_second }
+    }
+
     /// The most recipients that an image may have.
     pub fn members_of(&self, image: &ImageHead) -> u32 {
         match image.make.kind {
@@ -43,7 +56,10 @@ impl Default for Limits {
             members_per_full_ecs_image: 10,
             images_per_tenant: 1000,
             pending_per_tenant: 10_000,
+            pending_per_owner: 100,
+            open_pairs_per_tenant: 1_000_000,
             access_keys_per_project: 100,
+            read_units_per_second: 5_000,
         }
     }
 }
@@ -61,7 +77,10 @@ enum Name {
     MembersPerFullEcsImage,
     ImagesPerTenant,
     PendingPerTenant,
+    PendingPerOwner,
+    OpenPairsPerTenant,
     AccessKeysPerProject,
+    ReadUnitsPerSecond,
 }
 
 /// A text that is no limit; says what one looks like.
@@ -69,7 +88,7 @@ enum Name {
 pub enum BadLimit {
     /// No such limit, or no `=`.
     #[error(
-        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER or access-keys-per-project=NUMBER"
+        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER, access-keys-per-project=NUMBER or read-units-per-second=NUMBER"
     )]
     Name,
     /// The value is not a number in range.
@@ -89,7 +108,10 @@ impl FromStr for Limit {
             Some("members-per-full-ecs-image") => (Name::MembersPerFullEcsImage, MOST_MEMBERS_PER_IMAGE),
             Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
             Some("pending-per-tenant") => (Name::PendingPerTenant, u32::MAX),
+            Some("pending-per-owner") => (Name::PendingPerOwner, u32::MAX),
+            Some("open-pairs-per-tenant") => (Name::OpenPairsPerTenant, u32::MAX),
             Some("access-keys-per-project") => (Name::AccessKeysPerProject, u32::MAX),
+            Some("read-units-per-second") => (Name::ReadUnitsPerSecond, u32::MAX),
             _ => return Err(BadLimit::Name),
         };
         let value = text.split_once('=').and_then(|(_, value)| value.parse().ok());
@@ -110,7 +132,10 @@ impl FromIterator<Limit> for Limits {
                 Name::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
                 Name::ImagesPerTenant => limits.images_per_tenant = value,
                 Name::PendingPerTenant => limits.pending_per_tenant = value,
+                Name::PendingPerOwner => limits.pending_per_owner = value,
+                Name::OpenPairsPerTenant => limits.open_pairs_per_tenant = value,
                 Name::AccessKeysPerProject => limits.access_keys_per_project = value,
+                Name::ReadUnitsPerSecond => limits.read_units_per_second = value,
             }
         }
         limits
@@ -128,6 +153,9 @@ mod tests {
             .map(|t| t.parse::<Limit>().unwrap())
             .collect();
         assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
+        let limits: Limits = ["read-units-per-second=7".parse::<Limit>().unwrap()].into_iter().collect();
+        assert_eq!(limits.read_rate(), ReadRate { units_per_second: 7 });
+        assert_eq!("read-units-per-second=0".parse::<Limit>(), Err(BadLimit::Value { most: u32::MAX }));
         assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 5_000 }));
         assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Name));
         assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));

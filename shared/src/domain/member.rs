@@ -20,7 +20,8 @@ pub struct Member {
 impl Member {
     /// A membership that stands and was last written at that moment.
     pub fn new(image: ImageId, tenant: TenantId, standing: &Standing, written: Timestamp) -> Self {
-        let created = standing.since.time();
-        Self { image, tenant, status: standing.status(), created, updated: written.max(created) }
+        // A stamp may be a little ahead of the moment at which it was issued.
+        let created = standing.since.time().min(written);
+        Self { image, tenant, status: standing.status(), created, updated: written }
     }
 }

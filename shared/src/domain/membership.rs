@@ -17,9 +17,8 @@
 //! One that counts is remembered with its stamp, beyond an older unshare which is carried out later, and is in force while
 //! it is newer than the share that the standing begins with.
 //!
-//! So it matters in two cases only when an answer is carried out: it may come before the share that it answers, and is
-//! then told that there is no membership; and where a clock that is behind has made it older than the share that it
-//! finds, it is in force nevertheless.
+//! So it matters in one case only when an answer is carried out: it may come before the share that it answers, which it
+//! then waits for (`contract/decisions.md` 27).
 
 use std::fmt;
 use std::iter;
@@ -114,6 +113,14 @@ pub struct Ended {
     /// The newest answer, if it is newer: it was given to a share that is newer too and not yet carried out, or in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Answer>,
+    /// Whether the image was shared with the tenant before: then an earlier answer was overtaken by the withdrawal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stood: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a recipient has said, and when.
@@ -151,7 +158,7 @@ impl Membership {
     pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let standing = match current {
             None => Standing::begin(at, None, None),
-            Some(Self::Ended(Ended { unshared, answered })) if *unshared < at => {
+            Some(Self::Ended(Ended { unshared, answered, .. })) if *unshared < at => {
                 Standing::begin(at, Some(*unshared), *answered)
             }
             Some(Self::Ended(_)) => return None,
@@ -175,8 +182,10 @@ impl Membership {
     /// Applies an unshare. Returns what is to be written, or `None` where nothing changes.
     pub fn unshare(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            None => Some(Self::ended(at, None)),
-            Some(Self::Ended(ended)) => (ended.unshared < at).then(|| Self::ended(at, ended.answered)),
+            None => Some(Self::ended(at, None, false)),
+            Some(Self::Ended(ended)) => {
+                (ended.unshared < at).then(|| Self::ended(at, ended.answered, ended.stood))
+            }
             Some(Self::Standing(standing)) => standing.unshare(at),
         }
     }
@@ -185,13 +194,22 @@ impl Membership {
     /// written, or `None` where nothing changes.
     pub fn end(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            Some(standing @ Self::Standing(_)) => Some(Self::ended(at.max(standing.newest()), None)),
+            Some(standing @ Self::Standing(_)) => Some(Self::ended(at.max(standing.newest()), None, true)),
             _ => Self::unshare(current, at),
         }
     }
 
-    fn ended(unshared: Stamp, answered: Option<Answer>) -> Self {
-        Self::Ended(Ended { unshared, answered: answered.filter(|answer| answer.at > unshared) })
+    fn ended(unshared: Stamp, answered: Option<Answer>, stood: bool) -> Self {
+        Self::Ended(Ended { unshared, answered: answered.filter(|answer| answer.at > unshared), stood })
+    }
+
+    /// Whether a request of that stamp was overtaken by a withdrawal: the image was shared with the tenant, and its owner
+    /// withdrew it later.
+    pub fn is_withdrawn_after(&self, at: Stamp) -> bool {
+        match self {
+            Self::Standing(standing) => standing.unshared.is_some_and(|unshared| at < unshared),
+            Self::Ended(ended) => ended.stood && at < ended.unshared,
+        }
     }
 
     /// Applies the recipient's answer. Returns what is to be written, or `None` where nothing changes, which is so
@@ -253,7 +271,7 @@ impl Membership {
     /// The newest of the requests that formed it.
     pub fn newest(&self) -> Stamp {
         match self {
-            Self::Ended(Ended { unshared, answered }) => {
+            Self::Ended(Ended { unshared, answered, .. }) => {
                 answered.map_or(*unshared, |answer| answer.at.max(*unshared))
             }
             Self::Standing(standing) => {
@@ -309,7 +327,7 @@ impl Standing {
         }
         let mut later =
             iter::once(self.since).chain(self.reshared.iter().copied()).filter(|share| *share > at);
-        let Some(since) = later.next() else { return Some(Membership::ended(at, self.answered)) };
+        let Some(since) = later.next() else { return Some(Membership::ended(at, self.answered, true)) };
         let answered = self.answered.filter(|answer| answer.at > at);
         let mut next = Self {
             reshared: later.collect(),
@@ -329,7 +347,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::Timestamp;
+    use super::super::{Clock, Timestamp};
     use super::*;
 
     fn at(minute: u32) -> Stamp {
@@ -375,6 +393,14 @@ mod tests {
         })
     }
 
+    /// The same, without whether it ended a membership that stood: that depends on what was carried out before.
+    fn forgetful(membership: Membership) -> Membership {
+        match membership {
+            Membership::Ended(ended) => Membership::Ended(Ended { stood: false, ..ended }),
+            standing @ Membership::Standing(_) => standing,
+        }
+    }
+
     fn run(requests: &[(Stamp, Request)]) -> Option<Membership> {
         requests.iter().fold(None, |current, (at, request)| apply(current, *at, *request))
     }
@@ -414,7 +440,7 @@ mod tests {
 
         #[test]
         fn the_owners_requests_give_the_same_membership_in_any_order((ordered, delivered) in history(owners_request())) {
-            prop_assert_eq!(run(&ordered), run(&delivered));
+            prop_assert_eq!(run(&ordered).map(forgetful), run(&delivered).map(forgetful));
         }
 
         #[test]
@@ -432,9 +458,9 @@ mod tests {
             let ahead = |at: Stamp| Stamp::first_of(at.time().plus(std::time::Duration::from_hours(1_000_000)));
             let delivered: Vec<_> = delivered.into_iter().map(|(at, request)| (ahead(at), request)).collect();
             let current = run(&delivered);
-            let now = Stamp::after(current.as_ref().map(Membership::newest));
+            let now = Clock::of_server().stamp_after(current.as_ref().map(Membership::newest));
             let status = |membership: Option<Membership>| membership.and_then(|m| m.status());
-            prop_assert_eq!(Membership::unshare(current.as_ref(), now), Some(Membership::ended(now, None)));
+            prop_assert_eq!(Membership::unshare(current.as_ref(), now).map(forgetful), Some(Membership::ended(now, None, false)));
             if status(current.clone()).is_some() {
                 let answered = Membership::answer(current.as_ref(), now, Status::Rejected);
                 prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
@@ -588,7 +614,7 @@ mod tests {
     fn a_stranger_cannot_answer() {
         assert_eq!(Membership::answer(None, at(1), Status::Accepted), Err(NotAMember));
         assert_eq!(
-            Membership::answer(Some(&Membership::ended(at(1), None)), at(2), Status::Accepted),
+            Membership::answer(Some(&Membership::ended(at(1), None, false)), at(2), Status::Accepted),
             Err(NotAMember)
         );
     }

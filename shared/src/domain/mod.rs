@@ -1,8 +1,9 @@
 //! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
-//! here reads a clock but [`Stamp::now`] and [`Timestamp::now`].
+//! here reads a clock but [`Clock`], [`Stamp::now`] and [`Timestamp::now`].
 
 mod access_key;
 mod caller;
+mod clock;
 mod directory;
 mod ids;
 mod image;
@@ -12,12 +13,15 @@ mod limits;
 mod member;
 mod membership;
 mod permission;
+mod read_rate;
 mod step;
+mod tenant;
 mod time;
 mod vault;
 
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role};
+pub use self::clock::{Clock, FUNCTION_SKEW};
 pub use self::directory::{Addressees, Entry, NAME_FORM, Name, Named, Unresolved, resolve};
 pub use self::ids::{
     AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
@@ -34,7 +38,9 @@ pub use self::membership::{
     Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
 };
 pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
-pub use self::step::{Change, Decision, Known, Needed, Rules, Tenant, decide, give_up, needed};
+pub use self::read_rate::{ReadBucket, ReadRate};
+pub use self::step::{Change, Decision, Known, Needed, Rules, decide, give_up, needed};
+pub use self::tenant::{Inbox, Line, Queue, Tenant};
 pub use self::time::Timestamp;
 pub use self::vault::{
     MOST_VAULT_GIB, Protection, Reservation, UnknownWord, Vault, VaultDetails, VaultKey, VaultStatus,

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::domain::ImageId;
 use crate::store::StoreError;
 
 /// Logs that the table failed. Returns the status, code and message for the caller.
@@ -26,4 +27,9 @@ pub(super) fn of_issuer(problem: &str) -> (StatusCode, &'static str, &'static st
     tracing::error!(problem, "a token cannot be checked");
     let message = "The token cannot be checked, since its issuer does not answer. Try again in a second.";
     (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
+}
+
+/// What is said to a caller whose earlier request, or whose owner's, is not carried out yet.
+pub(super) fn in_progress(id: &ImageId) -> String {
+    format!("An earlier request to share or unshare image {id} is being carried out. Try again in a second.")
 }

@@ -4,6 +4,8 @@
 //! python-glanceclient (`contract/gateway.md` 5.2). The message is for the caller and says what to do; what the
 //! operator needs goes to the log.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use lambda_http::Body;
@@ -42,9 +44,38 @@ pub fn error(status: StatusCode, code: &str, message: &str) -> Reply {
     reply
 }
 
+/// An answer that tells the client when to come again, in whole seconds.
+pub fn retry_after(mut reply: Reply, wait: Option<Duration>) -> Reply {
+    if let Some(wait) = wait {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    reply
+}
+
+/// The seconds after which a client may come again: whole, and never too early.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
 fn with_body(status: StatusCode, text: String) -> Reply {
     let mut reply = Response::new(Body::Text(text));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_is_told_whole_seconds_and_never_too_few() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+        let reply = retry_after(no_content(), Some(Duration::from_millis(1_500)));
+        assert_eq!(reply.headers()[RETRY_AFTER], "2");
+        assert!(retry_after(no_content(), None).headers().is_empty());
+    }
 }

@@ -1,17 +1,20 @@
 //! One request on its way through a function: received, then, if its caller is admitted, a call.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::header::{HeaderName, HeaderValue};
 use lambda_http::{Body, Request, RequestExt};
 
 use super::address;
+use super::reads::{Reading, Reads};
 use crate::Service;
 use crate::auth::Keyring;
 use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
 use crate::facade::Reply;
 use crate::store::Usage;
+use crate::usecases::Refusal;
 
 /// A request of which nobody has looked yet who makes it.
 #[derive(Debug)]
@@ -31,6 +34,9 @@ pub struct Call {
     pub(super) caller: Caller,
     pub(super) request: Request,
     pub(super) trace: Trace,
+    pub(super) reads: Reads,
+    /// Charges the tenant when the call ends, however it ends.
+    pub(super) reading: OnceLock<Reading>,
 }
 
 /// What is said of a request when it ends.
@@ -143,6 +149,18 @@ impl Call {
     /// The bytes of the body.
     pub fn body(&self) -> &[u8] {
         body(&self.request)
+    }
+
+    /// Lets the call read what it wants to read, unless its tenant has read too much lately. What it reads is charged to
+    /// the tenant when it ends. Costs no read.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`] says how long the tenant has to wait.
+    pub fn admit_read(&self) -> Result<(), Refusal> {
+        let limits = &self.service.settings.limits;
+        let reading = self.reads.begin(&self.caller.tenant, limits.read_rate(), &self.service.store)?;
+        self.reading.get_or_init(|| reading);
+        Ok(())
     }
 
     /// Puts the request's id on an answer and logs the request.

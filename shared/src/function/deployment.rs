@@ -22,7 +22,7 @@ use super::Function;
 use crate::auth::{
     Authenticator, Authorities, BadAuthorities, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys,
 };
-use crate::domain::{BadLimit, Limit, Limits};
+use crate::domain::{BadLimit, Clock, Limit, Limits};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
 use crate::{Service, Settings};
@@ -83,7 +83,8 @@ pub fn start_log() {
 /// [`BadDeployment`] names the variable that is missing or wrong.
 pub async fn service_from_env() -> Result<Service, BadDeployment> {
     let region = required("AWS_REGION")?;
-    let store = Store::new(DynamoDb::new(client(&region)?, required("IMAGESHARE_TABLE")?));
+    let store =
+        Store::new(DynamoDb::new(client(&region)?, required("IMAGESHARE_TABLE")?), Clock::of_function());
     store.probe().await?;
     let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
     let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
@@ -122,7 +123,7 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
     authenticator.prepare().await;
-    Ok(Function { service: service_from_env().await?, authenticator })
+    Ok(Function::new(service_from_env().await?, authenticator))
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.

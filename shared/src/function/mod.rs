@@ -7,7 +7,9 @@ mod address;
 mod call;
 mod deadline;
 mod deployment;
+mod reads;
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::HeaderValue;
@@ -19,6 +21,7 @@ use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deadline::{deadline, end_of};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
+use self::reads::Reads;
 use crate::auth::{Authenticator, NotAdmitted};
 use crate::domain::{Caller, Timestamp};
 use crate::facade::{Reply, ims};
@@ -31,9 +34,16 @@ pub struct Function {
     pub service: Service,
     /// Decides who makes a request.
     pub authenticator: Authenticator,
+    /// What each tenant has read lately, through this function and its clones.
+    reads: Reads,
 }
 
 impl Function {
+    /// A function of that service, whose callers that authenticator knows.
+    pub fn new(service: Service, authenticator: Authenticator) -> Self {
+        Self { service, authenticator, reads: Reads::default() }
+    }
+
     /// A function as its environment variables describe it; opens the connection to the table.
     ///
     /// # Errors
@@ -42,16 +52,27 @@ impl Function {
         deployment::function_from_env().await
     }
 
-    /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`.
+    /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`. A request that only reads, by
+    /// GET, is refused where its tenant has read too much lately; what changes something never is, since a revocation must
+    /// always be possible, and is not counted either.
     ///
     /// # Errors
-    /// The finished answer where nobody does, or nobody who may.
+    /// The finished answer where nobody does, or nobody who may, or where the tenant has to wait.
     pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
         let received = self.receive(request);
         let (signed, store) = (received.as_signed(), &received.service.store);
         let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
         match found {
-            Ok(caller) => Ok(self.call(received, caller)),
+            Ok(caller) => {
+                let call = self.call(received, caller);
+                if !call.route().starts_with("GET ") {
+                    return Ok(call);
+                }
+                match call.admit_read() {
+                    Ok(()) => Ok(call),
+                    Err(refusal) => Err(call.finish(ims::Error::from(refusal).into_reply())),
+                }
+            }
             Err(refused) => Err(received.finish(ims::not_admitted(&refused))),
         }
     }
@@ -68,7 +89,8 @@ impl Function {
 
     /// Finds out who makes a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
     /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came;
-    /// one without a value belongs to them.
+    /// one without a value belongs to them. Whether an action only reads, and may be refused for that, the facade knows
+    /// ([`Call::admit_read`]).
     ///
     /// # Errors
     /// The request, and why it is not admitted: the facade words that, and gives its answer to [`Received::finish`].
@@ -97,8 +119,17 @@ impl Function {
     }
 
     fn call(&self, received: Received, caller: Caller) -> Call {
-        let Received { service, request, trace } = received;
-        Call { service, keyring: self.authenticator.keyring().clone(), caller, request, trace }
+        let Received { mut service, request, trace } = received;
+        service.store = service.store.on_behalf_of(&caller.tenant);
+        Call {
+            service,
+            keyring: self.authenticator.keyring().clone(),
+            caller,
+            request,
+            trace,
+            reads: self.reads.clone(),
+            reading: OnceLock::new(),
+        }
     }
 }
 

@@ -33,6 +33,16 @@ pub(super) enum NotWritten {
     Store(StoreError),
 }
 
+/// Of a write that has no condition.
+impl From<NotWritten> for StoreError {
+    fn from(problem: NotWritten) -> Self {
+        match problem {
+            NotWritten::Store(error) => error,
+            NotWritten::Conditions(_) => Self::Refused("a condition that was not set".into()),
+        }
+    }
+}
+
 impl From<StoreError> for NotWritten {
     fn from(error: StoreError) -> Self {
         Self::Store(error)

@@ -20,9 +20,6 @@ const ENDED_IS_KEPT: Duration = Duration::from_hours(48);
 /// Counts members that come or go.
 const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
 
-/// The attribute of a tenant that counts the images that wait for its answer.
-pub(super) const PENDING: &str = "pending";
-
 /// The attribute of a vault that sums up what is reserved of it.
 pub(super) const RESERVED: &str = "reserved_gib";
 
@@ -39,11 +36,16 @@ impl Store {
         rules: Rules<'_>,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        self.remember_senders(decision, read).await?;
-        match decided(decision, read, rules, now)? {
-            writes if writes.is_empty() => Ok(Written::Yes),
-            writes => self.written(&writes).await,
+        let writes = decided(decision, read, rules, now)?;
+        if writes.is_empty() {
+            return Ok(Written::Yes);
         }
+        self.remember_senders(decision, read).await?;
+        let written = self.written(&writes).await?;
+        if written == Written::Yes {
+            self.inboxes.add(decision);
+        }
+        Ok(written)
     }
 }
 
@@ -60,12 +62,6 @@ pub(super) fn decided(
     }
     for (image, growth) in &decision.members {
         writes.extend(count_members(image, *growth, decision, read, rules));
-    }
-    for (tenant, growth) in &decision.pending {
-        writes.extend(count_pending(tenant, *growth, decision, rules));
-    }
-    for tenant in decision.receiving.iter().filter(|tenant| !decision.pending.contains_key(*tenant)) {
-        writes.extend(count_pending(tenant, 0, decision, rules));
     }
     for (vault, growth_gib) in &decision.reserved_gib {
         writes.extend(reserve(vault, *growth_gib, read));
@@ -84,12 +80,9 @@ fn count_members(
     read: &Snapshot,
     rules: Rules<'_>,
 ) -> Option<Write> {
-    // What was deleted has no count any more, and never comes back.
-    if !read.known.images.contains_key(image) {
-        return None;
-    }
     let key = keys::head(image);
-    let known = read.known.images.get(image).filter(|_| decision.offered.contains(image));
+    // An image that is gone counts nothing any more, and never comes back.
+    let known = Some(read.known.images.get(image)?).filter(|_| decision.offered.contains(image));
     let count = Write::update(key.clone(), COUNT_MEMBERS)
         .value(":growth", item::number(growth))
         .value(":one", item::number(1));
@@ -105,38 +98,6 @@ fn count_members(
                 .value(":read", item::text(known.revision))
                 .value(":room", item::number(room))
         }
-    })
-}
-
-/// Counts images that wait for a tenant's answer. None may be asked for where too many do; and who receives one must be of this
-/// region.
-fn count_pending(tenant: &TenantId, growth: i32, decision: &Decision, rules: Rules<'_>) -> Option<Write> {
-    let key = keys::tenant(tenant);
-    let room = i64::from(rules.limits.pending_per_tenant) - i64::from(growth);
-    let receives = decision.receiving.contains(tenant);
-    let needs_room = growth > 0 && decision.asked.contains(tenant);
-    let conditions: Vec<&str> = [
-        (receives && rules.directory_is_complete).then_some("#region = :region"),
-        (receives && !rules.directory_is_complete)
-            .then_some("(attribute_not_exists(#region) OR #region = :region)"),
-        (needs_room && room >= 0).then_some("(attribute_not_exists(pending) OR pending <= :room)"),
-        // Of who has no count yet, too.
-        (needs_room && room < 0).then_some("pending <= :room"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let write = match (growth, receives) {
-        (0, false) => return None,
-        (0, true) => Write::check(key),
-        _ => Write::update(key, "ADD pending :growth").value(":growth", item::number(growth)),
-    };
-    let write = if conditions.is_empty() { write } else { write.only_if(conditions.join(" AND ")) };
-    let write = if needs_room { write.value(":room", item::number(room)) } else { write };
-    Some(if receives {
-        write.name("#region", "region").value(":region", item::text(rules.region))
-    } else {
-        write
     })
 }
 

@@ -2,7 +2,8 @@
 //! filed under.
 //!
 //! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
-//! names it can then never mean another image.
+//! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
+//! down.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,10 +11,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::call::{NotWritten, is_condition};
-use super::decided::PENDING;
 use super::filings::Filings;
 use super::item::{self, Item};
-use super::jobs::job_writes;
+use super::jobs::{Release, job_writes};
 use super::keys::{self, List, list_entry};
 use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError, memberships};
@@ -208,8 +208,11 @@ impl Store {
             if item.contains_key(MEMBERS) {
                 members.insert(id_of(item)?, item::get_number(item, MEMBERS)?);
             } else if item.contains_key(memberships::MEMBERSHIP) {
-                answers
-                    .extend(memberships::answer(item)?.map(|answer| Ok((id_of(item)?, answer))).transpose()?);
+                answers.extend(
+                    memberships::answer(item)?
+                        .map(|answer| Ok::<_, StoreError>((id_of(item)?, answer)))
+                        .transpose()?,
+                );
             } else if let Some(image) = parse(item)? {
                 images.insert(image.id.clone(), ListedImage { image, members: 0, answer: None });
             }
@@ -276,7 +279,7 @@ impl Store {
             writes.push(unlist(&image.id));
         }
         if let MembersThen::Refreshed(_, job) = members {
-            writes.extend(job_writes(job)?);
+            writes.extend(job_writes(job, Release::First)?);
         }
         let filings = Filings::change(Some(read), Some(image));
         match self.transact_filing(writes, filings).await {
@@ -309,7 +312,7 @@ impl Store {
             writes.push(unlist(&read.id));
         }
         if let Some(job) = unshare {
-            writes.extend(job_writes(job)?);
+            writes.extend(job_writes(job, Release::First)?);
         }
         match self.transact_filing(writes, Filings::change(Some(read), None)).await {
             Ok(()) => Ok(Written::Yes),
@@ -318,14 +321,13 @@ impl Store {
         }
     }
 
-    /// How many images a tenant owns, and how many wait for its answer. One read.
+    /// How many images a tenant owns. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn image_counts(&self, tenant: &TenantId) -> Result<(u32, u32), StoreError> {
+    pub async fn image_count(&self, tenant: &TenantId) -> Result<u32, StoreError> {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
-        let count = |name| item::find_number(&item, name).map(Option::unwrap_or_default);
-        Ok((count("images")?, count(PENDING)?))
+        item::find_number(&item, "images").map(Option::unwrap_or_default)
     }
 
     /// Writes all of the items or none.

@@ -1,17 +1,16 @@
-//! Jobs: accepted in one write, carried out in steps of one transaction each, read in one query.
+//! Jobs: most are carried out in the transaction that accepts them; the others are queued, carried out in steps of one
+//! transaction each, and read in one query.
 //!
-//! Most jobs are one piece, which stands in the job's own item: accepting such a job is a plain conditional write, half
-//! the units and half the time of a transaction, and its worker reads one item. The pieces of a larger job have items
-//! of their own, so that a step of one writes neither the job's long lists nor what another worker writes.
+//! A job of one piece has it in its own item, so that its worker reads and writes one item. The pieces of a larger job have
+//! items of their own, so that a step of one writes neither the job's long lists nor what another worker writes.
 
-use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::call::NotWritten;
+use super::call::{NotWritten, is_condition};
 use super::decided::decided;
 use super::item::{self, AttributeValue, Item};
-use super::keys::{self, ALONE, GPK, GSK, INDEX, PK, PieceKey, SK, TTL};
+use super::keys::{self, ALONE, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
 use super::requests::{Remembered, Submitted, before_as, remember};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
@@ -20,6 +19,9 @@ use crate::table::{Query, Token, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
 pub(super) const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// The attribute of a piece that was closed because it cannot be read: when.
+const CLOSED: &str = "closed";
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,31 +33,41 @@ pub struct OpenPiece {
 }
 
 impl Store {
-    /// Accepts a job: in one write where it is one item, else in one transaction of the job, its pieces, and the
-    /// remembered request.
+    /// Writes a job together with what was decided of all its pairs, and the remembered request: one transaction, in which
+    /// everything that it was decided from must still be so. `None` where it is not.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn submit(&self, job: &Job, remembered: Option<&Remembered>) -> Result<Submitted, StoreError> {
-        let mut writes = job_writes(job)?;
-        if let Some(remembered) = remembered {
-            writes.insert(0, remember(remembered, job.id));
-        }
-        let reasons = match self.write(&writes).await {
-            Ok(()) => return Ok(Submitted::Yes),
+    pub(crate) async fn make_at_once(
+        &self,
+        job: &Job,
+        decision: &Decision,
+        read: &Snapshot,
+        rules: Rules<'_>,
+        remembered: Option<&Remembered>,
+    ) -> Result<Option<Submitted>, StoreError> {
+        self.remember_senders(decision, read).await?;
+        let now = self.clock.now();
+        let mut writes: Vec<_> = remembered.map(|request| remember(request, job)).into_iter().collect();
+        writes.push(ended_job(job, decision, now)?);
+        writes.extend(decided(decision, read, rules, now)?);
+        let reasons = match self.transact(&writes).await {
+            Ok(()) => {
+                self.inboxes.add(decision);
+                return Ok(Some(Submitted::Yes));
+            }
             Err(NotWritten::Store(error)) => return Err(error),
             Err(NotWritten::Conditions(reasons)) => reasons,
         };
-        let before = reasons.into_iter().next().and_then(|reason| reason.found);
+        let before = reasons.into_iter().next().filter(is_condition).and_then(|reason| reason.found);
         match (before, remembered) {
-            (Some(before), Some(remembered)) => before_as(&before, remembered),
-            // The first attempt of the SDK was carried out, and its answer was lost.
-            (Some(before), None) if item::get_json::<Job>(&before, "job")? == *job => Ok(Submitted::Yes),
-            _ => Err(StoreError::Refused("a job id was made twice".into())),
+            (Some(before), Some(remembered)) => before_as(&before, remembered).map(Some),
+            _ => Ok(None),
         }
     }
 
-    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over.
+    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over. A piece that was closed
+    /// because it cannot be read has ended as failed.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -72,11 +84,16 @@ impl Store {
             }
         }
         let (mut job, mut pieces) = (None, Vec::new());
+        let now = self.clock.now().unix_seconds();
         for item in &items {
-            let (found, piece) = parse(item)?;
-            let is_kept = item::get_number::<i64>(item, TTL)? > Timestamp::now().unix_seconds();
-            job = job.or(found.filter(|_| is_kept));
-            pieces.extend(piece);
+            let key = parse_key(item)?;
+            let is_kept = item::get_number::<i64>(item, TTL)? > now;
+            // The job's own item comes first.
+            job = job.or(parse_job(key, item)?.filter(|_| is_kept));
+            match &job {
+                Some(job) if item.contains_key(CLOSED) => pieces.push(closed_piece(job, key, item)?),
+                _ => pieces.extend(find_piece(key, item)?),
+            }
         }
         Ok(job.map(|job| Report { job, pieces }))
     }
@@ -103,6 +120,38 @@ impl Store {
         Ok(page.items.iter().filter_map(key).collect())
     }
 
+    /// The large jobs of one shard that wait for an earlier one of their tenant and were requested before that moment, at
+    /// most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn held_jobs(
+        &self,
+        shard: u8,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let query = Query::new("gpk = :shard AND gsk < :before")
+            .value(":before", item::text(keys::open_before(before)))
+            .value(":shard", item::text(keys::held_partition(shard)));
+        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
+        let ids = page.items.iter().filter_map(|found| PieceKey::parse(item::get_text(found, PK).ok()?, JOB));
+        let mut held = Vec::new();
+        for id in ids.map(|key| key.job) {
+            held.extend(self.held_job(id).await?);
+        }
+        Ok(held)
+    }
+
+    /// Reads a large job that waits for an earlier one; `None` where there is none, or it does not wait. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(super) async fn held_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let item = self.read_one(keys::job(id)).await?;
+        item.filter(is_held).as_ref().map(|item| item::get_json(item, "job")).transpose()
+    }
+
     /// Reads a piece and its job, in one round trip; `None` where the piece is finished or gone.
     ///
     /// # Errors
@@ -114,16 +163,17 @@ impl Store {
         };
         let (mut job, mut piece) = (None, None);
         for item in self.read(wanted).await? {
-            let (found_job, found_piece) = parse(&item)?;
-            job = job.or(found_job);
-            piece = piece.or(found_piece);
+            let key = parse_key(&item)?;
+            job = job.or(parse_job(key, &item)?);
+            piece = piece.or(find_piece(key, &item)?);
         }
         let open = job.zip(piece).filter(|(_, piece)| piece.finished.is_none());
         Ok(open.map(|(job, piece)| OpenPiece { job, piece }))
     }
 
     /// Makes one step of a piece: writes what was decided of its next pairs and moves its cursor past them, all in one
-    /// transaction, provided that everything that it was decided from is still so and that the cursor is where it was.
+    /// transaction, provided that everything that it was decided from is still so and that the cursor is where it was. The
+    /// last step makes the next piece of the lane.
     ///
     /// On success `open` is as the table has it then.
     ///
@@ -137,14 +187,18 @@ impl Store {
         rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
         self.remember_senders(decision, read).await?;
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let mut writes = decided(decision, read, rules, now)?;
         let mut next = open.piece.clone();
         next.outcomes.extend(&decision.outcomes);
         next.finished = next.left().is_empty().then_some(now);
         writes.push(move_cursor(open.job.id, &open.piece, &next));
+        if next.finished.is_some() {
+            writes.extend(next_of_lane(&open.job, next.number));
+        }
         match self.transact(&writes).await {
             Ok(()) => {
+                self.inboxes.add(decision);
                 open.piece = next;
                 Ok(Written::Yes)
             }
@@ -170,36 +224,127 @@ impl Store {
             Err(NotWritten::Store(error)) => Err(error),
         }
     }
-}
 
-/// The writes that make a job.
-pub(super) fn job_writes(job: &Job) -> Result<Vec<Write>, StoreError> {
-    let until = item::number(job.id.0.time().plus(JOB_IS_KEPT).unix_seconds());
-    let mut header = vec![("job", item::json(job)?), (TTL, until.clone())];
-    let ranges = match job.task {
-        // What it finds is written as it is found.
-        Task::RespondToAll { .. } => iter::once(0..0).collect(),
-        Task::Share | Task::Unshare | Task::Respond { .. } | Task::Refresh => job.pieces(),
-    };
-    let mut pieces = Vec::with_capacity(ranges.len());
-    if let [only] = ranges.as_slice() {
-        header.extend(new_piece(PieceKey { job: job.id, number: ALONE }, only));
-    } else {
-        for (number, pairs) in (ALONE + 1..).zip(&ranges) {
-            let key = PieceKey { job: job.id, number };
-            let attributes = new_piece(key, pairs).into_iter().chain([(TTL, until.clone())]);
-            pieces.push(Write::put(item::item(key.table_key(), attributes)));
+    /// Makes the next work item of the lane of a piece that was closed, and returns the job; `None` where that cannot be read
+    /// either. One read, and one write where there is a next one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn continue_lane(&self, closed: PieceKey) -> Result<Option<Job>, StoreError> {
+        let Some(item) = self.read_one(keys::job(closed.job)).await? else { return Ok(None) };
+        let Ok(job) = item::get_json::<Job>(&item, "job") else { return Ok(None) };
+        if let Some(next) = next_of_lane(&job, closed.number) {
+            self.written(&[next]).await?;
+        }
+        Ok(Some(job))
+    }
+
+    /// Takes a piece that cannot be read out of the index of open pieces; `false` where it is not in it. Its attributes are
+    /// kept for an operator. One write.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn close_unreadable(&self, key: PieceKey) -> Result<bool, StoreError> {
+        let close = Write::update(key.table_key(), "SET #closed = :now REMOVE gpk, gsk")
+            .name("#closed", CLOSED)
+            .only_if("attribute_exists(gpk)")
+            .value(":now", item::number(self.clock.now().unix_millis()));
+        match self.update(&close).await {
+            Ok(_) => Ok(true),
+            Err(NotWritten::Conditions(_)) => Ok(false),
+            Err(NotWritten::Store(error)) => Err(error),
         }
     }
-    let header = Write::put(item::item(keys::job(job.id), header)).only_if("attribute_not_exists(pk)");
+}
+
+/// Which work items of a job are made with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// The first of each lane.
+    First,
+    /// None: an earlier job of its line is active.
+    Held,
+    /// The first of each lane, of a job that was held so far.
+    OfHeld,
+}
+
+/// The writes that make a job and its first work items. The job itself comes first.
+pub(super) fn job_writes(job: &Job, release: Release) -> Result<Vec<Write>, StoreError> {
+    let until = kept_until(job);
+    let mut header = vec![("job", item::json(job)?), (TTL, until)];
+    let alone = PieceKey { job: job.id, number: ALONE };
+    let mut pieces = Vec::new();
+    if job.is_large() {
+        if release == Release::Held {
+            header.extend([
+                (GPK, item::text(keys::held_partition(alone.shard()))),
+                (GSK, item::text(alone.open_position())),
+            ]);
+        } else {
+            let first = (ALONE + 1..).zip(job.pieces()).take(job.lanes());
+            pieces.extend(first.map(|(number, pairs)| piece_of_large_job(job, number, &pairs)));
+        }
+    } else {
+        // What an answer to everything finds is written as it is found.
+        let pairs = job.pieces().into_iter().next().unwrap_or(0..0);
+        header.extend(new_piece(alone, &pairs));
+    }
+    let header = match release {
+        Release::First | Release::Held => {
+            Write::put(item::item(keys::job(job.id), header)).only_if("attribute_not_exists(pk)")
+        }
+        Release::OfHeld => {
+            Write::update(keys::job(job.id), "REMOVE gpk, gsk").only_if("attribute_exists(gpk)")
+        }
+    };
     pieces.insert(0, header);
     Ok(pieces)
+}
+
+/// The write that makes the next work item of a lane, whose last one is finished; `None` where that was the last.
+fn next_of_lane(job: &Job, finished: u16) -> Option<Write> {
+    let place = usize::from(finished).checked_sub(1)? + job.lanes();
+    let pairs = job.pieces().into_iter().nth(place)?;
+    let number = u16::try_from(place + 1).ok()?;
+    Some(piece_of_large_job(job, number, &pairs).only_if("attribute_not_exists(pk)"))
+}
+
+fn piece_of_large_job(job: &Job, number: u16, pairs: &Range<usize>) -> Write {
+    let key = PieceKey { job: job.id, number };
+    Write::put(item::item(key.table_key(), new_piece(key, pairs).into_iter().chain([(TTL, kept_until(job))])))
+}
+
+/// The write that makes a job of which everything is done.
+fn ended_job(job: &Job, decision: &Decision, now: Timestamp) -> Result<Write, StoreError> {
+    let pairs = job.pair_count();
+    let attributes = [
+        ("job", item::json(job)?),
+        (TTL, kept_until(job)),
+        ("first", item::number(0)),
+        ("pairs", item::number(pairs as i128)),
+        ("done", item::number(pairs as i128)),
+        ("outcomes", item::text(letters(&decision.outcomes))),
+        ("attempts", item::number(0)),
+        ("finished", item::number(now.unix_millis())),
+    ];
+    Ok(Write::put(item::item(keys::job(job.id), attributes)).only_if("attribute_not_exists(pk)"))
+}
+
+fn kept_until(job: &Job) -> AttributeValue {
+    item::number(job.accepted.plus(JOB_IS_KEPT).unix_seconds())
+}
+
+fn letters(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(|outcome| char::from(outcome.to_byte())).collect()
+}
+
+fn is_held(item: &Item) -> bool {
+    !item.contains_key("pairs") && item.contains_key(GPK)
 }
 
 /// Moves the cursor of a piece, provided that it is where it was.
 fn move_cursor(job: JobId, from: &Piece, to: &Piece) -> Write {
     let key = PieceKey { job, number: from.number }.table_key();
-    let outcomes = to.outcomes.iter().map(|outcome| char::from(outcome.to_byte()));
     let update = match to.finished {
         None => Write::update(key, "SET done = :to, outcomes = :outcomes"),
         Some(now) => {
@@ -211,7 +356,7 @@ fn move_cursor(job: JobId, from: &Piece, to: &Piece) -> Write {
         .only_if("done = :from AND attribute_exists(gpk)")
         .value(":from", item::number(from.outcomes.len() as i128))
         .value(":to", item::number(to.outcomes.len() as i128))
-        .value(":outcomes", item::text(outcomes.collect::<String>()))
+        .value(":outcomes", item::text(letters(&to.outcomes)))
 }
 
 /// What is written of a piece that is open and of which nothing is done.
@@ -227,14 +372,38 @@ fn new_piece(key: PieceKey, pairs: &Range<usize>) -> [(&'static str, AttributeVa
     ]
 }
 
-/// Reads an item of a job: the job, a piece of it, or both in one.
-fn parse(item: &Item) -> Result<(Option<Job>, Option<Piece>), StoreError> {
-    let key = PieceKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?)
-        .ok_or(StoreError::Unreadable(SK))?;
+fn parse_key(item: &Item) -> Result<PieceKey, StoreError> {
+    PieceKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))
+}
+
+/// The job of an item of it; `None` for a piece that has an item of its own.
+fn parse_job(key: PieceKey, item: &Item) -> Result<Option<Job>, StoreError> {
+    (key.number == ALONE).then(|| item::get_json(item, "job")).transpose()
+}
+
+/// The piece of an item of a job; `None` for the job itself where it has several pieces.
+fn find_piece(key: PieceKey, item: &Item) -> Result<Option<Piece>, StoreError> {
     let is_piece = key.number != ALONE || item.contains_key("pairs");
-    let piece = is_piece.then(|| parse_piece(key, item)).transpose()?;
-    let job = (key.number == ALONE).then(|| item::get_json(item, "job")).transpose()?;
-    Ok((job, piece))
+    is_piece.then(|| parse_piece(key, item)).transpose()
+}
+
+/// A piece that was closed because it cannot be read: its pairs have the outcomes that can be read, and the others have
+/// failed. Of a job that finds its images itself one pair has failed, without a name.
+fn closed_piece(job: &Job, key: PieceKey, item: &Item) -> Result<Piece, StoreError> {
+    let pairs = match job.task {
+        Task::RespondToAll { .. } => Some(0..1),
+        Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
+            job.pieces().into_iter().nth(usize::from(key.number.saturating_sub(ALONE + 1)))
+        }
+    };
+    let pairs = pairs.ok_or(StoreError::Unreadable(SK))?;
+    let outcomes = item::get_text(item, "outcomes").unwrap_or_default();
+    let outcomes = outcomes.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
+    // A text of which a part cannot be read says nothing of the rest.
+    let mut outcomes = outcomes.unwrap_or_default();
+    outcomes.resize(pairs.len(), Outcome::GaveUp);
+    let finished = Some(Timestamp::from_unix_millis(item::get_number(item, CLOSED)?));
+    Ok(Piece { number: key.number, pairs, found: Vec::new(), outcomes, finished, attempts: 0 })
 }
 
 fn parse_piece(key: PieceKey, item: &Item) -> Result<Piece, StoreError> {

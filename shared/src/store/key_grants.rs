@@ -1,6 +1,5 @@
 //! Grants of keys: each is an item of its own, which a transaction that relies on it can check.
 
-use super::call::NotWritten;
 use super::item::{self, Item};
 use super::keys::{self, SK};
 use super::{Store, StoreError};
@@ -65,10 +64,7 @@ impl Store {
 
     /// Makes a write that has no condition. Returns what it has changed.
     async fn unconditionally(&self, write: &Write) -> Result<Item, StoreError> {
-        self.update(write).await.map_err(|problem| match problem {
-            NotWritten::Store(error) => error,
-            NotWritten::Conditions(_) => StoreError::Refused("a condition that was not set".into()),
-        })
+        Ok(self.update(write).await?)
     }
 }
 

@@ -8,7 +8,7 @@
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | a place |
 //! | filing of an image under a tag or an owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a place | – | – |
 //! | sender: an owner who has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
-//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open | `<job>#00000` |
+//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open, `H#<shard>` while held | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
@@ -25,7 +25,9 @@ mod lists;
 
 use std::collections::HashMap;
 
-pub use self::lists::{Filing, Index, List, Place, Position, Run, list_entry, moment, owner_of, short};
+pub use self::lists::{
+    Filing, Index, List, Place, Position, Run, list_entry, moment, owner_of_received, short,
+};
 use crate::domain::{
     AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, TenantId, Timestamp, VaultKey,
 };
@@ -63,6 +65,11 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
 /// The partition of an image and its memberships.
 pub fn image_partition(image: &ImageId) -> String {
     format!("I#{image}")
+}
+
+/// The latest moment that a server's clock is known to have reached.
+pub fn clock() -> Key {
+    key("?clock".to_owned(), "A")
 }
 
 /// An item that is never written.
@@ -148,6 +155,12 @@ pub fn tenant(id: &TenantId) -> Key {
 /// The tenant of a partition key.
 pub fn tenant_of_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("T#")?.parse().ok()
+}
+
+/// The tenant of a primary key, if it is that of a tenant.
+pub fn tenant_of_key(key: &Key) -> Option<TenantId> {
+    let text = |name| key.get(name).and_then(|value| value.as_s().ok());
+    tenant_of_partition(text(PK)?).filter(|_| text(SK).is_some_and(|sk| sk == "A"))
 }
 
 /// The partition of the directory in the index.
@@ -299,6 +312,11 @@ impl PieceKey {
 
 /// What the partitions of open pieces begin with.
 const OPEN: &str = "W#";
+
+/// The partition of the large jobs that wait for an earlier one of their tenant.
+pub fn held_partition(shard: u8) -> String {
+    format!("H#{shard}")
+}
 
 /// The partition of open pieces of that shard.
 pub fn open_partition(shard: u8) -> String {

@@ -2,9 +2,8 @@
 //! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
 
 use super::item::{self, Item};
-use super::keys::{GSK, INDEX, Index, Key, List, NSK, Place, Position, Run, SK, USK, owner_of};
+use super::keys::{GSK, INDEX, Index, Key, List, NSK, Place, Position, Run, SK, USK};
 use super::{Store, StoreError};
-use crate::domain::{Status, TenantId};
 use crate::table::{Attributes, Query};
 
 /// In which order a list is read.
@@ -85,30 +84,6 @@ impl Store {
         }
         found.places.truncate(most);
         Ok(found)
-    }
-
-    /// The owners of the images that wait for a tenant's answer, one for each, the oldest image first: at most `most`. One
-    /// query of keys where no more than that wait, about 1 read unit for 60.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the table failed.
-    pub async fn pending_of(&self, tenant: &TenantId, most: usize) -> Result<Vec<TenantId>, StoreError> {
-        let list = List::Received(tenant.clone(), Status::Pending);
-        let query = Query::new("gpk = :list").value(":list", item::text(list));
-        let mut query = Query { index: Some(INDEX), attributes: Attributes::These(&[GSK]), ..query };
-        let mut owners = Vec::new();
-        loop {
-            query.most = Some(most - owners.len());
-            let page = self.query(&query).await?;
-            for item in &page.items {
-                let owner = owner_of(item::get_text(item, GSK)?).and_then(|owner| owner.parse().ok());
-                owners.push(owner.ok_or(StoreError::Unreadable(GSK))?);
-            }
-            query.start = page.next;
-            if owners.len() >= most || query.start.is_none() {
-                return Ok(owners);
-            }
-        }
     }
 
     /// How many images a list holds. Reads the whole list: about 1 read unit for 50 images.

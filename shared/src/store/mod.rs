@@ -6,11 +6,13 @@
 
 mod access_keys;
 mod call;
+mod clock;
 mod decided;
 mod definition;
 mod directory;
 mod filings;
 mod images;
+mod inboxes;
 mod item;
 mod jobs;
 mod key_grants;
@@ -20,6 +22,7 @@ mod memberships;
 mod meter;
 mod nonces;
 mod patience;
+mod queues;
 mod requests;
 mod senders;
 mod snapshot;
@@ -27,13 +30,17 @@ mod vaults;
 mod walks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::inboxes::Inboxes;
 use self::senders::Senders;
+use crate::domain::{Clock, TenantId};
 use crate::table::Table;
 
 pub use self::call::StoreError;
+pub use self::clock::KeptTime;
 pub use self::definition::definition;
 pub use self::directory::Listed;
 pub use self::images::{Created, Deleted, ListedImage, MembersThen, UpdatedImage, Wanted, Written};
@@ -46,8 +53,9 @@ pub use self::keys::{
 pub use self::lists::{MAX_READ_PAST, Order, Places};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
+pub use self::queues::{QueueOf, Queued};
 pub use self::requests::{Remembered, Submitted};
-pub(crate) use self::snapshot::{Snapshot, Tenants};
+pub(crate) use self::snapshot::{Pair, Snapshot};
 pub use self::vaults::{OwnVault, VaultDeleted};
 pub(crate) use self::walks::{Stride, Walk};
 
@@ -57,13 +65,21 @@ pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
     until: Option<Instant>,
+    clock: Clock,
+    inboxes: Inboxes,
     senders: Senders,
 }
 
 impl Store {
-    /// What is kept in that table.
-    pub fn new(table: impl Table + 'static) -> Self {
-        Self { table: Arc::new(table), meter: Meter::default(), until: None, senders: Senders::default() }
+    /// What is kept in that table, of a process with that clock.
+    pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
+        let (meter, inboxes, senders) = (Meter::default(), Inboxes::default(), Senders::default());
+        Self { table: Arc::new(table), meter, until: None, clock, inboxes, senders }
+    }
+
+    /// The process's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The same table, with what is used of it from now on counted apart.
@@ -76,6 +92,23 @@ impl Store {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The same table, whose calls are tried for so long, and not beyond the moment that was set before.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        let end = Instant::now() + time;
+        self.until(self.until.map_or(end, |until| until.min(end)))
+    }
+
+    /// The same table, whose calls are made on behalf of that tenant: a table that shares its time out between tenants
+    /// counts them to its share.
+    #[must_use]
+    pub fn on_behalf_of(&self, tenant: &TenantId) -> Self {
+        match self.table.on_behalf_of(tenant) {
+            Some(table) => Self { table, ..self.clone() },
+            None => self.clone(),
+        }
     }
 
     /// What was used of the table through this store and its clones.

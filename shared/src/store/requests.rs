@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::item::{self, Item};
 use super::keys::{self, TTL};
 use super::{Store, StoreError};
-use crate::domain::{JobId, TenantId, Timestamp};
+use crate::domain::{Job, JobId, TenantId};
 use crate::table::Write;
 
 /// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
@@ -41,17 +41,17 @@ impl Store {
     pub async fn submitted_before(&self, request: &Remembered) -> Result<Option<Submitted>, StoreError> {
         let key = keys::idempotency(&request.tenant, &request.key_digest);
         let Some(before) = self.read_one(key).await? else { return Ok(None) };
-        let is_kept = item::get_number::<i64>(&before, TTL)? >= Timestamp::now().unix_seconds();
+        let is_kept = item::get_number::<i64>(&before, TTL)? >= self.clock.now().unix_seconds();
         is_kept.then(|| before_as(&before, request)).transpose()
     }
 }
 
 /// The write that remembers a request; its condition fails where the key was used before.
-pub(super) fn remember(request: &Remembered, job: JobId) -> Write {
-    let now = job.0.time();
+pub(super) fn remember(request: &Remembered, job: &Job) -> Write {
+    let now = job.accepted;
     let attributes = [
         ("request", item::text(&request.request_digest)),
-        ("job", item::text(job)),
+        ("job", item::text(job.id)),
         (TTL, item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
     ];
     Write::put(item::item(keys::idempotency(&request.tenant, &request.key_digest), attributes))

@@ -63,7 +63,7 @@ impl Store {
         stride: &Stride<'_>,
         rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let mut writes = decided(stride.decision, stride.read, rules, now)?;
         let finds = u16::from(!stride.found.is_empty());
         if finds > 0 {
@@ -72,6 +72,7 @@ impl Store {
         writes.push(go_on(walk, stride, finds, now));
         match self.transact(&writes).await {
             Ok(()) => {
+                self.inboxes.add(stride.decision);
                 walk.after.clone_from(&stride.after);
                 walk.steps = walk.steps.saturating_add(finds);
                 walk.pairs += stride.found.len();
@@ -118,7 +119,7 @@ fn piece(walk: &Walk, stride: &Stride<'_>, now: Timestamp) -> Result<Write, Stor
         ("outcomes", item::text(outcomes)),
         ("finished", item::number(now.unix_millis())),
         ("attempts", item::number(0)),
-        (keys::TTL, item::number(walk.job.id.0.time().plus(JOB_IS_KEPT).unix_seconds())),
+        (keys::TTL, item::number(walk.job.accepted.plus(JOB_IS_KEPT).unix_seconds())),
     ];
     Ok(Write::put(item::item(key.table_key(), attributes)))
 }

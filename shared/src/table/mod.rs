@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 pub use self::dynamodb::DynamoDb;
+use crate::domain::TenantId;
 
 /// An item, or a part of one.
 pub type Item = HashMap<String, AttributeValue>;
@@ -41,6 +43,12 @@ pub trait Table: fmt::Debug + Send + Sync {
 
     /// `TransactWriteItems`: all of them or none. The same call again, with the same token, changes nothing.
     fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written>;
+
+    /// Returns the same table for calls on behalf of a tenant, where it matters to the table for whom a call is: one that
+    /// makes its calls one after the other shares its time out between tenants. `None` where the table shares out nothing.
+    fn on_behalf_of(&self, _tenant: &TenantId) -> Option<Arc<dyn Table>> {
+        None
+    }
 }
 
 /// Names a transaction, so that whoever did not hear its answer may send it again: DynamoDB remembers it for ten minutes.

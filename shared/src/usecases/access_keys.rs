@@ -2,7 +2,7 @@
 
 use crate::Service;
 use crate::auth::{Keyring, Secret};
-use crate::domain::{AccessKey, AccessKeyId, Caller, Role, Timestamp};
+use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
 use crate::store::StoreError;
 
 /// An access key to be created, for the caller's project.
@@ -76,7 +76,7 @@ pub async fn create_access_key(
         user: caller.user.clone(),
         roles: new.roles,
         master,
-        created: Timestamp::now(),
+        created: service.clock().now(),
         disabled: None,
     };
     let most = service.settings.limits.access_keys_per_project;
@@ -120,7 +120,7 @@ pub async fn disable_access_key(
     if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(KeyRefusal::KeyTooStrong(role));
     }
-    service.store.disable_access_key(&key, Timestamp::now()).await?;
+    service.store.disable_access_key(&key, service.clock().now()).await?;
     keyring.forget(&key.id);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::Service;
 use crate::domain::{
     Decision, ImageId, Job, Known, Outcome, Stamp, Status, Task, TenantId, Visibility, decide, give_up,
 };
-use crate::store::{List, Order, PieceKey, Position, Snapshot, StoreError, Stride, Tenants, Walk, Written};
+use crate::store::{List, Order, PieceKey, Position, Snapshot, StoreError, Stride, Walk, Written};
 
 /// The most images of a step: their records and memberships are one batch read.
 const IMAGES_PER_STEP: usize = 48;
@@ -30,8 +30,7 @@ pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort)
     loop {
         let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
         let (places, is_last) = next_places(service, &walk, tenant).await?;
-        let tenants = if stale.is_none() { Tenants::Unread } else { Tenants::Read };
-        let (job, decision, read) = decided(service, &walk, &places, effort, tenants).await?;
+        let (job, decision, read) = decided(service, &walk, &places, effort).await?;
         let stride = stride(&walk, &job, &places, is_last, (&decision, &read));
         match service.store.make_stride(&mut walk, &stride, rules).await? {
             Written::Yes if stride.is_last => {
@@ -70,13 +69,13 @@ async fn decided(
     walk: &Walk,
     places: &[Position],
     effort: Effort,
-    tenants: Tenants,
 ) -> Result<(Job, Decision, Snapshot), StoreError> {
     let (rules, task, at) = (service.settings.rules(), &walk.job.task, walk.job.id.0);
     let pairs =
         places.iter().zip(walk.job.tenants.iter().cycle()).map(|(place, tenant)| (&place.image, tenant));
+    let pairs: Vec<_> = pairs.collect();
     let job = |images: Vec<ImageId>| Job { images, ..walk.job.clone() };
-    let read = match (service.store.snapshot_for(task, pairs.clone(), tenants).await, effort) {
+    let read = match (service.store.snapshot_for(task, &pairs).await, effort) {
         (Ok(read), _) => read,
         (Err(StoreError::Unreadable(attribute)), Effort::None) => {
             tracing::error!(job = %walk.job.id, attribute, "an item cannot be read");
@@ -88,7 +87,8 @@ async fn decided(
     };
     let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
     let answered = |image| !accepts || !is_hidden(&read.known, image);
-    let found = pairs.filter(|(image, tenant)| waits(&read.known, image, tenant, at) && answered(image));
+    let found =
+        pairs.into_iter().filter(|(image, tenant)| waits(&read.known, image, tenant, at) && answered(image));
     let job = job(found.map(|(image, _)| image.clone()).collect());
     let decision = match effort {
         Effort::Full => decide(&job, 0..job.images.len(), &read.known, rules),

@@ -1,11 +1,14 @@
 //! Carry out a piece of a job.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::answer_all::answer_all;
+use super::older_work::{Waiting, older_work};
 use crate::Service;
-use crate::domain::{Decision, Outcome, Task, decide, give_up};
-use crate::store::{PieceKey, Snapshot, StoreError, Tenants, Written};
+use crate::domain::{Decision, Job, Outcome, Task, decide, give_up};
+use crate::store::{OpenPiece, PieceKey, Snapshot, StoreError, Written};
 
 /// Carries out what is left of a piece, step by step: reads what the step touches, decides, and writes the decision with
 /// the piece's cursor in one transaction. A piece that is finished already, or that another worker finishes meanwhile,
@@ -43,11 +46,6 @@ impl StaleSteps {
     /// How often is too often.
     const MOST: u32 = 20;
 
-    /// Whether the last step was made, or is the first.
-    pub(super) fn is_none(&self) -> bool {
-        self.0 == 0
-    }
-
     /// Counts one more, and waits a little, at random, so that two who met part.
     ///
     /// # Errors
@@ -66,16 +64,13 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
     let (store, rules) = (&service.store, service.settings.rules());
     let Some(mut open) = store.open_piece(key).await? else { return Ok(()) };
     if matches!(open.job.task, Task::RespondToAll { .. }) {
-        return answer_all(service, key, effort).await;
+        answer_all(service, key, effort).await?;
+        return store.dequeue(&open.job).await;
     }
     let mut stale = StaleSteps::default();
     while open.piece.finished.is_none() {
         let pairs = open.job.step(open.piece.left());
-        let ids = pairs.clone().filter_map(|number| open.job.pair(number));
-        // What has turned out to stand in the way may be of the tenants.
-        let tenants = if stale.is_none() && effort == Effort::Full { Tenants::Unread } else { Tenants::Read };
-        let snapshot = store.snapshot_for(&open.job.task, ids, tenants).await;
-        let (read, decision) = match (snapshot, effort) {
+        let (read, decision) = match (read_step(service, &open, pairs.clone(), effort).await, effort) {
             (Ok(read), Effort::Full) => {
                 let decision = decide(&open.job, pairs, &read.known, rules);
                 (read, decision)
@@ -100,5 +95,43 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
         open = again;
     }
     tracing::info!(job = %key.job, piece = key.number, pairs = open.piece.pairs.len(), "piece finished");
-    Ok(())
+    end_job(service, &open.job).await
+}
+
+/// Reads what a step is decided from. An answer waits until what was requested before it is carried out on its pairs.
+async fn read_step(
+    service: &Service,
+    open: &OpenPiece,
+    pairs: Range<usize>,
+    effort: Effort,
+) -> Result<Snapshot, StoreError> {
+    let pairs: Vec<_> = pairs.filter_map(|number| open.job.pair(number)).collect();
+    let mut waiting = Waiting::new();
+    loop {
+        let mut read = service.store.snapshot_for(&open.job.task, &pairs).await?;
+        if !matches!(open.job.task, Task::Respond { .. }) || effort == Effort::None {
+            return Ok(read);
+        }
+        let owners: BTreeSet<_> = read.known.images.values().map(|head| head.owner.clone()).collect();
+        service.store.read_tenants(&mut read, &owners).await?;
+        if !older_work(service, &read, &pairs, Some(open.job.id)).await? {
+            return Ok(read);
+        }
+        if !waiting.pause().await {
+            return Err(StoreError::Unavailable("an earlier request is not carried out yet".into()));
+        }
+    }
+}
+
+/// Takes a job out of its queues where its last piece has ended. One query, unless the job is in none.
+pub(super) async fn end_job(service: &Service, job: &Job) -> Result<(), StoreError> {
+    if job.queues.is_empty() {
+        return Ok(());
+    }
+    let has_ended = if job.is_large() {
+        service.store.report(job.id).await?.is_some_and(|report| report.ended().is_some())
+    } else {
+        true
+    };
+    if has_ended { service.store.dequeue(job).await } else { Ok(()) }
 }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::Refusal;
 use crate::Service;
-use crate::domain::{
-    Caller, Details, Image, ImageHead, ImageId, Job, JobId, Stamp, Task, TenantId, Timestamp, Visibility,
-};
+use crate::domain::{Caller, Details, Image, ImageHead, ImageId, Job, JobId, Task, TenantId, Visibility};
 use crate::store::{Created, MembersThen, Recipients, UpdatedImage, Written};
 
 /// An image to be registered.
@@ -39,7 +37,7 @@ pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -
     }
     may_publish(caller, new.visibility)?;
     new.details.check()?;
-    let now = Timestamp::now();
+    let now = service.clock().now();
     let image = Image {
         id: new.id.unwrap_or_else(ImageId::random),
         owner,
@@ -98,7 +96,7 @@ pub async fn update_image<E: From<Refusal>>(
             may_publish(caller, image.visibility)?;
         }
         image.details.check().map_err(Refusal::from)?;
-        image.updated = Timestamp::now();
+        image.updated = service.clock().now();
         image.revision = read.revision + 1;
         if image.details.make() != read.details.make() && head.members > 0 {
             return Err(Refusal::MadeOtherwise(read.id).into());
@@ -123,20 +121,23 @@ async fn write_update(
         return Ok(service.store.update_image(read, image, members).await?);
     }
     let recipients = service.store.recipients(&image.id).await?;
-    let Some(refresh) = job_of_all(image, &recipients, Task::Refresh) else {
+    let Some(refresh) = job_of_all(service, image, &recipients, Task::Refresh) else {
         return Ok(UpdatedImage::Stale);
     };
     Ok(service.store.update_image(read, image, MembersThen::Refreshed(&recipients, &refresh)).await?)
 }
 
 /// A job about all members of an image, if there are any.
-fn job_of_all(image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
+fn job_of_all(service: &Service, image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
     (!recipients.tenants.is_empty()).then(|| Job {
-        id: JobId(Stamp::now()),
+        id: JobId(service.clock().stamp_ahead([])),
         creator: image.owner.clone(),
         task,
         images: vec![image.id.clone()],
         tenants: recipients.tenants.clone(),
+        accepted: service.clock().now(),
+        // Nothing has to be ordered by it: nothing comes after a deletion, and a refresh changes no membership.
+        queues: Vec::new(),
     })
 }
 
@@ -152,7 +153,7 @@ pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> R
             return Err(Refusal::Protected(image.id));
         }
         let recipients = service.store.recipients(id).await?;
-        let unshare = job_of_all(&image, &recipients, Task::Unshare);
+        let unshare = job_of_all(service, &image, &recipients, Task::Unshare);
         if service.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Written::Yes {
             return Ok(());
         }

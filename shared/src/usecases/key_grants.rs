@@ -3,7 +3,7 @@
 
 use super::{Exact, ImagePage, ImageQuery, Marker, Refusal, list_images};
 use crate::Service;
-use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId, Timestamp};
+use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{Granted, List, StoreError};
 
 /// Why something was not done with grants of keys. What was refused wrote nothing.
@@ -64,7 +64,7 @@ pub async fn grant_key(
         return Err(GrantRefusal::OwnKey(tenant));
     }
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
-    Ok(service.store.put_key_grant(&grant, Timestamp::now()).await?)
+    Ok(service.store.put_key_grant(&grant, service.clock().now()).await?)
 }
 
 /// Shows a grant of a key of the caller's project. One read.

@@ -2,18 +2,20 @@
 //!
 //! Such a change is a job of one pair that is decided and written on the spot: one batch read, and one transaction which
 //! demands that what was read is still so. It is stamped above everything that formed the membership, since it is done
-//! after all of that; a job that was requested earlier and is carried out later finds the stamp and gives way to it.
+//! after all of that; a job that was requested earlier and is carried out later finds the stamp and gives way to it. Where an
+//! earlier job on the same pair is open, it is waited for: what was acknowledged counts as done.
 
 use std::time::Duration;
 
 use super::Refusal;
 use super::members::with_members;
+use super::older_work::{Waiting, settle};
 use crate::Service;
 use crate::domain::{
-    Caller, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Stamp, Standing, Status,
-    Task, TenantId, UnknownStatus, VaultId, decide,
+    Caller, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status, Task,
+    TenantId, UnknownStatus, VaultId, decide,
 };
-use crate::store::{Tenants, Written};
+use crate::store::Written;
 
 /// How often in a row somebody else may change the same things in between.
 const ATTEMPTS: u32 = 20;
@@ -126,28 +128,37 @@ async fn change(
 ) -> Result<Option<Member>, Refusal> {
     let rules = service.settings.rules();
     let pair = (id.clone(), tenant.clone());
-    for attempt in 1..=ATTEMPTS {
-        // What has turned out to stand in the way may be of the tenant.
-        let tenants = if attempt == 1 { Tenants::Unread } else { Tenants::Read };
-        let mut read = service.store.snapshot([(id, tenant)], tenants).await?;
+    let mut waiting = Waiting::new();
+    let mut attempt = 0;
+    while attempt < ATTEMPTS {
+        let mut read = service.store.snapshot(&[(id, tenant)], &[tenant, &caller.tenant]).await?;
+        match settle(service, caller, &mut read, (id, tenant), &mut waiting).await? {
+            Some(false) => {}
+            Some(true) => continue,
+            None => return Err(Refusal::InProgress(id.clone())),
+        }
+        attempt += 1;
         let current = read.known.memberships.get(&pair);
         let member = current.and_then(Membership::standing);
         let image = with_members(service, caller, id, read.known.images.get(id), tenant, member.is_some());
         let image = image.await?.clone();
-        let at = Stamp::after(current.map(Membership::newest));
+        let at = service.clock().stamp_after(read.stamps());
+        let now = service.clock().now();
         let job = Job {
             id: JobId(at),
             creator: caller.tenant.clone(),
             task: task(&image, member)?,
             images: vec![id.clone()],
             tenants: vec![tenant.clone()],
+            accepted: now,
+            queues: Vec::new(),
         };
-        service.store.read_needed(&mut read, &job.task, [(id, tenant)]).await?;
+        service.store.read_needed(&mut read, &job.task, &[(id, tenant)]).await?;
         let decision = decide(&job, 0..1, &read.known, rules);
         let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
         let refused = refuse(outcome, &image, tenant, rules);
         let is_settled = match &refused {
-            Ok(()) => service.store.make_change(&decision, &read, rules, at.time()).await? == Written::Yes,
+            Ok(()) => service.store.make_change(&decision, &read, rules, now).await? == Written::Yes,
             Err(_) => {
                 decision.unchanged.is_empty() || service.store.is_unchanged(&read, (id, tenant)).await?
             }
@@ -155,7 +166,7 @@ async fn change(
         if is_settled {
             refused?;
             let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
-            return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, at.time())));
+            return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, now)));
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
     }
@@ -178,7 +189,7 @@ pub(super) fn refuse(
             Refusal::MemberLimit { image: id(), members: image.members, most: rules.limits.members_of(image) }
         }
         Outcome::NotAMember => Refusal::MemberNotFound { image: id(), tenant: tenant.clone() },
-        Outcome::GaveUp => Refusal::Contended(id()),
+        Outcome::GaveUp | Outcome::Overtaken => Refusal::Contended(id()),
         outcome => Refusal::Rule { image: id(), tenant: tenant.clone(), outcome },
     })
 }

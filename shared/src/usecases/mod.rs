@@ -1,6 +1,7 @@
 //! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
 //! to bottom as its first sentence.
 
+mod accept;
 mod access_keys;
 mod answer_all;
 mod carry_out;
@@ -11,6 +12,7 @@ mod key_grants;
 mod list_images;
 mod members;
 mod membership;
+mod older_work;
 mod permission;
 mod quota;
 mod refusal;
@@ -41,7 +43,7 @@ pub use self::members::{MemberPage, list_members, show_member};
 pub use self::membership::{add_member, answer_as_member, remove_member};
 pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
-pub use self::refusal::Refusal;
+pub use self::refusal::{Excess, Refusal};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;
 pub use self::sweep::{Swept, sweep};

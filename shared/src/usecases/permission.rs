@@ -7,10 +7,10 @@ use super::Refusal;
 use super::membership::refuse;
 use crate::Service;
 use crate::domain::{
-    Caller, Decision, Encryption, ImageHead, ImageId, Membership, NotGranted, Permissions, Stamp, Timestamp,
-    Visibility, decide_permissions,
+    Caller, Decision, Encryption, ImageHead, ImageId, Membership, NotGranted, Permissions, Visibility,
+    decide_permissions,
 };
-use crate::store::{Snapshot, Tenants, Written};
+use crate::store::{Snapshot, Written};
 
 /// How often a change is decided anew because somebody else has changed what it was decided from.
 const ATTEMPTS: u32 = 20;
@@ -45,20 +45,19 @@ pub async fn change_permissions(
     let rules = service.settings.rules();
     // The caller's own membership tells whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = wanted.add().iter().chain(wanted.remove()).chain([&caller.tenant]).collect();
-    let pairs: Vec<_> = tenants.into_iter().map(|tenant| (id, tenant)).collect();
+    let tenants: Vec<_> = tenants.into_iter().collect();
+    let pairs: Vec<_> = tenants.iter().map(|tenant| (id, *tenant)).collect();
     for attempt in 1..=ATTEMPTS {
-        let first = attempt == 1 && effect == Effect::Made;
-        let tenants = if first { Tenants::Unread } else { Tenants::Read };
-        let read = service.store.snapshot(pairs.iter().copied(), tenants).await?;
-        let newest = read.known.memberships.values().map(Membership::newest).max();
-        let at = Stamp::after(newest);
+        let read = service.store.snapshot(&pairs, &tenants).await?;
+        let at = service.clock().stamp_after(read.stamps());
         let image = granted_by(caller, id, wanted, &read)?;
         let decision = decide_permissions(image, wanted, at, &read.known, rules);
         let decision = decision.or_else(|NotGranted { tenant, outcome }| {
             refuse(outcome, image, &tenant, rules).map(|()| Decision::default())
         })?;
         if effect == Effect::Checked
-            || service.store.make_change(&decision, &read, rules, Timestamp::now()).await? == Written::Yes
+            || service.store.make_change(&decision, &read, rules, service.clock().now()).await?
+                == Written::Yes
         {
             return Ok(());
         }

@@ -18,6 +18,8 @@ pub struct Quota {
     pub pending_images: u32,
     /// Images that may wait for its answer.
     pub most_pending_images: u32,
+    /// Images of one owner that may wait for its answer.
+    pub most_pending_of_owner: u32,
     /// Recipients that each of its images may have.
     pub most_members_per_image: u32,
     /// Recipients that each of its full-ECS images may have.
@@ -31,13 +33,16 @@ pub struct Quota {
 pub async fn quota(service: &Service, caller: &Caller) -> Result<Quota, Refusal> {
     let accepted = List::Received(caller.tenant.clone(), Status::Accepted);
     let limits = &service.settings.limits;
-    let (images, pending_images) = service.store.image_counts(&caller.tenant).await?;
+    let (images, inbox) =
+        tokio::try_join!(service.store.image_count(&caller.tenant), service.store.inbox(&caller.tenant))?;
+    let pending_images = inbox.waiting;
     Ok(Quota {
         images,
         most_images: limits.images_per_tenant,
         accepted_images: service.store.count(&accepted).await?,
         pending_images,
         most_pending_images: limits.pending_per_tenant,
+        most_pending_of_owner: limits.pending_per_owner,
         most_members_per_image: limits.members_per_image,
         most_members_per_full_ecs_image: limits.members_per_full_ecs_image,
     })

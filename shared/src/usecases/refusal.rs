@@ -3,6 +3,9 @@
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.
 
+use std::fmt;
+use std::time::Duration;
+
 use super::Marker;
 use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Unresolved, Visibility};
 use crate::store::StoreError;
@@ -112,6 +115,9 @@ pub enum Refusal {
     /// Something that the owner says of an image is not as it must be.
     #[error(transparent)]
     Detail(#[from] BadDetail),
+    /// An earlier request about the image and the tenant is being carried out.
+    #[error("an earlier request about image {0} is being carried out")]
+    InProgress(ImageId),
     /// Somebody else changes the same thing all the time.
     #[error("image {0} is being changed by others")]
     Contended(ImageId),
@@ -129,7 +135,48 @@ pub enum Refusal {
         /// Where to go on.
         next: Option<Box<Marker>>,
     },
+    /// The caller's tenant asks for more than its share just now.
+    #[error("{excess}")]
+    TooManyRequests {
+        /// When the request may succeed, from now on.
+        retry_after: Duration,
+        /// What there is too much of.
+        excess: Excess,
+    },
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a tenant has asked too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// Its reads and lists have used more of the table than this many read units a second.
+    ReadUnits {
+        /// The limit.
+        per_second: u32,
+    },
+    /// Its jobs that have not ended are as many, or have as many pairs, as they may.
+    OpenJobs {
+        /// The limit of pairs.
+        most_pairs: u32,
+    },
+}
+
+/// What there is too much of and what to do about it, without a full stop.
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReadUnits { per_second } => write!(
+                f,
+                "your project has read more than {per_second} read units a second in the last minute; wait as long as \
+                 Retry-After says, and read less often or in narrower lists"
+            ),
+            Self::OpenJobs { most_pairs } => write!(
+                f,
+                "your project's open jobs are 100, or have {most_pairs} image and project pairs, the most allowed; wait until \
+                 some have ended"
+            ),
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! Share images with tenants.
 
-use std::collections::HashMap;
-
 use super::Refusal;
+use super::accept::{Batch, accept};
 use super::directory::tenants_of;
 use crate::Service;
-use crate::domain::{Addressees, Caller, ImageHead, ImageId, Job, JobId, Stamp, Task, TenantId, Visibility};
-use crate::store::{Remembered, Submitted};
+use crate::domain::{Addressees, Caller, ImageHead, ImageId, JobId, Task, TenantId, Visibility};
+use crate::store::{Remembered, Snapshot, Submitted};
 
-/// Checks that the caller owns every image and that each can be shared, and accepts a job that shares each image with
-/// each tenant; `remembered` is the request under its idempotency key. Returns the job's id.
+/// Checks that the caller owns every image and that each can be shared, and shares each image with each tenant, in a job:
+/// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
+/// job's id.
 ///
-/// One batch read and one transaction, and what the directory takes to find tenants by their names; one read more where a
-/// request with a key is refused.
+/// One batch read and one transaction, a count of each inbox that was not counted a moment ago, and what the directory takes
+/// to find tenants by their names; one read more where a request with a key is refused.
 ///
 /// # Errors
 /// [`Refusal`]; then no job was made.
@@ -23,52 +23,85 @@ pub async fn share(
     with: impl Into<Addressees>,
     remembered: Option<Remembered>,
 ) -> Result<JobId, Refusal> {
-    match check(service, caller, &images, with.into()).await {
-        Ok(tenants) => submit(service, caller, Task::Share, images, tenants, remembered).await,
-        Err(refusal) => unless_accepted_before(service, remembered.as_ref(), refusal).await,
-    }
+    owners_request(service, caller, (Task::Share, images, with.into()), remembered).await
 }
 
-async fn check(
+/// Checks that the caller owns every image, and that each can be shared with each of the tenants.
+pub(super) async fn check(
     service: &Service,
     caller: &Caller,
+    read: &Snapshot,
     images: &[ImageId],
-    with: Addressees,
-) -> Result<Vec<TenantId>, Refusal> {
-    let owned = owned_images(service, caller, images).await?;
-    let tenants = tenants_of(service, with).await?;
-    for (_, image) in owned {
+    tenants: &[TenantId],
+) -> Result<(), Refusal> {
+    for image in owned_images(service, caller, read, images).await? {
         if image.visibility != Visibility::Shared {
-            return Err(Refusal::NotShared { image: image.id, visibility: image.visibility });
+            let (image, visibility) = (image.id.clone(), image.visibility);
+            return Err(Refusal::NotShared { image, visibility });
         }
         if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
             return Err(Refusal::SelfShare(owner.clone()));
         }
     }
-    Ok(tenants)
+    Ok(())
 }
 
-/// Reads images that the caller is about to act on as their owner.
-pub(super) async fn owned_images(
+/// Accepts a request of an owner about its images and some tenants.
+pub(super) async fn owners_request(
     service: &Service,
     caller: &Caller,
-    ids: &[ImageId],
-) -> Result<HashMap<ImageId, ImageHead>, Refusal> {
+    (task, images, addressees): (Task, Vec<ImageId>, Addressees),
+    remembered: Option<Remembered>,
+) -> Result<JobId, Refusal> {
     if !caller.can_act() {
         return Err(Refusal::ReadOnly);
     }
-    let images = service.store.heads(ids).await?;
+    let accepted = match resolved(service, caller, &images, addressees).await {
+        Ok(tenants) => {
+            let batch = Batch { task, images, tenants, remembered: remembered.clone() };
+            accept(service, caller, batch).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match accepted {
+        Ok(job) => Ok(job),
+        Err(refusal) => unless_accepted_before(service, remembered.as_ref(), refusal).await,
+    }
+}
+
+/// The tenants that a request names. What is wrong with its images is told first: only who owns them looks up names.
+async fn resolved(
+    service: &Service,
+    caller: &Caller,
+    images: &[ImageId],
+    addressees: Addressees,
+) -> Result<Vec<TenantId>, Refusal> {
+    if !addressees.accounts.is_empty() {
+        let read = service.store.heads_and_tenants(images, &[]).await?;
+        owned_images(service, caller, &read, images).await?;
+    }
+    tenants_of(service, addressees).await
+}
+
+/// The images of those ids, as they were read, provided that the caller may act on each as its owner.
+pub(super) async fn owned_images<'a>(
+    service: &Service,
+    caller: &Caller,
+    read: &'a Snapshot,
+    ids: &[ImageId],
+) -> Result<Vec<&'a ImageHead>, Refusal> {
+    let mut owned = Vec::with_capacity(ids.len());
     for id in ids {
-        match images.get(id) {
-            Some(image) if caller.acts_for(&image.owner) => {}
+        match read.known.images.get(id) {
+            Some(image) if caller.acts_for(&image.owner) => owned.push(image),
             Some(image) if sees(service, caller, image).await? => return Err(Refusal::NotOwner(id.clone())),
             _ => return Err(Refusal::ImageNotFound(id.clone())),
         }
     }
-    Ok(images)
+    Ok(owned)
 }
 
-/// Whether a caller who does not own the image can see it.
+/// Whether a caller who does not own the image can see it. One read where it is shared.
 async fn sees(service: &Service, caller: &Caller, image: &ImageHead) -> Result<bool, Refusal> {
     match image.visibility {
         Visibility::Public | Visibility::Community => Ok(true),
@@ -80,8 +113,11 @@ async fn sees(service: &Service, caller: &Caller, image: &ImageHead) -> Result<b
     }
 }
 
-/// Refuses a request, unless it is the retry of one that was accepted: that it would be refused by now, since an image
-/// was deleted or hidden meanwhile, is nothing that who retries could have known.
+/// Returns the original job if the request is the retry of one that was accepted, even if it would be refused now: that an
+/// image was deleted or hidden meanwhile is nothing that the client could have known. One read where there is a key.
+///
+/// # Errors
+/// The refusal, where it is no retry.
 pub(super) async fn unless_accepted_before(
     service: &Service,
     remembered: Option<&Remembered>,
@@ -95,22 +131,5 @@ pub(super) async fn unless_accepted_before(
         Some(Submitted::Before(job)) => Ok(job),
         Some(Submitted::KeyUsed) => Err(Refusal::KeyUsed),
         Some(Submitted::Yes) | None => Err(refusal),
-    }
-}
-
-/// Accepts a job in the caller's name.
-pub(super) async fn submit(
-    service: &Service,
-    caller: &Caller,
-    task: Task,
-    images: Vec<ImageId>,
-    tenants: Vec<TenantId>,
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    let job = Job { id: JobId(Stamp::now()), creator: caller.tenant.clone(), task, images, tenants };
-    match service.store.submit(&job, remembered.as_ref()).await? {
-        Submitted::Yes => Ok(job.id),
-        Submitted::Before(id) => Ok(id),
-        Submitted::KeyUsed => Err(Refusal::KeyUsed),
     }
 }

@@ -1,10 +1,11 @@
 //! Find work that was left lying, so that no job is under way for ever.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::carry_out::{abandon, carry_out};
+use super::carry_out::{abandon, carry_out, end_job};
 use crate::Service;
-use crate::domain::Timestamp;
+use crate::domain::{Line, Timestamp};
 use crate::store::{OPEN_SHARDS, PieceKey, StoreError};
 
 /// A piece of a request that is older than this should have been carried out.
@@ -12,6 +13,9 @@ const OVERDUE: Duration = Duration::from_mins(1);
 
 /// After so many sweeps a piece is given up. One sweep a minute.
 const ATTEMPTS: u32 = 10;
+
+/// The age at which a piece is given up where its attempts cannot be counted: that of one that was swept [`ATTEMPTS`] times.
+const UNCOUNTED_AGE: Duration = Duration::from_mins(11);
 
 /// The most pieces of a shard that one sweep takes on.
 const PIECES_PER_SHARD: usize = 100;
@@ -21,37 +25,88 @@ const PIECES_PER_SHARD: usize = 100;
 pub struct Swept {
     /// Pieces that were carried out.
     pub carried_out: usize,
-    /// Pieces that were ended as failed.
+    /// Pieces that were ended as failed, or closed because they cannot be read.
     pub given_up: usize,
     /// Pieces that are still open.
     pub left: usize,
+    /// Shards whose open pieces were not listed: the listing failed, or no time was left. The next sweep lists them.
+    pub unlisted_shards: usize,
 }
 
-/// Carries out every piece that is overdue, the oldest first, and gives up those that ten sweeps could not carry out.
-/// `until` is when the sweep must have ended; what it does not reach is found by the next.
+/// Carries out every piece that is overdue, the oldest of each shard first, and gives up those that ten sweeps could not
+/// carry out. Returns what was done and what is left, also when the time ends or a shard cannot be listed; each problem is
+/// logged. `until` is when the sweep must have ended; what it does not reach is found by the next.
+///
+/// One query for each shard; it begins with a random shard, so that a shard that takes all the time does not starve the
+/// others.
 ///
 /// # Errors
-/// [`StoreError`] where the list of open pieces cannot be read; a piece that fails is counted and left.
+/// [`StoreError`] where no shard could be listed; a piece that fails is counted and left.
 pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreError> {
     let mut swept = Swept::default();
-    for shard in 0..OPEN_SHARDS {
-        let overdue = Timestamp::now().minus(OVERDUE);
-        for key in service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await? {
-            if Timestamp::now() >= until {
-                swept.left += 1;
-                continue;
-            }
-            match attempt(service, key).await {
-                Ok(Attempt::CarriedOut) => swept.carried_out += 1,
-                Ok(Attempt::GivenUp) => swept.given_up += 1,
-                Err(problem) => {
-                    tracing::warn!(job = %key.job, piece = key.number, %problem, "an overdue piece failed");
-                    swept.left += 1;
+    let mut first_problem = None;
+    let first = fastrand::u8(0..OPEN_SHARDS);
+    for shard in (first..OPEN_SHARDS).chain(0..first) {
+        if service.clock().now() >= until {
+            tracing::warn!(shard, "no time is left to list the open work of a shard");
+            swept.unlisted_shards += 1;
+            continue;
+        }
+        let overdue = service.clock().now().minus(OVERDUE);
+        match service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await {
+            Ok(keys) => {
+                sweep_pieces(service, keys, until, &mut swept).await;
+                if let Err(problem) = activate_held(service, shard, overdue).await {
+                    tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
                 }
+            }
+            Err(problem) => {
+                tracing::error!(shard, %problem, "the open work of a shard cannot be listed");
+                swept.unlisted_shards += 1;
+                first_problem.get_or_insert(problem);
             }
         }
     }
-    Ok(swept)
+    match first_problem {
+        Some(problem) if swept.unlisted_shards == usize::from(OPEN_SHARDS) => Err(problem),
+        _ => Ok(swept),
+    }
+}
+
+async fn sweep_pieces(service: &Service, keys: Vec<PieceKey>, until: Timestamp, swept: &mut Swept) {
+    for key in keys {
+        if service.clock().now() >= until {
+            swept.left += 1;
+            continue;
+        }
+        match attempt(service, key).await {
+            Ok(Attempt::CarriedOut) => swept.carried_out += 1,
+            Ok(Attempt::GivenUp) => swept.given_up += 1,
+            Err(problem) => {
+                tracing::warn!(job = %key.job, piece = key.number, %problem, "an overdue piece failed");
+                swept.left += 1;
+            }
+        }
+    }
+}
+
+/// Sees to it that large jobs do not wait for one that has ended: the worker that ended it may have been stopped before it
+/// could make the next one active. One query, and one read for each that waits.
+async fn activate_held(service: &Service, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
+    let held = service.store.held_jobs(shard, overdue, PIECES_PER_SHARD).await?;
+    let lines = held.iter().filter_map(|job| Some((job.queues.first()?.clone(), Line::of(&job.task))));
+    for (tenant, line) in lines.collect::<HashSet<_>>() {
+        let active = service.store.tenant(&tenant).await?.queue.active.get(&line).copied();
+        let ended = match active {
+            Some(id) => service.store.report(id).await?.filter(|report| report.ended().is_some()),
+            None => None,
+        };
+        match ended {
+            Some(report) => service.store.dequeue(&report.job).await?,
+            None => service.store.activate_next(&tenant, line).await?,
+        }
+    }
+    Ok(())
 }
 
 enum Attempt {
@@ -60,11 +115,40 @@ enum Attempt {
 }
 
 async fn attempt(service: &Service, key: PieceKey) -> Result<Attempt, StoreError> {
-    if service.store.count_attempt(key).await? > ATTEMPTS {
-        abandon(service, key).await?;
-        tracing::error!(job = %key.job, piece = key.number, "piece given up");
-        return Ok(Attempt::GivenUp);
+    if !attempts_are_used_up(service, key).await? {
+        carry_out(service, key).await?;
+        return Ok(Attempt::CarriedOut);
     }
-    carry_out(service, key).await?;
-    Ok(Attempt::CarriedOut)
+    let problem = match abandon(service, key).await {
+        Err(problem @ StoreError::Unreadable(_)) => problem.to_string(),
+        Err(problem) => return Err(problem),
+        Ok(()) => "its job is missing".to_owned(),
+    };
+    // What could be ended has left the index, and is not open any more.
+    if service.store.close_unreadable(key).await? {
+        tracing::error!(job = %key.job, piece = key.number, problem, "a piece that cannot be read was closed; its item is kept");
+        if let Some(job) = service.store.continue_lane(key).await? {
+            end_job(service, &job).await?;
+        }
+    } else {
+        tracing::error!(job = %key.job, piece = key.number, "piece given up");
+    }
+    Ok(Attempt::GivenUp)
+}
+
+/// Counts one more attempt of a piece, and says whether it has had enough of them. Where the count itself cannot be read,
+/// the age of the piece decides.
+async fn attempts_are_used_up(service: &Service, key: PieceKey) -> Result<bool, StoreError> {
+    match service.store.count_attempt(key).await {
+        Ok(attempts) => Ok(attempts > ATTEMPTS),
+        Err(problem @ (StoreError::Unreadable(_) | StoreError::Refused(_))) => {
+            match service.store.open_piece(key).await {
+                Err(StoreError::Unreadable(_)) => {
+                    Ok(key.job.0.time() < service.clock().now().minus(UNCOUNTED_AGE))
+                }
+                _ => Err(problem),
+            }
+        }
+        Err(problem) => Err(problem),
+    }
 }

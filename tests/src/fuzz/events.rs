@@ -28,7 +28,10 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
         directory_is_complete: false,
         limits: Limits::default(),
     };
-    let service = Service { store: Store::new(Unavailable), settings: Arc::new(settings) };
+    let service = Service {
+        store: Store::new(Unavailable, imageshare::domain::Clock::of_function()),
+        settings: Arc::new(settings),
+    };
     Worker { runtime, service }
 });
 

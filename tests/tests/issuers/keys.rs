@@ -31,6 +31,25 @@ async fn a_new_key_works_at_once_and_one_that_was_taken_out_ends_within_ten_minu
 }
 
 #[tokio::test]
+async fn cached_token_ends_with_its_key() {
+    for rest in [key_set(&["two"]), json!({"keys": []})] {
+        let issuer = Issuer::start().await;
+        let authenticator = with_keys_at(&issuer);
+        let now = Timestamp::now();
+        issuer.answer(200, key_set(&["one", "two"]));
+        for _ in 0..2 {
+            assert!(bearer(&authenticator, &token("one"), now).await.is_ok());
+        }
+        // The token of an unknown key has the keys fetched, long before the cached token would be verified again.
+        issuer.answer(200, rest);
+        let soon = now.plus(Duration::from_secs(30));
+        assert!(bearer(&authenticator, &token("one"), soon).await.is_ok());
+        assert!(bearer(&authenticator, &token("made-up"), soon).await.is_err());
+        assert!(bearer(&authenticator, &token("one"), soon).await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn made_up_keys_have_the_address_asked_once_in_30_seconds() {
     let issuer = Issuer::start().await;
     let authenticator = with_keys_at(&issuer);

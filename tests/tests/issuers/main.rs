@@ -95,6 +95,6 @@ async fn a_client_whose_token_cannot_be_checked_is_told_to_come_again() {
     let authenticator = asking(&issuer.url());
     let event = HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(OPAQUE).build();
     let request = request::from_str(&event.to_string()).unwrap();
-    let reply = images::handle(&Function { service, authenticator }, request).await;
+    let reply = images::handle(&Function::new(service, authenticator), request).await;
     assert_eq!((reply.status().as_u16(), reply.headers()["retry-after"].to_str().unwrap()), (503, "1"));
 }

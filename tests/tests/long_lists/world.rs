@@ -36,7 +36,8 @@ pub fn id(number: usize) -> ImageId {
 
 impl World {
     pub fn start() -> Self {
-        Self { local: LocalService::start(Limits { pending_per_tenant: 20_000, ..Limits::default() }) }
+        let limits = Limits { pending_per_tenant: 20_000, pending_per_owner: 20_000, ..Limits::default() };
+        Self { local: LocalService::start(limits) }
     }
 
     async fn with_many() -> Self {
@@ -125,8 +126,11 @@ impl World {
         let path = target.split('?').next().unwrap_or_default();
         let event = HttpEvent::new(&format!("GET {path}"), target).token(&Tokens::token(project, "member"));
         let (table, calls) = CountedTable::new(self.local.table.clone());
-        let service = Service { store: Store::new(table), ..self.local.service.clone() };
-        let function = Function { service, authenticator: authenticator() };
+        let service = Service {
+            store: Store::new(table, self.local.service.clock().clone()),
+            ..self.local.service.clone()
+        };
+        let function = Function::new(service, authenticator());
         let answer = send(&function, &event, None).await;
         (answer, calls.counted())
     }

@@ -149,8 +149,10 @@ impl Run<'_> {
 
     async fn start(&mut self, who: Who, death: Option<Death>) -> Result<(), Wrong> {
         let (table, steps) = GatedTable::new(self.local.table.clone());
-        let service =
-            Service { store: Store::new(table), settings: Arc::clone(&self.local.service.settings) };
+        let service = Service {
+            store: Store::new(table, self.local.service.clock().clone()),
+            settings: Arc::clone(&self.local.service.settings),
+        };
         let task = match who.clone() {
             Who::Client(request) => tokio::spawn(async move { ask(&service, request).await }),
             Who::Worker(piece) => tokio::spawn(async move { End::Worked(delivered(&service, piece).await) }),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dynoxide::types::AttributeValue;
 use imageshare::auth::Authenticator;
-use imageshare::domain::{JobId, Stamp, Status, Timestamp};
+use imageshare::domain::{Clock, JobId, Stamp, Status, Timestamp};
 use imageshare::function::Function;
 use imageshare::store::{OPEN_SHARDS, PieceKey, Store};
 use imageshare::table::DynamoDb;
@@ -121,7 +121,7 @@ pub async fn run(seed: u64, database: &TableServer, told: &mut Told) -> Result<(
         limits,
     });
     let table = database.embedded();
-    let behind = Service { store: Store::new(table.lane(Lane::Request)), settings };
+    let behind = Service { store: Store::new(table.lane(Lane::Request), Clock::of_function()), settings };
     let authenticator = authenticator();
     let (model, asked, log) = (Model::new(limits), Vec::new(), Vec::new());
     let mut schedule = Schedule { database, table, authenticator, behind, model, asked, log, rng, told };
@@ -205,7 +205,7 @@ impl Schedule<'_> {
 
     async fn send(&mut self, event: &HttpEvent) -> Answer {
         let end = Timestamp::now().plus(MARGIN + self.patience());
-        let function = Function { service: self.over(), authenticator: self.authenticator.clone() };
+        let function = Function::new(self.over(), self.authenticator.clone());
         let answer = send(&function, event, Some(end)).await;
         self.database.shut_out().await;
         answer
@@ -314,7 +314,7 @@ impl Schedule<'_> {
     fn over(&self) -> Service {
         let client = self.database.client_waiting(SILENCE);
         let settings = Arc::clone(&self.behind.settings);
-        Service { store: Store::new(DynamoDb::new(client, TABLE)), settings }
+        Service { store: Store::new(DynamoDb::new(client, TABLE), self.behind.clock().clone()), settings }
     }
 
     fn everything(&self) -> BTreeMap<String, HashMap<String, AttributeValue>> {

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use imageshare::domain::{
-    ImageId, Job, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp,
-    VaultDetails, VaultStatus, Visibility,
+    ImageId, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp, VaultDetails,
+    VaultStatus, Visibility,
 };
 use imageshare::store::List;
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Refusal, carry_out, sweep};
-use imageshare_tests::service::{LocalService, caller, tenant};
+use imageshare_tests::service::{LocalService, caller, job_at, tenant};
 use imageshare_tests::sums;
 
 use super::{FULL_ECS, answered, shared, start, status};
@@ -103,10 +103,11 @@ async fn what_its_owner_hides_is_not_accepted_unseen() {
     respond_to_all(&world, "a", Status::Rejected, None).await;
     world.work().await;
     sums::hold(&world.embedded);
-    assert_eq!(world.service.store.pending_of(&tenant("a"), 10).await.unwrap(), []);
+    let list = List::Received(tenant("a"), Status::Pending);
+    assert_eq!(world.service.store.count(&list).await.unwrap(), 0);
     show(Visibility::Shared).await;
     world.work().await;
-    assert_eq!(world.service.store.pending_of(&tenant("a"), 10).await.unwrap(), [tenant("owner")]);
+    assert_eq!(world.service.store.count(&list).await.unwrap(), 1);
     let statuses = [Status::Accepted, Status::Pending, Status::Accepted];
     for (image, wanted) in images.iter().zip(statuses) {
         assert_eq!(said(image).await, wanted);
@@ -191,14 +192,9 @@ async fn a_job_that_was_left_lying_is_found_and_ends() {
     let world = start(Limits::default());
     let images = waiting(&world, 60).await;
     let an_hour_ago = Timestamp::now().minus(Duration::from_hours(1));
-    let job = Job {
-        id: JobId(Stamp::first_of(an_hour_ago)),
-        creator: tenant("a"),
-        task: Task::RespondToAll { status: Status::Rejected, vault: None, expected: 60 },
-        images: Vec::new(),
-        tenants: vec![tenant("a")],
-    };
-    world.service.store.submit(&job, None).await.unwrap();
+    let task = Task::RespondToAll { status: Status::Rejected, vault: None, expected: 60 };
+    let job = job_at(Stamp::first_of(an_hour_ago), "a", task, Vec::new(), vec![tenant("a")]);
+    world.queue(&job).await;
     let soon = Timestamp::now().plus(Duration::from_mins(1));
     assert_eq!(sweep(&world.service, soon).await.unwrap().carried_out, 1);
     let report = world.report(job.id).await;

@@ -18,6 +18,7 @@ use dynoxide::actions::transact_write_items::{
 };
 use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::ConsumedCapacity;
+use imageshare::domain::TenantId;
 use imageshare::store::opens_a_piece;
 use imageshare::table::{
     Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Token, Write,
@@ -27,7 +28,7 @@ use imageshare::table::{
 use tokio::sync::Notify;
 
 use super::convert::{failure, from_item, from_items, names, to_item, values};
-use super::lanes::{Lane, Lanes};
+use super::lanes::{Lane, Lanes, Line};
 use super::{Opened, TABLE};
 
 /// What a call costs is told: it stands in every request's log line.
@@ -40,13 +41,13 @@ const FOUND: &str = "ALL_OLD";
 #[derive(Clone)]
 pub struct TableLane {
     pub(super) lanes: Arc<Lanes<Opened>>,
-    pub(super) lane: Lane,
+    pub(super) line: Line,
     pub(super) work: Arc<Notify>,
 }
 
 impl std::fmt::Debug for TableLane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TableLane").field("lane", &self.lane).finish_non_exhaustive()
+        f.debug_struct("TableLane").field("lane", &self.line.lane()).finish_non_exhaustive()
     }
 }
 
@@ -57,7 +58,7 @@ impl TableLane {
         &self,
         call: impl FnOnce(&Opened) -> Result<T, DynoxideError> + Send + 'static,
     ) -> Result<T, Failure> {
-        match self.lanes.run(self.lane, call).await {
+        match self.lanes.run(&self.line, call).await {
             Ok(answer) => answer.map_err(failure),
             Err(gone) => Err(Failure::Closed(gone.to_string())),
         }
@@ -163,6 +164,14 @@ impl Table for TableLane {
             self.tell(writes);
             Ok(Written { updated: Item::new(), units: units(answer.consumed_capacity.iter().flatten()) })
         })
+    }
+
+    /// Background work has no tenant's flow.
+    fn on_behalf_of(&self, tenant: &TenantId) -> Option<Arc<dyn Table>> {
+        match self.line.lane() {
+            Lane::Request => Some(Arc::new(Self { line: self.lanes.line_of(tenant), ..self.clone() })),
+            Lane::Worker | Lane::Cleanup => None,
+        }
     }
 }
 

@@ -1,17 +1,21 @@
-//! One thread that owns a resource whose calls block, fed by two bounded lanes.
+//! One thread that owns a resource whose calls block, fed by three bounded lanes.
 //!
 //! The embedded database does one thing at a time and blocks the thread that asks. So it has a thread of its own,
 //! and who may go next is decided here instead of by a mutex's luck: requests before background work, but while
 //! requests come, background work has one call in every [`PACE`], or a quarter of the time where calls are slow, so that
-//! neither starves.
+//! neither starves. Among requests, tenants take turns ([`flows`](super::flows)). Cleanup goes last: when nothing else waits
+//! and requests are quiet, or when it has waited for [`CLEANUP_TIMEOUT`]. It paces itself.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use imageshare::domain::TenantId;
 use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::flows::Flows;
 
 /// How long background work rests after each call while requests come, at least.
 const PACE: Duration = Duration::from_millis(1);
@@ -22,8 +26,18 @@ const REST: u32 = 3;
 /// Requests have stopped coming when none has ended for so long.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// Calls that may wait in a lane; a further caller waits for room.
-const LANE_CAPACITY: usize = 256;
+/// A cleanup call that has waited for so long goes next.
+const CLEANUP_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Without a request or background work for so long, the resource is idle.
+const IDLE_AFTER: Duration = Duration::from_millis(500);
+
+/// Calls that may wait in one line; a further caller waits for room. There is no limit for a whole lane: tenants that
+/// reached it would keep out the others.
+const LINE_CAPACITY: usize = 256;
+
+/// The lines of tenants that are kept before those that are not in use are looked for.
+const MIN_LINES: usize = 64;
 
 /// Whose call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +46,8 @@ pub enum Lane {
     Request,
     /// Background work.
     Worker,
+    /// Removal of old data. No caller waits for it.
+    Cleanup,
 }
 
 /// The call was not answered: the thread has ended, or the call made it panic.
@@ -41,12 +57,36 @@ pub struct Gone;
 
 type Call<R> = Box<dyn FnOnce(&R) + Send>;
 
+/// The tenant on whose behalf a call is made. Calls on behalf of no tenant in particular share a flow.
+type FlowName = Option<Arc<TenantId>>;
+
+/// Where calls wait: a lane, and in that of requests the flow of one tenant. Cheap to clone.
+#[derive(Clone)]
+pub struct Line {
+    lane: Lane,
+    flow: FlowName,
+    room: Arc<Semaphore>,
+}
+
+impl Line {
+    fn new(lane: Lane, flow: FlowName) -> Self {
+        Self { lane, flow, room: Arc::new(Semaphore::new(LINE_CAPACITY)) }
+    }
+
+    /// Its lane.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+}
+
 /// The way to the thread that owns an `R`. The thread ends when this is dropped or [`closed`](Self::close), after
 /// the calls that already wait.
 pub struct Lanes<R> {
     queue: Arc<Queue<R>>,
-    request_room: Arc<Semaphore>,
-    worker_room: Arc<Semaphore>,
+    requests: Line,
+    worker: Line,
+    cleanup: Line,
+    tenants: Mutex<TenantLines>,
     ended: watch::Receiver<()>,
 }
 
@@ -60,25 +100,42 @@ impl<R: Send + 'static> Lanes<R> {
             serve(&served, resource);
             drop(ending);
         })?;
-        let room = || Arc::new(Semaphore::new(LANE_CAPACITY));
-        Ok(Self { queue, request_room: room(), worker_room: room(), ended })
+        Ok(Self {
+            queue,
+            requests: Line::new(Lane::Request, None),
+            worker: Line::new(Lane::Worker, None),
+            cleanup: Line::new(Lane::Cleanup, None),
+            tenants: Mutex::default(),
+            ended,
+        })
     }
 
-    /// Runs a call on the resource when its turn comes. Once in a lane a call is carried out, even if the caller
+    /// Returns the line of a lane for calls on behalf of no tenant in particular.
+    pub fn line(&self, lane: Lane) -> Line {
+        match lane {
+            Lane::Request => self.requests.clone(),
+            Lane::Worker => self.worker.clone(),
+            Lane::Cleanup => self.cleanup.clone(),
+        }
+    }
+
+    /// Returns the line of requests on behalf of that tenant.
+    pub fn line_of(&self, tenant: &TenantId) -> Line {
+        // Nothing panics while the lock is held.
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).line(tenant)
+    }
+
+    /// Runs a call on the resource when its turn comes. Once in a line a call is carried out, even if the caller
     /// stops waiting for it.
     pub async fn run<T: Send + 'static>(
         &self,
-        lane: Lane,
+        line: &Line,
         call: impl FnOnce(&R) -> T + Send + 'static,
     ) -> Result<T, Gone> {
-        let room = match lane {
-            Lane::Request => &self.request_room,
-            Lane::Worker => &self.worker_room,
-        };
-        let place = Arc::clone(room).acquire_owned().await.map_err(|_| Gone)?;
+        let place = Arc::clone(&line.room).acquire_owned().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
         self.queue.push(
-            lane,
+            line,
             Box::new(move |resource| {
                 let result = call(resource);
                 drop(place);
@@ -87,6 +144,23 @@ impl<R: Send + 'static> Lanes<R> {
             }),
         )?;
         answered.await.map_err(|_| Gone)
+    }
+
+    /// Whether there was neither a request nor background work for a while.
+    pub fn is_idle(&self) -> bool {
+        self.queue.lock().turns.is_idle(Instant::now())
+    }
+
+    /// How many calls of requests wait for their turn.
+    #[cfg(test)]
+    pub fn waiting_requests(&self) -> usize {
+        self.queue.lock().turns.requests.len()
+    }
+
+    /// How many lines of tenants are kept.
+    #[cfg(test)]
+    pub fn tenant_lines(&self) -> usize {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).rooms.len()
     }
 
     /// Takes no more calls, finishes those that wait, and returns when the resource has been dropped.
@@ -100,6 +174,33 @@ impl<R: Send + 'static> Lanes<R> {
 impl<R> Drop for Lanes<R> {
     fn drop(&mut self) {
         self.queue.close();
+    }
+}
+
+/// The lines of tenants that have requests.
+#[derive(Default)]
+struct TenantLines {
+    /// The room of each line, as long as a request or a call has it.
+    rooms: HashMap<Arc<TenantId>, Weak<Semaphore>>,
+    /// How many rooms there may be before those that are not in use are removed.
+    most: usize,
+}
+
+impl TenantLines {
+    fn line(&mut self, tenant: &TenantId) -> Line {
+        if let Some((name, room)) = self.rooms.get_key_value(tenant)
+            && let Some(room) = room.upgrade()
+        {
+            return Line { lane: Lane::Request, flow: Some(Arc::clone(name)), room };
+        }
+        if self.rooms.len() >= self.most {
+            self.rooms.retain(|_, room| room.strong_count() > 0);
+            self.most = MIN_LINES.max(2 * self.rooms.len());
+        }
+        let name = Arc::new(tenant.clone());
+        let line = Line::new(Lane::Request, Some(Arc::clone(&name)));
+        self.rooms.insert(name, Arc::downgrade(&line.room));
+        line
     }
 }
 
@@ -137,12 +238,12 @@ impl<R> Default for Queue<R> {
 }
 
 impl<R> Queue<R> {
-    fn push(&self, lane: Lane, call: Call<R>) -> Result<(), Gone> {
+    fn push(&self, line: &Line, call: Call<R>) -> Result<(), Gone> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Gone);
         }
-        waiting.turns.push(lane, call);
+        waiting.turns.push(line.lane, &line.flow, call, Instant::now());
         drop(waiting);
         self.changed.notify_one();
         Ok(())
@@ -153,7 +254,7 @@ impl<R> Queue<R> {
         let mut waiting = self.lock();
         loop {
             let now = Instant::now();
-            let turn = if waiting.closed { waiting.turns.last() } else { waiting.turns.next(now) };
+            let turn = if waiting.closed { waiting.turns.drain() } else { waiting.turns.next(now) };
             waiting = match turn {
                 Turn::Now(lane, call) => return Some((lane, call)),
                 Turn::Nobody if waiting.closed => return None,
@@ -179,10 +280,14 @@ impl<R> Queue<R> {
 
 /// Whose turn it is. Told the time, so that it can be tested without a clock.
 struct Turns<T> {
-    requests: VecDeque<T>,
+    requests: Flows<FlowName, T>,
     worker: VecDeque<T>,
+    /// Each with the moment from which it has waited.
+    cleanup: VecDeque<(Instant, T)>,
     /// When the last request ended.
     last_request: Option<Instant>,
+    /// When the last call of background work ended.
+    last_work: Option<Instant>,
     /// Until when background work rests while requests come.
     rest: Option<Instant>,
 }
@@ -196,25 +301,45 @@ enum Turn<T> {
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
-        Self { requests: VecDeque::new(), worker: VecDeque::new(), last_request: None, rest: None }
+        let (worker, cleanup) = (VecDeque::new(), VecDeque::new());
+        Self { requests: Flows::default(), worker, cleanup, last_request: None, last_work: None, rest: None }
     }
 }
 
 impl<T> Turns<T> {
-    fn push(&mut self, lane: Lane, call: T) {
+    fn push(&mut self, lane: Lane, flow: &FlowName, call: T, now: Instant) {
         match lane {
-            Lane::Request => self.requests.push_back(call),
+            Lane::Request => self.requests.push(flow.clone(), call),
             Lane::Worker => self.worker.push_back(call),
+            Lane::Cleanup => self.cleanup.push_back((now, call)),
         }
     }
 
     fn next(&mut self, now: Instant) -> Turn<T> {
+        let Some(due) = self.cleanup.front().map(|(since, _)| *since + CLEANUP_TIMEOUT) else {
+            return self.next_of_others(now);
+        };
+        if due <= now {
+            return self.next_cleanup();
+        }
+        match self.next_of_others(now) {
+            Turn::Nobody => match self.last_request.map(|ended| ended + QUIET) {
+                Some(quiet_from) if quiet_from > now => Turn::Later(quiet_from.min(due)),
+                _ => self.next_cleanup(),
+            },
+            Turn::Later(then) => Turn::Later(then.min(due)),
+            turn @ Turn::Now(..) => turn,
+        }
+    }
+
+    /// The next call that is no cleanup.
+    fn next_of_others(&mut self, now: Instant) -> Turn<T> {
         let quiet_from = self.last_request.map(|ended| ended + QUIET);
         let quiet = self.requests.is_empty() && quiet_from.is_none_or(|from| from <= now);
         let rested = self.rest.is_none_or(|until| until <= now);
         if quiet || rested {
             self.last()
-        } else if let Some(call) = self.requests.pop_front() {
+        } else if let Some(call) = self.requests.pop() {
             Turn::Now(Lane::Request, call)
         } else if self.worker.is_empty() {
             Turn::Nobody
@@ -226,15 +351,37 @@ impl<T> Turns<T> {
     /// Background work first, without any rest.
     fn last(&mut self) -> Turn<T> {
         let worker = self.worker.pop_front().map(|call| (Lane::Worker, call));
-        let next = worker.or_else(|| self.requests.pop_front().map(|call| (Lane::Request, call)));
+        let next = worker.or_else(|| self.requests.pop().map(|call| (Lane::Request, call)));
         next.map_or(Turn::Nobody, |(lane, call)| Turn::Now(lane, call))
+    }
+
+    fn next_cleanup(&mut self) -> Turn<T> {
+        self.cleanup.pop_front().map_or(Turn::Nobody, |(_, call)| Turn::Now(Lane::Cleanup, call))
+    }
+
+    /// The next call that waits, without any rest.
+    fn drain(&mut self) -> Turn<T> {
+        match self.last() {
+            Turn::Nobody => self.next_cleanup(),
+            turn => turn,
+        }
     }
 
     fn ended(&mut self, lane: Lane, took: Duration, now: Instant) {
         match lane {
-            Lane::Request => self.last_request = Some(now),
-            Lane::Worker => self.rest = Some(now + PACE.max(took * REST)),
+            Lane::Request => {
+                self.requests.ended(took);
+                self.last_request = Some(now);
+            }
+            Lane::Worker => (self.last_work, self.rest) = (Some(now), Some(now + PACE.max(took * REST))),
+            Lane::Cleanup => {}
         }
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        let last = self.last_request.max(self.last_work);
+        let is_long_ago = last.is_none_or(|ended| ended + IDLE_AFTER <= now);
+        is_long_ago && self.requests.is_empty() && self.worker.is_empty()
     }
 }
 
@@ -244,7 +391,10 @@ mod tests {
 
     /// Runs the turns, each of which takes `tenths` of a millisecond, and lists whose they were; `.` is a rest.
     fn order(turns: &mut Turns<&'static str>, tenths: u32) -> String {
-        let mut now = Instant::now();
+        order_from(Instant::now(), turns, tenths)
+    }
+
+    fn order_from(mut now: Instant, turns: &mut Turns<&'static str>, tenths: u32) -> String {
         let mut order = String::new();
         loop {
             match turns.next(now) {
@@ -266,9 +416,17 @@ mod tests {
 
     fn turns(requests: usize, worker: usize) -> Turns<&'static str> {
         let mut turns = Turns::default();
-        (0..requests).for_each(|_| turns.push(Lane::Request, "r"));
-        (0..worker).for_each(|_| turns.push(Lane::Worker, "w"));
+        let now = Instant::now();
+        (0..requests).for_each(|_| turns.push(Lane::Request, &None, "r", now));
+        (0..worker).for_each(|_| turns.push(Lane::Worker, &None, "w", now));
         turns
+    }
+
+    /// As [`order`], with a cleanup call that begins to wait when the others do.
+    fn order_with_cleanup(requests: usize, worker: usize, tenths: u32) -> String {
+        let (mut turns, now) = (turns(requests, worker), Instant::now());
+        turns.push(Lane::Cleanup, &None, "c", now);
+        order_from(now, &mut turns, tenths)
     }
 
     #[test]
@@ -293,20 +451,49 @@ mod tests {
         assert_eq!(order(&mut turns(20, 0), 1), "r".repeat(20));
     }
 
+    #[test]
+    fn cleanup_waits_for_requests_and_background_work() {
+        assert_eq!(order_with_cleanup(0, 0, 2), "c");
+        assert_eq!(order_with_cleanup(2, 2, 2), "wrr.w.c");
+    }
+
+    #[test]
+    fn idle_is_the_time_without_requests_and_background_work() {
+        let now = Instant::now();
+        let mut turns = Turns::default();
+        assert!(turns.is_idle(now));
+        turns.ended(Lane::Cleanup, PACE, now);
+        assert!(turns.is_idle(now));
+        for lane in [Lane::Request, Lane::Worker] {
+            turns.ended(lane, PACE, now);
+            assert!(!turns.is_idle(now + IDLE_AFTER / 2) && turns.is_idle(now + IDLE_AFTER));
+            turns.push(lane, &None, "waits", now);
+            assert!(!turns.is_idle(now + IDLE_AFTER));
+            turns.drain();
+        }
+    }
+
+    #[test]
+    fn cleanup_that_has_waited_for_its_timeout_goes_next() {
+        let quarter = 10 * u32::try_from((CLEANUP_TIMEOUT / 4).as_millis()).unwrap();
+        assert_eq!(order_with_cleanup(8, 0, quarter), "rrrrcrrrr");
+        assert_eq!(order_with_cleanup(0, 8, quarter), "wwwwcwwww");
+    }
+
     #[tokio::test]
     async fn a_call_that_panics_is_an_error_and_the_next_one_is_answered() {
         let lanes = Lanes::new("test", 7).unwrap();
-        let panicking = lanes.run(Lane::Request, |_: &i32| -> i32 { panic!("on purpose") });
+        let panicking = lanes.run(&lanes.requests, |_: &i32| -> i32 { panic!("on purpose") });
         assert_eq!(panicking.await, Err(Gone));
-        assert_eq!(lanes.run(Lane::Worker, |seven| *seven).await, Ok(7));
+        assert_eq!(lanes.run(&lanes.worker, |seven| *seven).await, Ok(7));
     }
 
     #[tokio::test]
     async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
         let lanes = Arc::new(Lanes::new("test", ()).unwrap());
         let (open, gate) = std::sync::mpsc::channel();
-        let first = lanes.run(Lane::Request, move |()| gate.recv().is_ok());
-        let second = lanes.run(Lane::Worker, |()| "done");
+        let first = lanes.run(&lanes.requests, move |()| gate.recv().is_ok());
+        let second = lanes.run(&lanes.worker, |()| "done");
         let closing = async {
             lanes.queue.close();
             open.send(()).unwrap();
@@ -314,6 +501,6 @@ mod tests {
         };
         let (first, second, ()) = tokio::join!(first, second, closing);
         assert_eq!((first, second), (Ok(true), Ok("done")));
-        assert_eq!(lanes.run(Lane::Request, |()| ()).await, Err(Gone));
+        assert_eq!(lanes.run(&lanes.requests, |()| ()).await, Err(Gone));
     }
 }

@@ -2,7 +2,10 @@
 
 mod calls;
 mod convert;
+mod expiry;
+mod flows;
 mod lanes;
+mod space;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -17,8 +20,10 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 pub use self::calls::TableLane;
+pub use self::expiry::{RemovalError, Removed};
 use self::lanes::Lanes;
 pub use self::lanes::{Gone, Lane};
+use self::space::Space;
 use crate::TABLE;
 
 /// A health check that takes longer has failed.
@@ -27,7 +32,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// An embedded DynamoDB. It lives until it and every client of it are dropped, or until it is closed.
 pub struct EmbeddedTable {
     lanes: Arc<Lanes<Opened>>,
-    /// Shares the database with the lanes, for the sweep alone.
+    /// Shares the database with the lanes, for looking behind the service's back.
     opened: Opened,
     work: Arc<Notify>,
 }
@@ -36,6 +41,8 @@ pub struct EmbeddedTable {
 #[derive(Clone)]
 struct Opened {
     database: Database,
+    /// The database's file, where it has one that can become smaller.
+    space: Option<Arc<Space>>,
     _lock: Option<Arc<File>>,
 }
 
@@ -83,17 +90,22 @@ impl EmbeddedTable {
             Some(path) => Database::new(&path.to_string_lossy()),
             None => Database::memory(),
         };
-        let database =
-            database.map_err(|source| OpenError::Database { path: path.unwrap_or_default(), source })?;
-        create_table(&database).map_err(OpenError::Table)?;
-        let opened = Opened { database, _lock: lock };
+        let database = database
+            .map_err(|source| OpenError::Database { path: path.clone().unwrap_or_default(), source })?;
+        create_tables(&database).map_err(OpenError::Table)?;
+        let space = path.as_deref().and_then(open_space);
+        let opened = Opened { database, space, _lock: lock };
         let lanes = Lanes::new("table", opened.clone()).map_err(OpenError::Thread)?;
         Ok(Self { lanes: Arc::new(lanes), opened, work: Arc::default() })
     }
 
     /// The table, through that lane.
     pub fn lane(&self, lane: Lane) -> TableLane {
-        TableLane { lanes: Arc::clone(&self.lanes), lane, work: Arc::clone(&self.work) }
+        TableLane {
+            line: self.lanes.line(lane),
+            lanes: Arc::clone(&self.lanes),
+            work: Arc::clone(&self.work),
+        }
     }
 
     /// Is notified when a piece of a job has been written that is to be carried out.
@@ -108,27 +120,25 @@ impl EmbeddedTable {
 
     /// Whether the database answers a cheap read within a second.
     pub async fn is_healthy(&self) -> bool {
-        let read = self.lanes.run(Lane::Request, |opened| opened.database.table_count());
+        let line = self.lanes.line(Lane::Request);
+        let read = self.lanes.run(&line, |opened| opened.database.table_count());
         matches!(tokio::time::timeout(HEALTH_TIMEOUT, read).await, Ok(Ok(Ok(_))))
     }
 
-    /// Deletes the items whose time to live has passed; returns how many there were.
+    /// Deletes the items whose time to live has passed, and makes the database's file smaller where much of it is free.
     ///
-    /// The sweep reads the whole table, so it runs beside the lanes, on a thread of its own: it steps aside after
-    /// every page of 25 items for a call that waits.
+    /// It reads the whole table, or the rest of it where the last removal was stopped, and takes a tenth of the database's
+    /// time at most, half of it while the database is idle. It steps aside for requests and for background work.
     ///
     /// # Errors
-    /// [`Gone`] if the database does not answer any more.
-    pub async fn sweep_expired(&self) -> Result<usize, Gone> {
-        let database = self.opened.database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(deleted)) => Ok(deleted),
-            Ok(Err(problem)) => {
-                tracing::error!(%problem, "expired items could not be deleted");
-                Err(Gone)
-            }
-            Err(_) => Err(Gone),
-        }
+    /// [`RemovalError`] where the database does not answer. What was deleted stays deleted.
+    pub async fn remove_expired(&self) -> Result<Removed, RemovalError> {
+        let removed = expiry::pass(&self.lanes).await?;
+        let freed_bytes = match &self.opened.space {
+            Some(space) => space::release(&self.lanes, space, removed.items > 0).await?,
+            None => 0,
+        };
+        Ok(Removed { freed_bytes, ..removed })
     }
 
     /// Takes no more calls and finishes those that wait. The database is closed, and its directory free for others,
@@ -138,8 +148,20 @@ impl EmbeddedTable {
     }
 }
 
-/// Makes the table where there is none.
-fn create_table(database: &Database) -> Result<(), DynoxideError> {
+/// The database's file, for making it smaller. Where that cannot be done, the file goes on growing, and the log says so.
+fn open_space(path: &Path) -> Option<Arc<Space>> {
+    let space = Space::open(path).inspect_err(|problem| {
+        tracing::warn!(%problem, path = %path.display(), "the database's file will not become smaller");
+    });
+    space.ok().map(Arc::new)
+}
+
+/// Makes the service's table, and that of the removal of old data, where there are none.
+fn create_tables(database: &Database) -> Result<(), DynoxideError> {
+    match database.create_table(request(expiry::definition())?) {
+        Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
+        Err(error) => return Err(error),
+    }
     match database.create_table(request(definition(TABLE))?) {
         Ok(_) => {
             let expiry = json!({
@@ -172,7 +194,9 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Table, Token, Write};
+    use imageshare::table::{
+        AttributeValue, CONDITION_FAILED, Failure, Item, Key, Query, Table, Token, Write,
+    };
 
     use super::*;
 
@@ -248,16 +272,83 @@ mod tests {
         told.await;
     }
 
-    #[tokio::test]
-    async fn the_sweep_deletes_what_has_expired() {
+    /// Lists of a hundred items on behalf of one tenant wait, then a read on behalf of another; `in_order` names each call
+    /// when its answer comes.
+    async fn order_of_answers(lists: usize) -> Vec<&'static str> {
         let table = EmbeddedTable::open(None).unwrap();
         let requests = table.lane(Lane::Request);
-        for (id, expires) in [("old", "1000000000"), ("new", "99999999999")] {
-            let expiring = item(id, TTL, AttributeValue::N(expires.to_owned()));
-            requests.write_item(&Write::put(expiring)).await.unwrap();
+        for number in 0..100 {
+            let mut item = item("listed", "text", text(&"x".repeat(100)));
+            item.insert("sk".to_owned(), text(&format!("{number:03}")));
+            requests.write_item(&Write::put(item)).await.unwrap();
         }
-        assert_eq!(table.sweep_expired().await, Ok(1));
-        assert!(requests.get_item(&key("old")).await.unwrap().items.is_empty());
-        assert!(table.is_healthy().await);
+        let of = |tenant: &str| requests.on_behalf_of(&tenant.parse().unwrap()).unwrap();
+        let waiting = async |count: usize| {
+            while table.lanes.waiting_requests() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let lanes = Arc::clone(&table.lanes);
+        let held = tokio::spawn(async move {
+            let hold = move |_: &Opened| {
+                begun.send(()).unwrap();
+                gate.recv().unwrap();
+            };
+            lanes.run(&lanes.line(Lane::Request), hold).await.unwrap();
+        });
+        has_begun.await.unwrap();
+
+        let (answers, mut in_order) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..lists {
+            let (table, answers) = (of("busy"), answers.clone());
+            tokio::spawn(async move {
+                let query = Query::new("pk = :pk").value(":pk", text("listed"));
+                assert_eq!(table.query(&query).await.unwrap().count, 100);
+                answers.send("list").unwrap();
+            });
+        }
+        waiting(lists.min(256)).await;
+        let other = of("other");
+        tokio::spawn(async move {
+            other.get_item(&key("a")).await.unwrap();
+            answers.send("read").unwrap();
+        });
+        waiting(lists.min(256) + 1).await;
+        open.send(()).unwrap();
+        held.await.unwrap();
+        let mut order = Vec::new();
+        while let Some(answer) = in_order.recv().await {
+            order.push(answer);
+        }
+        order
+    }
+
+    #[tokio::test]
+    async fn read_of_one_tenant_passes_the_lists_of_another() {
+        let order = order_of_answers(64).await;
+        assert_eq!(order.len(), 65);
+        let before = order.iter().position(|answer| *answer == "read").unwrap();
+        // A turn of the other tenant has four calls at most; answers of calls that end together may be seen in any order.
+        assert!(before <= 8, "{before}");
+    }
+
+    #[tokio::test]
+    async fn tenant_with_more_calls_than_may_wait_keeps_out_no_other() {
+        let order = order_of_answers(1_000).await;
+        assert_eq!(order.len(), 1_001);
+        let before = order.iter().position(|answer| *answer == "read").unwrap();
+        assert!(before <= 8, "{before}");
+    }
+
+    #[tokio::test]
+    async fn lines_of_tenants_are_forgotten_with_their_requests() {
+        let lanes = Lanes::new("test", ()).unwrap();
+        for number in 0..10_000 {
+            let line = lanes.line_of(&format!("tenant-{number}").parse().unwrap());
+            lanes.run(&line, |()| ()).await.unwrap();
+        }
+        assert!(lanes.tenant_lines() <= 64);
     }
 }

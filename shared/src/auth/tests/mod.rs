@@ -1,5 +1,6 @@
 //! What a token must be to be believed, and that nothing else is.
 
+mod a_cached_token;
 mod a_forged_token;
 mod a_good_token;
 mod a_key_set;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::known::Known;
 use super::pair::Effect;
 use crate::domain::{ImageId, KeyGrant, Membership, Outcome, Reservation, TenantId, VaultKey};
 
@@ -25,17 +26,13 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// By how much each image's number of members changes.
     pub members: HashMap<ImageId, i32>,
-    /// By how much the number of images that wait for each tenant's answer changes.
-    pub pending: HashMap<TenantId, i32>,
+    /// By how much the number of an owner's images that wait for a tenant's answer changes, by tenant and owner: that is
+    /// counted, and not written.
+    pub pending: HashMap<(TenantId, TenantId), i32>,
     /// By how many GiB what is reserved of each vault changes.
     pub reserved_gib: HashMap<VaultKey, i64>,
     /// The images that somebody receives by it: what their owners say of them must not have changed.
     pub offered: HashSet<ImageId>,
-    /// The tenants that receive an image by it: they must be of this region.
-    pub receiving: HashSet<TenantId>,
-    /// The tenants that are asked for an answer by it: they must have room for that. What a late unshare resets to waiting
-    /// needs none, since an unshare is never refused.
-    pub asked: HashSet<TenantId>,
     /// The grants that it relies on.
     pub grants: HashSet<KeyGrant>,
     /// The pairs that fail by what may have been read after their memberships, which must still be so: else a vault might be
@@ -48,8 +45,11 @@ impl Decision {
         self.members.get(image).copied().unwrap_or_default()
     }
 
-    pub(super) fn pending_growth(&self, tenant: &TenantId) -> i32 {
-        self.pending.get(tenant).copied().unwrap_or_default()
+    /// By how much the number of images that wait for a tenant grows: of all owners, and of one.
+    pub(super) fn pending_growth(&self, tenant: &TenantId, owner: &TenantId) -> (i64, i64) {
+        let of_all = self.pending.iter().filter(|((waiting, _), _)| waiting == tenant);
+        let of_owner = self.pending.get(&(tenant.clone(), owner.clone())).copied().unwrap_or_default();
+        (of_all.map(|(_, growth)| i64::from(*growth)).sum(), of_owner.into())
     }
 
     pub(super) fn reserved_growth(&self, vault: &VaultKey) -> i64 {
@@ -60,19 +60,15 @@ impl Decision {
     pub(super) fn items(&self) -> usize {
         self.changes.len()
             + self.members.len()
-            + self.pending.keys().chain(&self.receiving).collect::<HashSet<_>>().len()
             + self.reserved_gib.len()
             + self.grants.len()
             + self.unchanged.len()
     }
 
-    /// Adds what is done to one more pair, whose membership was `current`.
-    pub(super) fn add(
-        &mut self,
-        (image, tenant): (&ImageId, &TenantId),
-        current: Option<&Membership>,
-        effect: Effect,
-    ) {
+    /// Adds what is done to one more pair.
+    pub(super) fn add(&mut self, (image, tenant): (&ImageId, &TenantId), known: &Known, effect: Effect) {
+        let current = known.membership(image, tenant);
+        let owner = known.images.get(image).map(|head| &head.owner);
         let Some(becomes) = effect.becomes else { return };
         let stands = |membership: &Membership| membership.standing().is_some();
         let change =
@@ -81,17 +77,11 @@ impl Decision {
         if effect.offers {
             self.offered.insert(image.clone());
         }
-        if effect.receives {
-            self.receiving.insert(tenant.clone());
-        }
-        if effect.asks {
-            self.asked.insert(tenant.clone());
-        }
         if members != 0 || effect.offers {
             *self.members.entry(image.clone()).or_default() += members;
         }
-        if pending != 0 {
-            *self.pending.entry(tenant.clone()).or_default() += pending;
+        if let Some(owner) = owner.filter(|_| pending != 0) {
+            *self.pending.entry((tenant.clone(), owner.clone())).or_default() += pending;
         }
         let (before, after) = (current.and_then(Membership::reserved), becomes.reserved());
         if before != after {

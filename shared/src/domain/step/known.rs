@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Encryption, ImageHead, ImageId, KeyGrant, Kind, Limits, Membership, Status, Task, TenantId, Vault,
-    VaultKey,
+    Encryption, ImageHead, ImageId, Inbox, KeyGrant, Kind, Limits, Membership, Status, Task, Tenant,
+    TenantId, Vault, VaultKey,
 };
 
 /// What the table says of the pairs of a step.
@@ -14,9 +14,11 @@ pub struct Known {
     pub images: HashMap<ImageId, ImageHead>,
     /// The memberships.
     pub memberships: HashMap<(ImageId, TenantId), Membership>,
-    /// The tenants that there is something to say of; `None` where it was not asked, as it is not before something has
-    /// turned out to stand in the way. What is written holds only if it is right to say nothing.
-    pub tenants: Option<HashMap<TenantId, Tenant>>,
+    /// The tenants that the table has an item of.
+    pub tenants: HashMap<TenantId, Tenant>,
+    /// The inboxes of the tenants that are asked for an answer, as they were a moment ago; one that was not counted is
+    /// missing. They protect a tenant from too many questions, and need not be exact (`contract/decisions.md` 12).
+    pub inboxes: HashMap<TenantId, Inbox>,
     /// Of the grants that are [`Needed`], those that there are.
     pub grants: HashSet<KeyGrant>,
     /// Of the vaults that are [`Needed`], those that there are.
@@ -28,15 +30,6 @@ impl Known {
     pub(super) fn membership(&self, image: &ImageId, tenant: &TenantId) -> Option<&Membership> {
         self.memberships.get(&(image.clone(), tenant.clone()))
     }
-}
-
-/// What is known of a tenant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tenant {
-    /// Its region, if it stands in the directory.
-    pub region: Option<String>,
-    /// How many images wait for its answer.
-    pub pending: u32,
 }
 
 /// What a deployment demands of a sharing.
@@ -57,12 +50,14 @@ pub struct Needed {
     pub grants: HashSet<KeyGrant>,
     /// Vaults into which full-ECS images are accepted.
     pub vaults: HashSet<VaultKey>,
+    /// Tenants that are asked for an answer.
+    pub inboxes: HashSet<TenantId>,
 }
 
 impl Needed {
     /// Whether there is nothing more to read.
     pub fn is_empty(&self) -> bool {
-        self.grants.is_empty() && self.vaults.is_empty()
+        self.grants.is_empty() && self.vaults.is_empty() && self.inboxes.is_empty()
     }
 }
 
@@ -76,7 +71,15 @@ pub fn needed<'a>(
     for (id, tenant) in pairs {
         let Some(image) = known.images.get(id) else { continue };
         match task {
-            Task::Share => needed.grants.extend(grant_of(image, tenant)),
+            Task::Share => {
+                needed.grants.extend(grant_of(image, tenant));
+                if !known.membership(id, tenant).is_some_and(|membership| membership.standing().is_some()) {
+                    needed.inboxes.insert(tenant.clone());
+                }
+            }
+            Task::Respond { status: Status::Pending, .. } => {
+                needed.inboxes.insert(tenant.clone());
+            }
             Task::Respond { status: Status::Accepted, vault: Some(vault) }
             | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
                 if matches!(image.make.kind, Kind::FullEcs { .. }) =>

@@ -12,14 +12,13 @@ mod tests;
 use std::ops::Range;
 
 pub use self::decision::{Change, Decision};
-pub use self::known::{Known, Needed, Rules, Tenant, needed};
+pub use self::known::{Known, Needed, Rules, needed};
 use self::pair::Pair;
 use super::job::ITEMS_PER_STEP;
 use super::{ImageHead, Job, Kind, Membership, Outcome, Stamp, TenantId};
 
-/// The most items that a pair writes: its membership, the counts of its image and its tenant, two vaults, and the check of
-/// a grant.
-const ITEMS_PER_PAIR: usize = 6;
+/// The most items that a pair writes: its membership, the count of its image, two vaults, and the check of a grant.
+const ITEMS_PER_PAIR: usize = 5;
 
 /// Decides what becomes of the pairs of one step of a job; of the first of them, where not all fit into one transaction.
 pub fn decide(job: &Job, pairs: Range<usize>, known: &Known, rules: Rules<'_>) -> Decision {
@@ -37,8 +36,9 @@ pub fn decide(job: &Job, pairs: Range<usize>, known: &Known, rules: Rules<'_>) -
                 }
             }
             Ok(effect) => {
-                decision.outcomes.push(Outcome::Done);
-                decision.add((image, tenant), known.membership(image, tenant), effect);
+                let outcome = pair.outcome(&job.task, &effect);
+                decision.outcomes.push(outcome);
+                decision.add((image, tenant), known, effect);
             }
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn decide_grant(
     let current = known.membership(&image.id, tenant);
     let mut effect = pair.share(Membership::grant(current, at))?;
     effect.offers |= effect.becomes.is_some();
-    decision.add((&image.id, tenant), current, effect);
+    decision.add((&image.id, tenant), known, effect);
     Ok(())
 }
 
@@ -87,5 +87,5 @@ pub(super) fn decide_removal(
     known: &Known,
 ) {
     let current = known.membership(&image.id, tenant);
-    decision.add((&image.id, tenant), current, Membership::unshare(current, at).into());
+    decision.add((&image.id, tenant), known, Membership::unshare(current, at).into());
 }

@@ -18,10 +18,6 @@ pub(super) struct Effect {
     pub(super) becomes: Option<Membership>,
     /// Whether the image is offered by it, so that what its owner says of it must be as it was read.
     pub(super) offers: bool,
-    /// Whether it is a share that the tenant becomes a member by, or may begin anew with: it must be of this region.
-    pub(super) receives: bool,
-    /// Whether the tenant is asked for an answer by it, and must have room among the images that wait for one.
-    pub(super) asks: bool,
     /// The grant that this relies on.
     pub(super) grant: Option<KeyGrant>,
 }
@@ -81,8 +77,8 @@ impl Pair<'_> {
             }
             Err(outcome) => return Err(outcome),
         };
-        let asks = self.asks(&becomes)?;
-        Ok(Effect { becomes: Some(becomes), offers: begins, receives: true, asks, grant })
+        self.may_ask(image, &becomes)?;
+        Ok(Effect { becomes: Some(becomes), offers: begins, grant })
     }
 
     /// Whether the image may have one more member.
@@ -108,16 +104,18 @@ impl Pair<'_> {
 
     /// Membership first: a stranger must not learn from the outcome whether the image exists.
     fn answer(&self, status: Status, vault: Option<&VaultId>, stamp: Stamp) -> Result<Effect, Outcome> {
-        let becomes = Membership::answer(self.current(), stamp, status).map_err(|_| Outcome::NotAMember)?;
+        let overtaken = self.current().is_some_and(|current| current.is_withdrawn_after(stamp));
+        let refused = if overtaken { Outcome::Overtaken } else { Outcome::NotAMember };
+        let becomes = Membership::answer(self.current(), stamp, status).map_err(|_| refused)?;
         let image = self.known_image().ok_or(Outcome::ImageGone)?;
         let Some(becomes) = becomes else { return Ok(Effect::default()) };
-        let asks = self.asks(&becomes)?;
+        self.may_ask(image, &becomes)?;
         let reservation = if status == Status::Accepted { self.reservation(image, vault)? } else { None };
         let becomes = match reservation {
             Some(reservation) => becomes.reserving(reservation),
             None => becomes,
         };
-        Ok(Effect { becomes: Some(becomes), asks, ..Effect::default() })
+        Ok(Some(becomes).into())
     }
 
     /// What an acceptance of the image has to reserve, besides what the membership holds already
@@ -141,27 +139,44 @@ impl Pair<'_> {
     }
 
     fn is_of_this_region(&self) -> Result<(), Outcome> {
-        let Some(tenants) = &self.known.tenants else { return Ok(()) };
-        match tenants.get(self.tenant).and_then(|tenant| tenant.region.as_deref()) {
+        match self.known.tenants.get(self.tenant).and_then(|tenant| tenant.region.as_deref()) {
             None if self.rules.directory_is_complete => Err(Outcome::UnknownTenant),
             Some(region) if region != self.rules.region => Err(Outcome::OtherRegion),
             None | Some(_) => Ok(()),
         }
     }
 
-    /// Whether one more image would wait for the tenant's answer, which is an error where too many do.
-    fn asks(&self, becomes: &Membership) -> Result<bool, Outcome> {
+    /// Whether one more image may wait for the tenant's answer, where the membership becomes one that waits.
+    fn may_ask(&self, image: &ImageHead, becomes: &Membership) -> Result<(), Outcome> {
         if !becomes.is_pending() || self.current().is_some_and(Membership::is_pending) {
-            return Ok(false);
+            return Ok(());
         }
-        let Some(tenants) = &self.known.tenants else { return Ok(true) };
-        let pending = tenants.get(self.tenant).map_or(0, |tenant| i64::from(tenant.pending));
-        let pending = pending + i64::from(self.before.pending_growth(self.tenant));
-        if pending >= i64::from(self.rules.limits.pending_per_tenant) {
+        let Some(inbox) = self.known.inboxes.get(self.tenant) else { return Ok(()) };
+        let (growth, growth_of_owner) = self.before.pending_growth(self.tenant, &image.owner);
+        let of_owner = inbox.of_owner.get(&image.owner).copied().unwrap_or_default();
+        if i64::from(of_owner) + growth_of_owner >= i64::from(self.rules.limits.pending_per_owner) {
+            Err(Outcome::OwnerPendingLimit)
+        } else if i64::from(inbox.waiting) + growth >= i64::from(self.rules.limits.pending_per_tenant) {
             Err(Outcome::PendingLimit)
         } else {
-            Ok(true)
+            Ok(())
         }
+    }
+
+    /// The outcome of a task that has that effect on the pair: done if the pair is then as the task wants it, overtaken if a
+    /// later request wants it otherwise.
+    pub(super) fn outcome(&self, task: &Task, effect: &Effect) -> Outcome {
+        let after = effect.becomes.as_ref().or(self.current());
+        let status = after.and_then(Membership::status);
+        let is_as_wanted = match task {
+            Task::Share => status.is_some(),
+            Task::Unshare => status.is_none(),
+            Task::Refresh => true,
+            Task::Respond { status: wanted, .. } | Task::RespondToAll { status: wanted, .. } => {
+                status == Some(*wanted)
+            }
+        };
+        if is_as_wanted { Outcome::Done } else { Outcome::Overtaken }
     }
 
     /// The membership that there is.

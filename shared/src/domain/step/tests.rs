@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::domain::{
-    Details, Ended, Image, ImageId, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task,
-    Timestamp, Vault, VaultDetails, VaultStatus, Visibility,
+    Details, Ended, Image, ImageId, Inbox, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task,
+    Tenant, Timestamp, Vault, VaultDetails, VaultStatus, Visibility,
 };
 
 fn job(task: Task, tenants: usize) -> Job {
@@ -13,6 +13,8 @@ fn job(task: Task, tenants: usize) -> Job {
         task,
         images: vec!["image".parse().unwrap()],
         tenants: (0..tenants).map(|n| format!("t{n}").parse().unwrap()).collect(),
+        accepted: Timestamp::now(),
+        queues: Vec::new(),
     }
 }
 
@@ -53,10 +55,10 @@ fn who_finds_no_room_must_still_be_no_member() {
     assert_eq!(decision.outcomes, [Outcome::Done, Outcome::MemberLimit]);
     assert_eq!(decision.unchanged, [(share.images[0].clone(), share.tenants[1].clone())].into());
     let mut known = known(Visibility::Shared, 0);
-    known.tenants = Some(HashMap::new());
+    known.inboxes = (0..2).map(|n| (format!("t{n}").parse().unwrap(), Inbox::default())).collect();
     let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
     let decision = decide(&share, 0..2, &known, rules(&limits));
-    assert_eq!((decision.outcomes, decision.unchanged.len()), (vec![Outcome::PendingLimit; 2], 2));
+    assert_eq!((decision.outcomes, decision.unchanged.len()), (vec![Outcome::PendingLimit; 2], 0));
 }
 
 #[test]
@@ -92,7 +94,10 @@ fn nothing_stands_of_an_image_that_is_gone() {
     let mut known = Known::default();
     known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), standing);
     let decision = decide(&unshare, 0..1, &known, rules(&limits(9)));
-    assert_eq!(decision.changes[0].becomes, Membership::Ended(Ended { unshared: later, answered: None }));
+    assert_eq!(
+        decision.changes[0].becomes,
+        Membership::Ended(Ended { unshared: later, answered: None, stood: true })
+    );
     assert_eq!(decision.members.values().copied().collect::<Vec<_>>(), [-1]);
 }
 
@@ -180,8 +185,8 @@ fn who_is_of_another_region_or_unknown_to_a_complete_directory_receives_nothing(
     let mut known = known(Visibility::Shared, 0);
     let share = job(Task::Share, 1);
     let mut tenant = |region: Option<&str>| {
-        let tenant = Tenant { region: region.map(str::to_owned), pending: 0 };
-        known.tenants = Some([("t0".parse().unwrap(), tenant)].into());
+        let tenant = Tenant { region: region.map(str::to_owned), ..Tenant::default() };
+        known.tenants = [("t0".parse().unwrap(), tenant)].into();
         let limits = limits(9);
         let complete = Rules { directory_is_complete: true, ..rules(&limits) };
         [rules(&limits), complete].map(|rules| decide(&share, 0..1, &known, rules).outcomes[0])
@@ -199,11 +204,17 @@ fn no_more_images_wait_for_an_answer_than_may() {
     second.id = "second".parse().unwrap();
     share.images.push(second.id.clone());
     known.images.insert(second.id.clone(), second);
-    known.tenants = Some([("t0".parse().unwrap(), Tenant { region: None, pending: 4 })].into());
-    let limits = Limits { pending_per_tenant: 5, ..Limits::default() };
-    let decision = decide(&share, 0..2, &known, rules(&limits));
-    assert_eq!(decision.outcomes, [Outcome::Done, Outcome::PendingLimit]);
-    assert_eq!(decision.pending, [("t0".parse().unwrap(), 1)].into());
+    let inbox = Inbox { waiting: 4, of_owner: [("owner".parse().unwrap(), 1)].into() };
+    known.inboxes = [("t0".parse().unwrap(), inbox)].into();
+    let outcomes = |pending_per_tenant, pending_per_owner| {
+        let limits = Limits { pending_per_tenant, pending_per_owner, ..Limits::default() };
+        let decision = decide(&share, 0..2, &known, rules(&limits));
+        let pair = ("t0".parse().unwrap(), "owner".parse().unwrap());
+        assert_eq!(decision.pending, [(pair, 1)].into());
+        decision.outcomes
+    };
+    assert_eq!(outcomes(5, 9), [Outcome::Done, Outcome::PendingLimit]);
+    assert_eq!(outcomes(9, 2), [Outcome::Done, Outcome::OwnerPendingLimit]);
 }
 
 /// What `t0` is to an image that was shared, answered after it was shared again, and unshared in between: a share that
@@ -220,7 +231,7 @@ fn what_was_answered_already_does_not_wait() {
     let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
     for status in [Status::Accepted, Status::Rejected] {
         let mut known = known(Visibility::Shared, 0);
-        known.tenants = Some(HashMap::new());
+        known.inboxes = [("t0".parse().unwrap(), Inbox::default())].into();
         let (ended, share) = answered_before_the_share(status);
         known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), ended);
         let decision = decide(&share, 0..1, &known, rules(&limits));
@@ -228,7 +239,7 @@ fn what_was_answered_already_does_not_wait() {
             (decision.outcomes[0], decision.changes[0].becomes.status()),
             (Outcome::Done, Some(status))
         );
-        assert_eq!((decision.pending.len(), decision.asked.len(), decision.receiving.len()), (0, 0, 1));
+        assert_eq!(decision.pending.len(), 0);
     }
 }
 
@@ -240,7 +251,7 @@ fn a_full_ecs_image_waits_again_though_it_was_answered_already() {
     let decision = decide(&share, 0..1, &known, rules(&limits(9)));
     let becomes = &decision.changes[0].becomes;
     assert_eq!((becomes.is_pending(), decision.reserved_gib.len()), (true, 0));
-    assert_eq!((decision.pending.values().sum::<i32>(), decision.asked.len()), (1, 1));
+    assert_eq!(decision.pending.values().sum::<i32>(), 1);
     let accepted = Membership::answer(Some(becomes), Stamp::now(), Status::Accepted).unwrap().unwrap();
     assert_eq!(accepted.status(), Some(Status::Accepted));
 }
@@ -252,11 +263,10 @@ fn a_late_unshare_resets_an_answer_though_too_many_images_wait() {
     let again = Membership::share(accepted.as_ref(), Stamp::now()).unwrap();
     let mut known = known(Visibility::Shared, 1);
     known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), again);
-    known.tenants = Some(HashMap::new());
+    known.inboxes = [("t0".parse().unwrap(), Inbox::default())].into();
     let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
     let decision = decide(&unshare, 0..1, &known, rules(&limits));
-    assert_eq!((decision.outcomes[0], decision.pending.values().sum::<i32>()), (Outcome::Done, 1));
-    assert!(decision.asked.is_empty(), "an unshare asks for no room");
+    assert_eq!((decision.outcomes[0], decision.pending.values().sum::<i32>()), (Outcome::Overtaken, 1));
 }
 
 /// A full-ECS image of 60 GiB that waits for an answer of `t0`, who has a vault with room for 100, and a smaller one.
@@ -327,4 +337,27 @@ fn a_step_is_no_larger_than_a_transaction() {
     let decision = decide(&share, 0..60, &known, rules(&limits(9000)));
     assert!(decision.items() <= ITEMS_PER_STEP && decision.outcomes.len() >= 30, "{decision:?}");
     assert_eq!(decision.outcomes.len(), decision.changes.len());
+}
+
+#[test]
+fn an_overtaken_pair_is_no_success_and_no_failure() {
+    let [share, later, latest] = [(); 3].map(|()| job(Task::Share, 1));
+    let pair = ("image".parse().unwrap(), "t0".parse().unwrap());
+    let outcome_of = |task: Task, membership: Membership| {
+        let mut known = known(Visibility::Shared, 1);
+        known.memberships.insert(pair.clone(), membership);
+        outcome(&Job { task, ..share.clone() }, &known)
+    };
+    let shared = Membership::share(None, later.id.0).unwrap();
+    let withdrawn = Membership::unshare(Some(&shared), latest.id.0).unwrap();
+    let accepted = Membership::answer(Some(&shared), latest.id.0, Status::Accepted).unwrap().unwrap();
+    let respond = |status| Task::Respond { status, vault: None };
+    assert_eq!(outcome_of(Task::Share, withdrawn.clone()), Outcome::Overtaken);
+    assert_eq!(outcome_of(Task::Unshare, shared.clone()), Outcome::Overtaken);
+    assert_eq!(outcome_of(respond(Status::Accepted), withdrawn), Outcome::Overtaken);
+    assert_eq!(outcome_of(respond(Status::Rejected), accepted.clone()), Outcome::Overtaken);
+    assert_eq!(outcome_of(respond(Status::Accepted), accepted), Outcome::Done);
+    let stranger = Membership::unshare(None, latest.id.0).unwrap();
+    assert_eq!(outcome_of(respond(Status::Accepted), stranger), Outcome::NotAMember, "it learns nothing");
+    assert!(!Outcome::Overtaken.is_failure() && Outcome::NotAMember.is_failure());
 }

@@ -43,6 +43,14 @@ impl Action {
         known.map(|(.., action)| *action).ok_or_else(Error::no_such_api)
     }
 
+    /// Whether the action changes nothing.
+    pub(super) fn only_reads(self) -> bool {
+        match self {
+            Self::ModifyPermission(_) => false,
+            Self::DescribePermission(_) | Self::DescribeImages => true,
+        }
+    }
+
     pub(super) fn product(self) -> Product {
         match self {
             Self::ModifyPermission(product) | Self::DescribePermission(product) => product,

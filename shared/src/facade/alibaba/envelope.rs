@@ -14,6 +14,9 @@ use crate::facade::{Reply, reply};
 /// Names the parameters that were given and not looked at.
 const IGNORED: HeaderName = HeaderName::from_static("x-ignored-parameters");
 
+/// The SDKs make a throttling error of an answer with this header, and wait so many milliseconds.
+const RETRY_AFTER_MILLIS: HeaderName = HeaderName::from_static("x-acs-retry-after");
+
 /// So many of them are named.
 const MOST_IGNORED_NAMED: usize = 50;
 
@@ -80,7 +83,11 @@ impl Envelope {
         if error.status() == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        reply
+        if let Some(wait) = error.retry_after() {
+            let millis = reply::whole_seconds(wait).saturating_mul(1000);
+            reply.headers_mut().insert(RETRY_AFTER_MILLIS, HeaderValue::from(millis));
+        }
+        reply::retry_after(reply, error.retry_after())
     }
 }
 

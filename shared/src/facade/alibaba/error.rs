@@ -2,6 +2,7 @@
 //! which are misspelt there and so here). The one table from refusals to codes is [`Error::from`].
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -20,11 +21,12 @@ pub struct Error {
     status: StatusCode,
     code: &'static str,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -37,6 +39,11 @@ impl Error {
 
     pub(super) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// When the client may come again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The error as the answer to a request that did not get as far as its action.
@@ -193,6 +200,17 @@ impl From<Refusal> for Error {
                 "OperationConflict",
                 format!("Image {id} is being changed by others. Try again."),
             ),
+            Refusal::InProgress(id) => {
+                Self::new(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", fault::in_progress(&id))
+            }
+            Refusal::TooManyRequests { retry_after, excess } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(
+                    S::TOO_MANY_REQUESTS,
+                    "Throttling.User",
+                    format!("Request was denied due to user flow control: {excess}."),
+                )
+            },
             Refusal::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
             other @ (Refusal::JobNotFound

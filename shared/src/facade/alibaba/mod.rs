@@ -61,6 +61,9 @@ pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
 }
 
 async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<envelope::Answer, Error> {
+    if action.only_reads() {
+        call.admit_read()?;
+    }
     parameters.check_region(&call.service.settings.region)?;
     match action {
         Action::ModifyPermission(product) => modify_permission::answer(call, parameters, product).await,

@@ -3,13 +3,15 @@
 //! The `code` is that of IMS, whose endpoint has these paths too and answers them with its own codes (`contract/ims.md`
 //! 1.6). OpenStack clients look at the status alone. The one table from refusals to statuses is [`Error::from`].
 
+use std::time::Duration;
+
 use http::StatusCode;
 
-use crate::domain::Outcome;
+use crate::domain::{ImageId, Outcome};
 use crate::facade::ims::error::{made_otherwise, of_rule};
 use crate::facade::{Reply, fault, reply};
 use crate::store::StoreError;
-use crate::usecases::Refusal;
+use crate::usecases::{Excess, Refusal};
 
 /// An error as these paths answer it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +19,12 @@ pub struct Error {
     status: StatusCode,
     code: &'static str,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// The request is not as it must be.
@@ -47,7 +50,7 @@ impl Error {
 
     /// The error as an answer.
     pub fn into_reply(self) -> Reply {
-        reply::error(self.status, self.code, &self.message)
+        reply::retry_after(reply::error(self.status, self.code, &self.message), self.retry_after)
     }
 }
 
@@ -103,14 +106,7 @@ impl From<Refusal> for Error {
             Refusal::MemberExists { image, tenant } => {
                 Self::new(S::CONFLICT, "IMG.0031", format!("Member {tenant} is duplicated for image {image}"))
             }
-            Refusal::MemberLimit { image, members, most } => Self::new(
-                S::PAYLOAD_TOO_LARGE,
-                "IMG.0088",
-                format!(
-                    "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {}, Maximum: {most}:",
-                    members.saturating_add(1)
-                ),
-            ),
+            Refusal::MemberLimit { image, members, most } => member_limit(&image, members, most),
             Refusal::Rule { image, tenant, outcome } => {
                 let (code, message) = of_rule(&image, &tenant, outcome);
                 Self::new(status_of(outcome), code, message)
@@ -140,6 +136,7 @@ impl From<Refusal> for Error {
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
             Refusal::Detail(problem) => Self::expected(&problem.field, problem.expected),
+            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
             Refusal::Contended(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
@@ -150,6 +147,7 @@ impl From<Refusal> for Error {
             Refusal::NothingFound { examined, .. } => {
                 Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
+            Refusal::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
             Refusal::Store(problem) => problem.into(),
         }
     }
@@ -162,11 +160,27 @@ impl From<StoreError> for Error {
     }
 }
 
+/// Refuses a member above the limit, as Glance words it.
+fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
+    let attempted = members.saturating_add(1);
+    let message = format!(
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {most}:"
+    );
+    Error::new(StatusCode::PAYLOAD_TOO_LARGE, "IMG.0088", message)
+}
+
+/// Refuses a request of a tenant that asks for too much. Glance has no such answer of its own; its clients know the status
+/// from what stands before it in other clouds.
+fn too_many_requests(retry_after: Duration, excess: Excess) -> Error {
+    let message = format!("This request was rate-limited: {excess}.");
+    Error { retry_after: Some(retry_after), ..Error::new(StatusCode::TOO_MANY_REQUESTS, "IMG.0060", message) }
+}
+
 /// The status of a rule that Glance does not know.
 fn status_of(outcome: Outcome) -> StatusCode {
     match outcome {
         Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,
-        Outcome::PendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
+        Outcome::PendingLimit | Outcome::OwnerPendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
         Outcome::VaultUnavailable | Outcome::VaultFull => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -4,6 +4,7 @@
 //! a fault of ours says only that it is one, and the log says what.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use http::StatusCode;
 use http::header::HeaderValue;
@@ -21,16 +22,17 @@ pub struct Error {
     status: StatusCode,
     code: &'static str,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     /// An error with status 400.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     pub(in crate::facade) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// Status, code and message, for a facade that has the same errors.
@@ -40,7 +42,7 @@ impl Error {
 
     /// The error as an answer.
     pub fn into_reply(self) -> Reply {
-        reply::error(self.status, self.code, &self.message)
+        reply::retry_after(reply::error(self.status, self.code, &self.message), self.retry_after)
     }
 }
 
@@ -125,6 +127,7 @@ impl From<Refusal> for Error {
             Refusal::Detail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
             }
+            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
             Refusal::Contended(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
@@ -144,6 +147,10 @@ impl From<Refusal> for Error {
                 "IMG.0105",
                 format!("None of the first {examined} images matches. Narrow the list."),
             ),
+            Refusal::TooManyRequests { retry_after, excess } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", sentence(&excess.to_string()))
+            },
             Refusal::Store(problem) => Self::from(problem),
         }
     }
@@ -216,7 +223,7 @@ pub fn unrouted(allowed: &str) -> Reply {
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
 pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {
-        Outcome::Done => None,
+        Outcome::Done | Outcome::Overtaken => None,
         Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
         Outcome::NotShareable => Some((
             "IMG.0046",
@@ -252,6 +259,10 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
         Outcome::PendingLimit => Some((
             "IMG.0088",
             "As many images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+        )),
+        Outcome::OwnerPendingLimit => Some((
+            "IMG.0088",
+            "As many of your images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
         )),
         Outcome::NoVault => Some((
             "IMG.0184",
@@ -337,7 +348,7 @@ pub(super) fn too_many(field: &str, given: usize) -> Error {
 }
 
 /// Begins a text with a capital and ends it with a full stop.
-fn sentence(text: &str) -> String {
+pub(in crate::facade) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let _ = write!(sentence, "{}.", letters.as_str());

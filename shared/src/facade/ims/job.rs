@@ -1,7 +1,8 @@
 //! `GET /v1/{project_id}/jobs/{job_id}` and `GET /v1/cloudimages/job/{job_id}`: ask a job (`contract/ims.md` 1.4).
 //!
 //! Clients look at `status` alone and fail on `FAIL` with `fail_reason`, so a job is `FAIL` if any pair failed, and the
-//! reason names the first pair and counts the others (`contract/decisions.md` 2 to 4).
+//! reason names the first pair and counts the others (`contract/decisions.md` 2 to 4). A pair that a later request has
+//! decided otherwise is `overtaken`, which fails no job (decision 26).
 
 use http::StatusCode;
 use serde::Serialize;
@@ -94,7 +95,7 @@ fn with_results(report: &Report) -> Entities<'_> {
     let pairs: Vec<_> = if omitted == 0 {
         report.outcomes().collect()
     } else {
-        let done = report.outcomes().filter(|(_, _, outcome)| *outcome == Outcome::Done);
+        let done = report.outcomes().filter(|(_, _, outcome)| !outcome.is_failure());
         report.failures().chain(done).take(MOST_RESULTS).collect()
     };
     let results = pairs.into_iter().map(|(image, tenant, outcome)| {
@@ -102,7 +103,11 @@ fn with_results(report: &Report) -> Entities<'_> {
         PairResult {
             image_id: image.as_str(),
             project_id: tenant.as_str(),
-            status: if error.is_none() { "success" } else { "failed" },
+            status: match outcome {
+                Outcome::Done => "success",
+                Outcome::Overtaken => "overtaken",
+                _ => "failed",
+            },
             error_code: error.map(|(code, _)| code),
             error_msg: error.map(|(_, message)| message),
         }
@@ -137,8 +142,8 @@ impl<'a> JobWire<'a> {
                 JobStatus::Success => "SUCCESS",
                 JobStatus::Fail => "FAIL",
             },
-            begin_time: report.job.id.0.time().to_millis_text(),
-            end_time: report.ended().map(|end| end.max(report.job.id.0.time()).to_millis_text()),
+            begin_time: report.job.accepted.to_millis_text(),
+            end_time: report.ended().map(|end| end.max(report.job.accepted).to_millis_text()),
             error_code,
             fail_reason,
             entities,
@@ -149,7 +154,11 @@ impl<'a> JobWire<'a> {
 /// The code of the first failure, and the sentence that a client shows; nothing while the job runs.
 fn failure_of(report: &Report) -> Option<(&'static str, String)> {
     report.ended()?;
-    let (image, tenant, outcome) = report.failures().next()?;
+    let Some((image, tenant, outcome)) = report.failures().next() else {
+        // What failed cannot be named.
+        let outcome = (report.status() == JobStatus::Fail).then_some(Outcome::GaveUp)?;
+        return of_outcome(outcome, &report.job.task).map(|(code, message)| (code, message.to_owned()));
+    };
     let (code, message) = of_outcome(outcome, &report.job.task)?;
     let (failed, all) = (report.failures().count(), report.done());
     let first = format!("image {image}, project {tenant}: {message}");
@@ -168,6 +177,8 @@ mod tests {
             task: Task::Share,
             images: vec!["img".parse().unwrap()],
             tenants: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+            accepted: Timestamp::from_unix_millis(1_730_874_600_778),
+            queues: Vec::new(),
         };
         let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
         let piece = Piece {

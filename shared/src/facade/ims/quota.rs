@@ -3,8 +3,8 @@
 //! The types are of different kinds. `image`, and `image_pending`, which is what waits for the project's answer, are
 //! counted: `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1.
 //! `image_member` and `image_member_full_ecs` are limits of each image by itself, so nothing is used of them as a whole:
-//! `used` is 0, and the members of an image tell how many it has. IMS has no name for the last of these, nor for
-//! `image_pending`; they stand after its own.
+//! `used` is 0, and the members of an image tell how many it has; likewise `image_pending_of_owner`, the images of one owner
+//! that may wait for the project. IMS has no name for the last three; they stand after its own.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -41,7 +41,7 @@ struct Resource {
     max: i64,
 }
 
-fn resources(quota: &Quota) -> [Resource; 5] {
+fn resources(quota: &Quota) -> [Resource; 6] {
     // A deployment sets its limits for all tenants alike, so the most that a quota can be is what it is.
     let resource = |r#type, used, quota| Resource { r#type, used, quota, min: 1, max: quota };
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
@@ -51,6 +51,7 @@ fn resources(quota: &Quota) -> [Resource; 5] {
         resource("image_member", 0, quota.most_members_per_image.into()),
         resource("image_member_full_ecs", 0, quota.most_members_per_full_ecs_image.into()),
         resource("image_pending", count(quota.pending_images), quota.most_pending_images.into()),
+        resource("image_pending_of_owner", 0, quota.most_pending_of_owner.into()),
     ]
 }
 
@@ -66,6 +67,7 @@ mod tests {
             accepted_images: 700,
             pending_images: 7,
             most_pending_images: 100,
+            most_pending_of_owner: 20,
             most_members_per_image: 256,
             most_members_per_full_ecs_image: 10,
         };
@@ -77,6 +79,7 @@ mod tests {
                 { "type": "image_member", "used": 0, "quota": 256, "min": 1, "max": 256 },
                 { "type": "image_member_full_ecs", "used": 0, "quota": 10, "min": 1, "max": 10 },
                 { "type": "image_pending", "used": 7, "quota": 100, "min": 1, "max": 100 },
+                { "type": "image_pending_of_owner", "used": 0, "quota": 20, "min": 1, "max": 20 },
             ])
         );
     }

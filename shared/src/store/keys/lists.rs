@@ -343,10 +343,10 @@ impl Run {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {
             Self::Created(_) | Self::Filed(_) => by_creation(sort_key),
-            Self::From(_, owner) => match owner_of(sort_key) {
-                Some(found) if found == owner.as_str() => by_creation(sort_key),
-                _ => Some(None),
-            },
+            Self::From(_, owner) if owner_of_received(sort_key).as_ref() == Some(owner) => {
+                by_creation(sort_key)
+            }
+            Self::From(..) => Some(None),
             Self::Unchanged(_) if sort_key.ends_with(UPDATED) && sort_key.split('#').count() > 3 => {
                 Some(None)
             }
@@ -367,9 +367,9 @@ impl Run {
     }
 }
 
-/// The owner in a sort key of the index by creation.
-pub fn owner_of(sort_key: &str) -> Option<&str> {
-    sort_key.split('#').nth(2)
+/// The owner of the image, by the sort key of a membership in the index by creation.
+pub fn owner_of_received(sort_key: &str) -> Option<TenantId> {
+    sort_key.split('#').nth(2)?.parse().ok()
 }
 
 /// A value of a list by updates, which a marker may have told wrongly: a moment in any case.

@@ -1,0 +1,270 @@
+//! A table whose transactions take time and conflict as DynamoDB's do, on tokio's paused clock.
+//!
+//! The embedded database makes one call after the other, so no two of them meet. DynamoDB documents (Developer Guide, "Transaction
+//! conflict handling" and "Isolation levels for DynamoDB transactions"):
+//!
+//! * a `TransactWriteItems` with an item of another one under way, were it only checked by either, is cancelled, with the
+//!   reason `TransactionConflict` for each such item;
+//! * a `PutItem`, `UpdateItem` or `DeleteItem` of an item of a transaction under way is rejected with
+//!   `TransactionConflictException`. A plain write under way cancels nothing, and two of them never conflict;
+//! * `GetItem`, `BatchGetItem` and `Query` are never rejected, and see what was committed;
+//! * a transaction uses two write units for each KB of each item, also where it is cancelled; a plain write uses one,
+//!   also where its condition does not hold.
+//!
+//! Where the guide says nothing, the harsher answer is taken: a transaction holds its items from its request to its answer;
+//! one that is to be cancelled holds those of its items that it did get until its answer too (a storage node that
+//! has accepted to prepare an item keeps it until it is told of the cancellation), so losers cancel others; and a plain write that
+//! is rejected uses its units. A call that is under way ends although its caller has stopped waiting.
+//!
+//! Not modelled: a conflict hides conditions that do not hold either; a batch read never sees half of a transaction;
+//! there are no throttled partitions.
+
+mod report;
+mod size;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use imageshare::table::{
+    Action, Answer, AttributeValue, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page,
+    Query, Reason, Table, Token, Write, Written, no_lone_check,
+};
+use tokio::time::{Instant, sleep_until};
+
+pub use self::report::{Operation, Report, Tally};
+use crate::direct_table::DirectTable;
+
+/// The code of a [`Reason`] whose item belongs to another transaction under way.
+pub const CONFLICT: &str = "TransactionConflict";
+
+const MESSAGE: &str = "Transaction is ongoing for the item";
+
+/// How long calls take, in virtual time, from the request to the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latencies {
+    /// `GetItem`, `BatchGetItem` or `Query`: it reads half-way.
+    pub read: Duration,
+    /// `PutItem`, `UpdateItem` or `DeleteItem`: it writes half-way.
+    pub write: Duration,
+    /// `TransactWriteItems`: it writes at its end.
+    pub transaction: Duration,
+    /// A transaction that conflicts.
+    pub conflict: Duration,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self {
+            read: Duration::from_millis(4),
+            write: Duration::from_millis(5),
+            transaction: Duration::from_millis(10),
+            conflict: Duration::from_millis(5),
+        }
+    }
+}
+
+/// A table with conflicts. Clones are the same table.
+#[derive(Debug, Clone)]
+pub struct ConflictingTable(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    table: DirectTable,
+    latencies: Latencies,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The items of the transactions under way. No two have one in common.
+    held: HashSet<Place>,
+    report: Report,
+}
+
+/// The primary key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place(String, String);
+
+impl ConflictingTable {
+    /// That table, with conflicts.
+    pub fn new(table: DirectTable, latencies: Latencies) -> Self {
+        Self(Arc::new(Shared { table, latencies, state: Mutex::default() }))
+    }
+
+    /// What was called so far.
+    pub fn report(&self) -> Report {
+        self.0.state().report.clone()
+    }
+}
+
+impl Table for ConflictingTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
+        Box::pin(self.0.read(Operation::GetItem, self.0.table.get_item(key), |found| found.units))
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
+        Box::pin(self.0.read(Operation::BatchGetItem, self.0.table.batch_get_item(read), |found| found.units))
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
+        Box::pin(self.0.read(Operation::Query, self.0.table.query(query), |page| page.units))
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
+        let (shared, write) = (Arc::clone(&self.0), write.clone());
+        Box::pin(run_to_end(async move { shared.write(&write).await }))
+    }
+
+    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
+        let (shared, writes) = (Arc::clone(&self.0), writes.to_vec());
+        Box::pin(run_to_end(async move { shared.transact(&writes, token).await }))
+    }
+}
+
+/// Runs a call in a task of its own, which its caller cannot stop.
+async fn run_to_end(
+    call: impl Future<Output = Result<Written, Failure>> + Send + 'static,
+) -> Result<Written, Failure> {
+    tokio::spawn(call).await.expect("the database does not panic")
+}
+
+impl Shared {
+    async fn read<T>(
+        &self,
+        operation: Operation,
+        call: Answer<'_, T>,
+        units: impl Fn(&T) -> f64 + Send,
+    ) -> Result<T, Failure> {
+        let begun = Instant::now();
+        sleep_until(begun + self.latencies.read / 2).await;
+        let answer = call.await;
+        if let Ok(read) = &answer {
+            self.state().report.made(operation, units(read));
+        }
+        sleep_until(begun + self.latencies.read).await;
+        answer
+    }
+
+    async fn write(&self, write: &Write) -> Result<Written, Failure> {
+        let operation = match write.action {
+            Action::Put(_) => Operation::PutItem,
+            Action::Update(..) => Operation::UpdateItem,
+            Action::Delete(_) => Operation::DeleteItem,
+            Action::Check(_) => return Err(no_lone_check()),
+        };
+        let begun = Instant::now();
+        sleep_until(begun + self.latencies.write / 2).await;
+        let is_held = self.state().held.contains(&place(write));
+        let answer = if is_held { Err(rejection()) } else { self.table.write_item(write).await };
+        self.count(operation, std::slice::from_ref(write), &answer, 1.0).await?;
+        sleep_until(begun + self.latencies.write).await;
+        answer
+    }
+
+    async fn transact(&self, writes: &[Write], token: Token) -> Result<Written, Failure> {
+        let begun = Instant::now();
+        let places: Vec<_> = writes.iter().map(place).collect();
+        let (conflicts, got) = self.take(&places);
+        let answer = if conflicts.is_empty() {
+            sleep_until(begun + self.latencies.transaction).await;
+            self.table.transact_write_items(writes, token).await
+        } else {
+            sleep_until(begun + self.latencies.conflict).await;
+            Err(Failure::Canceled(places.iter().map(|place| reason(conflicts.contains(place))).collect()))
+        };
+        self.count(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
+        self.state().held.retain(|place| !got.contains(place));
+        answer
+    }
+
+    /// Holds items for a transaction. Returns those that another one holds, and those that this one holds now.
+    fn take(&self, places: &[Place]) -> (HashSet<Place>, HashSet<Place>) {
+        let held = &mut self.state().held;
+        let (conflicts, got) = places.iter().cloned().partition(|place| held.contains(place));
+        held.extend(HashSet::clone(&got));
+        (conflicts, got)
+    }
+
+    /// Counts a call of writes that use `factor` units for each KB.
+    async fn count(
+        &self,
+        operation: Operation,
+        writes: &[Write],
+        answer: &Result<Written, Failure>,
+        factor: f64,
+    ) -> Result<(), Failure> {
+        match answer {
+            Ok(written) => self.state().report.made(operation, written.units),
+            Err(failure) if has_reason(failure, CONDITION_FAILED) => {
+                let units = factor * self.kilobytes(writes).await?;
+                self.state().report.stale(operation, units);
+            }
+            Err(failure) if has_reason(failure, CONFLICT) || *failure == rejection() => {
+                let units = factor * self.kilobytes(writes).await?;
+                self.state().report.conflict(operation, units);
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The sizes of the items of writes that were not made, each in whole KB: as it is, or as it was to be put where that is
+    /// larger.
+    async fn kilobytes(&self, writes: &[Write]) -> Result<f64, Failure> {
+        let places: HashSet<_> = writes.iter().map(place).collect();
+        let keys = places.iter().map(Place::key).collect();
+        let read = BatchRead { keys, consistent: true, attributes: Attributes::All };
+        let stored = self.table.batch_get_item(&read).await?.items;
+        let size = |write: &Write| {
+            let stored = stored.iter().find(|stored| Place::of(stored) == place(write));
+            let put = matches!(write.action, Action::Put(_)).then(|| item(write));
+            stored.into_iter().chain(put).map(size::kilobytes).fold(1.0, f64::max)
+        };
+        Ok(writes.iter().map(size).sum())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic under the lock")
+    }
+}
+
+impl Place {
+    fn of(item: &Item) -> Self {
+        let text = |name: &str| item[name].as_s().expect("keys are texts").clone();
+        Self(text("pk"), text("sk"))
+    }
+
+    fn key(&self) -> Key {
+        let Self(pk, sk) = self.clone();
+        Key::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+    }
+}
+
+/// The item that a write puts, or the key of the one that it is about.
+fn item(write: &Write) -> &Item {
+    match &write.action {
+        Action::Put(item) => item,
+        Action::Update(key, _) | Action::Delete(key) | Action::Check(key) => key,
+    }
+}
+
+fn place(write: &Write) -> Place {
+    Place::of(item(write))
+}
+
+/// The answer to a plain write of an item of a transaction under way.
+fn rejection() -> Failure {
+    Failure::Service { code: "TransactionConflictException".to_owned(), message: MESSAGE.to_owned() }
+}
+
+/// What a cancelled transaction says of one of its writes.
+fn reason(conflicts: bool) -> Reason {
+    let text = |text: &str| conflicts.then(|| text.to_owned());
+    Reason { code: text(CONFLICT), message: text(MESSAGE), found: None }
+}
+
+fn has_reason(failure: &Failure, code: &str) -> bool {
+    let Failure::Canceled(reasons) = failure else { return false };
+    reasons.iter().any(|reason| reason.code.as_deref() == Some(code))
+}

@@ -1,0 +1,12 @@
+//! The service on a table whose transactions conflict as DynamoDB's do: what it wastes there, and that it gives nothing up.
+//!
+//! Every test runs on tokio's paused clock and from one seed, so that it makes the same calls in the same order each time;
+//! it prints what it used.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod crowds;
+mod jobs;
+mod random;
+mod table;
+mod world;

@@ -3,7 +3,7 @@
 //! The one table from refusals to codes is [`Error::from`]. A message says what is wrong with which value and what to do;
 //! a fault of ours says only that it is one, and the log says what.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -29,6 +29,15 @@ impl Error {
     /// An error with status 400.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    fn too_many_to_sort(most: usize) -> Self {
+        Self::too_many(format_args!("More than {most} images: only sort_key=created_at or name is possible"))
+    }
+
+    /// A list that would have to look at too many images.
+    fn too_many(problem: fmt::Arguments<'_>) -> Self {
+        Self::bad_request("IMG.0105", format!("{problem}. Narrow the list."))
     }
 
     pub(in crate::facade) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -137,16 +146,10 @@ impl From<Refusal> for Error {
                 "IMG.0027",
                 "marker: expected the id of an image of the list, or next_marker of the page before.",
             ),
-            Refusal::TooManyToSort(most) => Self::bad_request(
-                "IMG.0105",
-                format!(
-                    "More than {most} images: only sort_key=created_at or name is possible. Narrow the list."
-                ),
-            ),
-            Refusal::NothingFound { examined, .. } => Self::bad_request(
-                "IMG.0105",
-                format!("None of the first {examined} images matches. Narrow the list."),
-            ),
+            Refusal::TooManyToSort(most) => Self::too_many_to_sort(most),
+            Refusal::NothingFound { examined, .. } => {
+                Self::too_many(format_args!("None of the first {examined} images matches"))
+            }
             Refusal::TooManyRequests { retry_after, excess } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", sentence(&excess.to_string()))

@@ -93,7 +93,7 @@ pub struct ImageHead {
     pub visibility: Visibility,
     /// What the rules of sharing look at.
     pub make: Make,
-    /// Its name.
+    /// Its name, as far as it orders lists.
     pub name: Option<String>,
     /// When it was registered.
     pub created: Timestamp,

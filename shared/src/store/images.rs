@@ -14,7 +14,7 @@ use super::call::{NotWritten, is_condition};
 use super::filings::Filings;
 use super::item::{self, Item};
 use super::jobs::{Release, job_writes};
-use super::keys::{self, List, list_entry};
+use super::keys::{self, List, list_entry, short};
 use super::memberships::{MEMBER_REV, Recipients};
 use super::{Store, StoreError, memberships};
 use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, Status, TenantId, Timestamp, Visibility};
@@ -108,6 +108,8 @@ struct HeadRecord {
 impl HeadRecord {
     fn of(image: &Image) -> Self {
         let ImageHead { owner, visibility, make, name, created, updated, .. } = image.head(0);
+        // Only lists need it here, and a head is to stay small.
+        let name = name.map(|name| short(&name).to_owned());
         Self { owner, visibility, make, name, created, updated }
     }
 }

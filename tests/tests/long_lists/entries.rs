@@ -176,3 +176,11 @@ async fn names_are_in_order_whatever_they_hold() {
         }
     }
 }
+
+#[tokio::test]
+async fn head_of_an_image_stays_small_whatever_its_name() {
+    let world = World::start();
+    world.put("own", "a", &"\u{10ffff}".repeat(255), &["one"], 1).await;
+    let head = world.local.service.store.head(&"a".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(head.name.unwrap().len(), 300);
+}

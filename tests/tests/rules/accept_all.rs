@@ -172,7 +172,8 @@ async fn workers_and_other_answers_at_once() {
         let wanted = if number % 10 == 0 { Status::Rejected } else { Status::Accepted };
         assert_eq!(status(&world, image, "a").await, Some(wanted));
     }
-    let accepted = world.service.store.count(&List::Received(tenant("a"), Status::Accepted)).await.unwrap();
+    let accepted =
+        world.service.store.count(&List::Received(tenant("a"), Status::Accepted), 10_000).await.unwrap();
     assert_eq!(accepted, 108);
     let told: Vec<_> = report.outcomes().map(|(image, _, _)| image).collect();
     let each: HashSet<_> = told.iter().copied().collect();

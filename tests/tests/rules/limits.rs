@@ -1,12 +1,12 @@
 //! Limits are exact whoever writes at once (`contract/decisions.md` 12): recipients of an image, images of a tenant, images
 //! that wait for a tenant's answer. What is shared with a tenant is not counted as its own (seed 002).
 
-use imageshare::domain::{Details, ImageId, Limits, Outcome, Status, Visibility};
+use imageshare::domain::{Details, ImageId, Limits, Outcome, Status, Task, Visibility};
 use imageshare::usecases::{self, NewImage, Refusal};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use imageshare_tests::sums;
 
-use super::{answered, outcomes, share, shared, start, unshared, work_side_by_side};
+use super::{answered, outcomes, queued, share, shared, start, unshared, work_side_by_side};
 
 async fn images(world: &LocalService, how_many: usize) -> Vec<ImageId> {
     let mut images = Vec::new();
@@ -80,13 +80,12 @@ async fn a_late_withdrawal_is_carried_out_though_too_many_images_wait() {
     shared(&world, first, &["a"]).await;
     answered(&world, first, "a", (Status::Accepted, None)).await;
     let owner = caller("owner");
-    let late =
-        usecases::unshare(&world.service, &owner, first.to_vec(), vec![tenant("a")], None).await.unwrap();
-    let again = share(&world, first, &["a"]).await;
+    let late = queued(&world, Task::Unshare, first, &["a"]).await;
+    let again = queued(&world, Task::Share, first, &["a"]).await;
     let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
     usecases::carry_out(&world.service, newest).await.unwrap();
     usecases::add_member(&world.service, &owner, &images[1], &tenant("a")).await.unwrap();
-    assert_eq!(outcomes(&world, late).await, [Outcome::Done]);
+    assert_eq!(outcomes(&world, late).await, [Outcome::Overtaken]);
     assert_eq!(usecases::quota(&world.service, &caller("a")).await.unwrap().pending_images, 2);
 }
 

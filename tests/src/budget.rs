@@ -3,7 +3,7 @@
 use imageshare::Service;
 use imageshare::domain::{
     Addressees, Caller, Details, Entry, Image, ImageId, Limits, Name, Named, Permissions, Protection, Role,
-    Status, VaultDetails, VaultId, VaultStatus, Visibility,
+    Status, TenantId, VaultDetails, VaultId, VaultStatus, Visibility,
 };
 use imageshare::store::{List, PieceKey, Remembered, Store, Usage};
 use imageshare::usecases::{self, Effect, ImageQuery, Refusal};
@@ -27,7 +27,6 @@ pub async fn measure() -> Vec<Row> {
         images.push(ordinary_image(&world, "owner").await);
     }
     let owner = caller("owner");
-    let one = vec![images[0].clone()];
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
     let recipient = caller(tenants[0].as_str());
 
@@ -55,35 +54,7 @@ pub async fn measure() -> Vec<Row> {
         rows.push(row(call, &service));
     }
 
-    let mut shared = None;
-    for (call, with) in [("share 1 image with 1 project", 0..1), ("share 1 image with 5 projects", 1..6)] {
-        let service = metered(&world);
-        let job = usecases::share(&service, &owner, one.clone(), tenants[with].to_vec(), None).await;
-        shared = shared.or(Some(job.expect("a job")));
-        rows.push(row(call, &service));
-    }
-
-    let service = metered(&world);
-    usecases::job_status(&service, &owner, shared.expect("a job")).await.expect("the job");
-    rows.push(row("ask a job of 1 pair", &service));
-
-    let service = metered(&world);
-    let request =
-        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
-    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
-        .await
-        .expect("a job");
-    rows.push(row("unshare 1 × 1 with an idempotency key", &service));
-    let service = metered(&world);
-    usecases::unshare(&service, &owner, one.clone(), tenants[50..51].to_vec(), None).await.expect("a job");
-    rows.push(row("unshare 1 × 1, no member", &service));
-
-    let service = metered(&world);
-    let answer = (Status::Accepted, None);
-    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
-        .await
-        .expect("a job");
-    rows.push(row("accept 1 image", &service));
+    rows.extend(small_batches(&world, &images[0], &tenants).await);
 
     rows.extend(at_once(&world).await);
 
@@ -133,6 +104,42 @@ pub async fn measure() -> Vec<Row> {
     let service = metered(&world);
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(row("delete an image of 100 members: request", &service));
+    rows
+}
+
+/// Batch requests of a few pairs, which are carried out at once.
+async fn small_batches(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Row> {
+    let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
+    let mut rows = Vec::new();
+    let mut shared = None;
+    for (call, with) in [("share 1 image with 1 project", 0..1), ("share 1 image with 5 projects", 1..6)] {
+        let service = metered(world);
+        let job = usecases::share(&service, &owner, one.clone(), tenants[with].to_vec(), None).await;
+        shared = shared.or(Some(job.expect("a job")));
+        rows.push(row(call, &service));
+    }
+
+    let service = metered(world);
+    usecases::job_status(&service, &owner, shared.expect("a job")).await.expect("the job");
+    rows.push(row("ask a job of 1 pair", &service));
+
+    let service = metered(world);
+    let request =
+        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
+    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
+        .await
+        .expect("a job");
+    rows.push(row("unshare 1 × 1 with an idempotency key", &service));
+    let service = metered(world);
+    usecases::unshare(&service, &owner, one.clone(), tenants[50..51].to_vec(), None).await.expect("a job");
+    rows.push(row("unshare 1 × 1, no member", &service));
+
+    let service = metered(world);
+    let answer = (Status::Accepted, None);
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
+        .await
+        .expect("a job");
+    rows.push(row("accept 1 image", &service));
     rows
 }
 

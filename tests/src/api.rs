@@ -231,6 +231,15 @@ impl Api {
             .collect()
     }
 
+    /// Waits until no job is under way.
+    pub async fn settled(&self) {
+        let patience = Instant::now() + PATIENCE;
+        while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
+            assert!(Instant::now() < patience, "a job does not end");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits for the job that a batch call was answered with, and returns it as its project sees it.
     pub async fn job(&self, token: &str, project: &str, accepted: &Answer) -> Value {
         let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));

@@ -6,7 +6,7 @@ use imageshare::domain::{
     Status, TenantId, VaultDetails, VaultId, VaultStatus, Visibility,
 };
 use imageshare::store::{List, PieceKey, Remembered, Store, Usage};
-use imageshare::usecases::{self, Effect, ImageQuery, Refusal};
+use imageshare::usecases::{self, Direction, Effect, Exact, ImageQuery, Refusal, Seen, SortKey};
 
 use crate::service::{LocalService, caller, tenant};
 
@@ -73,10 +73,10 @@ pub async fn measure() -> Vec<Row> {
         ("page of 100 images of my own", vec![List::Owned(tenant("owner"))]),
     ] {
         let service = metered(&world);
-        let query = ImageQuery { lists, matches: |_: &_| true, sort: Vec::new(), after: None, most: 100 };
+        let query = all_of(lists, 100);
         let page =
             usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
-        assert_eq!(page.images.len(), 100);
+        assert_eq!(page.rows.len(), 100);
         rows.push(row(call, &service));
     }
 
@@ -88,13 +88,12 @@ pub async fn measure() -> Vec<Row> {
     rows.extend(permissions(&world).await);
     rows.extend(by_names(&world).await);
     rows.extend(by_rules().await);
+    rows.extend(lists().await);
 
     let service = metered(&world);
-    let lists = [List::Owned(tenant("owner"))];
-    let query =
-        ImageQuery { lists: lists.into(), matches: |_: &_| true, sort: Vec::new(), after: None, most: 50 };
+    let query = all_of(vec![List::Owned(tenant("owner"))], 50);
     let found = usecases::find_images(&service, &owner, &images[..50], query);
-    assert_eq!(found.await.expect("images").images.len(), 50);
+    assert_eq!(found.await.expect("images").rows.len(), 50);
     rows.push(row("find 50 images by their ids", &service));
 
     let service = metered(&world);
@@ -150,6 +149,10 @@ async fn at_once(world: &LocalService) -> Vec<Row> {
     let service = metered(world);
     usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
     rows.push(row("add a member", &service));
+    let again = &ordinary_image(world, "owner").await;
+    let service = Service { store: service.store.metered(), ..service };
+    usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
+    rows.push(row("add a member of whom the process knows that its owner has shared with it", &service));
     let service = metered(world);
     let answer = (Ok(Status::Accepted), None);
     usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
@@ -261,6 +264,77 @@ async fn by_rules() -> Vec<Row> {
     rows.push(row("accept all: request", &service));
     rows.push(carried_out(&world, "… all of 100 that wait: work").await);
     rows
+}
+
+/// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
+async fn lists() -> Vec<Row> {
+    let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
+    let (owner, me) = (caller("owner"), caller("mem1"));
+    let mut images = Vec::new();
+    for number in 0..200 {
+        let details = Details {
+            name: Some(format!("image-{number:03}")),
+            tags: [format!("tag-{number}")].into(),
+            ..Details::default()
+        };
+        let new = usecases::NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
+        images.push(usecases::register_image(&world.service, &owner, new).await.expect("an image").id);
+    }
+    for images in images.chunks(100) {
+        let to = vec![me.tenant.clone()];
+        usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
+        world.work().await;
+    }
+    let said = (Status::Accepted, None);
+    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), said, None).await.expect("a job");
+    world.work().await;
+    let mut rows = Vec::new();
+    let service = metered(&world);
+    let rename = |image: &mut Image| {
+        image.details.name = Some("renamed".to_owned());
+        Ok::<_, Refusal>(())
+    };
+    usecases::update_image(&service, &owner, &images[0], rename).await.expect("renamed");
+    rows.push(row("rename an image of 1 member: request", &service));
+    rows.push(carried_out(&world, "rename an image of 1 member: work").await);
+
+    let lists = || {
+        let accepted = List::Received(me.tenant.clone(), Status::Accepted);
+        all_of(vec![List::Owned(me.tenant.clone()), accepted, List::Open(Visibility::Public)], 100)
+    };
+    let by = |key| vec![(key, Direction::Descending)];
+    let exact = |names: &[&str], tags: &[&str], owner: Option<&str>| Exact {
+        names: (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect()),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        owner: owner.map(tenant),
+    };
+    for (call, found, query) in [
+        ("page of 100 images in order of names", 100, ImageQuery { sort: by(SortKey::Name), ..lists() }),
+        (
+            "page of 100 images in order of updates",
+            100,
+            ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() },
+        ),
+        ("find an image by its name", 1, ImageQuery { exact: exact(&["renamed"], &[], None), ..lists() }),
+        ("find an image by a tag", 1, ImageQuery { exact: exact(&[], &["tag-7"], None), ..lists() }),
+        (
+            "page of 100 images of an owner",
+            100,
+            ImageQuery { exact: exact(&[], &[], Some("owner")), ..lists() },
+        ),
+    ] {
+        let service = metered(&world);
+        let page = usecases::list_images(&service, &me, query).await.expect("a page");
+        assert_eq!(page.rows.len(), found, "{call}");
+        rows.push(row(call, &service));
+    }
+    rows
+}
+
+/// A page of all that some lists hold.
+fn all_of(lists: Vec<List>, most: usize) -> ImageQuery<fn(&Seen) -> bool> {
+    let (exact, sort) = (Exact::default(), Vec::new());
+    ImageQuery { lists, matches: |_| true, exact, counts_members: true, sort, after: None, most }
 }
 
 /// What an owner says of an image as IMS makes it: 29 properties and 3 tags, 1,295 bytes.

@@ -12,6 +12,7 @@ pub mod api;
 pub mod binaries;
 pub mod budget;
 pub mod conflicting_table;
+pub mod counted_table;
 pub mod direct_table;
 pub mod document;
 pub mod events;

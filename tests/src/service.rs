@@ -113,6 +113,7 @@ pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenant
     let (creator, accepted) = (tenant(creator), at.time());
     let queues = match &task {
         Task::Share | Task::Unshare => vec![creator.clone()],
+        Task::Refresh => Vec::new(),
         Task::Respond { .. } | Task::RespondToAll { .. } => tenants.clone(),
     };
     Job { id: JobId(at), creator, task, images, tenants, accepted, queues }

@@ -25,6 +25,9 @@ pub enum Task {
     Share,
     /// The owner withdraws.
     Unshare,
+    /// The memberships are written again as they are, with what the lists of their tenants say of the image now: it was
+    /// renamed, hidden or shown since.
+    Refresh,
     /// The recipient answers.
     Respond {
         /// The answer.
@@ -84,7 +87,9 @@ impl Job {
     pub fn pair_count(&self) -> usize {
         match self.task {
             Task::RespondToAll { expected, .. } => expected.try_into().unwrap_or(usize::MAX),
-            Task::Share | Task::Unshare | Task::Respond { .. } => self.images.len() * self.tenants.len(),
+            Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
+                self.images.len() * self.tenants.len()
+            }
         }
     }
 
@@ -334,7 +339,7 @@ impl Report {
             Task::RespondToAll { .. } => {
                 piece.found.get(number.checked_sub(piece.pairs.start)?).zip(self.job.tenants.first())
             }
-            Task::Share | Task::Unshare | Task::Respond { .. } => self.job.pair(number),
+            Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => self.job.pair(number),
         }
     }
 

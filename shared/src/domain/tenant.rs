@@ -45,7 +45,7 @@ impl Line {
     pub fn of(task: &Task) -> Self {
         match task {
             Task::Unshare => Self::Take,
-            Task::Share | Task::Respond { .. } | Task::RespondToAll { .. } => Self::Give,
+            Task::Share | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => Self::Give,
         }
     }
 }

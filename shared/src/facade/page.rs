@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::store::Position;
 use crate::usecases::{ImagePage, Marker, Seen};
 
 /// What a page says of itself.
@@ -27,13 +26,13 @@ pub(super) fn texts(
     wire: impl Fn(&Seen) -> Option<Box<RawValue>>,
 ) -> (Vec<Box<RawValue>>, Option<Marker>) {
     let (mut images, mut bytes, mut last) = (Vec::new(), 0, None);
-    for seen in page.images {
-        let Some(text) = wire(&seen) else { continue };
+    for row in page.rows {
+        let Some(text) = wire(&row.seen) else { continue };
         bytes += bytes_in_envelope(text.get());
         if bytes > most_bytes && last.is_some() {
             return (images, last.map(Marker::Place));
         }
-        last = Some(Position { created: seen.image.created, image: seen.image.id });
+        last = Some(row.place);
         images.push(text);
     }
     (images, page.next)
@@ -56,7 +55,8 @@ mod tests {
     use super::*;
     use crate::domain::{Image, Timestamp};
     use crate::facade::example;
-    use crate::usecases::Shown;
+    use crate::store::Position;
+    use crate::usecases::{Row, Shown};
 
     fn page(ids: &[&str]) -> ImagePage {
         let seen = |id: &&str| Seen {
@@ -68,7 +68,12 @@ mod tests {
             shown: Shown::Own,
             members: 0,
         };
-        ImagePage { images: ids.iter().map(seen).collect(), next: None }
+        let row = |id| {
+            let seen = seen(id);
+            let position = Position { created: seen.image.created, image: seen.image.id.clone() };
+            Row { seen, place: position.into() }
+        };
+        ImagePage { rows: ids.iter().map(row).collect(), next: None }
     }
 
     fn wire(seen: &Seen) -> Option<Box<RawValue>> {

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::images::{AS_READ, position_of};
+use super::images::AS_READ;
 use super::item;
-use super::keys::{self, GPK, GSK, List, TTL};
+use super::keys::{self, List, TTL, list_entry};
+use super::memberships::{MEMBERSHIP, STANDS};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
 use crate::domain::{
-    Change, Decision, ImageHead, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey,
+    Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey, Visibility,
 };
 use crate::table::Write;
 
@@ -39,6 +40,7 @@ impl Store {
         if writes.is_empty() {
             return Ok(Written::Yes);
         }
+        self.remember_senders(decision, read).await?;
         let written = self.written(&writes).await?;
         if written == Written::Yes {
             self.inboxes.add(decision);
@@ -125,33 +127,34 @@ fn is_unchanged(pair: &(ImageId, TenantId), read: &Snapshot) -> Write {
     onto_what_was_read(Write::check(keys::membership(&pair.0, &pair.1)), read.revisions.get(pair))
 }
 
-/// Writes a membership onto the revision that it was read at.
+/// Writes a membership onto the revision that it was read at. It is in a list of its tenant while its image is shared; one
+/// that only is written again keeps its date.
 fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
-    let revision = read.revisions.get(&(change.image.clone(), change.tenant.clone()));
+    let pair = (change.image.clone(), change.tenant.clone());
+    let revision = read.revisions.get(&pair);
+    let is_same = read.known.memberships.get(&pair) == Some(&change.becomes);
+    let updated = read.updated.get(&pair).copied().filter(|_| is_same).unwrap_or(now);
     let mut attributes = vec![
-        ("membership", item::json(&change.becomes)?),
-        ("updated", item::number(now.unix_millis())),
+        (MEMBERSHIP, item::json(&change.becomes)?),
+        ("updated", item::number(updated.unix_millis())),
         ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
     ];
-    match (&change.becomes, read.known.images.get(&change.image)) {
-        (Membership::Standing(standing), Some(image)) => {
-            let list = List::Received(change.tenant.clone(), standing.status());
-            attributes.extend([(GPK, item::text(list)), (GSK, item::text(received_position(image)))]);
+    match &change.becomes {
+        Membership::Standing(standing) => {
+            attributes.push((STANDS, item::text("1")));
+            let image = read.known.images.get(&change.image);
+            if let Some(image) = image.filter(|image| image.visibility == Visibility::Shared) {
+                let list = List::Received(change.tenant.clone(), standing.status());
+                attributes.extend(list_entry(&list, &image.into()));
+            }
         }
-        (Membership::Standing(_), None) => {}
-        (Membership::Ended(_), _) => {
+        Membership::Ended(_) => {
             let until = now.plus(ENDED_IS_KEPT).unix_seconds();
             attributes.push((TTL, item::number(until)));
         }
     }
     let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
     Ok(onto_what_was_read(put, revision))
-}
-
-/// The place of an image in the lists of those who received it. It ends with the owner, so that what waits can be counted
-/// by owner from the index alone.
-fn received_position(head: &ImageHead) -> String {
-    format!("{}#{}", position_of(head.created, &head.id), head.owner)
 }
 
 fn onto_what_was_read(write: Write, revision: Option<&u64>) -> Write {

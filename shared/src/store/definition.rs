@@ -3,23 +3,27 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{GPK, GSK, INDEX, PK, SK};
+use super::keys::{Index, PK, SK};
 
-/// The body of the `CreateTable` call that makes a table of that name: on demand, with the index of keys. Its items
+/// The body of the `CreateTable` call that makes a table of that name: on demand, with the indexes of keys. Its items
 /// expire by the attribute [`TTL`](super::TTL).
 pub fn definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
     let keys = |hash, range| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
-    let attributes = [PK, SK, GPK, GSK].map(attribute);
+    let index = |index: Index| {
+        json!({
+            "IndexName": index.name(),
+            "KeySchema": keys(index.partition(), index.sort()),
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        })
+    };
+    let of_indexes = Index::ALL.into_iter().flat_map(|index| [index.partition(), index.sort()]);
+    let attributes: Vec<_> = [PK, SK].into_iter().chain(of_indexes).map(attribute).collect();
     json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": attributes,
         "KeySchema": keys(PK, SK),
-        "GlobalSecondaryIndexes": [{
-            "IndexName": INDEX,
-            "KeySchema": keys(GPK, GSK),
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }],
+        "GlobalSecondaryIndexes": Index::ALL.map(index),
     })
 }

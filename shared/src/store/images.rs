@@ -1,4 +1,5 @@
-//! Images: made, read, changed and deleted.
+//! Images: made, read, changed and deleted, with their entries in the lists of their owner and of all, and what they are
+//! filed under.
 //!
 //! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
 //! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
@@ -10,12 +11,13 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::call::{NotWritten, is_condition};
+use super::filings::Filings;
 use super::item::{self, Item};
 use super::jobs::{Release, job_writes};
-use super::keys::{self, GPK, GSK, List, Position};
+use super::keys::{self, List, list_entry};
 use super::memberships::{MEMBER_REV, Recipients};
-use super::{Store, StoreError};
-use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, TenantId, Timestamp, Visibility};
+use super::{Store, StoreError, memberships};
+use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, Status, TenantId, Timestamp, Visibility};
 use crate::table::{Attributes, Write};
 
 /// What came of registering an image.
@@ -43,10 +45,19 @@ pub enum Written {
 pub enum UpdatedImage {
     /// It is updated.
     Yes,
-    /// It was changed or deleted by somebody else in the meantime.
+    /// It, or the number of its members, was changed by somebody else in the meantime.
     Stale,
-    /// It has members, so what it is made of cannot change.
-    HasMembers,
+}
+
+/// What an update does about an image's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MembersThen<'a> {
+    /// There must be none.
+    None,
+    /// There may be some, and nothing that their entries in lists say changes.
+    Kept,
+    /// A job of that transaction rewrites their entries. It must name all of these recipients.
+    Refreshed(&'a Recipients, &'a Job),
 }
 
 /// What came of deleting an image.
@@ -54,7 +65,8 @@ pub type Deleted = Written;
 
 /// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
 /// a hundred images, and each attribute of each is parsed several times on its way.
-const SHOWN: Attributes = Attributes::These(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS]);
+const SHOWN: Attributes =
+    Attributes::These(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, memberships::MEMBERSHIP]);
 
 /// The attribute of a record that holds what is shown of an image.
 const RECORD: &str = "image";
@@ -103,8 +115,33 @@ impl HeadRecord {
 /// The condition of a write onto what was read of an image's head.
 pub(super) const AS_READ: &str = "attribute_exists(head) AND rev = :read";
 
+/// What is read of the images of a page of a list.
+#[derive(Debug, Default)]
+pub struct Wanted<'a> {
+    /// The images.
+    pub images: Vec<&'a ImageId>,
+    /// Of which of them the number of members is wanted.
+    pub counted: Vec<&'a ImageId>,
+    /// Of which of them the answer of that tenant is wanted, if they are shared with it.
+    pub answered: Vec<&'a ImageId>,
+    /// The tenant.
+    pub by: Option<&'a TenantId>,
+}
+
+/// An image of a page of a list, and what else was wanted of it.
+#[derive(Debug)]
+pub struct ListedImage {
+    /// The image.
+    pub image: Image,
+    /// The number of its members; 0 where it was not wanted.
+    pub members: u32,
+    /// What the tenant has answered; `None` where it was not wanted or the image is not shared with the tenant.
+    pub answer: Option<Status>,
+}
+
 impl Store {
-    /// Registers an image. One transaction: its head and its record, its owner's count, and its listing where it is open.
+    /// Registers an image. One transaction: its head and its record, its owner's count, its listing where it is open, and an
+    /// item for each tag; more transactions before it where it has more than 60 tags.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -114,11 +151,12 @@ impl Store {
             .only_if("attribute_not_exists(images) OR images < :most")
             .value(":one", item::number(1))
             .value(":most", item::number(most_images));
+        let filings = Filings::change(None, Some(image));
         let mut writes = vec![head, count, Write::put(item_of(image)?)];
         if image.visibility.is_open() {
             writes.push(list_openly(image));
         }
-        match self.transact(&writes).await {
+        match self.transact_filing(writes, filings).await {
             Ok(()) => Ok(Created::Yes),
             Err(NotWritten::Store(error)) => Err(error),
             Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
@@ -149,27 +187,39 @@ impl Store {
         self.read_one(keys::head(id)).await?.as_ref().map_or(Ok(None), parse_head)
     }
 
-    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. With each of
-    /// `counted`, the number of its members; the others have 0.
+    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. One batch read
+    /// for every 100 items.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn listed_images<'a>(
+    pub async fn listed_images(
         &self,
-        ids: impl IntoIterator<Item = &'a ImageId>,
-        counted: impl IntoIterator<Item = &'a ImageId>,
-    ) -> Result<HashMap<ImageId, (Image, u32)>, StoreError> {
-        let (records, heads) = (ids.into_iter().map(keys::image), counted.into_iter().map(keys::head));
-        let (mut images, mut members) = (HashMap::new(), HashMap::new());
-        for item in &self.read_eventually(records.chain(heads).collect(), SHOWN).await? {
+        wanted: &Wanted<'_>,
+    ) -> Result<HashMap<ImageId, ListedImage>, StoreError> {
+        let records = wanted.images.iter().map(|id| keys::image(id));
+        let heads = wanted.counted.iter().map(|id| keys::head(id));
+        let answers = wanted
+            .by
+            .into_iter()
+            .flat_map(|tenant| wanted.answered.iter().map(move |id| keys::membership(id, tenant)));
+        let keys = records.chain(heads).chain(answers).collect();
+        let (mut images, mut members, mut answers) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for item in &self.read_eventually(keys, SHOWN).await? {
             if item.contains_key(MEMBERS) {
                 members.insert(id_of(item)?, item::get_number(item, MEMBERS)?);
+            } else if item.contains_key(memberships::MEMBERSHIP) {
+                answers.extend(
+                    memberships::answer(item)?
+                        .map(|answer| Ok::<_, StoreError>((id_of(item)?, answer)))
+                        .transpose()?,
+                );
             } else if let Some(image) = parse(item)? {
-                images.insert(image.id.clone(), (image, 0));
+                images.insert(image.id.clone(), ListedImage { image, members: 0, answer: None });
             }
         }
-        for (id, members) in members {
-            images.entry(id).and_modify(|(_, counted)| *counted = members);
+        for (id, image) in &mut images {
+            image.members = members.get(id).copied().unwrap_or_default();
+            image.answer = answers.get(id).copied();
         }
         Ok(images)
     }
@@ -182,24 +232,45 @@ impl Store {
         self.read_one(keys::image(id)).await?.as_ref().map_or(Ok(None), parse)
     }
 
-    /// Writes the details and the visibility of an image onto the revision that it was read at. What it is made of changes
-    /// only while it has no members. One transaction of its record and its head.
+    /// Reads an image and its head, in one round trip; each is `None` where it is missing or deleted.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn update_image(&self, read: &Image, image: &Image) -> Result<UpdatedImage, StoreError> {
-        let record = Write::update(keys::image(&image.id), "SET image = :image, rev = :next")
-            .only_if("rev = :read")
-            .value(":image", item::json(&Record::of(image))?)
-            .value(":next", item::text(read.revision + 1))
-            .value(":read", item::text(read.revision));
+    pub async fn image_and_head(
+        &self,
+        id: &ImageId,
+    ) -> Result<(Option<Image>, Option<ImageHead>), StoreError> {
+        let (mut image, mut head) = (None, None);
+        for item in self.read(vec![keys::image(id), keys::head(id)]).await? {
+            image = image.or(parse(&item)?);
+            head = head.or(parse_head(&item)?);
+        }
+        Ok((image, head))
+    }
+
+    /// Writes the details and the visibility of an image onto the revision that it was read at, provided that its members
+    /// are as `members` says. One transaction of its record and its head, its listing where it is open, an item for each tag
+    /// that comes or goes, and the job; more transactions where more than 60 tags change.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn update_image(
+        &self,
+        read: &Image,
+        image: &Image,
+        members: MembersThen<'_>,
+    ) -> Result<UpdatedImage, StoreError> {
+        let record = Write::put(item_of(image)?).only_if("rev = :read");
+        let record = record.value(":read", item::text(read.revision));
         let head = Write::update(keys::head(&image.id), "SET head = :head, rev = :next")
             .value(":head", item::json(&HeadRecord::of(image))?)
-            .value(":next", item::text(read.revision + 1));
-        let head = if image.details.make() == read.details.make() {
-            head
-        } else {
-            head.only_if("members = :none").value(":none", item::number(0))
+            .value(":next", item::text(image.revision));
+        let head = match members {
+            MembersThen::None => head.only_if("members = :none").value(":none", item::number(0)),
+            MembersThen::Kept => head,
+            MembersThen::Refreshed(recipients, _) => head
+                .only_if("member_rev = :member_rev")
+                .value(":member_rev", item::number(recipients.revision)),
         };
         let mut writes = vec![record, head];
         if image.visibility.is_open() {
@@ -207,13 +278,14 @@ impl Store {
         } else if read.visibility.is_open() {
             writes.push(unlist(&image.id));
         }
-        match self.transact(&writes).await {
+        if let MembersThen::Refreshed(_, job) = members {
+            writes.extend(job_writes(job, Release::First)?);
+        }
+        let filings = Filings::change(Some(read), Some(image));
+        match self.transact_filing(writes, filings).await {
             Ok(()) => Ok(UpdatedImage::Yes),
             Err(NotWritten::Store(error)) => Err(error),
-            Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
-                Ok(UpdatedImage::Stale)
-            }
-            Err(NotWritten::Conditions(_)) => Ok(UpdatedImage::HasMembers),
+            Err(NotWritten::Conditions(_)) => Ok(UpdatedImage::Stale),
         }
     }
 
@@ -242,7 +314,11 @@ impl Store {
         if let Some(job) = unshare {
             writes.extend(job_writes(job, Release::First)?);
         }
-        self.written(&writes).await
+        match self.transact_filing(writes, Filings::change(Some(read), None)).await {
+            Ok(()) => Ok(Written::Yes),
+            Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
+            Err(NotWritten::Store(error)) => Err(error),
+        }
     }
 
     /// How many images a tenant owns. One read.
@@ -265,10 +341,7 @@ impl Store {
 }
 
 fn list_openly(image: &Image) -> Write {
-    let place = [
-        (GPK, item::text(List::Open(image.visibility))),
-        (GSK, item::text(position_of(image.created, &image.id))),
-    ];
+    let place = list_entry(&List::Open(image.visibility), &image.into());
     Write::put(item::item(keys::listing(&image.id), place))
 }
 
@@ -276,19 +349,10 @@ fn unlist(image: &ImageId) -> Write {
     Write::delete(keys::listing(image))
 }
 
-/// Where an image stands in its lists.
-pub(super) fn position_of(created: Timestamp, image: &ImageId) -> Position {
-    Position { created, image: image.clone() }
-}
-
 fn item_of(image: &Image) -> Result<Item, StoreError> {
-    let attributes = [
-        (GPK, item::text(List::Owned(image.owner.clone()))),
-        (GSK, item::text(position_of(image.created, &image.id))),
-        (RECORD, item::json(&Record::of(image))?),
-        ("rev", item::text(image.revision)),
-    ];
-    Ok(item::item(keys::image(&image.id), attributes))
+    let attributes = [(RECORD, item::json(&Record::of(image))?), ("rev", item::text(image.revision))];
+    let place = list_entry(&List::Owned(image.owner.clone()), &image.into());
+    Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(place)))
 }
 
 fn head_of(image: &Image) -> Result<Item, StoreError> {

@@ -46,6 +46,7 @@ impl Store {
         rules: Rules<'_>,
         remembered: Option<&Remembered>,
     ) -> Result<Option<Submitted>, StoreError> {
+        self.remember_senders(decision, read).await?;
         let now = self.clock.now();
         let mut writes: Vec<_> = remembered.map(|request| remember(request, job)).into_iter().collect();
         writes.push(ended_job(job, decision, now)?);
@@ -185,6 +186,7 @@ impl Store {
         read: &Snapshot,
         rules: Rules<'_>,
     ) -> Result<Written, StoreError> {
+        self.remember_senders(decision, read).await?;
         let now = self.clock.now();
         let mut writes = decided(decision, read, rules, now)?;
         let mut next = open.piece.clone();
@@ -390,7 +392,7 @@ fn find_piece(key: PieceKey, item: &Item) -> Result<Option<Piece>, StoreError> {
 fn closed_piece(job: &Job, key: PieceKey, item: &Item) -> Result<Piece, StoreError> {
     let pairs = match job.task {
         Task::RespondToAll { .. } => Some(0..1),
-        Task::Share | Task::Unshare | Task::Respond { .. } => {
+        Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
             job.pieces().into_iter().nth(usize::from(key.number.saturating_sub(ALONE + 1)))
         }
     };

@@ -2,10 +2,12 @@
 //!
 //! | item | `pk` | `sk` | `gpk` | `gsk` |
 //! |---|---|---|---|---|
-//! | image: its record, which readers read | `I#<image>` | `A` | `O#<owner>` | `<created>#<image>` |
+//! | image: its record, which readers read | `I#<image>` | `A` | `O#<owner>` | a place (see [`lists`]) |
 //! | image: its head, which sharing reads and writes; a tombstone once it is deleted | `I#<image>` | `H` | – | – |
-//! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | `<created>#<image>` |
-//! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | `<created>#<image>` |
+//! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | a place |
+//! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | a place |
+//! | filing of an image under a tag or an owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a place | – | – |
+//! | sender: an owner who has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
 //! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open, `H#<shard>` while held | `<job>#00000` |
 //! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
@@ -16,16 +18,18 @@
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
 //!
-//! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into
-//! one list by time, and the place of an image in any list follows from the image alone. No id holds a `#`. A name may hold
-//! one, so nothing follows a name in a key: whatever it is, all after the prefix is the name, and the key no other's.
+//! No id holds a `#`. A name of the directory may hold one, so nothing follows it in a key: whatever it is, all after the
+//! prefix is the name, and the key no other's.
+
+mod lists;
 
 use std::collections::HashMap;
-use std::fmt;
 
+pub use self::lists::{
+    Filing, Index, List, Place, Position, Run, list_entry, moment, owner_of_received, short,
+};
 use crate::domain::{
-    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, Status, TenantId, Timestamp, VaultKey,
-    Visibility,
+    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, TenantId, Timestamp, VaultKey,
 };
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
@@ -38,7 +42,15 @@ pub const SK: &str = "sk";
 pub const GPK: &str = "gpk";
 /// The sort key's attribute in the index.
 pub const GSK: &str = "gsk";
-/// The one index: what a tenant owns and receives, and what is open. It holds keys only.
+/// The keys' attributes in the index of names.
+pub const NPK: &str = "npk";
+/// See [`NPK`].
+pub const NSK: &str = "nsk";
+/// The keys' attributes in the index of updates.
+pub const UPK: &str = "upk";
+/// See [`UPK`].
+pub const USK: &str = "usk";
+/// The first index: what a tenant owns and receives, and what is open. Every index holds keys only.
 pub const INDEX: &str = "lists";
 /// When DynamoDB may delete the item, in seconds since the Unix epoch.
 pub const TTL: &str = "ttl";
@@ -85,6 +97,27 @@ pub fn listing(id: &ImageId) -> Key {
 
 /// What the sort keys of an image's memberships begin with.
 pub const MEMBERSHIPS: &str = "M#";
+
+/// The owners who have shared with a tenant, as a partition.
+pub fn senders_partition(recipient: &TenantId) -> String {
+    format!("S#{recipient}")
+}
+
+/// The recipient of a partition of senders.
+pub fn tenant_of_senders(pk: &str) -> Option<TenantId> {
+    pk.strip_prefix("S#")?.parse().ok()
+}
+
+/// A sender: an owner who has shared with a tenant.
+pub fn sender(recipient: &TenantId, owner: &TenantId) -> Key {
+    key(senders_partition(recipient), owner.as_str())
+}
+
+/// Whether a write remembers a sender, which says nothing of any image.
+pub fn remembers_a_sender(write: &Write) -> bool {
+    let Action::Put(item) = &write.action else { return false };
+    matches!(item.get(PK), Some(AttributeValue::S(partition)) if partition.starts_with("S#"))
+}
 
 /// A membership.
 pub fn membership(image: &ImageId, tenant: &TenantId) -> Key {
@@ -301,59 +334,6 @@ pub fn open_before(moment: Timestamp) -> String {
     Stamp::first_of(moment).to_string()
 }
 
-/// A list of images in the index.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum List {
-    /// What a tenant owns.
-    Owned(TenantId),
-    /// What is shared with a tenant, by what it has said.
-    Received(TenantId, Status),
-    /// The public or the community images.
-    Open(Visibility),
-}
-
-impl fmt::Display for List {
-    /// The list's partition key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Owned(tenant) => write!(f, "O#{tenant}"),
-            Self::Received(tenant, status) => write!(f, "T#{tenant}#{status}"),
-            Self::Open(visibility) => write!(f, "L#{visibility}"),
-        }
-    }
-}
-
-/// An image's place in every list that it stands in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    /// When the image was registered.
-    pub created: Timestamp,
-    /// The image.
-    pub image: ImageId,
-}
-
-impl Position {
-    /// The place of a sort key, be it that of an image or of a membership.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (created, image) = text.split_once('#')?;
-        // The place of a membership ends with the image's owner.
-        let image = image.split_once('#').map_or(image, |(image, _)| image);
-        Some(Self { created: Timestamp::from_unix_millis(created.parse().ok()?), image: image.parse().ok()? })
-    }
-}
-
-/// The owner of the image, by the sort key of a membership in a list.
-pub fn owner_of_received(position: &str) -> Option<TenantId> {
-    position.split('#').nth(2)?.parse().ok()
-}
-
-impl fmt::Display for Position {
-    /// The place as a sort key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:015}#{}", self.created.unix_millis(), self.image)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -362,16 +342,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_sort_as_their_texts_do(a in 0_i64..=9_999_999_999_999, b in 0_i64..=9_999_999_999_999) {
-            let place = |millis| Position { created: Timestamp::from_unix_millis(millis), image: "i".parse().unwrap() };
-            prop_assert_eq!(place(a).cmp(&place(b)), place(a).to_string().cmp(&place(b).to_string()));
-            prop_assert_eq!(Position::parse(&place(a).to_string()), Some(place(a)));
-        }
-
-        #[test]
         fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
             let _ = PieceKey::parse(&pk, &sk);
-            let _ = Position::parse(&sk);
             let _ = tenant_of_membership(&sk);
             let _ = (names_of_key(&pk, &sk), Subject::parse(&pk, &sk));
         }

@@ -1,22 +1,35 @@
-//! The lists of the index: what a tenant owns, what it received, what is open to all. A list holds places only; the
+//! The lists of the indexes: what a tenant owns, what it received, what is open to all. A list holds places only; the
 //! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
 
 use super::item::{self, Item};
-use super::keys::{GSK, INDEX, Key, List, Position};
+use super::keys::{GSK, INDEX, Index, Key, List, NSK, Place, Position, Run, SK, USK};
 use super::{Store, StoreError};
 use crate::table::{Attributes, Query};
 
 /// In which order a list is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The newest image first.
+    /// The newest image first, or the greatest in another order.
     NewestFirst,
-    /// The oldest image first.
+    /// The oldest image first, or the smallest in another order.
     OldestFirst,
 }
 
+/// How many entries are read past at the most, before a list that leaves out others is not read any further. Some 1,600
+/// read units.
+pub const MAX_READ_PAST: usize = 100_000;
+
+/// A page of a run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The places, in order; fewer than asked for are the last.
+    pub places: Vec<Place>,
+    /// Whether there may be more of them, though there are fewer than asked for: too many entries were to be read past.
+    pub is_cut: bool,
+}
+
 impl Store {
-    /// At most `most` places of a list, those after `after` in that order. Fewer than `most` are the last.
+    /// At most `most` places of a list by creation, those after `after` in that order. Fewer than `most` are the last.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -27,36 +40,50 @@ impl Store {
         order: Order,
         most: usize,
     ) -> Result<Vec<Position>, StoreError> {
-        let mut places = Vec::new();
-        let mut after = after.cloned();
-        while places.len() < most {
-            let query = match (&after, order) {
-                (None, _) => Query::new("gpk = :list"),
-                (Some(place), Order::NewestFirst) => {
-                    Query::new("gpk = :list AND gsk < :after").value(":after", item::text(place))
-                }
-                (Some(place), Order::OldestFirst) => {
-                    Query::new("gpk = :list AND gsk > :after").value(":after", item::text(place))
-                }
-            };
-            let query = Query {
-                index: Some(INDEX),
-                attributes: Attributes::These(&[GSK]),
-                descending: order == Order::NewestFirst,
-                most: Some(most - places.len()),
-                ..query.value(":list", item::text(list))
-            };
+        let after = after.cloned().map(Place::from);
+        let page = self.run(&Run::Created(list.clone()), after.as_ref(), order, most).await?;
+        Ok(page.places.into_iter().map(|place| place.position).collect())
+    }
+
+    /// At most `most` places of a run, those after `after` in that order. One query, or one for each megabyte of keys, which
+    /// are about 8,000 entries; more only where entries are read past.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn run(
+        &self,
+        run: &Run,
+        after: Option<&Place>,
+        order: Order,
+        most: usize,
+    ) -> Result<Places, StoreError> {
+        let mut found = Places::default();
+        let Some((above, below)) = run.range(after, order) else { return Ok(found) };
+        let sort = run.index().map_or(SK, Index::sort);
+        let mut query = range_query(run, above, below);
+        query.descending = order == Order::NewestFirst;
+        let mut read = 0;
+        while found.places.len() < most {
+            let wanted = most - found.places.len();
+            // Where most are read past, twice as many each time: no more than twice what is needed.
+            query.most = Some(if run.reads_past() { wanted.max(read) } else { wanted });
             let page = self.query(&query).await?;
-            for found in &page.items {
-                let place = Position::parse(item::get_text(found, GSK)?);
-                places.push(place.ok_or(StoreError::Unreadable(GSK))?);
+            read += page.items.len();
+            for item in &page.items {
+                let place = run.place(item::get_text(item, sort)?).ok_or(StoreError::Unreadable(sort))?;
+                found.places.extend(place);
             }
-            if page.next.is_none() {
+            query.start = page.next;
+            if query.start.is_none() {
                 break;
             }
-            after = places.last().cloned();
+            if read > MAX_READ_PAST && found.places.len() < most {
+                found.is_cut = true;
+                break;
+            }
         }
-        Ok(places)
+        found.places.truncate(most);
+        Ok(found)
     }
 
     /// The number of images of a list, counted no further than `most`: about 1 read unit for 50 images.
@@ -102,4 +129,38 @@ impl Store {
             }
         }
     }
+}
+
+/// The query of a run's entries between two sort keys.
+fn range_query(run: &Run, above: Option<String>, below: Option<String>) -> Query {
+    macro_rules! conditions {
+        ($pk:literal, $sk:literal) => {
+            [
+                concat!($pk, " = :list"),
+                concat!($pk, " = :list AND ", $sk, " > :above"),
+                concat!($pk, " = :list AND ", $sk, " < :below"),
+                concat!($pk, " = :list AND ", $sk, " BETWEEN :above AND :below"),
+            ]
+        };
+    }
+    // As an index names its attributes, see `keys`.
+    let ([all, after, before, between], attributes) = match run.index() {
+        None => (conditions!("pk", "sk"), Attributes::These(&[SK])),
+        Some(Index::Lists) => (conditions!("gpk", "gsk"), Attributes::These(&[GSK])),
+        Some(Index::Names) => (conditions!("npk", "nsk"), Attributes::These(&[NSK])),
+        Some(Index::Updates) => (conditions!("upk", "usk"), Attributes::These(&[USK])),
+    };
+    let condition = match (&above, &below) {
+        (None, None) => all,
+        (Some(_), None) => after,
+        (None, Some(_)) => before,
+        (Some(_), Some(_)) => between,
+    };
+    let query = Query::new(condition).value(":list", item::text(run.partition()));
+    let ends = [(":above", above), (":below", below)];
+    let query = ends.into_iter().fold(query, |query, (name, end)| match end {
+        Some(end) => query.value(name, item::text(end)),
+        None => query,
+    });
+    Query { index: run.index().map(Index::name), attributes, ..query }
 }

@@ -12,6 +12,12 @@ use crate::table::{Attributes, Query};
 /// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
 pub(super) const MEMBER_REV: &str = "member_rev";
 
+/// The attribute of a membership that says all of it.
+pub(super) const MEMBERSHIP: &str = "membership";
+
+/// The attribute of a membership that stands, whether or not any list shows it.
+pub(super) const STANDS: &str = "stands";
+
 /// The tenants that an image is shared with, and at which revision of its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipients {
@@ -93,7 +99,7 @@ impl Store {
     pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
-            filter: Some("attribute_exists(gpk) OR attribute_exists(member_rev)"),
+            filter: Some("attribute_exists(stands) OR attribute_exists(member_rev)"),
             attributes: Attributes::These(&[SK, MEMBER_REV]),
             consistent: true,
             ..query
@@ -129,8 +135,8 @@ impl Store {
             .value(":image", item::text(keys::image_partition(image)))
             .value(":memberships", item::text(MEMBERSHIPS));
         let mut query = Query {
-            filter: Some("attribute_exists(gpk)"),
-            attributes: Attributes::These(&[SK, "membership", "updated"]),
+            filter: Some("attribute_exists(stands)"),
+            attributes: Attributes::These(&[SK, MEMBERSHIP, "updated"]),
             consistent: true,
             start: after.map(|tenant| keys::membership(image, tenant)),
             ..query
@@ -153,12 +159,17 @@ impl Store {
     }
 }
 
+/// What the tenant of a membership has answered; `None` where it has ended.
+pub(super) fn answer(item: &Item) -> Result<Option<Status>, StoreError> {
+    Ok(item::get_json::<Membership>(item, MEMBERSHIP)?.status())
+}
+
 /// A membership as it was read.
 pub(super) struct Read {
     pub(super) image: ImageId,
     pub(super) tenant: TenantId,
     pub(super) membership: Membership,
-    updated: Timestamp,
+    pub(super) updated: Timestamp,
     pub(super) revision: u64,
 }
 
@@ -172,7 +183,7 @@ impl Read {
 /// Reads a member of that image from the attributes that a list of members reads; `None` where the membership has ended.
 fn parse_member(image: &ImageId, item: &Item) -> Result<Option<Member>, StoreError> {
     let tenant = keys::tenant_of_membership(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
-    let membership: Membership = item::get_json(item, "membership")?;
+    let membership: Membership = item::get_json(item, MEMBERSHIP)?;
     let updated = Timestamp::from_unix_millis(item::get_number(item, "updated")?);
     Ok(membership.standing().map(|standing| Member::new(image.clone(), tenant, standing, updated)))
 }
@@ -184,7 +195,7 @@ pub(super) fn parse(item: &Item) -> Result<Option<Read>, StoreError> {
     Ok(Some(Read {
         image,
         tenant,
-        membership: item::get_json(item, "membership")?,
+        membership: item::get_json(item, MEMBERSHIP)?,
         updated: Timestamp::from_unix_millis(item::get_number(item, "updated")?),
         revision: item::get_parsed(item, "rev")?,
     }))

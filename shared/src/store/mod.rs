@@ -1,4 +1,4 @@
-//! The table: one DynamoDB table with one index, and everything that is asked of it.
+//! The table: one DynamoDB table with three indexes, and everything that is asked of it.
 //!
 //! Every change is a conditional write whose condition says what must still be true. A write that DynamoDB cannot
 //! make just now (a throttled partition, another transaction on the same item) is tried again here with jitter; a
@@ -10,6 +10,7 @@ mod clock;
 mod decided;
 mod definition;
 mod directory;
+mod filings;
 mod images;
 mod inboxes;
 mod item;
@@ -23,6 +24,7 @@ mod nonces;
 mod patience;
 mod queues;
 mod requests;
+mod senders;
 mod snapshot;
 mod vaults;
 mod walks;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::inboxes::Inboxes;
+use self::senders::Senders;
 use crate::domain::{Clock, TenantId};
 use crate::table::Table;
 
@@ -40,11 +43,14 @@ pub use self::call::StoreError;
 pub use self::clock::KeptTime;
 pub use self::definition::definition;
 pub use self::directory::Listed;
-pub use self::images::{Created, Deleted, UpdatedImage, Written};
+pub use self::images::{Created, Deleted, ListedImage, MembersThen, UpdatedImage, Wanted, Written};
 pub use self::jobs::OpenPiece;
 pub use self::key_grants::Granted;
-pub use self::keys::{List, OPEN_SHARDS, PieceKey, Position, TTL, opens_a_piece};
-pub use self::lists::Order;
+pub use self::keys::{
+    Filing, List, OPEN_SHARDS, PieceKey, Place, Position, Run, TTL, moment, opens_a_piece,
+    remembers_a_sender, short,
+};
+pub use self::lists::{MAX_READ_PAST, Order, Places};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub use self::queues::{QueueOf, Queued};
@@ -61,13 +67,14 @@ pub struct Store {
     until: Option<Instant>,
     clock: Clock,
     inboxes: Inboxes,
+    senders: Senders,
 }
 
 impl Store {
     /// What is kept in that table, of a process with that clock.
     pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
-        let (meter, inboxes) = (Meter::default(), Inboxes::default());
-        Self { table: Arc::new(table), meter, until: None, clock, inboxes }
+        let (meter, inboxes, senders) = (Meter::default(), Inboxes::default(), Senders::default());
+        Self { table: Arc::new(table), meter, until: None, clock, inboxes, senders }
     }
 
     /// The process's clock.

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::item::{self, Item};
 use super::keys::{self, Key, PK, SK, Subject};
 use super::{Store, StoreError, images, memberships, queues, vaults};
-use crate::domain::{ImageId, Known, Membership, Stamp, Task, Tenant, TenantId, needed};
+use crate::domain::{ImageId, Known, Membership, Stamp, Task, Tenant, TenantId, Timestamp, needed};
 
 /// An image and a tenant.
 pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
@@ -17,6 +17,8 @@ pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
 pub(crate) struct Snapshot {
     pub(crate) known: Known,
     pub(super) revisions: HashMap<(ImageId, TenantId), u64>,
+    /// When the memberships were last changed.
+    pub(super) updated: HashMap<(ImageId, TenantId), Timestamp>,
     /// The tenants that were asked for, whether or not the table has an item of them.
     tenants_read: HashSet<TenantId>,
 }
@@ -136,6 +138,7 @@ impl Snapshot {
                 if let Some(read) = memberships::parse(item)? {
                     let pair = (read.image, read.tenant);
                     self.revisions.insert(pair.clone(), read.revision);
+                    self.updated.insert(pair.clone(), read.updated);
                     known.memberships.insert(pair, read.membership);
                 }
             }

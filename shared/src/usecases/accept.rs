@@ -64,7 +64,7 @@ async fn check(service: &Service, caller: &Caller, batch: &Batch, read: &Snapsho
     match batch.task {
         Task::Share => share::check(service, caller, read, &batch.images, &batch.tenants).await,
         Task::Unshare => share::owned_images(service, caller, read, &batch.images).await.map(drop),
-        Task::Respond { .. } | Task::RespondToAll { .. } => Ok(()),
+        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
     }
 }
 

@@ -106,7 +106,8 @@ fn waits(known: &Known, image: &ImageId, tenant: &TenantId, at: Stamp) -> bool {
 }
 
 /// Whether the image is not shared any more, though its memberships stand (`contract/decisions.md` 25): it is not in the view
-/// of what waits. Rejecting everything takes it along, so that who is asked for too much gets rid of all of it.
+/// of what waits, and leaves the list once the job of its hiding is carried out. Rejecting everything takes along what is
+/// still there.
 fn is_hidden(known: &Known, image: &ImageId) -> bool {
     known.images.get(image).is_some_and(|image| image.visibility != Visibility::Shared)
 }

@@ -1,9 +1,11 @@
 //! Register, show, change and delete an image.
 
+use std::time::Duration;
+
 use super::Refusal;
 use crate::Service;
-use crate::domain::{Caller, Details, Image, ImageId, Job, JobId, Task, TenantId, Visibility};
-use crate::store::{Created, UpdatedImage, Written};
+use crate::domain::{Caller, Details, Image, ImageHead, ImageId, Job, JobId, Task, TenantId, Visibility};
+use crate::store::{Created, MembersThen, Recipients, UpdatedImage, Written};
 
 /// An image to be registered.
 #[derive(Debug, Clone)]
@@ -69,9 +71,11 @@ pub async fn show_image(service: &Service, caller: &Caller, id: &ImageId) -> Res
 }
 
 /// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
-/// details. One batch read and one transaction; both again where somebody else changed the image in between.
+/// details. One batch read and one transaction, and for an image with members one query; all again where somebody else
+/// changed the image in between.
 ///
-/// What the image is made of does not change while it is shared: its recipients have been judged by that.
+/// What the image is made of does not change while it is shared: its recipients have been judged by that. Their lists say by
+/// a job of that transaction what the image's name is now, when it was updated, and whether they see it.
 ///
 /// # Errors
 /// [`Refusal`], that of `change` among them; then nothing was changed.
@@ -81,8 +85,8 @@ pub async fn update_image<E: From<Refusal>>(
     id: &ImageId,
     change: impl Fn(&mut Image) -> Result<(), E>,
 ) -> Result<Image, E> {
-    for _ in 0..ATTEMPTS {
-        let read = owned_image(service, caller, id).await?;
+    for attempt in 1..=ATTEMPTS {
+        let (read, head) = owned_image(service, caller, id).await?;
         let mut image = read.clone();
         change(&mut image)?;
         if image == read {
@@ -94,13 +98,47 @@ pub async fn update_image<E: From<Refusal>>(
         image.details.check().map_err(Refusal::from)?;
         image.updated = service.clock().now();
         image.revision = read.revision + 1;
-        match service.store.update_image(&read, &image).await.map_err(Refusal::from)? {
-            UpdatedImage::Yes => return Ok(image),
-            UpdatedImage::HasMembers => return Err(Refusal::MadeOtherwise(read.id).into()),
-            UpdatedImage::Stale => {}
+        if image.details.make() != read.details.make() && head.members > 0 {
+            return Err(Refusal::MadeOtherwise(read.id).into());
         }
+        if write_update(service, (&read, &head), &image).await? == UpdatedImage::Yes {
+            return Ok(image);
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
     }
     Err(Refusal::Contended(id.clone()).into())
+}
+
+/// Writes an image, with a job that rewrites its memberships where somebody sees or saw it by one.
+async fn write_update(
+    service: &Service,
+    (read, head): (&Image, &ImageHead),
+    image: &Image,
+) -> Result<UpdatedImage, Refusal> {
+    let is_seen = [read, image].iter().any(|image| image.visibility == Visibility::Shared);
+    if head.members == 0 || !is_seen {
+        let members = if head.members == 0 { MembersThen::None } else { MembersThen::Kept };
+        return Ok(service.store.update_image(read, image, members).await?);
+    }
+    let recipients = service.store.recipients(&image.id).await?;
+    let Some(refresh) = job_of_all(service, image, &recipients, Task::Refresh) else {
+        return Ok(UpdatedImage::Stale);
+    };
+    Ok(service.store.update_image(read, image, MembersThen::Refreshed(&recipients, &refresh)).await?)
+}
+
+/// A job about all members of an image, if there are any.
+fn job_of_all(service: &Service, image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
+    (!recipients.tenants.is_empty()).then(|| Job {
+        id: JobId(service.clock().stamp_ahead([])),
+        creator: image.owner.clone(),
+        task,
+        images: vec![image.id.clone()],
+        tenants: recipients.tenants.clone(),
+        accepted: service.clock().now(),
+        // Nothing has to be ordered by it: nothing comes after a deletion, and a refresh changes no membership.
+        queues: Vec::new(),
+    })
 }
 
 /// Deletes an image that the caller owns. Its memberships go with it, by a job that is accepted in the same transaction
@@ -110,21 +148,12 @@ pub async fn update_image<E: From<Refusal>>(
 /// [`Refusal`]; then nothing was deleted.
 pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> Result<(), Refusal> {
     for _ in 0..ATTEMPTS {
-        let image = owned_image(service, caller, id).await?;
+        let (image, _) = owned_image(service, caller, id).await?;
         if image.details.protected {
             return Err(Refusal::Protected(image.id));
         }
         let recipients = service.store.recipients(id).await?;
-        let unshare = (!recipients.tenants.is_empty()).then(|| Job {
-            id: JobId(service.clock().stamp_ahead([])),
-            creator: image.owner.clone(),
-            task: Task::Unshare,
-            images: vec![image.id.clone()],
-            tenants: recipients.tenants.clone(),
-            accepted: service.clock().now(),
-            // Nothing can come after the deletion, so nothing has to be ordered by it.
-            queues: Vec::new(),
-        });
+        let unshare = job_of_all(service, &image, &recipients, Task::Unshare);
         if service.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Written::Yes {
             return Ok(());
         }
@@ -132,10 +161,21 @@ pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> R
     Err(Refusal::Contended(id.clone()))
 }
 
-async fn owned_image(service: &Service, caller: &Caller, id: &ImageId) -> Result<Image, Refusal> {
+/// Reads an image that the caller is about to change as its owner. One batch read, and one more where it is refused.
+async fn owned_image(
+    service: &Service,
+    caller: &Caller,
+    id: &ImageId,
+) -> Result<(Image, ImageHead), Refusal> {
+    if let (Some(image), Some(head)) = service.store.image_and_head(id).await?
+        && caller.acts_for(&image.owner)
+    {
+        return Ok((image, head));
+    }
     let image = show_image(service, caller, id).await?;
     if caller.acts_for(&image.owner) {
-        Ok(image)
+        // It was registered just now.
+        Err(Refusal::Contended(image.id))
     } else if caller.tenant == image.owner {
         Err(Refusal::ReadOnly)
     } else {

@@ -1,7 +1,7 @@
 //! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
 //! `contract/decisions.md` 14).
 
-use super::{ImageQuery, Marker, Refusal, list_images};
+use super::{Exact, ImagePage, ImageQuery, Marker, Refusal, list_images};
 use crate::Service;
 use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{Granted, List, StoreError};
@@ -134,12 +134,19 @@ pub async fn dependents(
     let query = ImageQuery {
         lists: vec![List::Owned(caller.tenant.clone())],
         matches: |seen: &super::Seen| matches!(seen.image.details.encryption(), Encryption::Key(used) if used == *key),
+        exact: Exact::default(),
+        counts_members: false,
         sort: Vec::new(),
         after,
         most,
     };
-    let page = list_images(service, caller, query).await?;
-    let ids: Vec<_> = page.images.into_iter().map(|seen| seen.image.id).collect();
+    let page = match list_images(service, caller, query).await {
+        Err(Refusal::NothingFound { next, .. }) => {
+            ImagePage { rows: Vec::new(), next: next.map(|next| *next) }
+        }
+        page => page?,
+    };
+    let ids: Vec<_> = page.rows.into_iter().map(|row| row.seen.image.id).collect();
     let mut memberships = Vec::new();
     for (image, answer) in service.store.images_and_answers(&ids, tenant).await? {
         memberships.extend(answer.map(|status| (image, status)));

@@ -36,7 +36,7 @@ pub use self::key_grants::{
     withdraw_key_grant,
 };
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, Marker, Seen, Shown, Sort, SortKey, find_image, find_images,
+    Direction, Exact, ImagePage, ImageQuery, Marker, Row, Seen, Shown, Sort, SortKey, find_images,
     list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};

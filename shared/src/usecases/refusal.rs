@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Marker;
 use crate::domain::{BadDetail, ImageId, Outcome, TenantId, UnknownStatus, Unresolved, Visibility};
 use crate::store::StoreError;
 
@@ -123,9 +124,17 @@ pub enum Refusal {
     /// The page marker names nothing in that list.
     #[error("no such marker")]
     MarkerNotFound,
-    /// Too many images would have to be sorted.
+    /// Too many images would have to be read to list some of them in that order.
     #[error("more than {0} images to be sorted")]
     TooManyToSort(usize),
+    /// The filters leave out every image that was looked at, and there are more.
+    #[error("none of {examined} images matches")]
+    NothingFound {
+        /// How many were looked at.
+        examined: usize,
+        /// Where to go on.
+        next: Option<Box<Marker>>,
+    },
     /// The caller's tenant asks for more than its share just now.
     #[error("{excess}")]
     TooManyRequests {

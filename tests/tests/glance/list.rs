@@ -1,10 +1,6 @@
 //! `GET /v2/images`: filters, order and pages.
 
-use imageshare::domain::Limits;
-use imageshare::store::List;
-use imageshare::usecases::{self, ImageQuery, Seen};
 use imageshare_tests::api::Answer;
-use imageshare_tests::service::{LocalService, caller, tenant};
 use serde_json::{Value, json};
 
 use super::{World, names};
@@ -89,10 +85,6 @@ async fn pages_show_every_image_once_in_every_order() {
             let first =
                 if query.is_empty() { "/v2/images".to_owned() } else { format!("/v2/images?{query}") };
             assert_eq!(page.body["first"], first.replace(':', "%3A"));
-            let last = page.body["images"].as_array().unwrap().last();
-            if let (Some(next), Some(last)) = (page.body["next"].as_str(), last) {
-                assert!(next.ends_with(&format!("&marker={}", last["id"].as_str().unwrap())), "{next}");
-            }
         }
     }
 }
@@ -126,22 +118,4 @@ async fn an_image_is_listed_as_it_is_shown() {
     assert_eq!(shown["__os_type"], Value::from("Linux"));
     let with_body = world.say("own1", "GET", "/v2/images", &json!({})).await;
     assert_eq!((with_body.status, with_body.message()), (400, "A body is not expected with this request."));
-}
-
-#[tokio::test]
-async fn an_image_is_found_behind_many_that_a_filter_leaves_out() {
-    let world = LocalService::start(Limits { images_per_tenant: 3000, ..Limits::default() });
-    let needle = world.image("own1").await;
-    for _ in 0..2050 {
-        world.image("own1").await;
-    }
-    let query = ImageQuery {
-        lists: vec![List::Owned(tenant("own1"))],
-        matches: |seen: &Seen| seen.image.id == needle,
-        sort: Vec::new(),
-        after: None,
-        most: 25,
-    };
-    let page = usecases::list_images(&world.service, &caller("own1"), query).await.unwrap();
-    assert_eq!(page.images.iter().map(|seen| &seen.image.id).collect::<Vec<_>>(), [&needle]);
 }

@@ -55,6 +55,8 @@ impl World {
         let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
         let patch = Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch);
         assert_eq!(self.send(owner, Role::Admin, patch).await.status, 200);
+        // The lists of its members say so when the job of it is carried out.
+        self.api.settled().await;
     }
 
     async fn add(&self, owner: &str, image: &str, member: &str) -> Answer {

@@ -14,10 +14,6 @@ pub struct List {
     pub target: String,
     /// What makes it the list of another query.
     pub more: &'static [&'static str],
-    /// Whether its markers are the ids of images, which the vendor has it that they are.
-    pub gives_ids: bool,
-    /// Whether a page goes on though the image that ended the one before is deleted.
-    pub survives_deletion: bool,
     /// The longest page.
     pub longest: usize,
     /// The role that it takes to see it.
@@ -32,7 +28,34 @@ pub struct List {
 impl List {
     /// The list of a query that says so much more.
     pub fn with(&self, more: &str) -> Self {
-        Self { target: format!("{}&{more}", self.target), ..self.clone() }
+        self.at(format!("{}&{more}", self.target))
+    }
+
+    /// The list of another path and query.
+    pub fn at(&self, target: String) -> Self {
+        Self { target, ..self.clone() }
+    }
+}
+
+impl List {
+    /// Asks for a page.
+    pub async fn ask(&self, api: &Api, token: &str, length: usize, marker: Option<&str>) -> Answer {
+        let joint = if self.target.ends_with('?') { "" } else { "&" };
+        let mut target = format!("{}{joint}{}={length}", self.target, self.length);
+        if let Some(marker) = marker {
+            target = format!("{target}&{}={marker}", self.marker);
+        }
+        api.send(&Ask::new("GET", target).token(token)).await
+    }
+
+    /// The ids on a page, and the marker of the next.
+    pub fn read(&self, answer: &Answer) -> (Vec<String>, Option<String>) {
+        let things = answer.body.pointer(self.things).unwrap().as_array().unwrap();
+        let ids = things.iter().map(|thing| thing[self.id].as_str().unwrap().to_owned()).collect();
+        let next = answer.body.pointer(self.next).and_then(Value::as_str).filter(|next| !next.is_empty());
+        // Glance gives a link.
+        let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
+        (ids, marker.map(str::to_owned))
     }
 }
 
@@ -49,8 +72,6 @@ fn ims_list() -> List {
             "unknown=",
             "visibility=private",
         ],
-        gives_ids: false,
-        survives_deletion: false,
         longest: 1000,
         role: Role::Member,
         length: "limit",
@@ -66,12 +87,11 @@ pub fn lists(image: &str) -> Vec<List> {
     [lists_of_images(), other_lists(image)].concat()
 }
 
-fn lists_of_images() -> Vec<List> {
+pub fn lists_of_images() -> Vec<List> {
     let ims = ims_list();
     let glance = List {
         operation: "listImages",
         target: "/v2/images?owner=own1".to_owned(),
-        gives_ids: true,
         next: "/next",
         ..ims.clone()
     };
@@ -85,7 +105,6 @@ fn lists_of_images() -> Vec<List> {
             "GpuCategory=False",
             "ImageId.1=a",
         ],
-        survives_deletion: true,
         longest: 100,
         length: "MaxResults",
         marker: "NextToken",
@@ -95,10 +114,12 @@ fn lists_of_images() -> Vec<List> {
         ..ims.clone()
     };
     vec![
-        List { survives_deletion: true, ..ims.clone() },
+        ims.clone(),
         List { target: "/v2/cloudimages?sort_dir=asc".to_owned(), more: &["name=a"], ..ims.clone() },
         List { target: "/v2/cloudimages?sort_key=name".to_owned(), more: &["sort_dir=asc"], ..ims.clone() },
-        List { target: "/v2/images?sort_key=name".to_owned(), ..glance.clone() },
+        List { target: "/v2/images?sort_key=name".to_owned(), more: &["sort_dir=asc"], ..glance.clone() },
+        List { target: "/v2/images?sort_key=updated_at".to_owned(), more: &[], ..glance.clone() },
+        List { target: "/v2/images?sort_key=id".to_owned(), more: &[], ..glance.clone() },
         glance,
         List { target: format!("{}&ImageStatus=Available", alibaba.target), more: &[], ..alibaba.clone() },
         alibaba,
@@ -230,12 +251,7 @@ impl World {
         length: usize,
         marker: Option<&str>,
     ) -> Answer {
-        let joint = if list.target.ends_with('?') { "" } else { "&" };
-        let mut target = format!("{}{joint}{}={length}", list.target, list.length);
-        if let Some(marker) = marker {
-            target = format!("{target}&{}={marker}", list.marker);
-        }
-        self.api.send(&Ask::new("GET", target).token(&self.api.token(project, role))).await
+        list.ask(&self.api, &self.api.token(project, role), length, marker).await
     }
 
     /// The ids on a page of `own1`, and the marker of the next.
@@ -247,11 +263,6 @@ impl World {
     ) -> (Vec<String>, Option<String>) {
         let answer = self.send("own1", list.role, list, length, marker).await;
         assert_eq!(answer.status, 200, "{list:?} {answer:?}");
-        let things = answer.body.pointer(list.things).unwrap().as_array().unwrap();
-        let ids = things.iter().map(|thing| thing[list.id].as_str().unwrap().to_owned()).collect();
-        let next = answer.body.pointer(list.next).and_then(Value::as_str).filter(|next| !next.is_empty());
-        // Glance gives a link.
-        let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
-        (ids, marker.map(str::to_owned))
+        list.read(&answer)
     }
 }

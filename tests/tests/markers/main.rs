@@ -4,6 +4,7 @@
 
 mod forged;
 mod lists;
+mod outlive;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use imageshare::domain::Role;
 use imageshare_tests::api::Api;
 use imageshare_tests::document::{Document, Operation};
 
-use self::lists::{World, lists, nobodys_lists};
+use self::lists::{World, lists, lists_of_images, nobodys_lists};
 
 #[tokio::test]
 async fn pages_of_any_length_show_everything_once() {
@@ -38,7 +39,7 @@ async fn pages_of_any_length_show_everything_once() {
 async fn a_page_goes_on_where_it_ended_though_its_last_image_is_deleted() {
     let world = World::start().await;
     let token = world.api.token("own1", Role::Member);
-    for list in lists(&world.image).into_iter().filter(|list| list.survives_deletion) {
+    for list in lists_of_images().into_iter().take(2) {
         let (first, marker) = world.page(&list, 2, None).await;
         let delete = imageshare_tests::api::Ask::new("DELETE", format!("/v2/images/{}", first[1]));
         assert_eq!(world.api.send(&delete.token(&token)).await.status, 204);
@@ -55,7 +56,7 @@ async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
     let world = World::start().await;
     let lists = lists(&world.image);
     let mut markers = Vec::new();
-    for list in lists.iter().filter(|list| !list.gives_ids) {
+    for list in &lists {
         let marker = world.page(list, 2, None).await.1.unwrap();
         markers.push((list, marker));
     }
@@ -78,7 +79,7 @@ async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
 #[tokio::test]
 async fn a_marker_of_another_query_is_refused_however_little_differs() {
     let world = World::start().await;
-    for list in lists(&world.image).iter().filter(|list| !list.gives_ids && !list.more.is_empty()) {
+    for list in lists(&world.image).iter().filter(|list| !list.more.is_empty()) {
         let marker = world.page(list, 2, None).await.1.unwrap();
         for more in list.more {
             let other = list.with(more);

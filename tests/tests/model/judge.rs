@@ -23,6 +23,8 @@ pub enum Expected {
 pub enum Task {
     Share,
     Unshare,
+    /// The memberships are written again as they are.
+    Refresh,
     Respond(Says),
     /// To whatever waits.
     RespondToAll(Says),
@@ -195,6 +197,7 @@ impl Task {
     ) -> Result<bool, Outcome> {
         let pair = state.pair(image, tenant);
         match (self, state.image(image)) {
+            (Self::Refresh, image) => Ok(image.is_some() && pair.status().is_some()),
             (Self::Unshare, None) => Ok(pair.is_current(at) || pair.status().is_some()),
             (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
             // A job names it only if it waits: no other outcome is right.
@@ -219,6 +222,7 @@ impl Task {
         let is_gone = state.image(image).is_none();
         let pair = state.pair_mut(image, tenant);
         match self {
+            Self::Refresh => {}
             Self::Share => pair.share(at, false, made_of(image)),
             Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),

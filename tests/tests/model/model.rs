@@ -28,6 +28,8 @@ pub struct Job {
     pub accepted: usize,
     /// What it says of the pairs that were carried out.
     pub says: BTreeMap<Names, Outcome>,
+    /// The states in which they had just been carried out.
+    pub done: BTreeMap<Names, usize>,
 }
 
 /// Something that was done to a pair, with success.
@@ -104,7 +106,18 @@ impl Model {
                 let record = Record { owner: owner.clone(), visibility: *visibility, is_alive: true };
                 next.images.insert(image.clone(), record);
             }
-            Request::Show { image, visibility, .. } => set_visibility(&mut next, image, *visibility),
+            Request::Show { by, image, visibility } => {
+                let was = next.image(image).map(|image| image.visibility).ok_or("no image")?;
+                let is_seen = was != *visibility && [was, *visibility].contains(&Visibility::Shared);
+                let members: Vec<_> = next.members(image).into_keys().collect();
+                if made.is_some() != (is_seen && !members.is_empty()) {
+                    return Err(format!("{image} had {} members; {request:?} made {made:?}", members.len()));
+                }
+                if made.is_some() {
+                    self.accept(by, made, Task::Refresh, std::slice::from_ref(image), &members)?;
+                }
+                set_visibility(&mut next, image, *visibility);
+            }
             Request::Delete { by, image } => {
                 next.images.get_mut(image).ok_or("no image")?.is_alive = false;
                 let members: Vec<_> = next.members(image).into_keys().collect();
@@ -183,8 +196,8 @@ impl Model {
         let pairs =
             images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let tenant = tenants.first().filter(|_| images.is_empty()).cloned();
-        let (by, accepted, says) = (by.clone(), self.now(), BTreeMap::new());
-        let job = Job { by, task, pairs: pairs.collect(), tenant, accepted, says };
+        let (by, accepted, says, done) = (by.clone(), self.now(), BTreeMap::new(), BTreeMap::new());
+        let job = Job { by, task, pairs: pairs.collect(), tenant, accepted, says, done };
         let id = id.ok_or("no job was made")?;
         self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))
     }

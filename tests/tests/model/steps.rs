@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use imageshare::domain::{ImageId, JobId, Limits, Outcome, Report, Stamp, Status, TenantId};
+use imageshare::domain::{ImageId, JobId, Limits, Outcome, Report, Stamp, Status, TenantId, Visibility};
 
 use crate::judge::{Fate, Task};
 use crate::model::{Deed, Job, Model, Wrong};
@@ -53,25 +53,35 @@ impl Model {
                 .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", said.job, step.task))?;
             // To share with a member again changes nothing where nothing may be shared with it any more.
             if *outcome == Outcome::Done && (changes || step.task != Task::Share) {
-                self.deeds.push((pair.clone(), said.job.0, deed(step.task)));
+                self.deeds.extend(deed(step.task).map(|deed| (pair.clone(), said.job.0, deed)));
             }
         }
         step.has_room(self.state())?;
         self.states.push(step.next);
-        self.jobs.get_mut(&said.job).ok_or("the job")?.says.extend(new);
+        let now = self.now();
+        let job = self.jobs.get_mut(&said.job).ok_or("the job")?;
+        job.done.extend(new.iter().map(|(pair, _)| (pair.clone(), now)));
+        job.says.extend(new);
         if said.is_ended { self.left_out(said.job) } else { Ok(()) }
     }
 
     /// An answer to everything answers what waited, in sight, when it was asked for, and until it ended.
     fn left_out(&self, id: JobId) -> Result<(), Wrong> {
         let job = &self.jobs[&id];
-        let (Task::RespondToAll(says), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
+        let (Task::RespondToAll(_), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
         let states = &self.states[job.accepted..];
         let waits = |state: &State, image: &ImageId| {
-            let is_left_out = state.image(image).is_some_and(|image| says.leaves_out(image));
-            state.pair(image, tenant).waited(id.0) && !is_left_out
+            let is_hidden = state.image(image).is_some_and(|image| image.visibility != Visibility::Shared);
+            state.pair(image, tenant).waited(id.0) && !is_hidden
         };
-        let waited = |image: &ImageId| states.iter().all(|state| waits(state, image));
+        // What is shown again is in sight when the job of that is carried out.
+        let is_in_sight = |image: &ImageId| {
+            let pair = (image.clone(), tenant.clone());
+            let mut of_pair =
+                self.jobs.values().filter(|job| job.task == Task::Refresh && job.pairs.contains(&pair));
+            of_pair.all(|refresh| refresh.done.get(&pair).is_some_and(|done| *done <= job.accepted))
+        };
+        let waited = |image: &ImageId| is_in_sight(image) && states.iter().all(|state| waits(state, image));
         let waiting = states[0].received(tenant, Status::Pending);
         let mut left = waiting.into_iter().filter(|image| waited(image));
         let left = left.find(|image| !job.says.contains_key(&(image.clone(), tenant.clone())));
@@ -178,10 +188,11 @@ pub fn seen(then: &State, now: &State) -> State {
     State { images: then.images.clone(), ..now.clone() }
 }
 
-fn deed(task: Task) -> Deed {
+fn deed(task: Task) -> Option<Deed> {
     match task {
-        Task::Share => Deed::Share { asks_nothing: false },
-        Task::Unshare => Deed::Unshare,
-        Task::Respond(says) | Task::RespondToAll(says) => Deed::Answer(says.status),
+        Task::Share => Some(Deed::Share { asks_nothing: false }),
+        Task::Unshare => Some(Deed::Unshare),
+        Task::Respond(says) | Task::RespondToAll(says) => Some(Deed::Answer(says.status)),
+        Task::Refresh => None,
     }
 }

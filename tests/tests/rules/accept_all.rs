@@ -97,13 +97,18 @@ async fn what_its_owner_hides_is_not_accepted_unseen() {
     let said = async |image| status(&world, image, "a").await.unwrap();
     assert_eq!(said(&images[1]).await, Status::Pending, "the old statuses are in force again");
 
-    // Whoever has too much waiting gets rid of what is hidden as well.
+    // What is hidden waits out of sight, and takes no place among what does.
     show(Visibility::Private).await;
+    world.work().await;
     respond_to_all(&world, "a", Status::Rejected, None).await;
     world.work().await;
     sums::hold(&world.embedded);
-    assert_eq!(usecases::quota(&world.service, &caller("a")).await.unwrap().pending_images, 0);
-    let statuses = [Status::Accepted, Status::Rejected, Status::Accepted];
+    let list = List::Received(tenant("a"), Status::Pending);
+    assert_eq!(world.service.store.count(&list, 10_000).await.unwrap(), 0);
+    show(Visibility::Shared).await;
+    world.work().await;
+    assert_eq!(world.service.store.count(&list, 10_000).await.unwrap(), 1);
+    let statuses = [Status::Accepted, Status::Pending, Status::Accepted];
     for (image, wanted) in images.iter().zip(statuses) {
         assert_eq!(said(image).await, wanted);
     }

@@ -86,7 +86,7 @@ pub fn needed<'a>(
             {
                 needed.vaults.insert((tenant.clone(), vault.clone()));
             }
-            Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare => {}
+            Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare | Task::Refresh => {}
         }
     }
     needed

@@ -49,6 +49,7 @@ impl Pair<'_> {
                 Ok(Membership::end(self.current(), stamp).into())
             }
             Task::Unshare => Ok(Membership::unshare(self.current(), stamp).into()),
+            Task::Refresh => Ok(self.stands().cloned().filter(|_| self.known_image().is_some()).into()),
             Task::Share => self.share(Membership::share(self.current(), stamp)),
             Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
                 self.answer(*status, vault.as_ref(), stamp)
@@ -170,6 +171,7 @@ impl Pair<'_> {
         let is_as_wanted = match task {
             Task::Share => status.is_some(),
             Task::Unshare => status.is_none(),
+            Task::Refresh => true,
             Task::Respond { status: wanted, .. } | Task::RespondToAll { status: wanted, .. } => {
                 status == Some(*wanted)
             }
@@ -180,6 +182,11 @@ impl Pair<'_> {
     /// The membership that there is.
     fn current(&self) -> Option<&Membership> {
         self.known.membership(self.image, self.tenant)
+    }
+
+    /// The membership, if it stands.
+    fn stands(&self) -> Option<&Membership> {
+        self.current().filter(|current| current.standing().is_some())
     }
 
     fn known_image(&self) -> Option<&ImageHead> {

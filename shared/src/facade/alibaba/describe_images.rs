@@ -1,6 +1,7 @@
 //! `DescribeImages` of ECD: the images that the account can use: its own, those shared with it and accepted, and the
 //! public ones (`contract/alibaba.md` 3.3).
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::envelope::Answer;
@@ -9,7 +10,7 @@ use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
 use crate::facade::marker::Listing;
 use crate::function::Call;
 use crate::store::List;
-use crate::usecases::{self, ImagePage, ImageQuery, Marker, Seen, Shown};
+use crate::usecases::{self, Exact, ImagePage, ImageQuery, Marker, Refusal, Seen, Shown};
 
 /// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
 const MOST_IDS: usize = 50;
@@ -66,11 +67,24 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
     let after = parameters.text("NextToken").map(|text| read_token(&listing, text)).transpose()?;
     let lists = filter.lists(caller);
     let matches = |seen: &Seen| filter.matches(seen);
-    let query = ImageQuery { lists, matches, sort: Vec::new(), after, most };
+    let exact = Exact { names: filter.name.map(|name| vec![name.to_owned()]), ..Exact::default() };
+    let query = ImageQuery { lists, matches, exact, counts_members: true, sort: Vec::new(), after, most };
     let page = match ids {
-        Some(ids) => usecases::find_images(service, caller, &ids, query).await?,
-        None => usecases::list_images(service, caller, query).await?,
+        Some(ids) => usecases::find_images(service, caller, &ids, query).await,
+        None => usecases::list_images(service, caller, query).await,
     };
+    let page = page.map_err(|refusal| match refusal {
+        // A page without images and with a token would be taken for the end of the list.
+        Refusal::NothingFound { examined, next: Some(next) } => Error::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidParameter",
+            format!(
+                "None of the first {examined} images matches. Narrow the list by ImageName or ImageId, or go on with NextToken={}",
+                listing.write(next)
+            ),
+        ),
+        other => other.into(),
+    })?;
     Ok(wire(&page, &listing).into())
 }
 
@@ -155,7 +169,7 @@ fn os_type(seen: &Seen) -> &str {
 
 fn wire(page: &ImagePage, listing: &Listing) -> Value {
     let next = page.next.as_ref().map(|next| listing.write(next)).unwrap_or_default();
-    json!({ "Images": page.images.iter().map(image).collect::<Vec<_>>(), "NextToken": next })
+    json!({ "Images": page.rows.iter().map(|row| image(&row.seen)).collect::<Vec<_>>(), "NextToken": next })
 }
 
 fn image(seen: &Seen) -> Map<String, Value> {

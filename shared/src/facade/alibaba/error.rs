@@ -225,6 +225,7 @@ impl From<Refusal> for Error {
             | Refusal::TooManyImages(_)
             | Refusal::Protected(_)
             | Refusal::Detail(_)
+            | Refusal::NothingFound { .. }
             | Refusal::TooManyToSort(_)) => {
                 Self::new(S::BAD_REQUEST, "InvalidParameter", format!("{other}."))
             }

@@ -32,6 +32,12 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
     }
 
+    fn too_many_to_sort(most: usize) -> Self {
+        Self::bad_request(format!(
+            "More than {most} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
+        ))
+    }
+
     /// A field is not as it must be.
     pub(super) fn expected(field: &str, expected: &str) -> Self {
         Self::bad_request(format!("{field}: expected {expected}."))
@@ -137,8 +143,9 @@ impl From<Refusal> for Error {
                 format!("Image {id} is being changed by others. Try again."),
             ),
             Refusal::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
-            Refusal::TooManyToSort(most) => {
-                Self::bad_request(format!("More than {most} images: only sort_key=created_at is possible."))
+            Refusal::TooManyToSort(most) => Self::too_many_to_sort(most),
+            Refusal::NothingFound { examined, .. } => {
+                Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
             Refusal::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
             Refusal::Store(problem) => problem.into(),

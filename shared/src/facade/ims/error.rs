@@ -139,7 +139,13 @@ impl From<Refusal> for Error {
             ),
             Refusal::TooManyToSort(most) => Self::bad_request(
                 "IMG.0105",
-                format!("More than {most} images: only sort_key=created_at is possible. Narrow the list."),
+                format!(
+                    "More than {most} images: only sort_key=created_at or name is possible. Narrow the list."
+                ),
+            ),
+            Refusal::NothingFound { examined, .. } => Self::bad_request(
+                "IMG.0105",
+                format!("None of the first {examined} images matches. Narrow the list."),
             ),
             Refusal::TooManyRequests { retry_after, excess } => Self {
                 retry_after: Some(retry_after),
@@ -278,7 +284,7 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
             let code = match task {
                 Task::Share => "IMG.0112",
                 Task::Unshare => "IMG.0113",
-                Task::Respond { .. } | Task::RespondToAll { .. } => "IMG.0061",
+                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => "IMG.0061",
             };
             Some((code, "The service could not do it in many attempts. Send the request again."))
         }

@@ -6,6 +6,7 @@ use super::image;
 use super::query::{Query, bad};
 use crate::domain::{ID_FORM, Image, ImageId, Timestamp};
 use crate::facade::time_filter::{self, TimeFilter};
+use crate::usecases::Exact;
 
 /// Properties that can be filtered by.
 const PROPERTIES: [&str; 18] = [
@@ -75,6 +76,12 @@ impl Filter {
             updated: time(query, "updated_at")?,
             properties: properties.chain(enterprise.map(|id| (ENTERPRISE_PROJECT, id))).collect(),
         })
+    }
+
+    /// What the images are found by that pass.
+    pub(super) fn exact(&self) -> Exact {
+        let one = |text: &Option<String>| text.iter().cloned().collect();
+        Exact { names: self.name.as_ref().map(|name| vec![name.clone()]), tags: one(&self.tag), owner: None }
     }
 
     /// Whether an image passes every filter.

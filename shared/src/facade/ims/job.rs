@@ -132,7 +132,9 @@ impl<'a> JobWire<'a> {
             job_type: match report.job.task {
                 Task::Share => "imsAddImageMembersJob",
                 Task::Unshare => "imsDelImageMembersJob",
-                Task::Respond { .. } | Task::RespondToAll { .. } => "imsUpdateImageMembersJob",
+                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => {
+                    "imsUpdateImageMembersJob"
+                }
             },
             status: match report.status() {
                 JobStatus::Init => "INIT",

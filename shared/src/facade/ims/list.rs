@@ -14,7 +14,7 @@ use super::view::{Class, View};
 use crate::facade::marker::Listing;
 use crate::facade::{Reply, json, page};
 use crate::function::Call;
-use crate::usecases::{self, Direction, ImagePage, ImageQuery, Marker, Refusal, Seen, Sort, SortKey};
+use crate::usecases::{self, Direction, Exact, ImagePage, ImageQuery, Marker, Refusal, Seen, Sort, SortKey};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/cloudimages";
@@ -34,16 +34,30 @@ async fn list(call: &Call) -> Result<Reply, Error> {
     let (sort, most, after) = (sort(&query)?, query.limit()?, marker(&query, &listing)?);
     let lists = view.lists(caller);
     let matches = |seen: &Seen| view.shows(seen) && filter.passes(&seen.image);
-    let page = match (&filter.id, &after) {
-        (Some(id), None) => {
-            let found = usecases::find_image(service, caller, &lists, id).await?;
-            ImagePage { images: found.into_iter().filter(matches).collect(), next: None }
-        }
-        _ => usecases::list_images(service, caller, ImageQuery { lists, matches, sort, after, most }).await?,
+    let exact = Exact { owner: view.owner(), ..filter.exact() };
+    let wanted = ImageQuery { lists, matches, exact, counts_members: true, sort, after, most };
+    let page = match &filter.id {
+        Some(id) => usecases::find_images(service, caller, std::slice::from_ref(id), wanted).await,
+        None => usecases::list_images(service, caller, wanted).await,
     };
+    let page = page.map_err(|refusal| match refusal {
+        Refusal::NothingFound { examined, next: Some(next) } => nothing_found(examined, &listing.write(next)),
+        other => other.into(),
+    })?;
     Ok(json(StatusCode::OK, &wire(page, &listing)))
 }
 
+/// A page without images and with a `next_marker` would be taken for the end of the list.
+fn nothing_found(examined: usize, next: &str) -> Error {
+    Error::bad_request(
+        "IMG.0105",
+        format!(
+            "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}"
+        ),
+    )
+}
+
+/// One key and one direction, in which images that are equal so far follow by time and id.
 fn sort(query: &Query) -> Result<Sort, Error> {
     let keys = [
         ("created_at", Some(SortKey::CreatedAt)),
@@ -58,7 +72,13 @@ fn sort(query: &Query) -> Result<Sort, Error> {
     let directions = [("asc", Direction::Ascending), ("desc", Direction::Descending)];
     let key = query.one_of("sort_key", &keys)?.unwrap_or(Some(SortKey::CreatedAt));
     let direction = query.one_of("sort_dir", &directions)?.unwrap_or(Direction::Descending);
-    Ok(key.map(|key| (key, direction)).into_iter().collect())
+    let mut sort: Sort = key.map(|key| (key, direction)).into_iter().collect();
+    // Newest first is how equal images follow anyway.
+    if direction == Direction::Ascending {
+        let rest = [SortKey::CreatedAt, SortKey::Id].into_iter().filter(|rest| key != Some(*rest));
+        sort.extend(rest.map(|rest| (rest, direction)));
+    }
+    Ok(sort)
 }
 
 fn marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
@@ -93,7 +113,13 @@ mod tests {
     fn the_order_is_newest_first_unless_asked_otherwise() {
         let sort = |query: &str| sort(&Query::parse(query).unwrap());
         assert_eq!(sort("").unwrap(), [(SortKey::CreatedAt, Direction::Descending)]);
-        assert_eq!(sort("sort_key=name&sort_dir=asc").unwrap(), [(SortKey::Name, Direction::Ascending)]);
+        let ascending =
+            |keys: &[SortKey]| keys.iter().map(|key| (*key, Direction::Ascending)).collect::<Sort>();
+        let by_name = ascending(&[SortKey::Name, SortKey::CreatedAt, SortKey::Id]);
+        assert_eq!(sort("sort_key=name&sort_dir=asc").unwrap(), by_name);
+        assert_eq!(sort("sort_key=name").unwrap(), [(SortKey::Name, Direction::Descending)]);
+        let by_id = ascending(&[SortKey::Id, SortKey::CreatedAt]);
+        assert_eq!(sort("sort_key=id&sort_dir=asc").unwrap(), by_id);
         assert_eq!(sort("sort_key=size").unwrap(), []);
         assert!(
             format!("{:?}", sort("sort_key=colour")).contains("sort_key: expected one of created_at, name")

@@ -120,6 +120,11 @@ impl View {
         }
     }
 
+    /// The owner of all images that are wanted, where one is named.
+    pub(super) fn owner(&self) -> Option<TenantId> {
+        self.owner.clone()
+    }
+
     /// Whether an image of the lists is wanted.
     pub(super) fn shows(&self, seen: &Seen) -> bool {
         let of_class = match self.wanted {

@@ -5,6 +5,7 @@ use super::query::Query;
 use crate::domain::{Image, ImageId, Timestamp};
 use crate::facade::glance::Error;
 use crate::facade::time_filter::{self, TimeFilter};
+use crate::usecases::Exact;
 
 /// Parameters that are no filters, or that choose among the lists.
 const OTHERS: [&str; 9] =
@@ -19,6 +20,8 @@ type Test = Box<dyn Fn(&Image) -> bool + Send + Sync>;
 pub(super) struct Filter {
     /// The only images that are wanted.
     pub(super) ids: Option<Vec<ImageId>>,
+    /// What they are found by.
+    pub(super) exact: Exact,
     tests: Vec<Test>,
 }
 
@@ -30,7 +33,9 @@ impl Filter {
         if query.one("os_hidden").is_none() {
             tests.push(Box::new(|image| !image.details.hidden));
         }
-        Ok(Self { ids, tests })
+        let names = query.one("name").map(values).transpose()?;
+        let tags = query.all("tag").map(|tag| tag.trim().to_owned()).collect();
+        Ok(Self { ids, exact: Exact { names, tags, owner: None }, tests })
     }
 
     /// Whether an image passes every filter.

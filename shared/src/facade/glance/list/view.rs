@@ -74,6 +74,11 @@ impl View {
         lists
     }
 
+    /// The owner of all images that are wanted, where one is named.
+    pub(super) fn owner(&self) -> Option<TenantId> {
+        self.owner.as_deref()?.parse().ok()
+    }
+
     /// Whether an image of the lists is wanted.
     pub(super) fn shows(&self, seen: &Seen, caller: &Caller) -> bool {
         let image = &seen.image;

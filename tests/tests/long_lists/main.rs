@@ -1,0 +1,201 @@
+//! Lists of 12,000 images: what is looked for is found wherever it stands, sorted lists cost what they return, and nothing
+//! is called not found that was not looked for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs)]
+
+mod entries;
+mod world;
+
+use self::world::{MANY, RENAMED, id, ids, many};
+
+/// The most calls to the table by which anything is found.
+const MAX_CALLS: u64 = 5;
+
+#[tokio::test]
+async fn exact_value_is_found_in_five_round_trips_in_every_facade() {
+    let world = many().await;
+    let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    // Of the second 7 is the 13,715th of 7; 5143 * 7 % 12000 = 1.
+    let named_1 = id(5143);
+    let named_1 = named_1.as_str();
+    for (project, target, expected) in [
+        ("own", "/v2/images?name=image-00001", named_1),
+        ("own", "/v2/images?name=image-00001&sort_key=name&sort_dir=asc", named_1),
+        ("own", "/v2/images?name=image-00001&sort_key=id&sort_dir=asc", named_1),
+        ("own", "/v2/images?id=i-00007", "i-00007"),
+        ("own", "/v2/images?tag=needle", "i-00007"),
+        ("own", "/v2/images?owner=own&name=image-00001", named_1),
+        ("own", "/v2/images?visibility=all&name=image-00001", named_1),
+        ("own", "/v2/images?name=nothing", ""),
+        ("own", "/v2/images?owner=other", "o-3"),
+        ("me", "/v2/images?name=image-00001", named_1),
+        ("me", "/v2/images?name=image-00007", "i-00001 o-3"),
+        ("me", "/v2/images?name=renamed-00600", "i-00600"),
+        ("me", "/v2/images?id=i-00007", "i-00007"),
+        ("me", "/v2/images?tag=needle&owner=other", "o-1"),
+        ("me", "/v2/images?owner=other", "o-3 o-1"),
+        ("me", "/v2/images?owner=other&sort_key=name&sort_dir=asc", "o-3 o-1"),
+        ("me", "/v2/images?visibility=shared&member_status=pending&name=waiting", "o-2"),
+        ("me", "/v2/images?visibility=shared&member_status=pending&owner=other", "o-2"),
+        ("own", "/v2/cloudimages?name=image-00001", named_1),
+        ("own", "/v2/cloudimages?name=image-00001&sort_key=name&sort_dir=asc", named_1),
+        ("own", "/v2/cloudimages?id=i-00007", "i-00007"),
+        ("own", "/v2/cloudimages?tag=needle", "i-00007"),
+        ("own", "/v2/cloudimages?__imagetype=shared&owner=own&name=image-00001", named_1),
+        ("own", "/v2/cloudimages?__imagetype=private&owner=own&name=image-00001", ""),
+        ("own", "/v2/cloudimages?__imagetype=gold&name=image-00007", "o-3"),
+        ("me", "/v2/cloudimages?name=image-00001", named_1),
+        ("me", "/v2/cloudimages?id=i-00007", "i-00007"),
+        ("me", "/v2/cloudimages?__imagetype=shared&name=image-00001", named_1),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=accepted&name=image-00001", named_1),
+        ("me", "/v2/cloudimages?__imagetype=shared&tag=needle", "i-00007 o-1"),
+        ("me", "/v2/cloudimages?owner=other", "o-3 o-1"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&name=waiting", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&tag=needle", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&owner=other", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=rejected&name=waiting", ""),
+        ("own", &format!("{ecd}&ImageName=image-00001"), named_1),
+        ("me", &format!("{ecd}&ImageName=image-00001"), named_1),
+        ("me", &format!("{ecd}&ImageId.1=i-00007"), "i-00007"),
+    ] {
+        let (answer, (calls, _)) = world.get(project, target).await;
+        assert_eq!(answer.status, 200, "{project} {target} {answer:?}");
+        assert_eq!(ids(&answer.body).join(" "), expected, "{project} {target}");
+        assert!(answer.body.get("next").is_none(), "{project} {target}");
+        assert!(calls <= MAX_CALLS, "{calls} calls: {project} {target}");
+    }
+}
+
+/// Two owners have shared with `me`, each of whose lists is asked at the same time, as is each list for several names; and
+/// of several tags the rarest is found first, in each list.
+#[tokio::test]
+async fn names_tags_and_owners_are_asked_side_by_side() {
+    let world = many().await;
+    for (project, query, expected, more) in [
+        ("me", "tag=needle", "i-00007 o-1", 1),
+        ("own", "tag=hay&tag=needle", "i-00007", 3),
+        ("own", "name=in:image-00014,image-00007", "i-00002 i-00001 o-3", 2),
+        ("me", "tag=hay&tag=needle", "i-00007", 9),
+    ] {
+        let (answer, (calls, _)) = world.get(project, &format!("/v2/images?{query}")).await;
+        assert_eq!(ids(&answer.body).join(" "), expected, "{query}");
+        assert!(calls <= MAX_CALLS + more, "{calls} calls: {query}");
+    }
+}
+
+/// The images of an owner with more of them than are looked at one by one are found in the list of keys: 8,000 in a call.
+#[tokio::test]
+async fn owner_of_many_is_found_among_what_was_received() {
+    let world = many().await;
+    let (answer, (calls, units)) = world.get("me", "/v2/images?owner=own&limit=2&sort_dir=asc").await;
+    assert_eq!(ids(&answer.body), ["i-00000", "i-00001"]);
+    assert!(calls <= MAX_CALLS && units < 60, "{calls} calls, {units} units");
+}
+
+#[tokio::test]
+async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
+    let world = many().await;
+    let number = |id: &String| id[2..].parse::<usize>().unwrap();
+    let is_renamed = |id: &str| id.starts_with("i-") && number(&id.to_owned()).is_multiple_of(RENAMED);
+    let name = |id: &String| match id.as_str() {
+        "o-1" => "other".to_owned(),
+        "o-3" => "image-00007".to_owned(),
+        id if is_renamed(id) => format!("renamed-{}", &id[2..]),
+        _ => format!("image-{:05}", number(id) * 7 % MANY),
+    };
+    let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
+    // The renamed were updated one after the other, before o-3 was published.
+    let updated = |id: &String| match id.as_str() {
+        "o-3" => (2, 0),
+        id if is_renamed(id) => (1, number(&id.to_owned())),
+        _ => (0, created(id)),
+    };
+    let mut expected: Vec<_> = (0..MANY).map(|number| id(number).to_string()).collect();
+    expected.extend(["o-1".to_owned(), "o-3".to_owned()]);
+    for (key, direction) in [
+        ("created_at", "asc"),
+        ("name", "asc"),
+        ("name", "desc"),
+        ("updated_at", "asc"),
+        ("updated_at", "desc"),
+    ] {
+        match key {
+            "name" => expected.sort_by_key(|id| (name(id), created(id))),
+            "updated_at" => expected.sort_by_key(|id| (updated(id), created(id))),
+            _ => expected.sort_by_key(created),
+        }
+        if direction == "desc" {
+            expected.reverse();
+        }
+        let mut target = format!("/v2/images?sort_key={key}&sort_dir={direction}&limit=1000");
+        let (mut shown, mut pages) = (Vec::new(), 0);
+        loop {
+            let (answer, (calls, units)) = world.get("me", &target).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let page = ids(&answer.body);
+            // A batch read of 100, half a unit for each image, and the keys of each list.
+            let most = 600 + page.len() as u64 * 11 / 20;
+            assert!(calls <= 30 && units <= most, "{target}: {calls} calls, {units} units");
+            shown.extend(page);
+            pages += 1;
+            let Some(next) = answer.body["next"].as_str() else { break };
+            next.clone_into(&mut target);
+        }
+        assert_eq!(pages, 13, "{key} {direction}");
+        let differs = shown.iter().zip(&expected).find(|(one, other)| one != other);
+        assert_eq!((differs, shown.len()), (None, expected.len()), "{key} {direction}");
+    }
+}
+
+#[tokio::test]
+async fn inbox_is_sorted_by_name_though_its_owner_has_many_images() {
+    let world = many().await;
+    let target = "/v2/images?visibility=shared&member_status=pending&sort_key=name&sort_dir=desc&limit=1";
+    assert_eq!(world.ids("me", target).await, "o-2");
+}
+
+#[tokio::test]
+async fn order_that_no_index_has_is_refused_for_too_many_images() {
+    let world = many().await;
+    for target in ["/v2/images?sort_key=id", "/v2/cloudimages?sort_key=disk_format"] {
+        let (answer, (calls, _)) = world.get("me", target).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(
+            answer.body.to_string().contains("More than 10000 images: only sort_key=created_at"),
+            "{answer:?}"
+        );
+        assert!(calls < 150, "{calls}");
+    }
+}
+
+#[tokio::test]
+async fn narrow_filter_finds_nothing_with_an_error_that_says_where_to_go_on() {
+    let world = many().await;
+    let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    for (target, marker, expected) in [
+        ("/v2/images?disk_format=raw".to_owned(), "marker", "i-00000 o-3 o-1"),
+        ("/v2/images?disk_format=raw&name=in:".to_owned() + &"x,".repeat(30) + "other", "marker", "o-1"),
+        ("/v2/cloudimages?disk_format=raw".to_owned(), "marker", "i-00000 o-3 o-1"),
+        (format!("{ecd}&OsType=Windows"), "NextToken", ""),
+    ] {
+        let (first, _) = world.get("me", &target).await;
+        let said = first.body.to_string();
+        assert!(first.status == 400 && said.contains("None of the first 10000 images matches"), "{first:?}");
+        let (_, rest) = said.split_once(&format!("go on with {marker}=")).unwrap();
+        let next = rest.split(['"', '.', ' ']).next().unwrap();
+        let (mut found, mut next) = (Vec::new(), Some(next.to_owned()));
+        while let Some(marker_of_page) = next {
+            let (page, _) = world.get("me", &format!("{target}&{marker}={marker_of_page}")).await;
+            assert_eq!(page.status, 200, "{target} {page:?}");
+            found.extend(ids(&page.body));
+            let body = &page.body;
+            let told = body.pointer("/next").or(body.pointer("/page_info/next_marker"));
+            let told = told.or(body.get("NextToken")).and_then(|next| next.as_str());
+            let told =
+                told.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker).to_owned());
+            next = told.filter(|next| !next.is_empty());
+        }
+        assert_eq!(found.join(" "), expected, "{target}");
+    }
+}

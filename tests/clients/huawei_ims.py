@@ -65,7 +65,7 @@ expect("Glance's list", [one.status for one in listed], ["accepted"])
 job(recipient, answer(recipient, images[:1], "rejected"))
 expect("rejected", view("rejected"), images[:1])
 quotas = {one.type: one.quota for one in owner.show_image_quota(m.ShowImageQuotaRequest()).quotas.resources}
-wanted = {"image": 1000, "image_shared": -1, "image_member": 256, "image_member_full_ecs": 10, "image_pending": 10000}
+wanted = {"image": 1000, "image_shared": -1, "image_member": 256, "image_member_full_ecs": 10, "image_pending": 10000, "image_pending_of_owner": 100}
 expect("quotas", quotas, wanted)
 
 failed = job(stranger, answer(stranger, images[:1], "accepted", STRANGER), "FAIL")

@@ -2,10 +2,10 @@
 
 use imageshare::Service;
 use imageshare::domain::{
-    Addressees, Caller, Details, Entry, Image, Limits, Name, Named, Permissions, Protection, Role, Status,
-    VaultDetails, VaultId, VaultStatus, Visibility,
+    Addressees, Caller, Details, Entry, Image, ImageId, Limits, Name, Named, Permissions, Protection, Role,
+    Status, TenantId, VaultDetails, VaultId, VaultStatus, Visibility,
 };
-use imageshare::store::{List, PieceKey, Remembered, Usage};
+use imageshare::store::{List, PieceKey, Remembered, Store, Usage};
 use imageshare::usecases::{self, Direction, Effect, Exact, ImageQuery, Refusal, Seen, SortKey};
 
 use crate::service::{LocalService, caller, tenant};
@@ -24,10 +24,9 @@ pub async fn measure() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut images = Vec::new();
     for _ in 0..100 {
-        images.push(world.image("owner").await);
+        images.push(ordinary_image(&world, "owner").await);
     }
     let owner = caller("owner");
-    let one = vec![images[0].clone()];
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
     let recipient = caller(tenants[0].as_str());
 
@@ -35,8 +34,8 @@ pub async fn measure() -> Vec<Row> {
     let new = usecases::NewImage {
         id: None,
         owner: None,
-        visibility: imageshare::domain::Visibility::Shared,
-        details: imageshare::domain::Details::default(),
+        visibility: Visibility::Shared,
+        details: ordinary_details(),
     };
     usecases::register_image(&service, &owner, new).await.expect("an image");
     rows.push(row("register an image", &service));
@@ -46,7 +45,7 @@ pub async fn measure() -> Vec<Row> {
     rows.push(row("show an image", &service));
 
     let tag = |image: &mut Image| {
-        image.details.tags.insert("golden".to_owned());
+        image.details.tags.insert("more".to_owned());
         Ok::<_, Refusal>(())
     };
     for call in ["put a tag on an image", "put a tag on an image that has it"] {
@@ -55,32 +54,7 @@ pub async fn measure() -> Vec<Row> {
         rows.push(row(call, &service));
     }
 
-    let service = metered(&world);
-    let job =
-        usecases::share(&service, &owner, one.clone(), tenants[..1].to_vec(), None).await.expect("a job");
-    rows.push(row("share 1 image with 1 project: request", &service));
-    rows.push(carried_out(&world, "share 1 image with 1 project: work").await);
-
-    let service = metered(&world);
-    usecases::job_status(&service, &owner, job).await.expect("the job");
-    rows.push(row("ask a job of 1 pair", &service));
-
-    let service = metered(&world);
-    let request =
-        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
-    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
-        .await
-        .expect("a job");
-    rows.push(row("unshare 1 × 1 with an idempotency key: request", &service));
-    rows.push(carried_out(&world, "unshare 1 × 1, no member: work").await);
-
-    let service = metered(&world);
-    let answer = (Status::Accepted, None);
-    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
-        .await
-        .expect("a job");
-    rows.push(row("accept 1 image: request", &service));
-    rows.push(carried_out(&world, "accept 1 image: work").await);
+    rows.extend(small_batches(&world, &images[0], &tenants).await);
 
     rows.extend(at_once(&world).await);
 
@@ -132,13 +106,53 @@ pub async fn measure() -> Vec<Row> {
     rows
 }
 
+/// Batch requests of a few pairs, which are carried out at once.
+async fn small_batches(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Row> {
+    let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
+    let mut rows = Vec::new();
+    let mut shared = None;
+    for (call, with) in [("share 1 image with 1 project", 0..1), ("share 1 image with 5 projects", 1..6)] {
+        let service = metered(world);
+        let job = usecases::share(&service, &owner, one.clone(), tenants[with].to_vec(), None).await;
+        shared = shared.or(Some(job.expect("a job")));
+        rows.push(row(call, &service));
+    }
+
+    let service = metered(world);
+    usecases::job_status(&service, &owner, shared.expect("a job")).await.expect("the job");
+    rows.push(row("ask a job of 1 pair", &service));
+
+    let service = metered(world);
+    let request =
+        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
+    usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
+        .await
+        .expect("a job");
+    rows.push(row("unshare 1 × 1 with an idempotency key", &service));
+    let service = metered(world);
+    usecases::unshare(&service, &owner, one.clone(), tenants[50..51].to_vec(), None).await.expect("a job");
+    rows.push(row("unshare 1 × 1, no member", &service));
+
+    let service = metered(world);
+    let answer = (Status::Accepted, None);
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
+        .await
+        .expect("a job");
+    rows.push(row("accept 1 image", &service));
+    rows
+}
+
 /// Glance's calls: a membership changed at once.
 async fn at_once(world: &LocalService) -> Vec<Row> {
     let mut rows = Vec::new();
-    let (image, member) = (&world.image("owner").await, tenant("mem1"));
+    let (image, member) = (&ordinary_image(world, "owner").await, tenant("mem1"));
     let service = metered(world);
     usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
     rows.push(row("add a member", &service));
+    let again = &ordinary_image(world, "owner").await;
+    let service = Service { store: service.store.metered(), ..service };
+    usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
+    rows.push(row("add a member of whom the process knows that its owner has shared with it", &service));
     let service = metered(world);
     let answer = (Ok(Status::Accepted), None);
     usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
@@ -192,8 +206,8 @@ async fn by_names(world: &LocalService) -> Vec<Row> {
     usecases::find_tenant(&service, &one).await.expect("a tenant");
     rows.push(row("find a tenant by its account", &service));
     for (call, accounts) in [
-        ("share 1 image with 1 account: request", vec![(0, one)]),
-        ("share 1 image with 1 account and project: request", accounts[..1].to_vec()),
+        ("share 1 image with 1 account", vec![(0, one)]),
+        ("share 1 image with 1 account and project", accounts[1..2].to_vec()),
         ("share 1 image with 100 accounts and projects: request", accounts),
     ] {
         let service = metered(world);
@@ -220,8 +234,10 @@ async fn by_rules() -> Vec<Row> {
             .await
             .expect("a job");
     };
-    share(world.image_with("owner", &[("__system__cmkid", "key")]).await).await;
-    rows.push(carried_out(&world, "share 1 encrypted image with 1 project: work").await);
+    let sealed = world.image_with("owner", &[("__system__cmkid", "key")]).await;
+    let service = metered(&world);
+    usecases::share(&service, &owner, vec![sealed], vec![tenant("mem1")], None).await.expect("a job");
+    rows.push(row("share 1 encrypted image with 1 project", &service));
 
     let details =
         VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib: 100 };
@@ -234,10 +250,9 @@ async fn by_rules() -> Vec<Row> {
     share(image.clone()).await;
     world.work().await;
     let said = (Status::Accepted, Some(vault));
-    usecases::respond(&world.service, &recipient, tenant("mem1"), vec![image], said, None)
-        .await
-        .expect("a job");
-    rows.push(carried_out(&world, "accept 1 full-ECS image: work").await);
+    let service = metered(&world);
+    usecases::respond(&service, &recipient, tenant("mem1"), vec![image], said, None).await.expect("a job");
+    rows.push(row("accept 1 full-ECS image", &service));
 
     for _ in 0..99 {
         share(world.image("owner").await).await;
@@ -253,7 +268,7 @@ async fn by_rules() -> Vec<Row> {
 
 /// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
 async fn lists() -> Vec<Row> {
-    let world = LocalService::start(Limits::default());
+    let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
     let (owner, me) = (caller("owner"), caller("mem1"));
     let mut images = Vec::new();
     for number in 0..200 {
@@ -322,8 +337,28 @@ fn all_of(lists: Vec<List>, most: usize) -> ImageQuery<fn(&Seen) -> bool> {
     ImageQuery { lists, matches: |_| true, exact, counts_members: true, sort, after: None, most }
 }
 
+/// What an owner says of an image as IMS makes it: 29 properties and 3 tags, 1,295 bytes.
+fn ordinary_details() -> Details {
+    let property =
+        |number: u32| (format!("__property_of_ims_{number:02}"), "a value of some length".to_owned());
+    Details {
+        name: Some("golden-2026-11".to_owned()),
+        tags: ["golden", "2026-11", "linux"].map(str::to_owned).into(),
+        properties: (0..29).map(property).collect(),
+        ..Details::default()
+    }
+}
+
+async fn ordinary_image(world: &LocalService, owner: &str) -> ImageId {
+    let (details, visibility) = (ordinary_details(), Visibility::Shared);
+    let new = usecases::NewImage { id: None, owner: None, visibility, details };
+    usecases::register_image(&world.service, &caller(owner), new).await.expect("an image").id
+}
+
+/// The same process some time later: what it has counted of inboxes is forgotten.
 fn metered(world: &LocalService) -> Service {
-    Service { store: world.service.store.metered(), ..world.service.clone() }
+    let store = Store::new(world.table.clone(), world.service.clock().clone());
+    Service { store, ..world.service.clone() }
 }
 
 fn row(call: &'static str, service: &Service) -> Row {

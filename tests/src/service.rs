@@ -128,8 +128,8 @@ pub async fn queue(service: &Service, job: &Job) {
     for id in &job.queues {
         queues.push((id.clone(), service.store.tenant(id).await.expect("the table")));
     }
-    let queued = service.store.queue(job, &queues, u32::MAX, None).await.expect("the table");
-    assert_eq!(queued, Queued::Submitted(Submitted::Yes));
+    let outcome = service.store.queue(job, &queues, u32::MAX, None).await.expect("the table");
+    assert_eq!(outcome, Queued::Submitted(Submitted::Yes));
 }
 
 /// Everything in a table, as the database has it.

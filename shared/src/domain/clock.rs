@@ -130,7 +130,8 @@ impl Clock {
         let elapsed = now.saturating_duration_since(state.since);
         state.floor = state.floor.plus(elapsed).max((self.source)());
         // Fractions of a millisecond are kept for the next time.
-        state.since = now - Duration::from_nanos(u64::from(elapsed.subsec_nanos() % 1_000_000));
+        let fraction = Duration::from_nanos(u64::from(elapsed.subsec_nanos() % 1_000_000));
+        state.since = now.checked_sub(fraction).unwrap_or(now);
         state.floor
     }
 

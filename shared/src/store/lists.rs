@@ -86,19 +86,20 @@ impl Store {
         Ok(found)
     }
 
-    /// How many images a list holds. Reads the whole list: about 1 read unit for 50 images.
+    /// The number of images of a list, counted no further than `most`: about 1 read unit for 50 images.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn count(&self, list: &List) -> Result<usize, StoreError> {
+    pub async fn count(&self, list: &List, most: usize) -> Result<usize, StoreError> {
         let mut count = 0;
         let query = Query::new("gpk = :list").value(":list", item::text(list));
         let mut query = Query { index: Some(INDEX), attributes: Attributes::Count, ..query };
         loop {
+            query.most = Some(most - count);
             let page = self.query(&query).await?;
             count += page.count;
             query.start = page.next;
-            if query.start.is_none() {
+            if query.start.is_none() || count >= most {
                 return Ok(count);
             }
         }

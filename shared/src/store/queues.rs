@@ -4,6 +4,7 @@
 //! Small jobs stand beside each other in the queue. Large ones wait in line: only the active one of a line has work items,
 //! so that a tenant who asks for much has a bounded number of them, on one machine and in the table's stream on AWS alike.
 
+use std::collections::BTreeSet;
 use std::iter;
 
 use super::call::{NotWritten, is_condition};
@@ -241,7 +242,7 @@ pub(super) fn parse(item: &Item) -> Result<Tenant, StoreError> {
     let jobs = match item.get("queued") {
         Some(AttributeValue::Ss(ids)) => ids.iter().map(|id| id.parse()).collect(),
         Some(_) => return Err(StoreError::Unreadable("queued")),
-        None => Ok(Default::default()),
+        None => Ok(BTreeSet::new()),
     };
     let mut queue = Queue {
         jobs: jobs.map_err(|_| StoreError::Unreadable("queued"))?,

@@ -5,6 +5,9 @@ use crate::Service;
 use crate::domain::{Caller, Status};
 use crate::store::List;
 
+/// Lists are counted no further than this, so that the answer costs the same however long they are.
+pub const COUNTED: usize = 1_000;
+
 /// What the caller's project uses, and what it may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
@@ -12,10 +15,10 @@ pub struct Quota {
     pub images: u32,
     /// Images that it may own.
     pub most_images: u32,
-    /// Images of others that it has accepted. They count against no limit (seed 002).
+    /// Images of others that it has accepted, counted up to [`COUNTED`]. They count against no limit (seed 002).
     pub accepted_images: usize,
-    /// Images of others that wait for its answer.
-    pub pending_images: u32,
+    /// Images of others that wait for its answer, counted up to [`COUNTED`].
+    pub pending_images: usize,
     /// Images that may wait for its answer.
     pub most_pending_images: u32,
     /// Images of one owner that may wait for its answer.
@@ -26,20 +29,23 @@ pub struct Quota {
     pub most_members_per_full_ecs_image: u32,
 }
 
-/// Counts what the caller's project uses. One read, and a count of the images that it has accepted.
+/// Counts what the caller's project uses. One read, and one query for each of the two lists, of at most [`COUNTED`] places.
 ///
 /// # Errors
 /// [`Refusal::Store`] where the table failed.
 pub async fn quota(service: &Service, caller: &Caller) -> Result<Quota, Refusal> {
-    let accepted = List::Received(caller.tenant.clone(), Status::Accepted);
-    let limits = &service.settings.limits;
-    let (images, inbox) =
-        tokio::try_join!(service.store.image_count(&caller.tenant), service.store.inbox(&caller.tenant))?;
-    let pending_images = inbox.waiting;
+    let list = |status| List::Received(caller.tenant.clone(), status);
+    let (store, limits) = (&service.store, &service.settings.limits);
+    let (accepted, pending) = (list(Status::Accepted), list(Status::Pending));
+    let (images, accepted_images, pending_images) = tokio::try_join!(
+        store.image_count(&caller.tenant),
+        store.count(&accepted, COUNTED),
+        store.count(&pending, COUNTED),
+    )?;
     Ok(Quota {
         images,
         most_images: limits.images_per_tenant,
-        accepted_images: service.store.count(&accepted).await?,
+        accepted_images,
         pending_images,
         most_pending_images: limits.pending_per_tenant,
         most_pending_of_owner: limits.pending_per_owner,

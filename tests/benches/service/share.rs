@@ -1,4 +1,4 @@
-//! How many share requests a second are acknowledged, and how long each takes.
+//! How many shares a second are acknowledged and how many are finished, and how long each takes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,6 +46,11 @@ fn percent(load: &Load, peer: &Load) -> String {
     format!("{:.0} %", 100.0 * load.rate() / peer.rate())
 }
 
+#[allow(clippy::cast_precision_loss)]
+fn finished(load: &Load, begun: Instant) -> String {
+    format!("{:.0}", load.sent() as f64 / begun.elapsed().as_secs_f64())
+}
+
 /// Each client shares its own image with one new project at a time.
 async fn shares(server: &Server) -> Load {
     let token = server.token("bench", "member");
@@ -58,7 +63,7 @@ async fn shares(server: &Server) -> Load {
         }
         clients.push((client, Arc::new(images), number));
     }
-    let cpu = server.cpu_time();
+    let (cpu, begun) = (server.cpu_time(), Instant::now());
     let load = Load::run(clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"images":["{image}"],"projects":["project-{number}-{request}"]}}"#);
@@ -70,11 +75,12 @@ async fn shares(server: &Server) -> Load {
     let cpu = server.cpu_time().saturating_sub(cpu) * 1_000_000 / u32::try_from(load.sent()).unwrap_or(1);
     let per_request = format!("{:.0} µs", cpu.as_secs_f64());
     figure("  … server CPU a request, with as much of its job's work as was done", &per_request, "");
-    let begun = Instant::now();
+    let acknowledged = Instant::now();
     let mut client = Client::connect(&server.address, &token).await;
     let image = client.image().await;
     let last = client.share(&[image], &["last".to_owned()]).await;
     client.succeeded(&last).await;
-    figure("  … until the job behind the last of them had ended", &millis(begun.elapsed()), "");
+    figure("  … until the job behind the last of them had ended", &millis(acknowledged.elapsed()), "");
+    figure("  … shares finished a second, from the first request to that end", &finished(&load, begun), "");
     load
 }

@@ -104,10 +104,10 @@ async fn what_its_owner_hides_is_not_accepted_unseen() {
     world.work().await;
     sums::hold(&world.embedded);
     let list = List::Received(tenant("a"), Status::Pending);
-    assert_eq!(world.service.store.count(&list).await.unwrap(), 0);
+    assert_eq!(world.service.store.count(&list, 10_000).await.unwrap(), 0);
     show(Visibility::Shared).await;
     world.work().await;
-    assert_eq!(world.service.store.count(&list).await.unwrap(), 1);
+    assert_eq!(world.service.store.count(&list, 10_000).await.unwrap(), 1);
     let statuses = [Status::Accepted, Status::Pending, Status::Accepted];
     for (image, wanted) in images.iter().zip(statuses) {
         assert_eq!(said(image).await, wanted);
@@ -177,7 +177,8 @@ async fn workers_and_other_answers_at_once() {
         let wanted = if number % 10 == 0 { Status::Rejected } else { Status::Accepted };
         assert_eq!(status(&world, image, "a").await, Some(wanted));
     }
-    let accepted = world.service.store.count(&List::Received(tenant("a"), Status::Accepted)).await.unwrap();
+    let accepted =
+        world.service.store.count(&List::Received(tenant("a"), Status::Accepted), 10_000).await.unwrap();
     assert_eq!(accepted, 108);
     let told: Vec<_> = report.outcomes().map(|(image, _, _)| image).collect();
     let each: HashSet<_> = told.iter().copied().collect();

@@ -13,10 +13,10 @@ mod vaults;
 
 use std::sync::Arc;
 
-use imageshare::domain::{ImageId, JobId, Limits, Outcome, Status};
+use imageshare::domain::{ImageId, JobId, Limits, Outcome, Status, Task};
 use imageshare::usecases::{self, carry_out};
 use imageshare::{Service, Settings};
-use imageshare_tests::service::{LocalService, caller, tenant};
+use imageshare_tests::service::{LocalService, caller, job_at, tenant};
 use imageshare_tests::sums;
 
 /// A full-ECS image of 60 GiB.
@@ -30,6 +30,14 @@ const FULL_ECS: [(&str, &str); 4] = [
 async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> JobId {
     let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
+}
+
+/// Queues a request of the owner, as one that is too large to be carried out at once.
+async fn queued(world: &LocalService, task: Task, images: &[ImageId], tenants: &[&str]) -> JobId {
+    let tenants = tenants.iter().map(|id| tenant(id)).collect();
+    let job = job_at(world.service.clock().stamp(), "owner", task, images.to_vec(), tenants);
+    world.queue(&job).await;
+    job.id
 }
 
 /// Shares, and carries it out.
@@ -68,9 +76,9 @@ async fn outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
 
 /// Requests an unshare of a member, then a share with it, and carries out the share first. Returns what came of that.
 async fn shared_again_before_a_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
-    let (images, owner) = (std::slice::from_ref(image), caller("owner"));
-    usecases::unshare(&world.service, &owner, images.to_vec(), vec![tenant(who)], None).await.unwrap();
-    let again = share(world, images, &[who]).await;
+    let images = std::slice::from_ref(image);
+    queued(world, Task::Unshare, images, &[who]).await;
+    let again = queued(world, Task::Share, images, &[who]).await;
     let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
     carry_out(&world.service, newest).await.unwrap();
     outcomes(world, again).await[0]
@@ -104,6 +112,7 @@ fn with_settings(world: &LocalService, change: impl FnOnce(&mut Settings)) -> Se
     Service { settings: Arc::new(settings), ..world.service.clone() }
 }
 
+/// One owner may have as many images wait as all owners may.
 fn start(limits: Limits) -> LocalService {
-    LocalService::start(limits)
+    LocalService::start(Limits { pending_per_owner: 100_000, ..limits })
 }

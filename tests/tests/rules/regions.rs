@@ -1,12 +1,12 @@
 //! Seed 001: "If you are not in the same region as the tenant sharing the images with you, you will not receive the message."
 //! Seed 002: "You cannot share images across regions."
 
-use imageshare::domain::{Limits, Outcome, Permissions, Status};
+use imageshare::domain::{Limits, Outcome, Permissions, Status, Task};
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, Effect, Refusal, carry_out};
 use imageshare_tests::service::{LocalService, caller, tenant};
 
-use super::{outcomes, share, shared, shared_again_before_a_late_unshare, start, status, with_settings};
+use super::{outcomes, queued, shared, shared_again_before_a_late_unshare, start, status, with_settings};
 
 /// Enters a tenant in the directory, as far as this rule looks at it.
 async fn enter(world: &LocalService, id: &str, region: &str) {
@@ -55,7 +55,7 @@ async fn a_complete_directory_knows_everybody_who_can_receive() {
     let image = world.image("owner").await;
     enter(&world, "here", "local").await;
     let complete = with_settings(&world, |settings| settings.directory_is_complete = true);
-    let job = share(&world, std::slice::from_ref(&image), &["here", "unknown"]).await;
+    let job = queued(&world, Task::Share, std::slice::from_ref(&image), &["here", "unknown"]).await;
     for key in world.open_pieces().await {
         carry_out(&complete, key).await.unwrap();
     }

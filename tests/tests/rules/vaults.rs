@@ -2,15 +2,15 @@
 //! capacities of the system disk and data disk backups."
 
 use imageshare::domain::{
-    ImageId, Limits, Outcome, Permissions, Protection, Status, VaultDetails, VaultStatus, Visibility,
+    ImageId, Limits, Outcome, Permissions, Protection, Status, Task, VaultDetails, VaultStatus, Visibility,
 };
 use imageshare::usecases::{self, Effect, Refusal, VaultRefusal};
 use imageshare_tests::service::{LocalService, caller, tenant};
 use imageshare_tests::sums;
 
 use super::{
-    FULL_ECS, answered, outcomes, share, shared, shared_again_before_a_late_unshare, start, status, unshared,
-    work_side_by_side,
+    FULL_ECS, answered, outcomes, queued, share, shared, shared_again_before_a_late_unshare, start, status,
+    unshared, work_side_by_side,
 };
 
 const BACKUP: VaultDetails =
@@ -113,13 +113,16 @@ async fn a_late_unshare_and_alibabas_call_give_back_what_is_not_accepted_any_mor
     assert_eq!(reserved(&world, "a", "v").await, 0);
 
     answered(&world, &images, "a", (Status::Accepted, Some("v"))).await;
-    let late = usecases::unshare(&world.service, &owner, images.clone(), vec![tenant("a")], None).await;
-    let again = share(&world, &images, &["a"]).await;
+    let late = queued(&world, Task::Unshare, &images, &["a"]).await;
+    let again = queued(&world, Task::Share, &images, &["a"]).await;
     let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
     usecases::carry_out(&world.service, newest).await.unwrap();
-    let said = (Ok(Status::Accepted), None);
-    usecases::answer_as_member(&world.service, &a, image, &a.tenant, said).await.unwrap();
-    assert_eq!(outcomes(&world, late.unwrap()).await, [Outcome::Done]);
+    // It waits for the earlier request.
+    let said = (Ok(Status::Accepted), Some("v".parse().unwrap()));
+    let answer = usecases::answer_as_member(&world.service, &a, image, &a.tenant, said);
+    let (answer, late) = tokio::join!(answer, outcomes(&world, late));
+    answer.unwrap();
+    assert_eq!(late, [Outcome::Overtaken]);
     assert_eq!(status(&world, image, "a").await, Some(Status::Accepted), "since it was shared anew");
     assert_eq!(reserved(&world, "a", "v").await, 60);
 

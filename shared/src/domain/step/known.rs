@@ -73,7 +73,7 @@ pub fn needed<'a>(
         match task {
             Task::Share => {
                 needed.grants.extend(grant_of(image, tenant));
-                if !known.membership(id, tenant).is_some_and(|membership| membership.standing().is_some()) {
+                if known.membership(id, tenant).is_none_or(|membership| membership.standing().is_none()) {
                     needed.inboxes.insert(tenant.clone());
                 }
             }

@@ -1,6 +1,6 @@
 //! `GET /v1/cloudimages/quota`: what the caller's project may have, and has (`contract/ims.md` 1.6).
 //!
-//! The types are of different kinds. `image`, and `image_pending`, which is what waits for the project's answer, are
+//! The types are of different kinds. What others share is counted up to 1,000: a longer list says 1,000. `image`, and `image_pending`, which is what waits for the project's answer, are
 //! counted: `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1.
 //! `image_member` and `image_member_full_ecs` are limits of each image by itself, so nothing is used of them as a whole:
 //! `used` is 0, and the members of an image tell how many it has; likewise `image_pending_of_owner`, the images of one owner
@@ -50,7 +50,7 @@ fn resources(quota: &Quota) -> [Resource; 6] {
         resource("image_shared", quota.accepted_images, UNLIMITED),
         resource("image_member", 0, quota.most_members_per_image.into()),
         resource("image_member_full_ecs", 0, quota.most_members_per_full_ecs_image.into()),
-        resource("image_pending", count(quota.pending_images), quota.most_pending_images.into()),
+        resource("image_pending", quota.pending_images, quota.most_pending_images.into()),
         resource("image_pending_of_owner", 0, quota.most_pending_of_owner.into()),
     ]
 }

@@ -207,12 +207,13 @@ impl Outcome {
         !matches!(self, Self::Done | Self::Overtaken)
     }
 
-    /// Whether it rests on a count, a grant or a vault, which may have been read after the membership: not even a batch
-    /// read is of one moment.
+    /// Whether it rests on a count, a grant, a vault, or on what the image's owner has queued, which may have been read after
+    /// the membership: not even a batch read is of one moment.
     pub(super) fn rests_on_more_than_the_pair(self) -> bool {
         matches!(
             self,
             Self::MemberLimit
+                | Self::NotAMember
                 | Self::KeyNotGranted
                 | Self::NoVault
                 | Self::NotABackupVault

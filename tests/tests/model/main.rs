@@ -197,3 +197,31 @@ fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
         run_once(vec![Event::of(share(), None), event(delete, turns), again, deliver]);
     }
 }
+
+/// A share is queued, and carried out while its recipient and its owner ask for something about the same pair.
+#[test]
+fn what_was_acknowledged_counts_as_done_at_any_moment_of_a_request() {
+    use self::history::{Action, Event, IMAGES, Request, Says, image};
+    use imageshare::domain::Status;
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::service::tenant;
+    let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[0]));
+    let images = vec![id.clone()];
+    let says = Says { status: Status::Accepted, vault: None };
+    let share =
+        Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
+    let others = [
+        Request::Answer { by: to.clone(), image: id.clone(), named: to.clone(), says },
+        Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None },
+        Request::Add { by: owner.clone(), image: id.clone(), to: to.clone() },
+        Request::Remove { by: owner, image: id, to },
+    ];
+    let queued = Event { at_once: Verdict::Lost, ..Event::of(Action::Ask(share), None) };
+    for other in others {
+        for (turns, at_once) in (0..8).flat_map(|turns| [(turns, Verdict::Made), (turns, Verdict::Lost)]) {
+            let asked = Event { at_once, ..Event::of(Action::Ask(other.clone()), Some(vec![0; turns])) };
+            let deliver = Action::DeliverNew { place: 0, workers: 1 };
+            run_once(vec![queued.clone(), asked, Event::of(deliver, Some(vec![1; 8]))]);
+        }
+    }
+}

@@ -372,7 +372,11 @@ impl Run<'_> {
         let reading = Reading { began: actor.began, since: since.0, counts: &counts };
         // What is done at once bears the newest stamp of what it writes.
         let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest).max());
-        let pairs = pairs_of(request);
+        // What was carried out at once has no part in the order where it has changed nothing.
+        let pairs = match made {
+            Some((_, Made::Queued)) => pairs_of(request),
+            _ => writes.iter().filter_map(membership).collect(),
+        };
         if let Some(stamp) = at.filter(|_| !matches!(request, Request::Delete { .. }) && !pairs.is_empty()) {
             actor.ordered.push(self.model.ordered.len());
             let (what, began) = (format!("{request:?}"), actor.tick);

@@ -83,20 +83,19 @@ impl Counts {
         let counted = self.counted.iter().filter(|(of, _, _)| of == tenant).map(|(_, state, _)| *state);
         let mut rooms = BTreeSet::new();
         for counted in counted.chain(self.all) {
-            let of_owner = states[counted].pending_of(tenant, Some(owner));
-            let of_all = states[counted].pending_of(tenant, None);
             for read in since.max(counted)..states.len() {
-                let added = self.added.iter().filter(|(at, (of, _), _)| {
-                    *at > counted && *at <= read && of == tenant
-                });
-                let (mut all, mut owners) = more;
-                for (_, (_, by), growth) in added {
-                    all += growth;
-                    owners += if by == owner { *growth } else { 0 };
+                // A count is never below 0, whatever comes and goes unseen.
+                let (mut of_all, mut of_owner) =
+                    (states[counted].pending_of(tenant, None), states[counted].pending_of(tenant, Some(owner)));
+                for (at, (of, by), growth) in &self.added {
+                    if *at > counted && *at <= read && of == tenant {
+                        of_all = (of_all + growth).max(0);
+                        of_owner = (of_owner + if by == owner { *growth } else { 0 }).max(0);
+                    }
                 }
-                rooms.insert(if of_owner + owners >= limits.pending_per_owner.into() {
+                rooms.insert(if of_owner + more.1 >= limits.pending_per_owner.into() {
                     Room::OwnerFull
-                } else if of_all + all >= limits.pending_per_tenant.into() {
+                } else if of_all + more.0 >= limits.pending_per_tenant.into() {
                     Room::Full
                 } else {
                     Room::Enough

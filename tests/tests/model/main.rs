@@ -74,7 +74,7 @@ fn run_histories(cases: u32, seed: [u8; 32], count: &Count) -> Result<(), String
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_time: 120_000,
+        max_shrink_time: 15_000,
         max_shrink_iters: 20_000,
         ..Config::default()
     };

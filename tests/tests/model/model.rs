@@ -58,6 +58,10 @@ pub struct Ordered {
     /// When it came, and when it was answered, counted by what happened in between.
     pub began: u64,
     pub answered: Option<u64>,
+    /// Whether its stamp is further ahead of its process's clock than another's may be: it had to be above what it read.
+    pub is_far_ahead: bool,
+    /// Whether it answers everything that waits.
+    pub answers_all: bool,
 }
 
 /// Something that was done to a pair, with success.
@@ -113,14 +117,20 @@ impl Model {
         &self.states[self.now()]
     }
 
-    /// Whether in that state a queued request of the image's owner about the pair was acknowledged and not carried out; one
-    /// before `before`, if that is named.
+    /// Whether in that state a queued request of the image's owner about the pair was acknowledged and not carried out, so that
+    /// it has to be waited for; one before `before`, if that is named.
     pub fn is_open_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> bool {
-        self.jobs.iter().any(|(id, job)| {
-            let is_older = before.is_none_or(|before| *id < before);
-            let is_owners = matches!(job.task, Task::Share | Task::Unshare) && job.made == Made::Queued;
+        // Of an image that is gone there is no owner whose queue could be looked into.
+        self.states[state].image(&pair.0).is_some()
+            && self.left_on(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
+    }
+
+    /// The jobs in queues that have something left to do to a pair in that state.
+    fn left_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
+        let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
+        older.map(|(_, job)| job).filter(move |job| {
             let is_open = job.accepted < state && job.said_in.get(pair).is_none_or(|said| *said > state);
-            is_older && is_owners && is_open && job.pairs.contains(pair)
+            job.made == Made::Queued && is_open && job.pairs.contains(pair)
         })
     }
 
@@ -133,14 +143,17 @@ impl Model {
 
     /// Whether a request that was told that an earlier one is under way was told so rightly.
     pub fn is_in_progress(&self, request: &Request) -> bool {
-        self.waits(request).is_some_and(|pair| self.is_open_on(&pair, self.now(), None))
+        self.waits(request).is_some_and(|pair| self.left_on(&pair, self.now(), None).next().is_some())
     }
 
-    /// Whether an answer in a job waits for an earlier request about one of its pairs.
+    /// Whether an answer in a job waits for an earlier request about one of its pairs. One of several workers may wait for what
+    /// was accepted after another one has carried out the pair.
     pub fn has_older_work(&self, id: JobId) -> bool {
-        let Some(job) = self.jobs.get(&id).filter(|job| matches!(job.task, Task::Respond(_))) else { return false };
-        let left = job.pairs.iter().filter(|pair| !job.says.contains_key(*pair));
-        left.into_iter().any(|pair| self.is_open_on(pair, self.now(), Some(id)))
+        let Some(job) = self.jobs.get(&id).filter(|job| matches!(job.task, Task::Respond(_))) else {
+            return false;
+        };
+        // The answers of an owner who names its own image stand in its queue, too.
+        job.pairs.iter().any(|pair| self.left_on(pair, self.now(), Some(id)).next().is_some())
     }
 
     /// The limits that may be applied to a request.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
-use imageshare::domain::{JobId, Limits, Stamp, TenantId};
+use imageshare::domain::{FUNCTION_SKEW, JobId, Limits, Stamp, TenantId};
 use imageshare::store::{PieceKey, StoreError, opens_a_piece};
 use imageshare::table::Write;
 use imageshare::usecases::Refusal;
@@ -297,7 +297,9 @@ impl Run<'_> {
                 Some(step) = actor.steps.recv() => step,
                 end = &mut actor.task => {
                     let end = end.map_err(|_| format!("{:?} panicked", actor.who))?;
-                    let actor = self.actors.remove(place);
+                    let mut actor = self.actors.remove(place);
+                    // Of several calls that waited side by side, one was given up.
+                    actor.has_timed_out |= !actor.waits.is_empty();
                     return self.ended(&actor, &end);
                 }
             };
@@ -334,6 +336,7 @@ impl Run<'_> {
             writes.iter().filter(|write| opens_a_piece(write)).filter_map(writes::piece).collect();
         self.stream.extend(&pieces);
         let before = self.model.now();
+        let since = self.actors[place].read.map_or(before, |(since, _)| since);
         if is_upkeep(writes) {
             for job in writes.iter().filter_map(writes::dequeued) {
                 self.model.dequeued(job)?;
@@ -353,7 +356,7 @@ impl Run<'_> {
         for piece in pieces.iter().filter(|piece| piece.number > 0) {
             self.model.released(piece.job)?;
         }
-        self.add_to_counts(place, before, writes);
+        self.add_to_counts(place, (since, before), writes);
         Ok(())
     }
 
@@ -380,7 +383,16 @@ impl Run<'_> {
         if let Some(stamp) = at.filter(|_| !matches!(request, Request::Delete { .. }) && !pairs.is_empty()) {
             actor.ordered.push(self.model.ordered.len());
             let (what, began) = (format!("{request:?}"), actor.tick);
-            self.model.ordered.push(Ordered { what, pairs, stamp, began, answered: None });
+            let now = self.processes[actor.process].service.clock().now();
+            self.model.ordered.push(Ordered {
+                what,
+                pairs,
+                stamp,
+                began,
+                answered: None,
+                is_far_ahead: stamp.time() > now.plus(FUNCTION_SKEW),
+                answers_all: matches!(request, Request::RespondToAll { .. }),
+            });
         }
         let at = at.unwrap_or(Stamp::first_of(self.local.service.clock().now()));
         self.model.granted(request, reading, Granted { at, made })?;
@@ -411,8 +423,9 @@ impl Run<'_> {
         self.model.stepped(&said, written)
     }
 
-    /// What a process has written itself it adds to what it has counted, if it was told that it is written.
-    fn add_to_counts(&mut self, place: usize, before: usize, writes: &[Write]) {
+    /// What a process has written itself it adds to what it has counted, if it was told that it is written; but what goes with
+    /// an image that was gone when it was read.
+    fn add_to_counts(&mut self, place: usize, (since, before): (usize, usize), writes: &[Write]) {
         let actor = &self.actors[place];
         let now = self.model.now();
         if actor.loses_answer || now == before {
@@ -421,7 +434,8 @@ impl Run<'_> {
         let (was, is) = (&self.model.states[before], &self.model.states[now]);
         for pair in writes.iter().filter_map(membership) {
             let waits = |state: &State| i64::from(state.waits(&pair));
-            let (growth, owner) = (waits(is) - waits(was), is.images.get(&pair.0).map(|image| &image.owner));
+            let growth = waits(is) - waits(was);
+            let owner = self.model.states[since].image(&pair.0).map(|image| &image.owner);
             if let Some(owner) = owner.filter(|_| growth != 0) {
                 self.processes[actor.process].counts.add(now, (pair.1.clone(), owner.clone()), growth);
             }

@@ -170,7 +170,7 @@ impl Step<'_> {
 
     fn grows(&mut self, (image, tenant): &Names, was: &Pair, then: &Pair) {
         let waits = |pair: &Pair| i64::from(pair.status() == Some(Status::Pending));
-        if let Some(record) = self.next.images.get(image) {
+        if let Some(record) = self.next.image(image) {
             *self.asked.entry((tenant.clone(), record.owner.clone())).or_default() += waits(then) - waits(was);
         }
     }
@@ -184,7 +184,7 @@ impl Step<'_> {
         };
         if !changes {
             let moments = moments(&self.thens, pair);
-            let fates = moments.iter().map(|(place, then)| self.unless_it_waits(all(then), then, *place, pair));
+            let fates = moments.iter().map(|(place, then)| self.unless_it_waits(all(then), *place, pair));
             return fates.flatten().collect();
         }
         if self.task == Task::Share && !self.next.is_member(&pair.0, &pair.1) {
@@ -195,11 +195,9 @@ impl Step<'_> {
 
     /// What is said to an answer while an earlier request about the pair was acknowledged and not carried out is never
     /// that there is no membership.
-    fn unless_it_waits(&self, mut fates: Vec<Fate>, then: &State, place: usize, pair: &Names) -> Vec<Fate> {
+    fn unless_it_waits(&self, mut fates: Vec<Fate>, place: usize, pair: &Names) -> Vec<Fate> {
         let state = self.written.since + place;
-        if then.image(&pair.0).is_some()
-            && self.model.is_open_on(pair, state, Some(JobId(self.at)))
-        {
+        if self.model.is_open_on(pair, state, Some(JobId(self.at))) {
             fates.retain(|fate| fate.outcome != Outcome::NotAMember);
         }
         fates

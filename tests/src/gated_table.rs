@@ -35,8 +35,8 @@ pub enum Step {
     HasRead(Option<String>),
     /// These writes were made.
     HasWritten(Vec<Write>),
-    /// A write was not made, since its condition did not hold.
-    IsRefused,
+    /// These writes were not made, since a condition did not hold.
+    IsRefused(Vec<Write>),
     /// A call that was let through was lost.
     IsLost,
 }
@@ -84,7 +84,7 @@ impl<T: Table> GatedTable<T> {
             return lost();
         }
         let answer = call.await.inspect_err(|failure| {
-            tell(if matches!(failure, Failure::Canceled(_)) { Step::IsRefused } else { Step::IsLost });
+            tell(if matches!(failure, Failure::Canceled(_)) { Step::IsRefused(writes.to_vec()) } else { Step::IsLost });
         })?;
         tell(step());
         if verdict == Verdict::AnswerLost { lost() } else { Ok(answer) }

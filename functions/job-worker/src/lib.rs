@@ -61,7 +61,6 @@ async fn carry_out_records(service: &Service, records: &[EventRecord]) -> Dynamo
         (0..).zip(records).filter_map(|(place, r)| Some((place, piece_of(r)?))).collect();
     let failures = stream::iter(pieces).map(|(place, key)| async move {
         let problem = carry_out(service, key).await.err()?;
-        if std::env::var("DBG").is_ok() { eprintln!("DBG {problem}"); }
         tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed");
         Some(place)
     });

@@ -140,7 +140,9 @@ async fn change(
         let now = service.clock().now();
         let decided = decided(service, caller, &mut read, (id, tenant), &task).await;
         let is_settled = match &decided {
-            Ok(decision) => service.store.make_change(decision, &read, rules, now).await? == Written::Yes,
+            Ok(decision) => {
+                service.store.make_change(decision, &read, rules, now, None).await? == Written::Yes
+            }
             Err(Refusal::Store(_)) => true,
             // A job that was carried out between the reading of the membership and that of the queue is in neither.
             Err(_) => service.store.is_unchanged(&read, (id, tenant)).await?,

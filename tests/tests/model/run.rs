@@ -321,11 +321,12 @@ impl Run<'_> {
                     }
                 }
                 Step::HasWritten(writes) => self.written(place, &writes).await?,
-                Step::IsRefused => {
+                // That a job was taken out of a queue by another one changes no decision.
+                Step::IsRefused(writes) if !is_upkeep(&writes) => {
                     actor.read = None;
                     self.count.met();
                 }
-                Step::IsLost => {}
+                Step::IsRefused(_) | Step::IsLost => {}
             }
         }
     }

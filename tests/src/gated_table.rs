@@ -84,7 +84,11 @@ impl<T: Table> GatedTable<T> {
             return lost();
         }
         let answer = call.await.inspect_err(|failure| {
-            tell(if matches!(failure, Failure::Canceled(_)) { Step::IsRefused(writes.to_vec()) } else { Step::IsLost });
+            tell(if matches!(failure, Failure::Canceled(_)) {
+                Step::IsRefused(writes.to_vec())
+            } else {
+                Step::IsLost
+            });
         })?;
         tell(step());
         if verdict == Verdict::AnswerLost { lost() } else { Ok(answer) }

@@ -12,8 +12,8 @@ use super::members::with_members;
 use super::older_work::{Waiting, settle};
 use crate::Service;
 use crate::domain::{
-    Caller, Decision, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status, Task,
-    TenantId, UnknownStatus, VaultId, decide,
+    Caller, Decision, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status,
+    Task, TenantId, UnknownStatus, VaultId, decide,
 };
 use crate::store::{Pair, Snapshot, Written};
 

@@ -248,7 +248,8 @@ pub fn history() -> impl Strategy<Value = History> {
 /// By which process, when, and with which fortune a few events happen.
 fn circumstances() -> impl Strategy<Value = Vec<(usize, Time, Verdict)>> {
     let passes = prop_oneof![12 => Just(0), 2 => 0..100_u64, 1 => 0..3_000_u64, 1 => 0..20_000_u64];
-    let time = (passes, prop::option::weighted(0.15, ahead())).prop_map(|(passes, ahead)| Time { passes, ahead });
+    let time =
+        (passes, prop::option::weighted(0.15, ahead())).prop_map(|(passes, ahead)| Time { passes, ahead });
     let at_once =
         prop_oneof![12 => Just(Verdict::Made), 12 => Just(Verdict::Lost), 1 => Just(Verdict::AnswerLost)];
     prop::collection::vec((0..PROCESSES, time, at_once), 1..8)

@@ -85,8 +85,10 @@ impl Counts {
         for counted in counted.chain(self.all) {
             for read in since.max(counted)..states.len() {
                 // A count is never below 0, whatever comes and goes unseen.
-                let (mut of_all, mut of_owner) =
-                    (states[counted].pending_of(tenant, None), states[counted].pending_of(tenant, Some(owner)));
+                let (mut of_all, mut of_owner) = (
+                    states[counted].pending_of(tenant, None),
+                    states[counted].pending_of(tenant, Some(owner)),
+                );
                 for (at, (of, by), growth) in &self.added {
                     if *at > counted && *at <= read && of == tenant {
                         of_all = (of_all + growth).max(0);

@@ -265,7 +265,9 @@ impl Task {
             (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
             // A job names it only if it waits: no other outcome is right.
             (Self::RespondToAll(_), _) if !pair.waited(at) => Err(Outcome::GaveUp),
-            (Self::Respond(_), _) if !pair.hears(at) && pair.is_withdrawn_after(at) => Err(Outcome::Overtaken),
+            (Self::Respond(_), _) if !pair.hears(at) && pair.is_withdrawn_after(at) => {
+                Err(Outcome::Overtaken)
+            }
             (Self::Respond(_), _) if !pair.hears(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageGone),
             (Self::RespondToAll(says), Some(image)) if says.leaves_out(image) => Err(Outcome::GaveUp),

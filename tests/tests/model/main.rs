@@ -144,7 +144,8 @@ fn run_once(events: Vec<history::Event>) {
         ahead: [0; history::PROCESSES],
         events,
     };
-    on_a_paused_clock(run::run(&history, &Count::default())).unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
+    on_a_paused_clock(run::run(&history, &Count::default()))
+        .unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
 }
 
 /// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
@@ -171,8 +172,10 @@ fn a_vault_is_not_called_full_by_the_image_that_is_accepted_into_it_meanwhile() 
             [queued.clone(), event(deliver(), first.clone()), event(Action::Ask(answer()), second.clone())];
         let slow_answer =
             [queued.clone(), event(Action::Ask(answer()), first.clone()), event(deliver(), second.clone())];
-        let slow_batch =
-            [event(Action::Ask(respond.clone()), first.clone()), event(Action::Ask(answer()), second.clone())];
+        let slow_batch = [
+            event(Action::Ask(respond.clone()), first.clone()),
+            event(Action::Ask(answer()), second.clone()),
+        ];
         let beside_batch = [event(Action::Ask(answer()), first), event(Action::Ask(respond.clone()), second)];
         for race in [&slow_worker[..], &slow_answer, &slow_batch, &beside_batch] {
             run_once(begun.iter().chain(race).cloned().collect());
@@ -189,7 +192,8 @@ fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
     let event = |action, turns: usize| Event::of(action, Some(vec![0; turns]));
     let (by, id) = (tenant("owner-a"), image(IMAGES[0]));
     let (images, to) = (vec![id.clone()], vec![tenant("tenant-c")]);
-    let share = || Action::Ask(Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None });
+    let share =
+        || Action::Ask(Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None });
     for (turns, at_once) in (0..6).flat_map(|turns| [(turns, Verdict::Made), (turns, Verdict::Lost)]) {
         let delete = Action::Ask(Request::Delete { by: by.clone(), image: id.clone() });
         let again = Event { at_once, turns: Some(vec![1; 6]), ..Event::of(share(), None) };
@@ -208,8 +212,7 @@ fn what_was_acknowledged_counts_as_done_at_any_moment_of_a_request() {
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[0]));
     let images = vec![id.clone()];
     let says = Says { status: Status::Accepted, vault: None };
-    let share =
-        Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
+    let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
     let others = [
         Request::Answer { by: to.clone(), image: id.clone(), named: to.clone(), says },
         Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None },

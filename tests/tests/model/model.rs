@@ -106,7 +106,13 @@ pub struct Granted {
 
 impl Model {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, states: vec![State::default()], jobs: BTreeMap::new(), deeds: Vec::new(), ordered: Vec::new() }
+        Self {
+            limits,
+            states: vec![State::default()],
+            jobs: BTreeMap::new(),
+            deeds: Vec::new(),
+            ordered: Vec::new(),
+        }
     }
 
     pub fn now(&self) -> usize {
@@ -166,12 +172,16 @@ impl Model {
     }
 
     /// A request has written something, at once or as a job.
-    pub fn granted(&mut self, request: &Request, reading: Reading<'_>, granted: Granted) -> Result<(), Wrong> {
+    pub fn granted(
+        &mut self,
+        request: &Request,
+        reading: Reading<'_>,
+        granted: Granted,
+    ) -> Result<(), Wrong> {
         let (at, made, began) = (granted.at, granted.made, reading.began);
         let limits = self.limits_of(request, reading);
-        let is_granted = |state: &State| {
-            limits.iter().any(|limits| request.judged(state, limits) == Expected::Granted)
-        };
+        let is_granted =
+            |state: &State| limits.iter().any(|limits| request.judged(state, limits) == Expected::Granted);
         let mut next = self.state().clone();
         let is_job = request.makes_a_job();
         let since = if request.pair().is_some() { reading.since } else { began };

@@ -103,7 +103,8 @@ pub fn line() -> impl Strategy<Value = Vec<Event>> {
     let large = || prop_oneof![2 => Just(true), 1 => Just(false)];
     let other = (one(), says());
     (large(), large(), other, prop::bool::ANY).prop_map(|(first, second, ((_, id, to), says), is_answer)| {
-        let (owner, images) = (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image(id)).collect::<Vec<_>>());
+        let (owner, images) =
+            (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image(id)).collect::<Vec<_>>());
         let large = |shares: bool| {
             let (by, images) = (owner.clone(), images.clone());
             let to = [to.clone()].into_iter().filter(|to| *to != owner).chain(crowd_of(97)).collect();

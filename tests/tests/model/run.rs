@@ -21,7 +21,9 @@ use tokio::time::{Duration, Instant, advance};
 
 use crate::ask::{End, ask, delivered, swept};
 use crate::count::Count;
-use crate::history::{Action, Death, Event, History, IMAGES, MORE_IMAGES, Request, Time, first_requests, image};
+use crate::history::{
+    Action, Death, Event, History, IMAGES, MORE_IMAGES, Request, Time, first_requests, image,
+};
 use crate::invariants;
 use crate::judge::Expected;
 use crate::model::{Granted, Made, Model, Ordered, Reading, Wrong};
@@ -348,7 +350,8 @@ impl Run<'_> {
                 Who::Worker(_) | Who::Sweeper => {
                     // Of one that sweeps, what it counts is written, too.
                     if let Some(job) = writes::stepped(writes) {
-                        let since = self.actors[place].read.take().ok_or("a worker writes without having read")?;
+                        let since =
+                            self.actors[place].read.take().ok_or("a worker writes without having read")?;
                         self.stepped(place, job, since, writes).await?;
                     }
                 }
@@ -455,7 +458,9 @@ impl Run<'_> {
             }
         }
         match (&actor.who, end) {
-            (Who::Client(request), End::Refused(Refusal::Store(problem))) if actor.is_dead || actor.has_timed_out => {
+            (Who::Client(request), End::Refused(Refusal::Store(problem)))
+                if actor.is_dead || actor.has_timed_out =>
+            {
                 let is_passing = matches!(problem, StoreError::Unavailable(_));
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
             }

@@ -206,8 +206,11 @@ impl Schedule<'_> {
         let before = self.everything();
         let answer = self.send(&http::event(request)).await;
         let after = self.everything();
-        let changed: Vec<_> =
-            after.iter().filter(|(key, row)| before.get(*key) != Some(*row)).map(|(_, row)| row.clone()).collect();
+        let changed: Vec<_> = after
+            .iter()
+            .filter(|(key, row)| before.get(*key) != Some(*row))
+            .map(|(_, row)| row.clone())
+            .collect();
         let is_done = after != before;
         self.told.requests += 1;
         let said = if is_done && changed.is_empty() {
@@ -282,7 +285,8 @@ impl Schedule<'_> {
     /// Lets the model know what a request has changed. Returns the job that it has made, the last one.
     async fn granted(&mut self, request: &Request, changed: &[Row]) -> Result<Option<JobId>, Wrong> {
         let made = self.new_jobs(request, changed)?;
-        let memberships = changed.iter().filter_map(|row| text(row, "membership")).filter_map(writes::newest_of);
+        let memberships =
+            changed.iter().filter_map(|row| text(row, "membership")).filter_map(writes::newest_of);
         let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
         if made.is_empty() {
             self.grant(request, Granted { at, made: None })?;

@@ -194,8 +194,10 @@ impl State {
     /// How many images wait for a tenant: all of them, or those of an owner.
     pub fn pending_of(&self, tenant: &TenantId, owner: Option<&TenantId>) -> i64 {
         let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
-        let is_of = |image| owner.is_none_or(|owner| self.images.get(image).is_some_and(|of| of.owner == *owner));
-        let waiting = self.pairs.iter().filter(|((image, to), pair)| to == tenant && waits(pair) && is_of(image));
+        let is_of =
+            |image| owner.is_none_or(|owner| self.images.get(image).is_some_and(|of| of.owner == *owner));
+        let waiting =
+            self.pairs.iter().filter(|((image, to), pair)| to == tenant && waits(pair) && is_of(image));
         i64::try_from(waiting.count()).unwrap_or(i64::MAX)
     }
 

@@ -171,7 +171,8 @@ impl Step<'_> {
     fn grows(&mut self, (image, tenant): &Names, was: &Pair, then: &Pair) {
         let waits = |pair: &Pair| i64::from(pair.status() == Some(Status::Pending));
         if let Some(record) = self.next.image(image) {
-            *self.asked.entry((tenant.clone(), record.owner.clone())).or_default() += waits(then) - waits(was);
+            *self.asked.entry((tenant.clone(), record.owner.clone())).or_default() +=
+                waits(then) - waits(was);
         }
     }
 

@@ -1,11 +1,14 @@
 //! A table that makes each call only when the test lets it: so a test chooses the order in which workers and requests
 //! get on, kills any of them between any two calls, and learns what each has read and written.
+//!
+//! Only what runs within [`gated`] waits; so several can share one store, as the requests of one process do, and each still
+//! has its turns apart.
 
-use std::fmt;
-
-use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written};
-use imageshare_local::table::TableLane;
+use imageshare::table::{
+    Answer, AttributeValue, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written,
+};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task_local;
 
 /// What becomes of a call that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,77 +25,102 @@ pub enum Verdict {
 #[derive(Debug)]
 pub enum Step {
     /// A call waits to be let through.
-    Waits(oneshot::Sender<Verdict>),
-    /// Something was read.
-    HasRead,
+    Waits {
+        /// Lets it through.
+        go: oneshot::Sender<Verdict>,
+        /// What it writes, if anything.
+        writes: Vec<Write>,
+    },
+    /// Something was read; of the index, that list.
+    HasRead(Option<String>),
     /// These writes were made.
     HasWritten(Vec<Write>),
-    /// A write was not made, since its condition did not hold.
-    IsRefused,
+    /// These writes were not made, since a condition did not hold.
+    IsRefused(Vec<Write>),
+    /// A call that was let through was lost.
+    IsLost,
 }
 
-/// The table as one worker or one request sees it.
-pub struct GatedTable {
-    table: TableLane,
-    steps: mpsc::UnboundedSender<Step>,
+task_local! {
+    static STEPS: mpsc::UnboundedSender<Step>;
 }
 
-impl fmt::Debug for GatedTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GatedTable").finish_non_exhaustive()
-    }
+/// Does some work whose calls to a gated table wait until they are let through, and tells its steps.
+pub fn gated<F: Future>(work: F) -> (impl Future<Output = F::Output>, mpsc::UnboundedReceiver<Step>) {
+    let (steps, told) = mpsc::unbounded_channel();
+    (STEPS.scope(steps, work), told)
 }
 
-impl GatedTable {
-    /// A way to the table that tells its steps.
-    pub fn new(table: TableLane) -> (Self, mpsc::UnboundedReceiver<Step>) {
-        let (steps, told) = mpsc::unbounded_channel();
-        (Self { table, steps }, told)
+fn tell(step: Step) {
+    // Outside of gated work nobody listens, and a test that does not listen any more has failed already.
+    let _ = STEPS.try_with(|steps| drop(steps.send(step)));
+}
+
+/// A table with a gate before it.
+#[derive(Debug, Clone)]
+pub struct GatedTable<T>(T);
+
+impl<T: Table> GatedTable<T> {
+    /// A gate before that table.
+    pub fn new(table: T) -> Self {
+        Self(table)
     }
 
-    fn tell(&self, step: Step) {
-        // A test that does not listen any more has failed already.
-        let _ = self.steps.send(step);
-    }
-
-    async fn pass<T>(&self, call: Answer<'_, T>, step: impl FnOnce() -> Step) -> Result<T, Failure> {
+    async fn pass<A>(
+        &self,
+        call: Answer<'_, A>,
+        writes: &[Write],
+        step: impl FnOnce() -> Step,
+    ) -> Result<A, Failure> {
+        if STEPS.try_with(|_| ()).is_err() {
+            return call.await;
+        }
         let lost = || Err(Failure::Closed("as the test wants it".to_owned()));
         let (go, let_through) = oneshot::channel();
-        self.tell(Step::Waits(go));
+        tell(Step::Waits { go, writes: writes.to_vec() });
         let verdict = let_through.await.unwrap_or(Verdict::Lost);
         if verdict == Verdict::Lost {
+            tell(Step::IsLost);
             return lost();
         }
         let answer = call.await.inspect_err(|failure| {
-            if matches!(failure, Failure::Canceled(_)) {
-                self.tell(Step::IsRefused);
-            }
+            tell(if matches!(failure, Failure::Canceled(_)) {
+                Step::IsRefused(writes.to_vec())
+            } else {
+                Step::IsLost
+            });
         })?;
-        self.tell(step());
+        tell(step());
         if verdict == Verdict::AnswerLost { lost() } else { Ok(answer) }
     }
 }
 
-impl Table for GatedTable {
+/// The partition of the index that a query reads.
+fn list_of(query: &Query) -> Option<String> {
+    let (_, list) = query.values.iter().find(|(name, _)| *name == ":list")?;
+    if let AttributeValue::S(list) = list { Some(list.clone()) } else { None }
+}
+
+impl<T: Table> Table for GatedTable<T> {
     fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
-        Box::pin(self.pass(self.table.get_item(key), || Step::HasRead))
+        Box::pin(self.pass(self.0.get_item(key), &[], || Step::HasRead(None)))
     }
 
     fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
-        Box::pin(self.pass(self.table.batch_get_item(read), || Step::HasRead))
+        Box::pin(self.pass(self.0.batch_get_item(read), &[], || Step::HasRead(None)))
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
-        Box::pin(self.pass(self.table.query(query), || Step::HasRead))
+        Box::pin(self.pass(self.0.query(query), &[], || Step::HasRead(list_of(query))))
     }
 
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
-        Box::pin(self.pass(self.table.write_item(write), || Step::HasWritten(vec![write.clone()])))
+        let writes = std::slice::from_ref(write);
+        Box::pin(self.pass(self.0.write_item(write), writes, || Step::HasWritten(writes.to_vec())))
     }
 
     fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
-        Box::pin(
-            self.pass(self.table.transact_write_items(writes, token), || Step::HasWritten(writes.to_vec())),
-        )
+        let call = self.0.transact_write_items(writes, token);
+        Box::pin(self.pass(call, writes, || Step::HasWritten(writes.to_vec())))
     }
 }

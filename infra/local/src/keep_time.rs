@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use imageshare::store::{Store, StoreError};
+use imageshare::store::{KeptTime, Store, StoreError};
 use tokio::time::{Instant, interval_at};
 
 /// How often it is written while requests come.
@@ -14,12 +14,19 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How far ahead of the clock the moment is that is written: more than passes until it is written again.
 const LEAD: Duration = Duration::from_secs(5);
 
-/// Lets the clock go on from where it was, and says so in the log where the machine's clock was set back.
+/// Lets the clock go on from where it was, and says so in the log where the machine's clock was set back. What is stamped until
+/// [`run`] writes for the first time is below what is kept when this returns. One read and one write.
 ///
 /// # Errors
-/// [`StoreError`] where the table cannot be read.
+/// [`StoreError`] where the table cannot be read or written.
 pub async fn resume(store: &Store) -> Result<(), StoreError> {
-    let Some(kept) = store.kept_time().await? else { return Ok(()) };
+    if let Some(kept) = store.kept_time().await? {
+        go_on(store, kept);
+    }
+    keep(store, LEAD).await
+}
+
+fn go_on(store: &Store, kept: KeptTime) {
     let behind = kept.reached.unix_millis() - store.clock().now().unix_millis();
     if behind > 0 {
         tracing::warn!(
@@ -28,7 +35,6 @@ pub async fn resume(store: &Store) -> Result<(), StoreError> {
         );
     }
     store.clock().resume(kept.reserved);
-    Ok(())
 }
 
 /// Writes how far the clock has come while requests come, until `stop` is ready, and a last time then.
@@ -52,7 +58,14 @@ pub async fn run(store: Store, stop: impl Future<Output = ()>) {
 }
 
 async fn write(store: &Store, lead: Duration) -> bool {
-    let reached = store.clock().now();
-    let kept = store.keep_time(reached, reached.plus(lead)).await;
+    let kept = keep(store, lead).await;
     kept.inspect_err(|problem| tracing::error!(%problem, "the clock could not be kept")).is_ok()
+}
+
+/// Keeps the moment that the clock has reached, and one that is above every stamp of that moment and of `lead` after it.
+async fn keep(store: &Store, lead: Duration) -> Result<(), StoreError> {
+    let reached = store.clock().now();
+    // A stamp that had to be above what was read may be a little ahead.
+    let issued = store.clock().last().map_or(reached, |last| last.time().max(reached));
+    store.keep_time(reached, issued.plus(lead + Duration::from_millis(1))).await
 }

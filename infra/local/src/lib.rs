@@ -11,7 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod gateway;
 pub mod issuers;
-mod keep_time;
+pub mod keep_time;
 pub mod keys;
 pub mod logging;
 mod private_file;

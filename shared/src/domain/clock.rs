@@ -6,7 +6,9 @@
 //! from the table in the reads that it makes anyway:
 //!
 //! * A request that is carried out at once reads the memberships that it changes and the tenants of its pairs, and is
-//!   stamped above them ([`Clock::stamp_after`]).
+//!   stamped above them ([`Clock::stamp_after`]). Where that is ahead of the process's own clock ([`Clock::is_ahead`]) and
+//!   the request is about several tenants, it leaves its stamp on its caller's item: who reads only one of the pairs would
+//!   not find what the others were stamped above.
 //! * A request that is queued leaves its stamp on its creator's item in the table, where every later request of that
 //!   tenant, or about it, finds it. It does not read the memberships of its thousands of pairs, so it is stamped ahead by
 //!   what the clocks of two processes may differ ([`Clock::stamp_ahead`]): later than whatever another process has done
@@ -18,7 +20,9 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{Stamp, Timestamp};
 
@@ -96,6 +100,12 @@ impl Clock {
     /// The stamp of an answer to everything that waits: above all that was queued, too.
     pub fn stamp_ahead_of_queues(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
         self.issue(self.skew * 2, read.into_iter().max().map(past))
+    }
+
+    /// Whether a stamp that it has issued is ahead of it, so that another process may issue a smaller one later. Never where
+    /// there is no other process.
+    pub fn is_ahead(&self, stamp: Stamp) -> bool {
+        !self.skew.is_zero() && stamp.time() > self.now()
     }
 
     /// The greatest stamp that it has issued, but for those from ahead; `None` before the first.

@@ -212,12 +212,13 @@ impl Outcome {
         !matches!(self, Self::Done | Self::Overtaken)
     }
 
-    /// Whether it rests on a count, a grant or a vault, which may have been read after the membership: not even a batch
-    /// read is of one moment.
+    /// Whether it rests on a count, a grant, a vault, or on what the image's owner has queued, which may have been read after
+    /// the membership: not even a batch read is of one moment.
     pub(super) fn rests_on_more_than_the_pair(self) -> bool {
         matches!(
             self,
             Self::MemberLimit
+                | Self::NotAMember
                 | Self::KeyNotGranted
                 | Self::NoVault
                 | Self::NotABackupVault
@@ -297,7 +298,7 @@ impl Report {
 
     /// Whether any pair has failed, also one that cannot be named.
     fn has_failed(&self) -> bool {
-        self.pieces.iter().flat_map(|piece| &piece.outcomes).any(|outcome| *outcome != Outcome::Done)
+        self.pieces.iter().flat_map(|piece| &piece.outcomes).any(|outcome| outcome.is_failure())
     }
 
     /// How many pairs have been carried out.
@@ -444,6 +445,24 @@ mod tests {
         assert_eq!(report.status(), JobStatus::Running);
         report.pieces[0].finished = Some(Timestamp::from_unix_millis(2));
         assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));
+    }
+
+    #[test]
+    fn a_job_does_not_fail_by_a_pair_that_was_overtaken() {
+        let piece = |outcomes: Vec<Outcome>| Piece {
+            number: 0,
+            pairs: 0..2,
+            found: Vec::new(),
+            outcomes,
+            finished: Some(Timestamp::from_unix_millis(1)),
+            attempts: 0,
+        };
+        let status =
+            |outcome| Report { job: job(1, 2), pieces: vec![piece(vec![Outcome::Done, outcome])] }.status();
+        assert_eq!(
+            (status(Outcome::Overtaken), status(Outcome::GaveUp)),
+            (JobStatus::Success, JobStatus::Fail)
+        );
     }
 
     #[test]

@@ -7,10 +7,11 @@ use super::images::AS_READ;
 use super::item;
 use super::keys::{self, List, TTL, list_entry};
 use super::memberships::{MEMBERSHIP, STANDS};
+use super::queues::raise_clock;
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
 use crate::domain::{
-    Change, Decision, ImageId, KeyGrant, Membership, Rules, TenantId, Timestamp, VaultKey, Visibility,
+    Change, Decision, ImageId, KeyGrant, Membership, Rules, Stamp, TenantId, Timestamp, VaultKey, Visibility,
 };
 use crate::table::Write;
 
@@ -25,7 +26,8 @@ pub(super) const RESERVED: &str = "reserved_gib";
 
 impl Store {
     /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
-    /// provided that everything that it was decided from is still so.
+    /// provided that everything that it was decided from is still so. A stamp is left on the item of `raises`, if that is
+    /// named.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -35,12 +37,14 @@ impl Store {
         read: &Snapshot,
         rules: Rules<'_>,
         now: Timestamp,
+        raises: Option<(&TenantId, Stamp)>,
     ) -> Result<Written, StoreError> {
-        let writes = decided(decision, read, rules, now)?;
+        let mut writes = decided(decision, read, rules, now)?;
         if writes.is_empty() {
             return Ok(Written::Yes);
         }
         self.remember_senders(decision, read).await?;
+        writes.extend(raises.map(|(tenant, stamp)| raise_clock(tenant, stamp)));
         let written = self.written(&writes).await?;
         if written == Written::Yes {
             self.inboxes.add(decision);

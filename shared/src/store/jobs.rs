@@ -11,10 +11,11 @@ use super::call::{NotWritten, is_condition};
 use super::decided::decided;
 use super::item::{self, AttributeValue, Item};
 use super::keys::{self, ALONE, GPK, GSK, INDEX, JOB, PK, PieceKey, SK, TTL};
+use super::queues::raise_clock;
 use super::requests::{Remembered, Submitted, before_as, remember};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
-use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Task, Timestamp};
+use crate::domain::{Decision, Job, JobId, Outcome, Piece, Report, Rules, Task, TenantId, Timestamp};
 use crate::table::{Query, Token, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
@@ -22,6 +23,8 @@ pub(super) const JOB_IS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The attribute of a piece that was closed because it cannot be read: when.
 const CLOSED: &str = "closed";
+/// The most writes of a transaction.
+const MOST_WRITES: usize = 100;
 
 /// A piece that is to be carried out, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,8 @@ pub struct OpenPiece {
 
 impl Store {
     /// Writes a job together with what was decided of all its pairs, and the remembered request: one transaction, in which
-    /// everything that it was decided from must still be so. `None` where it is not.
+    /// everything that it was decided from must still be so. `None` where it is not, or where it is too large. The job's stamp
+    /// is left on the item of `raises`, if that is named.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -44,13 +48,17 @@ impl Store {
         decision: &Decision,
         read: &Snapshot,
         rules: Rules<'_>,
-        remembered: Option<&Remembered>,
+        (remembered, raises): (Option<&Remembered>, Option<&TenantId>),
     ) -> Result<Option<Submitted>, StoreError> {
         self.remember_senders(decision, read).await?;
         let now = self.clock.now();
         let mut writes: Vec<_> = remembered.map(|request| remember(request, job)).into_iter().collect();
         writes.push(ended_job(job, decision, now)?);
         writes.extend(decided(decision, read, rules, now)?);
+        writes.extend(raises.map(|tenant| raise_clock(tenant, job.id.0)));
+        if writes.len() > MOST_WRITES {
+            return Ok(None);
+        }
         let reasons = match self.transact(&writes).await {
             Ok(()) => {
                 self.inboxes.add(decision);

@@ -13,7 +13,7 @@ use super::jobs::{Release, job_writes};
 use super::keys;
 use super::requests::{Remembered, before_as, remember};
 use super::{Store, StoreError, Submitted};
-use crate::domain::{Job, JobId, Line, Queue, Tenant, TenantId};
+use crate::domain::{Job, JobId, Line, Queue, Stamp, Tenant, TenantId};
 use crate::table::Write;
 
 /// What came of queueing a job.
@@ -201,6 +201,14 @@ fn enqueue(tenant: &TenantId, job: &Job, place: Place, pairs: usize, most_pairs:
         .value(":pairs", item::number(pairs))
         .value(":room", item::number(i128::from(most_pairs) - pairs))
         .value(":most_jobs", item::number(i128::try_from(JOBS_PER_TENANT).unwrap_or_default()))
+}
+
+/// Leaves the stamp of a request that was carried out at once on the item of a tenant, of whom it must be the newest request.
+pub(super) fn raise_clock(tenant: &TenantId, stamp: Stamp) -> Write {
+    Write::update(keys::tenant(tenant), "SET #clock = :stamp")
+        .only_if("attribute_not_exists(#clock) OR #clock < :stamp")
+        .name("#clock", CLOCK)
+        .value(":stamp", item::text(stamp))
 }
 
 const CLOCK: &str = "clock";

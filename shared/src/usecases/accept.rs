@@ -94,7 +94,9 @@ async fn at_once(
         return Ok(AtOnce::Queue);
     }
     let store = service.store.within(AT_ONCE_TIME);
-    match store.make_at_once(&job, &decision, &read, rules, batch.remembered.as_ref()).await {
+    let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
+    let besides = (batch.remembered.as_ref(), raises);
+    match store.make_at_once(&job, &decision, &read, rules, besides).await {
         Ok(Some(submitted)) => Ok(AtOnce::Done((job.id, submitted))),
         Ok(None) => Ok(AtOnce::Contended),
         // Others hold on to the same items. If it was made after all, and its answer lost, what is queued finds it done.

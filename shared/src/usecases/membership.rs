@@ -12,10 +12,10 @@ use super::members::with_members;
 use super::older_work::{Waiting, settle};
 use crate::Service;
 use crate::domain::{
-    Caller, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status, Task,
-    TenantId, UnknownStatus, VaultId, decide,
+    Caller, Decision, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status,
+    Task, TenantId, UnknownStatus, VaultId, decide,
 };
-use crate::store::Written;
+use crate::store::{Pair, Snapshot, Written};
 
 /// How often in a row somebody else may change the same things in between.
 const ATTEMPTS: u32 = 20;
@@ -118,7 +118,7 @@ fn visible(
 }
 
 /// Changes a membership of an image that the caller sees as `task` says, which is given the image and the membership as
-/// they stand. Returns the membership as it then stands, if it does.
+/// they stand. Returns the membership as it then stands, if it does. A refusal costs one more read.
 async fn change(
     service: &Service,
     caller: &Caller,
@@ -127,7 +127,6 @@ async fn change(
     task: impl Fn(&ImageHead, Option<&Standing>) -> Result<Task, Refusal>,
 ) -> Result<Option<Member>, Refusal> {
     let rules = service.settings.rules();
-    let pair = (id.clone(), tenant.clone());
     let mut waiting = Waiting::new();
     let mut attempt = 0;
     while attempt < ATTEMPTS {
@@ -138,39 +137,52 @@ async fn change(
             None => return Err(Refusal::InProgress(id.clone())),
         }
         attempt += 1;
-        let current = read.known.memberships.get(&pair);
-        let member = current.and_then(Membership::standing);
-        let image = with_members(service, caller, id, read.known.images.get(id), tenant, member.is_some());
-        let image = image.await?.clone();
-        let at = service.clock().stamp_after(read.stamps());
         let now = service.clock().now();
-        let job = Job {
-            id: JobId(at),
-            creator: caller.tenant.clone(),
-            task: task(&image, member)?,
-            images: vec![id.clone()],
-            tenants: vec![tenant.clone()],
-            accepted: now,
-            queues: Vec::new(),
-        };
-        service.store.read_needed(&mut read, &job.task, &[(id, tenant)]).await?;
-        let decision = decide(&job, 0..1, &read.known, rules);
-        let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
-        let refused = refuse(outcome, &image, tenant, rules);
-        let is_settled = match &refused {
-            Ok(()) => service.store.make_change(&decision, &read, rules, now).await? == Written::Yes,
-            Err(_) => {
-                decision.unchanged.is_empty() || service.store.is_unchanged(&read, (id, tenant)).await?
+        let decided = decided(service, caller, &mut read, (id, tenant), &task).await;
+        let is_settled = match &decided {
+            Ok(decision) => {
+                service.store.make_change(decision, &read, rules, now, None).await? == Written::Yes
             }
+            Err(Refusal::Store(_)) => true,
+            // A job that was carried out between the reading of the membership and that of the queue is in neither.
+            Err(_) => service.store.is_unchanged(&read, (id, tenant)).await?,
         };
         if is_settled {
-            refused?;
+            let decision = decided?;
             let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
             return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, now)));
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
     }
     Err(Refusal::Contended(id.clone()))
+}
+
+/// Decides on a change from what was read. Reads what its rules need besides.
+async fn decided(
+    service: &Service,
+    caller: &Caller,
+    read: &mut Snapshot,
+    (id, tenant): Pair<'_>,
+    task: impl Fn(&ImageHead, Option<&Standing>) -> Result<Task, Refusal>,
+) -> Result<Decision, Refusal> {
+    let rules = service.settings.rules();
+    let current = read.known.memberships.get(&(id.clone(), tenant.clone()));
+    let member = current.and_then(Membership::standing);
+    let image = with_members(service, caller, id, read.known.images.get(id), tenant, member.is_some());
+    let image = image.await?.clone();
+    let job = Job {
+        id: JobId(service.clock().stamp_after(read.stamps())),
+        creator: caller.tenant.clone(),
+        task: task(&image, member)?,
+        images: vec![id.clone()],
+        tenants: vec![tenant.clone()],
+        accepted: service.clock().now(),
+        queues: Vec::new(),
+    };
+    service.store.read_needed(read, &job.task, &[(id, tenant)]).await?;
+    let decision = decide(&job, 0..1, &read.known, rules);
+    let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
+    refuse(outcome, &image, tenant, rules).map(|()| decision)
 }
 
 /// What an outcome says to who asked for it at once.

@@ -55,9 +55,10 @@ pub async fn change_permissions(
         let decision = decision.or_else(|NotGranted { tenant, outcome }| {
             refuse(outcome, image, &tenant, rules).map(|()| Decision::default())
         })?;
+        let now = service.clock().now();
+        let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
         if effect == Effect::Checked
-            || service.store.make_change(&decision, &read, rules, service.clock().now()).await?
-                == Written::Yes
+            || service.store.make_change(&decision, &read, rules, now, raises).await? == Written::Yes
         {
             return Ok(());
         }

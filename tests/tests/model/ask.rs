@@ -36,6 +36,11 @@ pub async fn delivered(service: &Service, piece: PieceKey) -> Value {
     job_worker::handle(service, event).await.expect("an event of the stream")
 }
 
+/// Lets job-worker look for work that was left lying, as the schedule does. Returns its answer.
+pub async fn swept(service: &Service) -> Value {
+    job_worker::handle(service, json!({"source": "aws.events"})).await.expect("an event of the schedule")
+}
+
 /// Asks the service for something.
 pub async fn ask(service: &Service, request: Request) -> End {
     let remembered = request.key().map(|(by, key)| Remembered {

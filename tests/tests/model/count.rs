@@ -1,7 +1,11 @@
 //! What was tried, for whoever reads the test's output.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use imageshare::domain::Outcome;
 
 /// Counts.
 #[derive(Debug, Default)]
@@ -13,6 +17,11 @@ pub struct Count {
     steps: AtomicUsize,
     met: AtomicUsize,
     deaths: AtomicUsize,
+    at_once: AtomicUsize,
+    waits: AtomicUsize,
+    in_progress: AtomicUsize,
+    given_back: AtomicUsize,
+    outcomes: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Count {
@@ -41,6 +50,34 @@ impl Count {
     pub fn died(&self) {
         self.deaths.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// A batch request was carried out when it was made.
+    pub fn at_once(&self) {
+        self.at_once.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A decision was put off by a pause.
+    pub fn waited(&self) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was told that an earlier one is under way.
+    pub fn in_progress(&self) {
+        self.in_progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A living worker has given its piece back.
+    pub fn given_back(&self) {
+        self.given_back.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was said of pairs at a step.
+    pub fn say(&self, outcomes: impl Iterator<Item = Outcome>) {
+        let mut counts = self.outcomes.lock().expect("no panic");
+        for outcome in outcomes {
+            *counts.entry(format!("{outcome:?}")).or_default() += 1;
+        }
+    }
 }
 
 impl fmt::Display for Count {
@@ -55,10 +92,16 @@ impl fmt::Display for Count {
             &self.deaths,
         ]
         .map(|counter| counter.load(Ordering::Relaxed));
+        let [at_once, waits, in_progress, given_back] =
+            [&self.at_once, &self.waits, &self.in_progress, &self.given_back]
+                .map(|counter| counter.load(Ordering::Relaxed));
+        let outcomes = self.outcomes.lock().expect("no panic");
         write!(
             f,
             "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of pieces, \
-             {steps} steps; {met} writes that came too late; {deaths} requests and workers cut off between two calls"
+             {steps} steps; {met} writes that came too late; {deaths} requests and workers cut off between two calls; \
+             {at_once} batches carried out at once; {waits} pauses for earlier requests, {in_progress} requests and \
+             {given_back} pieces put off by them; pairs by outcome: {outcomes:?}"
         )
     }
 }

@@ -9,7 +9,7 @@ use imageshare_tests::service::tenant;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use crate::race::{quarrel, race, rivals};
+use crate::race::{line, quarrel, race, rivals};
 
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
@@ -24,11 +24,21 @@ pub const IMAGES: [&str; 5] = [
 ];
 
 /// Images that are perhaps registered later.
-const MORE_IMAGES: [&str; 2] =
+pub const MORE_IMAGES: [&str; 2] =
     ["a4444444-4444-4444-8444-444444444444", "b4444444-4444-4444-8444-444444444444"];
 
-/// So many tenants more make a job several steps long, and of three images several pieces.
+/// So many tenants more make a job several steps long, and of three images several pieces: it is queued.
 const CROWD: usize = 97;
+
+/// So many make a job of one image that hands out its pieces one after the other.
+const THRONG: usize = 230;
+
+/// Processes that handle requests and pieces, each with a clock and a memory of its own.
+pub const PROCESSES: usize = 3;
+
+/// How far the clock of a process may be ahead or behind, in milliseconds: two of them never differ by more than
+/// [`imageshare::domain::FUNCTION_SKEW`].
+const AHEAD: i64 = 2_499;
 
 /// What somebody asks the service for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,37 +163,100 @@ pub struct Event {
     pub action: Action,
     pub death: Option<Death>,
     pub turns: Option<Vec<u8>>,
+    /// The process that takes the action.
+    pub process: usize,
+    pub time: Time,
+    /// What becomes of the transaction that would carry a batch request out at once.
+    pub at_once: Verdict,
+}
+
+/// What the time is when something happens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Time {
+    /// How much of it has passed, in milliseconds.
+    pub passes: u64,
+    /// How far the process's clock is ahead from then on, in milliseconds.
+    pub ahead: Option<i64>,
+}
+
+impl Event {
+    /// An action of the first process, whose clock is left alone.
+    pub fn of(action: Action, turns: Option<Vec<u8>>) -> Self {
+        Self { action, death: None, turns, process: 0, time: Time::default(), at_once: Verdict::Made }
+    }
 }
 
 #[derive(Clone)]
 pub struct History {
+    /// Of the random pauses.
+    pub seed: u64,
     pub members_per_image: u32,
     pub pending_per_tenant: u32,
+    pub pending_per_owner: u32,
+    /// How far the clocks of the processes are ahead, in milliseconds.
+    pub ahead: [i64; PROCESSES],
     pub events: Vec<Event>,
 }
 
 /// An event a line.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "at most {} members, {} pending", self.members_per_image, self.pending_per_tenant)?;
-        self.events.iter().try_for_each(|Event { action, death, turns }| {
+        let Self { members_per_image, pending_per_tenant, pending_per_owner, ahead, seed, .. } = self;
+        writeln!(
+            f,
+            "at most {members_per_image} members, {pending_per_tenant} pending, {pending_per_owner} of an owner; clocks ahead by \
+             {ahead:?} ms; seed {seed}"
+        )?;
+        self.events.iter().try_for_each(|Event { action, death, turns, process, time, at_once }| {
             let [action, death, turns] = [format!("{action:?}"), format!("{death:?}"), format!("{turns:?}")];
-            writeln!(f, "{action}, death {death}, turns {turns}")
+            writeln!(
+                f,
+                "{action}, death {death}, turns {turns}, process {process}, {time:?}, at once {at_once:?}"
+            )
         })
     }
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    let some =
-        prop_oneof![24 => event().prop_map(|event| vec![event]), 2 => quarrel(), 3 => race(), 1 => rivals()];
+    let some = prop_oneof![
+        48 => event().prop_map(|event| vec![event]),
+        4 => quarrel(),
+        6 => race(),
+        2 => rivals(),
+        1 => line(),
+    ];
+    let some = (some, circumstances()).prop_map(|(mut events, circumstances)| {
+        for (event, (process, time, at_once)) in events.iter_mut().zip(circumstances.into_iter().cycle()) {
+            (event.process, event.time, event.at_once) = (process, time, at_once);
+        }
+        events
+    });
     let events = prop::collection::vec(some, 1..60);
-    (select(vec![200, 3, 2, 1]), select(vec![200, 200, 2, 1]), events).prop_map(
-        |(members, pending, events)| History {
+    let limits = (select(vec![600, 3, 2, 1]), select(vec![600, 600, 2, 1]), select(vec![600, 600, 600, 1]));
+    (limits, [ahead(), ahead(), ahead()], any::<u64>(), events).prop_map(
+        |((members, pending, of_owner), ahead, seed, events)| History {
+            seed,
             members_per_image: members,
             pending_per_tenant: pending,
+            pending_per_owner: of_owner,
+            ahead,
             events: events.concat(),
         },
     )
+}
+
+/// By which process, when, and with which fortune a few events happen.
+fn circumstances() -> impl Strategy<Value = Vec<(usize, Time, Verdict)>> {
+    let passes = prop_oneof![12 => Just(0), 2 => 0..100_u64, 1 => 0..3_000_u64, 1 => 0..20_000_u64];
+    let time =
+        (passes, prop::option::weighted(0.15, ahead())).prop_map(|(passes, ahead)| Time { passes, ahead });
+    let at_once =
+        prop_oneof![12 => Just(Verdict::Made), 12 => Just(Verdict::Lost), 1 => Just(Verdict::AnswerLost)];
+    prop::collection::vec((0..PROCESSES, time, at_once), 1..8)
+}
+
+fn ahead() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => Just(0), 1 => select(vec![-AHEAD, AHEAD]), 2 => -AHEAD..=AHEAD]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -198,7 +271,7 @@ fn event() -> impl Strategy<Value = Event> {
     let death = (0..6_usize, verdict).prop_map(|(call, verdict)| Death { call, verdict });
     let turns = prop::collection::vec(any::<u8>(), 0..6);
     (action, prop::option::weighted(0.2, death), prop::option::weighted(0.6, turns))
-        .prop_map(|(action, death, turns)| Event { action, death, turns })
+        .prop_map(|(action, death, turns)| Event { death, ..Event::of(action, turns) })
 }
 
 /// What somebody may ask for.
@@ -286,17 +359,21 @@ fn batch() -> impl Strategy<Value = (TenantId, Vec<ImageId>, Vec<TenantId>)> {
         1 => subsequence(&IMAGES[..], 1..=4),
     ];
     let to = subsequence(&TENANTS[..], 1..=3);
-    (images, rarely_other(), to, prop::bool::weighted(0.04)).prop_map(|(images, other, to, crowd)| {
+    let crowd = prop_oneof![192 => Just(0), 7 => Just(CROWD), 1 => Just(THRONG)];
+    (images, rarely_other(), to, crowd).prop_map(|(images, other, to, crowd)| {
         let by = other.unwrap_or_else(|| owner_of(images[0]));
         let mut to: Vec<_> = to.into_iter().map(tenant).filter(|to| *to != by).collect();
         if to.is_empty() {
             to.push(by.clone());
         }
-        if crowd {
-            to.extend((0..CROWD).map(|number| tenant(&format!("x-{number}"))));
-        }
+        to.extend(crowd_of(crowd));
         (by, images.into_iter().map(image).collect(), to)
     })
+}
+
+/// So many tenants that are no others than those of the last crowd.
+pub fn crowd_of(number: usize) -> impl Iterator<Item = TenantId> {
+    (0..number).map(|number| tenant(&format!("x-{number}")))
 }
 
 /// One image, asked for by its owner mostly, and a tenant.

@@ -24,6 +24,8 @@ pub async fn hold(store: &Store, table: &EmbeddedTable, model: &Model) -> Result
     table_is(store, table, state).await?;
     lists(store, state).await?;
     jobs(store, model).await?;
+    queues(store, model).await?;
+    order(model)?;
     consent(model)
 }
 
@@ -121,12 +123,54 @@ async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
         if !matches!(job.task, Task::RespondToAll(_)) {
             same(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
         }
-        let has_failed = job.says.values().any(|outcome| *outcome != Outcome::Done);
+        let has_failed = job.says.values().any(|said| !matches!(said, Outcome::Done | Outcome::Overtaken));
         let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
         same(&format!("status of job {id}"), &report.status(), &status)?;
     }
     for shard in 0..OPEN_SHARDS {
         same("open pieces", &store.open_pieces(shard, None, ALL).await.map_err(told)?, &Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Nothing stands in a queue but what has ended, where its worker was stopped before it could say so.
+async fn queues(store: &Store, model: &Model) -> Result<(), Wrong> {
+    for id in TENANTS {
+        let queue = store.tenant(&tenant(id)).await.map_err(told)?.queue;
+        for job in queue.jobs.iter().chain(queue.active.values()) {
+            model.dequeued(*job)?;
+        }
+        if queue.jobs.is_empty() {
+            same(&format!("open pairs of {id}"), &(queue.pairs, queue.active.len()), &(0, 0))?;
+        }
+    }
+    Ok(())
+}
+
+/// Of two requests about one membership, the one that was made after the other was answered is later, whatever the clocks
+/// of the processes said (decision 26). But for an answer to everything, which reads none of the memberships: it may be earlier
+/// than a request that had to be stamped far ahead, above another answer to everything.
+fn order(model: &Model) -> Result<(), Wrong> {
+    let mut of_pair: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for request in &model.ordered {
+        for pair in &request.pairs {
+            of_pair.entry(pair).or_default().push(request);
+        }
+    }
+    for (pair, requests) in of_pair {
+        for first in &requests {
+            let Some(answered) = first.answered else { continue };
+            let after = requests.iter().find(|second| {
+                let is_exempt = second.answers_all && first.is_far_ahead && !first.answers_all;
+                second.began > answered && second.stamp <= first.stamp && !is_exempt
+            });
+            if let Some(second) = after {
+                return Err(format!(
+                    "of {pair:?}: {} at {} was answered before {} came, which is earlier: {}",
+                    first.what, first.stamp, second.what, second.stamp
+                ));
+            }
+        }
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a request is to be answered at one moment, and what is to become of a pair of a job: the rules, one after the other.
 
+use std::collections::BTreeSet;
+
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
 use imageshare::usecases::Refusal;
 
@@ -89,13 +91,51 @@ impl Request {
         }
     }
 
-    /// The one pair that it brings in or answers for, at once.
+    /// The one pair that it brings in, takes out, or answers for, at once.
     pub fn pair(&self) -> Option<Names> {
         match self {
-            Self::Add { image, to: tenant, .. } | Self::Answer { image, named: tenant, .. } => {
-                Some((image.clone(), tenant.clone()))
-            }
+            Self::Add { image, to: tenant, .. }
+            | Self::Remove { image, to: tenant, .. }
+            | Self::Answer { image, named: tenant, .. } => Some((image.clone(), tenant.clone())),
             _ => None,
+        }
+    }
+
+    /// Every pair that it names.
+    pub fn pairs(&self) -> BTreeSet<Names> {
+        let of = |image: &ImageId, tenants: &mut dyn Iterator<Item = &TenantId>| {
+            tenants.map(|tenant| (image.clone(), tenant.clone())).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Share { images, to, .. } | Self::Unshare { images, to, .. } => {
+                images.iter().flat_map(|image| of(image, &mut to.iter())).collect()
+            }
+            Self::Respond { named, images, .. } => {
+                images.iter().flat_map(|image| of(image, &mut std::iter::once(named))).collect()
+            }
+            Self::Permit { image, add, remove, .. } => {
+                of(image, &mut add.iter().chain(remove)).into_iter().collect()
+            }
+            _ => self.pair().into_iter().collect(),
+        }
+    }
+
+    /// Who asks.
+    pub fn by(&self) -> &TenantId {
+        match self {
+            Self::Register { owner: by, .. }
+            | Self::Share { by, .. }
+            | Self::Unshare { by, .. }
+            | Self::Respond { by, .. }
+            | Self::RespondToAll { by, .. }
+            | Self::Add { by, .. }
+            | Self::Remove { by, .. }
+            | Self::Answer { by, .. }
+            | Self::Permit { by, .. }
+            | Self::Show { by, .. }
+            | Self::Delete { by, .. }
+            | Self::Grant { by, .. }
+            | Self::Vault { by, .. } => by,
         }
     }
 
@@ -182,8 +222,36 @@ impl Task {
     /// What is to become of a pair.
     pub fn fate(self, state: &State, limits: &Limits, at: Stamp, pair: &Names) -> Fate {
         match self.judged(state, limits, at, pair) {
-            Ok(changes) => Fate { outcome: Outcome::Done, changes },
+            Ok(changes) => {
+                let mut then = state.pair(&pair.0, &pair.1);
+                if changes {
+                    self.do_to(&mut then, state.image(&pair.0).is_none(), at, made_of(&pair.0));
+                }
+                let outcome = if self.is_done(&then) { Outcome::Done } else { Outcome::Overtaken };
+                Fate { outcome, changes }
+            }
             Err(outcome) => Fate { outcome, changes: false },
+        }
+    }
+
+    /// Whether a pair is as the task wants it.
+    pub fn is_done(self, pair: &Pair) -> bool {
+        match self {
+            Self::Refresh => true,
+            Self::Share => pair.status().is_some(),
+            Self::Unshare => pair.status().is_none(),
+            Self::Respond(says) | Self::RespondToAll(says) => pair.status() == Some(says.status),
+        }
+    }
+
+    /// Whether a request after the task, which had that stamp, has decided otherwise on a pair.
+    pub fn is_overtaken(self, pair: &Pair, at: Stamp) -> bool {
+        let [withdrawn, shared, answered] = pair.is_overtaken(at);
+        match self {
+            Self::Refresh => false,
+            Self::Share => withdrawn,
+            Self::Unshare => shared,
+            Self::Respond(_) | Self::RespondToAll(_) => answered,
         }
     }
 
@@ -202,6 +270,9 @@ impl Task {
             (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
             // A job names it only if it waits: no other outcome is right.
             (Self::RespondToAll(_), _) if !pair.waited(at) => Err(Outcome::GaveUp),
+            (Self::Respond(_), _) if !pair.hears(at) && pair.is_withdrawn_after(at) => {
+                Err(Outcome::Overtaken)
+            }
             (Self::Respond(_), _) if !pair.hears(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageGone),
             (Self::RespondToAll(says), Some(image)) if says.leaves_out(image) => Err(Outcome::GaveUp),
@@ -220,13 +291,16 @@ impl Task {
     /// Does to a pair what is to be done.
     pub fn carry_out(self, state: &mut State, at: Stamp, (image, tenant): &Names) {
         let is_gone = state.image(image).is_none();
-        let pair = state.pair_mut(image, tenant);
+        self.do_to(state.pair_mut(image, tenant), is_gone, at, made_of(image));
+    }
+
+    fn do_to(self, pair: &mut Pair, is_gone: bool, at: Stamp, make: Make) {
         match self {
             Self::Refresh => {}
-            Self::Share => pair.share(at, false, made_of(image)),
+            Self::Share => pair.share(at, false, make),
             Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),
-            Self::Respond(says) | Self::RespondToAll(says) => pair.say(at, says, made_of(image)),
+            Self::Respond(says) | Self::RespondToAll(says) => pair.say(at, says, make),
         }
     }
 
@@ -255,7 +329,7 @@ fn shared(
         // Who is a member stays one, by what was shared while there was a grant.
         return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
     }
-    may_ask(state, limits, tenant, Task::Share.asks(&pair, &then)).map(|()| true)
+    may_ask(limits, Task::Share.asks(&pair, &then)).map(|()| true)
 }
 
 /// Whether a member may say that.
@@ -267,7 +341,7 @@ fn answered(
 ) -> Result<(), Outcome> {
     let pair = state.pair(image, tenant);
     let asks = says.status == Status::Pending && pair.status() != Some(Status::Pending);
-    may_ask(state, limits, tenant, asks)?;
+    may_ask(limits, asks)?;
     let (Status::Accepted, Make::Whole(gib)) = (says.status, made_of(image)) else { return Ok(()) };
     let vault = match (pair.held, says.vault) {
         (Some(_), None) => return Ok(()),
@@ -278,12 +352,21 @@ fn answered(
     if state.reserved(tenant, vault) + gib > *takes { Err(Outcome::VaultFull) } else { Ok(()) }
 }
 
-fn may_ask(state: &State, limits: &Limits, tenant: &TenantId, asks: bool) -> Result<(), Outcome> {
-    if asks && state.pending(tenant) >= limits.pending_per_tenant as usize {
+/// Whether one more image may wait, by limits that are 0 where a tenant's inbox is as full as it may be
+/// ([`crate::inbox::Room::within`]).
+fn may_ask(limits: &Limits, asks: bool) -> Result<(), Outcome> {
+    if asks && limits.pending_per_owner == 0 {
+        Err(Outcome::OwnerPendingLimit)
+    } else if asks && limits.pending_per_tenant == 0 {
         Err(Outcome::PendingLimit)
     } else {
         Ok(())
     }
+}
+
+/// A stamp above all that a clock gives.
+fn latest() -> Stamp {
+    "ffffffffffff7fffbfffffffffffffff".parse().expect("a stamp")
 }
 
 fn rule(image: &ImageId, tenant: &TenantId, outcome: Option<Outcome>) -> Option<Refusal> {
@@ -327,7 +410,7 @@ fn add(state: &State, limits: &Limits, by: &TenantId, image: &ImageId, to: &Tena
     } else if has_no_room(state, limits, image, 1) {
         vec![full(state, limits, image)]
     } else {
-        let outcome = shared(state, limits, (image, to), Stamp::now()).err();
+        let outcome = shared(state, limits, (image, to), latest()).err();
         rule(image, to, outcome).into_iter().collect()
     }
 }

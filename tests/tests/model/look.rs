@@ -58,7 +58,11 @@ fn received(model: &Model, by: &TenantId, status: Status) -> Look {
 /// What a job says of its pairs.
 fn job(model: &Model, id: JobId) -> Look {
     let job = &model.jobs[&id];
-    let result = |outcome: Outcome| if outcome == Outcome::Done { "success" } else { "failed" };
+    let result = |outcome: Outcome| match outcome {
+        Outcome::Done => "success",
+        Outcome::Overtaken => "overtaken",
+        _ => "failed",
+    };
     let says = job.says.iter().map(|((image, _), outcome)| [image.to_string(), result(*outcome).to_owned()]);
     let target = format!("/v1/{}/jobs/{id}", job.by);
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target);

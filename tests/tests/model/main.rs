@@ -12,15 +12,18 @@ mod ask;
 mod count;
 mod history;
 mod http;
+mod inbox;
 mod invariants;
 mod judge;
 mod look;
 mod model;
+mod process;
 mod race;
 mod run;
 mod schedule;
 mod state;
 mod steps;
+mod writes;
 
 use std::str::FromStr;
 use std::thread;
@@ -68,14 +71,24 @@ fn seed_of(runner: u8, seed: u64) -> [u8; 32] {
 }
 
 fn run_histories(cases: u32, seed: [u8; 32], count: &Count) -> Result<(), String> {
-    let config = Config { cases, failure_persistence: None, max_shrink_time: 120_000, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_time: 15_000,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
     let one = |history: History| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         count.history();
-        runtime.block_on(run::run(&history, count)).map_err(TestCaseError::fail)
+        on_a_paused_clock(run::run(&history, count)).map_err(TestCaseError::fail)
     };
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     TestRunner::new_with_rng(config, random).run(&history(), one).map_err(|problem| problem.to_string())
+}
+
+fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
 /// Schedules of faults where the environment names no other number.
@@ -121,45 +134,52 @@ fn named<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+/// One history, without limits that matter, on clocks that are right.
+fn run_once(events: Vec<history::Event>) {
+    let history = History {
+        seed: 0,
+        members_per_image: 9,
+        pending_per_tenant: 9,
+        pending_per_owner: 9,
+        ahead: [0; history::PROCESSES],
+        events,
+    };
+    on_a_paused_clock(run::run(&history, &Count::default()))
+        .unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
+}
+
 /// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
 #[test]
 fn a_vault_is_not_called_full_by_the_image_that_is_accepted_into_it_meanwhile() {
     use self::history::{Action, Event, IMAGES, Request, Says, image};
     use imageshare::domain::Status;
+    use imageshare_tests::gated_table::Verdict;
     use imageshare_tests::service::tenant;
-    let event =
-        |action, turns: Option<&[u8]>| Event { action, death: None, turns: turns.map(<[u8]>::to_vec) };
+    let event = |action, turns: Option<Vec<u8>>| Event::of(action, turns);
     let deliver = || Action::DeliverNew { place: 0, workers: 1 };
     let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[1]));
     let (images, says) = (vec![id.clone()], Says { status: Status::Accepted, vault: Some(0) });
     let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
-    let respond =
-        || Request::Respond { by: by.clone(), named: by.clone(), images: images.clone(), says, key: None };
+    let respond = Request::Respond { by: by.clone(), named: by.clone(), images, says, key: None };
+    let queued = Event { at_once: Verdict::Lost, ..event(Action::Ask(respond.clone()), None) };
     let answer = || Request::Answer { by: by.clone(), image: id.clone(), named: by.clone(), says };
     let vault = Request::Vault { by: by.clone(), vault: 0, gib: Some(40) };
-    let begun = || {
-        vec![
-            event(Action::Ask(vault.clone()), None),
-            event(Action::Ask(share.clone()), None),
-            event(deliver(), None),
-        ]
-    };
-    // Of the one that is there first, two readings; then the other one, as far as it gets; then the rest.
-    let slow_worker = [
-        event(Action::Ask(respond()), None),
-        event(deliver(), Some(&[0, 0])),
-        event(Action::Ask(answer()), Some(&[1, 1, 1, 1])),
-    ];
-    let slow_answer = [
-        event(Action::Ask(respond()), None),
-        event(Action::Ask(answer()), Some(&[0])),
-        event(deliver(), Some(&[1, 1, 1, 1, 1])),
-    ];
-    for race in [slow_worker, slow_answer] {
-        let events = begun().into_iter().chain(race).collect();
-        let history = History { members_per_image: 9, pending_per_tenant: 9, events };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(run::run(&history, &Count::default())).unwrap();
+    let begun = [event(Action::Ask(vault), None), event(Action::Ask(share), None)];
+    // The one that is there first reads for some turns; then the other one gets to its end; then the rest.
+    for turns in 0..8 {
+        let (first, second) = (Some(vec![0; turns]), Some(vec![1; 8]));
+        let slow_worker =
+            [queued.clone(), event(deliver(), first.clone()), event(Action::Ask(answer()), second.clone())];
+        let slow_answer =
+            [queued.clone(), event(Action::Ask(answer()), first.clone()), event(deliver(), second.clone())];
+        let slow_batch = [
+            event(Action::Ask(respond.clone()), first.clone()),
+            event(Action::Ask(answer()), second.clone()),
+        ];
+        let beside_batch = [event(Action::Ask(answer()), first), event(Action::Ask(respond.clone()), second)];
+        for race in [&slow_worker[..], &slow_answer, &slow_batch, &beside_batch] {
+            run_once(begun.iter().chain(race).cloned().collect());
+        }
     }
 }
 
@@ -167,22 +187,44 @@ fn a_vault_is_not_called_full_by_the_image_that_is_accepted_into_it_meanwhile() 
 #[test]
 fn a_deleted_image_leaves_no_membership_that_was_renewed_meanwhile() {
     use self::history::{Action, Event, IMAGES, Request, image};
+    use imageshare_tests::gated_table::Verdict;
     use imageshare_tests::service::tenant;
-    let event = |action, turns: &[u8]| Event { action, death: None, turns: Some(turns.to_vec()) };
+    let event = |action, turns: usize| Event::of(action, Some(vec![0; turns]));
     let (by, id) = (tenant("owner-a"), image(IMAGES[0]));
     let (images, to) = (vec![id.clone()], vec![tenant("tenant-c")]);
-    let share = Request::Share { by: by.clone(), images, to, key: None };
-    let history = History {
-        members_per_image: 9,
-        pending_per_tenant: 9,
-        events: vec![
-            event(Action::Ask(share.clone()), &[0, 0]),
-            event(Action::DeliverNew { place: 0, workers: 1 }, &[0, 0, 0]),
-            event(Action::Ask(Request::Delete { by, image: id }), &[0, 0]),
-            event(Action::Ask(share), &[1, 1]),
-            event(Action::DeliverNew { place: 0, workers: 1 }, &[1, 1, 1]),
-        ],
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(run::run(&history, &Count::default())).unwrap();
+    let share =
+        || Action::Ask(Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None });
+    for (turns, at_once) in (0..6).flat_map(|turns| [(turns, Verdict::Made), (turns, Verdict::Lost)]) {
+        let delete = Action::Ask(Request::Delete { by: by.clone(), image: id.clone() });
+        let again = Event { at_once, turns: Some(vec![1; 6]), ..Event::of(share(), None) };
+        let deliver = Event::of(Action::DeliverNew { place: 0, workers: 1 }, Some(vec![1; 4]));
+        run_once(vec![Event::of(share(), None), event(delete, turns), again, deliver]);
+    }
+}
+
+/// A share is queued, and carried out while its recipient and its owner ask for something about the same pair.
+#[test]
+fn what_was_acknowledged_counts_as_done_at_any_moment_of_a_request() {
+    use self::history::{Action, Event, IMAGES, Request, Says, image};
+    use imageshare::domain::Status;
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::service::tenant;
+    let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[0]));
+    let images = vec![id.clone()];
+    let says = Says { status: Status::Accepted, vault: None };
+    let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
+    let others = [
+        Request::Answer { by: to.clone(), image: id.clone(), named: to.clone(), says },
+        Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None },
+        Request::Add { by: owner.clone(), image: id.clone(), to: to.clone() },
+        Request::Remove { by: owner, image: id, to },
+    ];
+    let queued = Event { at_once: Verdict::Lost, ..Event::of(Action::Ask(share), None) };
+    for other in others {
+        for (turns, at_once) in (0..8).flat_map(|turns| [(turns, Verdict::Made), (turns, Verdict::Lost)]) {
+            let asked = Event { at_once, ..Event::of(Action::Ask(other.clone()), Some(vec![0; turns])) };
+            let deliver = Action::DeliverNew { place: 0, workers: 1 };
+            run_once(vec![queued.clone(), asked, Event::of(deliver, Some(vec![1; 8]))]);
+        }
+    }
 }

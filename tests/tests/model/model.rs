@@ -8,6 +8,7 @@ use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantI
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::Request;
+use crate::inbox::{Counts, Room};
 use crate::judge::{Expected, Task};
 use crate::state::{Names, Record, State, made_of};
 use crate::steps::{moments, seen};
@@ -26,10 +27,41 @@ pub struct Job {
     pub tenant: Option<TenantId>,
     /// The state in which it was accepted.
     pub accepted: usize,
+    /// How it came to be.
+    pub made: Made,
     /// What it says of the pairs that were carried out.
     pub says: BTreeMap<Names, Outcome>,
-    /// The states in which they had just been carried out.
-    pub done: BTreeMap<Names, usize>,
+    /// The state since which it says so.
+    pub said_in: BTreeMap<Names, usize>,
+    pub is_ended: bool,
+    /// Whether its work items are handed out.
+    pub is_released: bool,
+}
+
+/// How a job comes to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// It was carried out in the request.
+    AtOnce,
+    /// It stands in queues.
+    Queued,
+    /// The deletion of an image, or a change of its visibility, has made it.
+    ByChange,
+}
+
+/// A request that has its place in an order.
+#[derive(Debug)]
+pub struct Ordered {
+    pub what: String,
+    pub pairs: BTreeSet<Names>,
+    pub stamp: Stamp,
+    /// When it came, and when it was answered, counted by what happened in between.
+    pub began: u64,
+    pub answered: Option<u64>,
+    /// Whether its stamp is further ahead of its process's clock than another's may be: it had to be above what it read.
+    pub is_far_ahead: bool,
+    /// Whether it answers everything that waits.
+    pub answers_all: bool,
 }
 
 /// Something that was done to a pair, with success.
@@ -48,11 +80,39 @@ pub struct Model {
     pub jobs: BTreeMap<JobId, Job>,
     /// All that was said to have been done.
     pub deeds: Vec<(Names, Stamp, Deed)>,
+    /// The requests in the order in which they came.
+    pub ordered: Vec<Ordered>,
+}
+
+/// What a request was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The state in which it came.
+    pub began: usize,
+    /// The state in which what it was decided from was read first.
+    pub since: usize,
+    /// What its process knew of inboxes.
+    pub counts: &'a Counts,
+}
+
+/// What a request has written.
+#[derive(Debug, Clone, Copy)]
+pub struct Granted {
+    /// The stamp of what was changed at once.
+    pub at: Stamp,
+    /// The job that was made, and how.
+    pub made: Option<(JobId, Made)>,
 }
 
 impl Model {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, states: vec![State::default()], jobs: BTreeMap::new(), deeds: Vec::new() }
+        Self {
+            limits,
+            states: vec![State::default()],
+            jobs: BTreeMap::new(),
+            deeds: Vec::new(),
+            ordered: Vec::new(),
+        }
     }
 
     pub fn now(&self) -> usize {
@@ -63,17 +123,68 @@ impl Model {
         &self.states[self.now()]
     }
 
-    /// A request has written something, at once or as the job `made`. `at` is later than all that it had read.
+    /// Whether in that state a queued request of the image's owner about the pair was acknowledged and not carried out, so that
+    /// it has to be waited for; one before `before`, if that is named.
+    pub fn is_open_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> bool {
+        // Of an image that is gone there is no owner whose queue could be looked into.
+        self.states[state].image(&pair.0).is_some()
+            && self.left_on(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
+    }
+
+    /// The jobs in queues that have something left to do to a pair in that state.
+    fn left_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
+        let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
+        older.map(|(_, job)| job).filter(move |job| {
+            let is_open = job.accepted < state && job.said_in.get(pair).is_none_or(|said| *said > state);
+            job.made == Made::Queued && is_open && job.pairs.contains(pair)
+        })
+    }
+
+    /// Whether a request is one about a single pair by one of its parties: that waits for what is open on the pair.
+    fn waits(&self, request: &Request) -> Option<Names> {
+        let pair = request.pair()?;
+        let image = self.state().images.get(&pair.0)?;
+        (image.owner == *request.by() || pair.1 == *request.by()).then_some(pair)
+    }
+
+    /// Whether a request that was told that an earlier one is under way was told so rightly.
+    pub fn is_in_progress(&self, request: &Request) -> bool {
+        self.waits(request).is_some_and(|pair| self.left_on(&pair, self.now(), None).next().is_some())
+    }
+
+    /// Whether an answer in a job waits for an earlier request about one of its pairs. One of several workers may wait for what
+    /// was accepted after another one has carried out the pair.
+    pub fn has_older_work(&self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(&id).filter(|job| matches!(job.task, Task::Respond(_))) else {
+            return false;
+        };
+        // The answers of an owner who names its own image stand in its queue, too.
+        job.pairs.iter().any(|pair| self.left_on(pair, self.now(), Some(id)).next().is_some())
+    }
+
+    /// The limits that may be applied to a request.
+    fn limits_of(&self, request: &Request, reading: Reading<'_>) -> Vec<Limits> {
+        let Some((image, tenant)) = request.pair() else { return vec![self.limits] };
+        let Some(record) = self.state().images.get(&image) else { return vec![self.limits] };
+        let states = (&self.states[..], reading.since);
+        let rooms = reading.counts.rooms(states, &self.limits, (&tenant, &record.owner), (0, 0));
+        rooms.into_iter().map(|room| room.within(&self.limits)).collect()
+    }
+
+    /// A request has written something, at once or as a job.
     pub fn granted(
         &mut self,
         request: &Request,
-        since: usize,
-        at: Stamp,
-        made: Option<JobId>,
+        reading: Reading<'_>,
+        granted: Granted,
     ) -> Result<(), Wrong> {
-        let is_granted = |state: &State| request.judged(state, &self.limits) == Expected::Granted;
+        let (at, made, began) = (granted.at, granted.made, reading.began);
+        let limits = self.limits_of(request, reading);
+        let is_granted =
+            |state: &State| limits.iter().any(|limits| request.judged(state, limits) == Expected::Granted);
         let mut next = self.state().clone();
         let is_job = request.makes_a_job();
+        let since = if request.pair().is_some() { reading.since } else { began };
         // What a job does is looked at again when it is carried out; but nobody uses a key twice.
         let is_right = match (is_job, request.key()) {
             // What brings nobody in goes on where the image is being hidden just then.
@@ -81,17 +192,22 @@ impl Model {
                 self.states[since..].iter().any(|then| is_granted(&seen(then, &next)))
             }
             (false, _) => is_granted(&next),
-            (true, None) => self.states[since..].iter().any(is_granted),
+            (true, None) => self.states[began..].iter().any(is_granted),
             (true, Some((by, key))) => {
                 let is_new = !next.keys.contains_key(&(by.clone(), key));
-                is_new && self.states[since..].iter().any(is_granted)
+                is_new && self.states[began..].iter().any(is_granted)
             }
         };
         if !is_right {
             return Err(format!(
                 "{request:?} was granted; expected {:?}",
-                request.judged(&next, &self.limits)
+                request.judged(&next, &Room::Enough.within(&self.limits))
             ));
+        }
+        if let Some(pair) = self.waits(request)
+            && (reading.since..=self.now()).all(|state| self.is_open_on(&pair, state, None))
+        {
+            return Err(format!("{request:?} has not waited for an earlier request about {pair:?}"));
         }
         match request {
             Request::Share { by, images, to, .. } => self.accept(by, made, Task::Share, images, to)?,
@@ -114,6 +230,7 @@ impl Model {
                     return Err(format!("{image} had {} members; {request:?} made {made:?}", members.len()));
                 }
                 if made.is_some() {
+                    let made = made.map(|(id, _)| (id, Made::ByChange));
                     self.accept(by, made, Task::Refresh, std::slice::from_ref(image), &members)?;
                 }
                 set_visibility(&mut next, image, *visibility);
@@ -125,6 +242,7 @@ impl Model {
                     return Err(format!("{image} had {} members; its deletion made {made:?}", members.len()));
                 }
                 if made.is_some() {
+                    let made = made.map(|(id, _)| (id, Made::ByChange));
                     self.accept(by, made, Task::Unshare, std::slice::from_ref(image), &members)?;
                 }
             }
@@ -158,25 +276,36 @@ impl Model {
                 }
             }
         }
-        if let Some(((by, key), made)) = request.key().zip(made) {
+        if let Some(((by, key), (made, _))) = request.key().zip(made) {
             next.keys.insert((by.clone(), key), (request.digest(), made));
         }
         self.states.push(next);
         Ok(())
     }
 
-    /// A request that wrote nothing was answered: rightly, if that was the answer to give at some moment since it came.
+    /// A request that wrote nothing was answered: rightly, if that was the answer to give at some moment since it came; and one
+    /// about a single pair, since it last read it, when nothing earlier was under way on the pair.
     pub fn answered(
         &self,
         request: &Request,
-        since: usize,
+        reading: Reading<'_>,
         is: impl Fn(&Expected) -> bool,
     ) -> Result<(), Wrong> {
-        let states = &self.states[since..];
-        let judged = |state: &State| request.judged(state, &self.limits);
+        let limits = self.limits_of(request, reading);
+        let judged =
+            |state: &State| limits.iter().map(|limits| request.judged(state, limits)).collect::<Vec<_>>();
         let expected: Vec<_> = match request.pair() {
-            None => states.iter().map(judged).collect(),
-            Some(pair) => moments(states, &pair).iter().map(|state| judged(state)).collect(),
+            None => self.states[reading.began..].iter().flat_map(judged).collect(),
+            Some(pair) => {
+                let waits_for = self.waits(request);
+                let is_free = |place: &usize| {
+                    let state = reading.since + place;
+                    !waits_for.as_ref().is_some_and(|pair| self.is_open_on(pair, state, None))
+                };
+                let moments = moments(&self.states[reading.since..], &pair);
+                let moments = moments.iter().filter(|(place, _)| is_free(place));
+                moments.flat_map(|(_, state)| judged(state)).collect()
+            }
         };
         if expected.iter().any(is) {
             Ok(())
@@ -185,10 +314,36 @@ impl Model {
         }
     }
 
+    /// Work items of a large job were made: it is the only one of its tenant and line that has any.
+    pub fn released(&mut self, id: JobId) -> Result<(), Wrong> {
+        let job = self.jobs.get_mut(&id).ok_or(format!("job {id} is unknown"))?;
+        if std::mem::replace(&mut job.is_released, true) || job.made == Made::ByChange {
+            return Ok(());
+        }
+        let (by, takes) = (job.by.clone(), job.task == Task::Unshare);
+        let is_rival = |(other, job): &(&JobId, &Job)| {
+            let is_of_line = job.by == by && (job.task == Task::Unshare) == takes;
+            **other != id && is_of_line && job.made == Made::Queued && job.is_released && !job.is_ended
+        };
+        match self.jobs.iter().find(is_rival) {
+            None => Ok(()),
+            Some((other, _)) => Err(format!("the large jobs {other} and {id} of {by} are active")),
+        }
+    }
+
+    /// A job was taken out of a queue.
+    pub fn dequeued(&self, id: JobId) -> Result<(), Wrong> {
+        if self.jobs.get(&id).is_some_and(|job| job.is_ended) {
+            Ok(())
+        } else {
+            Err(format!("job {id} was taken out of its queue and has not ended"))
+        }
+    }
+
     fn accept(
         &mut self,
         by: &TenantId,
-        id: Option<JobId>,
+        made: Option<(JobId, Made)>,
         task: Task,
         images: &[ImageId],
         tenants: &[TenantId],
@@ -196,9 +351,19 @@ impl Model {
         let pairs =
             images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let tenant = tenants.first().filter(|_| images.is_empty()).cloned();
-        let (by, accepted, says, done) = (by.clone(), self.now(), BTreeMap::new(), BTreeMap::new());
-        let job = Job { by, task, pairs: pairs.collect(), tenant, accepted, says, done };
-        let id = id.ok_or("no job was made")?;
+        let (id, made) = made.ok_or("no job was made")?;
+        let job = Job {
+            by: by.clone(),
+            task,
+            pairs: pairs.collect(),
+            tenant,
+            accepted: self.now(),
+            made,
+            says: BTreeMap::new(),
+            said_in: BTreeMap::new(),
+            is_ended: false,
+            is_released: false,
+        };
         self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))
     }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::history::{
-    Action, Event, IMAGES, Request, Says, TENANTS, image, one, owner_of, says, tenants, visibility,
+    Action, Event, IMAGES, Request, Says, TENANTS, crowd_of, image, one, owner_of, says, tenants, visibility,
 };
 
 /// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
@@ -30,11 +30,16 @@ pub fn quarrel() -> impl Strategy<Value = Vec<Event>> {
 /// Something is perhaps shared, and then some act on it side by side: each has begun before any of them gets on.
 pub fn race() -> impl Strategy<Value = Vec<Event>> {
     let turns = prop::collection::vec(any::<u8>(), 4..16);
-    (subject(), prop::bool::ANY, prop::collection::vec(deed(), 2..=4), turns).prop_map(
-        |(subject, is_shared, deeds, turns)| {
+    let are_begun = prop::bool::ANY;
+    (subject(), prop::bool::ANY, prop::collection::vec(deed(), 2..=4), turns, are_begun).prop_map(
+        |(subject, is_shared, deeds, turns, are_begun)| {
             let share = subject.share(&subject.tenants);
             let before = [Action::Ask(share), deliver(0)].into_iter().take(if is_shared { 2 } else { 0 });
             let asked: Vec<_> = deeds.into_iter().map(|deed| subject.asks(deed)).collect();
+            if are_begun {
+                // The batch requests, too, meet while they are made.
+                return side_by_side_after(before, asked.into_iter().map(Action::Ask), turns);
+            }
             let (jobs, at_once): (Vec<_>, Vec<_>) = asked.into_iter().partition(Request::makes_a_job);
             let places = 0..u8::try_from(jobs.len()).expect("few");
             let before = before.chain(jobs.into_iter().map(Action::Ask));
@@ -93,12 +98,39 @@ fn side_by_side_after(
     events
 }
 
+/// Large requests of one owner, which wait in line for each other, with another one about the same image among them.
+pub fn line() -> impl Strategy<Value = Vec<Event>> {
+    let large = || prop_oneof![2 => Just(true), 1 => Just(false)];
+    let other = (one(), says());
+    (large(), large(), other, prop::bool::ANY).prop_map(|(first, second, ((_, id, to), says), is_answer)| {
+        let (owner, images) =
+            (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image(id)).collect::<Vec<_>>());
+        let large = |shares: bool| {
+            let (by, images) = (owner.clone(), images.clone());
+            let to = [to.clone()].into_iter().filter(|to| *to != owner).chain(crowd_of(97)).collect();
+            Action::Ask(if shares {
+                Request::Share { by, images, to, key: None }
+            } else {
+                Request::Unshare { by, images, to, key: None }
+            })
+        };
+        let other = if is_answer {
+            Request::Respond { by: to.clone(), named: to.clone(), images: vec![id], says, key: None }
+        } else {
+            Request::Answer { by: to.clone(), image: id, named: to.clone(), says }
+        };
+        let actions = [large(true), large(first), Action::Ask(other), large(second), deliver(1), deliver(0)];
+        let deliveries = [deliver(0), deliver(1), deliver(2), deliver(0)];
+        actions.into_iter().chain(deliveries).map(|action| event(action, None)).collect()
+    })
+}
+
 fn deliver(place: u8) -> Action {
     Action::DeliverNew { place, workers: 1 }
 }
 
 fn event(action: Action, turns: Option<Vec<u8>>) -> Event {
-    Event { action, death: None, turns }
+    Event::of(action, turns)
 }
 
 /// What a race is about: an image, its owner, and two who receive it.

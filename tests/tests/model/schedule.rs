@@ -4,7 +4,7 @@
 //! What is acknowledged was done, once; what is answered with 503 was done or not, but nothing between; what is refused
 //! was not. All is held to the model.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -29,17 +29,22 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::time::Instant;
 
 use crate::ask::{End, ask, delivered};
-use crate::history::{Request, TENANTS, first_requests, request};
+use crate::history::{Request, TENANTS, crowd_of, first_requests, request};
 use crate::http;
+use crate::inbox::Counts;
 use crate::invariants;
 use crate::judge::Expected;
 use crate::look;
-use crate::model::{Model, Wrong};
+use crate::model::{Granted, Made, Model, Reading, Wrong};
 use crate::run::limits;
-use crate::steps::Said;
+use crate::steps::{Said, Written};
+use crate::writes;
 
 /// How long the service waits for one answer of DynamoDB: some of them never come.
 const SILENCE: Duration = Duration::from_millis(250);
+
+/// So many pairs do not fit one transaction.
+const QUEUED_PAIRS: usize = 99;
 
 /// What a function leaves itself for answering.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -53,6 +58,9 @@ pub struct Told {
     /// Answers 503, and of them those to what was done all the same.
     pub unavailable: usize,
     pub unavailable_but_done: usize,
+    /// Batches that were carried out at once, and those that were queued.
+    pub at_once: usize,
+    pub queued: usize,
     /// Readings, and those that were answered 503.
     pub looks: usize,
     pub looks_in_vain: usize,
@@ -68,6 +76,8 @@ impl Told {
         self.refused += more.refused;
         self.unavailable += more.unavailable;
         self.unavailable_but_done += more.unavailable_but_done;
+        self.at_once += more.at_once;
+        self.queued += more.queued;
         self.looks += more.looks;
         self.looks_in_vain += more.looks_in_vain;
         self.deliveries += more.deliveries;
@@ -79,13 +89,16 @@ impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} readings, {} answered 503; {} deliveries of pieces, {} \
+            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} batches \
+             carried out at once, {} queued; {} readings, {} answered 503; {} deliveries of pieces, {} \
              given back",
             self.requests,
             self.acknowledged,
             self.refused,
             self.unavailable,
             self.unavailable_but_done,
+            self.at_once,
+            self.queued,
             self.looks,
             self.looks_in_vain,
             self.deliveries,
@@ -141,7 +154,10 @@ impl Schedule<'_> {
     async fn begin(&mut self) -> Result<(), Wrong> {
         for request in first_requests() {
             match ask(&self.behind, request.clone()).await {
-                End::Done => self.model.granted(&request, 0, Stamp::now(), None)?,
+                End::Done => {
+                    let at = Stamp::first_of(Timestamp::now());
+                    self.grant(&request, Granted { at, made: None })?;
+                }
                 other => return Err(format!("{request:?}: {other:?}")),
             }
         }
@@ -154,9 +170,16 @@ impl Schedule<'_> {
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut requests = TestRunner::new_with_rng(Config::default(), rng);
         for _ in 0..self.rng.u8(3..7) {
-            let next = request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
+            let mut next = request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
             // IMS knows no answer that takes an answer back; and a crowd takes the time of many schedules.
             let is_crowd = matches!(&next, Request::Share { to, .. } | Request::Unshare { to, .. } if to.len() > TENANTS.len());
+            if let Request::Share { images, to, .. } | Request::Unshare { images, to, .. } = &mut next
+                && !is_crowd
+                && self.rng.u8(0..6) == 0
+            {
+                // As many as are queued.
+                to.extend(crowd_of(QUEUED_PAIRS.div_ceil(images.len()) - to.len()));
+            }
             let is_unknown = matches!(
                 &next,
                 Request::Respond { says, .. } | Request::RespondToAll { says, .. } if says.status == Status::Pending
@@ -182,9 +205,20 @@ impl Schedule<'_> {
         self.asked.push(request.clone());
         let before = self.everything();
         let answer = self.send(&http::event(request)).await;
-        let is_done = self.everything() != before;
+        let after = self.everything();
+        let changed: Vec<_> = after
+            .iter()
+            .filter(|(key, row)| before.get(*key) != Some(*row))
+            .map(|(_, row)| row.clone())
+            .collect();
+        let is_done = after != before;
         self.told.requests += 1;
-        let said = self.hold(request, &answer, is_done).await;
+        let said = if is_done && changed.is_empty() {
+            // Something was deleted alone.
+            self.hold(request, &answer, &[Row::new()]).await
+        } else {
+            self.hold(request, &answer, &changed).await
+        };
         self.log.push(format!("{request:?}: {} {}, done: {is_done}", answer.status, answer.body));
         said?;
         if is_done && answer.status == 503 {
@@ -211,21 +245,22 @@ impl Schedule<'_> {
         answer
     }
 
-    async fn hold(&mut self, request: &Request, answer: &Answer, is_done: bool) -> Result<(), Wrong> {
+    async fn hold(&mut self, request: &Request, answer: &Answer, changed: &[Row]) -> Result<(), Wrong> {
         let now = self.model.now();
+        let counts = Counts::made_in(now);
+        let reading = Reading { began: now, since: now, counts: &counts };
         let told_job = answer.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
         match answer.status {
             200..300 => self.told.acknowledged += 1,
             503 => self.told.unavailable += 1,
             _ => self.told.refused += 1,
         }
-        match (answer.status, is_done) {
+        match (answer.status, !changed.is_empty()) {
             (200..300, true) => {
-                let made = self.new_job().await?;
-                self.model.granted(request, now, Stamp::now(), made)?;
+                let made = self.granted(request, changed).await?;
                 if told_job.is_none() || told_job == made { Ok(()) } else { Err("another job".to_owned()) }
             }
-            (200..300, false) => self.model.answered(request, now, |expected| match expected {
+            (200..300, false) => self.model.answered(request, reading, |expected| match expected {
                 Expected::Before(job) => told_job == Some(*job),
                 // What is as it was to be need not be changed.
                 Expected::Granted => {
@@ -235,16 +270,62 @@ impl Schedule<'_> {
             }),
             (503, true) => {
                 self.told.unavailable_but_done += 1;
-                let made = self.new_job().await?;
-                self.model.granted(request, now, Stamp::now(), made)
+                self.granted(request, changed).await.map(drop)
             }
             (503, false) if answer.headers.contains_key("retry-after") => Ok(()),
             (400..500, false) => {
                 let is_refused =
                     |expected: &Expected| matches!(expected, Expected::Refused(_) | Expected::InUse);
-                self.model.answered(request, now, is_refused)
+                self.model.answered(request, reading, is_refused)
             }
-            _ => Err(format!("something was changed: {is_done}")),
+            _ => Err(format!("something was changed: {changed:?}")),
+        }
+    }
+
+    /// Lets the model know what a request has changed. Returns the job that it has made, the last one.
+    async fn granted(&mut self, request: &Request, changed: &[Row]) -> Result<Option<JobId>, Wrong> {
+        let made = self.new_jobs(request, changed)?;
+        let memberships =
+            changed.iter().filter_map(|row| text(row, "membership")).filter_map(writes::newest_of);
+        let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
+        if made.is_empty() {
+            self.grant(request, Granted { at, made: None })?;
+        }
+        for (job, how) in &made {
+            self.grant(request, Granted { at, made: Some((*job, *how)) })?;
+            if *how == Made::AtOnce {
+                self.told.at_once += 1;
+                self.look_at(*job).await?;
+            } else if *how == Made::Queued {
+                self.told.queued += 1;
+            }
+        }
+        Ok(made.last().map(|(job, _)| *job))
+    }
+
+    fn grant(&mut self, request: &Request, granted: Granted) -> Result<(), Wrong> {
+        let now = self.model.now();
+        let counts = Counts::made_in(now);
+        self.model.granted(request, Reading { began: now, since: now, counts: &counts }, granted)
+    }
+
+    /// The jobs that a request has made: one, or one that was carried out at once and whose answer was lost, and then the same
+    /// one queued.
+    fn new_jobs(&self, request: &Request, changed: &[Row]) -> Result<Vec<(JobId, Made)>, Wrong> {
+        let mut made = Vec::new();
+        for row in changed.iter().filter(|row| text(row, "sk") == Some("A")) {
+            let id = text(row, "pk").and_then(|pk| pk.strip_prefix("J#")?.parse().ok());
+            let how = match request {
+                _ if row.contains_key("finished") => Made::AtOnce,
+                Request::Delete { .. } | Request::Show { .. } => Made::ByChange,
+                _ => Made::Queued,
+            };
+            made.extend(id.filter(|id| !self.model.jobs.contains_key(id)).map(|id| (id, how)));
+        }
+        made.sort_by_key(|(id, how)| (*how, *id));
+        match (&made[..], request.key()) {
+            ([] | [_], _) | ([(_, Made::AtOnce), (_, Made::Queued)], None) => Ok(made),
+            _ => Err(format!("made several jobs: {made:?}")),
         }
     }
 
@@ -258,7 +339,7 @@ impl Schedule<'_> {
             answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
         self.told.given_back += usize::from(is_given_back);
         self.log.push(format!("{piece:?} given back: {is_given_back}"));
-        self.look_at(piece).await?;
+        self.look_at(piece.job).await?;
         if !is_given_back && self.open_pieces().await?.contains(&piece) {
             return Err(format!("{piece:?} is open, and was not given back"));
         }
@@ -266,17 +347,19 @@ impl Schedule<'_> {
     }
 
     /// Lets the model know what a job says by now.
-    async fn look_at(&mut self, piece: PieceKey) -> Result<(), Wrong> {
-        let report = self.behind.store.report(piece.job).await.map_err(|problem| problem.to_string())?;
-        let now = self.model.now();
-        self.model.stepped(&Said::by(&report.ok_or("no job")?), now, None)
+    async fn look_at(&mut self, job: JobId) -> Result<(), Wrong> {
+        let report = self.behind.store.report(job).await.map_err(|problem| problem.to_string())?;
+        let since = self.model.now();
+        let counts = Counts::made_in(since);
+        let written = Written { since, memberships: None, counts: &counts };
+        self.model.stepped(&Said::by(&report.ok_or("no job")?), written)
     }
 
     /// Carries out what is open, now that nothing goes wrong any more.
     async fn end(&mut self) -> Result<(), Wrong> {
         for piece in self.open_pieces().await? {
             delivered(&self.behind, piece).await;
-            self.look_at(piece).await?;
+            self.look_at(piece.job).await?;
         }
         for request in mem::take(&mut self.asked) {
             // Whoever has used a key still gets the job.
@@ -285,13 +368,6 @@ impl Schedule<'_> {
             }
         }
         invariants::hold(&self.behind.store, &self.table, &self.model).await
-    }
-
-    /// The job that the model does not know yet.
-    async fn new_job(&self) -> Result<Option<JobId>, Wrong> {
-        let open: BTreeSet<_> = self.open_pieces().await?.into_iter().map(|piece| piece.job).collect();
-        let new: Vec<_> = open.into_iter().filter(|job| !self.model.jobs.contains_key(job)).collect();
-        if new.len() > 1 { Err(format!("made several jobs: {new:?}")) } else { Ok(new.first().copied()) }
     }
 
     async fn open_pieces(&self) -> Result<Vec<PieceKey>, Wrong> {
@@ -317,11 +393,29 @@ impl Schedule<'_> {
         Service { store: Store::new(DynamoDb::new(client, TABLE), self.behind.clock().clone()), settings }
     }
 
-    fn everything(&self) -> BTreeMap<String, HashMap<String, AttributeValue>> {
-        // But for those who have shared with whom: it is no harm to say so of a share that was not made.
-        let items = everything(&self.table).into_iter();
-        let items = items
-            .filter(|item| !matches!(item.get("pk"), Some(AttributeValue::S(pk)) if pk.starts_with("S#")));
-        items.map(|item| (format!("{:?} {:?}", item.get("pk"), item.get("sk")), item)).collect()
+    /// All that the table holds but queues, out of which anyone takes what has ended, and who has shared with whom: it is no
+    /// harm to say so of a share that was not made.
+    fn everything(&self) -> BTreeMap<String, Row> {
+        let is_sender = |item: &Row| text(item, "pk").is_some_and(|pk| pk.starts_with("S#"));
+        let items = everything(&self.table).into_iter().filter(|item| !is_sender(item));
+        let key = |item: &Row| format!("{:?} {:?}", item.get("pk"), item.get("sk"));
+        items
+            .map(|mut item| {
+                if text(&item, "pk").is_some_and(|pk| pk.starts_with("T#")) {
+                    item.retain(|name, _| !["queued", "open_pairs"].contains(&name.as_str()));
+                }
+                (key(&item), item)
+            })
+            .collect()
+    }
+}
+
+/// An item as the database has it.
+type Row = HashMap<String, AttributeValue>;
+
+fn text<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    match row.get(name)? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
     }
 }

@@ -61,6 +61,8 @@ pub struct Pair {
     withdrawn: Option<Stamp>,
     /// Every answer that found the image shared, and since when it was.
     answers: BTreeMap<Stamp, (Status, Stamp)>,
+    /// Whether the image was ever shared with the tenant.
+    has_stood: bool,
     /// The vault into which it was accepted.
     pub held: Option<u8>,
 }
@@ -86,6 +88,19 @@ impl Pair {
         self.since().is_some() && self.is_current(at)
     }
 
+    /// Whether what an answer of that stamp was meant for was withdrawn by a later request.
+    pub fn is_withdrawn_after(&self, at: Stamp) -> bool {
+        self.has_stood && self.withdrawn > Some(at)
+    }
+
+    /// Whether a later request than that wants it otherwise than shared, or than withdrawn, or than answered so.
+    pub fn is_overtaken(&self, at: Stamp) -> [bool; 3] {
+        let is_shared_later = self.shares.keys().any(|share| *share > at);
+        let is_answered_later = self.answers.keys().any(|answer| *answer > at);
+        let is_withdrawn_later = self.withdrawn > Some(at);
+        [is_withdrawn_later, is_shared_later, is_withdrawn_later || is_answered_later]
+    }
+
     /// Whether an answer of that stamp is newer than what was said.
     pub fn is_news(&self, at: Stamp) -> bool {
         self.newest_answer().is_none_or(|(answered, _)| *answered < at)
@@ -94,6 +109,7 @@ impl Pair {
     pub fn share(&mut self, at: Stamp, asks_nothing: bool, make: Make) {
         if self.is_current(at) {
             self.shares.insert(at, asks_nothing);
+            self.has_stood = true;
         }
         // What was reserved was given back. So it waits, as if nothing had been said (decision 15).
         if matches!(make, Make::Whole(_)) && self.status() == Some(Status::Accepted) && self.held.is_none() {
@@ -157,6 +173,11 @@ impl State {
         self.pair(image, tenant).status().is_some()
     }
 
+    /// Whether a pair waits for an answer.
+    pub fn waits(&self, pair: &Names) -> bool {
+        self.pairs.get(pair).is_some_and(|pair| pair.status() == Some(Status::Pending))
+    }
+
     /// With whom an image is shared, and what each has said.
     pub fn members(&self, image: &ImageId) -> BTreeMap<TenantId, Status> {
         let of_image = self.pairs.iter().filter(|((of, _), _)| of == image);
@@ -170,9 +191,14 @@ impl State {
         received.map(|((image, _), _)| image.clone()).collect()
     }
 
-    /// How many images wait for a tenant.
-    pub fn pending(&self, tenant: &TenantId) -> usize {
-        self.received(tenant, Status::Pending).len()
+    /// How many images wait for a tenant: all of them, or those of an owner.
+    pub fn pending_of(&self, tenant: &TenantId, owner: Option<&TenantId>) -> i64 {
+        let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
+        let is_of =
+            |image| owner.is_none_or(|owner| self.images.get(image).is_some_and(|of| of.owner == *owner));
+        let waiting =
+            self.pairs.iter().filter(|((image, to), pair)| to == tenant && waits(pair) && is_of(image));
+        i64::try_from(waiting.count()).unwrap_or(i64::MAX)
     }
 
     /// How much of a vault is reserved.

@@ -211,6 +211,17 @@ impl Api {
         self.server.address()
     }
 
+    /// Everything in the table once no work is open.
+    pub async fn dump_at_rest(&self) -> BTreeMap<String, String> {
+        loop {
+            let dump = self.dump();
+            if !dump.values().any(|item| item.contains("S(\"W#")) {
+                return dump;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Everything in the table, in the order of the keys.
     pub fn dump(&self) -> BTreeMap<String, String> {
         let item_of_clock =

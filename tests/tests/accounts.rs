@@ -98,7 +98,7 @@ async fn whoever_is_named_twice_in_whatever_way_is_one_recipient() {
 #[tokio::test]
 async fn names_that_lead_to_no_tenant_refuse_the_request_and_nothing_is_written() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let (solo, web) = (json!({"name": "solo"}), json!({"name": "acme", "project": "web"}));
     for (bad, code) in [
         (json!({"name": "nobody"}), "IMG.0108"),
@@ -123,7 +123,7 @@ async fn names_that_lead_to_no_tenant_refuse_the_request_and_nothing_is_written(
 #[tokio::test]
 async fn who_may_not_share_learns_nothing_of_names() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let tokens = [world.api.token("own1", Role::Reader), world.api.token("str1", Role::Member)];
     for (token, code) in tokens.iter().zip(["IMG.0026", "IMG.0027"]) {
         for name in ["solo", "nobody", "acme", "away"] {

@@ -425,7 +425,7 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
 #[tokio::test]
 async fn nobody_gets_anywhere_without_a_good_token() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let good = world.api.token("own1", Role::Member);
     let (message, signature) = good.rsplit_once('.').unwrap();
     let (header, claims) = message.split_once('.').unwrap();
@@ -467,7 +467,7 @@ async fn nobody_gets_anywhere_without_a_good_token() {
 #[tokio::test]
 async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let token = world.api.token("own1", Role::Reader);
     let operations = world.api.document.operations().into_iter();
     for (operation, ask) in operations.flat_map(|operation| world.own_by_every_path(operation)) {

@@ -43,6 +43,7 @@ pub(super) struct Batch {
 /// # Errors
 /// [`Refusal`]; then no job was made.
 pub(super) async fn accept(service: &Service, caller: &Caller, batch: Batch) -> Result<JobId, Refusal> {
+    let mut lost = None;
     if batch.job(service, caller, Stamp::now()).fits_one_transaction() {
         for attempt in 0..AT_ONCE_ATTEMPTS {
             pause(attempt).await;
@@ -52,10 +53,16 @@ pub(super) async fn accept(service: &Service, caller: &Caller, batch: Batch) -> 
                 AtOnce::Done(submitted) => return job_of(submitted),
                 AtOnce::Contended => {}
                 AtOnce::Queue => break,
+                AtOnce::Lost(problem) => {
+                    lost = Some(problem);
+                    break;
+                }
             }
         }
     }
-    queue(service, caller, &batch).await
+    // Where it was perhaps made, whatever has changed since then is no reason to say that it was not.
+    let queued = queue(service, caller, &batch).await;
+    queued.map_err(|refusal| lost.map_or(refusal, Refusal::Store))
 }
 
 /// Checks that the caller may make a request, by the heads of its images. An answer may name any image: in its job, one that
@@ -74,6 +81,8 @@ enum AtOnce {
     Contended,
     /// It does not fit one transaction, or an earlier request must be carried out first.
     Queue,
+    /// Nobody knows whether it was made.
+    Lost(StoreError),
 }
 
 async fn at_once(
@@ -100,7 +109,7 @@ async fn at_once(
         Ok(Some(submitted)) => Ok(AtOnce::Done((job.id, submitted))),
         Ok(None) => Ok(AtOnce::Contended),
         // Others hold on to the same items. If it was made after all, and its answer lost, what is queued finds it done.
-        Err(StoreError::Unavailable(_)) => Ok(AtOnce::Queue),
+        Err(problem @ StoreError::Unavailable(_)) => Ok(AtOnce::Lost(problem)),
         Err(problem) => Err(problem.into()),
     }
 }

@@ -60,7 +60,7 @@ fn distortions(body: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn a_body_that_is_not_as_the_document_says_is_refused() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let (mut faults, mut allowed) = (Faults::default(), Vec::new());
     for operation in world.operations() {
         let Some(schema) = &operation.body else { continue };
@@ -122,7 +122,7 @@ fn unreadable() -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_refused() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     for operation in world.operations() {
         if operation.body.is_some() {
@@ -201,7 +201,7 @@ fn poisons() -> Vec<String> {
 #[tokio::test]
 async fn an_unknown_member_is_read_as_strictly_as_any_other() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
         let good = world.good_body(&operation).to_string();
@@ -245,7 +245,7 @@ async fn an_odd_but_sound_unknown_member_costs_no_fault() {
 #[tokio::test]
 async fn a_body_in_another_encoding_or_of_another_type_is_refused() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
         let good = world.good_body(&operation).to_string();

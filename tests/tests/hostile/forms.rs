@@ -40,7 +40,7 @@ fn odd() -> Vec<String> {
 #[tokio::test]
 async fn a_call_that_says_too_much_or_nonsense_is_refused_in_query_and_form() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     let good =
         format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={}", world.image);
@@ -69,7 +69,7 @@ async fn a_call_that_says_too_much_or_nonsense_is_refused_in_query_and_form() {
 #[tokio::test]
 async fn a_form_of_any_size_is_answered() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     let good =
         format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={}", world.image);

@@ -8,7 +8,7 @@ use super::world::{Faults, World};
 #[tokio::test]
 async fn headers_that_cannot_be_are_refused() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {
         let good = match operation.body {
@@ -79,7 +79,7 @@ async fn headers_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn a_credential_that_is_given_twice_is_none() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let (own, other) = (&world.token, world.api.token("other", Role::Admin));
     let mut faults = Faults::default();
     for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {

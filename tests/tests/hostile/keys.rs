@@ -45,7 +45,7 @@ async fn a_text_that_looks_like_a_key_is_only_a_text() {
         for name in OWN_NAMES {
             new[name] = text.into();
         }
-        let before = world.api.dump();
+        let before = world.api.dump_at_rest().await;
         let made = world.send(&Ask::new("POST", "/v2/images").json(&new)).await;
         let after = world.api.dump();
         let kept: Vec<_> = before.iter().filter(|item| after.get(item.0) == Some(item.1)).collect();
@@ -80,7 +80,7 @@ async fn a_text_that_looks_like_a_key_is_only_a_text() {
 #[tokio::test]
 async fn an_id_that_would_name_another_item_is_refused_and_a_marker_reaches_no_other_list() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     let secret = world.secret_image.clone();
     for text in [

@@ -8,7 +8,7 @@ use super::world::{Faults, World};
 #[tokio::test]
 async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     let long = "x".repeat(65);
     let odd = [
@@ -83,7 +83,7 @@ const TRICKS: [(&str, &str); 22] = [
 #[tokio::test]
 async fn a_path_that_is_written_another_way_is_another_path() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let mut faults = Faults::default();
     // What is open to anybody but has no body, health and the versions, may be found in more ways.
     let is_found_one_way = |operation: &Operation| !operation.is_open || operation.body.is_some();

@@ -111,7 +111,7 @@ async fn a_request_whose_end_is_in_doubt_smuggles_nothing() {
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_server_goes_on() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let smuggled = world.smuggled(&world.image);
     for begin in [
         "\0\0\0\0",

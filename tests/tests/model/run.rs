@@ -57,6 +57,8 @@ struct Actor {
     at_once: Verdict,
     /// Whether the answer to the call that is made is lost.
     loses_answer: bool,
+    /// Whether that of a transaction that carries a batch out at once was.
+    is_in_doubt: bool,
     /// Whether it has given up a call that waited.
     has_timed_out: bool,
     /// The model's state when it began, and when it first read something since then, since its last write, and since it
@@ -246,6 +248,7 @@ impl Run<'_> {
             is_dead: false,
             at_once: event.at_once,
             loses_answer: false,
+            is_in_doubt: false,
             has_timed_out: false,
             began: self.model.now(),
             read: None,
@@ -281,6 +284,7 @@ impl Run<'_> {
             self.count.died();
         }
         actor.loses_answer = verdict == Verdict::AnswerLost;
+        actor.is_in_doubt |= is_at_once && verdict != Verdict::Made;
         actor.is_calling = true;
         go.send(verdict).map_err(|_| "nobody waits any more")?;
         self.settle(place).await
@@ -384,13 +388,14 @@ impl Run<'_> {
         // What is done at once bears the newest stamp of what it writes.
         let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest).max());
         // What was carried out at once has no part in the order where it has changed nothing.
-        let pairs = match made {
+        let mut pairs = match made {
             Some((_, Made::Queued)) => pairs_of(request),
             _ => writes.iter().filter_map(membership).collect(),
         };
-        if let Some(stamp) = at.filter(|_| {
-            !matches!(request, Request::Delete { .. } | Request::Show { .. }) && !pairs.is_empty()
-        }) {
+        // Nothing comes after the deletion of an image.
+        pairs.retain(|pair| self.model.state().image(&pair.0).is_some());
+        let has_place = !matches!(request, Request::Delete { .. } | Request::Show { .. });
+        if let Some(stamp) = at.filter(|_| has_place && !pairs.is_empty()) {
             actor.ordered.push(self.model.ordered.len());
             let (what, began) = (format!("{request:?}"), actor.tick);
             let now = self.processes[actor.process].service.clock().now();
@@ -465,7 +470,7 @@ impl Run<'_> {
         }
         match (&actor.who, end) {
             (Who::Client(request), End::Refused(Refusal::Store(problem)))
-                if actor.is_dead || actor.has_timed_out =>
+                if actor.is_dead || actor.has_timed_out || actor.is_in_doubt =>
             {
                 let is_passing = matches!(problem, StoreError::Unavailable(_));
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }

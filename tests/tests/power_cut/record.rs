@@ -94,6 +94,13 @@ impl Record {
         }
     }
 
+    /// Whether a later request may have overtaken a pair of the request of that number: one of the owner, or for an answer one
+    /// of its guest too; also one whose answer was cut off.
+    pub fn may_be_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
+        let later = self.requests[request + 1..].iter().map(|later| &later.ask);
+        later.chain(&self.doubtful).any(|ask| ask.names(image, guest))
+    }
+
     /// The images that a guest has in its list of that status.
     pub fn list(&self, guest: &str, status: &str) -> BTreeSet<&str> {
         let listed = self.images.iter().filter(|(_, members)| members.get(guest) == Some(&status));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imageshare::domain::{
-    Clock, FUNCTION_SKEW, ImageId, JobId, JobStatus, Limits, Status, TenantId, Timestamp, Visibility,
+    Clock, Details, FUNCTION_SKEW, ImageId, JobId, JobStatus, Limits, Status, TenantId, Timestamp, Visibility,
 };
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::{self, NewImage};
@@ -104,7 +104,7 @@ fn recipients(others: usize) -> Vec<TenantId> {
 }
 
 async fn image(service: &Service) -> ImageId {
-    let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Default::default() };
+    let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
     usecases::register_image(service, &caller(OWNER), new).await.unwrap().id
 }
 

@@ -84,24 +84,26 @@ impl Counts {
         let mut rooms = BTreeSet::new();
         for counted in counted.chain(self.all) {
             for read in since.max(counted)..states.len() {
-                // A count is never below 0, whatever comes and goes unseen.
-                let (mut of_all, mut of_owner) = (
-                    states[counted].pending_of(tenant, None),
-                    states[counted].pending_of(tenant, Some(owner)),
-                );
-                for (at, (of, by), growth) in &self.added {
-                    if *at > counted && *at <= read && of == tenant {
-                        of_all = (of_all + growth).max(0);
-                        of_owner = (of_owner + if by == owner { *growth } else { 0 }).max(0);
+                let was_hidden = State::hidden_in(&states[..=counted]);
+                let [least, most] = [Some(&was_hidden), None].map(|unseen| {
+                    // A count is never below 0, whatever comes and goes unseen.
+                    let (mut of_all, mut of_owner) = (
+                        states[counted].pending_of(tenant, None, unseen),
+                        states[counted].pending_of(tenant, Some(owner), unseen),
+                    );
+                    for (at, (of, by), growth) in &self.added {
+                        if *at > counted && *at <= read && of == tenant {
+                            of_all = (of_all + growth).max(0);
+                            of_owner = (of_owner + if by == owner { *growth } else { 0 }).max(0);
+                        }
                     }
-                }
-                rooms.insert(if of_owner + more.1 >= limits.pending_per_owner.into() {
-                    Room::OwnerFull
-                } else if of_all + more.0 >= limits.pending_per_tenant.into() {
-                    Room::Full
-                } else {
-                    Room::Enough
+                    let owner_is_full = of_owner + more.1 >= limits.pending_per_owner.into();
+                    (owner_is_full, of_all + more.0 >= limits.pending_per_tenant.into())
                 });
+                // What was hidden once is in the list or not: that depends on the job that follows.
+                rooms.extend((!least.0 && !least.1).then_some(Room::Enough));
+                rooms.extend(most.0.then_some(Room::OwnerFull));
+                rooms.extend((most.1 && !least.0).then_some(Room::Full));
             }
         }
         if rooms.is_empty() {

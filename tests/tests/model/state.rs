@@ -191,13 +191,26 @@ impl State {
         received.map(|((image, _), _)| image.clone()).collect()
     }
 
-    /// How many images wait for a tenant: all of them, or those of an owner.
-    pub fn pending_of(&self, tenant: &TenantId, owner: Option<&TenantId>) -> i64 {
+    /// The images that were not shared at some time, so that they may have left the lists of those who received them.
+    pub fn hidden_in(states: &[Self]) -> BTreeSet<ImageId> {
+        let hidden = |image: &Record| image.visibility != Visibility::Shared;
+        let images = states.iter().flat_map(|state| &state.images);
+        images.filter(|(_, image)| hidden(image)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many images wait for a tenant: all of them, or those of an owner; but for some.
+    pub fn pending_of(
+        &self,
+        tenant: &TenantId,
+        owner: Option<&TenantId>,
+        unseen: Option<&BTreeSet<ImageId>>,
+    ) -> i64 {
         let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
         let is_of =
             |image| owner.is_none_or(|owner| self.images.get(image).is_some_and(|of| of.owner == *owner));
         let waiting =
             self.pairs.iter().filter(|((image, to), pair)| to == tenant && waits(pair) && is_of(image));
+        let waiting = waiting.filter(|((image, _), _)| unseen.is_none_or(|unseen| !unseen.contains(image)));
         i64::try_from(waiting.count()).unwrap_or(i64::MAX)
     }
 

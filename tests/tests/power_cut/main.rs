@@ -39,7 +39,7 @@ const CUTS: u32 = 50;
 const OWNERS: usize = 8;
 
 /// How many guests each owner has: enough that a job of all its images with all of them is more than one piece.
-const GUESTS: usize = 20;
+const GUESTS: usize = 48;
 
 /// The longest that a server lives before it is killed.
 const LONGEST_LIFE_MS: u64 = 700;

@@ -37,7 +37,7 @@ use self::history::{History, history};
 use self::schedule::Told;
 
 /// Histories where the environment names no other number.
-const HISTORIES: u32 = 400;
+const HISTORIES: u32 = 320;
 
 /// Runners side by side: those that wait for each other in one history leave the processor to the others.
 const RUNNERS: u8 = 4;
@@ -74,7 +74,7 @@ fn run_histories(cases: u32, seed: [u8; 32], count: &Count) -> Result<(), String
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_time: 15_000,
+        max_shrink_time: 120_000,
         max_shrink_iters: 20_000,
         ..Config::default()
     };
@@ -95,7 +95,7 @@ fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
 const SCHEDULES: u64 = 1000;
 
 /// Schedules that run side by side, each over a table of its own.
-const SIDE_BY_SIDE: u64 = 8;
+const SIDE_BY_SIDE: u64 = 12;
 
 #[test]
 fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {

@@ -16,6 +16,9 @@ const ATTEMPTS: u32 = 10;
 /// The most pieces of a shard that one sweep takes on.
 const PIECES_PER_SHARD: usize = 100;
 
+/// The most jobs of a shard that wait for an earlier one of their tenant and are looked at in one sweep.
+const HELD_PER_SHARD: usize = 100;
+
 /// What a sweep has found and done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -27,7 +30,8 @@ pub struct Swept {
     pub left: usize,
 }
 
-/// Carries out every piece that is overdue, the oldest first, and gives up those that ten sweeps could not carry out.
+/// Carries out every piece that is overdue, the oldest first, and gives up those that ten sweeps could not carry out. A job that
+/// waits for one that has ended gets its turn.
 /// `until` is when the sweep must have ended; what it does not reach is found by the next.
 ///
 /// # Errors
@@ -35,7 +39,10 @@ pub struct Swept {
 pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreError> {
     let mut swept = Swept::default();
     for shard in 0..OPEN_SHARDS {
-        let overdue = Timestamp::now().minus(OVERDUE);
+        let overdue = service.clock().now().minus(OVERDUE);
+        for job in service.store.held_jobs(shard, overdue, HELD_PER_SHARD).await? {
+            service.store.unblock(&job).await?;
+        }
         for key in service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await? {
             if Timestamp::now() >= until {
                 swept.left += 1;

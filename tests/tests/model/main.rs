@@ -228,3 +228,25 @@ fn what_was_acknowledged_counts_as_done_at_any_moment_of_a_request() {
         }
     }
 }
+
+/// The worker that has carried out the last work item of a large job dies before it can hand out the next job of the line.
+#[test]
+fn a_job_that_waits_in_line_is_carried_out_though_a_worker_dies() {
+    use self::history::{Action, Death, Event, IMAGES, Request, crowd_of, image};
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::service::tenant;
+    let images: Vec<_> = IMAGES[..3].iter().map(|id| image(id)).collect();
+    let share = || Request::Share {
+        by: tenant("owner-a"),
+        images: images.clone(),
+        to: crowd_of(97).collect(),
+        key: None,
+    };
+    for call in 0..14 {
+        let ask = || Event::of(Action::Ask(share()), None);
+        let deliver =
+            |place, death| Event { death, ..Event::of(Action::DeliverNew { place, workers: 1 }, None) };
+        let death = Some(Death { call, verdict: Verdict::Lost });
+        run_once(vec![ask(), ask(), deliver(1, None), deliver(0, death)]);
+    }
+}

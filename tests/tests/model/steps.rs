@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Report, Stamp, Status, TenantId};
 
-use crate::inbox::{Counts, Room};
+use crate::inbox::Counts;
 use crate::judge::{Fate, Task};
 use crate::model::{Deed, Job, Model, Wrong};
 use crate::state::{Make, Names, Pair, State, made_of};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imageshare::domain::{
-    Clock, Details, FUNCTION_SKEW, ImageId, JobId, JobStatus, Limits, Status, TenantId, Timestamp, Visibility,
+    Clock, Details, FUNCTION_SKEW, ImageId, JobId, JobStatus, Limits, Outcome, Permissions, Status, TenantId,
+    Timestamp, Visibility,
 };
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::{self, NewImage};
@@ -134,7 +135,7 @@ async fn answer_to_all(service: &Service, by: &str, status: Status) -> JobId {
 async fn done(service: &Service, job: JobId) {
     work(service).await;
     let report = service.store.report(job).await.unwrap().unwrap();
-    let others = report.outcomes().filter(|(_, _, outcome)| *outcome != imageshare::domain::Outcome::Done);
+    let others = report.outcomes().filter(|(_, _, outcome)| *outcome != Outcome::Done);
     assert_eq!((report.status(), others.collect()), (JobStatus::Success, Vec::<(&_, &_, _)>::new()));
 }
 
@@ -252,7 +253,7 @@ async fn unshare_ends_what_was_shared_just_after_another_recipients_accept_all()
             advance(Duration::from_secs(1)).await;
             let to = [tenant(MEMBER), tenant("neighbour")];
             if is_granted {
-                let wanted = usecases_permissions(&to);
+                let wanted = Permissions::new(to.iter().cloned().collect(), [].into()).unwrap();
                 let made = usecases::Effect::Made;
                 usecases::change_permissions(&one, &caller(OWNER), &image, &wanted, made).await.unwrap();
             } else {
@@ -263,8 +264,4 @@ async fn unshare_ends_what_was_shared_just_after_another_recipients_accept_all()
             expect_member(&other, &image, None).await;
         }
     }
-}
-
-fn usecases_permissions(to: &[TenantId]) -> imageshare::domain::Permissions {
-    imageshare::domain::Permissions::new(to.iter().cloned().collect(), [].into()).unwrap()
 }

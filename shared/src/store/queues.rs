@@ -149,6 +149,23 @@ impl Store {
         Ok(())
     }
 
+    /// Gives its turn to a large job that waits though nothing of its line is active any more: a worker was stopped before it
+    /// could. Reads the tenant and its active job; besides what [`Self::dequeue`] takes.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn unblock(&self, held: &Job) -> Result<(), StoreError> {
+        let Some(tenant) = held.queues.first() else { return Ok(()) };
+        let line = Line::of(&held.task);
+        let Some(active) = self.tenant(tenant).await?.queue.active.get(&line).copied() else {
+            return self.activate_next(tenant, line).await;
+        };
+        match self.report(active).await?.filter(|report| report.ended().is_some()) {
+            Some(ended) => self.dequeue(&ended.job).await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes a write, unless its condition does not hold. Returns whether it was made.
     async fn update_if(&self, write: &Write) -> Result<bool, StoreError> {
         match self.update(write).await {

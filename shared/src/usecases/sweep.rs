@@ -20,6 +20,9 @@ const UNCOUNTED_AGE: Duration = Duration::from_mins(11);
 /// The most pieces of a shard that one sweep takes on.
 const PIECES_PER_SHARD: usize = 100;
 
+/// The most jobs of a shard that wait for an earlier one of their tenant and are looked at in one sweep.
+const HELD_PER_SHARD: usize = 100;
+
 /// What a sweep has found and done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -34,10 +37,11 @@ pub struct Swept {
 }
 
 /// Carries out every piece that is overdue, the oldest of each shard first, and gives up those that ten sweeps could not
-/// carry out. Returns what was done and what is left, also when the time ends or a shard cannot be listed; each problem is
-/// logged. `until` is when the sweep must have ended; what it does not reach is found by the next.
+/// carry out; then a job that waits for one that has ended gets its turn. Returns what was done and what is left, also when
+/// the time ends or a shard cannot be listed; each problem is logged. `until` is when the sweep must have ended; what it does
+/// not reach is found by the next.
 ///
-/// One query for each shard; it begins with a random shard, so that a shard that takes all the time does not starve the
+/// Two queries for each shard; it begins with a random shard, so that a shard that takes all the time does not starve the
 /// others.
 ///
 /// # Errors
@@ -56,7 +60,7 @@ pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreEr
         match service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await {
             Ok(keys) => {
                 sweep_pieces(service, keys, until, &mut swept).await;
-                if let Err(problem) = activate_held(service, shard, overdue).await {
+                if let Err(problem) = unblock_held(service, shard, overdue).await {
                     tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
                 }
             }
@@ -90,20 +94,13 @@ async fn sweep_pieces(service: &Service, keys: Vec<PieceKey>, until: Timestamp, 
     }
 }
 
-/// Sees to it that large jobs do not wait for one that has ended: the worker that ended it may have been stopped before it
-/// could make the next one active. One query, and one read for each that waits.
-async fn activate_held(service: &Service, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
-    let held = service.store.held_jobs(shard, overdue, PIECES_PER_SHARD).await?;
-    let lines = held.iter().filter_map(|job| Some((job.queues.first()?.clone(), Line::of(&job.task))));
-    for (tenant, line) in lines.collect::<HashSet<_>>() {
-        let active = service.store.tenant(&tenant).await?.queue.active.get(&line).copied();
-        let ended = match active {
-            Some(id) => service.store.report(id).await?.filter(|report| report.ended().is_some()),
-            None => None,
-        };
-        match ended {
-            Some(report) => service.store.dequeue(&report.job).await?,
-            None => service.store.activate_next(&tenant, line).await?,
+/// Gives its turn to each large job that waits for one that has ended: the worker that ended it may have been stopped before
+/// it could. One query, and [`crate::store::Store::unblock`] once for each line of a tenant.
+async fn unblock_held(service: &Service, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
+    let mut lines = HashSet::new();
+    for job in service.store.held_jobs(shard, overdue, HELD_PER_SHARD).await? {
+        if lines.insert((job.queues.first().cloned(), Line::of(&job.task))) {
+            service.store.unblock(&job).await?;
         }
     }
     Ok(())

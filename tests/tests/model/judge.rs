@@ -455,10 +455,10 @@ fn other_project(by: &TenantId, named: &TenantId) -> Vec<Refusal> {
 }
 
 fn has_no_room(state: &State, limits: &Limits, image: &ImageId, more: usize) -> bool {
-    state.members(image).len() + more > limits.members_per_image as usize
+    state.member_count(image) + more > limits.members_per_image as usize
 }
 
 fn full(state: &State, limits: &Limits, id: &ImageId) -> Refusal {
-    let members = u32::try_from(state.members(id).len()).unwrap_or(u32::MAX);
+    let members = u32::try_from(state.member_count(id)).unwrap_or(u32::MAX);
     Refusal::MemberLimit { image: id.clone(), members, most: limits.members_per_image }
 }

@@ -37,7 +37,7 @@ use self::history::{History, history};
 use self::schedule::Told;
 
 /// Histories where the environment names no other number.
-const HISTORIES: u32 = 400;
+const HISTORIES: u32 = 320;
 
 /// Runners side by side: those that wait for each other in one history leave the processor to the others.
 const RUNNERS: u8 = 4;
@@ -74,7 +74,7 @@ fn run_histories(cases: u32, seed: [u8; 32], count: &Count) -> Result<(), String
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_time: 15_000,
+        max_shrink_time: 120_000,
         max_shrink_iters: 20_000,
         ..Config::default()
     };
@@ -95,7 +95,7 @@ fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
 const SCHEDULES: u64 = 1000;
 
 /// Schedules that run side by side, each over a table of its own.
-const SIDE_BY_SIDE: u64 = 8;
+const SIDE_BY_SIDE: u64 = 12;
 
 #[test]
 fn no_acknowledged_request_is_lost_whatever_fails_beneath_the_sdk() {
@@ -226,5 +226,27 @@ fn what_was_acknowledged_counts_as_done_at_any_moment_of_a_request() {
             let deliver = Action::DeliverNew { place: 0, workers: 1 };
             run_once(vec![queued.clone(), asked, Event::of(deliver, Some(vec![1; 8]))]);
         }
+    }
+}
+
+/// The worker that has carried out the last work item of a large job dies before it can hand out the next job of the line.
+#[test]
+fn a_job_that_waits_in_line_is_carried_out_though_a_worker_dies() {
+    use self::history::{Action, Death, Event, IMAGES, Request, crowd_of, image};
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::service::tenant;
+    let images: Vec<_> = IMAGES[..3].iter().map(|id| image(id)).collect();
+    let share = || Request::Share {
+        by: tenant("owner-a"),
+        images: images.clone(),
+        to: crowd_of(97).collect(),
+        key: None,
+    };
+    for call in 0..14 {
+        let ask = || Event::of(Action::Ask(share()), None);
+        let deliver =
+            |place, death| Event { death, ..Event::of(Action::DeliverNew { place, workers: 1 }, None) };
+        let death = Some(Death { call, verdict: Verdict::Lost });
+        run_once(vec![ask(), ask(), deliver(1, None), deliver(0, death)]);
     }
 }

@@ -41,6 +41,7 @@ enum Who {
     Sweeper,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 struct Actor {
     who: Who,
     process: usize,

@@ -175,7 +175,7 @@ impl Schedule<'_> {
             let is_crowd = matches!(&next, Request::Share { to, .. } | Request::Unshare { to, .. } if to.len() > TENANTS.len());
             if let Request::Share { images, to, .. } | Request::Unshare { images, to, .. } = &mut next
                 && !is_crowd
-                && self.rng.u8(0..6) == 0
+                && self.rng.u8(0..10) == 0
             {
                 // As many as are queued.
                 to.extend(crowd_of(QUEUED_PAIRS.div_ceil(images.len()) - to.len()));

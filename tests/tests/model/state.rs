@@ -170,7 +170,7 @@ impl State {
     }
 
     pub fn is_member(&self, image: &ImageId, tenant: &TenantId) -> bool {
-        self.pair(image, tenant).status().is_some()
+        self.pairs.get(&(image.clone(), tenant.clone())).is_some_and(|pair| pair.since().is_some())
     }
 
     /// Whether a pair waits for an answer.
@@ -182,6 +182,11 @@ impl State {
     pub fn members(&self, image: &ImageId) -> BTreeMap<TenantId, Status> {
         let of_image = self.pairs.iter().filter(|((of, _), _)| of == image);
         of_image.filter_map(|((_, tenant), pair)| Some((tenant.clone(), pair.status()?))).collect()
+    }
+
+    /// With how many an image is shared.
+    pub fn member_count(&self, image: &ImageId) -> usize {
+        self.pairs.iter().filter(|((of, _), pair)| of == image && pair.since().is_some()).count()
     }
 
     /// The images that are shared with a tenant who has said that.

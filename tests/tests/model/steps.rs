@@ -205,7 +205,8 @@ impl Step<'_> {
     /// that there is no membership.
     fn unless_it_waits(&self, mut fates: Vec<Fate>, place: usize, pair: &Names) -> Vec<Fate> {
         let state = self.written.since + place;
-        if self.model.is_open_on(pair, state, Some(JobId(self.at))) {
+        let is_denied = fates.iter().any(|fate| fate.outcome == Outcome::NotAMember);
+        if is_denied && self.model.is_open_on(pair, state, Some(JobId(self.at))) {
             fates.retain(|fate| fate.outcome != Outcome::NotAMember);
         }
         fates

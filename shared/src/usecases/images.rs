@@ -161,7 +161,8 @@ pub async fn delete_image(service: &Service, caller: &Caller, id: &ImageId) -> R
     Err(Refusal::Contended(id.clone()))
 }
 
-/// Reads an image that the caller is about to change as its owner. One batch read, and one more where it is refused.
+/// Reads an image that the caller is about to change as its owner. One batch read, and one or two more where it is
+/// refused or was registered just now.
 async fn owned_image(
     service: &Service,
     caller: &Caller,
@@ -174,8 +175,12 @@ async fn owned_image(
     }
     let image = show_image(service, caller, id).await?;
     if caller.acts_for(&image.owner) {
-        // It was registered just now.
-        Err(Refusal::Contended(image.id))
+        // It was registered between the two reads.
+        match service.store.image_and_head(id).await? {
+            (Some(image), Some(head)) => Ok((image, head)),
+            (None, None) => Err(Refusal::ImageNotFound(image.id)),
+            _ => Err(Refusal::Contended(image.id)),
+        }
     } else if caller.tenant == image.owner {
         Err(Refusal::ReadOnly)
     } else {

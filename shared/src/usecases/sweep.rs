@@ -36,8 +36,8 @@ pub struct Swept {
     pub unlisted_shards: usize,
 }
 
-/// Carries out every piece that is overdue, the oldest of each shard first, and gives up those that ten sweeps could not
-/// carry out; then a job that waits for one that has ended gets its turn. Returns what was done and what is left, also when
+/// Gives its turn to each job that waits for one that has ended, carries out every piece that is overdue, the oldest of each
+/// shard first, and gives up those that ten sweeps could not carry out. Returns what was done and what is left, also when
 /// the time ends or a shard cannot be listed; each problem is logged. `until` is when the sweep must have ended; what it does
 /// not reach is found by the next.
 ///
@@ -57,13 +57,11 @@ pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreEr
             continue;
         }
         let overdue = service.clock().now().minus(OVERDUE);
+        if let Err(problem) = unblock_held(service, shard, overdue).await {
+            tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
+        }
         match service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await {
-            Ok(keys) => {
-                sweep_pieces(service, keys, until, &mut swept).await;
-                if let Err(problem) = unblock_held(service, shard, overdue).await {
-                    tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
-                }
-            }
+            Ok(keys) => sweep_pieces(service, keys, until, &mut swept).await,
             Err(problem) => {
                 tracing::error!(shard, %problem, "the open work of a shard cannot be listed");
                 swept.unlisted_shards += 1;

@@ -1,10 +1,11 @@
 //! `GET /v1/cloudimages/quota`: what the caller's project may have, and has (`contract/ims.md` 1.6).
 //!
-//! The types are of different kinds. What others share is counted up to 1,000: a longer list says 1,000. `image`, and `image_pending`, which is what waits for the project's answer, are
-//! counted: `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1.
-//! `image_member` and `image_member_full_ecs` are limits of each image by itself, so nothing is used of them as a whole:
-//! `used` is 0, and the members of an image tell how many it has; likewise `image_pending_of_owner`, the images of one owner
-//! that may wait for the project. IMS has no name for the last three; they stand after its own.
+//! The types are of different kinds. `image`, and `image_pending`, which is what waits for the project's answer, are counted:
+//! `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1. What others share is
+//! counted up to 1,000: a longer list says 1,000. `image_member` and `image_member_full_ecs` are limits of each image by
+//! itself, so nothing is used of them as a whole: `used` is 0, and the members of an image tell how many it has; likewise
+//! `image_pending_of_owner`, the images of one owner that may wait for the project. IMS has no name for the last three; they
+//! stand after its own.
 
 use http::StatusCode;
 use serde::Serialize;

@@ -94,6 +94,18 @@ impl Record {
         }
     }
 
+    /// Whether a later request about a pair of the request of that number wants it otherwise.
+    pub fn is_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
+        let verb = self.requests[request].ask.verb;
+        let differs = |later: Verb| match verb {
+            Verb::Share => later == Verb::Unshare,
+            Verb::Unshare => later == Verb::Share,
+            Verb::Answer(_) => later != verb && later != Verb::Share,
+        };
+        let mut later = self.requests[request + 1..].iter();
+        later.any(|later| differs(later.ask.verb) && later.ask.names(image, guest))
+    }
+
     /// The images that a guest has in its list of that status.
     pub fn list(&self, guest: &str, status: &str) -> BTreeSet<&str> {
         let listed = self.images.iter().filter(|(_, members)| members.get(guest) == Some(&status));

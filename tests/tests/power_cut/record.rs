@@ -94,11 +94,17 @@ impl Record {
         }
     }
 
-    /// Whether a later request may have overtaken a pair of the request of that number: one of the owner, or for an answer one
-    /// of its guest too; also one whose answer was cut off.
+    /// Whether a later request may have overtaken a pair of the request of that number: one that wants it otherwise, also one
+    /// whose answer was cut off.
     pub fn may_be_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
+        let verb = self.requests[request].ask.verb;
+        let differs = |later: Verb| match verb {
+            Verb::Share => later == Verb::Unshare,
+            Verb::Unshare => later == Verb::Share,
+            Verb::Answer(_) => later != verb && later != Verb::Share,
+        };
         let later = self.requests[request + 1..].iter().map(|later| &later.ask);
-        later.chain(&self.doubtful).any(|ask| ask.names(image, guest))
+        later.chain(&self.doubtful).any(|ask| differs(ask.verb) && ask.names(image, guest))
     }
 
     /// The images that a guest has in its list of that status.

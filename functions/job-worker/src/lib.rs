@@ -10,7 +10,6 @@ use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use futures_util::{StreamExt, stream};
 use imageshare::Service;
-use imageshare::domain::Timestamp;
 use imageshare::store::{PieceKey, StoreError};
 use imageshare::usecases::{Swept, carry_out, sweep};
 use serde_json::Value;
@@ -42,7 +41,7 @@ pub enum WorkerError {
 pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerError> {
     let service = Service { store: service.store.metered(), ..service.clone() };
     let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
-        let swept = sweep(&service, Timestamp::now().plus(SWEEP_TIME)).await?;
+        let swept = sweep(&service, service.clock().now().plus(SWEEP_TIME)).await?;
         if swept != Swept::default() {
             tracing::warn!(?swept, "swept");
         }

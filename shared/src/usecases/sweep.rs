@@ -38,8 +38,8 @@ pub struct Swept {
 
 /// Gives its turn to each job that waits for one that has ended, carries out every piece that is overdue, the oldest of each
 /// shard first, and gives up those that ten sweeps could not carry out. Returns what was done and what is left, also when
-/// the time ends or a shard cannot be listed; each problem is logged. `until` is when the sweep must have ended; what it does
-/// not reach is found by the next.
+/// the time ends or a shard cannot be listed; each problem is logged. `until` is when the sweep must have ended, by the
+/// service's clock; what it does not reach is found by the next.
 ///
 /// Two queries for each shard; it begins with a random shard, so that a shard that takes all the time does not starve the
 /// others.

@@ -83,15 +83,13 @@ impl<T: Table> GatedTable<T> {
             tell(Step::IsLost);
             return lost();
         }
-        let answer = call.await.inspect_err(|failure| {
-            tell(if matches!(failure, Failure::Canceled(_)) {
-                Step::IsRefused(writes.to_vec())
-            } else {
-                Step::IsLost
-            });
-        })?;
-        tell(step());
-        if verdict == Verdict::AnswerLost { lost() } else { Ok(answer) }
+        let answer = call.await;
+        tell(match &answer {
+            Ok(_) => step(),
+            Err(Failure::Canceled(_)) => Step::IsRefused(writes.to_vec()),
+            Err(_) => Step::IsLost,
+        });
+        if verdict == Verdict::AnswerLost { lost() } else { answer }
     }
 }
 

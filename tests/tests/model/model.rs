@@ -131,6 +131,17 @@ impl Model {
             && self.left_on(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
     }
 
+    /// Whether what was read of a pair in that state may be told: nothing was open on it, or what was has ended by now and has
+    /// changed nothing.
+    pub fn is_settled_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> bool {
+        let is_as_it_was = || {
+            let (was, is) = (&self.states[state], self.state());
+            was.pair(&pair.0, &pair.1) == is.pair(&pair.0, &pair.1)
+        };
+        !self.is_open_on(pair, state, before)
+            || (!self.is_open_on(pair, self.now(), before) && is_as_it_was())
+    }
+
     /// The jobs in queues that have something left to do to a pair in that state.
     fn left_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
         let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
@@ -300,7 +311,7 @@ impl Model {
                 let waits_for = self.waits(request);
                 let is_free = |place: &usize| {
                     let state = reading.since + place;
-                    !waits_for.as_ref().is_some_and(|pair| self.is_open_on(pair, state, None))
+                    waits_for.as_ref().is_none_or(|pair| self.is_settled_on(pair, state, None))
                 };
                 let moments = moments(&self.states[reading.since..], &pair);
                 let moments = moments.iter().filter(|(place, _)| is_free(place));

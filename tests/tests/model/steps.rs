@@ -206,7 +206,7 @@ impl Step<'_> {
     fn unless_it_waits(&self, mut fates: Vec<Fate>, place: usize, pair: &Names) -> Vec<Fate> {
         let state = self.written.since + place;
         let is_denied = fates.iter().any(|fate| fate.outcome == Outcome::NotAMember);
-        if is_denied && self.model.is_open_on(pair, state, Some(JobId(self.at))) {
+        if is_denied && !self.model.is_settled_on(pair, state, Some(JobId(self.at))) {
             fates.retain(|fate| fate.outcome != Outcome::NotAMember);
         }
         fates

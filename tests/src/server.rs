@@ -20,23 +20,37 @@ pub struct Server {
 impl Server {
     /// Starts the binary with those arguments, and waits until it listens.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
-        Self::start_logging(binary, arguments, "warn,imageshare=info").await
+        Self::start_in(binary, arguments, Vec::new()).await
     }
 
     /// The same, with that level of its log.
-    pub async fn start_logging(binary: &Path, arguments: &[&str], level: &'static str) -> Self {
+    pub async fn start_logging(binary: &Path, arguments: &[&str], level: &str) -> Self {
+        Self::start_in(binary, arguments, vec![("RUST_LOG", level.to_owned())]).await
+    }
+
+    /// The same, with that environment besides its own.
+    pub async fn start_in(
+        binary: &Path,
+        arguments: &[&str],
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let (binary, arguments) =
             (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments, level))
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments, environment))
             .await
             .expect("a started server")
     }
 
-    fn start_blocking(binary: PathBuf, arguments: &[String], level: &str) -> Self {
+    fn start_blocking(
+        binary: PathBuf,
+        arguments: &[String],
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let mut process = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
-            .env("RUST_LOG", level)
+            .env("RUST_LOG", "warn,imageshare=info")
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

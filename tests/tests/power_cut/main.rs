@@ -7,6 +7,8 @@
 //!
 //! A process dies here, not the machine: what was written but not yet on the disk is still there. That the disk has it
 //! before it is acknowledged is the embedded database's promise (a write-ahead log, synchronised at every commit).
+//!
+//! Each life of the server has a clock of its own, which is wrong, drifts, and jumps once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -15,6 +17,7 @@ mod link;
 mod outcome;
 mod owner;
 mod record;
+mod wrong_clock;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -34,6 +37,7 @@ use self::behind::Examiner;
 use self::link::{Link, Place, Tally};
 use self::owner::Owner;
 use self::record::Record;
+use self::wrong_clock::WrongClock;
 
 const CUTS: u32 = 50;
 const OWNERS: usize = 8;
@@ -56,7 +60,8 @@ async fn nothing_acknowledged_is_lost_and_no_pair_is_half_done_after_fifty_power
     let began = Instant::now();
 
     let data = TempDir::new().unwrap();
-    let mut server = start(data.path()).await;
+    let clock = WrongClock::build();
+    let mut server = start(data.path(), &clock, &mut random).await;
     let (places, place) = watch::channel(Place { life: 0, address: server.address.clone(), is_last: false });
     let tally = Arc::new(Tally::default());
     let owners: Vec<_> = (0..OWNERS)
@@ -66,13 +71,15 @@ async fn nothing_acknowledged_is_lost_and_no_pair_is_half_done_after_fifty_power
     let working: Vec<JoinHandle<Owner>> =
         owners.into_iter().map(|owner| tokio::spawn(owner.work())).collect();
 
+    let mut set_back = 0;
     let mut examination = tokio::spawn(async { Examiner::default() });
     for life in 1..=CUTS {
         tokio::time::sleep(Duration::from_millis(random.u64(..LONGEST_LIFE_MS))).await;
         server.kill();
+        set_back += u32::from(server.log().contains("the machine's clock was set back"));
         let copy = copy(data.path());
         let recorded = records.iter().map(|record| record.lock().unwrap().clone()).collect();
-        server = start(data.path()).await;
+        server = start(data.path(), &clock, &mut random).await;
         places.send_replace(Place { life, address: server.address.clone(), is_last: life == CUTS });
         let examiner = examination.await.unwrap();
         examination = tokio::spawn(examiner.examine(copy, recorded));
@@ -91,15 +98,20 @@ async fn nothing_acknowledged_is_lost_and_no_pair_is_half_done_after_fifty_power
     behind::check_end(data.path(), &recorded).await;
 
     let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
-    tell(&format_args!("{tally}; {jobs} jobs in all; {examiner}; {:?}", began.elapsed()));
+    tell(&format_args!(
+        "{tally}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
+        began.elapsed()
+    ));
     assert!(tally.lost() >= u64::from(CUTS / 2), "too few requests were under way at a cut");
     // Most requests are carried out at once, and leave no job to go on with.
     assert!(examiner.resumed() >= CUTS as usize / 10, "too few jobs were under way at a cut");
+    assert!(set_back >= CUTS / 5, "the clock was set back too seldom");
     assert!(examiner.halved() > 0, "no job was cut in its middle");
 }
 
-async fn start(data: &Path) -> Server {
-    Server::start(&binary("imageshare"), &["--data", data.to_str().unwrap()]).await
+async fn start(data: &Path, clock: &WrongClock, random: &mut fastrand::Rng) -> Server {
+    let environment = clock.environment(random, LONGEST_LIFE_MS);
+    Server::start_in(&binary("imageshare"), &["--data", data.to_str().unwrap()], environment).await
 }
 
 /// An owner, its guests, and their tokens.

@@ -64,7 +64,7 @@ async fn a_signed_request_is_its_projects() {
 async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
     let api = Api::start(&[]).await;
     let signer = signer(&api, "own1").await;
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     let request = Unsigned::new("POST", "/v2/images").json(json!({"name": "a"}));
     let unknown = Signer { key: "nobodys".to_owned(), ..signer.clone() };
     let absurd = Signer { key: "a#b".to_owned(), ..signer.clone() };
@@ -158,7 +158,7 @@ async fn a_project_has_as_many_access_keys_as_it_may_have_however_many_ask_at_on
     let all = futures_util::future::join_all((0..8).map(|_| created(&api, &token, &new))).await;
     let made: Vec<_> = all.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 3);
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     let refused = created(&api, &token, &new).await;
     assert_eq!((refused.status, refused.code()), (403, "IMG.0088"), "{refused:?}");
     assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
@@ -186,7 +186,7 @@ async fn nobody_disables_an_access_key_that_may_more_than_itself() {
         let new = json!({"name": role, "roles": ["reader", role]});
         keys.push(created(&api, &api.token("own1", Role::Admin), &new).await.body["id"].clone());
     }
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     for (key, role, told) in [
         (&keys[0], Role::Reader, "only reads"),
         (&keys[2], Role::Member, "has the role admin, which is more than your own"),

@@ -221,7 +221,7 @@ async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothi
     let private = owner.image(&json!({"visibility": "private"})).await;
     let community = owner.image(&json!({"visibility": "community"})).await;
     let public = Account::admin(&api, "1001").image(&json!({"visibility": "public"})).await;
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     let add = "AddAccount.1=2003";
     for (image, accounts, status, code) in [
         ("none", add, 404, "InvalidImageId.NotFound"),
@@ -265,7 +265,7 @@ async fn an_action_that_is_none_or_for_another_region_is_refused() {
     let api = Api::start(&[]).await;
     let owner = Account::new(&api, "1001");
     let image = owner.image(&json!({})).await;
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     let modify = format!("ImageId={image}&AddAccount.1=2001");
     for (version, action) in [
         (ECS, "ModifyImagePermission"),
@@ -333,7 +333,7 @@ async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
         (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "9001"));
     let image = owner.image(&json!({})).await;
     owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
-    let before = api.dump();
+    let before = api.dump_at_rest().await;
     for accounts in [
         "AddAccount.1=2003",
         "RemoveAccount.1=2002",

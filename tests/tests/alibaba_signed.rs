@@ -120,7 +120,7 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
     let add = [("AddAccount.1", "2001")];
     let used = world.acs3(signer, &[("AddAccount.1", "2000")], "used");
     assert_eq!(world.send(&used).await.status, 200);
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
 
     let late = Signer { at: Timestamp::now().minus(Duration::from_mins(16)), ..signer.clone() };
     let unknown = Signer { key: "nobody".to_owned(), ..signer.clone() };

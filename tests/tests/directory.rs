@@ -88,7 +88,7 @@ async fn an_admin_enters_a_tenant_renames_it_and_takes_it_out() {
     let found = world.find(by_names).await.body;
     assert_eq!(found, json!({"tenants": [shown], "page_info": {"current_count": 1}}));
 
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     assert_eq!(world.put("own1", &said).await.status, 200);
     assert_eq!(world.api.dump(), before, "what it says already");
 
@@ -127,7 +127,7 @@ async fn a_tenant_in_the_directory_goes_on_counting_its_images_and_out_of_it_too
 async fn only_an_admin_writes_or_browses_whether_the_tenant_exists_or_not() {
     let world = World::start().await;
     world.enter("own1", "acme", "web").await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     for role in [Role::Reader, Role::Member] {
         for project in ["own1", "str1"] {
             let token = world.api.token(project, role);
@@ -201,7 +201,7 @@ async fn names_are_those_of_one_tenant_in_whatever_region() {
     let world = World::start().await;
     world.enter("own1", "acme", "web").await;
     world.enter("own2", "acme", "shop").await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     for region in ["local", "elsewhere"] {
         let taken = json!({"account": "acme", "project": "web", "region": region});
         for tenant in ["own2", "new"] {

@@ -88,7 +88,7 @@ async fn an_access_key_buys_a_token_of_its_project() {
 #[tokio::test]
 async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
     let world = World::start().await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let user = |id: &str, secret: &str| json!({"methods": ["password"], "password": {"user": {"id": id, "password": secret}}});
     let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
     let own = || Some(json!({"project": {"id": "own1"}}));

@@ -83,6 +83,8 @@ impl<'a> Person<'a> {
         let change = json!([{"op": "replace", "path": path, "value": value}]);
         let answer = self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
+        // The lists of its members say so when the job of it is carried out.
+        self.api.settled().await;
     }
 }
 

@@ -71,7 +71,7 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
     let world = World::start(&[]).await;
     let image = world.image("own1", &json!({})).await;
     world.share("own1", &image, "mem1", "pending").await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let add = [
         ("", "Body expected in request."),
         ("{", "Malformed JSON in request body."),

@@ -36,7 +36,7 @@ async fn a_tag_is_put_on_once_and_taken_off_once() {
     assert_eq!(world.tags(&image).await, json!(["sniff", "snozz"]));
     assert_eq!(world.names("own1", "tag=sniff&tag=snozz").await, "web");
 
-    let stored = world.api.dump();
+    let stored = world.api.dump_at_rest().await;
     assert_eq!(world.tag(&image, "snozz").await.status, 204, "again");
     assert_eq!(world.api.dump(), stored, "what is there is not written again");
 
@@ -56,7 +56,7 @@ async fn only_who_may_change_an_image_tags_it() {
     let world = World::start(&[]).await;
     let image = world.image("own1", &json!({"tags": ["old"]})).await;
     world.share("own1", &image, "mem1", "accepted").await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let (not_the_owners, unseen) = ((403, "IMG.0047"), (404, "IMG.0027"));
     for (project, role, expected) in [
         ("own1", Role::Reader, (403, "IMG.0026")),
@@ -113,7 +113,7 @@ async fn a_tag_is_nearly_any_text() {
 async fn what_can_be_no_tag_is_refused_before_the_image_is_looked_for() {
     let world = World::start(&[]).await;
     let image = world.image("own1", &json!({})).await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let (long, wide) = ("x".repeat(256), "%C3%A9".repeat(256));
     for bad in ["%00", "a%00b", "%0A", "%7F", "%FF", "%ED%A0%80", &long, &wide] {
         for (project, image) in [("own1", image.as_str()), ("str1", &image), ("own1", "none")] {
@@ -137,7 +137,7 @@ async fn an_image_has_no_more_tags_than_it_may() {
     // 32 tags of 510 bytes leave 64 of 16 KiB.
     let heavy: Vec<_> = (10..42).map(|number| format!("{number}{}", "é".repeat(253))).collect();
     let heavy = world.image("own1", &json!({"tags": heavy})).await;
-    let before = world.api.dump();
+    let before = world.api.dump_at_rest().await;
     let refused = world.tag(&full, "more").await;
     assert_eq!((refused.status, refused.code()), (413, "IMG.0088"));
     let glances = format!("Image tag limit exceeded for image {full}: ");

@@ -182,27 +182,22 @@ impl Model {
         rooms.into_iter().map(|room| room.within(&self.limits)).collect()
     }
 
-    /// A request has written something, at once or as a job.
-    pub fn granted(
-        &mut self,
-        request: &Request,
-        reading: Reading<'_>,
-        granted: Granted,
-    ) -> Result<(), Wrong> {
-        let (at, made, began) = (granted.at, granted.made, reading.began);
+    /// A request that was granted had to be, at a moment at which it read, and waited for what was under way.
+    fn must_be_granted(&self, request: &Request, reading: Reading<'_>) -> Result<(), Wrong> {
+        let began = reading.began;
         let limits = self.limits_of(request, reading);
         let is_granted =
             |state: &State| limits.iter().any(|limits| request.judged(state, limits) == Expected::Granted);
-        let mut next = self.state().clone();
+        let next = self.state();
         let is_job = request.makes_a_job();
         let since = if request.pair().is_some() { reading.since } else { began };
         // What a job does is looked at again when it is carried out; but nobody uses a key twice.
         let is_right = match (is_job, request.key()) {
             // What brings nobody in goes on where the image is being hidden just then.
             (false, _) if !request.brings_in() => {
-                self.states[since..].iter().any(|then| is_granted(&seen(then, &next)))
+                self.states[since..].iter().any(|then| is_granted(&seen(then, next)))
             }
-            (false, _) => is_granted(&next),
+            (false, _) => is_granted(next),
             (true, None) => self.states[began..].iter().any(is_granted),
             (true, Some((by, key))) => {
                 let is_new = !next.keys.contains_key(&(by.clone(), key));
@@ -212,7 +207,7 @@ impl Model {
         if !is_right {
             return Err(format!(
                 "{request:?} was granted; expected {:?}",
-                request.judged(&next, &Room::Enough.within(&self.limits))
+                request.judged(next, &Room::Enough.within(&self.limits))
             ));
         }
         if let Some(pair) = self.waits(request)
@@ -220,6 +215,19 @@ impl Model {
         {
             return Err(format!("{request:?} has not waited for an earlier request about {pair:?}"));
         }
+        Ok(())
+    }
+
+    /// A request has written something, at once or as a job.
+    pub fn granted(
+        &mut self,
+        request: &Request,
+        reading: Reading<'_>,
+        granted: Granted,
+    ) -> Result<(), Wrong> {
+        self.must_be_granted(request, reading)?;
+        let (at, made) = (granted.at, granted.made);
+        let mut next = self.state().clone();
         match request {
             Request::Share { by, images, to, .. } => self.accept(by, made, Task::Share, images, to)?,
             Request::Unshare { by, images, to, .. } => self.accept(by, made, Task::Unshare, images, to)?,

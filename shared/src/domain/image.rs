@@ -68,7 +68,7 @@ pub struct Image {
     pub id: ImageId,
     /// The tenant that registered it; never changes.
     pub owner: TenantId,
-    /// Who can see it.
+    /// Its visibility.
     pub visibility: Visibility,
     /// What its owner says of it.
     pub details: Details,
@@ -89,7 +89,7 @@ pub struct ImageHead {
     pub id: ImageId,
     /// The tenant that registered it.
     pub owner: TenantId,
-    /// Who can see it.
+    /// Its visibility.
     pub visibility: Visibility,
     /// What the rules of sharing look at.
     pub make: Make,

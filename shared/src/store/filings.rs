@@ -3,7 +3,7 @@
 //!
 //! Items are written in the transaction that writes the image. Where they are too many for one, those that come are
 //! written before it and those that go are deleted after it, so that an image is filed under each of its tags at any
-//! moment; what is filed beyond them is told by the image itself, which whoever looks reads anyway.
+//! moment. An entry that is left over is harmless: a look-up reads the image too, and leaves it out.
 
 use std::collections::HashSet;
 

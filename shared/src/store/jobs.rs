@@ -74,7 +74,7 @@ impl Store {
         }
     }
 
-    /// Reads a job and its pieces, in one query; `None` where there is none, or its time is over. A piece that was closed
+    /// Reads a job and its pieces, in one query; `None` if the job does not exist or has expired. A piece that was closed
     /// because it cannot be read has ended as failed.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Store {
         Ok(held)
     }
 
-    /// Reads a large job that waits for an earlier one; `None` where there is none, or it does not wait. One read.
+    /// Reads a large job that waits for an earlier one; `None` if it does not exist or does not wait. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.

@@ -1,4 +1,4 @@
-//! Who has shared with a tenant: an item for each owner and recipient, written before the first image of the owner is
+//! The owners that have shared with a tenant: an item for each owner and recipient, written before the first image of the owner is
 //! shared with the recipient. By it what a recipient has received is found in the lists of its owners, which know tags and
 //! names, so that a share pays for none of that.
 
@@ -37,16 +37,8 @@ impl Senders {
 }
 
 impl Store {
-    /// Remembers that an owner shares with a recipient. Nothing where this process has done it before; else one read, and
-    /// one write unit at the first share between the two.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the table failed.
-    pub async fn remember_sender(&self, recipient: &TenantId, owner: &TenantId) -> Result<(), StoreError> {
-        self.remember_pairs(HashSet::from([(recipient.clone(), owner.clone())])).await
-    }
-
-    /// Remembers the owners of the images that somebody is to receive by a decision, before it is written.
+    /// Remembers the owners of the images that tenants are to receive by a decision, before it is written. Nothing for pairs that
+    /// this process has seen; else one batch read for every 100, and a write of one unit for each that is new.
     pub(super) async fn remember_senders(
         &self,
         decision: &Decision,

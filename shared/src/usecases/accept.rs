@@ -19,7 +19,7 @@ const AT_ONCE_ATTEMPTS: u32 = 3;
 /// How long the transaction of one attempt is tried.
 const AT_ONCE_TIME: Duration = Duration::from_secs(2);
 
-/// How often a request is queued anew because another one of the tenant was queued in between.
+/// How often a request is queued anew after another request of the tenant was queued in between.
 const QUEUE_ATTEMPTS: u32 = 20;
 
 /// When a tenant whose open jobs are too many may come again.

@@ -14,7 +14,7 @@ pub struct NewImage {
     pub id: Option<ImageId>,
     /// The tenant to register it for; otherwise the caller's own.
     pub owner: Option<TenantId>,
-    /// Who can see it.
+    /// Its visibility.
     pub visibility: Visibility,
     /// What the owner says of it.
     pub details: Details,

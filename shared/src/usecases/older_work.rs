@@ -20,8 +20,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Whether an owner's open job, one that was requested before `before`, has something left to do to one of the pairs. The owners of the images must have been read
-/// (`read`). Nothing is read where their queues are empty, else one query for each open job.
+/// Whether an owner's open job, one that was requested before `before`, has something left to do to one of the pairs. The
+/// owners of the images must have been read (`read`). Nothing is read where their queues are empty, else one query for each
+/// open job.
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
@@ -83,7 +84,7 @@ pub(super) async fn settle(
 ) -> Result<Option<bool>, StoreError> {
     let owner: BTreeSet<_> =
         read.known.images.get(image).map(|head| head.owner.clone()).into_iter().collect();
-    // What is under way between others is none of the caller's business.
+    // A stranger must not learn what is under way between others.
     if !owner.iter().chain([tenant]).any(|party| caller.acts_for(party)) {
         return Ok(Some(false));
     }

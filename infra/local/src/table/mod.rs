@@ -156,7 +156,7 @@ fn open_space(path: &Path) -> Option<Arc<Space>> {
     space.ok().map(Arc::new)
 }
 
-/// Makes the service's table, and that of the removal of old data, where there are none.
+/// Creates the service's table and the removal's, unless they exist.
 fn create_tables(database: &Database) -> Result<(), DynoxideError> {
     match database.create_table(request(expiry::definition())?) {
         Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}

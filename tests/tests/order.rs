@@ -14,14 +14,14 @@ use imageshare::domain::{
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::{self, NewImage};
 use imageshare::{Service, Settings};
-use imageshare_local::keep_time;
+use imageshare_local::keep_time::TimeKeeper;
 use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::direct_table::DirectTable;
 use imageshare_tests::service::{caller, tenant};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, sleep};
 
 const OWNER: &str = "owner";
 const MEMBER: &str = "member";
@@ -47,6 +47,7 @@ enum End {
 struct Life {
     service: Service,
     table: EmbeddedTable,
+    time: Arc<TimeKeeper>,
     stop: oneshot::Sender<()>,
     keeping: JoinHandle<()>,
 }
@@ -56,11 +57,12 @@ impl Life {
     async fn start(data: &Path, moment: Timestamp) -> Self {
         let table = EmbeddedTable::open(Some(data)).unwrap();
         let service = service(&table, clock(moment, Duration::ZERO));
-        keep_time::resume(&service.store).await.unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async { drop(stopped.await) };
-        let keeping = tokio::spawn(keep_time::run(service.store.clone(), stopped));
-        Self { service, table, stop, keeping }
+        let time = Arc::new(TimeKeeper::resume(service.store.clone()).await.unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let keeper = Arc::clone(&time);
+        let keeping = tokio::spawn(async move { keeper.run(async { drop(stopped.await) }).await });
+        time.begin_request().await;
+        Self { service, table, time, stop, keeping }
     }
 
     async fn end(self, end: End) {
@@ -263,5 +265,46 @@ async fn unshare_ends_what_was_shared_just_after_another_recipients_accept_all()
             batch(&other, &image, recipients(others), false).await;
             expect_member(&other, &image, None).await;
         }
+    }
+}
+
+/// The clock that is kept is not far ahead of a server at rest, whose first request after that must not be lost sight of.
+#[tokio::test(start_paused = true)]
+async fn first_request_after_a_rest_is_before_those_of_the_next_life() {
+    for others in OTHERS {
+        let data = TempDir::new().unwrap();
+        let now = Timestamp::now();
+        let life = Life::start(data.path(), now).await;
+        let image = image(&life.service).await;
+        batch(&life.service, &image, recipients(0), true).await;
+        sleep(Duration::from_mins(2)).await;
+        life.time.begin_request().await;
+        answer(&life.service, &image, Status::Accepted).await;
+        life.end(End::Killed).await;
+        let life = Life::start(data.path(), now).await;
+        batch(&life.service, &image, recipients(others), false).await;
+        expect_member(&life.service, &image, None).await;
+        life.end(End::Stopped).await;
+    }
+}
+
+/// The share is stamped above its owner's answer to everything, which is further ahead of the slow function's clock than any
+/// answer of its own.
+#[tokio::test(start_paused = true)]
+async fn accept_all_by_a_slow_function_accepts_what_was_shared_just_after_its_owners_accept_all() {
+    for others in OTHERS.map(Some).into_iter().chain([None]) {
+        let table = EmbeddedTable::open(None).unwrap();
+        let now = Timestamp::now();
+        let fast = service(&table, clock(now, FUNCTION_SKEW));
+        let slow = service(&table, clock(now.minus(FUNCTION_SKEW), FUNCTION_SKEW));
+        let image = image(&fast).await;
+        answer_to_all(&fast, OWNER, Status::Accepted).await;
+        match others {
+            Some(others) => batch(&fast, &image, recipients(others), true).await,
+            None => drop(usecases::add_member(&fast, &caller(OWNER), &image, &tenant(MEMBER)).await.unwrap()),
+        }
+        advance(Duration::from_millis(1)).await;
+        answer_to_all(&slow, MEMBER, Status::Accepted).await;
+        expect_member(&slow, &image, Some(Status::Accepted)).await;
     }
 }

@@ -13,6 +13,9 @@
 //!   tenant, or about it, finds it. It does not read the memberships of its thousands of pairs, so it is stamped ahead by
 //!   what the clocks of two processes may differ ([`Clock::stamp_ahead`]): later than whatever another process has done
 //!   before.
+//! * An answer to everything that waits for a tenant reads no membership either, and is to be above what was queued, too:
+//!   it is stamped ahead by twice as much ([`Clock::stamp_ahead_of_queues`]). Where a request has to be stamped above such an
+//!   answer of somebody else ([`Clock::is_far_ahead`]), it leaves its stamp on the items of all tenants of its pairs.
 //!
 //! Together: a request that was made after another one was answered is later than it, for every pair of requests on one
 //! membership, whatever the clocks say; but for a queued request that comes after one which was carried out at once by a
@@ -106,6 +109,13 @@ impl Clock {
     /// there is no other process.
     pub fn is_ahead(&self, stamp: Stamp) -> bool {
         !self.skew.is_zero() && stamp.time() > self.now()
+    }
+
+    /// Whether a stamp that it has issued is so far ahead that another process may stamp an answer to everything that waits
+    /// below it later ([`Clock::stamp_ahead_of_queues`]). Only what was stamped above such an answer is. Never where there
+    /// is no other process.
+    pub fn is_far_ahead(&self, stamp: Stamp) -> bool {
+        !self.skew.is_zero() && stamp.time() > self.now().plus(self.skew)
     }
 
     /// The greatest stamp that it has issued, but for those from ahead; `None` before the first.
@@ -208,6 +218,8 @@ mod tests {
         assert!(slow.stamp() < queued, "the next request is ordered by what it reads");
         assert!(slow.stamp_after([queued]) > queued);
         assert!(slow.stamp_ahead_of_queues([]) > fast.0.stamp_ahead([]));
+        assert!(!fast.0.is_far_ahead(fast.0.stamp_ahead([])));
+        assert!(fast.0.is_far_ahead(fast.0.stamp_after([fast.0.stamp_ahead_of_queues([])])));
     }
 
     #[test]

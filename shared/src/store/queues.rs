@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::iter;
 
+use futures_util::future::try_join_all;
+
 use super::call::{NotWritten, is_condition};
 use super::item::{self, AttributeValue, Item};
 use super::jobs::{Release, job_writes};
@@ -164,6 +166,16 @@ impl Store {
             Some(ended) => self.dequeue(&ended.job).await,
             None => Ok(()),
         }
+    }
+
+    /// Leaves a stamp on the items of tenants, so that every later request about them is above it. One write for each, side by
+    /// side.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn raise_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
+        let raise = async |tenant: &TenantId| self.update_if(&raise_clock(tenant, stamp)).await.map(drop);
+        try_join_all(tenants.iter().map(|tenant| raise(tenant))).await.map(drop)
     }
 
     /// Makes a write, unless its condition does not hold. Returns whether it was made.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::older_work::older_work;
+use super::stamps::leave_far_stamp;
 use super::{Excess, Refusal, share};
 use crate::Service;
 use crate::domain::{Caller, Decision, ImageId, Job, JobId, Stamp, Task, TenantId, decide};
@@ -102,6 +103,8 @@ async fn at_once(
     if decision.outcomes.len() < job.pair_count() {
         return Ok(AtOnce::Queue);
     }
+    let others = batch.tenants.iter().filter(|tenant| **tenant != caller.tenant);
+    leave_far_stamp(service, &read, others, job.id.0).await?;
     let store = service.store.within(AT_ONCE_TIME);
     let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
     let besides = (batch.remembered.as_ref(), raises);
@@ -132,6 +135,8 @@ async fn queue(service: &Service, caller: &Caller, batch: &Batch) -> Result<JobI
             service.clock().stamp_ahead(read.stamps())
         };
         let queues = batch.queues(caller, owners);
+        let others = batch.tenants.iter().filter(|tenant| !queues.contains(tenant));
+        leave_far_stamp(service, &read, others, stamp).await?;
         if let Some(job) = enqueue(service, caller, batch, stamp, (queues, &read), attempt).await? {
             return Ok(job);
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Refusal;
 use super::members::with_members;
 use super::older_work::{Waiting, settle};
+use super::stamps::leave_far_stamp;
 use crate::Service;
 use crate::domain::{
     Caller, Decision, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status,
@@ -182,7 +183,9 @@ async fn decided(
     service.store.read_needed(read, &job.task, &[(id, tenant)]).await?;
     let decision = decide(&job, 0..1, &read.known, rules);
     let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
-    refuse(outcome, &image, tenant, rules).map(|()| decision)
+    refuse(outcome, &image, tenant, rules)?;
+    leave_far_stamp(service, read, [tenant], job.id.0).await?;
+    Ok(decision)
 }
 
 /// What an outcome says to who asked for it at once.

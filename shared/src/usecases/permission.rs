@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Refusal;
 use super::membership::refuse;
+use super::stamps::leave_far_stamp;
 use crate::Service;
 use crate::domain::{
     Caller, Decision, Encryption, ImageHead, ImageId, Membership, NotGranted, Permissions, Visibility,
@@ -56,6 +57,10 @@ pub async fn change_permissions(
             refuse(outcome, image, &tenant, rules).map(|()| Decision::default())
         })?;
         let now = service.clock().now();
+        if effect == Effect::Made {
+            let others = wanted.add().iter().chain(wanted.remove()).filter(|id| **id != caller.tenant);
+            leave_far_stamp(service, &read, others, at).await?;
+        }
         let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
         if effect == Effect::Checked
             || service.store.make_change(&decision, &read, rules, now, raises).await? == Written::Yes

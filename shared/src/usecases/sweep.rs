@@ -75,6 +75,20 @@ pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreEr
     }
 }
 
+/// Gives its turn to each large job that waits for one that has ended, however short a while ago: for the start of a server that
+/// is the only one, when no worker is under way. One query for each shard, and what each such job takes.
+///
+/// # Errors
+/// [`StoreError`] where the table failed.
+pub async fn unblock_lines(service: &Service) -> Result<(), StoreError> {
+    // Later than every stamp.
+    let end = service.clock().now().plus(OVERDUE);
+    for shard in 0..OPEN_SHARDS {
+        unblock_held(service, shard, end).await?;
+    }
+    Ok(())
+}
+
 async fn sweep_pieces(service: &Service, keys: Vec<PieceKey>, until: Timestamp, swept: &mut Swept) {
     for key in keys {
         if service.clock().now() >= until {

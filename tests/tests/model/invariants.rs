@@ -148,8 +148,7 @@ async fn queues(store: &Store, model: &Model) -> Result<(), Wrong> {
 }
 
 /// Of two requests about one membership, the one that was made after the other was answered is later, whatever the clocks
-/// of the processes said (decision 26). But for an answer to everything, which reads none of the memberships: it may be earlier
-/// than a request that had to be stamped far ahead, above another answer to everything.
+/// of the processes said (decision 26).
 fn order(model: &Model) -> Result<(), Wrong> {
     let mut of_pair: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for request in &model.ordered {
@@ -160,10 +159,7 @@ fn order(model: &Model) -> Result<(), Wrong> {
     for (pair, requests) in of_pair {
         for first in &requests {
             let Some(answered) = first.answered else { continue };
-            let after = requests.iter().find(|second| {
-                let is_exempt = second.answers_all && first.is_far_ahead && !first.answers_all;
-                second.began > answered && second.stamp <= first.stamp && !is_exempt
-            });
+            let after = requests.iter().find(|second| second.began > answered && second.stamp <= first.stamp);
             if let Some(second) = after {
                 return Err(format!(
                     "of {pair:?}: {} at {} was answered before {} came, which is earlier: {}",

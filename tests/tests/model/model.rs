@@ -58,10 +58,6 @@ pub struct Ordered {
     /// When it came, and when it was answered, counted by what happened in between.
     pub began: u64,
     pub answered: Option<u64>,
-    /// Whether its stamp is further ahead of its process's clock than another's may be: it had to be above what it read.
-    pub is_far_ahead: bool,
-    /// Whether it answers everything that waits.
-    pub answers_all: bool,
 }
 
 /// Something that was done to a pair, with success.

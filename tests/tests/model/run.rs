@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
-use imageshare::domain::{FUNCTION_SKEW, JobId, Limits, Stamp, TenantId};
+use imageshare::domain::{JobId, Limits, Stamp, TenantId};
 use imageshare::store::{PieceKey, StoreError, opens_a_piece, remembers_a_sender};
 use imageshare::table::Write;
 use imageshare::usecases::Refusal;
@@ -341,7 +341,7 @@ impl Run<'_> {
     /// Tells the model what was written.
     async fn written(&mut self, place: usize, writes: &[Write]) -> Result<(), Wrong> {
         // Says nothing of any membership.
-        if writes.iter().all(remembers_a_sender) {
+        if writes.iter().all(remembers_a_sender) || writes.iter().all(writes::raises_a_clock) {
             return Ok(());
         }
         let pieces: Vec<_> =
@@ -399,16 +399,7 @@ impl Run<'_> {
         if let Some(stamp) = at.filter(|_| has_place && !pairs.is_empty()) {
             actor.ordered.push(self.model.ordered.len());
             let (what, began) = (format!("{request:?}"), actor.tick);
-            let now = self.processes[actor.process].service.clock().now();
-            self.model.ordered.push(Ordered {
-                what,
-                pairs,
-                stamp,
-                began,
-                answered: None,
-                is_far_ahead: stamp.time() > now.plus(FUNCTION_SKEW),
-                answers_all: matches!(request, Request::RespondToAll { .. }),
-            });
+            self.model.ordered.push(Ordered { what, pairs, stamp, began, answered: None });
         }
         let at = at.unwrap_or(Stamp::first_of(self.local.service.clock().now()));
         self.model.granted(request, reading, Granted { at, made })?;

@@ -393,20 +393,23 @@ impl Schedule<'_> {
         Service { store: Store::new(DynamoDb::new(client, TABLE), self.behind.clock().clone()), settings }
     }
 
-    /// All that the table holds but queues, out of which anyone takes what has ended, and who has shared with whom: it is no
-    /// harm to say so of a share that was not made.
+    /// All that the table holds but queues, out of which anyone takes what has ended, who has shared with whom, and the clocks of
+    /// tenants: it is no harm to say so of a share that was not made, or to raise these for it.
     fn everything(&self) -> BTreeMap<String, Row> {
         let is_sender = |item: &Row| text(item, "pk").is_some_and(|pk| pk.starts_with("S#"));
         let items = everything(&self.table).into_iter().filter(|item| !is_sender(item));
         let key = |item: &Row| format!("{:?} {:?}", item.get("pk"), item.get("sk"));
-        items
-            .map(|mut item| {
-                if text(&item, "pk").is_some_and(|pk| pk.starts_with("T#")) {
-                    item.retain(|name, _| !["queued", "open_pairs"].contains(&name.as_str()));
-                }
-                (key(&item), item)
-            })
-            .collect()
+        let mut compared = BTreeMap::new();
+        for mut item in items {
+            let is_tenant = text(&item, "pk").is_some_and(|pk| pk.starts_with("T#"));
+            if is_tenant {
+                item.retain(|name, _| !["queued", "open_pairs", "clock"].contains(&name.as_str()));
+            }
+            if !is_tenant || item.keys().any(|name| !["pk", "sk"].contains(&name.as_str())) {
+                compared.insert(key(&item), item);
+            }
+        }
+        compared
     }
 }
 

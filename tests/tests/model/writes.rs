@@ -32,6 +32,11 @@ pub fn is_upkeep(writes: &[Write]) -> bool {
         && writes.iter().all(|write| is_tenants(write) || is_of_queues(write))
 }
 
+/// Whether a stamp is left on the item of a tenant.
+pub fn raises_a_clock(write: &Write) -> bool {
+    matches!(&write.action, Action::Update(_, expression) if *expression == "SET #clock = :stamp")
+}
+
 /// The job that is taken out of a queue.
 pub fn dequeued(write: &Write) -> Option<JobId> {
     let Action::Update(_, expression) = &write.action else { return None };

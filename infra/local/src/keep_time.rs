@@ -1,11 +1,14 @@
 //! Keeps how far the server's clock has come, so that it does not go back across restarts.
 //!
-//! While requests come, the moment up to which the clock may go is written ahead, once a second; so whatever was stamped
-//! before a crash is below it. An idle server writes nothing.
+//! While requests come, the moment up to which the clock may go is written ahead: before the first one after a rest, and
+//! once a second from then on. So whatever was stamped before a crash is below it. An idle server writes nothing.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use imageshare::domain::Timestamp;
 use imageshare::store::{KeptTime, Store, StoreError};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, interval_at};
 
 /// How often it is written while requests come.
@@ -14,16 +17,95 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How far ahead of the clock the moment is that is written: more than passes until it is written again.
 const LEAD: Duration = Duration::from_secs(5);
 
-/// Lets the clock go on from where it was, and says so in the log where the machine's clock was set back. What is stamped until
-/// [`run`] writes for the first time is below what is kept when this returns. One read and one write.
-///
-/// # Errors
-/// [`StoreError`] where the table cannot be read or written.
-pub async fn resume(store: &Store) -> Result<(), StoreError> {
-    if let Some(kept) = store.kept_time().await? {
-        go_on(store, kept);
+/// How far ahead it must be when a request begins.
+const LEAST_LEAD: Duration = Duration::from_secs(2);
+
+/// How long requests may be under way after the last one has begun: as long as a gateway waits for a function.
+const REQUEST: Duration = Duration::from_secs(29);
+
+/// Keeps the time of a server.
+#[derive(Debug)]
+pub struct TimeKeeper {
+    store: Store,
+    /// The moment up to which the clock may go, in milliseconds.
+    reserved: AtomicI64,
+    /// When the last request began, in milliseconds.
+    last_request: AtomicI64,
+    /// One write at a time.
+    writing: Mutex<()>,
+}
+
+impl TimeKeeper {
+    /// Lets the clock go on from where it was, and says so in the log where the machine's clock was set back. One read and one
+    /// write.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table cannot be read or written.
+    pub async fn resume(store: Store) -> Result<Self, StoreError> {
+        if let Some(kept) = store.kept_time().await? {
+            go_on(&store, kept);
+        }
+        let (reserved, last_request) = (AtomicI64::new(0), AtomicI64::new(i64::MIN));
+        let keeper = Self { store, reserved, last_request, writing: Mutex::default() };
+        keeper.keep(LEAD).await?;
+        Ok(keeper)
     }
-    keep(store, LEAD).await
+
+    /// Sees to it that the moment that is kept is ahead of the clock, before a request is handled. Nothing, or one write after
+    /// a rest. Where that fails the log says so, and the request goes on: the table will not take its writes either.
+    pub async fn begin_request(&self) {
+        let is_ahead = || {
+            let now = self.store.clock().now();
+            self.last_request.fetch_max(now.unix_millis(), Ordering::Relaxed);
+            now.plus(LEAST_LEAD).unix_millis() <= self.reserved.load(Ordering::Acquire)
+        };
+        if is_ahead() {
+            return;
+        }
+        let _writing = self.writing.lock().await;
+        if !is_ahead() {
+            self.keep_or_log(LEAD).await;
+        }
+    }
+
+    /// Writes how far the clock has come while requests are under way, until `stop` is ready, and a last time then.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut turns = interval_at(Instant::now() + PERIOD, PERIOD);
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = turns.tick() => {}
+            }
+            let last_request = self.last_request.load(Ordering::Relaxed);
+            if self.store.clock().now().minus(REQUEST).unix_millis() <= last_request {
+                let _writing = self.writing.lock().await;
+                self.keep_or_log(LEAD).await;
+            }
+        }
+        if self.last_request.load(Ordering::Relaxed) > i64::MIN {
+            let _writing = self.writing.lock().await;
+            self.keep_or_log(Duration::ZERO).await;
+        }
+    }
+
+    async fn keep_or_log(&self, lead: Duration) {
+        if let Err(problem) = self.keep(lead).await {
+            tracing::error!(%problem, "the clock could not be kept");
+        }
+    }
+
+    /// Keeps the moment that the clock has reached, and one that is above every stamp of that moment and of `lead` after it.
+    async fn keep(&self, lead: Duration) -> Result<(), StoreError> {
+        let clock = self.store.clock();
+        let reached = clock.now();
+        // A stamp that had to be above what was read may be a little ahead.
+        let issued = clock.last().map_or(reached, |last| last.time().max(reached));
+        let reserved: Timestamp = issued.plus(lead + Duration::from_millis(1));
+        self.store.keep_time(reached, reserved).await?;
+        self.reserved.store(reserved.unix_millis(), Ordering::Release);
+        Ok(())
+    }
 }
 
 fn go_on(store: &Store, kept: KeptTime) {
@@ -35,37 +117,4 @@ fn go_on(store: &Store, kept: KeptTime) {
         );
     }
     store.clock().resume(kept.reserved);
-}
-
-/// Writes how far the clock has come while requests come, until `stop` is ready, and a last time then.
-pub async fn run(store: Store, stop: impl Future<Output = ()>) {
-    let mut turns = interval_at(Instant::now() + PERIOD, PERIOD);
-    let mut written = None;
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            _ = turns.tick() => {}
-        }
-        let issued = store.clock().last();
-        if issued != written && write(&store, LEAD).await {
-            written = issued;
-        }
-    }
-    if store.clock().last().is_some() {
-        write(&store, Duration::ZERO).await;
-    }
-}
-
-async fn write(store: &Store, lead: Duration) -> bool {
-    let kept = keep(store, lead).await;
-    kept.inspect_err(|problem| tracing::error!(%problem, "the clock could not be kept")).is_ok()
-}
-
-/// Keeps the moment that the clock has reached, and one that is above every stamp of that moment and of `lead` after it.
-async fn keep(store: &Store, lead: Duration) -> Result<(), StoreError> {
-    let reached = store.clock().now();
-    // A stamp that had to be above what was read may be a little ahead.
-    let issued = store.clock().last().map_or(reached, |last| last.time().max(reached));
-    store.keep_time(reached, issued.plus(lead + Duration::from_millis(1))).await
 }

@@ -11,7 +11,7 @@ use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
 use imageshare::domain::{Clock, Limits};
 use imageshare::function::Function;
 use imageshare::store::{Store, StoreError};
-use imageshare::{Service, Settings};
+use imageshare::{Service, Settings, usecases};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cli::ServeArguments;
-use crate::gateway::{self, BadRoutes, Gateway, Handlers, HealthCheck, OPENAPI};
+use crate::gateway::{self, BadRoutes, Before, Gateway, Handlers, HealthCheck, OPENAPI};
 use crate::issuers::BadIssuers;
-use crate::keep_time;
+use crate::keep_time::TimeKeeper;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError, Removed};
@@ -110,14 +110,15 @@ impl Server {
             Service { store, settings: Arc::new(settings(arguments)) }
         };
         let requests = service(Lane::Request);
-        keep_time::resume(&requests.store).await.map_err(StartError::Clock)?;
+        let time = TimeKeeper::resume(requests.store.clone()).await.map_err(StartError::Clock)?;
+        let time = Arc::new(time);
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
         let authenticator = arguments.issuers.believed_by(authenticator)?;
         authenticator.prepare().await;
 
-        let functions = functions(Function::new(requests, authenticator));
+        let functions = functions(Function::new(requests, authenticator)).after(begin_request(&time));
         let domain = domain(arguments, address);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
 
@@ -130,9 +131,12 @@ impl Server {
             key_directory,
             stop,
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
-            pump: tokio::spawn(async move { pump::run(worker, &work, region, pump_stop).await }),
+            pump: tokio::spawn(async move {
+                unblock_lines(&worker.service).await;
+                pump::run(worker, &work, region, pump_stop).await;
+            }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
-            time: tokio::spawn(keep_time::run(service(Lane::Worker).store, until(stopped_time))),
+            time: tokio::spawn(async move { time.run(until(stopped_time)).await }),
             table,
             _temporary: temporary,
         })
@@ -221,12 +225,27 @@ pub fn functions(function: Function) -> Handlers {
     }
 }
 
+fn begin_request(time: &Arc<TimeKeeper>) -> Before {
+    let time = Arc::clone(time);
+    Arc::new(move || {
+        let time = Arc::clone(&time);
+        Box::pin(async move { time.begin_request().await })
+    })
+}
+
 fn health_check(table: &Arc<EmbeddedTable>) -> HealthCheck {
     let table = Arc::clone(table);
     Arc::new(move || {
         let table = Arc::clone(&table);
         Box::pin(async move { table.is_healthy().await })
     })
+}
+
+/// Gives their turns to jobs that wait in line for one that has ended: the last server was stopped before it could.
+async fn unblock_lines(service: &Service) {
+    if let Err(problem) = usecases::unblock_lines(service).await {
+        tracing::warn!(%problem, "jobs that wait in line could not be looked after; the sweep tries it in a minute");
+    }
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

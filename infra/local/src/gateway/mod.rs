@@ -48,6 +48,9 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A function that answers requests.
 pub type Handler = Arc<dyn Fn(lambda_http::Request) -> Pending<Reply> + Send + Sync>;
 
+/// Something that is done before a function is called.
+pub type Before = Arc<dyn Fn() -> Pending<()> + Send + Sync>;
+
 /// The functions by the names that the routes use.
 #[derive(Default)]
 pub struct Handlers(HashMap<&'static str, Handler>);
@@ -62,6 +65,22 @@ impl Handlers {
     {
         self.0.insert(name, Arc::new(move |request| Box::pin(function(request))));
         self
+    }
+
+    /// The same functions; each waits for `first` before it is called.
+    #[must_use]
+    pub fn after(self, first: Before) -> Self {
+        let after = |function: Handler| -> Handler {
+            let first = Arc::clone(&first);
+            Arc::new(move |request| {
+                let (first, function) = (first(), Arc::clone(&function));
+                Box::pin(async move {
+                    first.await;
+                    function(request).await
+                })
+            })
+        };
+        Self(self.0.into_iter().map(|(name, function)| (name, after(function))).collect())
     }
 
     fn get(&self, name: &str) -> Option<Handler> {

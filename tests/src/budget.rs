@@ -56,7 +56,7 @@ pub async fn measure() -> Vec<Row> {
 
     rows.extend(small_batches(&world, &images[0], &tenants).await);
 
-    rows.extend(at_once(&world).await);
+    rows.extend(at_once(&world, &ordinary_details()).await);
 
     let service = metered(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
@@ -106,6 +106,24 @@ pub async fn measure() -> Vec<Row> {
     rows
 }
 
+/// What sharing and answering use where an image's properties are as large as can be, by the same calls.
+pub async fn measure_with_large_images() -> Vec<Row> {
+    let world = LocalService::start(Limits::default());
+    let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
+    let details = large_details();
+    let mut images = Vec::new();
+    for _ in 0..100 {
+        images.push(image_of(&world, "owner", details.clone()).await);
+    }
+    let mut rows = small_batches(&world, &images[0], &tenants).await;
+    rows.extend(at_once(&world, &details).await);
+    let service = metered(&world);
+    usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
+    let piece = world.open_pieces().await[0];
+    rows.push(carry_out(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    rows
+}
+
 /// Batch requests of a few pairs, which are carried out at once.
 async fn small_batches(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Row> {
     let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
@@ -143,13 +161,13 @@ async fn small_batches(world: &LocalService, image: &ImageId, tenants: &[TenantI
 }
 
 /// Glance's calls: a membership changed at once.
-async fn at_once(world: &LocalService) -> Vec<Row> {
+async fn at_once(world: &LocalService, details: &Details) -> Vec<Row> {
     let mut rows = Vec::new();
-    let (image, member) = (&ordinary_image(world, "owner").await, tenant("mem1"));
+    let (image, member) = (&image_of(world, "owner", details.clone()).await, tenant("mem1"));
     let service = metered(world);
     usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
     rows.push(row("add a member", &service));
-    let again = &ordinary_image(world, "owner").await;
+    let again = &image_of(world, "owner", details.clone()).await;
     let service = Service { store: service.store.metered(), ..service };
     usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
     rows.push(row("add a member of whom the process knows that its owner has shared with it", &service));
@@ -349,8 +367,18 @@ fn ordinary_details() -> Details {
     }
 }
 
+/// As much as an image may hold.
+fn large_details() -> Details {
+    let property = |number: u32| (format!("property_{number:02}"), "x".repeat(500));
+    Details { properties: (0..32).map(property).collect(), ..Details::default() }
+}
+
 async fn ordinary_image(world: &LocalService, owner: &str) -> ImageId {
-    let (details, visibility) = (ordinary_details(), Visibility::Shared);
+    image_of(world, owner, ordinary_details()).await
+}
+
+async fn image_of(world: &LocalService, owner: &str, details: Details) -> ImageId {
+    let visibility = Visibility::Shared;
     let new = usecases::NewImage { id: None, owner: None, visibility, details };
     usecases::register_image(&world.service, &caller(owner), new).await.expect("an image").id
 }

@@ -54,8 +54,19 @@ const BUDGET: &[(&str, u64, f64, f64)] = &[
 
 #[tokio::test]
 async fn no_call_uses_more_of_the_table_than_its_budget() {
+    hold_to_budget(budget::measure().await);
+}
+
+#[tokio::test]
+async fn sharing_an_image_of_16_kib_costs_no_more_than_an_ordinary_one() {
+    let rows = budget::measure_with_large_images().await;
+    assert!(rows.len() > 10);
+    hold_to_budget(rows);
+}
+
+fn hold_to_budget(rows: Vec<budget::Row>) {
     let mut over = Vec::new();
-    for row in budget::measure().await {
+    for row in rows {
         let (call, round_trips, read_units, write_units) = *BUDGET
             .iter()
             .find(|(call, ..)| *call == row.call)

@@ -1,5 +1,7 @@
 //! A tenant that owns 12,000 images, one that has received all of them, and functions whose calls to the table are counted.
 
+use std::sync::LazyLock;
+
 use imageshare::Service;
 use imageshare::domain::{Details, Image, ImageId, Limits, Status, Timestamp, Visibility};
 use imageshare::function::Function;
@@ -13,8 +15,21 @@ use imageshare_tests::world::{World as Tokens, authenticator};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+/// How many images `own` has, where the environment names no other number (`LONG_LIST_IMAGES`, no multiple of 7).
+const IMAGES: usize = 12_000;
+
 /// How many images `own` has.
-pub const MANY: usize = 12_000;
+pub fn image_count() -> usize {
+    static COUNT: LazyLock<usize> = LazyLock::new(|| {
+        std::env::var("LONG_LIST_IMAGES").map_or(IMAGES, |count| count.parse().expect("a number"))
+    });
+    *COUNT
+}
+
+/// The number in the name of an image of `own`, whose order is another than that of registration.
+pub fn name_number(number: usize) -> usize {
+    number * 7 % image_count()
+}
 
 /// Every so manieth image was renamed and tagged since.
 pub const RENAMED: usize = 600;
@@ -31,26 +46,27 @@ pub async fn many() -> &'static World {
 
 /// The id of an image of `own`; a later one was registered later.
 pub fn id(number: usize) -> ImageId {
-    format!("i-{number:05}").parse().unwrap()
+    format!("i-{number:07}").parse().unwrap()
 }
 
 impl World {
     pub fn start() -> Self {
-        let limits = Limits { pending_per_tenant: 20_000, pending_per_owner: 20_000, ..Limits::default() };
+        let limits =
+            Limits { pending_per_tenant: u32::MAX, pending_per_owner: u32::MAX, ..Limits::default() };
         Self { local: LocalService::start(limits) }
     }
 
     async fn with_many() -> Self {
         let world = Self::start();
-        for number in 0..MANY {
+        for number in 0..image_count() {
             let tags = if number == 7 { vec!["hay", "needle"] } else { vec!["hay"] };
-            let name = format!("image-{:05}", number * 7 % MANY);
+            let name = format!("image-{:07}", name_number(number));
             world.put("own", id(number).as_str(), &name, &tags, 10 + number).await;
         }
         world.put("other", "o-1", "other", &["needle"], 1).await;
         world.put("other", "o-2", "waiting", &["needle"], 2).await;
-        world.put("other", "o-3", "image-00007", &["public"], 3).await;
-        let ids: Vec<_> = (0..MANY).map(id).collect();
+        world.put("other", "o-3", "image-0000007", &["public"], 3).await;
+        let ids: Vec<_> = (0..image_count()).map(id).collect();
         for images in ids.chunks(100) {
             world.share("own", images).await;
         }
@@ -60,10 +76,10 @@ impl World {
         usecases::respond_to_all(&world.local.service, &me, me.tenant.clone(), all, None).await.unwrap();
         world.local.work().await;
         world.share("other", &["o-2".parse().unwrap()]).await;
-        for number in (0..MANY).step_by(RENAMED) {
+        for number in (0..image_count()).step_by(RENAMED) {
             world
                 .change("own", &id(number), |image| {
-                    image.details.name = Some(format!("renamed-{number:05}"));
+                    image.details.name = Some(format!("renamed-{number:07}"));
                     image.details.tags.insert("renamed".to_owned());
                 })
                 .await;

@@ -15,13 +15,11 @@ mod plan;
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join_all;
-
 pub use self::marker::Marker;
 pub use self::order::{Direction, Sort, SortKey};
 use self::order::{compare, of_index, place, ranked, value_count};
 pub use self::plan::Exact;
-use self::plan::{Plan, Stream};
+use self::plan::{Plan, Stream, side_by_side};
 use super::{Refusal, show_image};
 use crate::Service;
 use crate::domain::{Caller, Image, ImageId, Status, Visibility};
@@ -41,6 +39,9 @@ const PLACES_PER_QUERY: usize = 1_000;
 
 /// Images that one batch read takes.
 const IMAGES_PER_READ: usize = 100;
+
+/// So many streams are each read for a whole page.
+const FEW_STREAMS: usize = 16;
 
 /// Why an image is in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,7 +233,7 @@ async fn walk<F: Fn(&Seen) -> bool>(
 type Placed = (Place, Option<usize>);
 
 impl<F> Reader<'_, F> {
-    /// The next places of all streams as one, at most `most`, and whether there are more.
+    /// The next places of all streams as one, at most `most`, and whether there are more. One query of each stream.
     async fn merged(
         &self,
         after: Option<&Place>,
@@ -240,21 +241,29 @@ impl<F> Reader<'_, F> {
         most: usize,
     ) -> Result<(Vec<Placed>, bool), Refusal> {
         let store = &self.service.store;
-        let pages = self.streams.iter().map(|stream| stream.places(store, after, order, most + 1));
-        let pages = try_join_all(pages).await?;
+        // Of many streams each is asked for its part, so that they together are not read for many pages.
+        let each = if self.streams.len() <= FEW_STREAMS { most } else { (most / FEW_STREAMS).max(1) };
+        let pages = self.streams.iter().map(|stream| stream.places(store, after, order, each + 1));
+        let pages = side_by_side(pages.collect()).await?;
+        let by_place = |a: &Place, b: &Place| if order == Order::NewestFirst { b.cmp(a) } else { a.cmp(b) };
+        // No stream has anything unread before the last place that was read of it.
+        let unread = pages.iter().filter(|page| page.len() > each).filter_map(|page| page.last());
+        let end = unread.min_by(|a, b| by_place(a, b)).cloned();
         let mut places: Vec<Placed> = self
             .streams
             .iter()
             .zip(pages)
             .flat_map(|(stream, places)| places.into_iter().map(|place| (place, stream.list)))
             .collect();
+        if let Some(end) = &end {
+            places.retain(|(place, _)| by_place(place, end).is_lt());
+        }
         places.sort_by(|(a, first), (b, second)| {
-            let by_place = if order == Order::NewestFirst { b.cmp(a) } else { a.cmp(b) };
             // What a list of the caller's says needs no looking up.
-            by_place.then(first.is_none().cmp(&second.is_none())).then(first.cmp(second))
+            by_place(a, b).then(first.is_none().cmp(&second.is_none())).then(first.cmp(second))
         });
         places.dedup_by(|(later, _), (earlier, _)| later == earlier);
-        let more = places.len() > most;
+        let more = end.is_some() || places.len() > most;
         places.truncate(most);
         Ok((places, more))
     }

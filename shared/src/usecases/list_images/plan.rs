@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::order::{Rank, ranked};
 use super::{IMAGES_PER_READ, ImageQuery, MAX_SORTED};
@@ -27,14 +28,24 @@ const MAX_TAGS: usize = 3;
 
 /// The most owners in whose lists it is looked for what a caller has received. Beyond it is the caller's list that is
 /// looked through.
-const MAX_SENDERS: usize = 100;
+const MAX_SENDERS: usize = 1_000;
 
 /// The most lookups that a page is merged from.
-const MAX_LOOKUPS: usize = 200;
+const MAX_LOOKUPS: usize = 2_000;
 
 /// An owner of so many images or fewer has them looked at for what the caller has received of them; else the caller's list
 /// is read for the images of the owner.
 const FEW_IMAGES: usize = 100;
+
+/// So many queries are under way at the same time.
+const SIDE_BY_SIDE: usize = 100;
+
+/// Waits for all of them, of which a bounded number is under way at a time. The results are in their order.
+pub(super) async fn side_by_side<T, E>(
+    queries: Vec<impl Future<Output = Result<T, E>>>,
+) -> Result<Vec<T>, E> {
+    stream::iter(queries).buffered(SIDE_BY_SIDE).try_collect().await
+}
 
 /// A part of a list.
 #[derive(Debug)]
@@ -193,7 +204,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         };
         let owned: Vec<_> = senders.into_iter().map(List::Owned).collect();
-        for run in try_join_all(owned.iter().map(|list| self.rarest(list))).await? {
+        for run in side_by_side(owned.iter().map(|list| self.rarest(list)).collect()).await? {
             self.add(None, run);
         }
         Ok(())

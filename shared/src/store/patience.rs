@@ -67,7 +67,7 @@ mod tests {
         Patience::new(Some(Instant::now() + Duration::from_millis(30)))
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn there_is_an_end_to_pauses() {
         let (mut patience, begun) = (soon(), Instant::now());
         let ended = loop {
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(ended, StoreError::Unavailable("busy".to_owned()));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_attempt_ends_in_time_and_none_begins_later() {
         let patience = soon();
         let never = patience.attempt(std::future::pending::<Result<(), Failure>>()).await;

@@ -182,7 +182,8 @@ async fn a_caller_is_told_to_come_again_where_the_table_stays_busy() {
         let event = event.token(&World::token("owner", "member"));
         let (begun, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
         let answer = send(&function, &event, Some(end)).await;
-        assert!(begun.elapsed() < Duration::from_secs(2), "after Lambda has ended it");
+        // Where nobody names an end it takes eight seconds; a machine that is busy may add some to two.
+        assert!(begun.elapsed() < Duration::from_secs(7), "the end was not looked at");
         if answer.status == 503 {
             assert!(begun.elapsed() > Duration::from_millis(500), "not tried as long as there is time");
         }
@@ -255,7 +256,8 @@ async fn a_worker_whose_time_is_over_gives_the_piece_back_and_the_job_resumes() 
     let keys = open_pieces(&world).await;
     // One step is made, and of the second the answer never comes.
     world.database().stall_after(1);
-    let soon = world.service().until(tokio::time::Instant::now() + Duration::from_secs(1));
+    // Long enough for the first step on whatever machine.
+    let soon = world.service().until(tokio::time::Instant::now() + Duration::from_secs(4));
     assert!(matches!(carry_out(&soon, keys[0]).await, Err(StoreError::Unavailable(_))));
     let done = usecases::job_status(world.service(), &owner, job).await.unwrap().done();
     assert!((1..110).contains(&done), "{done}");

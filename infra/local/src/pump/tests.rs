@@ -123,7 +123,7 @@ fn a_batch_takes_twenty_records_and_two_of_a_job() {
     assert_eq!(backlog, &large[6..]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_open_piece_is_handed_over_once() {
     let open = pieces(job(), 50);
     let mut world = world(&all(&open, Behaviour::Succeeds), 1000);
@@ -136,7 +136,7 @@ async fn every_open_piece_is_handed_over_once() {
     assert_eq!(seen, open);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_more_than_four_batches_run_and_no_piece_is_in_two() {
     let mut world = world(&all(&pieces(job(), 50), Behaviour::Succeeds), 0);
     let mut seen = HashSet::new();
@@ -152,7 +152,7 @@ async fn no_more_than_four_batches_run_and_no_piece_is_in_two() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failure_rests_and_holds_up_nobody() {
     let (bad, good) = (pieces(job(), 1), pieces(job(), 3));
     let open = [all(&bad, Behaviour::Fails), all(&good, Behaviour::Succeeds)].concat();
@@ -169,7 +169,7 @@ async fn a_failure_rests_and_holds_up_nobody() {
     assert!(started.elapsed() >= FIRST_REST, "the failed piece was left alone for a while");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panic_is_the_failure_of_its_batch_alone() {
     let bad = pieces(job(), 1);
     let mut world = world(&all(&bad, Behaviour::Panics), 1000);
@@ -180,7 +180,7 @@ async fn a_panic_is_the_failure_of_its_batch_alone() {
     assert_eq!(world.batch().await, good);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn new_work_is_found_when_a_change_is_told() {
     let mut world = world(&[], 1000);
     world.fake.looks.acquire().await.unwrap().forget();
@@ -192,7 +192,7 @@ async fn new_work_is_found_when_a_change_is_told() {
     assert!(told.elapsed() < IDLE / 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stopping_lets_the_running_batch_end_and_starts_no_other() {
     let open = pieces(job(), 50);
     let mut world = world(&all(&open, Behaviour::Succeeds), 0);

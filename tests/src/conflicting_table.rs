@@ -1,24 +1,19 @@
 //! A table whose transactions take time and conflict as DynamoDB's do, on tokio's paused clock.
 //!
-//! The embedded database makes one call after the other, so no two of them meet. DynamoDB documents (Developer Guide, "Transaction
-//! conflict handling" and "Isolation levels for DynamoDB transactions"):
+//! The embedded database makes one call after the other, so no two of them meet. Here a transaction takes time, in which it
+//! conflicts with others by the rules of [`Holds`]. Further, by DynamoDB's Developer Guide:
 //!
-//! * a `TransactWriteItems` with an item of another one under way, were it only checked by either, is cancelled, with the
-//!   reason `TransactionConflict` for each such item;
-//! * a `PutItem`, `UpdateItem` or `DeleteItem` of an item of a transaction under way is rejected with
-//!   `TransactionConflictException`. A plain write under way cancels nothing, and two of them never conflict;
-//! * `GetItem`, `BatchGetItem` and `Query` are never rejected, and see what was committed;
+//! * reads see what was committed;
 //! * a transaction uses two write units for each KB of each item, also where it is cancelled; a plain write uses one,
 //!   also where its condition does not hold.
 //!
-//! Where the guide says nothing, the harsher answer is taken: a transaction holds its items from its request to its answer;
-//! one that is to be cancelled holds those of its items that it did get until its answer too (a storage node that
-//! has accepted to prepare an item keeps it until it is told of the cancellation), so losers cancel others; and a plain write that
-//! is rejected uses its units. A call that is under way ends although its caller has stopped waiting.
+//! Where the guide says nothing, the harsher answer is taken: a plain write that is rejected uses its units. A call that is
+//! under way ends although its caller has stopped waiting.
 //!
 //! Not modelled: a conflict hides conditions that do not hold either; a batch read never sees half of a transaction;
 //! there are no throttled partitions.
 
+mod holds;
 mod report;
 mod size;
 
@@ -27,18 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use imageshare::table::{
-    Action, Answer, AttributeValue, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page,
-    Query, Reason, Table, Token, Write, Written, no_lone_check,
+    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Key, Page, Query, Table, Token,
+    Write, Written, no_lone_check,
 };
 use tokio::time::{Instant, sleep_until};
 
+pub use self::holds::{CONFLICT, CONFLICT_TIME, Hold, Holds, is_conflict};
+use self::holds::{Place, has_reason, item, place};
 pub use self::report::{Operation, Report, Tally};
 use crate::direct_table::DirectTable;
-
-/// The code of a [`Reason`] whose item belongs to another transaction under way.
-pub const CONFLICT: &str = "TransactionConflict";
-
-const MESSAGE: &str = "Transaction is ongoing for the item";
 
 /// How long calls take, in virtual time, from the request to the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +51,7 @@ impl Default for Latencies {
             read: Duration::from_millis(4),
             write: Duration::from_millis(5),
             transaction: Duration::from_millis(10),
-            conflict: Duration::from_millis(5),
+            conflict: CONFLICT_TIME,
         }
     }
 }
@@ -72,29 +64,19 @@ pub struct ConflictingTable(Arc<Shared>);
 struct Shared {
     table: DirectTable,
     latencies: Latencies,
-    state: Mutex<State>,
+    holds: Holds,
+    report: Mutex<Report>,
 }
-
-#[derive(Debug, Default)]
-struct State {
-    /// The items of the transactions under way. No two have one in common.
-    held: HashSet<Place>,
-    report: Report,
-}
-
-/// The primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place(String, String);
 
 impl ConflictingTable {
     /// That table, with conflicts.
     pub fn new(table: DirectTable, latencies: Latencies) -> Self {
-        Self(Arc::new(Shared { table, latencies, state: Mutex::default() }))
+        Self(Arc::new(Shared { table, latencies, holds: Holds::default(), report: Mutex::default() }))
     }
 
     /// What was called so far.
     pub fn report(&self) -> Report {
-        self.0.state().report.clone()
+        self.0.report().clone()
     }
 }
 
@@ -140,7 +122,7 @@ impl Shared {
         sleep_until(begun + self.latencies.read / 2).await;
         let answer = call.await;
         if let Ok(read) = &answer {
-            self.state().report.made(operation, units(read));
+            self.report().made(operation, units(read));
         }
         sleep_until(begun + self.latencies.read).await;
         answer
@@ -155,8 +137,10 @@ impl Shared {
         };
         let begun = Instant::now();
         sleep_until(begun + self.latencies.write / 2).await;
-        let is_held = self.state().held.contains(&place(write));
-        let answer = if is_held { Err(rejection()) } else { self.table.write_item(write).await };
+        let answer = match self.holds.check(write) {
+            Ok(()) => self.table.write_item(write).await,
+            Err(conflict) => Err(conflict),
+        };
         self.count(operation, std::slice::from_ref(write), &answer, 1.0).await?;
         sleep_until(begun + self.latencies.write).await;
         answer
@@ -164,26 +148,19 @@ impl Shared {
 
     async fn transact(&self, writes: &[Write], token: Token) -> Result<Written, Failure> {
         let begun = Instant::now();
-        let places: Vec<_> = writes.iter().map(place).collect();
-        let (conflicts, got) = self.take(&places);
-        let answer = if conflicts.is_empty() {
-            sleep_until(begun + self.latencies.transaction).await;
-            self.table.transact_write_items(writes, token).await
-        } else {
-            sleep_until(begun + self.latencies.conflict).await;
-            Err(Failure::Canceled(places.iter().map(|place| reason(conflicts.contains(place))).collect()))
+        let (_guard, outcome) = self.holds.take(writes);
+        let answer = match outcome {
+            Ok(()) => {
+                sleep_until(begun + self.latencies.transaction).await;
+                self.table.transact_write_items(writes, token).await
+            }
+            Err(conflict) => {
+                sleep_until(begun + self.latencies.conflict).await;
+                Err(conflict)
+            }
         };
         self.count(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
-        self.state().held.retain(|place| !got.contains(place));
         answer
-    }
-
-    /// Holds items for a transaction. Returns those that another one holds, and those that this one holds now.
-    fn take(&self, places: &[Place]) -> (HashSet<Place>, HashSet<Place>) {
-        let held = &mut self.state().held;
-        let (conflicts, got) = places.iter().cloned().partition(|place| held.contains(place));
-        held.extend(HashSet::clone(&got));
-        (conflicts, got)
     }
 
     /// Counts a call of writes that use `factor` units for each KB.
@@ -195,14 +172,14 @@ impl Shared {
         factor: f64,
     ) -> Result<(), Failure> {
         match answer {
-            Ok(written) => self.state().report.made(operation, written.units),
+            Ok(written) => self.report().made(operation, written.units),
             Err(failure) if has_reason(failure, CONDITION_FAILED) => {
                 let units = factor * self.kilobytes(writes).await?;
-                self.state().report.stale(operation, units);
+                self.report().stale(operation, units);
             }
-            Err(failure) if has_reason(failure, CONFLICT) || *failure == rejection() => {
+            Err(failure) if is_conflict(failure) => {
                 let units = factor * self.kilobytes(writes).await?;
-                self.state().report.conflict(operation, units);
+                self.report().conflict(operation, units);
             }
             Err(_) => {}
         }
@@ -224,47 +201,7 @@ impl Shared {
         Ok(writes.iter().map(size).sum())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic under the lock")
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().expect("no panic under the lock")
     }
-}
-
-impl Place {
-    fn of(item: &Item) -> Self {
-        let text = |name: &str| item[name].as_s().expect("keys are texts").clone();
-        Self(text("pk"), text("sk"))
-    }
-
-    fn key(&self) -> Key {
-        let Self(pk, sk) = self.clone();
-        Key::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
-    }
-}
-
-/// The item that a write puts, or the key of the one that it is about.
-fn item(write: &Write) -> &Item {
-    match &write.action {
-        Action::Put(item) => item,
-        Action::Update(key, _) | Action::Delete(key) | Action::Check(key) => key,
-    }
-}
-
-fn place(write: &Write) -> Place {
-    Place::of(item(write))
-}
-
-/// The answer to a plain write of an item of a transaction under way.
-fn rejection() -> Failure {
-    Failure::Service { code: "TransactionConflictException".to_owned(), message: MESSAGE.to_owned() }
-}
-
-/// What a cancelled transaction says of one of its writes.
-fn reason(conflicts: bool) -> Reason {
-    let text = |text: &str| conflicts.then(|| text.to_owned());
-    Reason { code: text(CONFLICT), message: text(MESSAGE), found: None }
-}
-
-fn has_reason(failure: &Failure, code: &str) -> bool {
-    let Failure::Canceled(reasons) = failure else { return false };
-    reasons.iter().any(|reason| reason.code.as_deref() == Some(code))
 }

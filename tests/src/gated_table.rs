@@ -3,12 +3,18 @@
 //!
 //! Only what runs within [`gated`] waits; so several can share one store, as the requests of one process do, and each still
 //! has its turns apart.
+//!
+//! Calls within [`gated`] conflict by the rules of [`Holds`]; calls outside conflict with nothing. A transaction holds its items
+//! from its request, while it waits at the gate, until it is made, lost, or given up by its caller.
 
 use imageshare::table::{
     Answer, AttributeValue, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task_local;
+use tokio::time::sleep;
+
+use crate::conflicting_table::{CONFLICT_TIME, Holds, is_conflict};
 
 /// What becomes of a call that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,10 @@ pub enum Step {
     HasWritten(Vec<Write>),
     /// These writes were not made, since a condition did not hold.
     IsRefused(Vec<Write>),
+    /// A transaction was cancelled at its request, without a wait: another one holds one of its items.
+    IsCancelled,
+    /// A plain write that was let through was rejected: a transaction holds its item.
+    IsRejected,
     /// A call that was let through was lost.
     IsLost,
 }
@@ -56,14 +66,51 @@ fn tell(step: Step) {
     let _ = STEPS.try_with(|steps| drop(steps.send(step)));
 }
 
+/// Whether this runs within [`gated`].
+fn is_gated() -> bool {
+    STEPS.try_with(|_| ()).is_ok()
+}
+
 /// A table with a gate before it.
 #[derive(Debug, Clone)]
-pub struct GatedTable<T>(T);
+pub struct GatedTable<T> {
+    table: T,
+    holds: Holds,
+}
 
 impl<T: Table> GatedTable<T> {
-    /// A gate before that table.
-    pub fn new(table: T) -> Self {
-        Self(table)
+    /// A gate before that table. Gates before one table must share the holds.
+    pub fn new(table: T, holds: Holds) -> Self {
+        Self { table, holds }
+    }
+
+    /// Makes a transaction.
+    async fn transact(&self, writes: &[Write], token: Token) -> Result<Written, Failure> {
+        let call = self.table.transact_write_items(writes, token);
+        if !is_gated() {
+            return call.await;
+        }
+        let (_guard, outcome) = self.holds.take(writes);
+        if let Err(conflict) = outcome {
+            tell(Step::IsCancelled);
+            sleep(CONFLICT_TIME).await;
+            return Err(conflict);
+        }
+        self.pass(call, writes, || Step::HasWritten(writes.to_vec())).await
+    }
+
+    /// Makes a plain write.
+    async fn write(&self, write: &Write) -> Result<Written, Failure> {
+        let call = self.table.write_item(write);
+        if !is_gated() {
+            return call.await;
+        }
+        let unless_held = Box::pin(async move {
+            self.holds.check(write)?;
+            call.await
+        });
+        let writes = std::slice::from_ref(write);
+        self.pass(unless_held, writes, || Step::HasWritten(writes.to_vec())).await
     }
 
     async fn pass<A>(
@@ -72,7 +119,7 @@ impl<T: Table> GatedTable<T> {
         writes: &[Write],
         step: impl FnOnce() -> Step,
     ) -> Result<A, Failure> {
-        if STEPS.try_with(|_| ()).is_err() {
+        if !is_gated() {
             return call.await;
         }
         let lost = || Err(Failure::Closed("as the test wants it".to_owned()));
@@ -86,6 +133,7 @@ impl<T: Table> GatedTable<T> {
         let answer = call.await;
         tell(match &answer {
             Ok(_) => step(),
+            Err(failure) if is_conflict(failure) => Step::IsRejected,
             Err(Failure::Canceled(_)) => Step::IsRefused(writes.to_vec()),
             Err(_) => Step::IsLost,
         });
@@ -101,24 +149,22 @@ fn list_of(query: &Query) -> Option<String> {
 
 impl<T: Table> Table for GatedTable<T> {
     fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
-        Box::pin(self.pass(self.0.get_item(key), &[], || Step::HasRead(None)))
+        Box::pin(self.pass(self.table.get_item(key), &[], || Step::HasRead(None)))
     }
 
     fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
-        Box::pin(self.pass(self.0.batch_get_item(read), &[], || Step::HasRead(None)))
+        Box::pin(self.pass(self.table.batch_get_item(read), &[], || Step::HasRead(None)))
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
-        Box::pin(self.pass(self.0.query(query), &[], || Step::HasRead(list_of(query))))
+        Box::pin(self.pass(self.table.query(query), &[], || Step::HasRead(list_of(query))))
     }
 
     fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
-        let writes = std::slice::from_ref(write);
-        Box::pin(self.pass(self.0.write_item(write), writes, || Step::HasWritten(writes.to_vec())))
+        Box::pin(self.write(write))
     }
 
     fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
-        let call = self.0.transact_write_items(writes, token);
-        Box::pin(self.pass(call, writes, || Step::HasWritten(writes.to_vec())))
+        Box::pin(self.transact(writes, token))
     }
 }

@@ -16,6 +16,9 @@ pub struct Count {
     deliveries: AtomicUsize,
     steps: AtomicUsize,
     met: AtomicUsize,
+    cancelled: AtomicUsize,
+    rejected: AtomicUsize,
+    ended_in_conflict: AtomicUsize,
     deaths: AtomicUsize,
     at_once: AtomicUsize,
     waits: AtomicUsize,
@@ -45,6 +48,26 @@ impl Count {
     /// A write was not made, since somebody else had written in between.
     pub fn met(&self) {
         self.met.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A transaction was cancelled by a conflict.
+    pub fn cancelled(&self) {
+        self.cancelled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A plain write was rejected by a conflict.
+    pub fn rejected(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request or a worker has ended since a call conflicted until its timeout.
+    pub fn ended_in_conflict(&self) {
+        self.ended_in_conflict.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The conflicts: cancelled transactions, and rejected plain writes.
+    pub fn conflicts(&self) -> [usize; 2] {
+        [&self.cancelled, &self.rejected].map(|counter| counter.load(Ordering::Relaxed))
     }
 
     pub fn died(&self) {
@@ -95,11 +118,14 @@ impl fmt::Display for Count {
         let [at_once, waits, in_progress, given_back] =
             [&self.at_once, &self.waits, &self.in_progress, &self.given_back]
                 .map(|counter| counter.load(Ordering::Relaxed));
+        let [cancelled, rejected] = self.conflicts();
+        let ended_in_conflict = self.ended_in_conflict.load(Ordering::Relaxed);
         let outcomes = self.outcomes.lock().expect("no panic");
         write!(
             f,
             "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of pieces, \
-             {steps} steps; {met} writes that came too late; {deaths} requests and workers cut off between two calls; \
+             {steps} steps; {met} writes that came too late; conflicts: {cancelled} transactions cancelled and {rejected} plain writes \
+             rejected, {ended_in_conflict} requests and workers ended by them; {deaths} requests and workers cut off between two calls; \
              {at_once} batches carried out at once; {waits} pauses for earlier requests, {in_progress} requests and \
              {given_back} pieces put off by them; pairs by outcome: {outcomes:?}"
         )

@@ -3,7 +3,8 @@
 //!
 //! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules; `MODEL_SEED` chooses others than those
 //! of every ordinary run. Clients and workers take turns at the table, one call each, in the order that the history says,
-//! so that a history that fails fails again, and shrinks.
+//! so that a history that fails fails again, and shrinks. A transaction that waits for its turn conflicts with others on the same
+//! items, as in DynamoDB.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(missing_docs)]
@@ -57,6 +58,9 @@ fn table_and_jobs_are_what_a_simple_model_says_whatever_clients_and_workers_do()
         }
     });
     tell(&count);
+    let [cancelled, rejected] = count.conflicts();
+    let is_ordinary = cases.saturating_mul(RUNNERS.into()) >= HISTORIES;
+    assert!(!is_ordinary || (cancelled > 0 && rejected > 0), "no conflicts: {count}");
 }
 
 fn model_seed() -> u64 {
@@ -136,6 +140,11 @@ fn named<T: FromStr>(variable: &str) -> Option<T> {
 
 /// One history, without limits that matter, on clocks that are right.
 fn run_once(events: Vec<history::Event>) {
+    run_counted(events, &Count::default());
+}
+
+/// The same, and counts what happens.
+fn run_counted(events: Vec<history::Event>, count: &Count) {
     let history = History {
         seed: 0,
         members_per_image: 9,
@@ -144,8 +153,7 @@ fn run_once(events: Vec<history::Event>) {
         ahead: [0; history::PROCESSES],
         events,
     };
-    on_a_paused_clock(run::run(&history, &Count::default()))
-        .unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
+    on_a_paused_clock(run::run(&history, count)).unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
 }
 
 /// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
@@ -249,4 +257,39 @@ fn a_job_that_waits_in_line_is_carried_out_though_a_worker_dies() {
         let death = Some(Death { call, verdict: Verdict::Lost });
         run_once(vec![ask(), ask(), deliver(1, None), deliver(0, death)]);
     }
+}
+
+/// A transaction waits for its turn while another request retries a conflict with it.
+#[test]
+fn conflict_ends_with_the_request_done_queued_or_unavailable() {
+    use self::history::{Action, Event, IMAGES, Request, Says, image};
+    use imageshare::domain::{Status, Visibility};
+    use imageshare_tests::service::tenant;
+    let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image(IMAGES[0]));
+    let (by, named, images) = (|| owner.clone(), || to.clone(), || vec![id.clone()]);
+    let says = Says { status: Status::Accepted, vault: None };
+    let requests = [
+        Request::Unshare { by: by(), images: images(), to: vec![named()], key: None },
+        Request::Respond { by: named(), named: named(), images: images(), says, key: None },
+        Request::Answer { by: named(), image: id.clone(), named: named(), says },
+        Request::Remove { by: by(), image: id.clone(), to: named() },
+        Request::Show { by: by(), image: id.clone(), visibility: Visibility::Private },
+        Request::Delete { by: by(), image: id.clone() },
+    ];
+    let share = Request::Share { by: by(), images: images(), to: vec![named()], key: None };
+    let count = Count::default();
+    for (holder, other) in
+        requests.iter().flat_map(|holder| requests.iter().map(move |other| (holder, other)))
+    {
+        // The holder is at its transaction after two or three reads. It gets its turn after one conflict, or only after its
+        // timeout.
+        for (reads, tries) in [(2, 1), (2, 60), (3, 1), (3, 60)] {
+            let asked = |request: &Request, turns| Event::of(Action::Ask(request.clone()), turns);
+            let held = asked(holder, Some(vec![0; reads]));
+            run_counted(vec![asked(&share, None), held, asked(other, Some(vec![1; tries]))], &count);
+        }
+    }
+    tell(&count);
+    let [cancelled, rejected] = count.conflicts();
+    assert!(cancelled > 0 && rejected > 0, "no conflicts");
 }

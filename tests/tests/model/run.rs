@@ -1,6 +1,9 @@
 //! Runs a history: requests and workers as tasks of their own, each of which gets on by one call to the table when its turn
 //! comes.
 //!
+//! A transaction is under way while it waits for its turn, and conflicts with others on the same items. A call that conflicts is
+//! retried after a pause, in which the others have their turns.
+//!
 //! It runs on a paused clock: what waits costs no time. Each process has a clock of its own, which is ahead or behind, and
 //! is set while requests are under way.
 
@@ -58,10 +61,14 @@ struct Actor {
     at_once: Verdict,
     /// Whether the answer to the call that is made is lost.
     loses_answer: bool,
-    /// Whether that of a transaction that carries a batch out at once was.
+    /// Whether that of a transaction that carries a batch out at once was, or whether it conflicted until its timeout.
     is_in_doubt: bool,
     /// Whether it has given up a call that waited.
     has_timed_out: bool,
+    /// Whether its last call conflicted, and was not answered otherwise since.
+    is_in_conflict: bool,
+    /// When a call was last answered, other than by a conflict.
+    answered_at: Instant,
     /// The model's state when it began, and when it first read something since then, since its last write, and since it
     /// last waited.
     began: usize,
@@ -81,6 +88,17 @@ struct Waiting {
     writes: Vec<Write>,
 }
 
+/// How a turn has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The actor waits at its next call.
+    AtCall,
+    /// Its call conflicted, and it pauses.
+    InConflict,
+    /// It has ended.
+    Ended,
+}
+
 pub struct Run<'a> {
     local: LocalService,
     processes: Vec<Process>,
@@ -95,6 +113,11 @@ pub struct Run<'a> {
 
 /// How often what is left lying is looked for in the end: jobs wait in line for each other.
 const SWEEPS: usize = 8;
+
+/// The shortest time after which the service may give up a call that conflicts: a batch that is carried out at once has 2 seconds,
+/// any other call 8; and no retry is made where the pause before it, of up to 640 ms, would end later.
+const MIN_AT_ONCE_TIME: Duration = Duration::from_millis(2_000 - 640);
+const MIN_RETRY_TIME: Duration = Duration::from_millis(8_000 - 640);
 
 /// What a request waits at the least before it is told that an earlier one is under way.
 const LEAST_WAIT: Duration = Duration::from_millis(4_700);
@@ -135,6 +158,30 @@ pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
 /// An event without any mishap.
 fn calm() -> Event {
     Event::of(Action::Sweep, None)
+}
+
+impl Actor {
+    /// Takes note of conflicts, and of their end.
+    fn note(&mut self, step: &Step) {
+        match step {
+            Step::IsCancelled | Step::IsRejected => self.is_in_conflict = true,
+            // A read is no retry: the batch that was to be carried out at once has been given up, and will be queued.
+            Step::Waits { writes, .. } if writes.is_empty() => {
+                self.is_in_doubt |= self.has_conflicted_for(MIN_AT_ONCE_TIME);
+                self.is_in_conflict = false;
+            }
+            Step::Waits { .. } => {}
+            Step::HasRead(_) | Step::HasWritten(_) | Step::IsRefused(_) | Step::IsLost => {
+                self.is_in_conflict = false;
+                self.answered_at = Instant::now();
+            }
+        }
+    }
+
+    /// Whether there was no other answer than conflicts for that time.
+    fn has_conflicted_for(&self, time: Duration) -> bool {
+        self.is_in_conflict && self.answered_at.elapsed() >= time
+    }
 }
 
 impl Run<'_> {
@@ -207,10 +254,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lets everybody get to their end.
+    /// Lets everybody get to their end, one after the other. After a conflict the next one has a turn: it may hold the item.
     async fn finish(&mut self) -> Result<(), Wrong> {
+        let mut place = 0;
         while !self.actors.is_empty() {
-            self.turn(0).await?;
+            place = match self.turn(place).await? {
+                Turn::AtCall => place,
+                Turn::InConflict => (place + 1) % self.actors.len(),
+                Turn::Ended => 0,
+            };
         }
         Ok(())
     }
@@ -251,6 +303,8 @@ impl Run<'_> {
             loses_answer: false,
             is_in_doubt: false,
             has_timed_out: false,
+            is_in_conflict: false,
+            answered_at: Instant::now(),
             began: self.model.now(),
             read: None,
             has_just_read: false,
@@ -260,11 +314,11 @@ impl Run<'_> {
             made: Vec::new(),
             ordered: Vec::new(),
         });
-        self.settle(self.actors.len() - 1).await
+        self.settle(self.actors.len() - 1).await.map(drop)
     }
 
     /// Lets one of them make its next call.
-    async fn turn(&mut self, place: usize) -> Result<(), Wrong> {
+    async fn turn(&mut self, place: usize) -> Result<Turn, Wrong> {
         let actor = &mut self.actors[place];
         // Time may have passed while others waited, and a call that waited too long was given up.
         let calls = actor.waits.len();
@@ -291,12 +345,12 @@ impl Run<'_> {
         self.settle(place).await
     }
 
-    /// Waits until one of them is at its next call, or at its end.
-    async fn settle(&mut self, place: usize) -> Result<(), Wrong> {
+    /// Waits until one of them is at its next call, in conflict, or at its end.
+    async fn settle(&mut self, place: usize) -> Result<Turn, Wrong> {
         loop {
             let actor = &mut self.actors[place];
             if !actor.is_calling && actor.waits.iter().any(|waiting| !waiting.go.is_closed()) {
-                return Ok(());
+                return Ok(Turn::AtCall);
             }
             let moment = Instant::now();
             let step = tokio::select! {
@@ -307,7 +361,8 @@ impl Run<'_> {
                     let mut actor = self.actors.remove(place);
                     // Of several calls that waited side by side, one was given up.
                     actor.has_timed_out |= !actor.waits.is_empty();
-                    return self.ended(&actor, &end);
+                    self.ended(&actor, &end)?;
+                    return Ok(Turn::Ended);
                 }
             };
             // What it decides after a pause it decides from what it reads then; but a call is tried again after a pause, too.
@@ -317,9 +372,18 @@ impl Run<'_> {
             }
             actor.has_just_read = false;
             actor.is_calling &= matches!(step, Step::Waits { .. });
+            actor.note(&step);
             let now = (self.model.now(), Instant::now());
             match step {
                 Step::Waits { go, writes } => actor.waits.push_back(Waiting { go, writes }),
+                Step::IsCancelled => {
+                    self.count.cancelled();
+                    return Ok(Turn::InConflict);
+                }
+                Step::IsRejected => {
+                    self.count.rejected();
+                    return Ok(Turn::InConflict);
+                }
                 Step::HasRead(list) => {
                     actor.read.get_or_insert(now);
                     actor.has_just_read = true;
@@ -452,6 +516,9 @@ impl Run<'_> {
     /// Looks at what somebody has to say at its end.
     fn ended(&mut self, actor: &Actor, end: &End) -> Result<(), Wrong> {
         self.tick += 1;
+        if actor.has_conflicted_for(MIN_RETRY_TIME) {
+            self.count.ended_in_conflict();
+        }
         let since = actor.read.unwrap_or((actor.began, actor.begun_at));
         let counts = self.processes[actor.process].counts.used_since(since.1);
         let reading = Reading { began: actor.began, since: since.0, counts: &counts };
@@ -462,7 +529,10 @@ impl Run<'_> {
         }
         match (&actor.who, end) {
             (Who::Client(request), End::Refused(Refusal::Store(problem)))
-                if actor.is_dead || actor.has_timed_out || actor.is_in_doubt =>
+                if actor.is_dead
+                    || actor.has_timed_out
+                    || actor.is_in_doubt
+                    || actor.has_conflicted_for(MIN_RETRY_TIME) =>
             {
                 let is_passing = matches!(problem, StoreError::Unavailable(_));
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
@@ -502,7 +572,10 @@ impl Run<'_> {
             }
             (Who::Worker(piece), End::Worked(answer)) => {
                 let has_failed = answer["batchItemFailures"] != json!([]);
-                let may_fail = actor.is_dead || actor.has_timed_out || self.model.has_older_work(piece.job);
+                let may_fail = actor.is_dead
+                    || actor.has_timed_out
+                    || actor.has_conflicted_for(MIN_RETRY_TIME)
+                    || self.model.has_older_work(piece.job);
                 if has_failed && !actor.is_dead {
                     self.count.given_back();
                 }

@@ -464,7 +464,7 @@ impl Run<'_> {
             (Who::Client(request), End::Refused(Refusal::Store(problem)))
                 if actor.is_dead || actor.has_timed_out || actor.is_in_doubt =>
             {
-                let is_passing = matches!(problem, StoreError::Unavailable(_));
+                let is_passing = problem.is_passing();
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
             }
             (Who::Client(request), End::Refused(refusal @ Refusal::InProgress(_))) if !actor.has_written => {

@@ -28,7 +28,7 @@ use imageshare::table::{
 use tokio::sync::Notify;
 
 use super::convert::{failure, from_item, from_items, names, to_item, values};
-use super::lanes::{Lane, Lanes, Line};
+use super::lanes::{Lane, Lanes, Line, Unanswered};
 use super::{Opened, TABLE};
 
 /// What a call costs is told: it stands in every request's log line.
@@ -60,7 +60,10 @@ impl TableLane {
     ) -> Result<T, Failure> {
         match self.lanes.run(&self.line, call).await {
             Ok(answer) => answer.map_err(failure),
-            Err(gone) => Err(Failure::Closed(gone.to_string())),
+            Err(problem @ Unanswered::Closed) => Err(Failure::Closed(problem.to_string())),
+            Err(problem @ Unanswered::Panicked) => {
+                Err(Failure::Service { code: "InternalServerError".to_owned(), message: problem.to_string() })
+            }
         }
     }
 

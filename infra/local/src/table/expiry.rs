@@ -31,7 +31,7 @@ use imageshare::store::TTL;
 use imageshare::table::CONDITION_FAILED;
 use serde_json::{Value, json};
 
-use super::lanes::{Gone, Lane, Lanes};
+use super::lanes::{Lane, Lanes, Unanswered};
 use super::{Opened, TABLE};
 
 /// Items that one call reads.
@@ -74,7 +74,7 @@ pub struct Removed {
 pub enum RemovalError {
     /// The table is closed.
     #[error(transparent)]
-    Gone(#[from] Gone),
+    Unanswered(#[from] Unanswered),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DynoxideError),

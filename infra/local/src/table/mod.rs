@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 pub use self::calls::TableLane;
 pub use self::expiry::{RemovalError, Removed};
 use self::lanes::Lanes;
-pub use self::lanes::{Gone, Lane};
+pub use self::lanes::{Lane, Unanswered};
 use self::space::Space;
 use crate::TABLE;
 

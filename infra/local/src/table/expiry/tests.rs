@@ -234,5 +234,5 @@ async fn file_that_was_not_made_for_it_becomes_smaller_too() {
 async fn closed_table_removes_nothing_more() {
     let table = EmbeddedTable::open(None).unwrap();
     table.close().await;
-    assert!(matches!(table.remove_expired().await, Err(RemovalError::Gone(Gone))));
+    assert!(matches!(table.remove_expired().await, Err(RemovalError::Unanswered(Unanswered::Closed))));
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Limits, Role, TenantId};
+use imageshare::function::public_url;
 
 pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
-use self::value::{lifetime, local_url, public_url, region, role};
+use self::value::{lifetime, local_url, region, role};
 use crate::issuers::IssuerArguments;
 use crate::keys::Grant;
 

@@ -97,9 +97,14 @@ impl LambdaProcess {
     /// Has the function handle one event. An error is what the function reported, or what Lambda would report where
     /// the function ended or took too long.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
+        self.invoke_within(event, INVOCATION_TIMEOUT).await
+    }
+
+    /// The same, within that time: what the function sees as its deadline.
+    pub async fn invoke_within(&mut self, event: &Value, time: Duration) -> Outcome {
         tokio::select! {
             biased;
-            outcome = timeout(INVOCATION_TIMEOUT, self.api.invoke(event)) => outcome.unwrap_or_else(|_| {
+            outcome = timeout(time, self.api.invoke(event, time)) => outcome.unwrap_or_else(|_| {
                 Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read(&self.log))}))
             }),
             status = self.child.wait() => {

@@ -51,6 +51,7 @@ struct Exchange {
 struct Invocation {
     id: String,
     event: Bytes,
+    timeout: Duration,
     outcome: oneshot::Sender<Outcome>,
 }
 
@@ -85,12 +86,12 @@ impl RuntimeApi {
         said.clone()
     }
 
-    /// Hands the event to the function and waits for what becomes of it.
-    pub async fn invoke(&self, event: &Value) -> Outcome {
+    /// Hands the event to the function, which is told that it has so long, and waits for what becomes of it.
+    pub async fn invoke(&self, event: &Value, timeout: Duration) -> Outcome {
         let id = format!("00000000-0000-4000-8000-{:012}", self.last_id.fetch_add(1, Ordering::Relaxed));
         let (outcome, reported) = oneshot::channel();
         let event = serde_json::to_vec(event).expect("a value is JSON").into();
-        let sent = self.events.send(Invocation { id: id.clone(), event, outcome });
+        let sent = self.events.send(Invocation { id: id.clone(), event, timeout, outcome });
         assert!(sent.is_ok(), "the exchange lives as long as self");
         let _forget = Forget { exchange: &self.exchange, id };
         reported.await.expect("an event is kept until its outcome is reported")
@@ -135,10 +136,10 @@ impl Exchange {
             }
             first
         });
-        let Some(Invocation { id, event, outcome }) = self.waiting.lock().await.recv().await else {
+        let Some(Invocation { id, event, timeout, outcome }) = self.waiting.lock().await.recv().await else {
             return empty(StatusCode::GONE);
         };
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + INVOCATION_TIMEOUT;
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
         let response = Response::builder()
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", &id)

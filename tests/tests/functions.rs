@@ -12,6 +12,7 @@ use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::issuer::{Issuer, key_set, token};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
 use imageshare_tests::signer::{Signer, Unsigned};
+use imageshare_tests::table_server::Fault;
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
@@ -304,7 +305,13 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         ("IMAGESHARE_JWKS", Some("http://keys.example/jwks.json")),
         ("IMAGESHARE_KEYSTONE_URL", Some("keystone")),
         ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
+        ("IMAGESHARE_LIMITS", Some("members-per-image=5,members-per-image=6")),
         ("IMAGESHARE_DIRECTORY", Some("yes")),
+        ("IMAGESHARE_PUBLIC_URL", Some("images.example")),
+        ("IMAGESHARE_PUBLIC_URL", Some("https://images.example/v2")),
+        ("IMAGESHARE_TABLE", Some("another")),
+        ("AWS_ENDPOINT_URL_DYNAMODB", Some("localhost")),
+        ("AWS_ENDPOINT_URL_DYNAMODB", Some("http://")),
         ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
         ("AWS_REGION", None),
         ("AWS_ACCESS_KEY_ID", None),
@@ -319,4 +326,52 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         assert!(log.contains(name), "{name}: {log}");
         assert!(!log.contains("d2Vhay"), "{log}");
     }
+}
+
+/// Starts a function, and says that it did not wait for what does not answer.
+async fn started_soon(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
+    let function = LambdaProcess::start(&binary(name), env).await;
+    let function = function.unwrap_or_else(|problem| panic!("{name} {problem}"));
+    assert!(function.log().contains("do not answer yet"), "{}", function.log());
+    function
+}
+
+#[tokio::test]
+async fn function_whose_table_is_silent_answers_503_and_recovers() {
+    let world = World::start().await;
+    for read in ["GetItem", "BatchGetItem", "Query"] {
+        world.database().fail(read, Fault::Silence, 1_000);
+    }
+    let mut images = started_soon("images", world.env()).await;
+    let mut worker = started_soon("job-worker", world.env()).await;
+    let show = HttpEvent::new("GET /v2/images/{image_id}", "/v2/images/unknown");
+    let show = show.token(&World::token("owner", "reader")).build();
+    let answer = images.invoke_within(&show, Duration::from_secs(2)).await.unwrap();
+    assert_eq!(
+        (status_and_body(&answer).0, &answer["headers"]["retry-after"]),
+        (503, &json!("1")),
+        "{answer}"
+    );
+    world.database().heal();
+    assert_eq!(status_and_body(&images.invoke(&show).await.unwrap()).0, 404);
+    let swept = worker.invoke(&events::schedule_event()).await.unwrap();
+    assert_eq!(swept["left"], 0, "{swept}");
+}
+
+#[tokio::test]
+async fn function_whose_keys_and_table_are_silent_starts_all_the_same() {
+    let world = World::start().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.database().fail("GetItem", Fault::Silence, 1_000);
+    let mut env = world.env();
+    env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
+    env.push(("IMAGESHARE_JWKS", format!("http://{}/", silent.local_addr().unwrap())));
+    let mut images = started_soon("images", env).await;
+    let list = HttpEvent::new("GET /v2/images", "/v2/images").token(&World::token("owner", "reader"));
+    let answer = images.invoke(&list.build()).await.unwrap();
+    assert_eq!(
+        (status_and_body(&answer).0, &answer["headers"]["retry-after"]),
+        (503, &json!("1")),
+        "{answer}"
+    );
 }

@@ -114,7 +114,9 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     let api = Api::start(&[]).await;
     let (owner, one, two) =
         (Person::member(&api, "own1"), Person::member(&api, "mem1"), Person::member(&api, "mem2"));
-    assert_eq!(api.send(&Ask::new("GET", "/health")).await.body["status"], "ok");
+    for path in ["/health", "/ready"] {
+        assert_eq!(api.send(&Ask::new("GET", path)).await.body["status"], "ok");
+    }
     let (a, b, c) = (owner.image("a").await, owner.image("b").await, owner.image("c").await);
     let all = [a.as_str(), &b, &c];
 

@@ -1,5 +1,6 @@
 //! The command line: what may be said, and how it is explained.
 
+mod backup;
 mod tenants;
 mod value;
 
@@ -9,9 +10,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Limits, Role, TenantId};
+use imageshare::function::public_url;
 
+pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
 pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
-use self::value::{lifetime, local_url, public_url, region, role};
+use self::value::{lifetime, local_url, region, role};
 use crate::issuers::IssuerArguments;
 use crate::keys::Grant;
 
@@ -47,6 +50,15 @@ pub enum Command {
     /// Create, list and disable access keys of a running local server
     #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
     AccessKey(AccessKeyCommand),
+    /// Write a backup of a server's data directory, while the server runs or not
+    #[command(long_about = backup::BACKUP_ABOUT, after_long_help = backup::EXAMPLE)]
+    Backup(BackupArguments),
+    /// Put a backup into an empty data directory
+    #[command(long_about = backup::RESTORE_ABOUT, after_long_help = backup::EXAMPLE)]
+    Restore(RestoreArguments),
+    /// Check that a data directory is sound; prints what it is, or what is wrong with it
+    #[command(after_long_help = backup::EXAMPLE)]
+    Check(CheckArguments),
     /// Import, list, show and delete tenants of a service's directory, which gives project ids their names
     #[command(subcommand, long_about = tenants::ABOUT, after_long_help = tenants::EXAMPLE)]
     Tenants(TenantsCommand),
@@ -240,7 +252,7 @@ mod tests {
     fn serve(line: &str) -> ServeArguments {
         match parse(line).unwrap() {
             Command::Serve(arguments) => arguments,
-            Command::Token(_) | Command::AccessKey(_) | Command::Tenants(_) => panic!("{line}"),
+            other => panic!("{line}: {other:?}"),
         }
     }
 
@@ -313,6 +325,14 @@ mod tests {
         assert_eq!((file.to_str(), format), (Some("a.txt"), Some(FileFormat::Csv)));
         assert_eq!(place.server, Uri::from_static("https://images.example"));
         assert!(parse("imageshare tenants import").is_err() && parse("imageshare tenants show a/b").is_err());
+    }
+
+    #[test]
+    fn backup_needs_a_file_and_check_a_directory() {
+        let Ok(Command::Backup(arguments)) = parse("imageshare backup --to b") else { panic!() };
+        assert_eq!((arguments.to.to_str(), arguments.data.to_str()), (Some("b"), Some(DEFAULT_DATA)));
+        assert!(parse("imageshare backup").is_err() && parse("imageshare restore").is_err());
+        assert!(parse("imageshare restore --from b --data d").is_ok() && parse("imageshare check").is_ok());
     }
 
     #[test]

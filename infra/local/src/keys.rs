@@ -24,6 +24,9 @@ pub const ISSUER: &str = "imageshare";
 const FILE_NAME: &str = "signing-keys.json";
 const MASTER_KEYS: &str = "master-keys.txt";
 
+/// The files of a data directory that hold the server's secrets.
+pub(crate) const KEY_FILES: [&str; 2] = [FILE_NAME, MASTER_KEYS];
+
 /// Why there is no key, or no token.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {

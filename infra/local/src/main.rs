@@ -1,18 +1,19 @@
-//! `imageshare`: serves the APIs on one machine, prints tokens for it, asks it for access keys, and keeps the directory of
-//! tenants of any deployment.
+//! `imageshare`: serves the APIs on one machine, prints tokens for it, asks it for access keys, backs up and checks its data,
+//! and keeps the directory of tenants of any deployment.
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use imageshare_local::backup::BackupError;
 use imageshare_local::cli::{
-    AccessKeyCommand, Arguments, Command, ServeArguments, TenantsCommand, TokenArguments,
+    AccessKeyCommand, Arguments, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
 };
 use imageshare_local::keys::SigningKey;
 use imageshare_local::logging;
 use imageshare_local::server::Server;
-use imageshare_local::{access_key, tenants};
+use imageshare_local::{access_key, backup, tenants};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => access_key(&command),
+        Command::Backup(arguments) => keep(|| backup::backup(&arguments.data, &arguments.to)),
+        Command::Restore(arguments) => keep(|| backup::restore(&arguments.from, &arguments.data)),
+        Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => tenants(&command),
     };
     match done {
@@ -75,6 +79,17 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
 fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
+    Ok(())
+}
+
+/// Runs a command that says nothing where it succeeds.
+fn keep(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
+    logging::start();
+    Ok(command()?)
+}
+
+fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
+    writeln!(io::stdout(), "{}", backup::check(&arguments.data)?)?;
     Ok(())
 }
 

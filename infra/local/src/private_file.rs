@@ -2,8 +2,10 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::keys::KeyError;
 
@@ -14,8 +16,7 @@ pub(crate) fn read_or_make(
     name: &str,
     make: impl FnOnce() -> Result<String, KeyError>,
 ) -> Result<(PathBuf, String), KeyError> {
-    let is_there = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    is_there.map_err(KeyError::file(directory))?;
+    make_directory(directory).map_err(KeyError::file(directory))?;
     let path = directory.join(name);
     if let Some(text) = read(&path)? {
         return Ok((path, text));
@@ -27,11 +28,24 @@ pub(crate) fn read_or_make(
     Ok((path, text))
 }
 
+/// Makes a directory that only its owner can open, unless there is one.
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// A file without a name that is known, which is removed unless it gets one.
+pub(crate) fn draft(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".imageshare-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)
+}
+
 /// Reads a file; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     match fs::read_to_string(path) {
         Ok(text) => {
-            warn_if_others_can_read(path);
+            if let Err(problem) = make_private(path) {
+                tracing::warn!(path = %path.display(), %problem, "others than the owner can read the server's secrets");
+            }
             Ok(Some(text))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -39,16 +53,33 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     }
 }
 
-fn warn_if_others_can_read(path: &Path) {
-    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "others than the owner can read the server's secrets");
+/// Makes an empty file, unless there is one, and takes from others than its owner what they may do with it and with what the
+/// database keeps beside it.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
+    File::options().create(true).append(true).mode(0o600).open(path)?;
+    for beside in ["", "-wal", "-shm"] {
+        let mut path = path.as_os_str().to_owned();
+        path.push(beside);
+        match make_private(Path::new(&path)) {
+            Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
+            _ => {}
+        }
     }
+    Ok(())
+}
+
+/// Takes from others than the owner of a file what they may do with it.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
 }
 
 /// Puts the whole file in its place, unless one is there: a link is made at once or not at all.
-fn publish(directory: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let mut draft =
-        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)?;
+pub(crate) fn publish(directory: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = draft(directory)?;
     draft.write_all(text.as_bytes())?;
     draft.as_file().sync_all()?;
     match fs::hard_link(draft.path(), path) {

@@ -11,6 +11,7 @@ use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
 use imageshare::domain::{Clock, Limits};
 use imageshare::function::Function;
 use imageshare::store::{Store, StoreError};
+use imageshare::table::StorageFault;
 use imageshare::{Service, Settings, usecases};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -19,12 +20,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cli::ServeArguments;
-use crate::gateway::{self, BadRoutes, Before, Gateway, Handlers, HealthCheck, OPENAPI};
+use crate::gateway::{self, BadRoutes, Before, Gateway, Handlers, Health, HealthCheck, OPENAPI};
 use crate::issuers::BadIssuers;
 use crate::keep_time::TimeKeeper;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
 use crate::pump::{self, JobWorker};
-use crate::table::{EmbeddedTable, Lane, OpenError, Removed};
+use crate::table::{EmbeddedTable, Lane, OpenError, Removed, TableProblem};
 
 /// When expired items are deleted for the first time, and how often after that.
 const FIRST_EXPIRY: Duration = Duration::from_mins(1);
@@ -110,7 +111,8 @@ impl Server {
             Service { store, settings: Arc::new(settings(arguments)) }
         };
         let requests = service(Lane::Request);
-        let time = TimeKeeper::resume(requests.store.clone()).await.map_err(StartError::Clock)?;
+        let time = TimeKeeper::resume(requests.store.clone()).await;
+        let time = time.map_err(|problem| unreadable(problem, &arguments.data))?;
         let time = Arc::new(time);
         let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
@@ -120,9 +122,9 @@ impl Server {
 
         let functions = functions(Function::new(requests, authenticator)).after(begin_request(&time));
         let domain = domain(arguments, address);
-        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table), domain)?;
-
         let (stop, stopped) = watch::channel(false);
+        let gateway = Gateway::new(OPENAPI, &functions, health_check(&table, stopped.clone()), domain)?;
+
         let stopped_time = stopped.clone();
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
         let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
@@ -233,12 +235,49 @@ fn begin_request(time: &Arc<TimeKeeper>) -> Before {
     })
 }
 
-fn health_check(table: &Arc<EmbeddedTable>) -> HealthCheck {
+fn health_check(table: &Arc<EmbeddedTable>, stopped: watch::Receiver<bool>) -> HealthCheck {
     let table = Arc::clone(table);
     Arc::new(move || {
-        let table = Arc::clone(&table);
-        Box::pin(async move { table.is_healthy().await })
+        let (table, is_stopping) = (Arc::clone(&table), *stopped.borrow());
+        Box::pin(async move {
+            match table.health().await {
+                Ok(()) if is_stopping => Health::Stopping,
+                Ok(()) => Health::Good,
+                Err(problem) => health_of(problem),
+            }
+        })
     })
+}
+
+/// How the service is with a table that has that problem, and what an operator can do.
+fn health_of(problem: TableProblem) -> Health {
+    match problem {
+        TableProblem::Silent => {
+            Health::Down("The table does not answer. Look at the server's log, and restart it.")
+        }
+        TableProblem::Storage(StorageFault::Full) => {
+            Health::Impaired("The disk is full: what is there can be read, and nothing stored. Make room.")
+        }
+        TableProblem::Storage(StorageFault::Damaged) => Health::Down(
+            "The database is damaged. The server's log says where; stop the server, and restore a backup.",
+        ),
+        TableProblem::Storage(StorageFault::Missing) => Health::Down(
+            "The data directory was removed or replaced. Nothing is stored: put it back, or stop the server and restore a backup.",
+        ),
+        TableProblem::Storage(StorageFault::Failing) => {
+            Health::Down("The disk cannot be read or written. Look at the server's log, and at the disk.")
+        }
+    }
+}
+
+/// Why a server does not start whose table cannot be read.
+fn unreadable(problem: StoreError, directory: &Path) -> StartError {
+    match problem {
+        StoreError::Storage { fault, detail } => {
+            OpenError::Storage { fault, directory: directory.to_owned(), detail }.into()
+        }
+        other => StartError::Clock(other),
+    }
 }
 
 /// Gives their turns to jobs that wait in line for one that has ended: the last server was stopped before it could.

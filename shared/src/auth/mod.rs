@@ -24,6 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode;
@@ -216,15 +217,16 @@ impl Authenticator {
         Self { keyring: Keyring::new(masters), ..self }
     }
 
-    /// Asks for the keys at an address before the first request needs them. Where they cannot be had, they are asked for
-    /// again then.
+    /// Asks for the keys at an address before the first request needs them, at all addresses side by side. Where they cannot
+    /// be had, they are asked for again then.
     pub async fn prepare(&self) {
-        for trusted in &self.trusted {
+        join_all(self.trusted.iter().map(async |trusted| {
             if let Keys::At(remote) = &trusted.keys {
                 // What is in the way was logged.
                 let _ = remote.keys(false, Timestamp::now()).await;
             }
-        }
+        }))
+        .await;
     }
 
     /// The bearer of a token that this deployment has not issued itself.

@@ -40,6 +40,19 @@ impl Limits {
         ReadRate { units_per_second: self.read_units_per_second }
     }
 
+    /// The defaults, changed by those settings.
+    ///
+    /// # Errors
+    /// [`BadLimit::Twice`] where two of them name the same limit.
+    pub fn of(settings: &[Limit]) -> Result<Self, BadLimit> {
+        for (place, setting) in settings.iter().enumerate() {
+            if settings.iter().skip(place + 1).any(|other| other.name == setting.name) {
+                return Err(BadLimit::Twice(setting.name.text()));
+            }
+        }
+        Ok(settings.iter().copied().collect())
+    }
+
     /// The most recipients that an image may have.
     pub fn members_of(&self, image: &ImageHead) -> u32 {
         match image.make.kind {
@@ -83,6 +96,21 @@ enum Name {
     ReadUnitsPerSecond,
 }
 
+impl Name {
+    fn text(self) -> &'static str {
+        match self {
+            Self::MembersPerImage => "members-per-image",
+            Self::MembersPerFullEcsImage => "members-per-full-ecs-image",
+            Self::ImagesPerTenant => "images-per-tenant",
+            Self::PendingPerTenant => "pending-per-tenant",
+            Self::PendingPerOwner => "pending-per-owner",
+            Self::OpenPairsPerTenant => "open-pairs-per-tenant",
+            Self::AccessKeysPerProject => "access-keys-per-project",
+            Self::ReadUnitsPerSecond => "read-units-per-second",
+        }
+    }
+}
+
 /// A text that is no limit; says what one looks like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {
@@ -91,6 +119,9 @@ pub enum BadLimit {
         "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER, access-keys-per-project=NUMBER or read-units-per-second=NUMBER"
     )]
     Name,
+    /// The limit is named twice, and which is meant is not known.
+    #[error("{0} is named twice; name it once")]
+    Twice(&'static str),
     /// The value is not a number in range.
     #[error("expected a number from 1 to {most}")]
     Value {
@@ -153,6 +184,11 @@ mod tests {
             .map(|t| t.parse::<Limit>().unwrap())
             .collect();
         assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
+        let settings: Vec<Limit> = ["pending-per-owner=3", "members-per-image=3", "members-per-image=3"]
+            .map(|t| t.parse().unwrap())
+            .into();
+        assert_eq!(Limits::of(&settings), Err(BadLimit::Twice("members-per-image")));
+        assert_eq!(Limits::of(&settings[..2]), Ok(settings[..2].iter().copied().collect()));
         let limits: Limits = ["read-units-per-second=7".parse::<Limit>().unwrap()].into_iter().collect();
         assert_eq!(limits.read_rate(), ReadRate { units_per_second: 7 });
         assert_eq!("read-units-per-second=0".parse::<Limit>(), Err(BadLimit::Value { most: u32::MAX }));

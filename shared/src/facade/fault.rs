@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::domain::ImageId;
 use crate::store::StoreError;
+use crate::table::StorageFault;
 
 /// Logs that the table failed. Returns the status, code and message for the caller.
 pub(super) fn of_store(problem: &StoreError) -> (StatusCode, &'static str, &'static str) {
@@ -12,13 +13,39 @@ pub(super) fn of_store(problem: &StoreError) -> (StatusCode, &'static str, &'sta
         StoreError::Unavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "IMG.0060",
-            "The service is busy and has changed nothing that it has not acknowledged. Try again in a second.",
+            "The service is busy, and this request has changed nothing. Try again in a second.",
         ),
+        StoreError::InDoubt(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "IMG.0060",
+            "The service is busy and did not finish in time: this request may have been carried out, wholly or in part. Look before you send it again, in a second; with the same Idempotency-Key it may be sent again at once.",
+        ),
+        StoreError::Storage { fault, .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "IMG.0061", of_storage(*fault))
+        }
         StoreError::Refused(_) | StoreError::Unreadable(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "IMG.0061",
             "Unknown system error. Tell the operator the request id.",
         ),
+    }
+}
+
+/// What a caller is told of storage that an operator has to mend: to try again is of no use.
+fn of_storage(fault: StorageFault) -> &'static str {
+    match fault {
+        StorageFault::Full => {
+            "The service's disk is full, so nothing can be stored, and this request was not. Tell the operator, who has to make room."
+        }
+        StorageFault::Damaged => {
+            "The service's database is damaged. Trying again does not help: tell the operator, who has to restore it."
+        }
+        StorageFault::Missing => {
+            "The service's database was removed. Trying again does not help: tell the operator, who has to restore it."
+        }
+        StorageFault::Failing => {
+            "The service's disk fails, and this request was not carried out. Trying again does not help: tell the operator."
+        }
     }
 }
 

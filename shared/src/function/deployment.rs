@@ -2,7 +2,8 @@
 //!
 //! The SDK is set up by hand rather than by `aws-config`: a function finds its credentials and region in its
 //! environment, and the crates saved are a fifth of the binary. The connection is opened while the function
-//! initialises, which AWS does at full speed, instead of in the first request.
+//! initialises, which AWS does at full speed, instead of in the first request. A table or an issuer of tokens that does not
+//! answer by then is asked again by the requests, which are answered 503 as long as it does not.
 
 use std::env;
 use std::fmt;
@@ -15,10 +16,13 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use http::Uri;
 use std::time::Duration;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
-use super::Function;
+use super::address::BadPublicUrl;
+use super::{Function, address};
 use crate::auth::{
     Authenticator, Authorities, BadAuthorities, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys,
 };
@@ -26,6 +30,9 @@ use crate::domain::{BadLimit, Clock, Limit, Limits};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
 use crate::{Service, Settings};
+
+/// How long a function waits, while it initialises, for the table and the keys of tokens.
+const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// What is wrong with a function's environment.
 #[derive(thiserror::Error)]
@@ -54,9 +61,15 @@ pub enum BadDeployment {
     /// `IMAGESHARE_DIRECTORY` is set to something else than it can be.
     #[error("IMAGESHARE_DIRECTORY: expected complete, or nothing")]
     Directory,
-    /// The table does not answer.
-    #[error("the table does not answer: {0}")]
-    Table(#[from] StoreError),
+    /// `IMAGESHARE_PUBLIC_URL` is no address.
+    #[error("IMAGESHARE_PUBLIC_URL: {0}")]
+    PublicUrl(#[from] BadPublicUrl),
+    /// The variable that names another DynamoDB holds no address.
+    #[error("{0}: expected http://HOST[:PORT] or https://HOST[:PORT]")]
+    Endpoint(&'static str),
+    /// There is no such table, or the function may not use it.
+    #[error("IMAGESHARE_TABLE: {0}")]
+    Table(StoreError),
 }
 
 /// The message, since it is this form in which an error that ends `main` comes into the log.
@@ -82,19 +95,45 @@ pub fn start_log() {
 /// # Errors
 /// [`BadDeployment`] names the variable that is missing or wrong.
 pub async fn service_from_env() -> Result<Service, BadDeployment> {
+    let service = described_service()?;
+    warm_up(service.store.clone(), Authenticator::without_keys()).await?;
+    Ok(service)
+}
+
+/// Opens the connection to the table, and asks for the keys of tokens at the same time. What has not answered after
+/// [`WARM_UP_TIMEOUT`] goes on being asked beside the first request.
+///
+/// # Errors
+/// [`BadDeployment::Table`] where the table refuses the function.
+async fn warm_up(store: Store, authenticator: Authenticator) -> Result<(), BadDeployment> {
+    let asking = tokio::spawn(async move { tokio::join!(store.probe(), authenticator.prepare()).0 });
+    match timeout(WARM_UP_TIMEOUT, asking).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(problem))) if problem.is_passing() => {
+            tracing::warn!(%problem, "the table does not answer; requests ask it again");
+        }
+        Ok(Ok(Err(problem))) => return Err(BadDeployment::Table(problem)),
+        Ok(Err(problem)) => tracing::error!(%problem, "the table could not be asked"),
+        Err(_) => tracing::warn!("the table or the keys of tokens do not answer yet; requests ask again"),
+    }
+    Ok(())
+}
+
+/// The service as the environment describes it, with which nothing was asked of the table yet.
+fn described_service() -> Result<Service, BadDeployment> {
     let region = required("AWS_REGION")?;
     let store =
         Store::new(DynamoDb::new(client(&region)?, required("IMAGESHARE_TABLE")?), Clock::of_function());
-    store.probe().await?;
     let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
     let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
-    let limits = limits.collect::<Result<Limits, _>>()?;
+    let limits = Limits::of(&limits.collect::<Result<Vec<_>, _>>()?)?;
     let directory_is_complete = match optional("IMAGESHARE_DIRECTORY").as_deref() {
         None => false,
         Some("complete") => true,
         Some(_) => return Err(BadDeployment::Directory),
     };
     let public_url = optional("IMAGESHARE_PUBLIC_URL");
+    public_url.as_deref().map(address::public_url).transpose()?;
     let settings = Settings { region, public_url, directory_is_complete, limits };
     Ok(Service { store, settings: Arc::new(settings) })
 }
@@ -122,8 +161,9 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
     };
     let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
-    authenticator.prepare().await;
-    Ok(Function::new(service_from_env().await?, authenticator))
+    let service = described_service()?;
+    warm_up(service.store.clone(), authenticator.clone()).await?;
+    Ok(Function::new(service, authenticator))
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
@@ -166,9 +206,21 @@ fn client(region: &str) -> Result<Client, BadDeployment> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
         .http_client(http);
-    let config = match optional("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| optional("AWS_ENDPOINT_URL")) {
+    let config = match endpoint()? {
         Some(url) => config.endpoint_url(url),
         None => config,
     };
     Ok(Client::from_conf(config.build()))
+}
+
+/// The address of another DynamoDB, where one is named.
+fn endpoint() -> Result<Option<String>, BadDeployment> {
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"] {
+        if let Some(url) = optional(name) {
+            let uri: Uri = url.parse().map_err(|_| BadDeployment::Endpoint(name))?;
+            let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+            return if is_web { Ok(Some(url)) } else { Err(BadDeployment::Endpoint(name)) };
+        }
+    }
+    Ok(None)
 }

@@ -16,7 +16,7 @@ use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-pub use self::address::address;
+pub use self::address::{BadPublicUrl, address, public_url};
 use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deadline::{deadline, end_of};

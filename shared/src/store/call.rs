@@ -6,16 +6,29 @@ use super::keys::Key;
 use super::meter::Capacity;
 use super::patience::Patience;
 use crate::table::{
-    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Page, Query, Reason, Token, Write,
-    Written,
+    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Page, Query, Reason, StorageFault,
+    Token, Write, Written,
 };
 
 /// Why the table did not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB could not be reached, or was too busy for too long. Nothing is known to be wrong with the request.
+    /// DynamoDB could not be reached, or was too busy for too long, and the request has changed nothing. Nothing is known to
+    /// be wrong with it.
     #[error("the table is not available: {0}")]
     Unavailable(String),
+    /// As [`Self::Unavailable`], but the request may have changed something: a write was sent and not answered, or an
+    /// earlier one was made.
+    #[error("the table is not available, and what was asked may have been done: {0}")]
+    InDoubt(String),
+    /// The table's storage does not do what it must.
+    #[error("{fault}: {detail}")]
+    Storage {
+        /// What is wrong with it.
+        fault: StorageFault,
+        /// What the storage says.
+        detail: String,
+    },
     /// DynamoDB refused the call itself: a fault of this program or of the deployment.
     #[error("the table refused the call: {0}")]
     Refused(String),
@@ -31,6 +44,13 @@ pub(super) enum NotWritten {
     Conditions(Vec<Reason>),
     /// The table failed.
     Store(StoreError),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a little later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::InDoubt(_))
+    }
 }
 
 /// Of a write that has no condition.
@@ -78,27 +98,47 @@ impl Store {
 
     /// Calls until the writes are made, or until there is a reason why they cannot be.
     async fn persist<'a>(&self, call: impl Fn() -> Answer<'a, Written>) -> Result<Written, NotWritten> {
-        let written = self.call(call).await?;
+        let written = self.call(Capacity::Write, call).await?;
+        self.changes.note();
         self.meter.count(Capacity::Write, written.units);
         Ok(written)
     }
 
     /// Calls until there is an answer.
     async fn ask<'a, T>(&self, call: impl Fn() -> Answer<'a, T>) -> Result<T, StoreError> {
-        self.call(call).await.map_err(|problem| match problem {
+        self.call(Capacity::Read, call).await.map_err(|problem| match problem {
             NotWritten::Store(error) => error,
             NotWritten::Conditions(reasons) => StoreError::Refused(reasons.iter().map(describe).collect()),
         })
     }
 
-    async fn call<'a, T>(&self, call: impl Fn() -> Answer<'a, T>) -> Result<T, NotWritten> {
+    async fn call<'a, T>(
+        &self,
+        capacity: Capacity,
+        call: impl Fn() -> Answer<'a, T>,
+    ) -> Result<T, NotWritten> {
         let mut patience = Patience::new(self.until);
         loop {
             self.meter.count_round_trip();
-            match patience.attempt(call()).await {
+            let failure = match patience.attempt(call()).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => patience.pause(passing(failure)?).await?,
+                Err(failure) => failure,
+            };
+            if matches!(capacity, Capacity::Write) && failure.may_have_been_done() {
+                self.changes.note();
             }
+            let reason = passing(failure).map_err(|problem| self.with_doubt(problem))?;
+            patience.pause(reason).await.map_err(|problem| self.with_doubt(problem.into()))?;
+        }
+    }
+
+    /// The same problem, or what is known of it after a write that was made or may have been made.
+    fn with_doubt(&self, problem: NotWritten) -> NotWritten {
+        match problem {
+            NotWritten::Store(StoreError::Unavailable(text)) if self.changes.are_possible() => {
+                StoreError::InDoubt(text).into()
+            }
+            other => other,
         }
     }
 
@@ -141,7 +181,8 @@ impl Store {
             items.extend(found.items);
             left = found.unread;
             if !left.is_empty() {
-                patience.pause("reads are being throttled".to_owned()).await?;
+                let pause = patience.pause("reads are being throttled".to_owned()).await;
+                pause.map_err(|problem| self.with_doubt(problem.into()))?;
             }
             left.extend(rest);
         }
@@ -171,8 +212,9 @@ pub(super) fn is_condition(reason: &Reason) -> bool {
 /// What stood in a call's way, where that passes by itself; else the reason for which it will not be made.
 fn passing(failure: Failure) -> Result<String, NotWritten> {
     Err(match failure {
-        Failure::NoAnswer(text) => return Ok(text),
+        Failure::NotSent(text) | Failure::NoAnswer(text) => return Ok(text),
         Failure::Closed(text) => StoreError::Unavailable(text).into(),
+        Failure::Storage(fault, detail) => StoreError::Storage { fault, detail }.into(),
         Failure::Canceled(reasons) if reasons.iter().any(is_condition) => NotWritten::Conditions(reasons),
         Failure::Canceled(reasons) => {
             let given = || reasons.iter().filter(|reason| reason.code.is_some());
@@ -185,7 +227,6 @@ fn passing(failure: Failure) -> Result<String, NotWritten> {
             let text = format!("{code}: {message}");
             match code.as_str() {
                 code if is_passing(code) => return Ok(text),
-                "InternalServerError" => StoreError::Unavailable(text).into(),
                 _ => StoreError::Refused(text).into(),
             }
         }

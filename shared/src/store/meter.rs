@@ -1,8 +1,24 @@
 //! Counts what a request uses of the table, as DynamoDB itself reports it: the log shows it for every request, and a
-//! test holds each call to its budget.
+//! test holds each call to its budget. And notes whether the request may have changed something, which its caller is told
+//! where the table fails.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Whether a request may have changed something. Clones share the note.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes(Arc<AtomicBool>);
+
+impl Changes {
+    /// Notes that a write was made, or may have been.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn are_possible(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Counts. Clones share the counters.
 #[derive(Debug, Clone, Default)]

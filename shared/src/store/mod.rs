@@ -35,6 +35,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::inboxes::Inboxes;
+use self::meter::Changes;
 use self::senders::Senders;
 use crate::domain::{Clock, TenantId};
 use crate::table::Table;
@@ -64,6 +65,7 @@ pub(crate) use self::walks::{Stride, Walk};
 pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
+    changes: Changes,
     until: Option<Instant>,
     clock: Clock,
     inboxes: Inboxes,
@@ -73,8 +75,9 @@ pub struct Store {
 impl Store {
     /// What is kept in that table, of a process with that clock.
     pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
-        let (meter, inboxes, senders) = (Meter::default(), Inboxes::default(), Senders::default());
-        Self { table: Arc::new(table), meter, until: None, clock, inboxes, senders }
+        let (inboxes, senders) = (Inboxes::default(), Senders::default());
+        let (meter, changes) = (Meter::default(), Changes::default());
+        Self { table: Arc::new(table), meter, changes, until: None, clock, inboxes, senders }
     }
 
     /// The process's clock.
@@ -82,10 +85,16 @@ impl Store {
         &self.clock
     }
 
-    /// The same table, with what is used of it from now on counted apart.
+    /// The same table for one request: what is used of it from now on is counted apart, and so is what may have been
+    /// changed ([`StoreError::InDoubt`]).
     #[must_use]
     pub fn metered(&self) -> Self {
-        Self { meter: Meter::default(), ..self.clone() }
+        Self { meter: Meter::default(), ..self.aside() }
+    }
+
+    /// The same table, for writes that are no part of what the request asks for: where one is in doubt, the request is not.
+    fn aside(&self) -> Self {
+        Self { changes: Changes::default(), ..self.clone() }
     }
 
     /// The same table, whose calls are tried until that moment and no longer. Without one, each has its eight seconds.

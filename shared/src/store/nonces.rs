@@ -32,7 +32,7 @@ impl Store {
             .only_if("attribute_not_exists(pk) OR #ttl < :now")
             .name("#ttl", TTL)
             .value(":now", item::number(now.unix_seconds()));
-        match self.write(&[put]).await {
+        match self.aside().write(&[put]).await {
             Ok(()) => Ok(true),
             Err(NotWritten::Conditions(reasons)) => {
                 let found = reasons.iter().find_map(|reason| reason.found.as_ref());

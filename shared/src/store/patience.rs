@@ -29,7 +29,8 @@ impl Patience {
         Self { until: until.unwrap_or_else(|| Instant::now() + UNLIMITED), attempts: 0 }
     }
 
-    /// Makes one attempt, which is given up when the time is over; then what was asked may have been done.
+    /// Makes one attempt, which is given up when the time is over: then there was no answer, and what was asked may have been
+    /// done. Where no time is left it is not made.
     pub(super) async fn attempt<T>(
         &self,
         call: impl Future<Output = Result<T, Failure>>,
@@ -39,7 +40,7 @@ impl Patience {
         }
         match timeout_at(self.until, call).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Closed("no answer came in time".to_owned())),
+            Err(_) => Err(Failure::NoAnswer("no answer came in time".to_owned())),
         }
     }
 
@@ -83,7 +84,7 @@ mod tests {
     async fn an_attempt_ends_in_time_and_none_begins_later() {
         let patience = soon();
         let never = patience.attempt(std::future::pending::<Result<(), Failure>>()).await;
-        assert!(matches!(never, Err(Failure::Closed(_))));
+        assert!(matches!(never, Err(Failure::NoAnswer(_))));
         let late = patience.attempt(async { panic!("begun") }).await as Result<(), _>;
         assert!(matches!(late, Err(Failure::Closed(_))));
     }

@@ -69,9 +69,10 @@ impl Store {
         };
         let found: HashSet<_> = found.iter().filter_map(pair).collect();
         let new = pairs.iter().filter(|pair| !found.contains(*pair));
+        let aside = self.aside();
         let put = async |(recipient, owner): &(TenantId, TenantId)| {
             let nothing: [(&str, _); 0] = [];
-            match self.update(&Write::put(item::item(keys::sender(recipient, owner), nothing))).await {
+            match aside.update(&Write::put(item::item(keys::sender(recipient, owner), nothing))).await {
                 Ok(_) => Ok(()),
                 Err(NotWritten::Store(error)) => Err(error),
                 Err(NotWritten::Conditions(_)) => {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::error::Error;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
@@ -15,6 +16,7 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use hyper_util::client::legacy::Error as HttpError;
 
 use super::{
     Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page, Query, Reason,
@@ -283,9 +285,28 @@ fn unbuilt(error: BuildError) -> Failure {
     Failure::Service { code: "ValidationException".to_owned(), message: error.to_string() }
 }
 
+/// Whether a call failed before anything of it was sent.
+fn was_not_sent<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            let mut cause = failure.as_connector_error().and_then(Error::source);
+            while let Some(error) = cause {
+                if error.downcast_ref::<HttpError>().is_some_and(HttpError::is_connect) {
+                    return true;
+                }
+                cause = error.source();
+            }
+            false
+        }
+        _ => false,
+    }
+}
+
 fn failure<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> Failure {
     let has_failed_inside = error.raw_response().is_some_and(|response| response.status().is_server_error());
     match error.as_service_error() {
+        None if was_not_sent(&error) => Failure::NotSent(error.to_string()),
         None => Failure::NoAnswer(error.to_string()),
         Some(service) => {
             let code = service.code().unwrap_or("unknown").to_owned();

@@ -80,10 +80,45 @@ pub enum Failure {
         /// Its message.
         message: String,
     },
+    /// The call was not sent, since there was no connection. Nothing was done.
+    NotSent(String),
     /// There was no answer, or that something has failed inside; what was asked may have been done.
     NoAnswer(String),
-    /// There will be no answer any more: it is of no use to ask again.
+    /// The call was not taken, and no further one will be. Nothing was done.
     Closed(String),
+    /// The table's storage does not do what it must. Nothing was done that this call asked for.
+    Storage(StorageFault, String),
+}
+
+/// What is wrong with the storage under a table; only that of a table on the same machine tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StorageFault {
+    /// There is no room left. Reads go on.
+    Full,
+    /// What was read is not what was written.
+    Damaged,
+    /// Its files were removed or replaced.
+    Missing,
+    /// The system reports an error of the disk or of the file system.
+    Failing,
+}
+
+impl fmt::Display for StorageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::Damaged => "the database is damaged",
+            Self::Missing => "the database was removed or replaced",
+            Self::Failing => "the disk cannot be read or written",
+        })
+    }
+}
+
+impl Failure {
+    /// Whether what was asked may have been done all the same.
+    pub fn may_have_been_done(&self) -> bool {
+        matches!(self, Self::NoAnswer(_))
+    }
 }
 
 /// What one write had to say to the failure of all.

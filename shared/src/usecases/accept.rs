@@ -44,7 +44,7 @@ pub(super) struct Batch {
 /// # Errors
 /// [`Refusal`]; then no job was made.
 pub(super) async fn accept(service: &Service, caller: &Caller, batch: Batch) -> Result<JobId, Refusal> {
-    let mut lost = None;
+    let mut in_doubt = None;
     if batch.job(service, caller, Stamp::now()).fits_one_transaction() {
         for attempt in 0..AT_ONCE_ATTEMPTS {
             pause(attempt).await;
@@ -54,16 +54,16 @@ pub(super) async fn accept(service: &Service, caller: &Caller, batch: Batch) -> 
                 AtOnce::Done(submitted) => return job_of(submitted),
                 AtOnce::Contended => {}
                 AtOnce::Queue => break,
-                AtOnce::Lost(problem) => {
-                    lost = Some(problem);
+                AtOnce::InDoubt(problem) => {
+                    in_doubt = Some(problem);
                     break;
                 }
             }
         }
     }
-    // Where it was perhaps made, whatever has changed since then is no reason to say that it was not.
+    // Where it may have been made, whatever has changed since then is no reason to say that it was not.
     let queued = queue(service, caller, &batch).await;
-    queued.map_err(|refusal| lost.map_or(refusal, Refusal::Store))
+    queued.map_err(|refusal| in_doubt.map_or(refusal, Refusal::Store))
 }
 
 /// Checks that the caller may make a request, by the heads of its images. An answer may name any image: in its job, one that
@@ -82,8 +82,8 @@ enum AtOnce {
     Contended,
     /// It does not fit one transaction, or an earlier request must be carried out first.
     Queue,
-    /// Nobody knows whether it was made.
-    Lost(StoreError),
+    /// It may have been made.
+    InDoubt(StoreError),
 }
 
 async fn at_once(
@@ -111,8 +111,10 @@ async fn at_once(
     match store.make_at_once(&job, &decision, &read, rules, besides).await {
         Ok(Some(submitted)) => Ok(AtOnce::Done((job.id, submitted))),
         Ok(None) => Ok(AtOnce::Contended),
-        // Others hold on to the same items. If it was made after all, and its answer lost, what is queued finds it done.
-        Err(problem @ StoreError::Unavailable(_)) => Ok(AtOnce::Lost(problem)),
+        // Others hold on to the same items.
+        Err(StoreError::Unavailable(_)) => Ok(AtOnce::Queue),
+        // If it was made after all, and its answer lost, what is queued finds it done.
+        Err(problem @ StoreError::InDoubt(_)) => Ok(AtOnce::InDoubt(problem)),
         Err(problem) => Err(problem.into()),
     }
 }

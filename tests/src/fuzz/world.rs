@@ -21,7 +21,7 @@ use imageshare::usecases::{
     NewAccessKey, NewImage, add_member, answer_as_member, create_access_key, grant_key, put_tenant,
     put_vault, register_image, share,
 };
-use imageshare_local::gateway::{Gateway, OPENAPI};
+use imageshare_local::gateway::{Gateway, Health, OPENAPI};
 use imageshare_local::server::functions;
 use tokio::runtime::Runtime;
 
@@ -89,7 +89,7 @@ impl World {
         let table = Forgetful::new(table);
         let store = Store::new(table.clone(), imageshare::domain::Clock::of_server());
         let functions = functions(Function::new(Service { store, ..service }, authenticator));
-        let healthy = Arc::new(|| Box::pin(async { true }) as _);
+        let healthy = Arc::new(|| Box::pin(async { Health::Good }) as _);
         let domain = "images.example".to_owned();
         let gateway = Gateway::new(OPENAPI, &functions, healthy, domain).expect("the routes");
         Self { table, runtime, gateway, fillings }

@@ -33,7 +33,7 @@ async fn put_vault(service: &Service, id: &str, capacity_gib: u32) -> Told {
     match usecases::put_vault(service, &caller("a"), id.parse().unwrap(), &details).await {
         Ok(put) if put.vault.details == details => Told::Done,
         Err(VaultRefusal::InUse(_)) => Told::InUse,
-        Err(VaultRefusal::Store(StoreError::Unavailable(_))) => Told::Later,
+        Err(VaultRefusal::Store(StoreError::Unavailable(_) | StoreError::InDoubt(_))) => Told::Later,
         other => panic!("{other:?}"),
     }
 }
@@ -42,7 +42,7 @@ async fn delete_vault(service: &Service, id: &str) -> Told {
     match usecases::delete_vault(service, &caller("a"), id.parse().unwrap()).await {
         Ok(()) => Told::Done,
         Err(VaultRefusal::InUse(_)) => Told::InUse,
-        Err(VaultRefusal::Store(StoreError::Unavailable(_))) => Told::Later,
+        Err(VaultRefusal::Store(StoreError::Unavailable(_) | StoreError::InDoubt(_))) => Told::Later,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -104,7 +104,9 @@ async fn withdraw(service: &Service) -> Told {
     let (owner, key) = (caller("owner"), "key".parse().unwrap());
     match usecases::withdraw_key_grant(service, &owner, key, tenant("a"), 1).await {
         Ok(_) => Told::Done,
-        Err(GrantRefusal::List(Refusal::Store(StoreError::Unavailable(_)))) => Told::Later,
+        Err(GrantRefusal::List(Refusal::Store(StoreError::Unavailable(_) | StoreError::InDoubt(_)))) => {
+            Told::Later
+        }
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -142,7 +144,7 @@ fn entry(project: &str) -> Entry {
 async fn put_tenant(service: &Service, project: &str) -> Told {
     match usecases::put_tenant(service, &admin(), &entry(project)).await {
         Ok(()) => Told::Done,
-        Err(DirectoryRefusal::Store(StoreError::Unavailable(_))) => Told::Later,
+        Err(DirectoryRefusal::Store(StoreError::Unavailable(_) | StoreError::InDoubt(_))) => Told::Later,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -151,7 +153,7 @@ async fn delete_tenant(service: &Service) -> Told {
     match usecases::delete_tenant(service, &admin(), &tenant("t")).await {
         Ok(()) => Told::Done,
         Err(DirectoryRefusal::NotFound(_)) => Told::Unknown,
-        Err(DirectoryRefusal::Store(StoreError::Unavailable(_))) => Told::Later,
+        Err(DirectoryRefusal::Store(StoreError::Unavailable(_) | StoreError::InDoubt(_))) => Told::Later,
         Err(other) => panic!("{other:?}"),
     }
 }

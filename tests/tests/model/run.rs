@@ -534,7 +534,7 @@ impl Run<'_> {
                     || actor.is_in_doubt
                     || actor.has_conflicted_for(MIN_RETRY_TIME) =>
             {
-                let is_passing = matches!(problem, StoreError::Unavailable(_));
+                let is_passing = problem.is_passing();
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
             }
             (Who::Client(request), End::Refused(refusal @ Refusal::InProgress(_))) if !actor.has_written => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Uri;
 use imageshare::domain::Role;
+use imageshare::function::public_url;
 
 pub(super) fn region(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
@@ -11,17 +12,6 @@ pub(super) fn region(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("expected 1 to 64 characters of A-Z a-z 0-9 _ . -".to_owned())
-    }
-}
-
-pub(super) fn public_url(text: &str) -> Result<Uri, String> {
-    let expected = "expected http://HOST[:PORT] or https://HOST[:PORT], without a path";
-    let uri: Uri = text.parse().map_err(|_| expected)?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    if is_web && uri.host().is_some() && uri.path() == "/" && uri.query().is_none() {
-        Ok(uri)
-    } else {
-        Err(expected.to_owned())
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::EXPECT;
+use http::header::{EXPECT, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -88,13 +88,26 @@ impl Handlers {
     }
 }
 
-/// Says whether the service is healthy.
-pub type HealthCheck = Arc<dyn Fn() -> Pending<bool> + Send + Sync>;
+/// What the service says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It does all that it should.
+    Good,
+    /// It does what it should, and is about to stop.
+    Stopping,
+    /// It answers what it can; an operator is needed for the rest, for that reason.
+    Impaired(&'static str),
+    /// It answers nothing that is of use, for that reason.
+    Down(&'static str),
+}
+
+/// Finds out how the service is.
+pub type HealthCheck = Arc<dyn Fn() -> Pending<Health> + Send + Sync>;
 
 /// The gateway.
 pub struct Gateway {
     routes: Routes,
-    is_healthy: HealthCheck,
+    health: HealthCheck,
     domain: String,
     function_timeout: Duration,
     /// Read-locked by each function call that runs.
@@ -110,12 +123,12 @@ impl Gateway {
     pub fn new(
         openapi: &str,
         handlers: &Handlers,
-        is_healthy: HealthCheck,
+        health: HealthCheck,
         domain: String,
     ) -> Result<Self, BadRoutes> {
         let routes = Routes::read(openapi, handlers)?;
         let in_flight = Arc::default();
-        Ok(Self { routes, is_healthy, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
+        Ok(Self { routes, health, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
     }
 
     /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
@@ -129,6 +142,7 @@ impl Gateway {
         let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
         let answered = match &route.target {
             Target::Health => Err(self.health().await),
+            Target::Readiness => Err(self.readiness().await),
             Target::Function(handler) => {
                 let call =
                     Call { handler, route_key: &route.key, path_parameters, request_id: &request_id, client };
@@ -158,12 +172,20 @@ impl Gateway {
         drop(self.in_flight.write().await);
     }
 
+    /// Whether anything is wrong, for an operator.
     async fn health(&self) -> Reply {
-        if (self.is_healthy)().await {
-            facade::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-        } else {
-            let message = "The table does not answer. Look at the server's log, and restart it.";
-            facade::error(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", message)
+        match (self.health)().await {
+            Health::Good | Health::Stopping => well(),
+            Health::Impaired(reason) | Health::Down(reason) => unwell(reason),
+        }
+    }
+
+    /// Whether requests should be sent here, for a load balancer.
+    async fn readiness(&self) -> Reply {
+        match (self.health)().await {
+            Health::Good | Health::Impaired(_) => well(),
+            Health::Stopping => unwell("The server is stopping."),
+            Health::Down(reason) => unwell(reason),
         }
     }
 
@@ -234,6 +256,17 @@ impl Gateway {
             }
         }
     }
+}
+
+fn well() -> Reply {
+    facade::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}
+
+/// The answer with a reason. When it will be better is not known.
+fn unwell(reason: &str) -> Reply {
+    let mut reply = facade::error(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
+    reply.headers_mut().remove(RETRY_AFTER);
+    reply
 }
 
 /// Whom a request is for, and what the event says of it besides its contents.

@@ -13,8 +13,11 @@ use super::{Handler, Handlers};
 /// The routes of `infra/openapi.yaml`.
 pub const OPENAPI: &str = include_str!("../../../openapi.yaml");
 
-/// The function name that means: the gateway itself answers whether the service is healthy.
+/// The function name that means: the gateway itself answers, whether the service is healthy or, at [`READINESS`], ready.
 const GATEWAY: &str = "gateway";
+
+/// The route where a load balancer asks.
+const READINESS: &str = "GET /ready";
 
 /// Why a document does not make a set of routes.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,7 @@ pub(super) struct Route {
 pub(super) enum Target {
     Function(Handler),
     Health,
+    Readiness,
 }
 
 #[derive(Default)]
@@ -147,7 +151,8 @@ impl PathItem {
 impl Operation {
     fn route(self, key: String, handlers: &Handlers) -> Result<Route, BadRoutes> {
         if self.function == GATEWAY {
-            return Ok(Route { key, target: Target::Health });
+            let target = if key == READINESS { Target::Readiness } else { Target::Health };
+            return Ok(Route { key, target });
         }
         match handlers.get(&self.function) {
             Some(handler) => Ok(Route { key, target: Target::Function(handler) }),

@@ -29,6 +29,8 @@ paths:
     get: { x-imageshare-function: large }
   /health:
     get: { x-imageshare-function: gateway }
+  /ready:
+    get: { x-imageshare-function: gateway }
   /$default:
     x-amazon-apigateway-any-method: { x-imageshare-function: echo }
 ";
@@ -36,7 +38,7 @@ paths:
 /// A gateway that listens.
 struct World {
     address: SocketAddr,
-    healthy: Arc<Mutex<bool>>,
+    health: Arc<Mutex<Health>>,
     /// The function `gated` has begun / may end.
     begun: Arc<Semaphore>,
     gate: Arc<Semaphore>,
@@ -84,19 +86,19 @@ async fn world() -> World {
             facade::no_content()
         }
     });
-    let healthy = Arc::new(Mutex::new(true));
-    let health = Arc::clone(&healthy);
-    let is_healthy: HealthCheck = Arc::new(move || {
-        let healthy = *health.lock().unwrap();
-        Box::pin(async move { healthy })
+    let health = Arc::new(Mutex::new(Health::Good));
+    let told = Arc::clone(&health);
+    let check: HealthCheck = Arc::new(move || {
+        let health = *told.lock().unwrap();
+        Box::pin(async move { health })
     });
-    let mut gateway = Gateway::new(ROUTES, &handlers, is_healthy, "local".to_owned()).unwrap();
+    let mut gateway = Gateway::new(ROUTES, &handlers, check, "local".to_owned()).unwrap();
     gateway.function_timeout = Duration::from_millis(500);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
-    World { address, healthy, begun, gate, stop, served }
+    World { address, health, begun, gate, stop, served }
 }
 
 /// What a plain client reads: status, lower-cased head, and body.
@@ -258,8 +260,21 @@ async fn an_answer_over_6_mb_is_a_500() {
 async fn health_is_the_gateways_own_answer() {
     let world = world().await;
     assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
-    *world.healthy.lock().unwrap() = false;
-    assert_eq!(world.get("/health").await.status, 503);
+    for (health, healthy, ready) in [
+        (Health::Good, 200, 200),
+        (Health::Stopping, 200, 503),
+        (Health::Impaired("The disk is full."), 503, 200),
+        (Health::Down("The database is damaged."), 503, 503),
+    ] {
+        *world.health.lock().unwrap() = health;
+        let told = [world.get("/health").await, world.get("/ready").await];
+        assert_eq!(told.each_ref().map(|answer| answer.status), [healthy, ready], "{health:?}");
+        for answer in told.iter().filter(|answer| answer.status == 503) {
+            assert!(!answer.head.to_lowercase().contains("retry-after"), "{health:?}");
+            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert!(format!("{health:?} The server is stopping.").contains(&message), "{message}");
+        }
+    }
 }
 
 #[tokio::test]

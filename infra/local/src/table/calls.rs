@@ -21,14 +21,15 @@ use dynoxide::types::ConsumedCapacity;
 use imageshare::domain::TenantId;
 use imageshare::store::opens_a_piece;
 use imageshare::table::{
-    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, Table, Token, Write,
-    Written, no_lone_check,
+    Action, Answer, Attributes, BatchRead, Failure, Found, Item, Key, Page, Query, StorageFault, Table,
+    Token, Write, Written, no_lone_check,
 };
 
 use tokio::sync::Notify;
 
 use super::convert::{failure, from_item, from_items, names, to_item, values};
-use super::lanes::{Lane, Lanes, Line};
+use super::lanes::{Lane, Lanes, Line, Unanswered};
+use super::storage::Storage;
 use super::{Opened, TABLE};
 
 /// What a call costs is told: it stands in every request's log line.
@@ -42,6 +43,7 @@ const FOUND: &str = "ALL_OLD";
 pub struct TableLane {
     pub(super) lanes: Arc<Lanes<Opened>>,
     pub(super) line: Line,
+    pub(super) storage: Arc<Storage>,
     pub(super) work: Arc<Notify>,
 }
 
@@ -59,9 +61,32 @@ impl TableLane {
         call: impl FnOnce(&Opened) -> Result<T, DynoxideError> + Send + 'static,
     ) -> Result<T, Failure> {
         match self.lanes.run(&self.line, call).await {
-            Ok(answer) => answer.map_err(failure),
-            Err(gone) => Err(Failure::Closed(gone.to_string())),
+            Ok(answer) => answer.map_err(|problem| self.noted(failure(problem))),
+            Err(problem @ Unanswered::Closed) => Err(Failure::Closed(problem.to_string())),
+            Err(problem @ Unanswered::Panicked) => {
+                Err(Failure::Service { code: "InternalServerError".to_owned(), message: problem.to_string() })
+            }
         }
+    }
+
+    /// Runs a call that writes. Its answer comes when what it has written is sure to be found by the next start.
+    async fn write<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Opened) -> Result<T, DynoxideError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let answer = self.run(call).await?;
+        self.storage.confirm()?;
+        Ok(answer)
+    }
+
+    /// The same failure, which is remembered where the storage has failed.
+    fn noted(&self, failure: Failure) -> Failure {
+        let Failure::Storage(fault, detail) = failure else { return failure };
+        if !self.storage.is_in_place() {
+            return Failure::Storage(StorageFault::Missing, detail);
+        }
+        self.storage.note(fault);
+        Failure::Storage(fault, detail)
     }
 
     /// Tells of work that was written.
@@ -160,7 +185,7 @@ impl Table for TableLane {
                 client_request_token: None,
                 ..TransactWriteItemsRequest::default()
             };
-            let answer = self.run(|opened| opened.database.transact_write_items(request)).await?;
+            let answer = self.write(|opened| opened.database.transact_write_items(request)).await?;
             self.tell(writes);
             Ok(Written { updated: Item::new(), units: units(answer.consumed_capacity.iter().flatten()) })
         })
@@ -187,7 +212,7 @@ impl TableLane {
             return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..PutItemRequest::default()
         };
-        let answer = self.run(|opened| opened.database.put_item(request)).await?;
+        let answer = self.write(|opened| opened.database.put_item(request)).await?;
         Ok(Written { updated: Item::new(), units: units(&answer.consumed_capacity) })
     }
 
@@ -203,7 +228,7 @@ impl TableLane {
             return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..UpdateItemRequest::default()
         };
-        let answer = self.run(|opened| opened.database.update_item(request)).await?;
+        let answer = self.write(|opened| opened.database.update_item(request)).await?;
         let updated = answer.attributes.map(from_item).unwrap_or_default();
         Ok(Written { updated, units: units(&answer.consumed_capacity) })
     }
@@ -218,7 +243,7 @@ impl TableLane {
             return_consumed_capacity: Some(CAPACITY.to_owned()),
             ..DeleteItemRequest::default()
         };
-        let answer = self.run(|opened| opened.database.delete_item(request)).await?;
+        let answer = self.write(|opened| opened.database.delete_item(request)).await?;
         Ok(Written { updated: Item::new(), units: units(&answer.consumed_capacity) })
     }
 }

@@ -7,6 +7,8 @@ use dynoxide::errors::CancellationReason;
 use dynoxide::types::AttributeValue as Embedded;
 use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Reason, Values};
 
+use super::storage::{fault_of, is_locked};
+
 /// # Errors
 /// An attribute is of a type that the embedded database does not have.
 pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, Failure> {
@@ -80,7 +82,11 @@ pub(super) fn failure(error: DynoxideError) -> Failure {
         DynoxideError::TransactionCanceledException(_, reasons) => {
             Failure::Canceled(reasons.into_iter().map(reason).collect())
         }
+        other if is_locked(&other) => Failure::NotSent(other.to_string()),
         other => {
+            if let Some(fault) = fault_of(&other) {
+                return Failure::Storage(fault, other.to_string());
+            }
             // As on the wire, the code has the service's name and version before it.
             let code = other.error_type().rsplit('#').next().unwrap_or_default().to_owned();
             Failure::Service { code, message: other.to_string() }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use dynoxide::actions::delete_item::DeleteItemRequest;
 use dynoxide::actions::get_item::GetItemRequest;
+use dynoxide::actions::put_item::PutItemRequest;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::actions::transact_write_items::{
     TransactDelete, TransactPut, TransactWriteItem, TransactWriteItemsRequest,
@@ -31,7 +32,7 @@ use imageshare::store::TTL;
 use imageshare::table::CONDITION_FAILED;
 use serde_json::{Value, json};
 
-use super::lanes::{Gone, Lane, Lanes};
+use super::lanes::{Lane, Lanes, Unanswered};
 use super::{Opened, TABLE};
 
 /// Items that one call reads.
@@ -51,6 +52,9 @@ const IDLE_REST: u32 = 1;
 /// The table of the place, its only item, and the attribute that is the place.
 const PLACES: &str = "imageshare-cleanup";
 const NAME: &str = "name";
+
+/// What a probe writes: an item has 400 KB at most.
+const PROBE_BYTES: usize = 300_000;
 const EXPIRY: &str = "expiry";
 const PLACE: &str = "place";
 
@@ -74,7 +78,7 @@ pub struct Removed {
 pub enum RemovalError {
     /// The table is closed.
     #[error(transparent)]
-    Gone(#[from] Gone),
+    Unanswered(#[from] Unanswered),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DynoxideError),
@@ -258,6 +262,18 @@ fn save(place: &Key) -> TransactWriteItem {
     item.insert(PLACE.to_owned(), AttributeValue::M(place.clone()));
     let put = TransactPut { table_name: PLACES.to_owned(), item, ..TransactPut::default() };
     TransactWriteItem { put: Some(put), ..TransactWriteItem::default() }
+}
+
+/// Writes about as much as a large request does, and nothing in its place: whether that is possible is what there is to know.
+pub(super) fn write_probe(database: &Database) -> Result<(), DynoxideError> {
+    for bytes in [PROBE_BYTES, 0] {
+        let text = |text: String| AttributeValue::S(text);
+        let name = (NAME.to_owned(), text("probe".to_owned()));
+        let item = HashMap::from([name, ("text".to_owned(), text("x".repeat(bytes)))]);
+        let request = PutItemRequest { table_name: PLACES.to_owned(), item, ..PutItemRequest::default() };
+        database.put_item(request)?;
+    }
+    Ok(())
 }
 
 fn forget_place(database: &Database) -> Result<(), DynoxideError> {

@@ -50,10 +50,16 @@ pub enum Lane {
     Cleanup,
 }
 
-/// The call was not answered: the thread has ended, or the call made it panic.
+/// Why a call was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the embedded table no longer answers")]
-pub struct Gone;
+pub enum Unanswered {
+    /// It was not taken: the thread takes no more calls.
+    #[error("the embedded table is closed")]
+    Closed,
+    /// It panicked.
+    #[error("a call to the embedded table panicked")]
+    Panicked,
+}
 
 type Call<R> = Box<dyn FnOnce(&R) + Send>;
 
@@ -131,8 +137,8 @@ impl<R: Send + 'static> Lanes<R> {
         &self,
         line: &Line,
         call: impl FnOnce(&R) -> T + Send + 'static,
-    ) -> Result<T, Gone> {
-        let place = Arc::clone(&line.room).acquire_owned().await.map_err(|_| Gone)?;
+    ) -> Result<T, Unanswered> {
+        let place = Arc::clone(&line.room).acquire_owned().await.map_err(|_| Unanswered::Closed)?;
         let (answer, answered) = oneshot::channel();
         self.queue.push(
             line,
@@ -143,7 +149,7 @@ impl<R: Send + 'static> Lanes<R> {
                 let _ = answer.send(result);
             }),
         )?;
-        answered.await.map_err(|_| Gone)
+        answered.await.map_err(|_| Unanswered::Panicked)
     }
 
     /// Whether there was neither a request nor background work for a while.
@@ -238,10 +244,10 @@ impl<R> Default for Queue<R> {
 }
 
 impl<R> Queue<R> {
-    fn push(&self, line: &Line, call: Call<R>) -> Result<(), Gone> {
+    fn push(&self, line: &Line, call: Call<R>) -> Result<(), Unanswered> {
         let mut waiting = self.lock();
         if waiting.closed {
-            return Err(Gone);
+            return Err(Unanswered::Closed);
         }
         waiting.turns.push(line.lane, &line.flow, call, Instant::now());
         drop(waiting);
@@ -484,7 +490,7 @@ mod tests {
     async fn a_call_that_panics_is_an_error_and_the_next_one_is_answered() {
         let lanes = Lanes::new("test", 7).unwrap();
         let panicking = lanes.run(&lanes.requests, |_: &i32| -> i32 { panic!("on purpose") });
-        assert_eq!(panicking.await, Err(Gone));
+        assert_eq!(panicking.await, Err(Unanswered::Panicked));
         assert_eq!(lanes.run(&lanes.worker, |seven| *seven).await, Ok(7));
     }
 
@@ -501,6 +507,6 @@ mod tests {
         };
         let (first, second, ()) = tokio::join!(first, second, closing);
         assert_eq!((first, second), (Ok(true), Ok("done")));
-        assert_eq!(lanes.run(&lanes.requests, |()| ()).await, Err(Gone));
+        assert_eq!(lanes.run(&lanes.requests, |()| ()).await, Err(Unanswered::Closed));
     }
 }

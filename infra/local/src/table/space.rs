@@ -26,7 +26,7 @@ const MIN_RESERVE: u64 = 256;
 const RESERVE_SHARE: u64 = 10;
 
 /// How long a call waits for a lock that another program has, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `PRAGMA auto_vacuum` of a file that can give back its pages a few at a time.
 const INCREMENTAL: u32 = 2;

@@ -227,12 +227,12 @@ async fn file_that_was_not_made_for_it_becomes_smaller_too() {
     assert_eq!(mode(&path), 2);
     fill(&table, 1_500, 1);
     assert!(table.remove_expired().await.unwrap().freed_bytes > 0);
-    assert!(table.is_healthy().await);
+    assert_eq!(table.health().await, Ok(()));
 }
 
 #[tokio::test]
 async fn closed_table_removes_nothing_more() {
     let table = EmbeddedTable::open(None).unwrap();
     table.close().await;
-    assert!(matches!(table.remove_expired().await, Err(RemovalError::Gone(Gone))));
+    assert!(matches!(table.remove_expired().await, Err(RemovalError::Unanswered(Unanswered::Closed))));
 }

@@ -1,0 +1,398 @@
+//! Copies of a data directory: made while the server runs, put back where there is none, and checked.
+//!
+//! A backup is one file: the database as it was at one moment, and the server's keys in a table of its own. Who holds it
+//! holds the keys, so only its owner can read it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::keys::KEY_FILES;
+use crate::private_file;
+use crate::table::layout::{self, LAYOUT, Mark};
+use crate::table::{DATABASE, OpenError, integrity, lock};
+
+/// The table of a backup that holds the server's keys.
+const KEYS: &str = "imageshare_backup";
+
+/// Why a backup was not made, not put back, or a directory not found sound.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is no database in the data directory.
+    #[error("there is no database in {}: name the data directory with --data", .0.display())]
+    NoData(PathBuf),
+    /// The backup's file is there already.
+    #[error("{} exists; name a new file with --to, since a backup replaces nothing", .0.display())]
+    Exists(PathBuf),
+    /// The data directory is not empty.
+    #[error(
+        "{} is not empty ({file} is there), and a restore replaces nothing: move it away, or name another directory with --data",
+        .directory.display()
+    )]
+    NotEmpty {
+        /// The directory.
+        directory: PathBuf,
+        /// A file in it.
+        file: String,
+    },
+    /// The file is none that `backup` has written.
+    #[error("{} is not a backup of imageshare", .0.display())]
+    NotABackup(PathBuf),
+    /// The database is damaged.
+    #[error(
+        "the database in {} is damaged: {}\nRestore the last backup that is sound with `imageshare restore --from FILE --data NEW_DIRECTORY`",
+        .path.display(), .problems.join("\n")
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problems: Vec<String>,
+    },
+    /// The backup is of a later version of this program.
+    #[error(
+        "{} was written by {writer}, and this is {}, which does not know its layout ({layout}; the latest known is {LAYOUT}). Restore it with that version",
+        .path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The backup.
+        path: PathBuf,
+        /// The version that wrote it.
+        writer: String,
+        /// Its layout.
+        layout: u32,
+    },
+    /// The data directory is in use.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A database cannot be read or written.
+    #[error("cannot copy {}: {source}", .path.display())]
+    Database {
+        /// The file that was read.
+        path: PathBuf,
+        /// What the database says.
+        source: rusqlite::Error,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot use {}: {source}", .path.display())]
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl BackupError {
+    fn file(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
+
+    fn database(path: &Path) -> impl Fn(rusqlite::Error) -> Self + '_ {
+        move |source| match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged { path: path.to_owned(), problems: vec![source.to_string()] }
+            }
+            _ => Self::Database { path: path.to_owned(), source },
+        }
+    }
+}
+
+/// What a sound data directory says of itself.
+#[derive(Debug)]
+pub struct Sound {
+    directory: PathBuf,
+    mark: Mark,
+    bytes: u64,
+}
+
+impl std::fmt::Display for Sound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { directory, mark, bytes } = self;
+        write!(
+            f,
+            "{} is sound: {bytes} bytes, layout {}, last opened by {}",
+            directory.display(),
+            mark.layout,
+            mark.writer()
+        )
+    }
+}
+
+/// Writes a backup of a data directory, whose server may be running: everything that was acknowledged before is in it. The
+/// copy is checked before it gets its name.
+///
+/// # Errors
+/// [`BackupError`]; then there is no file of that name, unless there was one.
+pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
+    let path = database_of(data)?;
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    let folder = parent(to);
+    let (of_target, of_source) = (BackupError::file(to), BackupError::database(&path));
+    let draft = private_file::draft(folder).map_err(&of_target)?;
+    let mut copy = copied(&path, draft.path()).map_err(&of_source)?;
+    add_keys(&mut copy, data, &path)?;
+    refuse_damaged(&copy, &path)?;
+    copy.close().map_err(|(_, problem)| of_source(problem))?;
+    draft.as_file().sync_all().map_err(&of_target)?;
+    draft.persist_noclobber(to).map_err(|problem| match problem.error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+        _ => of_target(problem.error),
+    })?;
+    sync(folder)
+}
+
+/// Puts a backup into a data directory that holds nothing yet, and is made where it is missing.
+///
+/// # Errors
+/// [`BackupError`]; then the directory holds no database.
+pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
+    private_file::make_directory(data).map_err(BackupError::file(data))?;
+    let _lock = lock(data)?;
+    refuse_filled(data)?;
+    let of_source = BackupError::database(from);
+    let source = opened_backup(from)?;
+    refuse_damaged(&source, from)?;
+    let draft = private_file::draft(data).map_err(BackupError::file(data))?;
+    let copy = copied(from, draft.path()).map_err(&of_source)?;
+    let forget = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS};");
+    copy.execute_batch(&forget).map_err(&of_source)?;
+    copy.close().map_err(|(_, problem)| of_source(problem))?;
+    for (name, text) in keys_in(&source).map_err(&of_source)? {
+        // No other name is written, whatever the file says.
+        if KEY_FILES.contains(&name.as_str()) {
+            let path = data.join(name);
+            private_file::publish(data, &path, &text).map_err(BackupError::file(&path))?;
+        }
+    }
+    draft.as_file().sync_all().map_err(BackupError::file(data))?;
+    // The database last: a directory without one is one that was not restored.
+    let path = data.join(DATABASE);
+    draft.persist_noclobber(&path).map_err(|problem| BackupError::file(&path)(problem.error))?;
+    sync(data)
+}
+
+/// Checks a data directory, whose server may be running.
+///
+/// # Errors
+/// [`BackupError`] where it is damaged or cannot be read.
+pub fn check(data: &Path) -> Result<Sound, BackupError> {
+    let path = database_of(data)?;
+    let failed = BackupError::database(&path);
+    let connection = opened(&path).map_err(&failed)?;
+    refuse_damaged(&connection, &path)?;
+    let mark = layout::read_open(&connection).map_err(&failed)?;
+    let bytes = fs::metadata(&path).map_err(BackupError::file(&path))?.len();
+    Ok(Sound { directory: data.to_owned(), mark, bytes })
+}
+
+fn database_of(data: &Path) -> Result<PathBuf, BackupError> {
+    let path = data.join(DATABASE);
+    if path.exists() { Ok(path) } else { Err(BackupError::NoData(data.to_owned())) }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn opened(path: &Path) -> rusqlite::Result<Connection> {
+    // A write-ahead log that a server has left, which was killed, can only be read by who may write.
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+/// Copies a database as it is at one moment into an empty file, while others read and write it.
+fn copied(from: &Path, to: &Path) -> rusqlite::Result<Connection> {
+    let (source, mut copy) = (opened(from)?, Connection::open(to)?);
+    Backup::new(&source, &mut copy)?.step(-1)?;
+    // One file, without a log beside it.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(copy)
+}
+
+fn add_keys(copy: &mut Connection, data: &Path, path: &Path) -> Result<(), BackupError> {
+    let failed = BackupError::database(path);
+    let create = format!("CREATE TABLE {KEYS} (file TEXT PRIMARY KEY, text TEXT NOT NULL)");
+    copy.execute_batch(&create).map_err(&failed)?;
+    for name in KEY_FILES {
+        let key = data.join(name);
+        match fs::read_to_string(&key) {
+            Ok(text) => {
+                let insert = format!("INSERT INTO {KEYS} VALUES (?1, ?2)");
+                copy.execute(&insert, (name, text)).map_err(&failed)?;
+            }
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+            Err(problem) => return Err(BackupError::file(&key)(problem)),
+        }
+    }
+    Ok(())
+}
+
+fn keys_in(backup: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut select = backup.prepare(&format!("SELECT file, text FROM {KEYS}"))?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), BackupError> {
+    match integrity::check_open(connection).map_err(BackupError::database(path))? {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(BackupError::Damaged { path: path.to_owned(), problems }),
+    }
+}
+
+/// Refuses a data directory in which something of a server lies.
+fn refuse_filled(data: &Path) -> Result<(), BackupError> {
+    let log = format!("{DATABASE}-wal");
+    for file in KEY_FILES.into_iter().chain([DATABASE, &log]) {
+        if data.join(file).exists() {
+            return Err(BackupError::NotEmpty { directory: data.to_owned(), file: file.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Opens a backup that this version can read.
+fn opened_backup(from: &Path) -> Result<Connection, BackupError> {
+    fs::metadata(from).map_err(BackupError::file(from))?;
+    let no_backup = |_| BackupError::NotABackup(from.to_owned());
+    let connection = opened(from).map_err(no_backup)?;
+    if !connection.table_exists(None, KEYS).map_err(no_backup)? {
+        return Err(BackupError::NotABackup(from.to_owned()));
+    }
+    let mark = layout::read_open(&connection).map_err(BackupError::database(from))?;
+    if mark.layout > LAYOUT {
+        return Err(BackupError::Newer { path: from.to_owned(), writer: mark.writer(), layout: mark.layout });
+    }
+    Ok(connection)
+}
+
+fn sync(folder: &Path) -> Result<(), BackupError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(BackupError::file(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileExt, PermissionsExt};
+
+    use imageshare::table::{AttributeValue, Item, Key, Table, Write};
+
+    use super::*;
+    use crate::keys::{SigningKey, master_keys};
+    use crate::table::{EmbeddedTable, Lane};
+
+    fn key(number: usize) -> Key {
+        [("pk", format!("{number:05}")), ("sk", "A".to_owned())]
+            .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
+            .into()
+    }
+
+    async fn put(table: &EmbeddedTable, number: usize) {
+        let mut item: Item = key(number);
+        item.insert("text".to_owned(), AttributeValue::S("x".repeat(2_000)));
+        table.lane(Lane::Request).write_item(&Write::put(item)).await.unwrap();
+    }
+
+    async fn has(table: &EmbeddedTable, number: usize) -> bool {
+        !table.lane(Lane::Request).get_item(&key(number)).await.unwrap().items.is_empty()
+    }
+
+    #[tokio::test]
+    async fn backup_of_a_running_table_is_restored_with_its_keys() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
+        let (signing, masters) = (SigningKey::open(&data).unwrap(), master_keys(&data).unwrap());
+        let table = EmbeddedTable::open(Some(&data)).unwrap();
+        for number in 0..300 {
+            put(&table, number).await;
+        }
+        backup(&data, &file).unwrap();
+        put(&table, 300).await;
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(check(&data).unwrap().to_string().contains("is sound"));
+        assert!(matches!(restore(&file, &data), Err(BackupError::Open(OpenError::InUse(_)))));
+        drop(table);
+        assert!(matches!(restore(&file, &data), Err(BackupError::NotEmpty { .. })));
+
+        let restored = parent.path().join("restored/data");
+        restore(&file, &restored).unwrap();
+        let mut files: Vec<_> = fs::read_dir(&restored)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(files, ["master-keys.txt", "signing-keys.json", DATABASE]);
+        for file in &files {
+            let mode = fs::metadata(restored.join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        assert_eq!(SigningKey::open(&restored).unwrap().json(), signing.json());
+        assert_eq!(master_keys(&restored).unwrap(), masters);
+        let table = EmbeddedTable::open(Some(&restored)).unwrap();
+        assert_eq!((has(&table, 299).await, has(&table, 300).await), (true, false));
+        let left = Connection::open(restored.join(DATABASE)).unwrap().table_exists(None, KEYS);
+        assert_eq!(left, Ok(false), "the keys lie in files of their own");
+    }
+
+    #[tokio::test]
+    async fn backup_replaces_nothing_and_needs_a_database() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
+        assert!(matches!(backup(&data, &file), Err(BackupError::NoData(_))));
+        assert!(matches!(check(&data), Err(BackupError::NoData(_))));
+        fs::create_dir(&data).unwrap();
+        drop(EmbeddedTable::open(Some(&data)).unwrap());
+        fs::write(&file, "something else").unwrap();
+        assert!(matches!(backup(&data, &file), Err(BackupError::Exists(_))));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "something else");
+        for from in [&file, &data.join(DATABASE)] {
+            let refused = restore(from, &parent.path().join("other"));
+            assert!(matches!(refused, Err(BackupError::NotABackup(_))), "{refused:?}");
+        }
+        assert_eq!(fs::read_dir(parent.path().join("other")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn damage_is_found_and_not_copied() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
+        fs::create_dir(&data).unwrap();
+        let table = EmbeddedTable::open(Some(&data)).unwrap();
+        for number in 0..300 {
+            put(&table, number).await;
+        }
+        table.close().await;
+        drop(table);
+        backup(&data, &file).unwrap();
+        let damage = |path: &Path| {
+            let file = File::options().write(true).open(path).unwrap();
+            let pages = file.metadata().unwrap().len() / 4096;
+            file.write_all_at(&[0xAA; 4096], pages / 2 * 4096).unwrap();
+        };
+        damage(&data.join(DATABASE));
+        let other = parent.path().join("other");
+        for refused in [check(&data).map(drop), backup(&data, &other)] {
+            assert!(matches!(refused, Err(BackupError::Damaged { .. })), "{refused:?}");
+        }
+        assert!(!other.exists());
+        damage(&file);
+        assert!(matches!(restore(&file, &other), Err(BackupError::Damaged { .. })));
+        assert!(!other.join(DATABASE).exists());
+    }
+
+    #[test]
+    fn backup_of_a_later_version_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
+        fs::create_dir(&data).unwrap();
+        drop(EmbeddedTable::open(Some(&data)).unwrap());
+        backup(&data, &file).unwrap();
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", LAYOUT + 1).unwrap();
+        let refused = restore(&file, &parent.path().join("other")).unwrap_err();
+        assert!(refused.to_string().contains("Restore it with that version"), "{refused}");
+    }
+}

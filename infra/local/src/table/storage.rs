@@ -1,0 +1,204 @@
+//! What holds the database: whether its files are still the ones that were opened, and what the disk has done to it.
+//!
+//! `SQLite` reports a full disk, a failing one and damage where it meets them; it does not notice that its files were
+//! removed, and goes on writing into what nobody can open again. So the files are looked at after each write, before it is
+//! acknowledged.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dynoxide::DynoxideError;
+use imageshare::table::{Failure, StorageFault};
+use rusqlite::ErrorCode;
+
+use super::integrity;
+
+/// The storage of an open database. One in memory has no files.
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    files: Vec<OpenFile>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What a call met, until a health check finds that it is over. That others succeed means little: a full disk takes a
+    /// small write for a long time.
+    fault: Option<StorageFault>,
+    /// Whether an integrity check runs or has run since damage showed.
+    is_checked: bool,
+}
+
+/// A file, as it was when the database was opened.
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Storage {
+    /// That of the database at that path, which is open.
+    ///
+    /// # Errors
+    /// A file of it cannot be looked at.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let files = [path.to_owned(), log_of(path)].into_iter().map(|path| {
+            let identity = identity(&path)?;
+            Ok(OpenFile { path, identity })
+        });
+        Ok(Self { files: files.collect::<io::Result<_>>()?, state: Mutex::default() })
+    }
+
+    /// What is wrong, as far as it is known.
+    pub(super) fn fault(&self) -> Option<StorageFault> {
+        if self.is_in_place() { self.state().fault } else { Some(StorageFault::Missing) }
+    }
+
+    /// Confirms that what was just written is in the files that the next start will open.
+    ///
+    /// # Errors
+    /// [`StorageFault::Missing`] where they were removed or replaced.
+    pub(super) fn confirm(&self) -> Result<(), Failure> {
+        if self.is_in_place() {
+            return Ok(());
+        }
+        let path = self.files.first().map(|file| file.path.display().to_string()).unwrap_or_default();
+        let detail = format!("{path} is not the file that was opened");
+        Err(Failure::Storage(StorageFault::Missing, detail))
+    }
+
+    /// Notes what a call met. When damage shows for the first time, the database is checked, and the log says what was found.
+    pub(super) fn note(self: &Arc<Self>, fault: StorageFault) {
+        let starts_check = {
+            let mut state = self.state();
+            state.fault = Some(fault);
+            fault == StorageFault::Damaged && !std::mem::replace(&mut state.is_checked, true)
+        };
+        if starts_check && let Some(file) = self.files.first() {
+            let (storage, path) = (Arc::clone(self), file.path.clone());
+            tokio::task::spawn_blocking(move || storage.check(&path));
+        }
+    }
+
+    /// Notes that as much as a request may write was written: a full disk has room again. Damage stays.
+    pub(super) fn note_recovery(&self) {
+        let mut state = self.state();
+        if matches!(state.fault, Some(StorageFault::Full | StorageFault::Failing)) {
+            state.fault = None;
+        }
+    }
+
+    fn check(&self, path: &Path) {
+        match integrity::check(path) {
+            Ok(problems) if problems.is_empty() => {
+                tracing::warn!(path = %path.display(), "a call found the database damaged; the integrity check finds nothing");
+                *self.state() = State::default();
+            }
+            Ok(problems) => {
+                for problem in problems {
+                    tracing::error!(path = %path.display(), problem, "the database is damaged; restore a backup");
+                }
+            }
+            Err(problem) => {
+                tracing::error!(path = %path.display(), %problem, "the database is damaged, and cannot be checked; restore a backup");
+            }
+        }
+    }
+
+    /// Whether the files are still the ones that were opened.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.files.iter().all(|file| identity(&file.path).is_ok_and(|is| is == file.identity))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The write-ahead log of a database, which is there as long as the database is open.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// What tells a file from another one that takes its name.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// What is wrong with the storage, where that is what an error of the database says.
+pub(super) fn fault_of(error: &DynoxideError) -> Option<StorageFault> {
+    match error {
+        DynoxideError::SqliteError(error) => error.sqlite_error_code().and_then(fault_of_code),
+        DynoxideError::InternalServerError(text) => fault_of_text(text),
+        _ => None,
+    }
+}
+
+/// What is wrong with the storage, where that is what a code of `SQLite` says.
+pub(super) fn fault_of_code(code: ErrorCode) -> Option<StorageFault> {
+    match code {
+        ErrorCode::DiskFull => Some(StorageFault::Full),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(StorageFault::Damaged),
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => {
+            Some(StorageFault::Failing)
+        }
+        _ => None,
+    }
+}
+
+/// The embedded database passes some errors of `SQLite` on as its text alone, which is the same in every version.
+fn fault_of_text(text: &str) -> Option<StorageFault> {
+    let known = [
+        ("database or disk is full", StorageFault::Full),
+        ("disk image is malformed", StorageFault::Damaged),
+        ("not a valid database", StorageFault::Damaged),
+        ("not a valid SQLite database", StorageFault::Damaged),
+        ("file is not a database", StorageFault::Damaged),
+        ("I/O error", StorageFault::Failing),
+        ("unable to open database file", StorageFault::Failing),
+        ("attempt to write a readonly database", StorageFault::Failing),
+    ];
+    known.into_iter().find(|(part, _)| text.contains(part)).map(|(_, fault)| fault)
+}
+
+/// Whether an error says that another program has the database locked: a little later it has not.
+pub(super) fn is_locked(error: &DynoxideError) -> bool {
+    match error {
+        DynoxideError::SqliteError(error) => {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        }
+        DynoxideError::InternalServerError(text) => text.contains("database is locked"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn storage_fault_is_known_by_its_code_and_by_its_text() {
+        let of_code = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            fault_of(&DynoxideError::SqliteError(error))
+        };
+        let of_text = |text: &str| fault_of(&DynoxideError::InternalServerError(text.to_owned()));
+        for (code, text, fault) in [
+            (ffi::SQLITE_FULL, "backend: database or disk is full", Some(StorageFault::Full)),
+            (ffi::SQLITE_CORRUPT, "backend: database disk image is malformed", Some(StorageFault::Damaged)),
+            (ffi::SQLITE_NOTADB, "backend: not a valid database", Some(StorageFault::Damaged)),
+            (ffi::SQLITE_IOERR_WRITE, "backend: I/O error: disk I/O error", Some(StorageFault::Failing)),
+            (ffi::SQLITE_BUSY, "backend: database is locked or busy", None),
+        ] {
+            assert_eq!((of_code(code), of_text(text)), (fault, fault), "{text}");
+        }
+    }
+}

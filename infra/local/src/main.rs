@@ -10,9 +10,8 @@ use imageshare_local::cli::{
     AccessKeyCommand, Arguments, Command, ServeArguments, TenantsCommand, TokenArguments,
 };
 use imageshare_local::keys::SigningKey;
-use imageshare_local::logging;
 use imageshare_local::server::Server;
-use imageshare_local::{access_key, tenants};
+use imageshare_local::{access_key, descriptors, logging, tenants};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
@@ -40,6 +39,7 @@ fn main() -> ExitCode {
 
 fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     logging::start();
+    descriptors::raise();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {

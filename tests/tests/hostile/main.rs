@@ -14,5 +14,6 @@ mod keys;
 mod methods;
 mod paths;
 mod queries;
+mod resources;
 mod wire;
 mod world;

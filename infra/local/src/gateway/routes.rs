@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use imageshare::function::DEFAULT_BODY_LIMIT;
 use serde::Deserialize;
 
 use super::{Handler, Handlers};
@@ -49,9 +50,10 @@ pub(super) struct Routes {
     default: Route,
 }
 
-/// One route: its key as events carry it, and who answers.
+/// One route: its key as events carry it, how many bytes its bodies may have, and who answers.
 pub(super) struct Route {
     pub(super) key: String,
+    pub(super) body_limit: usize,
     pub(super) target: Target,
 }
 
@@ -118,6 +120,8 @@ struct PathItem {
 struct Operation {
     #[serde(rename = "x-imageshare-function")]
     function: String,
+    #[serde(rename = "x-imageshare-body-limit")]
+    body_limit: Option<usize>,
 }
 
 impl PathItem {
@@ -146,11 +150,12 @@ impl PathItem {
 
 impl Operation {
     fn route(self, key: String, handlers: &Handlers) -> Result<Route, BadRoutes> {
+        let body_limit = self.body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
         if self.function == GATEWAY {
-            return Ok(Route { key, target: Target::Health });
+            return Ok(Route { key, body_limit, target: Target::Health });
         }
         match handlers.get(&self.function) {
-            Some(handler) => Ok(Route { key, target: Target::Function(handler) }),
+            Some(handler) => Ok(Route { key, body_limit, target: Target::Function(handler) }),
             None => Err(BadRoutes::Function { route: key, function: self.function }),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! [`gateway`] takes HTTP requests and hands them, as the events that API Gateway makes of them, to the functions
 //! that run on AWS one by one. [`table`] is the DynamoDB under them, in this process. [`pump`] stands in for the
-//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`] and [`descriptors`]
-//! are what the binary needs besides.
+//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`], [`signals`] and
+//! [`descriptors`] are what the binary needs besides.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod access_key;
@@ -18,6 +18,7 @@ pub mod logging;
 mod private_file;
 pub mod pump;
 pub mod server;
+pub mod signals;
 pub mod table;
 pub mod tenants;
 

@@ -15,5 +15,6 @@ mod methods;
 mod paths;
 mod queries;
 mod resources;
+mod signals;
 mod wire;
 mod world;

@@ -117,7 +117,7 @@ async fn large_logins_side_by_side_are_refused_unread() {
 }
 
 /// A program that runs the server after a shell's command.
-fn server_after(directory: &TempDir, command: &str) -> PathBuf {
+pub fn server_after(directory: &TempDir, command: &str) -> PathBuf {
     let path = directory.path().join("imageshare");
     let script = format!("#!/bin/sh\n{command}\nexec {} \"$@\"\n", binary("imageshare").display());
     fs::write(&path, script).unwrap();

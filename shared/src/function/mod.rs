@@ -147,10 +147,17 @@ impl Function {
     }
 }
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none.
+/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none. `HEAD` is answered as `GET` is:
+/// the server that sends the answer leaves its body out.
 pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            let route = context.route_key.clone().unwrap_or_default();
+            match route.strip_prefix("HEAD ") {
+                Some(path) => format!("GET {path}"),
+                None => route,
+            }
+        }
         _ => String::new(),
     }
 }

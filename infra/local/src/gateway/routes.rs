@@ -1,7 +1,8 @@
 //! Which function answers a method and path: read from `openapi.yaml`, the one place that states the routes.
 //!
 //! As on an HTTP API of API Gateway: an exact segment wins over a parameter, a method over `ANY`, and what nothing
-//! matches goes to `$default`. A trailing slash makes another path.
+//! matches goes to `$default`. A trailing slash makes another path. What the document need not say: `HEAD` is answered by
+//! who answers `GET`.
 
 use std::collections::BTreeMap;
 
@@ -58,6 +59,7 @@ pub(super) struct Route {
 }
 
 /// Who answers a route.
+#[derive(Clone)]
 pub(super) enum Target {
     Function(Handler),
     Health,
@@ -137,6 +139,10 @@ impl PathItem {
         for (method, operation) in named {
             if let Some(operation) = operation {
                 let route = operation.route(format!("{method} {path}"), handlers)?;
+                if method == Method::GET {
+                    let head = Route { key: format!("HEAD {path}"), target: route.target.clone(), ..route };
+                    methods.exact.push((Method::HEAD, head));
+                }
                 methods.exact.push((method, route));
             }
         }

@@ -410,6 +410,8 @@ fn every_route_of_the_document_has_its_function() {
         ),
         (Method::PATCH, "/v2/images/i", "PATCH /v2/images/{image_id}"),
         (Method::PUT, "/v2/images", "ANY /v2/images"),
+        (Method::HEAD, "/v2/images", "HEAD /v2/images"),
+        (Method::HEAD, "/health", "HEAD /health"),
         (Method::PUT, "/v2/images/i/members/m", "PUT /v2/images/{image_id}/members/{member_id}"),
         (Method::GET, "/v2/schemas/images", "GET /v2/schemas/{schema_name}"),
         (Method::GET, "/v2", "GET /v2"),

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::schema;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// The document's introduction names it.
+const DEFAULT_BODY_LIMIT: usize = 16_384;
+
 const ANY: &str = "x-amazon-apigateway-any-method";
 
 /// What the gateway itself says of any request, whatever its operation; the document's introduction says so.
@@ -32,6 +35,8 @@ pub struct Operation {
     pub is_open: bool,
     /// Its parameters, those of its path among them.
     pub parameters: Vec<Parameter>,
+    /// How many bytes its body may have.
+    pub body_limit: usize,
     /// The schema of its body, where it takes JSON.
     pub body: Option<Value>,
     responses: Value,
@@ -93,6 +98,9 @@ impl Document {
                     .filter(|method| item.get(**method).is_some())
                     .map(|method| method.to_uppercase())
                     .collect();
+                if methods.iter().any(|method| method == "GET") {
+                    methods.push("HEAD".to_owned());
+                }
                 methods.sort();
                 (path.to_owned(), methods)
             })
@@ -107,7 +115,8 @@ impl Document {
         fitting.sort_by_key(|(template, _)| template.matches('{').count());
         let (template, item) =
             fitting.first().copied().unwrap_or_else(|| ("/$default", &self.root["paths"]["/$default"]));
-        // `get` is another method than `GET`.
+        // `HEAD` is answered as `GET` is; `get` is another method.
+        let method = if method == "HEAD" { "GET" } else { method };
         let known = METHODS.iter().find(|known| known.to_uppercase() == method);
         known
             .and_then(|known| self.operation(template, item, known))
@@ -154,6 +163,9 @@ impl Document {
             is_open: operation["security"]
                 .as_array()
                 .is_some_and(|ways| ways.is_empty() || ways.contains(&json!({}))),
+            body_limit: operation["x-imageshare-body-limit"]
+                .as_u64()
+                .map_or(DEFAULT_BODY_LIMIT, |limit| usize::try_from(limit).expect("a limit")),
             parameters: parameters.map(|parameter| self.parameter(parameter)).collect(),
             body: body
                 .and_then(|types| types.iter().find(|(name, _)| name.contains("json")))

@@ -103,11 +103,28 @@ impl Server {
 
     /// The memory that it holds.
     pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it has ever held.
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of it");
         let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
         kib * 1024
+    }
+
+    /// How many descriptors it may have.
+    pub fn descriptor_limit(&self) -> u64 {
+        let limits =
+            std::fs::read_to_string(format!("/proc/{}/limits", self.process.id())).expect("a process");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("its line");
+        line.split_whitespace().next().and_then(|text| text.parse().ok()).expect("a number")
     }
 
     /// The processor time that it has used, to a hundredth of a second.
@@ -127,8 +144,18 @@ impl Server {
 
     /// Asks it to end, with SIGTERM, and returns its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let sent = Command::new("kill").arg(self.process.id().to_string()).status();
+        self.signal("kill -TERM $0");
+        self.end()
+    }
+
+    /// Sends it signals, by a shell's command in which it is `$0`.
+    pub fn signal(&self, command: &str) {
+        let sent = Command::new("sh").args(["-c", command, &self.process.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()));
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub fn end(&mut self) -> Option<i32> {
         self.process.wait().expect("its end").code()
     }
 }

@@ -11,7 +11,10 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
             return function.answer_anybody(request, identity::version::answer);
         }
         identity::create_token::ROUTE => {
-            let received = function.receive(request);
+            let received = match function.receive(request) {
+                Ok(received) => received,
+                Err(refused) => return refused,
+            };
             let reply = identity::create_token::answer(&function.authenticator, &received).await;
             return received.finish(reply);
         }

@@ -8,11 +8,19 @@ use lambda_http::Request;
 
 use self::paths::{allowed_methods, in_version_2};
 
+/// The route of every path that has none of its own.
+const NO_ROUTE: &str = "$default";
+
 /// Answers one request.
 pub async fn handle(function: &Function, request: Request) -> Reply {
     let request = in_version_2(request);
-    if let Some(answer) = glance::versions::answer(&route_of(&request)) {
+    let route = route_of(&request);
+    if let Some(answer) = glance::versions::answer(&route) {
         return function.answer_anybody(request, answer);
+    }
+    // Where there is nothing, no credential helps.
+    if route == NO_ROUTE {
+        return function.answer_anybody(request, |_, _| ims::unrouted(""));
     }
     let call = match function.admit(request).await {
         Ok(call) => call,
@@ -45,6 +53,6 @@ async fn answer(call: &Call) -> Reply {
         glance::members::remove::ROUTE => glance::members::remove::answer(call).await,
         glance::update::ROUTE => glance::update::answer(call).await,
         glance::delete::ROUTE => glance::delete::answer(call).await,
-        other => ims::unrouted(allowed_methods(other)),
+        other => ims::unrouted(&allowed_methods(other)),
     }
 }

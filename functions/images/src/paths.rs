@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-/// The methods of each path.
+/// The methods of each path. Where there is `GET`, there is `HEAD`.
 const METHODS: [(&str, &str); 35] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
@@ -49,9 +49,10 @@ const METHODS: [(&str, &str); 35] = [
 const NEWEST_MINOR: u8 = 15;
 
 /// The methods of the path of the gateway's route `ANY <path>`; none for any other route.
-pub(crate) fn allowed_methods(route: &str) -> &'static str {
+pub(crate) fn allowed_methods(route: &str) -> String {
     let path = route.strip_prefix("ANY ").unwrap_or_default();
-    METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods)
+    let methods = METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods);
+    methods.replace("GET", "GET, HEAD")
 }
 
 /// A request for `/v2.0` to `/v2.15` as the gateway would have handed it over for `/v2`; any other one as it is.
@@ -78,7 +79,8 @@ fn without_minor_version(path: &str) -> Option<String> {
 fn find(method: &str, path: &str) -> Option<(String, HashMap<String, String>)> {
     METHODS.iter().find_map(|(template, methods)| {
         let parameters = parameters(template, path)?;
-        let method = if methods.split(", ").any(|known| known == method) { method } else { "ANY" };
+        let meant = if method == "HEAD" { "GET" } else { method };
+        let method = if methods.split(", ").any(|known| known == meant) { method } else { "ANY" };
         Some((format!("{method} {template}"), parameters))
     })
 }
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn another_method_of_a_known_path_is_told_the_methods() {
-        assert_eq!(allowed_methods("ANY /v2/images/{image_id}"), "DELETE, GET, PATCH");
+        assert_eq!(allowed_methods("ANY /v2/images/{image_id}"), "DELETE, GET, HEAD, PATCH");
         for unknown in ["$default", "", "ANY /v2/flavors", "PUT /v2/images"] {
             assert_eq!(allowed_methods(unknown), "");
         }
@@ -153,6 +155,7 @@ mod tests {
             Some(("ANY /v2/images/{image_id}".to_owned(), vec![image]))
         );
         assert_eq!(found("GET", "/v2/"), Some(("GET /v2/".to_owned(), vec![])));
+        assert_eq!(found("HEAD", "/v2/"), Some(("HEAD /v2/".to_owned(), vec![])));
         for unknown in ["/v2/images/", "/v2/images//members", "/v2/images/a/b/c", "//v2", ""] {
             assert_eq!(found("GET", unknown), None, "{unknown}");
         }

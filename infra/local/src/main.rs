@@ -11,10 +11,9 @@ use imageshare_local::cli::{
     AccessKeyCommand, Arguments, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
 };
 use imageshare_local::keys::SigningKey;
-use imageshare_local::logging;
 use imageshare_local::server::Server;
-use imageshare_local::{access_key, backup, tenants};
-use tokio::signal::unix::{SignalKind, signal};
+use imageshare_local::signals::Signals;
+use imageshare_local::{access_key, backup, descriptors, logging, tenants};
 
 /// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
 #[global_allocator]
@@ -44,21 +43,29 @@ fn main() -> ExitCode {
 
 fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     logging::start();
+    descriptors::raise();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let server = Server::start(arguments).await?;
-        announce(&server)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    let done = runtime.block_on(serve_until_stopped(arguments));
+    // Where it was ended at once, nothing that still runs is waited for.
+    runtime.shutdown_background();
+    done
+}
+
+/// Serves until a signal, and then stops in good order, unless a second signal comes before that is done.
+async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
+    let server = Server::start(arguments).await?;
+    announce(&server)?;
+    let signal = signals.next().await;
+    tracing::info!(signal, "stopping; a second signal ends it at once");
+    tokio::select! {
+        biased;
+        signal = signals.next() => {
+            Err(format!("ended by a second signal, {signal}, before every request was answered").into())
         }
-        tracing::info!("stopping");
-        server.stop().await;
-        Ok(())
-    })
+        () = server.stop() => Ok(()),
+    }
 }
 
 /// Says that the server is ready: on stdout for programs, on stderr for people.

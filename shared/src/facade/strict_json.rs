@@ -1,31 +1,49 @@
 //! JSON in which no object has a member twice. Which of the two counts is up to each reader, so that a proxy that checks
 //! requests and the service behind it could read two different ones.
+//!
+//! And in which there are not too many values: in memory each takes up to a hundred times the bytes of its text, so that the
+//! limit of a body's size alone would not be one of memory.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+/// How many values a text may have, those within others counted. The largest that means anything, the change of an image
+/// with as many properties and tags as fit, has some two thousand.
+const MAX_VALUES: usize = 4_096;
 
 /// Reads a JSON text.
 ///
 /// # Errors
-/// What is wrong, and where: the text is no JSON, is nested too deeply, or has an object with a member twice.
+/// What is wrong, and where: the text is no JSON, is nested too deeply, has too many values, or has an object with a member
+/// twice.
 pub fn read(text: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice::<Strict>(text).map(|Strict(value)| value)
+    let left = Cell::new(MAX_VALUES);
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
 
-struct Strict(Value);
+/// Reads a value, of those that may still come.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    left: &'a Cell<usize>,
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +80,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -70,8 +88,8 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name, value).is_some() {
+        while let Some(name) = members.next_key::<String>()? {
+            if object.insert(name, members.next_value_seed(self)?).is_some() {
                 return Err(A::Error::custom("a member is given twice"));
             }
         }
@@ -91,5 +109,14 @@ mod tests {
         }
         let good = r#"[{"a":{"a":[]}},{"a":-1},null,true,1.5,18446744073709551615,"x"]"#;
         assert_eq!(read(good.as_bytes()).unwrap(), serde_json::from_str::<Value>(good).unwrap());
+        assert!(read(b"{} {}").is_err());
+    }
+
+    #[test]
+    fn more_values_than_memory_is_meant_for_are_refused() {
+        let objects = |count| format!("[{}]", vec!["{\"a\":0}"; count].join(","));
+        assert!(read(objects((MAX_VALUES - 1) / 2).as_bytes()).is_ok());
+        let refused = read(objects(MAX_VALUES / 2).as_bytes()).unwrap_err().to_string();
+        assert!(refused.starts_with("more than 4096 values"), "{refused}");
     }
 }

@@ -4,6 +4,7 @@
 //! finding, its route key; the routes are stated once, in `infra/openapi.yaml`.
 
 mod address;
+mod body_limit;
 mod call;
 mod deadline;
 mod deployment;
@@ -17,6 +18,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 pub use self::address::{BadPublicUrl, address, public_url};
+pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_limit_of, check_body_size, too_large};
 use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deadline::{deadline, end_of};
@@ -57,9 +59,9 @@ impl Function {
     /// always be possible, and is not counted either.
     ///
     /// # Errors
-    /// The finished answer where nobody does, or nobody who may, or where the tenant has to wait.
+    /// The finished answer where nobody does, or nobody who may, where the tenant has to wait, or where the body is too large.
     pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
-        let received = self.receive(request);
+        let received = self.receive(request)?;
         let (signed, store) = (received.as_signed(), &received.service.store);
         let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
         match found {
@@ -79,7 +81,19 @@ impl Function {
 
     /// Takes a request in without looking who makes it: for a facade that has to read its parameters first, since the
     /// credential stands among them.
-    pub fn receive(&self, request: Request) -> Received {
+    ///
+    /// # Errors
+    /// The finished answer where the body is larger than the operation takes.
+    pub fn receive(&self, request: Request) -> Result<Received, Reply> {
+        let received = self.begin(request);
+        let limit = body_limit(received.route());
+        match check_body_size(received.body().len(), limit, received.request.headers()) {
+            Ok(()) => Ok(received),
+            Err(refused) => Err(received.finish(refused)),
+        }
+    }
+
+    fn begin(&self, request: Request) -> Received {
         let trace =
             Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
         let store = self.service.store.metered().until(deadline(request.lambda_context_ref()));
@@ -113,7 +127,7 @@ impl Function {
         request: Request,
         answer: impl FnOnce(&Settings, &Request) -> Reply,
     ) -> Reply {
-        let received = self.receive(request);
+        let received = self.begin(request);
         let reply = answer(&received.service.settings, &received.request);
         received.finish(reply)
     }
@@ -133,10 +147,17 @@ impl Function {
     }
 }
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none.
+/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none. `HEAD` is answered as `GET` is:
+/// the server that sends the answer leaves its body out.
 pub fn route_of(request: &Request) -> String {
     match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            let route = context.route_key.clone().unwrap_or_default();
+            match route.strip_prefix("HEAD ") {
+                Some(path) => format!("GET {path}"),
+                None => route,
+            }
+        }
         _ => String::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Bodies.
 
+use imageshare::function::body_limit;
 use serde_json::{Value, json};
 
 use super::world::{Faults, World};
@@ -113,9 +114,9 @@ fn unreadable() -> Vec<Vec<u8>> {
     ];
     let mut all = texts.map(<[u8]>::to_vec).to_vec();
     for open in ["[", "{\"a\":", "[[{\"images\":"] {
-        all.push(deep(open, 100_000));
+        all.push(deep(open, 1_200));
     }
-    all.push([deep("[", 100_000), deep("]", 100_000)].concat());
+    all.push([deep("[", 5_000), deep("]", 5_000)].concat());
     all
 }
 
@@ -133,7 +134,7 @@ async fn a_body_that_cannot_be_read_is_refused() {
             // Deep inside a key that nobody knows.
             let good = world.good_body(&operation).to_string();
             for open in ["[", "{\"a\":"] {
-                let deep = format!("{{\"unknown\":{},", open.repeat(100_000));
+                let deep = format!("{{\"unknown\":{},", open.repeat(2_000));
                 let ask = world.ask(&operation, good.replacen('{', &deep, 1));
                 faults.expect_refusal(&ask, &world.send(&ask).await);
             }
@@ -193,7 +194,7 @@ fn poisons() -> Vec<String> {
     .to_vec();
     poisons.push(format!("\"unknown\":{long}e{long}"));
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        poisons.push(format!("\"unknown\":{}1{}", open.repeat(10_000), close.repeat(10_000)));
+        poisons.push(format!("\"unknown\":{}1{}", open.repeat(2_000), close.repeat(2_000)));
     }
     poisons
 }
@@ -218,7 +219,7 @@ async fn an_unknown_member_is_read_as_strictly_as_any_other() {
 #[tokio::test]
 async fn an_odd_but_sound_unknown_member_costs_no_fault() {
     let world = World::start().await;
-    let (long, many) = ("9".repeat(300), vec!["0"; 50_000].join(","));
+    let (long, many) = ("9".repeat(300), vec!["0"; 1_500].join(","));
     for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
         let good = world.good_body(&operation).to_string();
         for odd in [
@@ -267,5 +268,27 @@ async fn a_body_in_another_encoding_or_of_another_type_is_refused() {
         faults.expect_refusal(&zipped, &world.send(&zipped).await);
     }
     assert_eq!(world.api.dump(), before, "something was written");
+    faults.none();
+}
+
+#[tokio::test]
+async fn body_is_taken_up_to_the_limit_of_its_operation() {
+    let world = World::start().await;
+    for operation in world.api.document.operations() {
+        let route = format!("{} {}", operation.method, operation.path);
+        assert_eq!(body_limit(&route), operation.body_limit, "a function holds {route} to another limit");
+    }
+    let mut faults = Faults::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
+        let good = world.good_body(&operation).to_string();
+        let padded = |bytes: usize| format!("{good}{}", " ".repeat(bytes - good.len()));
+        let ask = world.ask(&operation, padded(operation.body_limit));
+        let answer = world.send(&ask).await;
+        faults.expect_no_fault_of_ours(&ask, &answer);
+        assert_ne!(answer.status, 413, "{ask:?}");
+        let answer = world.send(&world.ask(&operation, padded(operation.body_limit + 1))).await;
+        assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
+        assert!(answer.message().contains(&format!("{} bytes", operation.body_limit)), "{answer:?}");
+    }
     faults.none();
 }

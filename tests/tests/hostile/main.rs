@@ -14,5 +14,7 @@ mod keys;
 mod methods;
 mod paths;
 mod queries;
+mod resources;
+mod signals;
 mod wire;
 mod world;

@@ -1,16 +1,13 @@
 //! Methods and paths that there are not.
 
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::{Answer, Ask};
 
 use super::world::{Faults, World};
 
 #[tokio::test]
 async fn another_method_is_told_the_methods_and_another_path_that_there_is_none() {
     let world = World::start().await;
-    for (path, mut methods) in world.api.document.methods() {
-        if path == "/v3/auth/tokens" {
-            methods.insert(1, "HEAD".to_owned());
-        }
+    for (path, methods) in world.api.document.methods() {
         let target = world.good_path(&path);
         for method in
             ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "G'T"]
@@ -58,6 +55,28 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
             let answer = world.send(&Ask::new(method, path)).await;
             assert_eq!((answer.status, answer.code()), (404, "IMG.0086"), "{method} {path} {answer:?}");
             assert!(!answer.headers.contains_key("allow"));
+            let anonymous = world.api.send(&Ask::new(method, path)).await;
+            assert_eq!((anonymous.status, anonymous.code()), (404, answer.code()), "{method} {path}");
+        }
+    }
+    Faults::default().none();
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let world = World::start().await;
+    let operations = world.operations().into_iter().filter(|operation| operation.method == "GET");
+    for operation in operations {
+        let target = world.good_path(&operation.path);
+        for token in [&world.token, "none"] {
+            let get = world.api.send(&Ask::new("GET", &target).token(token)).await;
+            let head = world.api.send(&Ask::new("HEAD", &target).token(token)).await;
+            let seen = |answer: &Answer| {
+                let header = |name: &str| answer.headers.get(name).cloned();
+                (answer.status, header("content-type"), header("content-length"))
+            };
+            assert_eq!(seen(&head), seen(&get), "{target} {token}");
+            assert!(head.body.is_null());
         }
     }
     Faults::default().none();

@@ -27,6 +27,11 @@ pub(super) enum BodyError {
     Broken,
 }
 
+/// The bytes that a body announces.
+pub(super) fn announced(body: &impl Body) -> Option<usize> {
+    body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
 /// Reads a body of at most that many bytes. Of a larger one the rest is read too, within limits, unless the client
 /// waits for permission to send it.
 pub(super) async fn read<B>(body: B, most: usize, client_waits: bool) -> Result<Bytes, BodyError>

@@ -36,12 +36,20 @@ pub(super) struct Source<'a> {
     pub(super) now: OffsetDateTime,
 }
 
-/// A `Host` header that names no host, or a second one: nothing can be made of the request.
+/// Why nothing can be made of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadHost;
+pub(super) enum Malformed {
+    /// The `Host` header names no host, or there is a second one.
+    Host,
+    /// The request's target is no path: `*`, or the host of a `CONNECT`.
+    Target,
+}
 
 /// The event's JSON text.
-pub(super) fn text(source: &Source<'_>) -> Result<String, BadHost> {
+pub(super) fn text(source: &Source<'_>) -> Result<String, Malformed> {
+    if !source.head.uri.path().starts_with('/') {
+        return Err(Malformed::Target);
+    }
     let domain_name = host(&source.head.headers, source.domain)?;
     let path = decoded(source.head.uri.path());
     let query = source.head.uri.query().unwrap_or_default();
@@ -183,24 +191,24 @@ fn cookies(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
 }
 
 /// The host of the request without its port. Functions make a URL of it, so it has to be one that a URL may have.
-fn host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, BadHost> {
+fn host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, Malformed> {
     let mut all = headers.get_all(HOST).iter();
     let header = match (all.next(), all.next()) {
         (None, _) => return Ok(otherwise),
         (Some(header), None) => header,
         // Which of two an intermediary believed is not ours to guess.
-        (Some(_), Some(_)) => return Err(BadHost),
+        (Some(_), Some(_)) => return Err(Malformed::Host),
     };
-    let text = header.to_str().map_err(|_| BadHost)?;
-    let authority: Authority = text.parse().map_err(|_| BadHost)?;
+    let text = header.to_str().map_err(|_| Malformed::Host)?;
+    let authority: Authority = text.parse().map_err(|_| Malformed::Host)?;
     let name = authority.host();
-    let port = text.strip_prefix(name).ok_or(BadHost)?;
+    let port = text.strip_prefix(name).ok_or(Malformed::Host)?;
     let port_is_good =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     if !port_is_good || url::Host::parse(name).is_err() {
-        return Err(BadHost);
+        return Err(Malformed::Host);
     }
-    text.get(..name.len()).ok_or(BadHost)
+    text.get(..name.len()).ok_or(Malformed::Host)
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

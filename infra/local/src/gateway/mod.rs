@@ -2,10 +2,13 @@
 //! answer becomes the HTTP response, within the limits that API Gateway and Lambda set.
 
 mod body;
+mod budget;
+mod connections;
 mod event;
 mod refusal;
 mod routes;
 mod server;
+mod stream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,13 +24,15 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
 use imageshare::facade::{self, Reply};
+use imageshare::function::body_limit_of;
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::body::BodyError;
+use self::budget::{Budget, Room};
 pub(crate) use self::event::ACCOUNT_ID;
-use self::event::Source;
+use self::event::{Malformed, Source};
 use self::refusal::Refusal;
 pub use self::routes::{BadRoutes, OPENAPI};
 use self::routes::{Routes, Target};
@@ -38,6 +43,12 @@ const MOST_PAYLOAD: usize = 6 * 1024 * 1024;
 
 /// What an HTTP API takes at most of request line and headers.
 const MOST_HEADERS: usize = 10_240;
+
+/// How many bytes of large bodies there may be at once. Each is there up to four times while its event is made.
+const BODIES: usize = 8 * 1024 * 1024;
+
+/// How many bytes of large answers there may be at once, until their clients have taken them.
+const ANSWERS: usize = 48 * 1024 * 1024;
 
 /// How long an HTTP API waits for a function.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
@@ -112,6 +123,8 @@ pub struct Gateway {
     function_timeout: Duration,
     /// Read-locked by each function call that runs.
     in_flight: Arc<RwLock<()>>,
+    bodies: Budget,
+    answers: Budget,
 }
 
 impl Gateway {
@@ -127,8 +140,15 @@ impl Gateway {
         domain: String,
     ) -> Result<Self, BadRoutes> {
         let routes = Routes::read(openapi, handlers)?;
-        let in_flight = Arc::default();
-        Ok(Self { routes, health, domain, function_timeout: FUNCTION_TIMEOUT, in_flight })
+        Ok(Self {
+            routes,
+            health,
+            domain,
+            function_timeout: FUNCTION_TIMEOUT,
+            in_flight: Arc::default(),
+            bodies: Budget::new(BODIES),
+            answers: Budget::new(ANSWERS),
+        })
     }
 
     /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
@@ -144,13 +164,19 @@ impl Gateway {
             Target::Health => Err(self.health().await),
             Target::Readiness => Err(self.readiness().await),
             Target::Function(handler) => {
-                let call =
-                    Call { handler, route_key: &route.key, path_parameters, request_id: &request_id, client };
+                let call = Call {
+                    handler,
+                    route_key: &route.key,
+                    body_limit: route.body_limit,
+                    path_parameters,
+                    request_id: &request_id,
+                    client,
+                };
                 self.call(&head, body, call).await.map_err(|refusal| refusal.reply())
             }
         };
-        let reply = match answered {
-            Ok(reply) => reply,
+        match answered {
+            Ok(response) => response,
             Err(mut own) => {
                 name(&mut own, &request_id);
                 tracing::info!(
@@ -161,10 +187,9 @@ impl Gateway {
                     duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                     "request"
                 );
-                own
+                own.map(|body| Full::from(bytes_of(body)))
             }
-        };
-        response(reply)
+        }
     }
 
     /// Returns when no function call runs.
@@ -190,7 +215,7 @@ impl Gateway {
     }
 
     /// Hands a request to its function, as an event.
-    async fn call<B>(&self, head: &Parts, body: B, call: Call<'_>) -> Result<Reply, Refusal>
+    async fn call<B>(&self, head: &Parts, body: B, call: Call<'_>) -> Result<Response<Full<Bytes>>, Refusal>
     where
         B: Body<Data = Bytes>,
     {
@@ -200,7 +225,7 @@ impl Gateway {
             let _ = body::read(body, 0, client_waits).await;
             return Err(Refusal::HeadersTooLarge);
         }
-        let body = body::read(body, MOST_PAYLOAD, client_waits).await.map_err(Refusal::Body)?;
+        let (body, room) = self.read(head, body, call.body_limit, client_waits).await?;
         let source = Source {
             head,
             body: &body,
@@ -211,7 +236,7 @@ impl Gateway {
             domain: &self.domain,
             now: OffsetDateTime::now_utc(),
         };
-        let event = event::text(&source).map_err(|_| Refusal::Malformed)?;
+        let event = event::text(&source).map_err(Refusal::Malformed)?;
         if event.len() > MOST_PAYLOAD {
             return Err(Refusal::Body(BodyError::TooLarge));
         }
@@ -219,10 +244,44 @@ impl Gateway {
         // The parser panics on what it cannot make a URL of.
         let request = catch_unwind(|| lambda_http::request::from_str(&event));
         let Ok(Ok(request)) = request else {
-            return Err(Refusal::Malformed);
+            return Err(Refusal::Malformed(Malformed::Host));
         };
         drop(event);
-        self.run(call.handler, request, call.request_id).await
+        let reply = self.run(call.handler, request, call.request_id, room).await?;
+        self.response(reply)
+    }
+
+    /// Reads a body within the limit of its operation, and finds room for it where it is large.
+    async fn read<B>(
+        &self,
+        head: &Parts,
+        body: B,
+        limit: usize,
+        client_waits: bool,
+    ) -> Result<(Bytes, Room), Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let allowed = body_limit_of(limit, &head.headers);
+        let expected = body::announced(&body).filter(|announced| *announced <= allowed);
+        let Some(room) = self.bodies.take(expected.unwrap_or(allowed)) else {
+            let _ = body::read(body, 0, client_waits).await;
+            return Err(Refusal::Busy);
+        };
+        let body = body::read(body, allowed, client_waits).await;
+        let body = body.map_err(|problem| match problem {
+            BodyError::TooLarge => Refusal::BodyTooLarge { allowed, limit },
+            other => Refusal::Body(other),
+        })?;
+        Ok((body, room))
+    }
+
+    /// The response to send, which takes room until the client has read it.
+    fn response(&self, reply: Reply) -> Result<Response<Full<Bytes>>, Refusal> {
+        let (parts, body) = reply.into_parts();
+        let body = bytes_of(body);
+        let room = self.answers.take(body.len()).ok_or(Refusal::Busy)?;
+        Ok(Response::from_parts(parts, Full::from(room.hold(body))))
     }
 
     /// Runs a function to its end, even if the client goes away, as Lambda does.
@@ -231,12 +290,13 @@ impl Gateway {
         handler: &Handler,
         request: lambda_http::Request,
         request_id: &str,
+        room: Room,
     ) -> Result<Reply, Refusal> {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         let answer = handler(request);
         let mut task = tokio::spawn(async move {
             let reply = answer.await;
-            drop(running);
+            drop((running, room));
             reply
         });
         match tokio::time::timeout(self.function_timeout, &mut task).await {
@@ -273,6 +333,7 @@ fn unwell(reason: &str) -> Reply {
 struct Call<'a> {
     handler: &'a Handler,
     route_key: &'a str,
+    body_limit: usize,
     path_parameters: Vec<(&'a str, &'a str)>,
     request_id: &'a str,
     client: SocketAddr,
@@ -303,12 +364,12 @@ fn size_of_answer(reply: &Reply) -> usize {
     }
 }
 
-fn response(reply: Reply) -> Response<Full<Bytes>> {
-    reply.map(|body| match body {
-        lambda_http::Body::Text(text) => Full::from(text),
-        lambda_http::Body::Binary(bytes) => Full::from(bytes),
-        _ => Full::default(),
-    })
+fn bytes_of(body: lambda_http::Body) -> Vec<u8> {
+    match body {
+        lambda_http::Body::Text(text) => text.into_bytes(),
+        lambda_http::Body::Binary(bytes) => bytes,
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]

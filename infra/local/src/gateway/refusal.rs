@@ -1,16 +1,29 @@
 //! What the gateway answers in a function's place, in the one error body.
 
+use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use imageshare::facade::{self, Reply};
+use imageshare::function::too_large;
+use uuid::Uuid;
 
 use super::body::BodyError;
+use super::event::Malformed;
 
 /// Why the gateway answers itself.
 pub(super) enum Refusal {
     HeadersTooLarge,
     Body(BodyError),
-    Malformed,
+    /// The body is larger than `allowed` bytes, where `limit` is what the operation takes with a credential.
+    BodyTooLarge {
+        allowed: usize,
+        limit: usize,
+    },
+    Malformed(Malformed),
+    /// What the parser cannot read.
+    NotHttp,
+    /// As many large bodies or answers are in memory as may be.
+    Busy,
     Failed,
     TimedOut,
 }
@@ -24,6 +37,7 @@ impl Refusal {
                 "IMG.0001",
                 "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
             ),
+            Self::BodyTooLarge { allowed, limit } => return closing(too_large(*allowed, *limit)),
             Self::Body(BodyError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "IMG.0001",
@@ -34,12 +48,27 @@ impl Refusal {
                 "IMG.0001",
                 "The body did not arrive within 30 seconds. Send it again.",
             ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "IMG.0060",
+                "Too many large requests or answers are on their way. Try again in a second.",
+            ),
+            Self::NotHttp => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The request is not HTTP/1.1: its first line, a header or its length cannot be read.",
+            ),
             Self::Body(BodyError::Broken) => (
                 StatusCode::BAD_REQUEST,
                 "IMG.0001",
                 "The body ended early or is not framed as its headers say. Send it again.",
             ),
-            Self::Malformed => (
+            Self::Malformed(Malformed::Target) => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The request's target is no path. Begin it with a slash.",
+            ),
+            Self::Malformed(Malformed::Host) => (
                 StatusCode::BAD_REQUEST,
                 "IMG.0001",
                 "The Host header names no host, or is given twice. Send the address of this server.",
@@ -55,11 +84,58 @@ impl Refusal {
                 "No answer within 29 seconds. What was asked may still happen; look before you try again.",
             ),
         };
-        let mut reply = facade::error(status, code, message);
-        if matches!(self, Self::HeadersTooLarge | Self::Body(_)) {
-            // The rest of the body may still be on its way.
-            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let reply = facade::error(status, code, message);
+        if matches!(self, Self::HeadersTooLarge | Self::Body(_) | Self::NotHttp | Self::Busy) {
+            closing(reply)
+        } else {
+            reply
         }
-        reply
     }
+}
+
+/// An answer that is the last of its connection, since the rest of the body may still be on its way.
+fn closing(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// The answer in the place of one that the HTTP parser gives by itself, without a body: to what it cannot read, or not at
+/// that length. `None` for anything else that is written.
+///
+/// Nothing else is taken for one of those: every answer of the gateway has a request id, and its bodies, JSON and text, have
+/// no line breaks of the form that HTTP has.
+pub(super) fn instead_of(written: &[u8]) -> Option<Bytes> {
+    let head = written.strip_suffix(b"\r\n\r\n").filter(|head| head.starts_with(b"HTTP/1."))?;
+    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
+    let refusal = match lines.next()?.split(' ').nth(1)? {
+        "400" => Refusal::NotHttp,
+        "414" | "431" => Refusal::HeadersTooLarge,
+        _ => return None,
+    };
+    let headers: Vec<_> = lines.collect();
+    if headers.iter().any(|header| header.starts_with("x-request-id:")) {
+        return None;
+    }
+    let request_id = Uuid::new_v4().to_string();
+    let mut reply = refusal.reply();
+    super::name(&mut reply, &request_id);
+    tracing::info!(request_id, status = reply.status().as_u16(), "request");
+    let date = headers.iter().find(|header| header.starts_with("date:"));
+    Some(on_the_wire(&reply, date.copied()))
+}
+
+/// An answer as HTTP/1.1 writes it.
+fn on_the_wire(reply: &Reply, date: Option<&str>) -> Bytes {
+    let body: &[u8] = reply.body();
+    let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", reply.status(), body.len()).into_bytes();
+    for (name, value) in reply.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    for part in [date.unwrap_or_default(), if date.is_some() { "\r\n" } else { "" }, "\r\n"] {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.extend_from_slice(body);
+    bytes.into()
 }

@@ -1,11 +1,13 @@
 //! Which function answers a method and path: read from `openapi.yaml`, the one place that states the routes.
 //!
 //! As on an HTTP API of API Gateway: an exact segment wins over a parameter, a method over `ANY`, and what nothing
-//! matches goes to `$default`. A trailing slash makes another path.
+//! matches goes to `$default`. A trailing slash makes another path. What the document need not say: `HEAD` is answered by
+//! who answers `GET`.
 
 use std::collections::BTreeMap;
 
 use http::Method;
+use imageshare::function::DEFAULT_BODY_LIMIT;
 use serde::Deserialize;
 
 use super::{Handler, Handlers};
@@ -52,13 +54,15 @@ pub(super) struct Routes {
     default: Route,
 }
 
-/// One route: its key as events carry it, and who answers.
+/// One route: its key as events carry it, how many bytes its bodies may have, and who answers.
 pub(super) struct Route {
     pub(super) key: String,
+    pub(super) body_limit: usize,
     pub(super) target: Target,
 }
 
 /// Who answers a route.
+#[derive(Clone)]
 pub(super) enum Target {
     Function(Handler),
     Health,
@@ -122,6 +126,8 @@ struct PathItem {
 struct Operation {
     #[serde(rename = "x-imageshare-function")]
     function: String,
+    #[serde(rename = "x-imageshare-body-limit")]
+    body_limit: Option<usize>,
 }
 
 impl PathItem {
@@ -137,6 +143,10 @@ impl PathItem {
         for (method, operation) in named {
             if let Some(operation) = operation {
                 let route = operation.route(format!("{method} {path}"), handlers)?;
+                if method == Method::GET {
+                    let head = Route { key: format!("HEAD {path}"), target: route.target.clone(), ..route };
+                    methods.exact.push((Method::HEAD, head));
+                }
                 methods.exact.push((method, route));
             }
         }
@@ -150,12 +160,13 @@ impl PathItem {
 
 impl Operation {
     fn route(self, key: String, handlers: &Handlers) -> Result<Route, BadRoutes> {
+        let body_limit = self.body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
         if self.function == GATEWAY {
             let target = if key == READINESS { Target::Readiness } else { Target::Health };
-            return Ok(Route { key, target });
+            return Ok(Route { key, body_limit, target });
         }
         match handlers.get(&self.function) {
-            Some(handler) => Ok(Route { key, target: Target::Function(handler) }),
+            Some(handler) => Ok(Route { key, body_limit, target: Target::Function(handler) }),
             None => Err(BadRoutes::Function { route: key, function: self.function }),
         }
     }

@@ -2,45 +2,62 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Gateway;
+use super::connections::{Activity, Connections, Phase, Place};
+use super::stream::ClientStream;
+use crate::descriptors;
 
-/// How long a client may take to send request line and headers, or leave a connection idle.
-const HEADER_PATIENCE: Duration = Duration::from_secs(90);
+/// What the parser holds at most of what a client sends. A head may have 10 KB.
+const READ_BUFFER: usize = 32 * 1024;
 
 /// Headers that a request may have. API Gateway limits only their size, as the gateway itself then does; above this the
 /// connection's own parser answers, without a body.
 const MOST_HEADERS: usize = 1024;
 
-/// How long requests may take to finish once the server was told to stop.
-const FAREWELL: Duration = Duration::from_secs(29);
+/// How long functions may take to finish once the server was told to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// Serves connections until `stop` is ready; then accepts no more, lets requests in flight finish for at most 29
-/// seconds, and returns.
+/// How long clients may then take to send the rest of a request, and to read their answers.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Serves connections until `stop` is ready; then accepts no more, lets functions that run finish for at most 29 seconds,
+/// gives their clients two seconds to read the answers, and returns.
 pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) {
-    let connections = GracefulShutdown::new();
-    let accepting = accept(&listener, &gateway, &connections);
+    let (graceful, (abandon, abandoned)) = (GracefulShutdown::new(), watch::channel(()));
+    let accepting = accept(&listener, &gateway, &graceful, &abandoned);
     tokio::select! {
         () = accepting => {}
         () = stop => {}
     }
     drop(listener);
-    let finished = timeout(FAREWELL, async {
-        connections.shutdown().await;
+    let finished = timeout(STOP_TIMEOUT, async {
+        let functions = async {
+            gateway.idle().await;
+            sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            () = graceful.shutdown() => {}
+            () = functions => tracing::warn!("some clients did not read their answers; they are abandoned"),
+        }
+        drop(abandon);
         gateway.idle().await;
     });
     if finished.await.is_err() {
@@ -48,48 +65,110 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     }
 }
 
-async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, connections: &GracefulShutdown) {
+async fn accept(
+    listener: &TcpListener,
+    gateway: &Arc<Gateway>,
+    graceful: &GracefulShutdown,
+    abandoned: &watch::Receiver<()>,
+) {
+    let mut connections = Connections::new(descriptors::available());
     loop {
         match listener.accept().await {
-            Ok((stream, client)) => serve_connection(stream, client, Arc::clone(gateway), connections),
+            Ok((stream, client)) => {
+                let client = Client { address: client, place: connections.place().await };
+                let (gateway, abandoned) = (Arc::clone(gateway), abandoned.clone());
+                tokio::spawn(serve_connection(stream, client, gateway, graceful.watcher(), abandoned));
+            }
             Err(problem) => {
                 // Out of file descriptors, most likely: some will be given back.
                 tracing::warn!(%problem, "a connection could not be accepted");
+                connections.end_longest_waiting();
                 sleep(Duration::from_millis(50)).await;
             }
         }
     }
 }
 
-fn serve_connection(
+/// Who is at the other end of a connection, and its place among all.
+struct Client {
+    address: SocketAddr,
+    place: Place,
+}
+
+/// Serves a connection until it ends, has to make room for another, or the server ends.
+async fn serve_connection(
     stream: TcpStream,
-    client: SocketAddr,
+    client: Client,
     gateway: Arc<Gateway>,
-    connections: &GracefulShutdown,
+    graceful: Watcher,
+    mut abandoned: watch::Receiver<()>,
 ) {
     // An answer is written at once, so there is nothing to gain from waiting for more.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(answer(&gateway, request, client).await) }
-    });
+    let activity = Arc::clone(&client.place.activity);
+    let service = service_fn(|request| answer(&gateway, request, client.address, &activity));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
-        if let Err(problem) = connection.await {
+    // The stream has time limits of its own, which tell a request that comes slowly from a connection that is idle.
+    http.header_read_timeout(None).max_headers(MOST_HEADERS).max_buf_size(READ_BUFFER);
+    let stream = ClientStream::new(stream, Arc::clone(&activity));
+    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        ended = connection => if let Err(problem) = ended {
             tracing::debug!(%problem, "a connection ended early");
-        }
-    });
+        },
+        () = client.place.activity.displaced() => tracing::debug!("a connection that waited for its client has made room"),
+        // There is nothing to receive but that the sender is gone.
+        _ = abandoned.changed() => {}
+    }
 }
 
 /// Answers a request. One that comes in chunks is the last of its connection: where it has a length as well, whoever was before
 /// may have seen its end elsewhere, and what stands behind it is then no request of its own (RFC 9112, 6.1).
-async fn answer(gateway: &Gateway, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
+async fn answer(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    client: SocketAddr,
+    activity: &Activity,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    activity.enter(Phase::Request);
     let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+    let request = request.map(|body| WatchedBody { body, activity });
     let mut answer = gateway.answer(request, client).await;
+    activity.enter(Phase::Answer);
     if is_last {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    Ok(answer)
+}
+
+/// A request's body, which says of the connection whether it waits for its client.
+struct WatchedBody<'a> {
+    body: Incoming,
+    activity: &'a Activity,
+}
+
+impl Body for WatchedBody<'_> {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match (&frame, self.activity.phase()) {
+            (Poll::Pending, Phase::Request) => self.activity.enter(Phase::Body),
+            (Poll::Ready(_), Phase::Body) => self.activity.enter(Phase::Request),
+            _ => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

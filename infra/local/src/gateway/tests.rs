@@ -15,7 +15,7 @@ const ROUTES: &str = "
 paths:
   /things:
     get: { x-imageshare-function: echo }
-    post: { x-imageshare-function: echo }
+    post: { x-imageshare-function: echo, x-imageshare-body-limit: 6291456 }
     x-amazon-apigateway-any-method: { x-imageshare-function: echo }
   /things/{thing}:
     get: { x-imageshare-function: echo }
@@ -128,7 +128,7 @@ impl World {
 
     async fn post(&self, body: &[u8]) -> Seen {
         let head = "POST /things HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
-        let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        let head = format!("{head}X-Auth-Token: t\r\nContent-Length: {}\r\n\r\n", body.len());
         self.send([head.as_bytes(), body].concat()).await
     }
 }
@@ -214,6 +214,88 @@ async fn the_limit_holds_for_the_event_and_not_just_for_the_body() {
     assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
     // Twice as long between the quotes of JSON.
     assert_refused(&world.post(&vec![b'"'; 4_000_000]).await, 413);
+}
+
+#[tokio::test]
+async fn limit_of_a_body_is_that_of_its_operation_and_small_without_a_credential() {
+    let world = world().await;
+    let send = |path: &str, token: &str, size: usize| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{token}");
+        let head = format!("{head}Content-Length: {size}\r\n\r\n");
+        world.send([head.into_bytes(), vec![b'x'; size]].concat())
+    };
+    let (token, none) = ("X-Auth-Token: t\r\n", "");
+    assert_eq!(send("/things", token, 16_385).await.status, 200);
+    assert_eq!(send("/things", none, 16_384).await.status, 200);
+    let refused = send("/things", none, 16_385).await;
+    assert_refused(&refused, 413);
+    assert!(refused.body.contains("16384 bytes, which is the limit of a request without a credential"));
+    let refused = send("/elsewhere", token, 16_385).await;
+    assert_refused(&refused, 413);
+    assert!(refused.body.contains("16384 bytes, which is the limit of this operation"));
+}
+
+#[tokio::test]
+async fn more_large_answers_than_there_is_room_for_are_refused() {
+    let world = world().await;
+    let mut unread = Vec::new();
+    for _ in 0..ANSWERS / 6_000_000 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream
+            .write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        unread.push(stream);
+    }
+    let refused = world.get("/large/6000000").await;
+    assert_refused(&refused, 503);
+    assert!(refused.head.contains("retry-after: 1"));
+    assert_eq!(world.get("/large/16000").await.status, 200, "a small one has room always");
+    // Whoever reads makes room.
+    let mut read = Vec::new();
+    unread.remove(0).read_to_end(&mut read).await.unwrap();
+    assert_eq!(world.get("/large/6000000").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_no_http_gets_the_error_body() {
+    let world = world().await;
+    for (bytes, status) in [
+        ("\0\0\0\0\r\n\r\n".to_owned(), 400),
+        ("GET /things HTTP/3.0\r\n\r\n".to_owned(), 400),
+        ("GET /things HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n".to_owned(), 400),
+        ("GET * HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n".to_owned(), 400),
+        ("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n".to_owned(), 400),
+        (format!("GET /{} HTTP/1.1\r\n", "a".repeat(40_000)), 431),
+        (format!("GET /things HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
+    ] {
+        let seen = world.send(&bytes).await;
+        assert_refused(&seen, status);
+        assert!(seen.head.contains("connection: close"), "{}", seen.head);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_sends_no_request_is_closed_after_10_seconds() {
+    let world = world().await;
+    for begun in ["", "GET /things HTTP/1.1\r\nHos"] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let since = tokio::time::Instant::now();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        assert!((10..15).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_may_be_idle_for_longer_between_requests() {
+    let world = world().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(b"GET /large/1 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let since = tokio::time::Instant::now();
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    assert!((90..95).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
@@ -310,6 +392,18 @@ async fn stopping_waits_for_a_function_whose_client_has_gone() {
     assert_eq!(world.gate.available_permits(), 0, "the function came to its end");
 }
 
+#[tokio::test]
+async fn stopping_waits_for_no_client_that_does_not_read() {
+    let world = world().await;
+    let mut deaf = TcpStream::connect(world.address).await.unwrap();
+    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    deaf.read_exact(&mut [0]).await.unwrap();
+    let since = Instant::now();
+    world.stop.send(()).unwrap();
+    world.served.await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+}
+
 #[test]
 fn every_route_of_the_document_has_its_function() {
     let mut handlers = Handlers::default();
@@ -331,6 +425,8 @@ fn every_route_of_the_document_has_its_function() {
         ),
         (Method::PATCH, "/v2/images/i", "PATCH /v2/images/{image_id}"),
         (Method::PUT, "/v2/images", "ANY /v2/images"),
+        (Method::HEAD, "/v2/images", "HEAD /v2/images"),
+        (Method::HEAD, "/health", "HEAD /health"),
         (Method::PUT, "/v2/images/i/members/m", "PUT /v2/images/{image_id}/members/{member_id}"),
         (Method::GET, "/v2/schemas/images", "GET /v2/schemas/{schema_name}"),
         (Method::GET, "/v2", "GET /v2"),

@@ -214,7 +214,7 @@ pub fn unrouted(allowed: &str) -> Reply {
         return reply::error(
             StatusCode::NOT_FOUND,
             "IMG.0086",
-            "There is no such path. The API is described in infra/openapi.yaml.",
+            "There is no such path. Compare it with the paths of the service's API document.",
         );
     }
     let message = format!("This method is not possible here. Use {allowed}.");

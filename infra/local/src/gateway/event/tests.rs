@@ -116,7 +116,7 @@ fn a_host_that_is_none_is_refused() {
     for bad in ["", "a b", "[", "1.2.3.4.5", "a:99999", "a:b", "user@a", "a/b", "a%", "999.1.1.1", "ü"] {
         let value = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
         let (head, ()) = http::Request::get("/").header(HOST, value).body(()).unwrap().into_parts();
-        assert_eq!(text(&source(&head, b"")), Err(BadHost), "{bad}");
+        assert_eq!(text(&source(&head, b"")), Err(Malformed::Host), "{bad}");
     }
     for good in ["localhost", "127.0.0.1:8080", "[::1]:8080", "a.example:80", "a_b"] {
         event(http::Request::get("/").header(HOST, good).body(&b""[..]).unwrap());
@@ -127,6 +127,6 @@ fn a_host_that_is_none_is_refused() {
 fn a_host_that_is_given_twice_is_refused() {
     for (one, other) in [("h", "h"), ("a.example", "b.example"), ("a", "b c")] {
         let request = http::Request::get("/").header(HOST, one).header(HOST, other).body(()).unwrap();
-        assert_eq!(text(&source(&request.into_parts().0, b"")), Err(BadHost), "{one} {other}");
+        assert_eq!(text(&source(&request.into_parts().0, b"")), Err(Malformed::Host), "{one} {other}");
     }
 }

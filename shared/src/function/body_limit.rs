@@ -1,0 +1,81 @@
+//! How large the body of a request may be. `infra/openapi.yaml` states the limits (`x-imageshare-body-limit`); the local
+//! gateway holds requests to them, and on AWS, where a gateway has one limit for all, the functions do.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+
+use crate::facade::{Reply, error, glance, ims};
+
+/// The limit, in bytes, of an operation that states none; and of every request that carries no credential, whose body may
+/// be that of a login.
+pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
+
+/// The operations that state their limit: lists of 100 images and 100 names, and an image's 16 KiB, both in any spelling of
+/// JSON.
+const LIMITS: [(&str, usize); 4] = [
+    (ims::share::ROUTE, 128 * 1024),
+    (ims::unshare::ROUTE, 128 * 1024),
+    (glance::create::ROUTE, 128 * 1024),
+    (glance::update::ROUTE, 128 * 1024),
+];
+
+/// The limit of a route's body, in bytes, where the request carries a credential.
+pub fn body_limit(route: &str) -> usize {
+    LIMITS.iter().find(|(known, _)| *known == route).map_or(DEFAULT_BODY_LIMIT, |(_, limit)| *limit)
+}
+
+/// Refuses a body of more bytes than a request with those headers may have, where `limit` is that of its operation.
+///
+/// # Errors
+/// The answer, 413, with the limit and what to do.
+pub fn check_body_size(bytes: usize, limit: usize, headers: &HeaderMap) -> Result<(), Reply> {
+    match body_limit_of(limit, headers) {
+        allowed if bytes <= allowed => Ok(()),
+        allowed => Err(too_large(allowed, limit)),
+    }
+}
+
+/// The limit of a body of a request with those headers, where `limit` is that of its operation.
+pub fn body_limit_of(limit: usize, headers: &HeaderMap) -> usize {
+    let has_credential = headers.contains_key("x-auth-token") || headers.contains_key(AUTHORIZATION);
+    if has_credential { limit } else { limit.min(DEFAULT_BODY_LIMIT) }
+}
+
+/// The answer to a body of more bytes than `allowed`, where `limit` is that of the operation.
+pub fn too_large(allowed: usize, limit: usize) -> Reply {
+    let message = if allowed < limit {
+        format!(
+            "The body is larger than {allowed} bytes, which is the limit of a request without a credential. Send a token in X-Auth-Token, or sign the request."
+        )
+    } else {
+        format!(
+            "The body is larger than {allowed} bytes, which is the limit of this operation. Split it into several requests; the data of images live elsewhere."
+        )
+    };
+    error(StatusCode::PAYLOAD_TOO_LARGE, "IMG.0001", &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn limit_is_small_without_a_credential() {
+        let limit = body_limit(ims::share::ROUTE);
+        let mut headers = HeaderMap::new();
+        let refused = check_body_size(limit, limit, &headers).unwrap_err();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(
+            format!("{:?}", refused.body()).contains("16384 bytes, which is the limit of a request without")
+        );
+        for name in ["x-auth-token", "authorization"] {
+            headers.clear();
+            headers.insert(name, HeaderValue::from_static("x"));
+            assert!(check_body_size(limit, limit, &headers).is_ok());
+            assert!(check_body_size(limit + 1, limit, &headers).is_err());
+        }
+        assert_eq!(body_limit("POST /v3/auth/tokens"), DEFAULT_BODY_LIMIT);
+    }
+}

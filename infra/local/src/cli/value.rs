@@ -25,12 +25,6 @@ pub(super) fn public_url(text: &str) -> Result<Uri, String> {
     }
 }
 
-pub(super) fn local_url(text: &str) -> Result<Uri, String> {
-    let uri = public_url(text).map_err(|_| "expected http://HOST[:PORT]".to_owned())?;
-    // The token goes there in the clear.
-    if uri.scheme_str() == Some("http") { Ok(uri) } else { Err("expected http://HOST[:PORT]".to_owned()) }
-}
-
 pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
 }

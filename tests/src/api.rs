@@ -156,6 +156,8 @@ impl Api {
     /// Starts a server with those limits, and with a directory that knows every tenant or that may not.
     pub async fn start_with(limits: &[&str], directory_complete: bool) -> Self {
         let arguments = ServeArguments {
+            config: None,
+            metrics: None,
             listen: "127.0.0.1:0".to_owned(),
             data: PathBuf::new(),
             memory: true,

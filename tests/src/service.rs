@@ -149,7 +149,7 @@ pub fn everything(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>>
 
 /// A caller who acts for that project.
 pub fn caller(project: &str) -> Caller {
-    Caller { tenant: tenant(project), account: None, user: None, role: Role::Member }
+    Caller { tenant: tenant(project), account: None, user: None, access_key: None, role: Role::Member }
 }
 
 /// A tenant's id.

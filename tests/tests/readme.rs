@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::path::Path;
 use std::process::Command;
 
 use imageshare_tests::binaries::binary;
@@ -9,34 +10,36 @@ use imageshare_tests::server::Server;
 
 const README: &str = include_str!("../../README.md");
 
+/// What the reader runs, up to its rules, with that server and binary in place of the reader's own.
+fn script(address: &str, imageshare: &Path) -> String {
+    let mut examples = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end"));
+    let (tour, names) = (examples.next().expect("the tour"), examples.next().expect("sharing by names"));
+    let rules = examples.next().expect("keys and vaults");
+    let (first, rest) =
+        tour.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
+    assert_eq!(first, "U=http://127.0.0.1:8080\n");
+    let imageshare = imageshare.display();
+    format!("U=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}{names}{rules}")
+}
+
+/// Runs a script in that directory. The tokens are made for ./imageshare-data there.
+async fn run(script: String, directory: &Path) -> (bool, String, String) {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &script]).current_dir(directory);
+    let done = tokio::task::spawn_blocking(move || bash.output()).await.unwrap().expect("bash");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.success(), text(&done.stdout), text(&done.stderr))
+}
+
 #[tokio::test]
 async fn the_five_minutes_work_as_they_are_written() {
     let imageshare = binary("imageshare");
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("imageshare-data");
     let server = Server::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let mut examples = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end"));
-    let (tour, names) = (examples.next().expect("the tour"), examples.next().expect("sharing by names"));
-    let rules = examples.next().expect("keys and vaults");
-    // The reader's server and binary stand elsewhere.
-    let (first, rest) =
-        tour.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
-    assert_eq!(first, "U=http://127.0.0.1:8080\n");
-    let (address, imageshare) = (&server.address, imageshare.display());
-    let script = format!(
-        "set -eu -o pipefail\nU=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}{names}{rules}"
-    );
-    let script = tokio::task::spawn_blocking(move || {
-        // The directory of the data is the reader's own: tokens are made for ./imageshare-data.
-        Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(directory.path())
-            .output()
-            .map(|done| (done, directory))
-    });
-    let (done, _directory) = script.await.unwrap().expect("bash");
-    let (out, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{out}\n{errors}\n{}", server.log());
+    let script = format!("set -eu -o pipefail\n{}", script(&server.address, &imageshare));
+    let (done, out, errors) = run(script, directory.path()).await;
+    assert!(done, "{out}\n{errors}\n{}", server.log());
     for wanted in [
         "\"name\":\"golden-2026-11\"",
         "\"status\":\"SUCCESS\"",
@@ -50,4 +53,19 @@ async fn the_five_minutes_work_as_they_are_written() {
     ] {
         assert!(out.contains(wanted), "{wanted} is missing in {out}");
     }
+}
+
+#[tokio::test]
+async fn tour_says_what_is_wrong_and_ends() {
+    let imageshare = binary("imageshare");
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let data = directory.path().join("imageshare-data");
+    let mut server = Server::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
+    let script = script(&server.address, &imageshare);
+    let (_, _, errors) = run(script.clone(), elsewhere.path()).await;
+    assert!(errors.contains("there is no signing key in imageshare-data"), "{errors}");
+    assert!(errors.contains("the call failed: {\"error\":") && errors.contains("no token"), "{errors}");
+    server.terminate();
+    let (_, _, errors) = run(script, directory.path()).await;
+    assert!(errors.contains("curl: (7)") && errors.contains("no server answers at"), "{errors}");
 }

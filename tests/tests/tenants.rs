@@ -271,7 +271,7 @@ async fn a_token_that_is_given_is_used_instead_of_a_local_key() {
         (world.server.token("ops", "member").as_str(), "", "Only the role admin may do this"),
         ("e30.e30.forged", "", "the server refuses the token in IMAGESHARE_TOKEN"),
         ("e30.e30.x", "http://images.example", "is sent over https:// only"),
-        ("", "https://images.example", "put a token of the role admin in IMAGESHARE_TOKEN"),
+        ("", "https://images.example", "put a token in IMAGESHARE_TOKEN"),
         ("e30.e30.x", "http://127.0.0.1:9", "no server answers at http://127.0.0.1:9"),
     ] {
         let refused = list(token, server).await;

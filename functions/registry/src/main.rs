@@ -1,6 +1,6 @@
 //! The Lambda function `registry`.
 
-use imageshare::function::{Function, start_log};
+use imageshare::function::{Function, start_log, traced};
 use lambda_http::service_fn;
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,7 +8,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     start_log();
     let function = Function::from_env().await?;
     lambda_http::run(service_fn(async |request| {
-        Ok::<_, lambda_http::Error>(registry::handle(&function, request).await)
+        let answer = traced(request, |request| registry::handle(&function, request));
+        Ok::<_, lambda_http::Error>(answer.await)
     }))
     .await
 }

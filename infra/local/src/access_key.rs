@@ -1,4 +1,5 @@
-//! `imageshare access-key`: asks a running server over its own API, for any project.
+//! `imageshare access-key`: asks a server over its own API: a local one for any project, another one with a token
+//! of the project.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use imageshare::domain::Role;
 use serde_json::{Value, json};
 
-use crate::cli::{AccessKeyCommand, AccessKeyOwner};
+use crate::cli::{AccessKeyCommand, AccessKeyOwner, Holder};
 use crate::client::{Client, ClientError};
 
 /// Does what was asked for. Returns what is to be printed.
@@ -14,33 +15,34 @@ use crate::client::{Client, ClientError};
 /// # Errors
 /// Says what is in the way.
 pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
+    let client = client(command.owner()).await?;
     match command {
-        AccessKeyCommand::Create { name, roles, json, whose } => {
+        AccessKeyCommand::Create { name, roles, json, .. } => {
             let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
             let body = json!({ "name": name, "roles": roles });
-            let key = ask(whose, "POST", "/v1/access-keys", Some(&body)).await?;
+            let key = client.ask("POST", "/v1/access-keys", Some(&body)).await?;
             if *json {
                 Ok(format!("{key}\n"))
             } else {
                 Ok(format!("id={}\nsecret={}\n", text(&key, "id")?, text(&key, "secret")?))
             }
         }
-        AccessKeyCommand::List { json, whose } => {
-            let keys = list(whose).await?;
+        AccessKeyCommand::List { json, .. } => {
+            let keys = list(&client).await?;
             if *json { Ok(format!("{}\n", Value::from(keys))) } else { lines(&keys) }
         }
-        AccessKeyCommand::Disable { id, whose } => {
-            ask(whose, "DELETE", &format!("/v1/access-keys/{id}"), None).await?;
+        AccessKeyCommand::Disable { id, .. } => {
+            client.ask("DELETE", &format!("/v1/access-keys/{id}"), None).await?;
             Ok(String::new())
         }
     }
 }
 
 /// All pages.
-async fn list(whose: &AccessKeyOwner) -> Result<Vec<Value>, ClientError> {
+async fn list(client: &Client) -> Result<Vec<Value>, ClientError> {
     let (mut keys, mut target) = (Vec::new(), "/v1/access-keys".to_owned());
     loop {
-        let mut page = ask(whose, "GET", &target, None).await?;
+        let mut page = client.ask("GET", &target, None).await?;
         let Some(Value::Array(listed)) = page.get_mut("access_keys").map(Value::take) else {
             return Err(ClientError::Strange);
         };
@@ -75,13 +77,18 @@ fn text<'a>(key: &'a Value, name: &str) -> Result<&'a str, ClientError> {
     key.get(name).and_then(Value::as_str).ok_or(ClientError::Strange)
 }
 
-/// Sends one request as an admin in that project. Returns the body of the answer.
-async fn ask(
-    whose: &AccessKeyOwner,
-    method: &str,
-    target: &str,
-    body: Option<&Value>,
-) -> Result<Value, ClientError> {
-    let grant = whose.holder.grant(vec![Role::Admin], Duration::from_mins(1));
-    Client::local(&whose.server, &whose.data, grant)?.ask(method, target, body).await
+/// Asks as an admin in that project of a local server, or with the token that was given, which must act for that project.
+async fn client(whose: &AccessKeyOwner) -> Result<Client, ClientError> {
+    let client = Client::at(&whose.place, whose.holder.grant(vec![Role::Admin], Duration::from_mins(1)))?;
+    if !client.has_given_token() {
+        return Ok(client);
+    }
+    let Holder { project, account, user } = &whose.holder;
+    if account.is_some() || user.is_some() {
+        return Err(ClientError::Holder);
+    }
+    let answer = client.ask("GET", "/v3/projects", None).await?;
+    let own = answer.get("projects").and_then(Value::as_array).ok_or(ClientError::Strange)?;
+    let acts_for_it = own.iter().any(|own| own.get("id").and_then(Value::as_str) == Some(project.as_str()));
+    if acts_for_it { Ok(client) } else { Err(ClientError::OtherProject(project.clone())) }
 }

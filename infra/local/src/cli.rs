@@ -1,20 +1,25 @@
 //! The command line: what may be said, and how it is explained.
 
 mod backup;
+mod manual;
+mod settings;
 mod tenants;
 mod value;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use http::Uri;
 use imageshare::domain::{AccessKeyId, Limit, Limits, Role, TenantId};
 use imageshare::function::public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
+pub use self::manual::{write_completions, write_page};
 pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
-use self::value::{lifetime, local_url, region, role};
+use self::value::{lifetime, region, role};
 use crate::issuers::IssuerArguments;
 use crate::keys::Grant;
 
@@ -23,7 +28,8 @@ pub const DEFAULT_DATA: &str = "imageshare-data";
 
 /// Share machine images with other tenants, who accept them or not: the whole service on one machine.
 #[derive(Debug, Parser)]
-#[command(name = "imageshare", version, args_conflicts_with_subcommands = true, after_help = EXAMPLE)]
+#[command(name = "imageshare", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXAMPLE, after_long_help = long_help())]
 pub struct Arguments {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
@@ -39,15 +45,20 @@ Example, in two terminals:
 
 The server's log goes to stderr; RUST_LOG sets its level (RUST_LOG=debug).";
 
+fn long_help() -> String {
+    format!("{}\n\n{EXAMPLE}", settings::help())
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the APIs over HTTP until SIGINT or SIGTERM (the default command)
+    #[command(after_long_help = settings::help())]
     Serve(ServeArguments),
     /// Print a bearer token for a local server, running or not
     #[command(after_help = TOKEN_EXAMPLE)]
     Token(TokenArguments),
-    /// Create, list and disable access keys of a running local server
+    /// Create, list and disable access keys of a running server
     #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
     AccessKey(AccessKeyCommand),
     /// Write a backup of a server's data directory, while the server runs or not
@@ -62,18 +73,37 @@ pub enum Command {
     /// Import, list, show and delete tenants of a service's directory, which gives project ids their names
     #[command(subcommand, long_about = tenants::ABOUT, after_long_help = tenants::EXAMPLE)]
     Tenants(TenantsCommand),
+    /// Print the completions of this command line for a shell
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page of this program, or of one of its commands
+    #[command(after_help = MAN_EXAMPLE)]
+    Man {
+        /// The command, as in `imageshare man access-key create`
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
 }
+
+const MAN_EXAMPLE: &str = "\
+Example:
+  imageshare man serve | man -l -
+  imageshare man > /usr/local/share/man/man1/imageshare.1";
 
 const TOKEN_EXAMPLE: &str = "\
 Example:
   curl -H \"X-Auth-Token: $(imageshare token --project my-project)\" http://127.0.0.1:8080/v2/cloudimages";
 
 const ACCESS_KEY_ABOUT: &str = "\
-Create, list and disable access keys of a running local server.
+Create, list and disable access keys of a running server.
 
 An access key belongs to one project. Programs sign their requests with its secret, as the SDKs of Huawei Cloud, Open \
-Telekom Cloud and Alibaba Cloud do. The command asks the server, since only that has the table open; it proves that it \
-may with a token made from the signing key in the server's data directory.
+Telekom Cloud and Alibaba Cloud do. The command asks the server, since only that has the table open. Of a running local \
+server it proves that it may with a token made from the signing key in the server's data directory; of a deployment \
+elsewhere with the token of the project that the variable IMAGESHARE_TOKEN holds.
 
 The secret is shown once and stored nowhere: it is derived from a master key in the file master-keys.txt of the data \
 directory. To rotate the master key, put a new line ID:BASE64 (32 random bytes or more) on top of that file and start the \
@@ -84,7 +114,8 @@ const ACCESS_KEY_EXAMPLE: &str = "\
 Example:
   imageshare access-key create --project my-project --name ci
   imageshare access-key list --project my-project
-  imageshare access-key disable KEY_ID --project my-project";
+  imageshare access-key disable KEY_ID --project my-project
+  IMAGESHARE_TOKEN=... imageshare access-key create --project my-project --server https://images.example";
 
 /// What to do with access keys.
 #[derive(Debug, Clone, Subcommand)]
@@ -124,18 +155,24 @@ pub enum AccessKeyCommand {
     },
 }
 
+impl AccessKeyCommand {
+    /// Whose access keys, and where.
+    pub fn owner(&self) -> &AccessKeyOwner {
+        match self {
+            Self::Create { whose, .. } | Self::List { whose, .. } | Self::Disable { whose, .. } => whose,
+        }
+    }
+}
+
 /// Whose access keys, and where.
 #[derive(Debug, Clone, Args)]
 pub struct AccessKeyOwner {
     /// Who they are for
     #[command(flatten)]
     pub holder: Holder,
-    /// Where the server listens
-    #[arg(long, value_name = "URL", value_parser = local_url, default_value = "http://127.0.0.1:8080")]
-    pub server: Uri,
-    /// The server's data directory
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
-    pub data: PathBuf,
+    /// Where the server is
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Who holds a token or an access key.
@@ -160,6 +197,14 @@ impl Holder {
     }
 }
 
+/// The command that this process was started with: of its command line, its environment and its configuration file.
+///
+/// # Errors
+/// What the user is to read: help, or which argument, variable or setting is wrong.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    settings::parse(arguments, |name| std::env::var(name).ok())
+}
+
 impl Arguments {
     /// The command that was given, or `serve`.
     pub fn into_command(self) -> Command {
@@ -170,9 +215,15 @@ impl Arguments {
 /// What a server is told.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArguments {
+    /// File of settings, in TOML; see below
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: String,
+    /// Address to tell metrics at, as OpenMetrics at /metrics: how many requests, how long, work under way, use of the table
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: Option<String>,
     /// Directory of the table and the keys; made if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "memory")]
     pub data: PathBuf,
@@ -189,7 +240,7 @@ pub struct ServeArguments {
     #[arg(long)]
     pub directory_complete: bool,
     /// Limits that are not to be as they are by themselves
-    #[arg(long = "limit", value_name = "NAME=NUMBER", help = limits_help())]
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_delimiter = ',', help = limits_help())]
     pub limits: Vec<Limit>,
     /// Whose tokens are believed besides the server's own
     #[command(flatten)]
@@ -246,7 +297,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
-        Arguments::try_parse_from(line.split(' ')).map(Arguments::into_command)
+        settings::parse(line.split(' ').map(OsString::from), |_| None)
     }
 
     fn serve(line: &str) -> ServeArguments {
@@ -339,12 +390,15 @@ mod tests {
     fn an_access_key_needs_a_project_and_is_a_members() {
         assert!(parse("imageshare access-key create").is_err());
         assert!(parse("imageshare access-key disable --project p").is_err());
-        assert!(parse("imageshare access-key list --project p --server https://a").is_err());
+        assert!(parse("imageshare access-key list --project p --server https://a").is_ok());
         let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, whose, .. })) =
             parse("imageshare access-key create --project p")
         else {
             panic!()
         };
-        assert_eq!((roles, whose.server), (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080")));
+        assert_eq!(
+            (roles, whose.place.server),
+            (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080"))
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! other request. Of a local server it may ask anything because it can read the signing key: it makes itself tokens of the
 //! role admin, good for a minute. For any other deployment it is given a token.
 
+use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,8 +16,10 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http::Uri;
+use imageshare::domain::TenantId;
 use serde_json::Value;
 
+use crate::cli::Place;
 use crate::keys::{Grant, KeyError, SigningKey};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,7 +40,7 @@ pub enum ClientError {
         server: Uri,
     },
     /// A deployment elsewhere takes no token of a local key.
-    #[error("{server}: put a token of the role admin in {TOKEN}; only local servers take one from --data")]
+    #[error("{server}: put a token in {TOKEN}; only local servers take one that is made from --data")]
     NoToken {
         /// The server's address.
         server: Uri,
@@ -50,6 +53,12 @@ pub enum ClientError {
         /// What is in the way.
         problem: String,
     },
+    /// The token acts for another project than the one that was named.
+    #[error("the token in {TOKEN} does not act for project {0}: get one of that project")]
+    OtherProject(TenantId),
+    /// What goes into a token that the command makes was said, and the token was given.
+    #[error("--account and --user go into a token that is made here, and {TOKEN} holds one: leave them out")]
+    Holder,
     /// The answer took too long.
     #[error("the server did not answer within 30 seconds")]
     TooSlow,
@@ -110,6 +119,23 @@ pub struct Client {
 }
 
 impl Client {
+    /// Asks the server at that place: with the token that the environment holds, or else, where it is a local one, as that
+    /// grant says.
+    ///
+    /// # Errors
+    /// [`ClientError`] where there is no token to be had, or others could read it on its way.
+    pub fn at(place: &Place, grant: Grant) -> Result<Self, ClientError> {
+        match env::var(TOKEN).ok().filter(|token| !token.is_empty()) {
+            Some(token) => Self::with_token(&place.server, token),
+            None => Self::local(&place.server, &place.data, grant),
+        }
+    }
+
+    /// Whether the token was given, and may be of anybody.
+    pub fn has_given_token(&self) -> bool {
+        matches!(self.credential, Credential::Given(_))
+    }
+
     /// Asks a local server as that grant says, with tokens made from the key in its data directory.
     ///
     /// # Errors

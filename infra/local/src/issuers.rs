@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use imageshare::auth::{Authenticator, Authorities, BadAuthorities, BadUrl, Expectations};
 
+use crate::keys::ISSUER;
+
 /// Why somebody's tokens cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum BadIssuers {
@@ -27,10 +29,10 @@ pub struct IssuerArguments {
     #[arg(long, value_name = "URL")]
     pub jwks: Option<String>,
     /// Of these, accept only those whose iss is this
-    #[arg(long, value_name = "NAME", requires = "jwks")]
+    #[arg(long, value_name = "NAME")]
     pub issuer: Option<String>,
     /// Of these, accept only those whose aud is or holds this
-    #[arg(long, value_name = "NAME", requires = "jwks")]
+    #[arg(long, value_name = "NAME")]
     pub audience: Option<String>,
     /// Accept tokens that the Keystone at this address knows
     #[arg(long, value_name = "URL")]
@@ -41,6 +43,23 @@ pub struct IssuerArguments {
 }
 
 impl IssuerArguments {
+    /// Whether something is expected of tokens that no key could have signed.
+    pub(crate) fn names_an_issuer_without_keys(&self) -> bool {
+        self.jwks.is_none() && (self.issuer.is_some() || self.audience.is_some())
+    }
+
+    /// Whose tokens a server believes, itself among them, for the log: without what an address may hold of a password.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![ISSUER.to_owned()];
+        for url in [&self.jwks, &self.keystone].into_iter().flatten() {
+            let address = url.rsplit_once('@').map_or(url.as_str(), |(_, address)| address);
+            names.push(address.split(['?', '#']).next().unwrap_or_default().to_owned());
+        }
+        names.extend(self.issuer.as_ref().map(|issuer| format!("iss={issuer}")));
+        names.extend(self.audience.as_ref().map(|audience| format!("aud={audience}")));
+        names
+    }
+
     /// The same authenticator, believing their tokens too.
     ///
     /// # Errors

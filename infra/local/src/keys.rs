@@ -1,7 +1,7 @@
 //! The secrets of a local server: its signing key, with the tokens made with it, and its master keys.
 //!
 //! `serve` checks tokens against `signing-keys.json` in its data directory, and `token` signs with the same file,
-//! so that either may be the first to run. The secrets of access keys are derived from `master-keys.txt` beside it, a line
+//! which the first start of a server makes. The secrets of access keys are derived from `master-keys.txt` beside it, a line
 //! `ID:BASE64` for each master key, the one for new access keys first: to rotate, put a new line on top and start the
 //! server again (`imageshare::auth::MasterKeys` says when an old one may go). Only the owner can read the files: who holds
 //! one of them is every tenant.
@@ -100,7 +100,8 @@ impl SigningKey {
         Self::parse(json, path)
     }
 
-    /// Reads the key in that directory, and makes nothing: for who asks a server that is running, which has made its own.
+    /// Reads the key in that directory, and makes nothing: a token that is signed with another key than the server's is of no
+    /// use.
     ///
     /// # Errors
     /// There is no file, it cannot be read, or it is no key of ours.

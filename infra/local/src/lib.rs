@@ -2,8 +2,8 @@
 //!
 //! [`gateway`] takes HTTP requests and hands them, as the events that API Gateway makes of them, to the functions
 //! that run on AWS one by one. [`table`] is the DynamoDB under them, in this process. [`pump`] stands in for the
-//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`], [`signals`] and
-//! [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written.
+//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`], [`metrics`],
+//! [`signals`] and [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod access_key;
@@ -16,6 +16,7 @@ pub mod issuers;
 pub mod keep_time;
 pub mod keys;
 pub mod logging;
+pub mod metrics;
 mod private_file;
 pub mod pump;
 pub mod server;

@@ -1,14 +1,15 @@
 //! `imageshare`: serves the APIs on one machine, prints tokens for it, asks it for access keys, backs up and checks its data,
 //! and keeps the directory of tenants of any deployment.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
 use imageshare_local::cli::{
-    AccessKeyCommand, Arguments, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
+    self, AccessKeyCommand, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
 };
 use imageshare_local::keys::SigningKey;
 use imageshare_local::server::Server;
@@ -23,7 +24,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const MOST_THREADS: usize = 4;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().into_command() {
+    let command = match cli::parse(env::args_os()) {
+        Ok(command) => command,
+        // Help is an error too, of which the exit code is 0.
+        Err(problem) => problem.exit(),
+    };
+    let done = match command {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => access_key(&command),
@@ -31,6 +37,10 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => keep(|| backup::restore(&arguments.from, &arguments.data)),
         Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => tenants(&command),
+        Command::Completions { shell } => {
+            cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
+        }
+        Command::Man { command } => cli::write_page(&command, &mut io::stdout()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,7 +66,7 @@ fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
 async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let server = Server::start(arguments).await?;
-    announce(&server)?;
+    announce(&server, arguments)?;
     let signal = signals.next().await;
     tracing::info!(signal, "stopping; a second signal ends it at once");
     tokio::select! {
@@ -68,9 +78,22 @@ async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn E
     }
 }
 
-/// Says that the server is ready: on stdout for programs, on stderr for people.
-fn announce(server: &Server) -> io::Result<()> {
+/// Says that the server is ready and how it was set up: on stdout for programs, in the log for people.
+fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
     let data = server.key_directory().display();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        address = %server.address(),
+        public_url = arguments.public_url.as_ref().map(ToString::to_string),
+        metrics = server.metrics_address().map(|address| address.to_string()),
+        data = %data,
+        in_memory = arguments.memory,
+        region = arguments.region,
+        directory_complete = arguments.directory_complete,
+        limits = %arguments.limits.iter().copied().collect::<Limits>(),
+        issuers = arguments.issuers.names().join(", "),
+        "started"
+    );
     tracing::info!("get a token with: imageshare token --data {data} --project PROJECT");
     let mut out = io::stdout();
     writeln!(out, "listening on http://{}", server.address())?;
@@ -79,7 +102,7 @@ fn announce(server: &Server) -> io::Result<()> {
 
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
     let TokenArguments { holder, roles, ttl, data } = arguments;
-    writeln!(io::stdout(), "{}", SigningKey::open(&data)?.token(&holder.grant(roles, ttl))?)?;
+    writeln!(io::stdout(), "{}", SigningKey::find(&data)?.token(&holder.grant(roles, ttl))?)?;
     Ok(())
 }
 

@@ -24,6 +24,7 @@ use crate::gateway::{self, BadRoutes, Before, Gateway, Handlers, Health, HealthC
 use crate::issuers::BadIssuers;
 use crate::keep_time::TimeKeeper;
 use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
+use crate::metrics::{self, Metrics};
 use crate::pump::{self, JobWorker};
 use crate::table::{EmbeddedTable, Lane, OpenError, Removed, TableProblem};
 
@@ -37,6 +38,14 @@ pub enum StartError {
     /// The address is taken, not ours, or not an address.
     #[error("cannot listen on {address}: {}; choose another with --listen", reason(.source))]
     Listen {
+        /// What was asked for.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The address of the metrics is.
+    #[error("cannot listen on {address}: {}; choose another with --metrics", reason(.source))]
+    Metrics {
         /// What was asked for.
         address: String,
         /// What the system says.
@@ -81,12 +90,14 @@ fn reason(error: &io::Error) -> String {
 /// A running server.
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     key_directory: PathBuf,
     stop: watch::Sender<bool>,
     gateway: JoinHandle<()>,
     pump: JoinHandle<()>,
     expiry: JoinHandle<()>,
     time: JoinHandle<()>,
+    metrics: Option<JoinHandle<()>>,
     table: Arc<EmbeddedTable>,
     /// Removed at the end.
     _temporary: Option<TempDir>,
@@ -102,12 +113,13 @@ impl Server {
         let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
         // The address first: who started a second server by mistake reads about that, not about its data.
         let (listener, address) = listen(&arguments.listen).await?;
+        let metrics_listener = listen_for_metrics(arguments.metrics.as_deref()).await?;
         let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
-        let clock = Clock::of_server();
+        let (clock, metrics) = (Clock::of_server(), Arc::new(Metrics::default()));
         let service = |lane| {
-            let store = Store::new(table.lane(lane), clock.clone());
+            let store = Store::new(metrics.counted(table.lane(lane), lane), clock.clone());
             Service { store, settings: Arc::new(settings(arguments)) }
         };
         let requests = service(Lane::Request);
@@ -124,12 +136,17 @@ impl Server {
         let domain = domain(arguments, address);
         let (stop, stopped) = watch::channel(false);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table, stopped.clone()), domain)?;
+        let gateway = gateway.counting(Arc::clone(&metrics));
 
         let stopped_time = stopped.clone();
         let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
+        let open_work = worker.service.store.clone();
+        let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+        let metrics_stop = until(stopped.clone());
         let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
         Ok(Self {
             address,
+            metrics_address,
             key_directory,
             stop,
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
@@ -139,6 +156,9 @@ impl Server {
             }),
             expiry: tokio::spawn(expire(Arc::clone(&table))),
             time: tokio::spawn(async move { time.run(until(stopped_time)).await }),
+            metrics: metrics_listener.map(|(listener, _)| {
+                tokio::spawn(metrics::serve(listener, metrics, open_work, metrics_stop))
+            }),
             table,
             _temporary: temporary,
         })
@@ -147,6 +167,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it tells its metrics, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The directory with its signing key.
@@ -166,6 +191,9 @@ impl Server {
         let _ = self.gateway.await;
         let _ = self.pump.await;
         let _ = self.time.await;
+        if let Some(metrics) = self.metrics {
+            let _ = metrics.await;
+        }
         self.expiry.abort();
         let _ = self.expiry.await;
         self.table.close().await;
@@ -179,6 +207,15 @@ fn domain(arguments: &ServeArguments, address: SocketAddr) -> String {
         (None, IpAddr::V4(ip)) => ip.to_string(),
         (None, IpAddr::V6(ip)) => format!("[{ip}]"),
     }
+}
+
+async fn listen_for_metrics(address: Option<&str>) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let listening = listen(address).await.map(Some);
+    listening.map_err(|problem| match problem {
+        StartError::Listen { address, source } => StartError::Metrics { address, source },
+        other => other,
+    })
 }
 
 async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -123,6 +123,7 @@ impl Token {
             tenant: TenantId::try_from(project.id).map_err(|_| malformed)?,
             account: project.domain.and_then(|domain| domain.id),
             user: self.user.and_then(|user| user.id),
+            access_key: None,
             role: roles.max().ok_or(Unauthenticated::NoRole)?,
         };
         Ok(Bearer { caller, issued: self.issued_at.as_deref().and_then(moment), expires })

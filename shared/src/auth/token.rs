@@ -165,6 +165,7 @@ impl Claims {
             tenant: tenant.ok_or(BadClaim { claim: "project_id", expected: ID_FORM })?,
             account: text("account_id", self.account_id)?,
             user: text("sub", self.sub)?,
+            access_key: None,
             role: strongest_role(self.roles.as_ref())?,
         })
     }

@@ -32,6 +32,7 @@ impl AccessKey {
             tenant: self.project.clone(),
             account: self.account.clone(),
             user: self.user.clone(),
+            access_key: Some(self.id.clone()),
             role: self.roles.iter().copied().max().unwrap_or(Role::Reader),
         }
     }

@@ -1,6 +1,6 @@
 //! Who makes a request, and for which tenants they may act.
 
-use super::TenantId;
+use super::{AccessKeyId, TenantId};
 
 /// What a caller may do. Each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +40,8 @@ pub struct Caller {
     pub account: Option<String>,
     /// The person or program behind the credential, for the log.
     pub user: Option<String>,
+    /// The access key that the request is signed with, or that its token was issued for; for the log.
+    pub access_key: Option<AccessKeyId>,
     /// The strongest of the credential's roles.
     pub role: Role,
 }

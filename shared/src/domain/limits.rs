@@ -1,5 +1,6 @@
 //! The limits that a deployment sets.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::{ImageHead, Kind, ReadRate};
@@ -153,6 +154,29 @@ impl FromStr for Limit {
     }
 }
 
+/// In the form in which limits are set: `members-per-image=256,…`.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            members_per_image,
+            members_per_full_ecs_image,
+            images_per_tenant,
+            pending_per_tenant,
+            pending_per_owner,
+            open_pairs_per_tenant,
+            access_keys_per_project,
+            read_units_per_second,
+        } = self;
+        write!(
+            f,
+            "members-per-image={members_per_image},members-per-full-ecs-image={members_per_full_ecs_image},\
+             images-per-tenant={images_per_tenant},pending-per-tenant={pending_per_tenant},\
+             pending-per-owner={pending_per_owner},open-pairs-per-tenant={open_pairs_per_tenant},\
+             access-keys-per-project={access_keys_per_project},read-units-per-second={read_units_per_second}"
+        )
+    }
+}
+
 impl FromIterator<Limit> for Limits {
     /// The defaults, changed by each setting in turn.
     fn from_iter<T: IntoIterator<Item = Limit>>(settings: T) -> Self {
@@ -195,5 +219,13 @@ mod tests {
         assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 5_000 }));
         assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Name));
         assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));
+    }
+
+    #[test]
+    fn limits_are_shown_as_they_are_set() {
+        let limits = Limits { members_per_image: 3, read_units_per_second: 7, ..Limits::default() };
+        let shown = limits.to_string();
+        let read: Limits = shown.split(',').map(|text| text.parse::<Limit>().unwrap()).collect();
+        assert_eq!(read, limits);
     }
 }

@@ -4,7 +4,13 @@ use crate::domain::{Caller, Details, Image, Role, Timestamp, Visibility};
 
 /// A member of that project.
 pub(super) fn caller(project: &str) -> Caller {
-    Caller { tenant: project.parse().unwrap(), account: None, user: None, role: Role::Member }
+    Caller {
+        tenant: project.parse().unwrap(),
+        account: None,
+        user: None,
+        access_key: None,
+        role: Role::Member,
+    }
 }
 
 /// A shared image of `own1` without members and with those free properties.

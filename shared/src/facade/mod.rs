@@ -20,7 +20,7 @@ pub mod strict_json;
 mod time_filter;
 mod vault;
 
-pub use self::reply::{Reply, error, json, no_content};
+pub use self::reply::{Problem, Reply, error, json, no_content};
 
 /// What a GET or a DELETE is told that came with a body, which these operations would not look at.
 const NO_BODY_EXPECTED: &str = "A body is not expected with this request.";

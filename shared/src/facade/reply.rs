@@ -14,6 +14,23 @@ use serde::Serialize;
 /// An answer as a Lambda function gives it.
 pub type Reply = Response<Body>;
 
+/// Why a request was refused, for the log: it goes along with the answer and is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The code that the caller is given.
+    pub code: String,
+    /// The message that the caller is given.
+    pub reason: String,
+}
+
+impl Problem {
+    /// The same answer, from which the log can tell that it refuses, and why.
+    pub fn of(mut reply: Reply, code: &str, reason: &str) -> Reply {
+        reply.extensions_mut().insert(Self { code: code.to_owned(), reason: reason.to_owned() });
+        reply
+    }
+}
+
 /// An answer with a JSON body.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Reply {
     match serde_json::to_string(body) {
@@ -37,7 +54,7 @@ pub fn no_content() -> Reply {
 pub fn error(status: StatusCode, code: &str, message: &str) -> Reply {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({ "error": { "code": code, "message": message, "title": title } });
-    let mut reply = with_body(status, body.to_string());
+    let mut reply = Problem::of(with_body(status, body.to_string()), code, message);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -1,19 +1,18 @@
 //! One request on its way through a function: received, then, if its caller is admitted, a call.
 
 use std::sync::OnceLock;
-use std::time::Instant;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 
 use super::address;
 use super::reads::{Reading, Reads};
+use super::trace::Trace;
 use crate::Service;
 use crate::auth::Keyring;
 use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
 use crate::facade::Reply;
-use crate::store::Usage;
 use crate::usecases::Refusal;
 
 /// A request of which nobody has looked yet who makes it.
@@ -37,14 +36,6 @@ pub struct Call {
     pub(super) reads: Reads,
     /// Charges the tenant when the call ends, however it ends.
     pub(super) reading: OnceLock<Reading>,
-}
-
-/// What is said of a request when it ends.
-#[derive(Debug)]
-pub(super) struct Trace {
-    pub(super) request_id: String,
-    pub(super) route: String,
-    pub(super) begun: Instant,
 }
 
 impl Received {
@@ -97,6 +88,17 @@ impl Received {
             headers: self.request.headers(),
             body: self.body(),
         }
+    }
+
+    /// Tells the log which action of an RPC dialect the request names.
+    pub fn note_action(&self, name: &str) {
+        self.trace.note_action(name);
+    }
+
+    /// Tells the log which access key the request claims to be made with. An id that cannot be one of this service is left
+    /// out.
+    pub fn note_access_key(&self, claimed: &str) {
+        self.trace.note_access_key(claimed);
     }
 
     /// Puts the request's id on an answer that nobody in particular gets, and logs the request.
@@ -182,29 +184,5 @@ fn body(request: &Request) -> &[u8] {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
         _ => &[],
-    }
-}
-
-impl Trace {
-    pub(super) fn finish(&self, mut reply: Reply, caller: Option<&Caller>, used: Usage) -> Reply {
-        for (name, id) in [
-            ("x-request-id", HeaderValue::from_str(&self.request_id)),
-            ("x-openstack-request-id", HeaderValue::from_str(&format!("req-{}", self.request_id))),
-        ] {
-            reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
-        }
-        tracing::info!(
-            request_id = self.request_id,
-            tenant = caller.map(|caller| caller.tenant.as_str()),
-            user = caller.and_then(|caller| caller.user.as_deref()),
-            operation = self.route,
-            status = reply.status().as_u16(),
-            duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            round_trips = used.round_trips,
-            read_units = used.read_units,
-            write_units = used.write_units,
-            "request"
-        );
-        reply
     }
 }

@@ -9,22 +9,24 @@ mod call;
 mod deadline;
 mod deployment;
 mod reads;
+mod trace;
 
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
+use tracing::Instrument;
 
 pub use self::address::{BadPublicUrl, address, public_url};
 pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_limit_of, check_body_size, too_large};
-use self::call::Trace;
 pub use self::call::{Call, Received};
 pub use self::deadline::{deadline, end_of};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
 use self::reads::Reads;
-use crate::auth::{Authenticator, NotAdmitted};
+use self::trace::Trace;
+pub use self::trace::path_for_log;
+use crate::auth::{Authenticator, NotAdmitted, signature};
 use crate::domain::{Caller, Timestamp};
 use crate::facade::{Reply, ims};
 use crate::{Service, Settings};
@@ -62,6 +64,7 @@ impl Function {
     /// The finished answer where nobody does, or nobody who may, where the tenant has to wait, or where the body is too large.
     pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
         let received = self.receive(request)?;
+        received.trace.note_access_key(signature::claimed_key(&received.as_signed(), &[]));
         let (signed, store) = (received.as_signed(), &received.service.store);
         let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
         match found {
@@ -94,8 +97,7 @@ impl Function {
     }
 
     fn begin(&self, request: Request) -> Received {
-        let trace =
-            Trace { request_id: request_id_of(&request), route: route_of(&request), begun: Instant::now() };
+        let trace = Trace::begin(&request);
         let store = self.service.store.metered().until(deadline(request.lambda_context_ref()));
         let service = Service { store, ..self.service.clone() };
         Received { service, request, trace }
@@ -113,6 +115,7 @@ impl Function {
         received: Received,
         parameters: &[(String, String)],
     ) -> Result<Call, (Box<Received>, NotAdmitted)> {
+        received.trace.note_access_key(signature::claimed_key(&received.as_signed(), parameters));
         let (signed, store) = (received.as_signed(), &received.service.store);
         let found = self.authenticator.rpc_caller(&signed, parameters, store, Timestamp::now()).await;
         match found {
@@ -162,11 +165,24 @@ pub fn route_of(request: &Request) -> String {
     }
 }
 
+/// Answers a request so that each line of the log that is written meanwhile bears the gateway's id for it.
+pub async fn traced<R>(request: Request, answer: impl FnOnce(Request) -> R) -> Reply
+where
+    R: Future<Output = Reply>,
+{
+    let span = tracing::error_span!("request", request_id = given_id(&request));
+    answer(request).instrument(span).await
+}
+
 /// The gateway's id for the request; a new one where it has none.
 fn request_id_of(request: &Request) -> String {
-    let given = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+    let given = given_id(request).filter(|id| HeaderValue::from_str(id).is_ok());
+    given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn given_id(request: &Request) -> Option<&str> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
         _ => None,
-    };
-    given.filter(|id| HeaderValue::from_str(id).is_ok()).unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+    }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::failures::Failures;
 use super::older_work::older_work;
 use super::stamps::leave_far_stamp;
 use super::{Excess, Refusal, share};
@@ -109,13 +110,27 @@ async fn at_once(
     let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
     let besides = (batch.remembered.as_ref(), raises);
     match store.make_at_once(&job, &decision, &read, rules, besides).await {
-        Ok(Some(submitted)) => Ok(AtOnce::Done((job.id, submitted))),
+        Ok(Some(submitted)) => {
+            log_failures(&job, &decision, &submitted);
+            Ok(AtOnce::Done((job.id, submitted)))
+        }
         Ok(None) => Ok(AtOnce::Contended),
         // Others hold on to the same items.
         Err(StoreError::Unavailable(_)) => Ok(AtOnce::Queue),
         // If it was made after all, and its answer lost, what is queued finds it done.
         Err(problem @ StoreError::InDoubt(_)) => Ok(AtOnce::InDoubt(problem)),
         Err(problem) => Err(problem.into()),
+    }
+}
+
+/// A job that is carried out at once has no worker that would log it.
+fn log_failures(job: &Job, decision: &Decision, submitted: &Submitted) {
+    let failures = Failures::of(job, 0, &decision.outcomes);
+    if matches!(submitted, Submitted::Yes)
+        && let Some(first_failure) = failures.first()
+    {
+        let pairs = decision.outcomes.len();
+        tracing::info!(job = %job.id, pairs, failed = failures.count, first_failure, "job finished");
     }
 }
 

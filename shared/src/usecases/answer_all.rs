@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::carry_out::{Effort, StaleSteps};
+use super::failures::Failures;
 use crate::Service;
 use crate::domain::{
     Decision, ImageId, Job, Known, Outcome, Stamp, Status, Task, TenantId, Visibility, decide, give_up,
@@ -26,18 +27,22 @@ const SKEW: Duration = Duration::from_mins(5);
 pub(super) async fn answer_all(service: &Service, key: PieceKey, effort: Effort) -> Result<(), StoreError> {
     let rules = service.settings.rules();
     let Some(mut walk) = service.store.open_walk(key.job).await? else { return Ok(()) };
-    let mut stale = StaleSteps::default();
+    let (mut stale, mut failures) = (StaleSteps::default(), Failures::default());
     loop {
         let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
         let (places, is_last) = next_places(service, &walk, tenant).await?;
         let (job, decision, read) = decided(service, &walk, &places, effort).await?;
         let stride = stride(&walk, &job, &places, is_last, (&decision, &read));
         match service.store.make_stride(&mut walk, &stride, rules).await? {
-            Written::Yes if stride.is_last => {
-                tracing::info!(job = %key.job, "everything answered");
-                return Ok(());
+            Written::Yes => {
+                failures.add(&job, 0, &decision.outcomes);
+                if stride.is_last {
+                    let first_failure = failures.first();
+                    tracing::info!(job = %key.job, failed = failures.count, first_failure, "everything answered");
+                    return Ok(());
+                }
+                stale = StaleSteps::default();
             }
-            Written::Yes => stale = StaleSteps::default(),
             Written::Stale => {
                 stale.wait().await?;
                 let Some(again) = service.store.open_walk(key.job).await? else { return Ok(()) };

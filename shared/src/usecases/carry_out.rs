@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::answer_all::answer_all;
+use super::failures::Failures;
 use super::older_work::{Waiting, older_work};
 use crate::Service;
 use crate::domain::{Decision, Job, Outcome, Task, decide, give_up};
@@ -94,7 +95,15 @@ async fn run(service: &Service, key: PieceKey, effort: Effort) -> Result<(), Sto
         let Some(again) = store.open_piece(key).await? else { return Ok(()) };
         open = again;
     }
-    tracing::info!(job = %key.job, piece = key.number, pairs = open.piece.pairs.len(), "piece finished");
+    let failures = Failures::of(&open.job, open.piece.pairs.start, &open.piece.outcomes);
+    tracing::info!(
+        job = %key.job,
+        piece = key.number,
+        pairs = open.piece.pairs.len(),
+        failed = failures.count,
+        first_failure = failures.first(),
+        "piece finished"
+    );
     end_job(service, &open.job).await
 }
 

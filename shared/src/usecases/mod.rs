@@ -6,6 +6,7 @@ mod access_keys;
 mod answer_all;
 mod carry_out;
 mod directory;
+mod failures;
 mod images;
 mod job_status;
 mod key_grants;

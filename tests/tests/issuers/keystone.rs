@@ -24,6 +24,7 @@ async fn an_opaque_token_is_what_keystone_says_it_is() {
             tenant: "own1".parse().unwrap(),
             account: Some("default".to_owned()),
             user: Some("u-1".to_owned()),
+            access_key: None,
             role: Role::Member,
         };
         assert_eq!(caller, expected);

@@ -98,7 +98,7 @@ pub enum ListFormat {
     Json,
 }
 
-/// Where the directory is.
+/// Where a server is, and how the command may ask it.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     /// Address of the service: a local server, or with a token in the environment any deployment

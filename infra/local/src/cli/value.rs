@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use http::Uri;
 use imageshare::domain::Role;
-use imageshare::function::public_url;
 
 pub(super) fn region(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
@@ -15,10 +13,6 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn local_url(text: &str) -> Result<Uri, String> {
-    let uri = public_url(text).map_err(|_| "expected http://HOST[:PORT]".to_owned())?;
-    // The token goes there in the clear.
-    if uri.scheme_str() == Some("http") { Ok(uri) } else { Err("expected http://HOST[:PORT]".to_owned()) }
 }
 
 pub(super) fn role(text: &str) -> Result<Role, String> {

@@ -23,8 +23,8 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::facade::{self, Reply};
-use imageshare::function::body_limit_of;
+use imageshare::facade::{self, Problem, Reply};
+use imageshare::function::{body_limit_of, path_for_log, traced};
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use uuid::Uuid;
@@ -35,8 +35,9 @@ pub(crate) use self::event::ACCOUNT_ID;
 use self::event::{Malformed, Source};
 use self::refusal::Refusal;
 pub use self::routes::{BadRoutes, OPENAPI};
-use self::routes::{Routes, Target};
+use self::routes::{DEFAULT_ROUTE, Routes, Target};
 pub use self::server::serve;
+use crate::metrics::Metrics;
 
 /// What a Lambda function takes and gives at most, as event and as answer.
 const MOST_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -121,6 +122,7 @@ pub struct Gateway {
     health: HealthCheck,
     domain: String,
     function_timeout: Duration,
+    metrics: Arc<Metrics>,
     /// Read-locked by each function call that runs.
     in_flight: Arc<RwLock<()>>,
     bodies: Budget,
@@ -146,9 +148,16 @@ impl Gateway {
             domain,
             function_timeout: FUNCTION_TIMEOUT,
             in_flight: Arc::default(),
+            metrics: Arc::default(),
             bodies: Budget::new(BODIES),
             answers: Budget::new(ANSWERS),
         })
+    }
+
+    /// The same gateway, which counts its requests there.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
@@ -175,21 +184,28 @@ impl Gateway {
                 self.call(&head, body, call).await.map_err(|refusal| refusal.reply())
             }
         };
-        match answered {
+        let response = match answered {
             Ok(response) => response,
             Err(mut own) => {
                 name(&mut own, &request_id);
+                let problem = own.extensions().get::<Problem>();
                 tracing::info!(
                     request_id,
+                    client = %client.ip(),
                     operation = route.key,
                     method = head.method.as_str(),
+                    path = (route.key == DEFAULT_ROUTE).then(|| path_for_log(head.uri.path())),
                     status = own.status().as_u16(),
+                    code = problem.map(|problem| problem.code.as_str()),
+                    reason = problem.map(|problem| problem.reason.as_str()),
                     duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                     "request"
                 );
                 own.map(|body| Full::from(bytes_of(body)))
             }
-        }
+        };
+        self.metrics.count_request(&route.key, &response, started.elapsed());
+        response
     }
 
     /// Returns when no function call runs.
@@ -293,9 +309,9 @@ impl Gateway {
         room: Room,
     ) -> Result<Reply, Refusal> {
         let running = Arc::clone(&self.in_flight).read_owned().await;
-        let answer = handler(request);
+        let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move {
-            let reply = answer.await;
+            let reply = traced(request, |request| handler(request)).await;
             drop((running, room));
             reply
         });

@@ -15,6 +15,9 @@ use super::{Handler, Handlers};
 /// The routes of `infra/openapi.yaml`.
 pub const OPENAPI: &str = include_str!("../../../openapi.yaml");
 
+/// The key of the route that takes what no other route matches.
+pub(super) const DEFAULT_ROUTE: &str = "$default";
+
 /// The function name that means: the gateway itself answers, whether the service is healthy or, at [`READINESS`], ready.
 const GATEWAY: &str = "gateway";
 
@@ -151,7 +154,7 @@ impl PathItem {
             }
         }
         if let Some(operation) = self.any {
-            let key = if path == "/$default" { "$default".to_owned() } else { format!("ANY {path}") };
+            let key = if path == "/$default" { DEFAULT_ROUTE.to_owned() } else { format!("ANY {path}") };
             methods.any = Some(operation.route(key, handlers)?);
         }
         Ok(methods)

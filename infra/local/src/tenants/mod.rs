@@ -4,7 +4,6 @@ mod file;
 mod import;
 mod progress;
 
-use std::env;
 use std::time::Duration;
 
 use imageshare::domain::{Entry, Role, TenantId};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 pub use self::import::ImportError;
 use crate::cli::{ListFormat, Place, TenantsCommand};
-use crate::client::{Client, ClientError, TOKEN};
+use crate::client::{Client, ClientError};
 use crate::keys::Grant;
 
 /// What the service's log calls the project that the command acts for.
@@ -59,12 +58,9 @@ pub async fn run(command: &TenantsCommand) -> Result<String, TenantsError> {
 
 /// Asks as an admin: with the token that was given, or one of a local server's.
 fn client(place: &Place) -> Result<Client, ClientError> {
-    if let Some(token) = env::var(TOKEN).ok().filter(|token| !token.is_empty()) {
-        return Client::with_token(&place.server, token);
-    }
     let project = ACTING_PROJECT.parse().map_err(|_| ClientError::Strange)?;
     let (roles, lifetime) = (vec![Role::Admin], Duration::from_mins(1));
-    Client::local(&place.server, &place.data, Grant { project, account: None, user: None, roles, lifetime })
+    Client::at(place, Grant { project, account: None, user: None, roles, lifetime })
 }
 
 fn path(tenant: &TenantId) -> String {

@@ -26,6 +26,7 @@ use http::header::AUTHORIZATION;
 use sha1::Sha1;
 use sha2::Sha256;
 
+use self::authorization::Fields;
 pub use self::rpc::is_signed as is_signed_rpc;
 use crate::domain::{TenantId, Timestamp};
 
@@ -186,6 +187,21 @@ pub fn read_rpc(
         _ if rpc::is_signed(parameters) => rpc::read(request.method, parameters, now).map(Some),
         _ => Ok(None),
     }
+}
+
+/// The access key that a request claims to be signed with, for the log; empty where it names none. `parameters` are those
+/// of query and form of Alibaba's RPC form.
+pub fn claimed_key<'a>(request: &SignedRequest<'a>, parameters: &'a [(String, String)]) -> &'a str {
+    let in_header = match authorization(request.headers) {
+        Ok(Some((sdk_hmac::ALGORITHM | acs3::ALGORITHM, fields))) => {
+            Fields::parse(fields, "fields").ok().and_then(|fields| {
+                let of_scope = fields.get("Credential").and_then(|credential| credential.split('/').next());
+                fields.get("Access").or(of_scope)
+            })
+        }
+        _ => None,
+    };
+    in_header.or_else(|| rpc::claimed_key(parameters)).unwrap_or_default()
 }
 
 /// The name of the algorithm that `Authorization` begins with, and what follows it; `None` where it is no signature.

@@ -23,6 +23,11 @@ pub fn is_signed(parameters: &[(String, String)]) -> bool {
     parameters.iter().any(|(name, _)| name == SIGNATURE || name == ACCESS_KEY)
 }
 
+/// The access key that the parameters name.
+pub(super) fn claimed_key(parameters: &[(String, String)]) -> Option<&str> {
+    parameters.iter().find(|(name, _)| name == ACCESS_KEY).map(|(_, id)| id.as_str())
+}
+
 /// Reads the parameters of query and form, decoded.
 pub(super) fn read(
     method: &str,

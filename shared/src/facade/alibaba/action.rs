@@ -59,6 +59,12 @@ impl Action {
     }
 }
 
+/// The name of the action that a request is said to be, for the log, whether or not there is such an action.
+pub(super) fn claimed<'a>(header: Option<&'a [u8]>, parameters: &'a Parameters) -> Option<&'a str> {
+    let said = header.and_then(|header| std::str::from_utf8(header).ok()).filter(|said| !said.is_empty());
+    said.or_else(|| parameters.text("Action"))
+}
+
 /// What a parameter and its header say, who may not say different things: it is not ours to guess which one counts.
 fn named<'a>(
     name: &'static str,

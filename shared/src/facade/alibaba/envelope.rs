@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::action::Product;
-use crate::facade::{Reply, reply};
+use crate::facade::{Problem, Reply, reply};
 
 /// Names the parameters that were given and not looked at.
 const IGNORED: HeaderName = HeaderName::from_static("x-ignored-parameters");
@@ -79,7 +79,8 @@ impl Envelope {
             "Message": error.message(),
             "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
         });
-        let mut reply = reply::json(error.status(), &body);
+        let reply = reply::json(error.status(), &body);
+        let mut reply = Problem::of(reply, error.code(), error.message());
         if error.status() == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -34,7 +34,8 @@ pub fn names_an_action(request: &Request) -> bool {
         || query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
 }
 
-/// The parameters of a request, in its query and its form: the credential may be among them.
+/// The parameters of a request, in its query and its form: the credential may be among them. The log is told which action
+/// they name.
 ///
 /// # Errors
 /// [`Error`] names what cannot be read.
@@ -44,7 +45,11 @@ pub fn parameters(received: &Received) -> Result<Parameters, Error> {
         body if is_form(received.raw_header("content-type").unwrap_or_default()) => Some(body),
         _ => return Err(Error::body_expected()),
     };
-    Parameters::read(received.raw_query(), form)
+    let parameters = Parameters::read(received.raw_query(), form)?;
+    if let Some(name) = action::claimed(received.raw_header(action::ACTION_HEADER), &parameters) {
+        received.note_action(name);
+    }
+    Ok(parameters)
 }
 
 /// An action in, its answer out, with the request's id.

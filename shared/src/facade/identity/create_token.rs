@@ -28,6 +28,7 @@ async fn create(authenticator: &Authenticator, received: &Received) -> Result<Re
     let now = Timestamp::now();
     let (caller, issued) = match &wanted.credential {
         Credential::AccessKey { id, secret } => {
+            received.note_access_key(id);
             let issued = of_access_key(authenticator, received, (id, secret), now).await?;
             issued.ok_or_else(Error::unauthenticated)?
         }

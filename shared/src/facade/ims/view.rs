@@ -143,7 +143,8 @@ mod tests {
     use crate::facade::example;
 
     fn lists_for(role: Role, query: &str) -> String {
-        let caller = Caller { tenant: "me".parse().unwrap(), account: None, user: None, role };
+        let caller =
+            Caller { tenant: "me".parse().unwrap(), account: None, user: None, access_key: None, role };
         let lists = View::parse(&Query::parse(query).unwrap()).unwrap().lists(&caller);
         lists.iter().map(List::to_string).collect::<Vec<_>>().join(" ")
     }

@@ -99,7 +99,7 @@ mod tests {
     use crate::usecases::Shown;
 
     fn caller(role: Role) -> Caller {
-        Caller { tenant: "me".parse().unwrap(), account: None, user: None, role }
+        Caller { tenant: "me".parse().unwrap(), account: None, user: None, access_key: None, role }
     }
 
     fn view(query: &str) -> Result<View, Error> {

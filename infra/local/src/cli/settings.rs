@@ -1,0 +1,324 @@
+//! Where a server's settings come from besides its command line: the environment, then a file (`--config`).
+//!
+//! All of them are handed to the parser of the command line as if they had been flags, so that a value is read, checked and
+//! refused in the same way wherever it stands. Of two, the flag counts before the variable, and the variable before the file.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use toml::{Table, Value};
+
+use super::{Arguments, Command, ServeArguments};
+
+/// The variable of each flag of `serve`. Those that functions have on AWS are the same.
+const VARIABLES: [(&str, &str); 13] = [
+    ("listen", "IMAGESHARE_LISTEN"),
+    ("metrics", "IMAGESHARE_METRICS"),
+    ("data", "IMAGESHARE_DATA"),
+    ("memory", "IMAGESHARE_MEMORY"),
+    ("region", "IMAGESHARE_REGION"),
+    ("public-url", "IMAGESHARE_PUBLIC_URL"),
+    ("directory-complete", "IMAGESHARE_DIRECTORY"),
+    ("limit", "IMAGESHARE_LIMITS"),
+    ("jwks", "IMAGESHARE_JWKS"),
+    ("issuer", "IMAGESHARE_ISSUER"),
+    ("audience", "IMAGESHARE_AUDIENCE"),
+    ("keystone", "IMAGESHARE_KEYSTONE_URL"),
+    ("issuer-ca", "IMAGESHARE_ISSUER_CA"),
+];
+
+/// The variable that names the file.
+const CONFIG: &str = "IMAGESHARE_CONFIG";
+
+/// What the help says of them.
+pub(super) fn help() -> String {
+    let mut help = "\
+Each argument may also stand in a variable, or in the file that --config names, as NAME = VALUE in TOML with the names of the \
+flags: listen = \"0.0.0.0:8080\", memory = true, limit = [\"images-per-tenant=5000\"]. An argument counts before a variable, a \
+variable before the file. The variables:\n"
+        .to_owned();
+    for (flag, variable) in VARIABLES {
+        // A text takes everything.
+        let _ = writeln!(help, "  {variable:<22} --{flag}");
+    }
+    let _ = write!(help, "  {CONFIG:<22} --config");
+    help
+}
+
+/// The command of a command line, with what the environment and the file have to add to it. `variable` looks into the
+/// environment; one that is set to nothing is not set.
+///
+/// # Errors
+/// Says which argument, variable or line of the file is wrong; exits by itself where only help is asked for.
+pub(super) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Command, clap::Error> {
+    let mut line: Vec<OsString> = arguments.into_iter().collect();
+    let matches = Arguments::command().try_get_matches_from(&line)?;
+    let serve = match matches.subcommand() {
+        None => &matches,
+        Some(("serve", serve)) => serve,
+        Some(_) => return Ok(Arguments::from_arg_matches(&matches)?.into_command()),
+    };
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut given = Given::on_command_line(serve);
+
+    let mut from_environment = Vec::new();
+    for (flag, name) in VARIABLES {
+        from_environment
+            .extend(variable(name).map(|value| (flag.to_owned(), vec![in_variable(flag, value)])));
+    }
+    line.extend(given.add(from_environment));
+    let refused = |problem| refuse("the environment", &problem);
+    Arguments::try_parse_from(&line).map_err(refused)?;
+
+    let file = serve.get_one::<PathBuf>("config").cloned().or_else(|| variable(CONFIG).map(PathBuf::from));
+    if let Some(file) = file {
+        let refused = |problem: String| refuse_text(&format!("{}: {problem}", file.display()));
+        line.extend(given.add(read(&file).map_err(refused)?));
+        Arguments::try_parse_from(&line).map_err(|problem| refuse(&file.display().to_string(), &problem))?;
+    }
+    let command = Arguments::try_parse_from(&line)?.into_command();
+    match &command {
+        Command::Serve(ServeArguments { issuers, .. }) if issuers.names_an_issuer_without_keys() => {
+            Err(refuse_text("--issuer and --audience are about the tokens that --jwks is for: name that too"))
+        }
+        _ => Ok(command),
+    }
+}
+
+/// The flags that were given already, and are not to be added from a weaker source.
+struct Given(HashSet<String>);
+
+impl Given {
+    fn on_command_line(serve: &ArgMatches) -> Self {
+        let flags = VARIABLES.iter().map(|(flag, _)| (*flag).to_owned());
+        let is_given = |flag: &String| serve.value_source(&id_of(flag)) == Some(ValueSource::CommandLine);
+        let mut given = Self(flags.filter(is_given).collect());
+        given.exclude_alternatives();
+        given
+    }
+
+    /// The settings that are new, as arguments.
+    fn add(&mut self, settings: Vec<(String, Vec<String>)>) -> Vec<OsString> {
+        let new: Vec<_> = settings.into_iter().filter(|(flag, _)| !self.0.contains(flag)).collect();
+        self.0.extend(new.iter().map(|(flag, _)| flag.clone()));
+        self.exclude_alternatives();
+        let arguments = |(flag, values): (String, Vec<String>)| {
+            values.into_iter().filter_map(move |value| argument(&flag, &value)).collect::<Vec<_>>()
+        };
+        new.into_iter().flat_map(arguments).collect()
+    }
+
+    /// A server in memory has no directory: whoever asks for one of the two is not told of the other.
+    fn exclude_alternatives(&mut self) {
+        if self.0.contains("memory") || self.0.contains("data") {
+            self.0.extend(["memory".to_owned(), "data".to_owned()]);
+        }
+    }
+}
+
+/// A setting as an argument; none for a switch that is off.
+fn argument(flag: &str, value: &str) -> Option<OsString> {
+    if !is_switch(flag) {
+        return Some(format!("--{flag}={value}").into());
+    }
+    match value {
+        "true" => Some(format!("--{flag}").into()),
+        "false" => None,
+        // The parser says what a switch does not take.
+        other => Some(format!("--{flag}={other}").into()),
+    }
+}
+
+/// Functions are told of a complete directory by a word.
+fn in_variable(flag: &str, value: String) -> String {
+    if flag == "directory-complete" && value == "complete" { "true".to_owned() } else { value }
+}
+
+/// The settings in a file, by flag.
+fn read(path: &Path) -> Result<Vec<(String, Vec<String>)>, String> {
+    let text = fs::read_to_string(path).map_err(|problem| problem.to_string())?;
+    let table: Table = text.parse().map_err(|problem: toml::de::Error| problem.to_string())?;
+    table.into_iter().map(|(name, value)| setting(name, value)).collect()
+}
+
+fn setting(name: String, value: Value) -> Result<(String, Vec<String>), String> {
+    if !VARIABLES.iter().any(|(flag, _)| *flag == name) {
+        let known: Vec<_> = VARIABLES.iter().map(|(flag, _)| *flag).collect();
+        return Err(format!("unknown setting {name}: expected one of {}", known.join(", ")));
+    }
+    let values = match value {
+        Value::Array(values) if is_repeated(&name) => values.into_iter().map(text).collect(),
+        Value::Table(table) if is_repeated(&name) => {
+            table.into_iter().map(|(limit, number)| Some(format!("{limit}={}", text(number)?))).collect()
+        }
+        value => text(value).map(|value| vec![value]),
+    };
+    let expected = if is_switch(&name) {
+        "true or false"
+    } else if is_repeated(&name) {
+        "an array of texts, or a table"
+    } else {
+        "a text"
+    };
+    let values = values.ok_or_else(|| format!("{name}: expected {expected}"))?;
+    Ok((name, values))
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(is_on) => Some(is_on.to_string()),
+        _ => None,
+    }
+}
+
+fn is_switch(flag: &str) -> bool {
+    action_of(flag, &ArgAction::SetTrue)
+}
+
+fn is_repeated(flag: &str) -> bool {
+    action_of(flag, &ArgAction::Append)
+}
+
+fn action_of(flag: &str, wanted: &ArgAction) -> bool {
+    let command = Arguments::command();
+    let named = |argument: &&clap::Arg| argument.get_long() == Some(flag);
+    command.get_arguments().find(named).is_some_and(|argument| {
+        std::mem::discriminant(argument.get_action()) == std::mem::discriminant(wanted)
+    })
+}
+
+/// The parser's name for a flag.
+fn id_of(flag: &str) -> String {
+    let command = Arguments::command();
+    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+    argument.map_or_else(|| flag.to_owned(), |argument| argument.get_id().to_string())
+}
+
+/// A refusal of the parser, with where the value stands.
+fn refuse(place: &str, problem: &clap::Error) -> clap::Error {
+    let text = problem.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let sentence =
+        text.split("\n\nUsage:").next().unwrap_or(text).split("\n\nFor more").next().unwrap_or(text);
+    refuse_text(&format!("{place}: {}", sentence.trim_end()))
+}
+
+fn refuse_text(text: &str) -> clap::Error {
+    Arguments::command().error(clap::error::ErrorKind::ValueValidation, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    fn serve(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ServeArguments, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("imageshare.toml");
+        fs::write(&path, file).unwrap();
+        let mut line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        if !file.is_empty() {
+            line.extend([OsString::from("--config"), path.into()]);
+        }
+        let variable = |name: &str| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        match parse(line, variable).map_err(|problem| problem.to_string())? {
+            Command::Serve(arguments) => Ok(arguments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flag_counts_before_variable_and_variable_before_file() {
+        let file = "listen = \"127.0.0.1:1\"\nregion = \"file\"\npublic-url = \"http://file\"\n";
+        let environment = [("IMAGESHARE_LISTEN", "127.0.0.1:2"), ("IMAGESHARE_REGION", "variable")];
+        for command in ["imageshare --listen 127.0.0.1:3", "imageshare serve --listen 127.0.0.1:3"] {
+            let arguments = serve(command, &environment, file).unwrap();
+            assert_eq!((arguments.listen.as_str(), arguments.region.as_str()), ("127.0.0.1:3", "variable"));
+            assert_eq!(arguments.public_url.unwrap().host(), Some("file"));
+        }
+        let unset = serve("imageshare", &[("IMAGESHARE_REGION", "")], file).unwrap();
+        assert_eq!(unset.region, "file");
+    }
+
+    #[test]
+    fn every_kind_of_setting_can_stand_in_the_file() {
+        let file = "memory = true\ndirectory-complete = false\nlimit = [\"images-per-tenant=5\"]\n";
+        let arguments = serve("imageshare", &[], file).unwrap();
+        assert!(arguments.memory && !arguments.directory_complete);
+        assert_eq!(arguments.limits, ["images-per-tenant=5".parse().unwrap()]);
+        let table = serve("imageshare", &[], "[limit]\nimages-per-tenant = 5\n").unwrap();
+        assert_eq!(table.limits, arguments.limits);
+        let environment = [
+            ("IMAGESHARE_DIRECTORY", "complete"),
+            ("IMAGESHARE_LIMITS", "images-per-tenant=5,pending-per-owner=6"),
+        ];
+        let arguments = serve("imageshare", &environment, "").unwrap();
+        assert!(arguments.directory_complete);
+        assert_eq!(arguments.limits.len(), 2);
+    }
+
+    #[test]
+    fn directory_of_a_weaker_source_gives_way_to_memory() {
+        let arguments = serve("imageshare --memory", &[("IMAGESHARE_DATA", "b")], "data = \"a\"").unwrap();
+        assert!(arguments.memory);
+        let arguments = serve("imageshare --data b", &[], "memory = true").unwrap();
+        assert!(!arguments.memory && arguments.data == Path::new("b"));
+    }
+
+    #[test]
+    fn wrong_setting_is_refused_by_name_and_place() {
+        for (file, wanted) in [
+            ("colour = \"red\"", "unknown setting colour: expected one of listen,"),
+            ("config = \"a\"", "unknown setting config"),
+            ("listen = 1.5", "listen: expected a text"),
+            ("memory = 3", "--memory"),
+            ("limit = [\"pictures=3\"]", "members-per-image=NUMBER"),
+            ("region = \"a b\"", "expected 1 to 64 characters"),
+            ("listen", "expected"),
+        ] {
+            let refused = serve("imageshare", &[], file).unwrap_err();
+            assert!(refused.contains("imageshare.toml: ") && refused.contains(wanted), "{refused}");
+        }
+        let refused = serve("imageshare", &[("IMAGESHARE_REGION", "a b")], "").unwrap_err();
+        assert!(refused.contains("the environment: ") && refused.contains("--region"), "{refused}");
+        let refused = serve("imageshare --config /nowhere/at/all.toml", &[], "").unwrap_err();
+        assert!(refused.contains("/nowhere/at/all.toml: No such file"), "{refused}");
+    }
+
+    #[test]
+    fn issuer_needs_keys_from_any_source() {
+        assert!(serve("imageshare --issuer a", &[], "").unwrap_err().contains("--jwks"));
+        let environment = [("IMAGESHARE_JWKS", "https://keys.example/jwks.json")];
+        assert!(serve("imageshare --issuer a", &environment, "").is_ok());
+    }
+
+    #[test]
+    fn every_flag_of_serve_has_a_variable() {
+        let command = Arguments::command();
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        for flag in flags.filter(|flag| !["config", "help", "version"].contains(flag)) {
+            assert!(VARIABLES.iter().any(|(known, _)| *known == flag), "--{flag} has no variable");
+            assert!(help().contains(&format!("--{flag}\n")), "--{flag} is not explained");
+        }
+    }
+
+    #[test]
+    fn other_commands_look_at_neither() {
+        let line = ["imageshare", "completions", "bash"].map(OsStr::new).map(OsStr::to_owned);
+        let variable = |_: &str| Some("nonsense".to_owned());
+        assert!(matches!(parse(line, variable), Ok(Command::Completions { .. })));
+    }
+}

@@ -1,0 +1,100 @@
+//! Serves the metrics over HTTP, apart from the API: who may reach that address is a matter of the network.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use imageshare::store::Store;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::Metrics;
+
+const OPENMETRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Connections at a time; a scraper has one.
+const MAX_CONNECTIONS: usize = 8;
+
+/// How long a connection may last, with all of its requests.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves them until `stop` is ready. `store` knows the open work.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    store: Store,
+    stop: impl Future<Output = ()>,
+) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, most likely: some will be given back.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (metrics, store) = (Arc::clone(&metrics), store.clone());
+        tokio::spawn(async move {
+            let _ = timeout(CONNECTION_TIMEOUT, serve_connection(stream, metrics, store)).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve_connection(stream: TcpStream, metrics: Arc<Metrics>, store: Store) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (metrics, store) = (Arc::clone(&metrics), store.clone());
+        async move { Ok::<_, Infallible>(answer(&metrics, &store, &request).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).keep_alive(false);
+    if let Err(problem) = http.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%problem, "a connection to the metrics ended early");
+    }
+}
+
+async fn answer(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if request.uri().path() != "/metrics" {
+        return refused(StatusCode::NOT_FOUND, "The metrics are at /metrics.\n");
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut reply = refused(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return reply;
+    }
+    match metrics.text(store).await {
+        Ok(text) => {
+            let mut reply = Response::new(Full::from(text));
+            reply.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
+            reply
+        }
+        Err(problem) => {
+            tracing::error!(%problem, "the open work cannot be looked up for the metrics");
+            let message = "The table cannot be read. Look at the server's log.\n";
+            refused(StatusCode::SERVICE_UNAVAILABLE, message)
+        }
+    }
+}
+
+fn refused(status: StatusCode, message: &'static str) -> Response<Full<Bytes>> {
+    let mut reply = Response::new(Full::from(message));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    reply
+}

@@ -1,0 +1,149 @@
+//! What the server counts, and how it is told in OpenMetrics' text form, at an address of its own (`--metrics`).
+//!
+//! The gateway counts every request, its own answers among them, by the names that `openapi.yaml` has for routes: what a client
+//! writes is no label, so that no client can make the number of series grow. [`table`] counts what is asked of the table. Open
+//! work is not counted as it comes and goes, but looked up when somebody asks.
+
+mod listener;
+mod table;
+
+use std::fmt;
+use std::time::Duration;
+
+use imageshare::facade::{Problem, Reply};
+use imageshare::store::{OPEN_SHARDS, Store, StoreError};
+use imageshare::table::Table;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+pub(crate) use self::listener::serve;
+use self::table::{CountedTable, TableCounters};
+use crate::table::Lane;
+
+/// The bounds of the durations, in seconds: most calls take a few milliseconds, and a function ends after 29 seconds.
+const DURATIONS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 29.0];
+
+/// The most work items of one shard of the index that are looked up.
+const MAX_ITEMS_PER_SHARD: usize = 1_000;
+
+/// What a request was and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: String,
+    status: u16,
+    /// The error's code; empty where there is none.
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabel {
+    operation: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabel {
+    lane: &'static str,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
+    open_work: Gauge,
+    oldest_open_work: Gauge<f64, std::sync::atomic::AtomicU64>,
+    table: TableCounters,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("imageshare");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor((|| Histogram::new(DURATIONS)) as fn() -> Histogram);
+        let (open_work, oldest_open_work) = (Gauge::default(), Gauge::default());
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The version of the server", version);
+        registry.register(
+            "requests",
+            "Requests by operation, HTTP status and error code",
+            Family::clone(&requests),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "Time from the head of a request to its answer",
+            Unit::Seconds,
+            Family::clone(&durations),
+        );
+        registry.register(
+            "open_work_items",
+            "Work items of jobs that have not ended; counted up to 1000 in each shard of their index",
+            Gauge::clone(&open_work),
+        );
+        registry.register_with_unit(
+            "oldest_open_work_age",
+            "Age of the oldest of these jobs; 0 without one",
+            Unit::Seconds,
+            Gauge::clone(&oldest_open_work),
+        );
+        let table = TableCounters::register(&mut registry);
+        Self { registry, requests, durations, open_work, oldest_open_work, table }
+    }
+}
+
+impl Metrics {
+    /// Counts a request to that operation, and how long it took.
+    pub fn count_request<B>(&self, operation: &str, reply: &Response<B>, took: Duration) {
+        let code = reply.extensions().get::<Problem>().map(|problem| problem.code.clone());
+        let labels = RequestLabels {
+            operation: operation.to_owned(),
+            status: reply.status().as_u16(),
+            code: code.unwrap_or_default(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let operation = OperationLabel { operation: labels.operation };
+        self.durations.get_or_create(&operation).observe(took.as_secs_f64());
+    }
+
+    /// The same table, of which each call is counted as one of that lane.
+    pub(crate) fn counted(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
+        self.table.counted(table, lane)
+    }
+
+    /// All of it in OpenMetrics' text form, with the open work that the store knows of. One query for each shard of the index.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the open work cannot be looked up.
+    pub(crate) async fn text(&self, store: &Store) -> Result<String, StoreError> {
+        self.look_up_open_work(store).await?;
+        let mut written = String::new();
+        // A text takes everything.
+        let _ = text::encode(&mut written, &self.registry);
+        Ok(written)
+    }
+
+    async fn look_up_open_work(&self, store: &Store) -> Result<(), StoreError> {
+        let (mut count, mut oldest) = (0, None);
+        for shard in 0..OPEN_SHARDS {
+            let items = store.open_pieces(shard, None, MAX_ITEMS_PER_SHARD).await?;
+            count += items.len();
+            oldest = oldest.into_iter().chain(items.iter().map(|item| item.job.0.time())).min();
+        }
+        self.open_work.set(i64::try_from(count).unwrap_or(i64::MAX));
+        let now = store.clock().now().unix_millis();
+        let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest.unix_millis()).max(0));
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+        self.oldest_open_work.set(age.as_secs_f64());
+        Ok(())
+    }
+}

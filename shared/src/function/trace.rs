@@ -1,0 +1,168 @@
+//! What the log says of a request when it ends: what was asked for, by whom and from where, what came of it and why, and what
+//! it took of the table.
+//!
+//! No line holds anything that would let its reader make a request: ids of keys and persons are shortened, the query and the
+//! body are left out, and of a path those parts that may be a token.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use http::header::{HeaderName, HeaderValue};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use uuid::Uuid;
+
+use super::{request_id_of, route_of};
+use crate::domain::{AccessKeyId, Caller};
+use crate::facade::{Problem, Reply};
+use crate::store::Usage;
+
+/// The gateway's route of what no other route matches.
+const DEFAULT_ROUTE: &str = "$default";
+
+/// The longest reason and the longest path in the log, in characters.
+const MAX_TEXT: usize = 300;
+
+/// The longest segment of a path in the log: an id has 36 characters, a token has more.
+const MAX_SEGMENT: usize = 40;
+
+/// One request on its way, as the log will tell of it.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) request_id: String,
+    pub(super) route: String,
+    begun: Instant,
+    client: Option<String>,
+    /// Where no route matched.
+    path: Option<String>,
+    action: OnceLock<String>,
+    access_key: OnceLock<AccessKeyId>,
+}
+
+impl Trace {
+    /// Begins with what the gateway says of the request.
+    pub(super) fn begin(request: &Request) -> Self {
+        let route = route_of(request);
+        let client = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            _ => None,
+        };
+        let path = (route == DEFAULT_ROUTE).then(|| path_for_log(request.raw_http_path()));
+        Self {
+            request_id: request_id_of(request),
+            route,
+            begun: Instant::now(),
+            client,
+            path,
+            action: OnceLock::new(),
+            access_key: OnceLock::new(),
+        }
+    }
+
+    /// Notes which action of an RPC dialect the request names, where that can be the name of one.
+    pub(super) fn note_action(&self, name: &str) {
+        if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            self.action.get_or_init(|| name.to_owned());
+        }
+    }
+
+    /// Notes which access key the request claims to be made with, whether or not that is so. Only what looks like an id of
+    /// this service: somebody may have put the secret in its place.
+    pub(super) fn note_access_key(&self, claimed: &str) {
+        if Uuid::try_parse(claimed).is_ok()
+            && let Ok(id) = claimed.parse()
+        {
+            self.access_key.get_or_init(|| id);
+        }
+    }
+
+    /// Puts the request's id on its answer, and logs the request.
+    pub(super) fn finish(&self, mut reply: Reply, caller: Option<&Caller>, used: Usage) -> Reply {
+        for (name, id) in [
+            ("x-request-id", HeaderValue::from_str(&self.request_id)),
+            ("x-openstack-request-id", HeaderValue::from_str(&format!("req-{}", self.request_id))),
+        ] {
+            reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
+        }
+        let problem = reply.extensions().get::<Problem>();
+        let access_key = caller.and_then(|caller| caller.access_key.as_ref()).or(self.access_key.get());
+        tracing::info!(
+            request_id = self.request_id,
+            client = self.client,
+            tenant = caller.map(|caller| caller.tenant.as_str()),
+            user = caller.and_then(|caller| caller.user.as_deref()).map(short).as_deref(),
+            access_key = access_key.map(|id| short(id.as_str())).as_deref(),
+            operation = self.route,
+            action = self.action.get(),
+            path = self.path,
+            status = reply.status().as_u16(),
+            code = problem.map(|problem| problem.code.as_str()),
+            reason = problem.map(|problem| cut(&problem.reason, MAX_TEXT)).as_deref(),
+            duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            round_trips = used.round_trips,
+            read_units = used.read_units,
+            write_units = used.write_units,
+            "request"
+        );
+        reply
+    }
+}
+
+/// An id of somebody, shortened so that it can be found by whoever knows it.
+fn short(id: &str) -> Cow<'_, str> {
+    let begin = |length| id.chars().take(length).collect::<String>();
+    match id.chars().count() {
+        0..=8 => Cow::Borrowed(id),
+        9..=15 => Cow::Owned(format!("{}…", begin(4))),
+        length => Cow::Owned(format!("{}…{}", begin(8), id.chars().skip(length - 4).collect::<String>())),
+    }
+}
+
+/// A path as the log may hold it: clients of Keystone's older API put a token there.
+pub fn path_for_log(path: &str) -> String {
+    let (mut safe, mut follows_tokens) = (String::new(), false);
+    for (number, segment) in path.split('/').enumerate() {
+        if number > 0 {
+            safe.push('/');
+        }
+        if follows_tokens || segment.len() > MAX_SEGMENT {
+            safe.push('…');
+        } else {
+            safe.push_str(segment);
+        }
+        follows_tokens = segment.eq_ignore_ascii_case("tokens");
+    }
+    cut(&safe, MAX_TEXT).into_owned()
+}
+
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_ids_are_shortened() {
+        assert_eq!(short("u-1"), "u-1");
+        assert_eq!(short("alice.smith"), "alic…");
+        assert_eq!(short("019abc0e-4f1c-7d3e-9b5a-6c7d8e9f0a1b"), "019abc0e…0a1b");
+        assert_eq!(short("ééééééééé"), "éééé…");
+    }
+
+    #[test]
+    fn path_in_the_log_holds_no_token() {
+        let id = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
+        for path in ["/", "", "/v2/nothing", &format!("/v2/images/{id}/nothing")] {
+            assert_eq!(path_for_log(path), path);
+        }
+        assert_eq!(path_for_log("/v2.0/tokens/0123456789abcdef/endpoints"), "/v2.0/tokens/…/endpoints");
+        assert_eq!(path_for_log(&format!("/a/{}", "x".repeat(41))), "/a/…");
+        assert_eq!(path_for_log(&"/é".repeat(400)).chars().count(), MAX_TEXT + 1);
+    }
+}

@@ -1,0 +1,37 @@
+//! The pairs of a job that failed, as the log tells of them.
+
+use crate::domain::{ImageId, Job, Outcome, TenantId};
+
+/// How many pairs failed, and the first of them.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    /// How many.
+    pub(super) count: usize,
+    first: Option<(ImageId, TenantId, Outcome)>,
+}
+
+impl Failures {
+    /// Those among the outcomes of a job's pairs from that number on.
+    pub(super) fn of(job: &Job, first_pair: usize, outcomes: &[Outcome]) -> Self {
+        let mut failures = Self::default();
+        failures.add(job, first_pair, outcomes);
+        failures
+    }
+
+    /// Adds those among the outcomes of a job's pairs from that number on.
+    pub(super) fn add(&mut self, job: &Job, first_pair: usize, outcomes: &[Outcome]) {
+        for (number, outcome) in (first_pair..).zip(outcomes).filter(|(_, outcome)| outcome.is_failure()) {
+            self.count += 1;
+            if self.first.is_none() {
+                let pair = job.pair(number);
+                self.first = pair.map(|(image, tenant)| (image.clone(), tenant.clone(), *outcome));
+            }
+        }
+    }
+
+    /// Why the first of them failed, by the outcome's name, and which pair it is; `None` where none failed.
+    pub(super) fn first(&self) -> Option<String> {
+        let (image, tenant, outcome) = self.first.as_ref()?;
+        Some(format!("{outcome:?}: image {image}, project {tenant}"))
+    }
+}

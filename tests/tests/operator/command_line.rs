@@ -1,0 +1,98 @@
+//! What the command line does besides serving: tokens, access keys of deployments elsewhere, settings in a file, and what it
+//! tells of itself.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use imageshare_tests::binaries::binary;
+use imageshare_tests::server::Server;
+use serde_json::json;
+
+use super::line;
+
+fn run(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> (bool, String, String) {
+    let mut command = Command::new(binary("imageshare"));
+    command.args(arguments).env_remove("IMAGESHARE_TOKEN").envs(environment.iter().copied());
+    let Output { status, stdout, stderr } = command.current_dir(directory).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.success(), text(stdout), text(stderr))
+}
+
+#[test]
+fn token_is_not_made_without_a_servers_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["token", "--project", "own1", "--data", "wrong"];
+    let (done, printed, told) = run(&arguments, &[], directory.path());
+    assert!(!done && printed.is_empty(), "{printed}");
+    assert!(told.contains("there is no signing key in wrong: name the running server's directory"), "{told}");
+    assert!(!directory.path().join("wrong").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_keys_are_made_with_a_given_token_of_the_project() {
+    let server = Server::start(&binary("imageshare"), &["--memory"]).await;
+    let (address, directory) = (format!("http://{}", server.address), tempfile::tempdir().unwrap());
+    let (own, other) = (server.token("own1", "member"), server.token("own2", "admin"));
+    let run = |arguments: &[&str], token: &str, server: &str| {
+        let place = ["--project", "own1", "--server", server];
+        run(&[&["access-key"], arguments, &place].concat(), &[("IMAGESHARE_TOKEN", token)], directory.path())
+    };
+    let (done, made, told) = run(&["create", "--name", "ci"], &own, &address);
+    assert!(done && made.starts_with("id="), "{told}");
+    let id = made.lines().next().unwrap().strip_prefix("id=").unwrap();
+    assert!(run(&["list"], &own, &address).1.starts_with(&format!("{id}\tenabled\tmember\t")));
+    assert!(run(&["disable", id], &own, &address).0);
+
+    for (arguments, token, server, wanted) in [
+        (&["create"][..], other.as_str(), address.as_str(), "does not act for project own1"),
+        (
+            &["create", "--user", "me"],
+            &own,
+            &address,
+            "--account and --user go into a token that is made here",
+        ),
+        (&["list"], "e30.e30.forged", &address, "the server refuses the token in IMAGESHARE_TOKEN"),
+        (&["list"], "token", "http://images.example", "is sent over https:// only"),
+        (&["list"], "", "https://images.example", "put a token in IMAGESHARE_TOKEN"),
+    ] {
+        let (done, _, told) = run(arguments, token, server);
+        assert!(!done && told.contains(wanted), "{told}");
+    }
+    let (_, keys, _) = run(&["list"], &own, &address);
+    assert_eq!(keys.lines().count(), 1, "{keys}");
+}
+
+#[tokio::test]
+async fn server_is_set_up_by_a_file_a_variable_and_a_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("imageshare.toml");
+    let data = directory.path().join("data");
+    let settings = format!("data = {data:?}\nregion = \"file\"\nlimit = [\"images-per-tenant=3\"]\n");
+    fs::write(&file, settings).unwrap();
+    let arguments = ["--config", file.to_str().unwrap(), "--limit", "images-per-tenant=5"];
+    let variables = vec![("IMAGESHARE_REGION", "variable".to_owned())];
+    let server = Server::start_in(&binary("imageshare"), &arguments, variables).await;
+    let started = line(&server, "started", &[("region", json!("variable"))]).await;
+    assert!(started["limits"].as_str().unwrap().contains("images-per-tenant=5,"), "{started}");
+    assert_eq!(started["data"], data.to_str().unwrap());
+    drop(server);
+
+    fs::write(&file, "colour = \"red\"\n").unwrap();
+    let (done, _, told) = run(&["--config", "imageshare.toml"], &[], directory.path());
+    assert!(
+        !done && told.contains("imageshare.toml: unknown setting colour: expected one of listen,"),
+        "{told}"
+    );
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let (done, script, _) = run(&["completions", "bash"], &[], directory.path());
+    assert!(done && script.contains("access-key"));
+    let (done, page, _) = run(&["man", "serve"], &[], directory.path());
+    assert!(done && page.contains("IMAGESHARE\\_LISTEN") | page.contains("IMAGESHARE_LISTEN"), "{page}");
+    let (done, _, told) = run(&["man", "nothing"], &[], directory.path());
+    assert!(!done && told == "imageshare: there is no command nothing; see imageshare --help\n", "{told}");
+}

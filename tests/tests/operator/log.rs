@@ -1,0 +1,191 @@
+//! The log tells who was refused what, and why; which pair of a job failed; and which request met a fault of the table.
+
+use imageshare::domain::Timestamp;
+use imageshare_tests::binaries::binary;
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::lambda_process::LambdaProcess;
+use imageshare_tests::server::Server;
+use imageshare_tests::signer::{Signer, Unsigned, Wire};
+use imageshare_tests::table_server::Fault;
+use imageshare_tests::world::World;
+use serde_json::{Value, json};
+
+use super::line;
+
+async fn server() -> Server {
+    Server::start(&binary("imageshare"), &["--memory", "--limit", "members-per-image=60"]).await
+}
+
+async fn send(server: &Server, wire: &Wire) -> (u16, Value) {
+    let query = if wire.query.is_empty() { String::new() } else { format!("?{}", wire.query) };
+    let url = format!("http://{}{}{query}", server.address, wire.path);
+    let request = reqwest::Client::new().request(wire.method.parse().unwrap(), url);
+    let answer = request.headers(wire.header_map()).body(wire.body.clone()).send().await.unwrap();
+    let (status, body) = (answer.status().as_u16(), answer.bytes().await.unwrap());
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+async fn post(server: &Server, token: &str, path: &str, body: &Value) -> Value {
+    let (status, answer) =
+        send(server, &Unsigned::new("POST", path).header("X-Auth-Token", token).json(body).wire()).await;
+    assert!((200..300).contains(&status), "{answer}");
+    answer
+}
+
+/// An access key of that project.
+async fn access_key(server: &Server, project: &str) -> Signer {
+    let key = post(server, &server.token(project, "member"), "/v1/access-keys", &json!({"name": "ci"})).await;
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() }
+}
+
+/// An id as the log has it.
+fn shortened(id: &str) -> String {
+    format!("{}…{}", &id[..8], &id[id.len() - 4..])
+}
+
+#[tokio::test]
+async fn refused_request_is_logged_with_code_reason_client_and_caller() {
+    let server = server().await;
+    let forged = Unsigned::new("GET", "/v2/cloudimages").header("X-Auth-Token", "e30.e30.forged").wire();
+    assert_eq!(send(&server, &forged).await.0, 401);
+    let refused = line(&server, "request", &[("status", json!(401))]).await;
+    assert_eq!((&refused["code"], &refused["client"]), (&json!("IMG.0087"), &json!("127.0.0.1")));
+    assert!(refused["reason"].as_str().unwrap().contains("Malformed token"), "{refused}");
+    assert_eq!(refused.get("tenant"), None);
+
+    let token = server.token("own1", "reader");
+    let image = json!({"name": "a"});
+    let create = Unsigned::new("POST", "/v2/images").header("X-Auth-Token", &token).json(image).wire();
+    assert_eq!(send(&server, &create).await.0, 403);
+    let refused = line(&server, "request", &[("status", json!(403))]).await;
+    assert_eq!((&refused["tenant"], &refused["operation"]), (&json!("own1"), &json!("POST /v2/images")));
+    assert!(refused["code"].is_string() && refused["reason"].is_string(), "{refused}");
+    assert_eq!((refused.get("path"), refused.get("access_key")), (None, None));
+}
+
+#[tokio::test]
+async fn request_by_an_access_key_is_logged_with_its_shortened_id() {
+    let server = server().await;
+    let signer = access_key(&server, "own1").await;
+    let wrong = Signer { secret: "a-secret-with-a-mistake".to_owned(), ..signer.clone() };
+    let list = Unsigned::new("GET", "/v2/cloudimages");
+    for (signer, status) in [(&signer, 200), (&wrong, 401)] {
+        assert_eq!(send(&server, &signer.access(&list, &[])).await.0, status);
+        let expected = [("status", json!(status)), ("operation", json!("GET /v2/cloudimages"))];
+        let told = line(&server, "request", &expected).await;
+        assert_eq!(told["access_key"], shortened(&signer.key));
+    }
+    let user = json!({"id": signer.key, "password": "wrong"});
+    let login = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
+    let login = Unsigned::new("POST", "/v3/auth/tokens").json(login).wire();
+    assert_eq!(send(&server, &login).await.0, 401);
+    let told = line(&server, "request", &[("operation", json!("POST /v3/auth/tokens"))]).await;
+    assert_eq!(told["access_key"], shortened(&signer.key));
+    // What is no id may be a secret in the wrong place.
+    let swapped = Signer { key: "a-secret-in-place-of-an-id".to_owned(), ..wrong };
+    assert_eq!(send(&server, &swapped.access(&list, &[])).await.0, 401);
+    assert!(!server.log().contains("in-place-of"));
+}
+
+#[tokio::test]
+async fn action_of_alibaba_is_logged_with_what_came_of_it() {
+    let server = server().await;
+    let signer = access_key(&server, "own1").await;
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut query =
+        vec![own("Action", "DescribeImages"), own("Version", "2020-09-30"), own("RegionId", "mars")];
+    let ask = |query: &[(String, String)]| Unsigned { query: query.to_vec(), ..Unsigned::new("POST", "/") };
+    let (status, _) = send(&server, &signer.acs3(&ask(&query), &[], "nonce-1")).await;
+    assert_eq!(status, 404);
+    let told = line(&server, "request", &[("action", json!("DescribeImages"))]).await;
+    assert_eq!((&told["code"], &told["tenant"]), (&json!("InvalidRegionId.NotFound"), &json!("own1")));
+    assert_eq!(told["access_key"], shortened(&signer.key));
+
+    query[0] = own("Action", "NoSuchAction");
+    let (status, _) = send(&server, &signer.acs3(&ask(&query), &[], "nonce-2")).await;
+    assert_eq!(status, 404);
+    line(&server, "request", &[("action", json!("NoSuchAction")), ("code", json!("InvalidApi.NotFound"))])
+        .await;
+    // What cannot be the name of an action is not repeated.
+    query[0] = own("Action", "a line\nof a log");
+    assert!(send(&server, &signer.acs3(&ask(&query), &[], "nonce-3")).await.0 >= 400);
+    assert!(!server.log().contains("of a log"));
+}
+
+#[tokio::test]
+async fn path_without_a_route_is_logged_without_tokens() {
+    let server = server().await;
+    let token = server.token("own1", "member");
+    for path in ["/v9/nothing", "/v2.0/tokens/opaque-token/endpoints"] {
+        let ask = Unsigned::new("GET", path).header("X-Auth-Token", &token).wire();
+        assert_eq!(send(&server, &ask).await.0, 404);
+    }
+    let told = line(&server, "request", &[("path", json!("/v9/nothing"))]).await;
+    assert_eq!((&told["operation"], &told["code"]), (&json!("$default"), &json!("IMG.0086")));
+    line(&server, "request", &[("path", json!("/v2.0/tokens/…/endpoints"))]).await;
+    assert!(!server.log().contains("opaque-token"));
+}
+
+#[tokio::test]
+async fn failed_pair_is_in_the_line_of_its_work_item() {
+    let server = server().await;
+    let token = server.token("own1", "member");
+    let image = post(&server, &token, "/v2/images", &json!({"name": "a"})).await;
+    let image = image["id"].as_str().unwrap();
+    let share = async |projects: Vec<String>| {
+        let body = json!({"images": [image], "projects": projects});
+        post(&server, &token, "/v1/cloudimages/members", &body).await["job_id"].clone()
+    };
+    // Sixty recipients are all that the image may have.
+    let queued = share((0..90).map(|number| format!("project-{number}")).collect()).await;
+    let finished = line(&server, "piece finished", &[("job", queued)]).await;
+    assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(90), &json!(30)));
+    assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project project-60"));
+
+    let at_once = share(vec!["one-more".to_owned()]).await;
+    let finished = line(&server, "job finished", &[("job", at_once)]).await;
+    assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(1), &json!(1)));
+    assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project one-more"));
+}
+
+#[tokio::test]
+async fn start_is_logged_with_what_the_server_was_told() {
+    let arguments = [
+        "--memory",
+        "--region",
+        "mars",
+        "--limit",
+        "images-per-tenant=7",
+        "--keystone",
+        "http://user:password@127.0.0.1:1/identity",
+        "--metrics",
+        "127.0.0.1:0",
+    ];
+    let server = Server::start(&binary("imageshare"), &arguments).await;
+    let started = line(&server, "started", &[]).await;
+    assert_eq!(
+        (&started["version"], &started["region"]),
+        (&json!(env!("CARGO_PKG_VERSION")), &json!("mars"))
+    );
+    assert_eq!(started["address"], server.address);
+    assert!(started["metrics"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(started["data"].is_string() && started["in_memory"] == true);
+    assert!(started["limits"].as_str().unwrap().contains("images-per-tenant=7,"));
+    assert_eq!(started["issuers"], "imageshare, 127.0.0.1:1/identity");
+}
+
+#[tokio::test]
+async fn fault_of_the_table_is_logged_with_the_id_of_its_request() {
+    let world = World::start().await;
+    let mut function = LambdaProcess::start(&binary("images"), world.env()).await.unwrap();
+    world.database().fail("Query", Fault::Broken, 1_000);
+    let event =
+        HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(&World::token("own1", "member"));
+    let answer = function.invoke(&event.build()).await.unwrap();
+    let id = answer["headers"]["x-request-id"].as_str().unwrap();
+    let log = function.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let faults: Vec<_> = lines.filter(|line| line["message"] == "the table failed").collect();
+    assert!(!faults.is_empty() && faults.iter().all(|fault| fault["span"]["request_id"] == id), "{log}");
+}

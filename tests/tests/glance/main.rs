@@ -8,6 +8,8 @@ mod inbox;
 mod life_cycle;
 mod list;
 mod members;
+mod properties;
+mod retries;
 mod tags;
 mod who_may;
 

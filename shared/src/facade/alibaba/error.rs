@@ -219,6 +219,7 @@ impl From<Refusal> for Error {
             | Refusal::MemberExists { .. }
             | Refusal::Rule { .. }
             | Refusal::MadeOtherwise(_)
+            | Refusal::FormatFixed { .. }
             | Refusal::NoAnswer(_)
             | Refusal::KeyUsed
             | Refusal::IdTaken(_)

@@ -56,6 +56,18 @@ async fn minor_version_up_to_the_current_one_means_version_2() {
 }
 
 #[tokio::test]
+async fn caller_who_is_not_known_is_told_where_keystone_is() {
+    let world = World::start(&[]).await;
+    for (method, target) in [("GET", "/v2/images"), ("GET", "/v1/cloudimages/quota"), ("PUT", "/v2/images")] {
+        for ask in [Ask::new(method, target), Ask::new(method, target).token("none that is known")] {
+            let refused = world.api.send(&ask.header("Host", "images.example:8080")).await;
+            assert_eq!(refused.status, 401);
+            assert_eq!(refused.headers["www-authenticate"], "Keystone uri=\"http://images.example:8080\"");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_schema_is_there_for_images_and_members() {
     let world = World::start(&[]).await;
     for name in ["image", "images", "member", "members"] {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod at_once;
+mod differences;
 mod discovery;
 mod inbox;
 mod life_cycle;

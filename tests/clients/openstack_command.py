@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from support import OWNER, RECIPIENT, STRANGER, URL, access_key, expect, full_ecs, image, sealed
@@ -59,6 +60,14 @@ openstack(OWNER, "image", "set", "--tag", "golden image", "--tag", "old", shared
 openstack(OWNER, "image", "unset", "--tag", "old", shared)
 expect("tags", rows(OWNER, "image", "show", shared)["tags"], ["golden image"])
 openstack(OWNER, "image", "unset", "--tag", "old", shared, fails=True)
+
+readable = rows(OWNER, "image", "show", "--human-readable", shared)
+expect("a size for people", readable["size"], "0.0")
+with tempfile.TemporaryDirectory() as folder:
+    saved = Path(folder, "saved.img")
+    nothing = openstack(OWNER, "image", "save", "--file", str(saved), shared, fails=True)
+    expect("why there is nothing to save", "live-elsewhere" in nothing, True)
+    expect("no refusal is saved as an image", saved.exists() and saved.read_bytes(), b"")
 
 encrypted, _ = sealed("openstack command, encrypted")
 ungranted = openstack(OWNER, "image", "add", "project", encrypted, RECIPIENT, fails=True)

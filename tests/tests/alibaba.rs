@@ -542,3 +542,89 @@ fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
     });
     ran.unwrap();
 }
+
+#[tokio::test]
+async fn ecs_describes_images_so_that_its_users_can_look() {
+    let api = Api::start(&[]).await;
+    let (owner, friend, stranger) =
+        (Account::new(&api, "1001"), Account::new(&api, "1002"), Account::new(&api, "1003"));
+    let said = json!({"name": "golden", "__os_type": "Linux", "min_disk": 40, "architecture": "arm64"});
+    let (image, other) = (owner.image(&said).await, owner.image(&json!({"name": "other"})).await);
+    let describe = async |account: &Account<'_>, parameters: &str| {
+        let answer = account.act(ECS, "DescribeImages", parameters).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    };
+    let before = describe(&owner, &format!("ImageId={image}")).await;
+    let shown = &before["Images"]["Image"][0];
+    for (name, value) in [
+        ("ImageId", json!(image)),
+        ("ImageName", json!("golden")),
+        ("ImageOwnerAlias", json!("self")),
+        ("ImageOwnerId", json!(1001)),
+        ("IsSelfShared", json!("")),
+        ("Status", json!("Available")),
+        ("OSType", json!("linux")),
+        ("Size", json!(40)),
+        ("Architecture", json!("arm64")),
+    ] {
+        assert_eq!(shown[name], value, "{name}: {before}");
+    }
+    assert_eq!(describe(&friend, "").await["TotalCount"], 0);
+    let change = format!("ImageId={image}&AddAccount.1=1002");
+    assert_eq!(owner.act(ECS, "ModifyImageSharePermission", &change).await.status, 200);
+    assert_eq!(
+        describe(&owner, &format!("ImageId={image}")).await["Images"]["Image"][0]["IsSelfShared"],
+        "True"
+    );
+    let received = describe(&friend, "ImageOwnerAlias=others&ImageName=golden&OSType=linux").await;
+    let shown = &received["Images"]["Image"][0];
+    assert_eq!((&received["TotalCount"], &shown["ImageOwnerAlias"]), (&json!(1), &json!("others")));
+    assert_eq!(shown.get("IsSelfShared"), None, "with whom else it is shared is its owner's to know");
+    for parameters in [String::new(), format!("ImageId={image},{other}"), "ImageOwnerId=1001".to_owned()] {
+        assert_eq!(describe(&stranger, &parameters).await["TotalCount"], 0, "{parameters}");
+    }
+    let pages = [(1, "other"), (2, "golden")];
+    for (page, name) in pages {
+        let listed = describe(&owner, &format!("PageNumber={page}&PageSize=1")).await;
+        let shown = (&listed["TotalCount"], &listed["Images"]["Image"][0]["ImageName"]);
+        assert_eq!(shown, (&json!(2), &json!(name)));
+    }
+    assert_eq!(describe(&owner, "PageNumber=3&PageSize=1").await["Images"]["Image"], json!([]));
+    assert_refused(&owner.act(ECS, "DescribeImages", "Tag.1.Key=a").await, 400, "InvalidParameter");
+    assert_refused(&owner.act(ECS, "DescribeImages", "DryRun=true").await, 400, "DryRunOperation");
+}
+
+#[tokio::test]
+async fn is_public_alone_is_not_supported() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({})).await;
+    for flag in ["True", "False", "true"] {
+        let change = format!("ImageId={image}&IsPublic={flag}");
+        let refused = owner.act(ECS, "ModifyImageSharePermission", &change).await;
+        assert_refused(&refused, 403, "CurrentRegion.NotSupportPublicImage");
+    }
+}
+
+#[tokio::test]
+async fn answer_is_xml_where_xml_is_asked_for() {
+    let api = Api::start(&[]).await;
+    let owner = Account::new(&api, "1001");
+    let image = owner.image(&json!({"name": "a<b>&c"})).await;
+    let described = owner.act(ECD, "DescribeImages", "Format=XML").await;
+    let text = described.body.as_str().unwrap();
+    assert_eq!(
+        (described.status, described.headers["content-type"].as_str()),
+        (200, "text/xml;charset=utf-8")
+    );
+    assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?><DescribeImagesResponse>"), "{text}");
+    assert!(text.contains(&format!("<ImageId>{image}</ImageId>")), "{text}");
+    assert!(text.contains("<Name>a&lt;b&gt;&amp;c</Name>") && text.contains("<RequestId>"), "{text}");
+    let refused = owner.act(ECD, "DescribeImagePermission", "Format=xml&ImageId=none").await;
+    let text = refused.body.as_str().unwrap();
+    assert!(refused.status == 404 && text.contains("<Error><Code>InvalidImageId.NotFound</Code>"), "{text}");
+    assert_refused(&owner.act(ECD, "DescribeImages", "Format=yaml").await, 400, "InvalidParameter");
+    let unknown = api.send(&Ask::new("POST", "/?Action=None&Version=1&Format=XML")).await;
+    assert!(unknown.body.as_str().unwrap().contains("<Error>"), "{unknown:?}");
+}

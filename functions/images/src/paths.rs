@@ -45,8 +45,8 @@ const METHODS: [(&str, &str); 35] = [
     ("/versions", "GET"),
 ];
 
-/// The newest minor version of Glance that means `/v2` (`contract/glance.md`, order of checks).
-const NEWEST_MINOR: u8 = 15;
+/// The newest minor version of Glance that means `/v2`: the one that is announced as current.
+const NEWEST_MINOR: u8 = 17;
 
 /// The methods of the path of the gateway's route `ANY <path>`; none for any other route.
 pub(crate) fn allowed_methods(route: &str) -> String {
@@ -55,7 +55,7 @@ pub(crate) fn allowed_methods(route: &str) -> String {
     methods.replace("GET", "GET, HEAD")
 }
 
-/// A request for `/v2.0` to `/v2.15` as the gateway would have handed it over for `/v2`; any other one as it is.
+/// A request for `/v2.0` to `/v2.17` as the gateway would have handed it over for `/v2`; any other one as it is.
 pub(crate) fn in_version_2(request: Request) -> Request {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
     let path = without_minor_version(request.raw_http_path());
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_minor_version_is_version_2_and_nothing_else_is() {
-        for (path, expected) in [("/v2.0", "/v2"), ("/v2.9/", "/v2/"), ("/v2.15/images/a", "/v2/images/a")] {
+        for (path, expected) in [("/v2.0", "/v2"), ("/v2.9/", "/v2/"), ("/v2.17/images/a", "/v2/images/a")] {
             assert_eq!(without_minor_version(path).as_deref(), Some(expected));
         }
         for other in [
@@ -126,7 +126,7 @@ mod tests {
             "/v2/images",
             "/v2.",
             "/v2./images",
-            "/v2.16/images",
+            "/v2.18/images",
             "/v2.07",
             "/v2.+7",
             "/v3.0",

@@ -27,7 +27,7 @@ async fn act(function: &Function, request: Request) -> Reply {
     let parameters = match alibaba::parameters(&received) {
         Ok(parameters) => parameters,
         Err(error) => {
-            let reply = error.into_reply(&received);
+            let reply = error.into_reply(&received, None);
             return received.finish(reply);
         }
     };
@@ -37,7 +37,7 @@ async fn act(function: &Function, request: Request) -> Reply {
             call.finish(reply)
         }
         Err((received, refused)) => {
-            let reply = alibaba::Error::from(refused).into_reply(&received);
+            let reply = alibaba::Error::from(refused).into_reply(&received, Some(&parameters));
             received.finish(reply)
         }
     }

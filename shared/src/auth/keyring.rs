@@ -49,6 +49,11 @@ impl Keyring {
         Some((master.to_owned(), self.masters.secret(master, id)?))
     }
 
+    /// The secret of an access key; `None` where its master key is not in use any more.
+    pub fn secret_of(&self, key: &AccessKey) -> Option<Secret> {
+        self.masters.secret(&key.master, &key.id)
+    }
+
     /// Finds an access key for a request that came at that time: at most one read of the table, none where it is
     /// remembered.
     ///

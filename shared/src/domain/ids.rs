@@ -30,6 +30,9 @@ fn is_plain(text: &str) -> bool {
 
 macro_rules! plain_id {
     ($(#[$doc:meta])* $name:ident) => {
+        plain_id! { $(#[$doc])* $name, std::convert::identity }
+    };
+    ($(#[$doc:meta])* $name:ident, $canonical:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -60,7 +63,7 @@ macro_rules! plain_id {
             type Error = MalformedId;
 
             fn try_from(text: String) -> Result<Self, MalformedId> {
-                if is_plain(&text) { Ok(Self(text)) } else { Err(MalformedId { expected: ID_FORM }) }
+                if is_plain(&text) { Ok(Self($canonical(text))) } else { Err(MalformedId { expected: ID_FORM }) }
             }
         }
 
@@ -72,9 +75,15 @@ macro_rules! plain_id {
     };
 }
 
+/// An id that is a UUID with dashes, in lower case; any other as it is.
+fn uuid_in_lower_case(id: String) -> String {
+    if id.len() == 36 && Uuid::try_parse(&id).is_ok() { id.to_ascii_lowercase() } else { id }
+}
+
 plain_id! {
-    /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere.
-    ImageId
+    /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere. UUIDs that differ only in case are one
+    /// id (`contract/decisions.md` 32), in lower case.
+    ImageId, uuid_in_lower_case
 }
 
 plain_id! {
@@ -230,6 +239,15 @@ mod tests {
         for good in ["9c61004714024f9586705d090530f9fa", "m-gx2x1dhsmusr2", "a.b_c-D", &"x".repeat(64)] {
             assert_eq!(good.parse::<ImageId>().map(String::from).as_deref(), Ok(good));
         }
+    }
+
+    #[test]
+    fn image_ids_that_differ_only_in_case_are_one() {
+        let id = |text: &str| text.parse::<ImageId>().unwrap();
+        let lower = "e04a6e73-bd92-485d-b422-1b29db8cf543";
+        assert_eq!(id(&lower.to_uppercase()), id(lower));
+        assert_ne!(id("m-A"), id("m-a"), "only UUIDs mean the same in either case");
+        assert_ne!(lower.to_uppercase().parse::<TenantId>(), lower.parse::<TenantId>());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ID_FORM, ImageId, KeyId, TenantId, Timestamp};
+use super::property_rules::{expected_of, property};
+use super::{ImageId, KeyId, TenantId, Timestamp};
 
 /// Who can see an image besides its owner, in Glance's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -196,24 +197,6 @@ pub enum Encryption {
     Key(KeyId),
 }
 
-/// The names of the properties that mean something to this service.
-pub mod property {
-    /// `"true"` for a full-ECS image.
-    pub const WHOLE_IMAGE: &str = "__whole_image";
-    /// The backup that a full-ECS image was made from.
-    pub const BACKUP_ID: &str = "__backup_id";
-    /// The key that encrypts the image.
-    pub const CMK_ID: &str = "__system__cmkid";
-    /// `"1"` for an encrypted image.
-    pub const ENCRYPTED: &str = "__system__encrypted";
-    /// `FusionCompute`, `Ironic`, `DataImage` or `IsoImage`.
-    pub const VIRTUAL_ENV_TYPE: &str = "virtual_env_type";
-    /// The size of the backup of the system disk in GiB. This service's own name: IMS keeps it inside the vault.
-    pub const SYSTEM_BACKUP_GIB: &str = "__system_disk_backup_gib";
-    /// The size of the backups of all data disks in GiB. This service's own name.
-    pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
-}
-
 /// What of an image's details is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}")]
@@ -271,6 +254,11 @@ impl Details {
                 return Err(bad(name, expected));
             }
         }
+        let mut keys = self.keys();
+        let first = keys.next();
+        if keys.any(|key| Some(key) != first) {
+            return Err(bad(property::CMK_ID, "the same key in every property that names one"));
+        }
         let bytes = self.tags.iter().map(String::len).sum::<usize>()
             + self.properties.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         if bytes > DETAILS_BYTES {
@@ -297,17 +285,39 @@ impl Details {
 
     /// By what key the image is encrypted, if it is.
     pub fn encryption(&self) -> Encryption {
-        let key = self.property(property::CMK_ID).filter(|id| !id.is_empty());
-        match (key.map(str::parse), self.property(property::ENCRYPTED)) {
+        match (self.keys().next().map(str::parse), self.property(property::ENCRYPTED)) {
             (Some(Ok(key)), _) => Encryption::Key(key),
             (Some(Err(_)), _) | (None, Some("1" | "true")) => Encryption::DefaultKey,
             (None, _) => Encryption::None,
         }
     }
 
+    /// The keys that properties of the image name.
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        property::KEYS.iter().filter_map(|name| self.property(name)).filter(|id| !id.is_empty())
+    }
+
     /// What the image is made of, as far as the rules of sharing look at it.
     pub fn make(&self) -> Make {
         Make { kind: self.kind(), encryption: self.encryption() }
+    }
+
+    /// Whether the image is made of something else than `before`, as far as recipients are judged by it or consent to it.
+    pub fn is_made_otherwise_than(&self, before: &Self) -> bool {
+        self.make() != before.make() || self.formats() != before.formats()
+    }
+
+    /// The name of a format that `after` changes, although it was given before.
+    pub fn changed_format(&self, after: &Self) -> Option<&'static str> {
+        let pairs = self.formats().into_iter().zip(after.formats());
+        pairs
+            .into_iter()
+            .find(|((_, before), (_, after))| before.is_some() && before != after)
+            .map(|((name, _), _)| name)
+    }
+
+    fn formats(&self) -> [(&'static str, Option<&str>); 2] {
+        [("disk_format", self.disk_format.as_deref()), ("container_format", self.container_format.as_deref())]
     }
 
     /// The value of a free property.
@@ -322,34 +332,6 @@ fn bad(field: &str, expected: &'static str) -> BadDetail {
 
 fn is_text(text: &str, most_chars: usize) -> bool {
     text.chars().count() <= most_chars && !text.chars().any(char::is_control)
-}
-
-type Check = fn(&str) -> bool;
-
-fn expected_of(name: &str) -> Option<(Check, &'static str)> {
-    fn is_bool(text: &str) -> bool {
-        matches!(text, "true" | "false")
-    }
-    fn is_gib(text: &str) -> bool {
-        text.parse::<u32>().is_ok()
-    }
-    fn is_key(text: &str) -> bool {
-        text.is_empty() || text.parse::<KeyId>().is_ok()
-    }
-    fn is_env(text: &str) -> bool {
-        matches!(text, "FusionCompute" | "Ironic" | "DataImage" | "IsoImage")
-    }
-    fn is_image_type(text: &str) -> bool {
-        matches!(text, "gold" | "private" | "shared" | "market")
-    }
-    match name {
-        property::WHOLE_IMAGE | "__isregistered" => Some((is_bool, "\"true\" or \"false\"")),
-        property::SYSTEM_BACKUP_GIB | property::DATA_BACKUP_GIB => Some((is_gib, "a whole number of GiB")),
-        property::CMK_ID => Some((is_key, ID_FORM)),
-        property::VIRTUAL_ENV_TYPE => Some((is_env, "FusionCompute, Ironic, DataImage or IsoImage")),
-        "__imagetype" => Some((is_image_type, "gold, private, shared or market")),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -385,7 +367,22 @@ mod tests {
         let key = [("__system__encrypted", "1"), ("__system__cmkid", "k-1")];
         assert_eq!(encryption(&key), Encryption::Key("k-1".parse().unwrap()));
         assert!(with(&[("__system__cmkid", "no key#")]).check().is_err());
+        for name in ["cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"] {
+            assert_eq!(encryption(&[(name, "k-1")]), Encryption::Key("k-1".parse().unwrap()), "{name}");
+            assert_eq!(with(&[(name, "k-1"), ("__system__cmkid", "k-1")]).check(), Ok(()), "{name}");
+            assert!(with(&[(name, "k-1"), ("__system__cmkid", "k-2")]).check().is_err(), "{name}");
+        }
         assert!(with(&key).make() != with(&[]).make() && with(&[("other", "x")]).make() == with(&[]).make());
+    }
+
+    #[test]
+    fn format_is_said_once() {
+        let of = |disk: Option<&str>| Details { disk_format: disk.map(str::to_owned), ..Details::default() };
+        let (none, raw, qcow2) = (of(None), of(Some("raw")), of(Some("qcow2")));
+        assert_eq!((none.changed_format(&raw), raw.changed_format(&raw)), (None, None));
+        assert_eq!(raw.changed_format(&qcow2), Some("disk_format"));
+        assert_eq!(raw.changed_format(&none), Some("disk_format"));
+        assert!(raw.is_made_otherwise_than(&none) && !raw.is_made_otherwise_than(&raw));
     }
 
     #[test]

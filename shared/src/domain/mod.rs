@@ -7,12 +7,14 @@ mod clock;
 mod directory;
 mod ids;
 mod image;
+mod iso_time;
 mod job;
 mod key_grant;
 mod limits;
 mod member;
 mod membership;
 mod permission;
+mod property_rules;
 mod read_rate;
 mod step;
 mod tenant;
@@ -28,7 +30,7 @@ pub use self::ids::{
 };
 pub use self::image::{
     BadDetail, DETAILS_BYTES, Details, Encryption, Image, ImageHead, Kind, MOST_TAGS, Make,
-    UnknownVisibility, Visibility, is_tag, property,
+    UnknownVisibility, Visibility, is_tag,
 };
 pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
 pub use self::key_grant::KeyGrant;
@@ -38,6 +40,7 @@ pub use self::membership::{
     Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
 };
 pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
+pub use self::property_rules::{is_reserved, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
 pub use self::step::{Change, Decision, Known, Needed, Rules, decide, give_up, needed};
 pub use self::tenant::{Inbox, Line, Queue, Tenant};

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+
+use super::iso_time;
 
 const SECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
@@ -78,11 +79,11 @@ impl Timestamp {
         self.format(BASIC)
     }
 
-    /// Reads a date and a time of day in ISO 8601, with or without a fraction and an offset, without which it is UTC;
-    /// `None` for anything else.
+    /// Reads a moment in any form of ISO 8601 that Glance reads: a date that may end after the year or the month, a time of day
+    /// that may end after the hour or the minute, a fraction, an offset; what is left out is the first moment, in UTC. `None`
+    /// for anything else.
     pub fn parse_iso_text(text: &str) -> Option<Self> {
-        let date = OffsetDateTime::parse(text, &Rfc3339);
-        let date = date.or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339)).ok()?;
+        let date = iso_time::parse(text)?;
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
     }
 
@@ -136,9 +137,7 @@ mod tests {
             assert_eq!(millis(text), Some(1_730_874_600_778), "{text}");
         }
         assert_eq!(millis("1960-01-01T00:00:00.5Z"), Some(-315_619_199_500));
-        for text in
-            ["", "Z", "2024-11-06", "2024-11-06T06:30Z", "2024-13-06T06:30:00Z", "2024-11-06T06:30:00ZZ"]
-        {
+        for text in ["", "Z", "2024-13-06T06:30:00Z", "2024-11-06T06:30:00ZZ"] {
             assert_eq!(millis(text), None, "{text}");
         }
     }

@@ -9,6 +9,7 @@ mod example;
 mod fault;
 mod field;
 pub mod glance;
+mod idempotency;
 pub mod identity;
 pub mod ims;
 pub mod marker;
@@ -20,7 +21,7 @@ pub mod strict_json;
 mod time_filter;
 mod vault;
 
-pub use self::reply::{Problem, Reply, error, json, no_content};
+pub use self::reply::{Problem, Reply, error, json, no_content, with_challenge};
 
 /// What a GET or a DELETE is told that came with a body, which these operations would not look at.
 const NO_BODY_EXPECTED: &str = "A body is not expected with this request.";

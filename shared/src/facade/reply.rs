@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
@@ -74,6 +74,16 @@ pub fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
+/// The answer with what a 401 has to say by RFC 9110, in the words of OpenStack: that the credential is one of Keystone's, and
+/// where that is.
+pub fn with_challenge(mut reply: Reply, address: &str) -> Reply {
+    if reply.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{address}\"")).ok();
+        reply.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+    }
+    reply
+}
+
 fn with_body(status: StatusCode, text: String) -> Reply {
     let mut reply = Response::new(Body::Text(text));
     *reply.status_mut() = status;
@@ -84,6 +94,15 @@ fn with_body(status: StatusCode, text: String) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refused_credential_is_told_where_keystone_is() {
+        let mut refused = no_content();
+        assert!(with_challenge(no_content(), "https://a").headers().is_empty());
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        let refused = with_challenge(refused, "https://images.example");
+        assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Keystone uri=\"https://images.example\"");
+    }
 
     #[test]
     fn client_is_told_whole_seconds_and_never_too_few() {

@@ -12,7 +12,7 @@ use crate::Service;
 use crate::auth::Keyring;
 use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
-use crate::facade::Reply;
+use crate::facade::{Reply, with_challenge};
 use crate::usecases::Refusal;
 
 /// A request of which nobody has looked yet who makes it.
@@ -103,7 +103,7 @@ impl Received {
 
     /// Puts the request's id on an answer that nobody in particular gets, and logs the request.
     pub fn finish(self, reply: Reply) -> Reply {
-        self.trace.finish(reply, None, self.service.store.usage())
+        self.trace.finish(with_challenge(reply, &self.address()), None, self.service.store.usage())
     }
 }
 
@@ -167,6 +167,7 @@ impl Call {
 
     /// Puts the request's id on an answer and logs the request.
     pub fn finish(self, reply: Reply) -> Reply {
+        let reply = with_challenge(reply, &self.address());
         self.trace.finish(reply, Some(&self.caller), self.service.store.usage())
     }
 }

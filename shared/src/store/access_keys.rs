@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::call::NotWritten;
+use super::call::{NotWritten, is_condition};
 use super::item::{self, Item};
 use super::keys::{self, GPK, GSK, INDEX, PK, TTL};
-use super::{Store, StoreError};
+use super::requests::{Remembered, remember_created};
+use super::{Created, Store, StoreError};
 use crate::domain::{AccessKey, AccessKeyId, Role, TenantId, Timestamp};
 use crate::table::{Query, Write};
 
@@ -14,20 +15,30 @@ use crate::table::{Query, Write};
 const DISABLED_IS_KEPT: Duration = Duration::from_hours(90 * 24);
 
 impl Store {
-    /// Writes a new access key, whose id is fresh. One transaction: the key, and its project's count of them. `false` where
-    /// the project has as many as it may have.
+    /// Writes a new access key, whose id is fresh. One transaction: the key, its project's count of them, and the request
+    /// under its idempotency key.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn create_access_key(&self, key: &AccessKey, most: u32) -> Result<bool, StoreError> {
+    pub async fn create_access_key(
+        &self,
+        key: &AccessKey,
+        most: u32,
+        remembered: Option<&Remembered>,
+    ) -> Result<Created, StoreError> {
         let put = Write::put(item_of(key)).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&key.project), "ADD access_keys :one")
             .only_if("attribute_not_exists(access_keys) OR access_keys < :most")
             .value(":one", item::number(1))
             .value(":most", item::number(most));
-        match self.transact(&[put, count]).await {
-            Ok(()) => Ok(true),
-            Err(NotWritten::Conditions(_)) => Ok(false),
+        let request = remembered.map(|request| remember_created(request, key.id.as_str(), key.created));
+        let writes: Vec<_> = [put, count].into_iter().chain(request).collect();
+        match self.transact(&writes).await {
+            Ok(()) => Ok(Created::Yes),
+            Err(NotWritten::Conditions(reasons)) if reasons.get(2).is_some_and(is_condition) => {
+                Ok(Created::Before)
+            }
+            Err(NotWritten::Conditions(_)) => Ok(Created::TooMany),
             Err(NotWritten::Store(error)) => Err(error),
         }
     }

@@ -8,6 +8,7 @@ use super::item;
 use super::keys::{self, List, TTL, list_entry};
 use super::memberships::{MEMBERSHIP, STANDS};
 use super::queues::raise_clock;
+use super::requests::{Remembered, remember_created};
 use super::snapshot::Snapshot;
 use super::{Store, StoreError, Written};
 use crate::domain::{
@@ -27,7 +28,7 @@ pub(super) const RESERVED: &str = "reserved_gib";
 impl Store {
     /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
     /// provided that everything that it was decided from is still so. A stamp is left on the item of `raises`, if that is
-    /// named.
+    /// named; and the request is remembered that has created the membership of that tenant, if there is one.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -38,6 +39,7 @@ impl Store {
         rules: Rules<'_>,
         now: Timestamp,
         raises: Option<(&TenantId, Stamp)>,
+        remembered: Option<(&Remembered, &TenantId)>,
     ) -> Result<Written, StoreError> {
         let mut writes = decided(decision, read, rules, now)?;
         if writes.is_empty() {
@@ -45,6 +47,7 @@ impl Store {
         }
         self.remember_senders(decision, read).await?;
         writes.extend(raises.map(|(tenant, stamp)| raise_clock(tenant, stamp)));
+        writes.extend(remembered.map(|(request, tenant)| remember_created(request, tenant.as_str(), now)));
         let written = self.written(&writes).await?;
         if written == Written::Yes {
             self.inboxes.add(decision);
@@ -131,13 +134,11 @@ fn is_unchanged(pair: &(ImageId, TenantId), read: &Snapshot) -> Write {
     onto_what_was_read(Write::check(keys::membership(&pair.0, &pair.1)), read.revisions.get(pair))
 }
 
-/// Writes a membership onto the revision that it was read at. It is in a list of its tenant while its image is shared; one
-/// that only is written again keeps its date.
+/// Writes a membership onto the revision that it was read at. It is in a list of its tenant while its image is shared.
 fn write_membership(change: &Change, read: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
     let pair = (change.image.clone(), change.tenant.clone());
     let revision = read.revisions.get(&pair);
-    let is_same = read.known.memberships.get(&pair) == Some(&change.becomes);
-    let updated = read.updated.get(&pair).copied().filter(|_| is_same).unwrap_or(now);
+    let updated = read.updated_by(change, now);
     let mut attributes = vec![
         (MEMBERSHIP, item::json(&change.becomes)?),
         ("updated", item::number(updated.unix_millis())),

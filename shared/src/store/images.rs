@@ -16,6 +16,7 @@ use super::item::{self, Item};
 use super::jobs::{Release, job_writes};
 use super::keys::{self, List, list_entry, short};
 use super::memberships::{MEMBER_REV, Recipients};
+use super::requests::{Remembered, remember_created};
 use super::{Store, StoreError, memberships};
 use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, Status, TenantId, Timestamp, Visibility};
 use crate::table::{Attributes, Write};
@@ -29,6 +30,8 @@ pub enum Created {
     IdTaken,
     /// Its owner has as many images as it may have.
     TooMany,
+    /// The idempotency key of the request was used before.
+    Before,
 }
 
 /// What came of changing an image.
@@ -142,12 +145,17 @@ pub struct ListedImage {
 }
 
 impl Store {
-    /// Registers an image. One transaction: its head and its record, its owner's count, its listing where it is open, and an
-    /// item for each tag; more transactions before it where it has more than 60 tags.
+    /// Registers an image. One transaction: its head and its record, its owner's count, its listing where it is open, an item
+    /// for each tag, and the request under its idempotency key; more transactions before it where it has more than 60 tags.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn create_image(&self, image: &Image, most_images: u32) -> Result<Created, StoreError> {
+    pub async fn create_image(
+        &self,
+        image: &Image,
+        most_images: u32,
+        remembered: Option<&Remembered>,
+    ) -> Result<Created, StoreError> {
         let head = Write::put(head_of(image)?).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&image.owner), "ADD images :one")
             .only_if("attribute_not_exists(images) OR images < :most")
@@ -158,9 +166,16 @@ impl Store {
         if image.visibility.is_open() {
             writes.push(list_openly(image));
         }
+        let place_of_key = writes.len();
+        writes.extend(remembered.map(|request| remember_created(request, image.id.as_str(), image.created)));
         match self.transact_filing(writes, filings).await {
             Ok(()) => Ok(Created::Yes),
             Err(NotWritten::Store(error)) => Err(error),
+            Err(NotWritten::Conditions(reasons))
+                if remembered.is_some() && reasons.get(place_of_key).is_some_and(is_condition) =>
+            {
+                Ok(Created::Before)
+            }
             Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
                 Ok(Created::IdTaken)
             }

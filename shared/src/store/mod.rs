@@ -55,7 +55,7 @@ pub use self::lists::{MAX_READ_PAST, Order, Places};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub use self::queues::{QueueOf, Queued};
-pub use self::requests::{Remembered, Submitted};
+pub use self::requests::{Earlier, Remembered, Submitted};
 pub(crate) use self::snapshot::{Pair, Snapshot};
 pub use self::vaults::{OwnVault, VaultDeleted};
 pub(crate) use self::walks::{Stride, Walk};

@@ -1,15 +1,19 @@
-//! Requests that their client may send again: remembered by its key, together with the job that they became.
+//! Requests that their client may send again: remembered by its key, together with the job that they became, or the id of
+//! what they created.
 
 use std::time::Duration;
 
 use super::item::{self, Item};
 use super::keys::{self, TTL};
 use super::{Store, StoreError};
-use crate::domain::{Job, JobId, TenantId};
+use crate::domain::{Job, JobId, TenantId, Timestamp};
 use crate::table::Write;
 
 /// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
 const REQUEST_IS_KEPT: Duration = Duration::from_hours(24);
+
+/// The attribute that names what a request has created.
+const CREATED: &str = "created";
 
 /// A request that its client may send again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,25 +37,59 @@ pub enum Submitted {
     KeyUsed,
 }
 
+/// What a request has come to that creates something at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Earlier {
+    /// The same request has created the thing of that id.
+    Created(String),
+    /// The idempotency key was used for another request.
+    KeyUsed,
+}
+
 impl Store {
+    /// Reads what a request has created that was made before; `None` where its key is new, or forgotten. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn created_before(&self, request: &Remembered) -> Result<Option<Earlier>, StoreError> {
+        let Some(before) = self.kept_request(request).await? else { return Ok(None) };
+        if item::get_text(&before, "request")? != request.request_digest {
+            return Ok(Some(Earlier::KeyUsed));
+        }
+        item::get_text(&before, CREATED).map(|id| Some(Earlier::Created(id.to_owned())))
+    }
+
     /// Reads what came of a request that was accepted before; `None` where its key is new, or forgotten.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn submitted_before(&self, request: &Remembered) -> Result<Option<Submitted>, StoreError> {
+        self.kept_request(request).await?.map(|before| before_as(&before, request)).transpose()
+    }
+
+    /// The item of a request's key, unless it is to be forgotten.
+    async fn kept_request(&self, request: &Remembered) -> Result<Option<Item>, StoreError> {
         let key = keys::idempotency(&request.tenant, &request.key_digest);
         let Some(before) = self.read_one(key).await? else { return Ok(None) };
         let is_kept = item::get_number::<i64>(&before, TTL)? >= self.clock.now().unix_seconds();
-        is_kept.then(|| before_as(&before, request)).transpose()
+        Ok(is_kept.then_some(before))
     }
 }
 
-/// The write that remembers a request; its condition fails where the key was used before.
+/// The write that remembers a request that became a job; its condition fails where the key was used before.
 pub(super) fn remember(request: &Remembered, job: &Job) -> Write {
-    let now = job.accepted;
+    remember_as(request, ("job", &job.id.to_string()), job.accepted)
+}
+
+/// The write that remembers a request that creates the thing of that id; its condition fails where the key was used before.
+pub(super) fn remember_created(request: &Remembered, id: &str, now: Timestamp) -> Write {
+    remember_as(request, (CREATED, id), now)
+}
+
+fn remember_as(request: &Remembered, (attribute, id): (&'static str, &str), now: Timestamp) -> Write {
     let attributes = [
         ("request", item::text(&request.request_digest)),
-        ("job", item::text(job.id)),
+        (attribute, item::text(id)),
         (TTL, item::number(now.plus(REQUEST_IS_KEPT).unix_seconds())),
     ];
     Write::put(item::item(keys::idempotency(&request.tenant, &request.key_digest), attributes))

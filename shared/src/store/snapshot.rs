@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::item::{self, Item};
 use super::keys::{self, Key, PK, SK, Subject};
 use super::{Store, StoreError, images, memberships, queues, vaults};
-use crate::domain::{ImageId, Known, Membership, Stamp, Task, Tenant, TenantId, Timestamp, needed};
+use crate::domain::{Change, ImageId, Known, Membership, Stamp, Task, Tenant, TenantId, Timestamp, needed};
 
 /// An image and a tenant.
 pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
@@ -116,6 +116,21 @@ impl Snapshot {
     pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> {
         let memberships = self.known.memberships.values().map(Membership::newest);
         memberships.chain(self.known.tenants.values().filter_map(|tenant| tenant.clock))
+    }
+
+    /// When a membership was last changed that becomes what `change` says at that moment: one that is as it was for everybody
+    /// who sees it keeps its date, as in Glance, whatever stamps it gains.
+    pub(crate) fn updated_by(&self, change: &Change, now: Timestamp) -> Timestamp {
+        let pair = (change.image.clone(), change.tenant.clone());
+        let is_same = match (self.known.memberships.get(&pair), &change.becomes) {
+            (Some(Membership::Standing(before)), Membership::Standing(after)) => {
+                before.since == after.since
+                    && before.status() == after.status()
+                    && before.reserved == after.reserved
+            }
+            (before, after) => before == Some(after),
+        };
+        self.updated.get(&pair).copied().filter(|_| is_same).unwrap_or(now)
     }
 
     /// A tenant that was read; one of which the table has no item is as good as new.

@@ -3,7 +3,7 @@
 use crate::Service;
 use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
-use crate::store::StoreError;
+use crate::store::{Created, Earlier, Remembered, StoreError};
 
 /// An access key to be created, for the caller's project.
 #[derive(Debug, Clone)]
@@ -44,6 +44,9 @@ pub enum KeyRefusal {
     /// The deployment has no master key to derive a secret from.
     #[error("this deployment has no master key")]
     NoMasterKey,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyUsed,
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,11 +63,29 @@ pub async fn create_access_key(
     caller: &Caller,
     new: NewAccessKey,
 ) -> Result<(AccessKey, Secret), KeyRefusal> {
+    create_access_key_once(service, keyring, caller, new, None).await
+}
+
+/// Creates an access key, unless the request was made before under its idempotency key: then the access key of that time is
+/// returned with its secret, which is derived again. One transaction, and two reads more where there is a key.
+///
+/// # Errors
+/// [`KeyRefusal`]; then nothing was created.
+pub async fn create_access_key_once(
+    service: &Service,
+    keyring: &Keyring,
+    caller: &Caller,
+    new: NewAccessKey,
+    remembered: Option<&Remembered>,
+) -> Result<(AccessKey, Secret), KeyRefusal> {
     if !caller.can_act() {
         return Err(KeyRefusal::ReadOnly);
     }
     if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(KeyRefusal::RoleTooStrong(role));
+    }
+    if let Some(before) = created_before(service, keyring, caller, remembered).await? {
+        return Ok(before);
     }
     let id = AccessKeyId::fresh();
     let (master, secret) = keyring.issue(&id).ok_or(KeyRefusal::NoMasterKey)?;
@@ -80,8 +101,35 @@ pub async fn create_access_key(
         disabled: None,
     };
     let most = service.settings.limits.access_keys_per_project;
-    let is_created = service.store.create_access_key(&key, most).await?;
-    if is_created { Ok((key, secret)) } else { Err(KeyRefusal::TooMany(most)) }
+    match service.store.create_access_key(&key, most, remembered).await? {
+        Created::Yes => Ok((key, secret)),
+        // Two of the same request were under way.
+        Created::Before => {
+            created_before(service, keyring, caller, remembered).await?.ok_or(KeyRefusal::NotFound)
+        }
+        Created::TooMany | Created::IdTaken => Err(KeyRefusal::TooMany(most)),
+    }
+}
+
+/// The access key that a request has created, if it was made before, with its secret.
+async fn created_before(
+    service: &Service,
+    keyring: &Keyring,
+    caller: &Caller,
+    remembered: Option<&Remembered>,
+) -> Result<Option<(AccessKey, Secret)>, KeyRefusal> {
+    let Some(remembered) = remembered else { return Ok(None) };
+    let id = match service.store.created_before(remembered).await? {
+        None => return Ok(None),
+        Some(Earlier::KeyUsed) => return Err(KeyRefusal::KeyUsed),
+        Some(Earlier::Created(id)) => id,
+    };
+    let id: AccessKeyId = id.parse().map_err(|_| StoreError::Unreadable("created"))?;
+    // One that was disabled long ago is forgotten, and the secret of an old master key cannot be derived.
+    let key = service.store.access_key(&id).await?.filter(|key| caller.acts_for(&key.project));
+    let key = key.ok_or(KeyRefusal::NotFound)?;
+    let secret = keyring.secret_of(&key).ok_or(KeyRefusal::NoMasterKey)?;
+    Ok(Some((key, secret)))
 }
 
 /// Lists the access keys of the caller's project: at most `most`, those after `after`. One query and one batch read.

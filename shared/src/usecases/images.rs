@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::Refusal;
+use super::earlier::created_before;
 use crate::Service;
 use crate::domain::{Caller, Details, Image, ImageHead, ImageId, Job, JobId, Task, TenantId, Visibility};
-use crate::store::{Created, MembersThen, Recipients, UpdatedImage, Written};
+use crate::store::{Created, MembersThen, Recipients, Remembered, StoreError, UpdatedImage, Written};
 
 /// An image to be registered.
 #[derive(Debug, Clone)]
@@ -28,8 +29,25 @@ const ATTEMPTS: u32 = 10;
 /// # Errors
 /// [`Refusal`]; then nothing was registered.
 pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -> Result<Image, Refusal> {
+    register_image_once(service, caller, new, None).await
+}
+
+/// Registers an image, unless the request was made before under its idempotency key: then the image of that time is returned
+/// as it stands. One transaction, and one read more where there is a key.
+///
+/// # Errors
+/// [`Refusal`]; then nothing was registered.
+pub async fn register_image_once(
+    service: &Service,
+    caller: &Caller,
+    new: NewImage,
+    remembered: Option<Remembered>,
+) -> Result<Image, Refusal> {
     if !caller.can_act() {
         return Err(Refusal::ReadOnly);
+    }
+    if let Some(image) = registered_before(service, caller, remembered.as_ref()).await? {
+        return Ok(image);
     }
     let owner = new.owner.unwrap_or_else(|| caller.tenant.clone());
     if !caller.acts_for(&owner) {
@@ -48,10 +66,28 @@ pub async fn register_image(service: &Service, caller: &Caller, new: NewImage) -
         revision: 1,
     };
     let most = service.settings.limits.images_per_tenant;
-    match service.store.create_image(&image, most).await? {
+    match service.store.create_image(&image, most, remembered.as_ref()).await? {
         Created::Yes => Ok(image),
+        // Two of the same request were under way.
+        Created::Before => {
+            let before = registered_before(service, caller, remembered.as_ref()).await?;
+            before.ok_or(Refusal::Contended(image.id))
+        }
         Created::IdTaken => Err(Refusal::IdTaken(image.id)),
         Created::TooMany => Err(Refusal::TooManyImages(most)),
+    }
+}
+
+/// The image that a request has registered, if it was made before.
+async fn registered_before(
+    service: &Service,
+    caller: &Caller,
+    remembered: Option<&Remembered>,
+) -> Result<Option<Image>, Refusal> {
+    match created_before(service, remembered).await?.map(|id| id.parse()) {
+        Some(Ok(id)) => show_image(service, caller, &id).await.map(Some),
+        Some(Err(_)) => Err(StoreError::Unreadable("created").into()),
+        None => Ok(None),
     }
 }
 
@@ -74,7 +110,8 @@ pub async fn show_image(service: &Service, caller: &Caller, id: &ImageId) -> Res
 /// details. One batch read and one transaction, and for an image with members one query; all again where somebody else
 /// changed the image in between.
 ///
-/// What the image is made of does not change while it is shared: its recipients have been judged by that. Their lists say by
+/// A format that was given stays what it is, as in Glance for an active image; one that was left out can still be said. What
+/// the image is made of does not change while it is shared: its recipients have been judged by that. Their lists say by
 /// a job of that transaction what the image's name is now, when it was updated, and whether they see it.
 ///
 /// # Errors
@@ -98,7 +135,10 @@ pub async fn update_image<E: From<Refusal>>(
         image.details.check().map_err(Refusal::from)?;
         image.updated = service.clock().now();
         image.revision = read.revision + 1;
-        if image.details.make() != read.details.make() && head.members > 0 {
+        if let Some(field) = read.details.changed_format(&image.details) {
+            return Err(Refusal::FormatFixed { image: read.id, field }.into());
+        }
+        if image.details.is_made_otherwise_than(&read.details) && head.members > 0 {
             return Err(Refusal::MadeOtherwise(read.id).into());
         }
         if write_update(service, (&read, &head), &image).await? == UpdatedImage::Yes {

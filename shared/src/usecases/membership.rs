@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use super::Refusal;
-use super::members::with_members;
+use super::earlier::created_before;
+use super::members::{show_member, with_members};
 use super::older_work::{Waiting, settle};
 use super::stamps::leave_far_stamp;
 use crate::Service;
@@ -16,7 +17,7 @@ use crate::domain::{
     Caller, Decision, ImageHead, ImageId, Job, JobId, Member, Membership, Outcome, Rules, Standing, Status,
     Task, TenantId, UnknownStatus, VaultId, decide,
 };
-use crate::store::{Pair, Snapshot, Written};
+use crate::store::{Pair, Remembered, Snapshot, Written};
 
 /// How often in a row somebody else may change the same things in between.
 const ATTEMPTS: u32 = 20;
@@ -32,6 +33,24 @@ pub async fn add_member(
     image: &ImageId,
     tenant: &TenantId,
 ) -> Result<Member, Refusal> {
+    add_member_once(service, caller, image, tenant, None).await
+}
+
+/// Shares an image with a tenant that is no member of it yet, unless the request was made before under its idempotency key:
+/// then the member is returned as it stands. One batch read and one transaction, and one read more where there is a key.
+///
+/// # Errors
+/// [`Refusal`], as [`add_member`]; then nothing was changed.
+pub async fn add_member_once(
+    service: &Service,
+    caller: &Caller,
+    image: &ImageId,
+    tenant: &TenantId,
+    remembered: Option<&Remembered>,
+) -> Result<Member, Refusal> {
+    if created_before(service, remembered).await?.is_some() {
+        return show_member(service, caller, image, tenant).await;
+    }
     let task = |image: &ImageHead, member: Option<&Standing>| {
         may_change(caller, image)?;
         if *tenant == image.owner {
@@ -42,8 +61,14 @@ pub async fn add_member(
             Some(_) => Err(Refusal::MemberExists { image: image.id.clone(), tenant: tenant.clone() }),
         }
     };
-    let member = change(service, caller, image, tenant, task).await?;
-    member.ok_or_else(|| Refusal::Contended(image.clone()))
+    match change(service, caller, (image, tenant), task, remembered).await {
+        Ok(member) => member.ok_or_else(|| Refusal::Contended(image.clone())),
+        // Two of the same request were under way.
+        Err(Refusal::MemberExists { .. }) if created_before(service, remembered).await?.is_some() => {
+            show_member(service, caller, image, tenant).await
+        }
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One
@@ -62,7 +87,7 @@ pub async fn remove_member(
         may_change(caller, image)?;
         Ok(Task::Unshare)
     };
-    change(service, caller, image, tenant, task).await.map(|_| ())
+    change(service, caller, (image, tenant), task, None).await.map(|_| ())
 }
 
 /// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
@@ -89,7 +114,7 @@ pub async fn answer_as_member(
         }
         Ok(Task::Respond { status: status?, vault: vault.clone() })
     };
-    let member = change(service, caller, image, tenant, task).await?;
+    let member = change(service, caller, (image, tenant), task, None).await?;
     member.ok_or_else(|| Refusal::Contended(image.clone()))
 }
 
@@ -119,13 +144,14 @@ fn visible(
 }
 
 /// Changes a membership of an image that the caller sees as `task` says, which is given the image and the membership as
-/// they stand. Returns the membership as it then stands, if it does. A refusal costs one more read.
+/// they stand. Returns the membership as it then stands, if it does. The request is remembered by its idempotency key, if it
+/// has one. A refusal costs one more read.
 async fn change(
     service: &Service,
     caller: &Caller,
-    id: &ImageId,
-    tenant: &TenantId,
+    (id, tenant): Pair<'_>,
     task: impl Fn(&ImageHead, Option<&Standing>) -> Result<Task, Refusal>,
+    remembered: Option<&Remembered>,
 ) -> Result<Option<Member>, Refusal> {
     let rules = service.settings.rules();
     let mut waiting = Waiting::new();
@@ -142,7 +168,10 @@ async fn change(
         let decided = decided(service, caller, &mut read, (id, tenant), &task).await;
         let is_settled = match &decided {
             Ok(decision) => {
-                service.store.make_change(decision, &read, rules, now, None).await? == Written::Yes
+                let remembered = remembered.map(|request| (request, tenant));
+                let written =
+                    service.store.make_change(decision, &read, rules, now, None, remembered).await?;
+                written == Written::Yes
             }
             Err(Refusal::Store(_)) => true,
             // A job that was carried out between the reading of the membership and that of the queue is in neither.
@@ -150,8 +179,11 @@ async fn change(
         };
         if is_settled {
             let decision = decided?;
-            let becomes = decision.changes.first().and_then(|change| change.becomes.standing());
-            return Ok(becomes.map(|standing| Member::new(id.clone(), tenant.clone(), standing, now)));
+            let member = decision.changes.first().and_then(|change| {
+                let (standing, updated) = (change.becomes.standing()?, read.updated_by(change, now));
+                Some(Member::new(id.clone(), tenant.clone(), standing, updated))
+            });
+            return Ok(member);
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
     }

@@ -6,6 +6,7 @@ mod access_keys;
 mod answer_all;
 mod carry_out;
 mod directory;
+mod earlier;
 mod failures;
 mod images;
 mod job_status;
@@ -25,13 +26,16 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
+    AccessKeyPage, KeyRefusal, NewAccessKey, create_access_key, create_access_key_once, disable_access_key,
+    list_access_keys,
 };
 pub use self::carry_out::{abandon, carry_out};
 pub use self::directory::{
     DirectoryRefusal, EntryPage, delete_tenant, find_tenant, list_tenants, put_tenant, show_tenant,
 };
-pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
+pub use self::images::{
+    NewImage, delete_image, register_image, register_image_once, show_image, update_image,
+};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
     Dependents, GrantPage, GrantRefusal, dependents, grant_key, list_key_grants, show_key_grant,
@@ -42,7 +46,7 @@ pub use self::list_images::{
     list_images,
 };
 pub use self::members::{MemberPage, list_members, show_member};
-pub use self::membership::{add_member, answer_as_member, remove_member};
+pub use self::membership::{add_member, add_member_once, answer_as_member, remove_member};
 pub use self::permission::{Effect, change_permissions};
 pub use self::quota::{Quota, quota};
 pub use self::refusal::{Excess, Refusal};

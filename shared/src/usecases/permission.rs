@@ -63,7 +63,7 @@ pub async fn change_permissions(
         }
         let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
         if effect == Effect::Checked
-            || service.store.make_change(&decision, &read, rules, now, raises).await? == Written::Yes
+            || service.store.make_change(&decision, &read, rules, now, raises, None).await? == Written::Yes
         {
             return Ok(());
         }

@@ -97,6 +97,14 @@ pub enum Refusal {
     /// The image is shared, so what it is made of cannot change.
     #[error("image {0} is shared and cannot become another")]
     MadeOtherwise(ImageId),
+    /// The image is active, so its formats cannot change.
+    #[error("image {image} is active and keeps its {field}")]
+    FormatFixed {
+        /// The image.
+        image: ImageId,
+        /// `disk_format` or `container_format`.
+        field: &'static str,
+    },
     /// What a member has said is no answer.
     #[error(transparent)]
     NoAnswer(#[from] UnknownStatus),

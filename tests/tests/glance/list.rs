@@ -37,12 +37,17 @@ async fn images_are_found_by_what_they_are_shown_with() {
         ("protected=true".to_owned(), "b:2"),
         ("os_hidden=True".to_owned(), "c"),
         ("min_disk=9".to_owned(), "a,1"),
-        ("size_min=0".to_owned(), ""),
+        ("size_min=1".to_owned(), ""),
+        ("size_max=0".to_owned(), "b:2 a,1"),
+        ("created_at=gt:2020&updated_at=gte:2020-01".to_owned(), "b:2 a,1"),
         ("own=%C3%A9+%26".to_owned(), "a,1"),
         ("created_at=lt:2020-01-01T00:00:00Z".to_owned(), ""),
         ("created_at=gt:2020-01-01T00:00:00Z&updated_at=gte:2020-01-01T00:00:00".to_owned(), "b:2 a,1"),
     ] {
         assert_eq!(world.names("own1", &query).await, expected, "{query}");
+    }
+    for query in ["changes-since=2024-11-06T06:30:00Z", "created_at=202411", "min_ram=-1"] {
+        assert_eq!(world.ask("own1", "GET", &format!("/v2/images?{query}")).await.status, 400, "{query}");
     }
     let stranger = format!("id=in:{first},{second}&visibility=all&member_status=all");
     assert_eq!(world.names("str1", &stranger).await, "");

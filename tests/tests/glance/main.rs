@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod at_once;
+mod differences;
 mod discovery;
 mod inbox;
 mod life_cycle;
 mod list;
 mod members;
+mod properties;
+mod retries;
 mod tags;
 mod who_may;
 

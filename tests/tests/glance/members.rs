@@ -52,11 +52,11 @@ async fn a_member_is_added_once_and_not_above_the_limit() {
         assert_eq!(world.add("own1", &image, member).await.status, 200);
     }
     let twice = world.add("own1", &image, "b").await;
-    let message = format!("Member b is duplicated for image {image}");
+    let message = format!("Member b is duplicated for image {image}: it is shared with b already.");
     assert_eq!((twice.status, twice.message()), (409, message.as_str()), "also where the image is full");
     let full = world.add("own1", &image, "d").await;
     let message = format!(
-        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: 4, Maximum: 3:"
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: 4, Maximum: 3: Remove a member that does not need it first."
     );
     assert_eq!((full.status, full.message()), (413, message.as_str()));
     assert_eq!(world.remove("own1", &image, "a").await.status, 204);

@@ -10,7 +10,8 @@ mod table;
 use std::fmt;
 use std::time::Duration;
 
-use imageshare::facade::{Problem, Reply};
+use http::Response;
+use imageshare::facade::Problem;
 use imageshare::store::{OPEN_SHARDS, Store, StoreError};
 use imageshare::table::Table;
 use prometheus_client::encoding::{EncodeLabelSet, text};

@@ -19,15 +19,16 @@ pub(super) enum Product {
 pub(super) enum Action {
     ModifyPermission(Product),
     DescribePermission(Product),
-    DescribeImages,
+    DescribeImages(Product),
 }
 
-const ACTIONS: [(&str, &str, Action); 5] = [
+const ACTIONS: [(&str, &str, Action); 6] = [
     ("2020-09-30", "ModifyImagePermission", Action::ModifyPermission(Product::Ecd)),
     ("2020-09-30", "DescribeImagePermission", Action::DescribePermission(Product::Ecd)),
-    ("2020-09-30", "DescribeImages", Action::DescribeImages),
+    ("2020-09-30", "DescribeImages", Action::DescribeImages(Product::Ecd)),
     ("2014-05-26", "ModifyImageSharePermission", Action::ModifyPermission(Product::Ecs)),
     ("2014-05-26", "DescribeImageSharePermission", Action::DescribePermission(Product::Ecs)),
+    ("2014-05-26", "DescribeImages", Action::DescribeImages(Product::Ecs)),
 ];
 
 impl Action {
@@ -47,15 +48,21 @@ impl Action {
     pub(super) fn only_reads(self) -> bool {
         match self {
             Self::ModifyPermission(_) => false,
-            Self::DescribePermission(_) | Self::DescribeImages => true,
+            Self::DescribePermission(_) | Self::DescribeImages(_) => true,
         }
     }
 
     pub(super) fn product(self) -> Product {
         match self {
-            Self::ModifyPermission(product) | Self::DescribePermission(product) => product,
-            Self::DescribeImages => Product::Ecd,
+            Self::ModifyPermission(product)
+            | Self::DescribePermission(product)
+            | Self::DescribeImages(product) => product,
         }
+    }
+
+    /// The name by which clients call the action.
+    pub(super) fn name(self) -> &'static str {
+        ACTIONS.iter().find(|(.., action)| *action == self).map(|(_, name, _)| *name).unwrap_or_default()
     }
 }
 
@@ -110,8 +117,7 @@ mod tests {
         assert!(refused(&[], "").contains("\\\"Action\\\" that is mandatory"));
         assert!(refused(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
         assert!(refused(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
-        for query in ["Action=DescribeImages&Version=2014-05-26", "Action=describeimages&Version=2020-09-30"]
-        {
+        for query in ["Action=CopyImage&Version=2014-05-26", "Action=describeimages&Version=2020-09-30"] {
             assert!(refused(&[], query).contains("InvalidApi.NotFound"));
         }
         let other = [("x-acs-action", "DescribeImages")];

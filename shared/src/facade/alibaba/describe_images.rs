@@ -16,7 +16,7 @@ use crate::usecases::{self, Exact, ImagePage, ImageQuery, Marker, Refusal, Seen,
 const MOST_IDS: usize = 50;
 
 /// The status that every image here has; the others are those of images that are being made or have failed.
-const AVAILABLE: &str = "Available";
+pub(super) const AVAILABLE: &str = "Available";
 
 /// Properties that ECD knows, under the names that it knows them by: compared where a filter names them, and shown.
 const PROPERTIES: [&str; 7] = [
@@ -163,7 +163,7 @@ fn has_gpu(seen: &Seen) -> bool {
     seen.image.details.property(GPU).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-fn os_type(seen: &Seen) -> &str {
+pub(super) fn os_type(seen: &Seen) -> &str {
     seen.image.details.property("__os_type").unwrap_or("Other")
 }
 

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Error;
-use super::action::Product;
+use super::action::{Action, Product};
+use super::format::Format;
+use super::{Error, Parameters};
 use crate::facade::{Problem, Reply, reply};
 
 /// Names the parameters that were given and not looked at.
@@ -40,17 +41,20 @@ impl From<Value> for Answer {
 pub(super) struct Envelope {
     request_id: String,
     host: String,
+    format: Format,
 }
 
 impl Envelope {
-    /// That of the request with that id, sent to that host.
-    pub(super) fn new(request_id: &str, host: Option<&[u8]>) -> Self {
+    /// That of the request with that id, sent to that host, with those parameters where they could be read. A format that
+    /// there is not is refused in the usual one.
+    pub(super) fn new(request_id: &str, host: Option<&[u8]>, parameters: Option<&Parameters>) -> Self {
         let host = String::from_utf8_lossy(host.unwrap_or_default()).into_owned();
-        Self { request_id: rpc_id(request_id), host }
+        let format = parameters.and_then(|parameters| Format::of(parameters).ok()).unwrap_or_default();
+        Self { request_id: rpc_id(request_id), host, format }
     }
 
     /// An action's answer.
-    pub(super) fn answer(&self, answer: Answer) -> Reply {
+    pub(super) fn answer(&self, action: Action, answer: Answer) -> Reply {
         let mut body = answer.body;
         if body.is_null() {
             body = json!({});
@@ -58,7 +62,7 @@ impl Envelope {
         if let Value::Object(members) = &mut body {
             members.insert("RequestId".to_owned(), self.request_id.as_str().into());
         }
-        let mut reply = reply::json(StatusCode::OK, &body);
+        let mut reply = self.format.reply(StatusCode::OK, &format!("{}Response", action.name()), &body);
         if let Some(named) = named(&answer.ignored) {
             reply.headers_mut().insert(IGNORED, named);
         }
@@ -79,7 +83,7 @@ impl Envelope {
             "Message": error.message(),
             "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
         });
-        let reply = reply::json(error.status(), &body);
+        let reply = self.format.reply(error.status(), "Error", &body);
         let mut reply = Problem::of(reply, error.code(), error.message());
         if error.status() == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::Envelope;
+use super::{Envelope, Parameters};
 use crate::auth::signature::SignatureFault;
 use crate::auth::{NotAdmitted, Unauthenticated};
 use crate::domain::{ID_FORM, Outcome, TenantId, Visibility};
@@ -46,9 +46,10 @@ impl Error {
         self.retry_after
     }
 
-    /// The error as the answer to a request that did not get as far as its action.
-    pub fn into_reply(self, received: &Received) -> Reply {
-        Envelope::new(received.request_id(), received.raw_header("host")).refuse(self, None)
+    /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
+    /// read.
+    pub fn into_reply(self, received: &Received, parameters: Option<&Parameters>) -> Reply {
+        Envelope::new(received.request_id(), received.raw_header("host"), parameters).refuse(self, None)
     }
 
     /// A parameter is not as it must be.
@@ -77,7 +78,7 @@ impl Error {
         Self::new(
             StatusCode::NOT_FOUND,
             "InvalidApi.NotFound",
-            "Specified api is not found, please check your url and method. There are ModifyImagePermission, DescribeImagePermission and DescribeImages of version 2020-09-30, ModifyImageSharePermission and DescribeImageSharePermission of version 2014-05-26.",
+            "Specified api is not found, please check your url and method. There are ModifyImagePermission, DescribeImagePermission and DescribeImages of version 2020-09-30, ModifyImageSharePermission, DescribeImageSharePermission and DescribeImages of version 2014-05-26.",
         )
     }
 
@@ -219,6 +220,7 @@ impl From<Refusal> for Error {
             | Refusal::MemberExists { .. }
             | Refusal::Rule { .. }
             | Refusal::MadeOtherwise(_)
+            | Refusal::FormatFixed { .. }
             | Refusal::NoAnswer(_)
             | Refusal::KeyUsed
             | Refusal::IdTaken(_)

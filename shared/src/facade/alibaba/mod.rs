@@ -5,10 +5,12 @@
 //! action and its version stand there or in headers. An account is a tenant. A share is effective at once.
 
 mod action;
+mod describe_ecs_images;
 mod describe_images;
 mod describe_permission;
 mod envelope;
 mod error;
+mod format;
 mod modify_permission;
 mod parameters;
 
@@ -17,6 +19,7 @@ use lambda_http::Request;
 use self::action::{Action, Product};
 use self::envelope::Envelope;
 pub use self::error::Error;
+use self::format::Format;
 pub use self::parameters::Parameters;
 use crate::facade::Reply;
 use crate::function::{Call, Received};
@@ -54,18 +57,19 @@ pub fn parameters(received: &Received) -> Result<Parameters, Error> {
 
 /// An action in, its answer out, with the request's id.
 pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
-    let envelope = Envelope::new(call.request_id(), call.raw_header("host"));
+    let envelope = Envelope::new(call.request_id(), call.raw_header("host"), Some(parameters));
     let action = match Action::of(|name| call.raw_header(name), parameters) {
         Ok(action) => action,
         Err(error) => return envelope.refuse(error, None),
     };
     match act(call, action, parameters).await {
-        Ok(answer) => envelope.answer(answer),
+        Ok(answer) => envelope.answer(action, answer),
         Err(error) => envelope.refuse(error, Some(action.product())),
     }
 }
 
 async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<envelope::Answer, Error> {
+    Format::of(parameters)?;
     if action.only_reads() {
         call.admit_read()?;
     }
@@ -74,7 +78,8 @@ async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<env
         Action::ModifyPermission(product) => modify_permission::answer(call, parameters, product).await,
         Action::DescribePermission(Product::Ecd) => describe_permission::answer(call, parameters).await,
         Action::DescribePermission(Product::Ecs) => describe_permission::answer_paged(call, parameters).await,
-        Action::DescribeImages => describe_images::answer(call, parameters).await,
+        Action::DescribeImages(Product::Ecd) => describe_images::answer(call, parameters).await,
+        Action::DescribeImages(Product::Ecs) => describe_ecs_images::answer(call, parameters).await,
     }
 }
 

@@ -19,8 +19,9 @@ const MOST_ACCOUNTS: usize = 10;
 /// `ImageId`, `AddAccount.N`, `RemoveAccount.N` in, nothing out.
 pub(super) async fn answer(call: &Call, parameters: &Parameters, product: Product) -> Result<Answer, Error> {
     let image = parameters.image_id()?;
-    let (permissions, ignored) = permissions(parameters)?;
+    // What is not supported is told first: it may stand alone, without any account.
     let effect = if product == Product::Ecs { effect(parameters)? } else { Effect::Made };
+    let (permissions, ignored) = permissions(parameters)?;
     change_permissions(&call.service, call.caller(), &image, &permissions, effect).await?;
     if effect == Effect::Checked {
         return Err(Error::dry_run());
@@ -46,7 +47,12 @@ fn accounts(given: &Numbered<'_>) -> Result<BTreeSet<TenantId>, Error> {
 
 /// Refuses what only ECS offers: community images, launch permissions, groups. A dry run checks all and changes nothing.
 fn effect(parameters: &Parameters) -> Result<Effect, Error> {
-    if parameters.flag("IsPublic")? {
+    // Without accounts, an image is to be withdrawn from everybody, to whom it was never published.
+    let names_accounts = parameters
+        .pairs()
+        .iter()
+        .any(|(name, _)| name.starts_with("AddAccount") || name.starts_with("RemoveAccount"));
+    if parameters.flag("IsPublic")? || (parameters.text("IsPublic").is_some() && !names_accounts) {
         return Err(Error::new(
             StatusCode::FORBIDDEN,
             "CurrentRegion.NotSupportPublicImage",
@@ -106,10 +112,11 @@ mod tests {
     fn what_only_ecs_offers_is_refused() {
         let refused = |query| effect(&read(query)).unwrap_err().code();
         assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
+        assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");
         assert_eq!(refused("LaunchPermission=hide"), "ForbiddenParameter.LaunchPermission");
         assert_eq!(refused("AddGroup.1=all"), "InvalidGroup.Malformed");
-        assert_eq!(effect(&read("IsPublic=False&DryRun=True")), Ok(Effect::Checked));
+        assert_eq!(effect(&read("AddAccount.1=a&IsPublic=False&DryRun=True")), Ok(Effect::Checked));
         assert_eq!(effect(&read("IsPublic=&LaunchPermission=&DryRun=false")), Ok(Effect::Made));
     }
 }

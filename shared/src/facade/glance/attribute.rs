@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::Error;
-use crate::domain::{Details, Visibility};
+use crate::domain::{Details, Visibility, is_reserved};
 
 /// What only the service says of an image.
 const READ_ONLY: [&str; 15] = [
@@ -33,6 +33,9 @@ const READ_ONLY: [&str; 15] = [
 /// Names that mean something to Glance and cannot be said here: the bits of an image live elsewhere.
 const RESERVED: [&str; 4] = ["deleted", "deleted_at", "location", "locations"];
 
+/// The greatest `min_disk` and `min_ram`.
+pub(super) const MAX_SIZE: u32 = i32::MAX.unsigned_abs();
+
 pub(super) const DISK_FORMATS: [&str; 14] = [
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "ploop", "iso", "gpt", "zvhd", "zvhd2",
 ];
@@ -52,7 +55,8 @@ pub(super) enum Attribute {
     Protected(bool),
     Hidden(bool),
     Tags(BTreeSet<String>),
-    Property(String, String),
+    /// A free property; without a value it is as if it were not there.
+    Property(String, Option<String>),
 }
 
 impl Attribute {
@@ -71,14 +75,15 @@ impl Attribute {
             }
             "disk_format" => Self::DiskFormat(one_of(name, value, &DISK_FORMATS)?),
             "container_format" => Self::ContainerFormat(one_of(name, value, &CONTAINER_FORMATS)?),
-            "min_disk" => Self::MinDisk(size(value).ok_or_else(|| expected("a whole number of GiB"))?),
-            "min_ram" => Self::MinRam(size(value).ok_or_else(|| expected("a whole number of MiB"))?),
+            "min_disk" => Self::MinDisk(size(value).ok_or_else(|| expected(&size_in("GiB")))?),
+            "min_ram" => Self::MinRam(size(value).ok_or_else(|| expected(&size_in("MiB")))?),
             "protected" => Self::Protected(value.as_bool().ok_or_else(|| expected("true or false"))?),
             "os_hidden" => Self::Hidden(value.as_bool().ok_or_else(|| expected("true or false"))?),
             "tags" => Self::Tags(tags(value).ok_or_else(|| expected("an array of strings"))?),
+            "kernel_id" | "ramdisk_id" => Self::Property(name.to_owned(), text_or_null(name, value)?),
             _ => {
                 let value = value.as_str().ok_or_else(|| expected("a string"))?;
-                Self::Property(name.to_owned(), value.to_owned())
+                Self::Property(name.to_owned(), Some(value.to_owned()))
             }
         })
     }
@@ -95,8 +100,11 @@ impl Attribute {
             Self::Protected(protected) => details.protected = protected,
             Self::Hidden(hidden) => details.hidden = hidden,
             Self::Tags(tags) => details.tags = tags,
-            Self::Property(name, value) => {
+            Self::Property(name, Some(value)) => {
                 details.properties.insert(name, value);
+            }
+            Self::Property(name, None) => {
+                details.properties.remove(&name);
             }
         }
     }
@@ -120,15 +128,28 @@ pub(super) fn is_base(name: &str) -> bool {
 
 /// Refuses the name of an attribute that clients cannot say.
 pub(super) fn check_writable(name: &str) -> Result<(), Error> {
-    let refused =
-        |why| Err(Error::new(StatusCode::FORBIDDEN, "IMG.0105", format!("Attribute '{name}' is {why}.")));
+    check_removable(name)?;
+    if is_reserved(name) {
+        let why = "reserved: clients take it for a part of their own model of an image. Choose another name";
+        return Err(forbidden(name, why));
+    }
+    Ok(())
+}
+
+/// Refuses the name of an attribute that clients cannot take away. A property with a reserved name they can, since there may
+/// be one from a time at which it was not reserved.
+pub(super) fn check_removable(name: &str) -> Result<(), Error> {
     if READ_ONLY.contains(&name) {
-        refused("read-only")
+        Err(forbidden(name, "read-only"))
     } else if RESERVED.contains(&name) {
-        refused("reserved")
+        Err(forbidden(name, "reserved"))
     } else {
         Ok(())
     }
+}
+
+fn forbidden(name: &str, why: &str) -> Error {
+    Error::new(StatusCode::FORBIDDEN, "IMG.0105", format!("Attribute '{name}' is {why}."))
 }
 
 fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, Error> {
@@ -150,8 +171,11 @@ fn one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, E
 
 /// A size as Glance stores it, in 31 bits.
 fn size(value: &Value) -> Option<u32> {
-    let size = value.as_u64()?;
-    i32::try_from(size).ok()?.try_into().ok()
+    value.as_u64().and_then(|size| size.try_into().ok()).filter(|size| *size <= MAX_SIZE)
+}
+
+fn size_in(unit: &str) -> String {
+    format!("a whole number of {unit} from 0 to {MAX_SIZE}")
 }
 
 fn tags(value: &Value) -> Option<BTreeSet<String>> {
@@ -221,13 +245,26 @@ mod tests {
             let refused = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
             assert!(refused.contains(&format!("{name}: expected")) && refused.contains("400"), "{refused}");
         }
+        let range = format!("{:?}", Attribute::parse("min_ram", &json!(-1)).unwrap_err());
+        assert!(range.contains("min_ram: expected a whole number of MiB from 0 to 2147483647."), "{range}");
     }
 
     #[test]
     fn what_the_service_says_cannot_be_said() {
-        for name in READ_ONLY.into_iter().chain(RESERVED) {
+        let of_clients = ["properties", "metadata", "owner_id", "os_glance_import_task", "Tags"];
+        for name in READ_ONLY.into_iter().chain(RESERVED).chain(of_clients) {
             let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_reply();
             assert_eq!(refused.status(), 403, "{name}");
+        }
+        assert_eq!(check_removable("properties"), Ok(()));
+    }
+
+    #[test]
+    fn kernel_without_a_value_is_no_property() {
+        let (mut visibility, mut details) = (Visibility::Shared, Details::default());
+        for (value, kernel) in [(json!("k-1"), Some("k-1")), (Value::Null, None)] {
+            Attribute::parse("kernel_id", &value).unwrap().apply(&mut visibility, &mut details);
+            assert_eq!(details.property("kernel_id"), kernel);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Error;
 use super::attribute::Attribute;
 use super::image::{path, reply};
-use super::request::json;
+use super::request::{json, remembered};
 use crate::domain::{Details, ID_FORM, ImageId, TenantId, Visibility};
 use crate::facade::Reply;
 use crate::function::Call;
@@ -22,21 +22,23 @@ pub async fn answer(call: &Call) -> Reply {
 }
 
 async fn create(call: &Call) -> Result<Reply, Error> {
-    let new = parse(call.body())?;
-    let image = usecases::register_image(&call.service, call.caller(), new).await?;
+    let body = json(call.body())?;
+    let new = parse(&body)?;
+    let remembered = remembered(call, &body)?;
+    let image = usecases::register_image_once(&call.service, call.caller(), new, remembered).await?;
     let mut reply = reply(StatusCode::CREATED, &image);
     let location = HeaderValue::from_str(&path(&image)).ok();
     reply.headers_mut().extend(location.map(|path| (LOCATION, path)));
     Ok(reply)
 }
 
-fn parse(body: &[u8]) -> Result<NewImage, Error> {
-    let Value::Object(body) = json(body)? else {
+fn parse(body: &Value) -> Result<NewImage, Error> {
+    let Value::Object(body) = body else {
         return Err(Error::bad_request("Unexpected body type. Expected a JSON object."));
     };
     let mut new =
         NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
-    for (name, value) in &body {
+    for (name, value) in body {
         match name.as_str() {
             "id" => new.id = Some(uuid(value).ok_or_else(|| Error::expected("id", "a UUID with dashes"))?),
             "owner" => new.owner = owner(value)?,
@@ -66,18 +68,22 @@ mod tests {
 
     use super::*;
 
+    fn read(body: &[u8]) -> Result<NewImage, Error> {
+        parse(&json(body)?)
+    }
+
     fn refused(body: &str) -> String {
-        format!("{:?}", parse(body.as_bytes()).unwrap_err())
+        format!("{:?}", read(body.as_bytes()).unwrap_err())
     }
 
     #[test]
     fn a_new_image_is_shared_and_has_what_is_said_of_it() {
-        let new = parse(b"{}").unwrap();
+        let new = read(b"{}").unwrap();
         assert_eq!((new.id, new.owner, new.visibility), (None, None, Visibility::Shared));
         let body = br#"{"id":"E04A6E73-bd92-485d-b422-1b29db8cf543","owner":"own1","name":"web",
             "visibility":"private","__os_type":"Linux","hw_disk_bus":"scsi"}"#;
-        let new = parse(body).unwrap();
-        assert_eq!(new.id.unwrap().as_str(), "E04A6E73-bd92-485d-b422-1b29db8cf543");
+        let new = read(body).unwrap();
+        assert_eq!(new.id.unwrap().as_str(), "e04a6e73-bd92-485d-b422-1b29db8cf543");
         assert_eq!((new.owner.unwrap().as_str(), new.visibility), ("own1", Visibility::Private));
         assert_eq!(new.details.name.as_deref(), Some("web"));
         assert_eq!(new.details.property("hw_disk_bus"), Some("scsi"));
@@ -100,9 +106,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_an_image_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), name in ".{0,20}", value in ".{0,20}") {
-            let _ = parse(&bytes);
+            let _ = read(&bytes);
             let body = Value::from_iter([(format!("own_{name}"), value.clone())]).to_string();
-            let new = parse(body.as_bytes()).unwrap();
+            let new = read(body.as_bytes()).unwrap();
             prop_assert_eq!(new.details.property(&format!("own_{name}")), Some(value.as_str()));
         }
     }

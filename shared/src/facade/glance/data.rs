@@ -3,14 +3,21 @@
 //!
 //! The refusals look at no image, so that nobody learns from them which ones there are. Data that come are 409, as in Glance
 //! when the image is active already. A download is 404: Glance's 204 for an image without data would be saved as an empty one.
+//!
+//! openstacksdk, and with it `openstack image save`, writes the body of whatever answer it gets into the image file, without a
+//! look at the status. So a refused download has no body, unless the client says that it reads JSON; and it has a checksum
+//! that no data have, which makes that client fail and tell its user the checksum.
 
 use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
 
 use super::Error;
 use super::request::{image_id, no_body};
 use crate::facade::{Reply, no_content};
 use crate::function::Call;
 use crate::usecases;
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
 /// The route of a download.
 pub const DOWNLOAD_ROUTE: &str = "GET /v2/images/{image_id}/file";
@@ -24,13 +31,30 @@ pub const STAGE_ROUTE: &str = "PUT /v2/images/{image_id}/stage";
 /// The route of an import.
 pub const IMPORT_ROUTE: &str = "POST /v2/images/{image_id}/import";
 
+/// The checksum of a refused download, as openstacksdk shows it: `checksum mismatch: no-image-data-here-… != …`.
+const NO_CHECKSUM: &str = "no-image-data-here-they-live-elsewhere";
+
 /// Refuses to give data.
 pub fn answer_download(call: &Call) -> Reply {
-    let refused = no_body(call).err().unwrap_or_else(|| {
+    if let Err(refused) = no_body(call) {
+        return refused.into_reply();
+    }
+    let mut reply = if reads_json(call.raw_header("accept").unwrap_or_default()) {
         let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";
-        Error::new(StatusCode::NOT_FOUND, "IMG.0105", message)
-    });
-    refused.into_reply()
+        Error::new(StatusCode::NOT_FOUND, "IMG.0105", message).into_reply()
+    } else {
+        let mut empty = no_content();
+        *empty.status_mut() = StatusCode::NOT_FOUND;
+        empty
+    };
+    reply.headers_mut().insert(CONTENT_MD5, HeaderValue::from_static(NO_CHECKSUM));
+    reply
+}
+
+/// Whether a header `Accept` names JSON, and not only everything.
+fn reads_json(accept: &[u8]) -> bool {
+    let types = accept.split(|byte| *byte == b',').filter_map(|one| one.split(|byte| *byte == b';').next());
+    types.into_iter().any(|media_type| media_type.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
 /// Refuses data. No data are taken from whoever may change the image, with 204: `openstack image create` and
@@ -51,4 +75,19 @@ async fn upload_nothing(call: &Call) -> Result<Reply, Error> {
 pub fn answer_import() -> Reply {
     let message = "The body was not kept: image data live elsewhere, and this service keeps only an image's record and its members. An image is active without data.";
     Error::new(StatusCode::CONFLICT, "IMG.0105", message).into_reply()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_names_json_reads_it() {
+        for accept in ["application/json", "text/html, Application/JSON;q=0.5"] {
+            assert!(reads_json(accept.as_bytes()), "{accept}");
+        }
+        for accept in ["", "*/*", "application/*", "application/octet-stream", "application/json-seq"] {
+            assert!(!reads_json(accept.as_bytes()), "{accept}");
+        }
+    }
 }

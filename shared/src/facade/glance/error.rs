@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::domain::{ImageId, Outcome};
+use crate::domain::{ImageId, Outcome, Visibility};
 use crate::facade::ims::error::{made_otherwise, of_rule};
 use crate::facade::{Reply, fault, reply};
 use crate::store::StoreError;
@@ -72,19 +72,21 @@ impl From<Refusal> for Error {
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
-                    "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'."
+                    "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'. Use a credential of '{named}'."
                 ),
             ),
             Refusal::ImageNotFound(id) => Self::no_image(id.as_str()),
             Refusal::NotOwner(id) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0047",
-                format!("You are not permitted to modify image {id}: only its owner can."),
+                format!(
+                    "You are not permitted to modify image {id}: only its owner can. Use a credential of its owner."
+                ),
             ),
-            Refusal::NotShared { image, .. } => Self::new(
+            Refusal::NotShared { image, visibility } => Self::new(
                 S::FORBIDDEN,
                 "IMG.0105",
-                format!("Image {image}: Only shared images have members."),
+                format!("Image {image}: {}", only_shared(&image, visibility)),
             ),
             Refusal::Encrypted(id) => Self::new(
                 S::FORBIDDEN,
@@ -104,7 +106,10 @@ impl From<Refusal> for Error {
                 format!("{tenant} not found in the member list of the image {image}."),
             ),
             Refusal::MemberExists { image, tenant } => {
-                Self::new(S::CONFLICT, "IMG.0031", format!("Member {tenant} is duplicated for image {image}"))
+                let message = format!(
+                    "Member {tenant} is duplicated for image {image}: it is shared with {tenant} already."
+                );
+                Self::new(S::CONFLICT, "IMG.0031", message)
             }
             Refusal::MemberLimit { image, members, most } => member_limit(&image, members, most),
             Refusal::Rule { image, tenant, outcome } => {
@@ -112,6 +117,13 @@ impl From<Refusal> for Error {
                 Self::new(status_of(outcome), code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
+            Refusal::FormatFixed { image, field } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0105",
+                format!(
+                    "Attribute {field} can be only replaced for a queued image: image {image} is active, and others may have consented to it as it is. Register another image for another format."
+                ),
+            ),
             Refusal::NoAnswer(_) => Self::bad_request(
                 "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
@@ -160,11 +172,21 @@ impl From<StoreError> for Error {
     }
 }
 
+/// Why an image of that visibility has no members, in Glance's words, and what to do about it.
+pub(super) fn only_shared(image: &ImageId, visibility: Visibility) -> String {
+    let what = if visibility.is_open() {
+        "everybody has it".to_owned()
+    } else {
+        format!("set it to shared first, PATCH /v2/images/{image}")
+    };
+    format!("Only shared images have members. Its visibility is {visibility}: {what}.")
+}
+
 /// Refuses a member above the limit, as Glance words it.
 fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
     let attempted = members.saturating_add(1);
     let message = format!(
-        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {most}:"
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {most}: Remove a member that does not need it first."
     );
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "IMG.0088", message)
 }

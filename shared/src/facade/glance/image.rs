@@ -35,8 +35,9 @@ impl Serialize for Wire<'_> {
             ("status", Text("active")),
             ("visibility", Text(image.visibility.as_str())),
             ("owner", Text(image.owner.as_str())),
-            // The bits live elsewhere; nothing is known of them.
-            ("size", Nothing),
+            // The bits live elsewhere: none of them are here, and nothing else is known of them. Of a size that is null, the
+            // command `openstack image show --human-readable` makes no text, but fails.
+            ("size", Number(0)),
             ("virtual_size", Nothing),
             ("checksum", Nothing),
             ("os_hash_algo", Nothing),
@@ -79,7 +80,7 @@ mod tests {
             serde_json::to_value(Wire(&image)).unwrap(),
             serde_json::json!({
                 "id": "i-1", "name": null, "status": "active",
-                "visibility": "shared", "owner": "own1", "size": null, "virtual_size": null, "checksum": null,
+                "visibility": "shared", "owner": "own1", "size": 0, "virtual_size": null, "checksum": null,
                 "os_hash_algo": null, "os_hash_value": null, "os_hidden": false, "protected": false,
                 "min_ram": 0, "min_disk": 0, "disk_format": null, "container_format": null,
                 "created_at": "2024-11-06T06:30:00Z", "updated_at": "2024-11-06T06:30:03Z", "tags": [],

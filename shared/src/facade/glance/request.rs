@@ -1,16 +1,23 @@
 //! What the registry's requests have in common: the image of the path, bodies, and bodies that should not be.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::{NO_BODY_EXPECTED, strict_json};
+use crate::facade::{NO_BODY_EXPECTED, idempotency, strict_json};
 use crate::function::Call;
+use crate::store::Remembered;
 
 /// The image that the path names. An id that none can have is not found.
 pub(super) fn image_id(call: &Call) -> Result<ImageId, Error> {
     let text = call.path_parameter("image_id");
     text.parse().map_err(|_| Error::no_image(text))
+}
+
+/// The request under the idempotency key of its header. `request` is what makes two requests the same.
+pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, Error> {
+    idempotency::remembered(call, request).map_err(|bad| Error::bad_request(bad.to_string()))
 }
 
 /// Refuses a request that came with a body, where none is looked at.

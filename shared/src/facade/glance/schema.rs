@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Error;
-use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS};
+use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
 use super::request::no_body;
 use crate::domain::{Status, Visibility};
 use crate::facade::{Reply, json as reply_json};
@@ -35,9 +35,10 @@ fn show(call: &Call) -> Result<Reply, Error> {
     Ok(reply_json(StatusCode::OK, &schema))
 }
 
+/// The pattern of an image's id.
+const UUID: &str = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+
 fn member() -> Value {
-    const UUID: &str =
-        "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({
         "name": "member",
@@ -60,6 +61,7 @@ fn image() -> Value {
     let kind = |kind: &str, description: &str| json!({ "type": kind, "description": description });
     let said = |description: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": description });
     let found = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
+    let size = |description: &str| json!({ "type": "integer", "minimum": 0, "maximum": MAX_SIZE, "description": description });
     let maybe = |kind: &str| json!(["null", kind]);
     let format = |words: &[&str], description: &str| {
         let words: Vec<_> =
@@ -67,7 +69,7 @@ fn image() -> Value {
         json!({ "type": ["null", "string"], "enum": words, "description": description })
     };
     let properties: Map<String, Value> = [
-        ("id", json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "An identifier for the image" })),
+        ("id", json!({ "type": "string", "pattern": UUID, "description": "An identifier for the image" })),
         ("name", said("Descriptive name for the image")),
         (
             "status",
@@ -78,11 +80,15 @@ fn image() -> Value {
             json!({ "type": "string", "enum": Visibility::ALL.map(Visibility::as_str),
                 "description": "Scope of image accessibility" }),
         ),
-        ("owner", said("Owner of the image")),
+        (
+            "owner",
+            json!({ "type": ["null", "string"], "pattern": "^[A-Za-z0-9_.-]{1,64}$", "maxLength": 64,
+                "description": "Owner of the image" }),
+        ),
         ("protected", kind("boolean", "If true, image will not be deletable.")),
         ("os_hidden", kind("boolean", "If true, image will not appear in default image list response.")),
-        ("min_ram", kind("integer", "Amount of ram (in MB) required to boot image.")),
-        ("min_disk", kind("integer", "Amount of disk space (in GB) required to boot image.")),
+        ("min_ram", size("Amount of ram (in MB) required to boot image.")),
+        ("min_disk", size("Amount of disk space (in GB) required to boot image.")),
         ("container_format", format(&CONTAINER_FORMATS, "Format of the container")),
         ("disk_format", format(&DISK_FORMATS, "Format of the disk")),
         ("size", found(maybe("integer"), "Size of image file in bytes")),
@@ -102,6 +108,7 @@ fn image() -> Value {
         ),
     ]
     .into_iter()
+    .chain(common())
     .map(|(name, schema)| (name.to_owned(), schema))
     .collect();
     json!({
@@ -114,6 +121,33 @@ fn image() -> Value {
             { "rel": "describedby", "href": "{schema}" },
         ],
     })
+}
+
+/// The properties of Glance's own `etc/schema-image.json`. python-glanceclient has an option for each, and loses its value
+/// where the schema does not name it.
+fn common() -> [(&'static str, Value); 7] {
+    const KEYS: &str = "https://docs.openstack.org/python-glanceclient/latest/cli/property-keys.html";
+    let text = |description: &str| json!({ "type": "string", "is_base": false, "description": description });
+    let image = |kind: &str| {
+        let description = format!(
+            "ID of image stored in Glance that should be used as the {kind} when booting an AMI-style image."
+        );
+        json!({ "type": ["null", "string"], "pattern": UUID, "is_base": false, "description": description })
+    };
+    [
+        ("kernel_id", image("kernel")),
+        ("ramdisk_id", image("ramdisk")),
+        (
+            "instance_uuid",
+            text(
+                "Metadata which can be used to record which instance this image is associated with. (Informational only, does not create an instance snapshot.)",
+            ),
+        ),
+        ("architecture", text(&format!("Operating system architecture as specified in {KEYS}"))),
+        ("os_distro", text(&format!("Common name of operating system distribution as specified in {KEYS}"))),
+        ("os_version", text("Operating system version as specified by the distributor.")),
+        ("description", text("A human-readable string describing this image.")),
+    ]
 }
 
 fn list(name: &str, item: &Value, has_pages: bool) -> Value {

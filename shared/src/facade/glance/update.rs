@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Error;
-use super::attribute::{Attribute, check_writable, is_base};
+use super::attribute::{Attribute, check_removable, check_writable, is_base};
 use super::image::reply;
 use super::request::{image_id, json};
 use crate::domain::Image;
@@ -135,7 +135,7 @@ fn parse_change(form: Form, place: usize, change: &Value) -> Result<Change, Erro
         "add" => Ok(Change::Add(attribute()?)),
         "replace" => Ok(Change::Replace(attribute()?)),
         "remove" => {
-            check_writable(&name)?;
+            check_removable(&name)?;
             if is_base(&name) {
                 return Err(Error::new(
                     StatusCode::FORBIDDEN,

@@ -1,4 +1,5 @@
-//! `POST /v1/access-keys`: a new access key of the caller's project, with its secret, which is never shown again.
+//! `POST /v1/access-keys`: a new access key of the caller's project, with its secret, which is never shown again but to who
+//! repeats the request under its `Idempotency-Key`.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::Error;
 use super::access_key::AccessKeyWire;
 use crate::domain::Role;
-use crate::facade::{Reply, json, strict_json};
+use crate::facade::{Reply, idempotency, json, strict_json};
 use crate::function::Call;
 use crate::usecases::{self, NewAccessKey};
 
@@ -24,7 +25,14 @@ pub async fn answer(call: &Call) -> Reply {
 
 async fn create(call: &Call) -> Result<Reply, Error> {
     let new = parse(call.body())?;
-    let (key, secret) = usecases::create_access_key(&call.service, &call.keyring, call.caller(), new).await?;
+    let caller = call.caller();
+    // Another user of the project does not get the secret of this one's key by sending the same.
+    let request = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
+    let remembered =
+        idempotency::remembered(call, &request).map_err(|bad| Error::bad_request(bad.to_string()))?;
+    let (key, secret) =
+        usecases::create_access_key_once(&call.service, &call.keyring, caller, new, remembered.as_ref())
+            .await?;
     let mut reply = json(StatusCode::CREATED, &AccessKeyWire::new(&key, Some(secret.reveal())));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)

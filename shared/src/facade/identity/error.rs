@@ -77,6 +77,11 @@ impl From<KeyRefusal> for Error {
                 "IMG.0105",
                 "This deployment has no access keys. Its operator can set IMAGESHARE_MASTER_KEYS.",
             ),
+            KeyRefusal::KeyUsed => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "IMG.0018",
+                "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new request.",
+            ),
             KeyRefusal::Store(problem) => problem.into(),
         }
     }

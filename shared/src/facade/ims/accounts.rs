@@ -11,8 +11,8 @@ use crate::domain::{NAME_FORM, NAMES_PER_BATCH, Name, Named};
 
 /// Reads `[{"name":"…","project":"…"}]`; each with its place, without repetitions; none where it is left out or empty.
 ///
-/// What nobody knows is refused, unlike elsewhere in IMS's bodies: a misspelt `project` would share the image with whatever
-/// project the account has.
+/// A misspelt `project` would share the image with whatever project the account has, so a member that is not known is
+/// refused.
 pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error> {
     let wrong = |message: String| Error::bad_request("IMG.0001", message);
     let given = match value {

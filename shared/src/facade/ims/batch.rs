@@ -1,8 +1,9 @@
 //! What the three batch calls have in common: how their bodies are read, and how a client makes a retry safe.
 //!
-//! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. Unknown keys
-//! are ignored, as IMS does, but not how they are written: a key that is given twice, half a surrogate pair, or nesting
-//! without end is refused wherever it stands, since not every reader of the same request would read the same.
+//! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. A member that the
+//! call does not know is refused, unlike in IMS: whoever sends `expires_at` or `owner` believes that it counts
+//! (`contract/decisions.md` 30). So is a member that is given twice, half a surrogate pair, or nesting without end: not
+//! every reader of the same request would read the same.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -11,13 +12,12 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::accounts;
 use super::error::too_many;
 use crate::domain::{Addressees, ID_FORM, ImageId, JobId, NAMES_PER_BATCH};
-use crate::facade::{Reply, json, strict_json};
+use crate::facade::{Reply, idempotency, json, strict_json};
 use crate::function::Call;
 use crate::store::Remembered;
 
@@ -30,6 +30,7 @@ pub(super) struct Batch {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wire {
     images: Option<Value>,
     projects: Option<Value>,
@@ -119,25 +120,9 @@ fn ids<T: FromStr + Clone + Eq + Hash>(
     Ok(ids)
 }
 
-/// Reads the header `Idempotency-Key` (`contract/decisions.md` 22). `request` is what makes two requests the same.
+/// The request under the idempotency key of its header. `request` is what makes two requests the same.
 pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, Error> {
-    let Some(key) = call.raw_header("idempotency-key") else { return Ok(None) };
-    if !(1..=255).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
-        return Err(Error::bad_request(
-            "IMG.0001",
-            "Idempotency-Key: expected 1 to 255 visible ASCII characters.",
-        ));
-    }
-    let request = serde_json::to_vec(&(call.route(), request)).unwrap_or_default();
-    Ok(Some(Remembered {
-        tenant: call.caller().tenant.clone(),
-        key_digest: hex_digest(key),
-        request_digest: hex_digest(&request),
-    }))
-}
-
-fn hex_digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
+    idempotency::remembered(call, request).map_err(|bad| Error::bad_request("IMG.0001", bad.to_string()))
 }
 
 /// The answer of a batch call: 200, not 202, since several clients know no other (`contract/README.md` 0.2).
@@ -160,7 +145,6 @@ mod tests {
             "projects": ["p"],
             "accounts": [{"name": "acme"}, {"name": "acme", "project": "web"}],
             "domains": [],
-            "extra": null,
         }))
     }
 
@@ -200,22 +184,30 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_count_once_and_unknown_keys_do_not_count() {
-        let batch = Batch::parse(br#"{"images":["a","a"],"projects":["p"],"extra":{}}"#).unwrap();
+    fn repetitions_count_once() {
+        let batch = Batch::parse(br#"{"images":["a","a"],"projects":["p"]}"#).unwrap();
         assert_eq!(batch.images.len(), 1);
     }
 
     #[test]
-    fn what_not_every_reader_reads_the_same_is_refused_under_an_unknown_key_too() {
+    fn unknown_member_is_refused_by_name() {
         let with = |more: &str| format!(r#"{{"images":["a"],"projects":["p"],{more}}}"#);
         let deep = |levels| format!(r#""extra":{}{}"#, "[".repeat(levels), "]".repeat(levels));
-        for fine in [r#""extra":"\ud83d\ude00""#, r#""\u0000":1e-400"#, &deep(100)] {
-            assert!(Batch::parse(with(fine).as_bytes()).is_ok(), "{fine}");
+        for (name, bad) in [
+            ("expires_at", r#""expires_at":"2026-11-21T22:46:56Z""#),
+            ("owner", r#""owner":null"#),
+            ("extra", r#""extra":"\ud83d\ude00""#),
+            ("extra", &deep(100)),
+        ] {
+            let refused = refused(&with(bad));
+            assert!(
+                refused.contains("IMG.0001") && refused.contains(&format!("unknown field `{name}`")),
+                "{refused}"
+            );
         }
         for bad in [
             r#""extra":"\ud800""#,
             r#""\udfff":1"#,
-            r#""extra":{"a":["\udc00\ud800"]}"#,
             r#""extra":1,"extra":1"#,
             r#""extra":{"a":1,"\u0061":2}"#,
             r#""extra":NaN"#,

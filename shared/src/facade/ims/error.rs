@@ -111,6 +111,13 @@ impl From<Refusal> for Error {
                 Self::bad_request(code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
+            Refusal::FormatFixed { image, field } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0105",
+                format!(
+                    "Image {image} is active and keeps its {field}. Register another image for another format."
+                ),
+            ),
             Refusal::NoAnswer(problem) => {
                 Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
             }
@@ -307,7 +314,7 @@ pub(in crate::facade) fn of_rule(
 /// What is said to an owner who would make a shared image another.
 pub(in crate::facade) fn made_otherwise(id: &ImageId) -> String {
     format!(
-        "Image {id} is shared, so its encryption, its being a full-ECS image and the sizes of its backups cannot change. Unshare it first."
+        "Image {id} is shared, so its encryption, its being a full-ECS image, the sizes of its backups and its formats cannot change. Unshare it first."
     )
 }
 

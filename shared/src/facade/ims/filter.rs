@@ -9,9 +9,8 @@ use crate::facade::time_filter::{self, TimeFilter};
 use crate::usecases::Exact;
 
 /// Properties that can be filtered by.
-const PROPERTIES: [&str; 18] = [
+const PROPERTIES: [&str; 17] = [
     "virtual_env_type",
-    "flavor_id",
     "architecture",
     "__isregistered",
     "__os_bit",
@@ -29,6 +28,9 @@ const PROPERTIES: [&str; 18] = [
     "__support_xen_gpu_type",
     "__support_xen_hana",
 ];
+
+/// The images that servers of a flavor boot: a filter of IMS that cannot be answered here.
+const FLAVOR: &str = "flavor_id";
 
 const ENTERPRISE_PROJECT: &str = "enterprise_project_id";
 
@@ -58,6 +60,11 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+        if query.text(FLAVOR).is_some() {
+            let expected =
+                "nothing, since no flavors are known here: filter by architecture or by __support_… instead";
+            return Err(bad(FLAVOR, expected));
+        }
         let text = |key| query.text(key).map(str::to_owned);
         let number = |key| query.parsed(key, "a whole number");
         let properties = PROPERTIES.iter().filter_map(|key| Some((*key, text(key)?)));
@@ -108,7 +115,7 @@ fn is<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
 }
 
 fn time(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
-    let read = |text| TimeFilter::parse(text, Timestamp::parse_seconds_text);
+    let read = |text| TimeFilter::parse(text, Timestamp::parse_iso_text);
     query.text(key).map(|text| read(text).ok_or_else(|| bad(key, time_filter::EXPECTED))).transpose()
 }
 
@@ -152,6 +159,8 @@ mod tests {
             "created_at=gt:2024-11-06T06:29:59Z",
             "updated_at=lt:2024-11-06T06:30:04Z",
             "updated_at=neq:2024-11-06T06:30:00Z",
+            "created_at=gte:2024-11-06T06:30:00.778Z",
+            "created_at=gte:2024-11-06%2006:30:00",
         ] {
             assert!(parse(query).unwrap().passes(&image()), "{query}");
         }
@@ -174,7 +183,6 @@ mod tests {
             "__os_type=Linux",
             "virtual_env_type=Ironic",
             "__whole_image=true",
-            "flavor_id=f",
             "architecture=arm",
             "enterprise_project_id=e-1",
             "name=web&tag=c",
@@ -197,8 +205,9 @@ mod tests {
             "min_disk=",
             "created_at=2024-11-06T06:30:00Z",
             "created_at=after:2024-11-06T06:30:00Z",
-            "updated_at=gt:2024",
+            "updated_at=gt:20",
             "updated_at=gt:",
+            "flavor_id=s6.small.1",
             "created_at=gt:2024-13-06T06:30:00Z",
         ] {
             let key = query.split('=').next().unwrap();

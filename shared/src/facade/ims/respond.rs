@@ -33,6 +33,7 @@ async fn respond(call: &Call) -> Result<Reply, Error> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wire {
     images: Option<Value>,
     project_id: Option<Value>,
@@ -142,6 +143,11 @@ mod tests {
                 .contains("vault_id")
         );
         assert!(refused(r#"{"images":{},"project_id":"p","status":"accepted"}"#).contains("images"));
+        let of_one_owner = r#"{"images":["*"],"owner":"own1","project_id":"p","status":"accepted"}"#;
+        assert!(
+            refused(of_one_owner).contains("unknown field `owner`"),
+            "it would accept everything from everybody"
+        );
     }
 
     #[test]

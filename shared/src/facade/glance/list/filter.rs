@@ -70,10 +70,19 @@ fn test(key: &str, value: &str) -> Result<Test, Error> {
             let wanted: u64 = number(key, value)?;
             Box::new(move |image| u64::from(image.details.min_ram_mib) == wanted)
         }
-        // Nothing is known of the bits of an image.
-        "size_min" | "size_max" => {
-            let _: i64 = number(key, value)?;
-            Box::new(|_| false)
+        // No bits of an image are kept here.
+        "size_min" => {
+            let least: i64 = number(key, value)?;
+            Box::new(move |_| least <= 0)
+        }
+        "size_max" => {
+            let most: i64 = number(key, value)?;
+            Box::new(move |_| most >= 0)
+        }
+        "changes-since" if !value.is_empty() => {
+            return Err(Error::bad_request(
+                "The \"changes-since\" filter is no longer available on v2. Use updated_at=gte:2026-11-21T22:46:56Z.",
+            ));
         }
         "created_at" => time(key, value, |image| image.created)?,
         "updated_at" => time(key, value, |image| image.updated)?,
@@ -182,6 +191,10 @@ mod tests {
             "created_at=gt:2024-11-06T06:29:59",
             "updated_at=lt:2024-11-06T06:30:04Z",
             "updated_at=neq:2024-11-06T06:30:00Z",
+            "created_at=2024-11-06T06:30",
+            "created_at=gt:2024-11",
+            "size_min=0",
+            "size_max=9",
         ] {
             assert!(parse(query).unwrap().passes(&image()), "{query}");
         }
@@ -201,8 +214,8 @@ mod tests {
             "os_hidden=true",
             "min_disk=39",
             "min_ram=1",
-            "size_min=0",
-            "size_max=9",
+            "size_min=1",
+            "size_max=-1",
             "checksum=x",
             "__platform=ubuntu",
             "__imagetype=shared",
@@ -236,7 +249,8 @@ mod tests {
             "min_ram=1.5",
             "size_min=x",
             "size_max=",
-            "created_at=2024",
+            "changes-since=2024-11-06T06:30:00Z",
+            "created_at=202411",
             "created_at=after:2024-11-06T06:30:00Z",
             "updated_at=gt:",
             "created_at=gt:2024-13-06T06:30:00Z",

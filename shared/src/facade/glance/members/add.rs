@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Action, Wire, image_of};
 use crate::domain::{ID_FORM, TenantId};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::object;
+use crate::facade::glance::request::{object, remembered};
 use crate::facade::{Reply, json};
 use crate::function::Call;
 use crate::usecases;
@@ -20,8 +20,10 @@ pub async fn answer(call: &Call) -> Reply {
 }
 
 async fn add(call: &Call) -> Result<Reply, Error> {
-    let tenant = parse(call.body())?;
-    let member = usecases::add_member(&call.service, call.caller(), &image_of(call)?, &tenant).await;
+    let (tenant, image) = (parse(call.body())?, image_of(call)?);
+    let remembered = remembered(call, &(&image, &tenant))?;
+    let (service, caller) = (&call.service, call.caller());
+    let member = usecases::add_member_once(service, caller, &image, &tenant, remembered.as_ref()).await;
     let member = member.map_err(|refusal| Action::Add.refused(refusal))?;
     Ok(json(StatusCode::OK, &Wire::from(&member)))
 }

@@ -3,8 +3,9 @@
 
 use http::StatusCode;
 
-use crate::domain::ImageId;
+use crate::domain::{ImageId, Visibility};
 use crate::facade::glance::Error;
+use crate::facade::glance::error::only_shared;
 use crate::usecases::Refusal;
 
 /// What is done to the members of an image.
@@ -21,13 +22,15 @@ impl Action {
     /// The error of a refusal.
     pub(super) fn refused(self, refusal: Refusal) -> Error {
         match refusal {
-            Refusal::ReadOnly | Refusal::NotOwner(_) | Refusal::OtherProject { .. } => Error::new(
-                StatusCode::FORBIDDEN,
-                "IMG.0026",
-                format!("You are not authorized to complete {} action.", self.policy()),
-            ),
+            Refusal::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
+            Refusal::NotOwner(_) => {
+                self.forbidden("only the image's owner says with whom it is shared. Use a credential of its owner")
+            }
+            Refusal::OtherProject { acting, named } => self.forbidden(&format!(
+                "your credential acts for {acting}, and only {named} itself accepts or rejects. Use a credential of {named}"
+            )),
             Refusal::ImageNotFound(id) => no_image(id.as_str()),
-            Refusal::NotShared { image, .. } => self.not_shared(&image),
+            Refusal::NotShared { image, visibility } => self.not_shared(&image, visibility),
             // 409 would mean that the member is there already.
             Refusal::Contended(image) => Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -48,15 +51,23 @@ impl Action {
         }
     }
 
-    fn not_shared(self, image: &ImageId) -> Error {
-        const WHY: &str = "Only shared images have members.";
-        let forbidden = |message| Error::new(StatusCode::FORBIDDEN, "IMG.0105", message);
+    fn forbidden(self, why: &str) -> Error {
+        let message = format!("You are not authorized to complete {} action: {why}.", self.policy());
+        Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+    }
+
+    fn not_shared(self, image: &ImageId, visibility: Visibility) -> Error {
+        let why = only_shared(image, visibility);
+        let forbidden = |verb| {
+            let message = format!("Not allowed to {verb} members for image {image}: {why}");
+            Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+        };
         match self {
-            Self::Add => forbidden(format!("Not allowed to create members for image {image}.")),
-            Self::List => forbidden(format!("Not allowed to list members for image {image}: {WHY}")),
-            Self::Show => Error::new(StatusCode::NOT_FOUND, "IMG.0121", WHY),
-            Self::Update => forbidden(format!("Not allowed to update members for image {image}.")),
-            Self::Remove => forbidden(format!("Not allowed to delete members for image {image}.")),
+            Self::Add => forbidden("create"),
+            Self::List => forbidden("list"),
+            Self::Show => Error::new(StatusCode::NOT_FOUND, "IMG.0121", why.as_str()),
+            Self::Update => forbidden("update"),
+            Self::Remove => forbidden("delete"),
         }
     }
 }

@@ -1,0 +1,167 @@
+//! The forms of ISO 8601 that Glance reads in a filter: those of the Python package iso8601 2.1.0, which oslo.utils gives them
+//! to.
+
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+
+/// Reads `2024`, `2024-11`, `2024-11-06`, `20241106`, and a full date with a space or a `T` and a time of day: `06`, `06:30`,
+/// `0630`, `06:30:00`, `06:30:00.5` or `06:30:00,5`, and then `Z`, `+01`, `+0100` or `+01:00`. `None` for anything else.
+pub(super) fn parse(text: &str) -> Option<OffsetDateTime> {
+    let mut rest = text;
+    let date = date(&mut rest)?;
+    let (time, offset) = match rest {
+        "" => (Time::MIDNIGHT, UtcOffset::UTC),
+        _ => {
+            rest = rest.strip_prefix(['T', ' ']).filter(|_| is_full_date(text, rest))?;
+            (time(&mut rest)?, offset(rest)?)
+        }
+    };
+    Some(PrimitiveDateTime::new(date, time).assume_offset(offset))
+}
+
+/// Whether what stands before `rest` has a day.
+fn is_full_date(text: &str, rest: &str) -> bool {
+    let date = text.strip_suffix(rest).unwrap_or_default();
+    date.matches('-').count() == 2 || (date.len() == 8 && !date.contains('-'))
+}
+
+fn date(rest: &mut &str) -> Option<Date> {
+    let year = digits(rest, 4..=4)?;
+    let (mut month, mut day) = (1, 1);
+    if take(rest, "-") {
+        month = digits(rest, 1..=2)?;
+        if take(rest, "-") {
+            day = digits(rest, 1..=2)?;
+        }
+    } else if !rest.is_empty() {
+        // Without dashes a month does not stand alone.
+        (month, day) = (digits(rest, 2..=2)?, digits(rest, 2..=2)?);
+    }
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()
+}
+
+fn time(rest: &mut &str) -> Option<Time> {
+    let hour = digits(rest, 2..=2)?;
+    let (mut minute, mut second, mut nanosecond) = (0, 0, 0);
+    if let Some(found) = next(rest) {
+        minute = found;
+        if let Some(found) = next(rest) {
+            second = found;
+            if take(rest, ".") || take(rest, ",") {
+                nanosecond = fraction(rest)?;
+            }
+        }
+    }
+    let (hour, minute, second) = (hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?);
+    Time::from_hms_nano(hour, minute, second, nanosecond).ok()
+}
+
+/// The next two digits of a time of day, with or without a colon.
+fn next(rest: &mut &str) -> Option<u32> {
+    let mut after = rest.strip_prefix(':').unwrap_or(rest);
+    let found = digits(&mut after, 2..=2)?;
+    *rest = after;
+    Some(found)
+}
+
+/// The digits after a point, in nanoseconds; those beyond are cut off.
+fn fraction(rest: &mut &str) -> Option<u32> {
+    let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (fraction, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    let nine: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
+    nine.parse().ok().filter(|_| !fraction.is_empty())
+}
+
+fn offset(mut rest: &str) -> Option<UtcOffset> {
+    if matches!(rest, "" | "Z") {
+        return Some(UtcOffset::UTC);
+    }
+    let sign = if take(&mut rest, "-") { -1 } else { i8::from(take(&mut rest, "+")) };
+    let hours = i8::try_from(digits(&mut rest, 2..=2)?).ok()?;
+    take(&mut rest, ":");
+    let minutes = if rest.is_empty() { 0 } else { i8::try_from(digits(&mut rest, 2..=2)?).ok()? };
+    let offset = UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok();
+    offset.filter(|_| sign != 0 && rest.is_empty() && minutes < 60)
+}
+
+/// Takes a prefix away, if it is there.
+fn take(rest: &mut &str, prefix: &str) -> bool {
+    let after = rest.strip_prefix(prefix);
+    *rest = after.unwrap_or(rest);
+    after.is_some()
+}
+
+/// Takes as many digits away as there are, within that range.
+fn digits(rest: &mut &str, count: std::ops::RangeInclusive<usize>) -> Option<u32> {
+    let found = rest.bytes().take(*count.end()).take_while(u8::is_ascii_digit).count();
+    let (number, after) = rest.split_at_checked(found).filter(|_| count.contains(&found))?;
+    *rest = after;
+    number.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn every_form_of_glance_is_read() {
+        for (text, expected) in [
+            ("2024", datetime!(2024-01-01 00:00 UTC)),
+            ("2024-11", datetime!(2024-11-01 00:00 UTC)),
+            ("2024-11-06", datetime!(2024-11-06 00:00 UTC)),
+            ("2024-1-6", datetime!(2024-01-06 00:00 UTC)),
+            ("20241106", datetime!(2024-11-06 00:00 UTC)),
+            ("2024-11-06T06", datetime!(2024-11-06 06:00 UTC)),
+            ("2024-11-06 06:30", datetime!(2024-11-06 06:30 UTC)),
+            ("2024-11-06T06:30Z", datetime!(2024-11-06 06:30 UTC)),
+            ("20241106T063000Z", datetime!(2024-11-06 06:30 UTC)),
+            ("2024-11-06T06:30:00.778Z", datetime!(2024-11-06 06:30:00.778 UTC)),
+            ("2024-11-06T06:30:00,5", datetime!(2024-11-06 06:30:00.5 UTC)),
+            ("2024-11-06T08:30:00+02", datetime!(2024-11-06 06:30 UTC)),
+            ("2024-11-06T08:30:00+0200", datetime!(2024-11-06 06:30 UTC)),
+            ("2024-11-06T05:00:00-01:30", datetime!(2024-11-06 06:30 UTC)),
+        ] {
+            assert_eq!(parse(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not() {
+        for text in [
+            "",
+            "24",
+            "202411",
+            "2024-",
+            "2024-11-",
+            "2024-13-06",
+            "2024-11-31",
+            "2024T06",
+            "2024-11T06",
+            "2024-11-06T",
+            "2024-11-06T6",
+            "2024-11-06T06:",
+            "2024-11-06T25:00",
+            "2024-11-06T06:30:00.",
+            "2024-11-06T06:30:00+1",
+            "2024-11-06T06:30:00+01:60",
+            "2024-11-06T06:30:0001",
+            "2024-11-06t06:30",
+            " 2024",
+            "2024-11-06T06:30:00Zé",
+            "+2024-11-06",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_moment_or_refused(text in "[0-9TZ :.,+é-]{0,30}") {
+            let _ = parse(&text);
+        }
+    }
+}

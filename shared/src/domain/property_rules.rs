@@ -1,0 +1,218 @@
+//! What the properties of an image may be called and hold, so that none breaks the tools of those who receive the image.
+//!
+//! Clients put an image into a model of their own, and a property whose name they take for a part of that model, or whose
+//! value they cannot convert, makes them lose it, show something else in its place, or fail at the whole list.
+
+use uuid::Uuid;
+
+use super::{ID_FORM, KeyId};
+
+/// The names of the properties that mean something to this service.
+pub mod property {
+    /// `"true"` for a full-ECS image.
+    pub const WHOLE_IMAGE: &str = "__whole_image";
+    /// The backup that a full-ECS image was made from.
+    pub const BACKUP_ID: &str = "__backup_id";
+    /// The key that encrypts the image.
+    pub const CMK_ID: &str = "__system__cmkid";
+    /// `"1"` for an encrypted image.
+    pub const ENCRYPTED: &str = "__system__encrypted";
+    /// `FusionCompute`, `Ironic`, `DataImage` or `IsoImage`.
+    pub const VIRTUAL_ENV_TYPE: &str = "virtual_env_type";
+    /// The size of the backup of the system disk in GiB. This service's own name: IMS keeps it inside the vault.
+    pub const SYSTEM_BACKUP_GIB: &str = "__system_disk_backup_gib";
+    /// The size of the backups of all data disks in GiB. This service's own name.
+    pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
+    /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder), those of
+    /// an encrypted image (Glance) and of ephemeral encryption (Nova).
+    pub const KEYS: [&str; 4] =
+        [CMK_ID, "cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"];
+}
+
+/// The prefix of names that Glance keeps for itself (`GLANCE_RESERVED_NS` of glance 33.0.0).
+const GLANCE_NAMESPACE: &str = "os_glance";
+
+/// The attributes of an image that clients hold as something other than a property: those of Glance's and IMS's images.
+/// gophercloud and the other clients in Go take a name for one of these whatever its case is.
+const ATTRIBUTES: [&str; 32] = [
+    "__image_size",
+    "__imagetype",
+    "__isregistered",
+    "__os_type",
+    "__system_support_market",
+    "checksum",
+    "container_format",
+    "created_at",
+    "deleted",
+    "deleted_at",
+    "direct_url",
+    "disk_format",
+    "file",
+    "id",
+    "location",
+    "locations",
+    "min_disk",
+    "min_ram",
+    "name",
+    "os_hash_algo",
+    "os_hash_value",
+    "os_hidden",
+    "owner",
+    "protected",
+    "schema",
+    "self",
+    "size",
+    "status",
+    "tags",
+    "updated_at",
+    "virtual_size",
+    "visibility",
+];
+
+/// Names that no property may have, whatever their case, since a client's model holds something else under it.
+///
+/// * openstacksdk 4.22.0, `openstack/image/v2/image.py` and `openstack/resource.py`: the attributes of `Image` that it fills
+///   from a member of the same name, and the parameters of `Resource.list`, `existing` and `__init__`, to which it gives the
+///   members of an image as keyword arguments. Each of them makes it fail, or show another owner, or lose the value.
+/// * gophercloud v2, `openstack/image/v2/images/results.go`: the fields of `Image` that are no texts, and the names that it
+///   fills from headers.
+/// * chnsz/golangsdk, `openstack/ims/v2/cloudimages/results.go`: `__is_offshelved` is a truth value there, and a text in
+///   huaweicloudsdkims 3.1.219.
+/// * `active_at` is IMS's own word for when an image was made.
+const MODEL_NAMES: [&str; 17] = [
+    "__is_offshelved",
+    "_synchronized",
+    "active_at",
+    "cls",
+    "connection",
+    "hash_algo",
+    "hash_value",
+    "is_hidden",
+    "is_hw_boot_menu_enabled",
+    "is_hw_vif_multiqueue_enabled",
+    "is_protected",
+    "metadata",
+    "microversion",
+    "openstack-image-import-methods",
+    "openstack-image-store-ids",
+    "owner_id",
+    "properties",
+];
+
+/// Whether no property may have that name: it is kept for Glance, is a part of a client's model, or would be taken for an
+/// attribute by clients that do not look at the case of a name.
+pub fn is_reserved(name: &str) -> bool {
+    let folded = folded(name);
+    folded.starts_with(GLANCE_NAMESPACE)
+        || MODEL_NAMES.contains(&folded.as_str())
+        || (name != folded && ATTRIBUTES.contains(&folded.as_str()))
+}
+
+/// A name as clients in Go compare it: by its upper case, so that `ſ` is an `s` and the Kelvin sign a `k`.
+fn folded(name: &str) -> String {
+    let upper: String = name.chars().flat_map(char::to_uppercase).collect();
+    upper.to_lowercase()
+}
+
+/// Whether a value can be that of a property.
+pub(super) type Check = fn(&str) -> bool;
+
+/// What the value of a property of that name must be, and how that is said; `None` where it may be any text.
+///
+/// The numbers and truth values are those that openstacksdk 4.22.0 converts (`openstack/image/v2/image.py`), and
+/// chnsz/golangsdk for `__system_support_market`; the ids of images are those of Glance's `etc/schema-image.json`.
+pub(super) fn expected_of(name: &str) -> Option<(Check, &'static str)> {
+    match name {
+        property::WHOLE_IMAGE | "__isregistered" | "__system_support_market" => {
+            Some((is_bool, "\"true\" or \"false\""))
+        }
+        property::SYSTEM_BACKUP_GIB | property::DATA_BACKUP_GIB => Some((is_gib, "a whole number of GiB")),
+        property::VIRTUAL_ENV_TYPE => Some((is_env, "FusionCompute, Ironic, DataImage or IsoImage")),
+        "__imagetype" => Some((is_image_type, "gold, private, shared or market")),
+        "kernel_id" | "ramdisk_id" => Some((is_uuid, "the id of an image, a UUID with dashes")),
+        "hw_cpu_cores"
+        | "hw_cpu_sockets"
+        | "hw_cpu_threads"
+        | "hw_serial_port_count"
+        | "hw_video_ram"
+        | "os_shutdown_timeout" => Some((is_number, "a whole number, as a text")),
+        "hw_boot_menu" | "hw_vif_multiqueue_enabled" | "os_require_quiesce" => {
+            Some((is_flag, "\"true\", \"false\", \"yes\" or \"no\""))
+        }
+        "instance_type_rxtx_factor" => Some((is_factor, "a decimal number, as a text")),
+        key if property::KEYS.contains(&key) => Some((is_key, ID_FORM)),
+        _ => None,
+    }
+}
+
+fn is_bool(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
+fn is_flag(text: &str) -> bool {
+    ["true", "false", "yes", "no"].iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+fn is_gib(text: &str) -> bool {
+    text.parse::<u32>().is_ok()
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<u32>().is_ok()
+}
+
+fn is_factor(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_key(text: &str) -> bool {
+    text.is_empty() || text.parse::<KeyId>().is_ok()
+}
+
+fn is_env(text: &str) -> bool {
+    matches!(text, "FusionCompute" | "Ironic" | "DataImage" | "IsoImage")
+}
+
+fn is_image_type(text: &str) -> bool {
+    matches!(text, "gold" | "private" | "shared" | "market")
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_a_client_takes_for_its_own_is_reserved() {
+        for name in ["properties", "Properties", "metadata", "os_glance_import_task", "OS_GLANCE_x", "Tags"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        // What Go's decoder of JSON takes for an s and a k.
+        assert!(is_reserved("tag\u{17f}") && is_reserved("min_dis\u{212a}"));
+        for name in
+            ["tags", "__os_type", "hw_disk_bus", "description", "OS_TYPE", "os_glacier", "properties2"]
+        {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn value_is_of_the_type_that_clients_convert_it_to() {
+        let holds = |name: &str, value: &str| expected_of(name).is_none_or(|(is_good, _)| is_good(value));
+        for (name, good, bad) in [
+            ("hw_cpu_cores", "4", "four"),
+            ("os_shutdown_timeout", "60", "-1"),
+            ("hw_boot_menu", "True", "maybe"),
+            ("instance_type_rxtx_factor", "1.5", "NaN"),
+            ("kernel_id", "e04a6e73-bd92-485d-b422-1b29db8cf543", "i-1"),
+            ("__system_support_market", "true", "True"),
+            ("cinder_encryption_key_id", "e04a6e73-bd92-485d-b422-1b29db8cf543", "no key#"),
+        ] {
+            assert!(holds(name, good) && !holds(name, bad), "{name}");
+        }
+        assert!(holds("hw_disk_bus", "anything") && holds("__system__cmkid", ""));
+    }
+}

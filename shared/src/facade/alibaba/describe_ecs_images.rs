@@ -1,0 +1,258 @@
+//! `DescribeImages` of ECS 2014-05-26: the images that the account can use, so that those who share by ECS's words can look
+//! before and after. Its own images, those shared with it and accepted, and the public ones.
+//!
+//! Pages are numbered and all images are counted, so that a list has an end: above [`MAX_LISTED`] it has to be narrowed.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::describe_images::{AVAILABLE, os_type};
+use super::envelope::Answer;
+use super::{Error, Parameters};
+use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
+use crate::function::Call;
+use crate::store::List;
+use crate::usecases::{self, Exact, ImageQuery, Refusal, Row, Seen, Shown};
+
+/// The most images that are counted.
+const MAX_LISTED: usize = 1000;
+
+/// The most ids in `ImageId`, which separates them by commas.
+const MAX_IDS: usize = 100;
+
+/// Filters of ECS that cannot be answered here. To leave one out would show images that were not asked for.
+const UNKNOWN_FILTERS: [&str; 6] =
+    ["ImageFamily", "InstanceType", "ResourceGroupId", "SnapshotId", "Usage", "Usable"];
+
+/// Whose images there are, to ECS.
+const OWNERS: [(&str, Owner); 4] = [
+    ("self", Owner::Own),
+    ("others", Owner::Others),
+    ("system", Owner::System),
+    ("marketplace", Owner::Marketplace),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Own,
+    Others,
+    System,
+    Marketplace,
+}
+
+/// The filters, all of which must hold.
+#[derive(Debug)]
+struct Filter<'a> {
+    owner: Option<Owner>,
+    owner_id: Option<&'a str>,
+    is_community: bool,
+    name: Option<&'a str>,
+    is_available: bool,
+    os: Option<&'a str>,
+    architecture: Option<&'a str>,
+}
+
+/// Filters, `PageNumber` and `PageSize` in; `Images`, `TotalCount` and what was asked for out.
+pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+    let filter = Filter::parse(parameters)?;
+    let ids = ids(parameters)?;
+    let page = parameters.number("PageNumber", (1, 1_000_000), 1)?;
+    let size = parameters.number("PageSize", (1, 100), 10)?;
+    if parameters.flag("DryRun")? {
+        return Err(Error::dry_run());
+    }
+    let rows = rows(call, &filter, ids).await?;
+    let images = rows.iter().skip((page - 1) * size).take(size).map(|row| image(&row.seen));
+    Ok(json!({
+        "RegionId": call.service.settings.region,
+        "PageNumber": page,
+        "PageSize": size,
+        "TotalCount": rows.len(),
+        "Images": { "Image": images.collect::<Vec<_>>() },
+    })
+    .into())
+}
+
+/// All images that pass the filter, the newest first.
+async fn rows(call: &Call, filter: &Filter<'_>, ids: Option<Vec<ImageId>>) -> Result<Vec<Row>, Error> {
+    let (service, caller) = (&call.service, call.caller());
+    let query = ImageQuery {
+        lists: filter.lists(caller),
+        matches: |seen: &Seen| filter.matches(seen),
+        exact: Exact { names: filter.name.map(|name| vec![name.to_owned()]), ..Exact::default() },
+        counts_members: true,
+        sort: Vec::new(),
+        after: None,
+        most: MAX_LISTED,
+    };
+    let page = match ids {
+        Some(ids) => usecases::find_images(service, caller, &ids, query).await,
+        None => usecases::list_images(service, caller, query).await,
+    };
+    match page {
+        Ok(page) if page.next.is_none() => Ok(page.rows),
+        Ok(_) | Err(Refusal::NothingFound { .. }) => Err(Error::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidParameter",
+            format!(
+                "More than {MAX_LISTED} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias."
+            ),
+        )),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The images that are asked for by their ids; `None` where none is. An id that none can have is that of no image.
+fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
+    let Some(text) = parameters.text("ImageId") else { return Ok(None) };
+    let given: Vec<_> = text.split(',').collect();
+    if given.len() > MAX_IDS {
+        return Err(Error::bad("ImageId", format_args!("at most {MAX_IDS} images")));
+    }
+    let mut ids: Vec<ImageId> = given.iter().filter_map(|id| id.trim().parse().ok()).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(Some(ids))
+}
+
+impl<'a> Filter<'a> {
+    fn parse(parameters: &'a Parameters) -> Result<Self, Error> {
+        let is_unknown = |name: &str| {
+            UNKNOWN_FILTERS.contains(&name) || name.starts_with("Filter.") || name.starts_with("Tag.")
+        };
+        let says_something = |(name, value): &&(String, String)| !value.is_empty() && is_unknown(name);
+        if let Some((name, _)) = parameters.pairs().iter().find(says_something) {
+            return Err(Error::bad(name, "nothing, since images cannot be found by it here: leave it out"));
+        }
+        let owner = parameters.text("ImageOwnerAlias").map(|text| {
+            let found = OWNERS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            found
+                .map(|(_, owner)| *owner)
+                .ok_or_else(|| Error::bad("ImageOwnerAlias", "self, others, system or marketplace"))
+        });
+        Ok(Self {
+            owner: owner.transpose()?,
+            owner_id: parameters.text("ImageOwnerId"),
+            is_community: parameters.flag("IsPublic")?,
+            name: parameters.text("ImageName"),
+            is_available: parameters.text("Status").is_none_or(|text| {
+                text.split(',').any(|status| status.trim().eq_ignore_ascii_case(AVAILABLE))
+            }),
+            os: parameters.text("OSType"),
+            architecture: parameters.text("Architecture"),
+        })
+    }
+
+    fn lists(&self, caller: &Caller) -> Vec<List> {
+        let me = || caller.tenant.clone();
+        if self.is_community {
+            return vec![List::Open(Visibility::Community)];
+        }
+        let all = [
+            (Owner::Own, List::Owned(me())),
+            (Owner::Others, List::Received(me(), Status::Accepted)),
+            (Owner::System, List::Open(Visibility::Public)),
+        ];
+        let wanted = |of| self.owner.is_none_or(|wanted| wanted == of);
+        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+    }
+
+    fn matches(&self, seen: &Seen) -> bool {
+        let (image, details) = (&seen.image, &seen.image.details);
+        self.is_available
+            && self.name.is_none_or(|name| details.name.as_deref() == Some(name))
+            && self.owner_id.is_none_or(|owner| image.owner.as_str() == owner)
+            && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
+            && self.architecture.is_none_or(|wanted| details.property("architecture") == Some(wanted))
+    }
+}
+
+fn image(seen: &Seen) -> Value {
+    let (image, details) = (&seen.image, &seen.image.details);
+    let text = |name| details.property(name).unwrap_or_default();
+    let owner = match seen.shown {
+        Shown::Own => "self",
+        Shown::Received(_) => "others",
+        Shown::Open if image.visibility == Visibility::Community => "others",
+        Shown::Open => "system",
+    };
+    // A number to the SDKs, as the ids of Alibaba's own accounts are.
+    let owner_id =
+        image.owner.as_str().parse::<u64>().map_or_else(|_| image.owner.as_str().into(), Value::from);
+    let tags: Vec<_> = details.tags.iter().map(|tag| json!({ "TagKey": tag, "TagValue": "" })).collect();
+    let encrypted = details.encryption() != Encryption::None;
+    let disk = json!({ "Type": "system", "Size": details.min_disk_gib.to_string(), "Encrypted": encrypted });
+    let mut wire = json!({
+        "ImageId": image.id.as_str(),
+        "ImageName": details.name.as_deref().unwrap_or_default(),
+        "ImageOwnerAlias": owner,
+        "ImageOwnerId": owner_id,
+        "Description": text("__description"),
+        "Status": AVAILABLE,
+        "Progress": "100%",
+        "OSType": os_type(seen).to_ascii_lowercase(),
+        "OSName": text("__os_version"),
+        "Platform": text("__platform"),
+        "Architecture": details.property("architecture").unwrap_or("x86_64"),
+        "Size": details.min_disk_gib,
+        "Usable": true,
+        "IsPublic": image.visibility == Visibility::Community,
+        "CreationTime": image.created.to_seconds_text(),
+        "DiskDeviceMappings": { "DiskDeviceMapping": [disk] },
+        "Tags": { "Tag": tags },
+    });
+    // With whom else it is shared is its owner's to know.
+    if let (Shown::Own, Value::Object(wire)) = (&seen.shown, &mut wire) {
+        let is_shared = if seen.members > 0 { "True" } else { "" };
+        wire.insert("IsSelfShared".to_owned(), is_shared.into());
+    }
+    wire
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facade::example;
+
+    fn lists(query: &str) -> String {
+        let parameters = Parameters::read(query, None).unwrap();
+        let lists = Filter::parse(&parameters).unwrap().lists(&example::caller("1001"));
+        lists.iter().map(List::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn owner_alias_chooses_the_list() {
+        for (query, expected) in [
+            ("", "O#1001 T#1001#accepted L#public"),
+            ("ImageOwnerAlias=self", "O#1001"),
+            ("ImageOwnerAlias=others", "T#1001#accepted"),
+            ("ImageOwnerAlias=system", "L#public"),
+            ("ImageOwnerAlias=marketplace", ""),
+            ("IsPublic=True", "L#community"),
+        ] {
+            assert_eq!(lists(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn filter_that_cannot_be_answered_is_refused_by_name() {
+        for query in ["Tag.1.Key=a", "Filter.1.Key=CreationStartTime", "SnapshotId=s-1", "ImageOwnerAlias=me"]
+        {
+            let refused =
+                format!("{:?}", Filter::parse(&Parameters::read(query, None).unwrap()).unwrap_err());
+            let name = query.split('=').next().unwrap();
+            assert!(refused.contains("InvalidParameter") && refused.contains(name), "{refused}");
+        }
+    }
+
+    #[test]
+    fn ids_are_separated_by_commas() {
+        let ids =
+            |query: &str| ids(&Parameters::read(query, None).unwrap()).map(|ids| ids.map(|ids| ids.len()));
+        assert_eq!(
+            (ids(""), ids("ImageId=m-1,m-2, m-1"), ids("ImageId=a%2Fb")),
+            (Ok(None), Ok(Some(2)), Ok(Some(0)))
+        );
+        assert!(ids(&format!("ImageId={}", ["m"; 101].join(","))).is_err());
+    }
+}

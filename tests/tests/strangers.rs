@@ -147,6 +147,7 @@ impl World {
             "createAccessKey"
             | "createToken"
             | "showCatalog"
+            | "listOwnProjects"
             | "showIdentityVersion"
             | "showIdentityVersionOfFolder"
             | "showQuota"
@@ -237,11 +238,19 @@ impl World {
             }
             "showProject" => {
                 let ask = |id: &str| get(format!("/v3/projects/{id}"));
-                vec![(ask("own1"), ask("nobody"))]
+                ["own1", "web"].map(|id| (ask(id), ask("nobody"))).to_vec()
             }
-            "listProjects" => {
-                let ask = |name: &str| get(format!("/v3/projects?name={name}"));
-                vec![(ask("own1"), ask("nobody"))]
+            // Only with the exact names of both, as for listTenants.
+            "findProject" => {
+                let ask = |query: &str| get(format!("/v3/projects?{query}"));
+                let nobody = || ask("name=nobody");
+                let queries = ["name=own1", "name=web", "name=web&domain_id=acm", "name=we&domain_id=acme"];
+                queries.map(|query| (ask(query), nobody())).to_vec()
+            }
+            "listDomains" | "showDomain" => {
+                let end = if operation == "listDomains" { "?name=" } else { "/" };
+                let ask = |name: &str| get(format!("/v3/domains{end}{name}"));
+                vec![(ask("acme"), ask("nobody"))]
             }
             "showToken" => {
                 let ask = |token: &str| get("/v3/auth/tokens".to_owned()).header("X-Subject-Token", token);

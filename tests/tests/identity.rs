@@ -257,6 +257,12 @@ async fn exact_name_finds_a_project_of_the_callers_account() {
         let refused = world.get(&token, &format!("/v3/projects{unknown}")).await;
         assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
     }
+    // A stranger to the account finds nothing by the name of a project alone.
+    let stranger = world.api.token("str1", Role::Member);
+    for unknown in ["?name=web", "?name=own1", "/web", "/own1", "?name=web&domain_id=Acm"] {
+        let refused = world.get(&stranger, &format!("/v3/projects{unknown}")).await;
+        assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
+    }
     // As an id, a name that is known makes clients look for the name.
     for name in ["web", "Web%20Shop", "only?domain_id=Solo"] {
         let refused = world.get(&token, &format!("/v3/projects/{name}")).await;

@@ -184,7 +184,7 @@ async fn a_project_finds_itself_and_no_other() {
     let token = world.token().await;
     for (target, name) in [
         ("/v3/projects/own1", "own1"),
-        ("/v3/projects", "own1"),
+        ("/v3/auth/projects", "own1"),
         ("/v3/projects?name=own1", "own1"),
         ("/v3/projects?name=local", "local"),
     ] {
@@ -193,9 +193,125 @@ async fn a_project_finds_itself_and_no_other() {
         assert_eq!((&project["id"], &project["name"]), (&json!("own1"), &json!(name)), "{target}");
     }
     // The openstack command goes on with the id that it was given.
-    for target in ["/v3/projects/own2", "/v3/projects?name=own2", "/v3/projects?name="] {
+    for target in [
+        "/v3/projects",
+        "/v3/projects/own2",
+        "/v3/projects?name=own2",
+        "/v3/projects?name=",
+        "/v3/domains",
+        "/v3/domains?name=acme",
+        "/v3/domains/acme",
+    ] {
         assert_eq!(world.get(&token, target).await.status, 403, "{target}");
     }
+}
+
+/// Enters a project in the directory.
+async fn enter(api: &Api, project: &str, account: &str, name: &str, region: &str) {
+    let said = json!({"account": account, "project": name, "region": region});
+    let put = Ask::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
+    assert_eq!(api.send(&put.json(&said)).await.status, 200);
+}
+
+#[tokio::test]
+async fn exact_name_finds_a_project_of_the_callers_account() {
+    let world = World::start().await;
+    for (project, account, name, region) in [
+        ("own1", "Acme", "web", "local"),
+        ("mem1", "Acme", "Web Shop", "local"),
+        ("far1", "Acme", "far", "elsewhere"),
+        ("sol1", "Solo", "only", "local"),
+    ] {
+        enter(&world.api, project, account, name, region).await;
+    }
+    let token = world.token().await;
+    for (query, id) in [
+        ("name=web", "own1"),
+        ("name=Web%20Shop", "mem1"),
+        ("name=Web+Shop&domain_id=default", "mem1"),
+        ("name=far", "far1"),
+        ("name=only&domain_id=Solo", "sol1"),
+        ("name=local", "own1"),
+    ] {
+        let found = world.get(&token, &format!("/v3/projects?{query}")).await;
+        assert_eq!((found.status, &found.body["projects"][0]["id"]), (200, &json!(id)), "{query}");
+        assert_eq!(found.body["projects"].as_array().unwrap().len(), 1);
+    }
+    let own = world.get(&token, "/v3/auth/projects").await.body;
+    let (name, domain) = (&own["projects"][0]["name"], &own["projects"][0]["domain_id"]);
+    assert_eq!((name, domain), (&json!("web"), &json!("Acme")));
+    let forbidden = world.get(&token, "/v3/projects/nobody").await;
+    assert_eq!(forbidden.status, 403);
+    for unknown in [
+        "?name=mem1",
+        "?name=shop",
+        "?name=only",
+        "?name=WEB",
+        "?name=web&domain_id=Solo",
+        "?name=only&domain_id=solo",
+        "?domain_id=Solo",
+        "/mem1",
+        "/only",
+        "/web?domain_id=Solo",
+    ] {
+        let refused = world.get(&token, &format!("/v3/projects{unknown}")).await;
+        assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
+    }
+    // A stranger to the account finds nothing by the name of a project alone.
+    let stranger = world.api.token("str1", Role::Member);
+    for unknown in ["?name=web", "?name=own1", "/web", "/own1", "?name=web&domain_id=Acm"] {
+        let refused = world.get(&stranger, &format!("/v3/projects{unknown}")).await;
+        assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
+    }
+    // As an id, a name that is known makes clients look for the name.
+    for name in ["web", "Web%20Shop", "only?domain_id=Solo"] {
+        let refused = world.get(&token, &format!("/v3/projects/{name}")).await;
+        assert_eq!((refused.status, refused.code()), (404, "IMG.0108"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn known_name_is_never_taken_for_an_id() {
+    let world = World::start().await;
+    for (project, name) in [("own1", "web"), ("mem1", "shop"), ("mem2", "mem3"), ("mem3", "mail")] {
+        enter(&world.api, project, "Acme", name, "local").await;
+    }
+    let token = world.token().await;
+    let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+    let image = world.api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+    let before = world.api.dump_at_rest().await;
+    let add = |member: &str| {
+        Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }))
+    };
+    let share = |project: &str| {
+        let body = json!({"images": [image], "projects": ["other", project]});
+        Ask::new("POST", "/v1/cloudimages/members").json(&body)
+    };
+    for ask in [add("shop"), share("shop"), add("mail")] {
+        let refused = world.api.send(&ask.token(&token)).await;
+        assert_eq!((refused.status, refused.code()), (400, "IMG.0104"), "{refused:?}");
+        assert!(refused.message().contains("not an id: share with mem"), "{refused:?}");
+    }
+    let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&AddAccount.1=shop&ImageId=";
+    let action = Ask::new("POST", format!("/?{action}{image}")).token(&token);
+    assert_eq!(world.api.send(&action).await.status, 404);
+    assert_eq!(world.api.dump(), before, "something was written");
+
+    // What the directory knows as an id is one, and so is what nobody's name is in this account.
+    for (owner, member) in [("own1", "mem3"), ("own1", "nobody"), ("str1", "shop")] {
+        let token = world.api.token(owner, Role::Member);
+        let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+        let image = world.api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+        let add = Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }));
+        let added = world.api.send(&add.token(&token)).await;
+        assert_eq!((added.status, &added.body["member_id"]), (200, &json!(member)), "{added:?}");
+    }
+    // A share that came before the name is taken back by what it was given to.
+    let shared = world.api.send(&add("later").token(&token)).await;
+    assert_eq!(shared.status, 200);
+    enter(&world.api, "new1", "Acme", "later", "local").await;
+    let remove = Ask::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);
+    assert_eq!(world.api.send(&remove).await.status, 204);
 }
 
 #[tokio::test]

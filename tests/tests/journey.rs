@@ -230,7 +230,7 @@ async fn through_keystone(owner: &Person<'_>) {
     let made = owner.api.send(&Ask::new("POST", "/v3/auth/tokens").json(&auth)).await;
     let token = made.headers["x-subject-token"].clone();
     let ask = |target: &str| Ask::new("GET", target).token(&token);
-    for target in ["/v3/auth/catalog", "/v3/projects", "/v3/projects/own1", "/v2/cloudimages"] {
+    for target in ["/v3/auth/catalog", "/v3/auth/projects", "/v3/projects/own1", "/v2/cloudimages"] {
         assert_eq!(owner.api.send(&ask(target)).await.status, 200, "{target}");
     }
     let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);

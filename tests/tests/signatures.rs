@@ -239,23 +239,38 @@ fn other_algorithms_are_told_which_is_accepted() {
 }
 
 #[test]
-fn a_body_is_unsigned_only_where_it_is_not_json() {
+fn body_is_unsigned_only_where_it_is_an_images_data() {
     let signer = signer();
-    for (media_type, expected) in [
-        (Some("application/openstack-images-v2.1-json-patch"), Ok(true)),
-        (Some("application/octet-stream"), Ok(true)),
-        (Some("application/json"), Err(Fault::UnsignedBody)),
-        (Some("Application/JSON;charset=utf-8"), Err(Fault::UnsignedBody)),
-        (None, Err(Fault::UnsignedBody)),
+    let types = [
+        Some("application/openstack-images-v2.1-json-patch"),
+        Some("application/octet-stream"),
+        Some("application/json"),
+        None,
+    ];
+    for (method, path, expected) in [
+        ("PUT", "/v2/images/i/file", Ok(true)),
+        ("PUT", "/v2.7/images/i/stage", Ok(true)),
+        ("POST", "/v2/images/i/file", Err(Fault::UnsignedBody)),
+        ("PATCH", "/v2/images/i", Err(Fault::UnsignedBody)),
+        ("PUT", "/v2/images/i/members/file", Err(Fault::UnsignedBody)),
+        ("PUT", "/v1/cloudimages/members", Err(Fault::UnsignedBody)),
+        ("POST", "/v1/access-keys", Err(Fault::UnsignedBody)),
+        ("POST", "/", Err(Fault::UnsignedBody)),
     ] {
-        let mut request =
-            Unsigned::new("PATCH", "/v2/images/i").header("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD");
-        request.body = b"[]".to_vec();
-        if let Some(media_type) = media_type {
-            request = request.header("Content-Type", media_type);
+        for media_type in types {
+            let mut request = Unsigned::new(method, path).header("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD");
+            request.body = b"[]".to_vec();
+            if let Some(media_type) = media_type {
+                request = request.header("Content-Type", media_type);
+            }
+            for wire in [
+                signer.access(&request, &["host", "x-sdk-content-sha256"]),
+                signer.credential(&request, &["host"], "", ""),
+            ] {
+                let found = check(&wire, false, SECRET, signer.at);
+                assert_eq!(found, expected, "{method} {path} {media_type:?}");
+            }
         }
-        let wire = signer.access(&request, &["host", "x-sdk-content-sha256"]);
-        assert_eq!(check(&wire, false, SECRET, signer.at), expected, "{media_type:?}");
     }
     let empty = Unsigned::new("GET", "/v2/images").header("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD");
     assert_eq!(check(&signer.access(&empty, &[]), false, SECRET, signer.at), Ok(true));

@@ -147,6 +147,7 @@ impl World {
             "createAccessKey"
             | "createToken"
             | "showCatalog"
+            | "listOwnProjects"
             | "showIdentityVersion"
             | "showIdentityVersionOfFolder"
             | "showQuota"
@@ -239,9 +240,15 @@ impl World {
                 let ask = |id: &str| get(format!("/v3/projects/{id}"));
                 vec![(ask("own1"), ask("nobody"))]
             }
-            "listProjects" => {
+            // Only with the exact names of both, as for listTenants.
+            "findProject" => {
                 let ask = |name: &str| get(format!("/v3/projects?name={name}"));
-                vec![(ask("own1"), ask("nobody"))]
+                ["own1", "web"].map(|name| (ask(name), ask("nobody"))).to_vec()
+            }
+            "listDomains" | "showDomain" => {
+                let end = if operation == "listDomains" { "?name=" } else { "/" };
+                let ask = |name: &str| get(format!("/v3/domains{end}{name}"));
+                vec![(ask("acme"), ask("nobody"))]
             }
             "showToken" => {
                 let ask = |token: &str| get("/v3/auth/tokens".to_owned()).header("X-Subject-Token", token);
@@ -328,6 +335,7 @@ impl World {
                 .json(&json!({"protection_type": "backup", "capacity_gib": 1})),
             "putKeyGrant" => Ask::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
             "listTenants" => Ask::new("GET", "/v1/tenants?account=acme&project=web"),
+            "findProject" => Ask::new("GET", "/v3/projects?name=web"),
             _ if !operation.path.contains('{') && operation.method == "GET" => {
                 Ask::new("GET", &operation.path)
             }
@@ -478,6 +486,8 @@ async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
             assert_eq!(answer.status, 401, "it is the body that says who asks");
         } else if operation.id == "showTenant" {
             assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "only admins do: {answer:?}");
+        } else if operation.path.starts_with("/v3/domains") {
+            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "nobody is told: {answer:?}");
         } else if operation.method == "GET" {
             assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
         } else {

@@ -29,8 +29,10 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
         identity::list_keys::ROUTE => identity::list_keys::answer(&call).await,
         identity::disable_key::ROUTE => identity::disable_key::answer(&call).await,
         identity::catalog::ROUTE => identity::catalog::answer(&call),
-        identity::projects::SHOW_ROUTE => identity::projects::answer_show(&call),
-        identity::projects::LIST_ROUTE => identity::projects::answer_list(&call),
+        identity::projects::SHOW_ROUTE => identity::projects::answer_show(&call).await,
+        identity::projects::FIND_ROUTE => identity::projects::answer_find(&call).await,
+        identity::projects::OWN_ROUTE => identity::projects::answer_own(&call).await,
+        route if identity::domains::ROUTES.contains(&route) => identity::domains::answer(&call),
         identity::show_token::ROUTE => identity::show_token::answer(&function.authenticator, &call).await,
         identity::show_token::ANY_ROUTE if call.method() == "HEAD" => {
             identity::show_token::answer(&function.authenticator, &call).await

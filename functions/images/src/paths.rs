@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path. Where there is `GET`, there is `HEAD`.
-const METHODS: [(&str, &str); 35] = [
+const METHODS: [(&str, &str); 38] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
     ("/v1/access-keys", "GET, POST"),
@@ -40,6 +40,9 @@ const METHODS: [(&str, &str); 35] = [
     ("/v3", "GET"),
     ("/v3/", "GET"),
     ("/v3/auth/catalog", "GET"),
+    ("/v3/auth/projects", "GET"),
+    ("/v3/domains", "GET"),
+    ("/v3/domains/{domain_id}", "GET"),
     ("/v3/projects", "GET"),
     ("/v3/projects/{project_id}", "GET"),
     ("/versions", "GET"),

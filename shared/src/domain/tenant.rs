@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{JobId, Stamp, Task, TenantId};
+use super::{JobId, Name, Stamp, Task, TenantId};
 
 /// A tenant as its item in the table has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tenant {
+    /// The name of its account, if it stands in the directory.
+    pub account: Option<Name>,
     /// Its region, if it stands in the directory.
     pub region: Option<String>,
     /// The stamp of the newest request about its images, or of its own, that was queued. Every later one is above it

@@ -289,5 +289,7 @@ pub(super) fn parse(item: &Item) -> Result<Tenant, StoreError> {
     for line in Line::ALL {
         queue.active.extend(stamp(active(line))?.map(|id| (line, JobId(id))));
     }
-    Ok(Tenant { region: text("region")?.map(str::to_owned), clock: stamp(CLOCK)?, queue })
+    let account = text("account")?.map(|name| name.parse().map_err(|_| StoreError::Unreadable("account")));
+    let region = text("region")?.map(str::to_owned);
+    Ok(Tenant { account: account.transpose()?, region, clock: stamp(CLOCK)?, queue })
 }

@@ -7,8 +7,8 @@ use futures_util::future::try_join_all;
 
 use super::Refusal;
 use crate::Service;
-use crate::domain::{Addressees, Caller, Entry, Named, Role, TenantId, Unresolved, resolve};
-use crate::store::{Listed, StoreError, Written};
+use crate::domain::{Addressees, Caller, Entry, Name, Named, Role, TenantId, Unresolved, resolve};
+use crate::store::{Listed, Snapshot, StoreError, Written};
 
 /// Some of the directory, in the order of the tenants' ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,61 @@ pub async fn list_tenants(
 pub async fn find_tenant(service: &Service, named: &Named) -> Result<Entry, DirectoryRefusal> {
     let found = find(service, named).await?;
     Ok(resolve(&found, &service.settings.region)?.clone())
+}
+
+/// Finds the project of that name in an account: the named one, or the caller's own; in whatever region. One read, and
+/// another for the caller's own account.
+///
+/// # Errors
+/// [`StoreError`] where the table failed.
+pub async fn find_project(
+    service: &Service,
+    caller: &Caller,
+    account: Option<&Name>,
+    name: &Name,
+) -> Result<Option<Entry>, StoreError> {
+    let own = match account {
+        Some(_) => None,
+        None => own_entry(service, caller).await?.map(|own| own.account),
+    };
+    let Some(account) = account.or(own.as_ref()) else { return Ok(None) };
+    Ok(service.store.entries_named([(account, name)]).await?.into_values().next())
+}
+
+/// Reads what the directory says of the caller's project. One read.
+///
+/// # Errors
+/// [`StoreError`] where the table failed.
+pub async fn own_entry(service: &Service, caller: &Caller) -> Result<Option<Entry>, StoreError> {
+    service.store.entry(&caller.tenant).await
+}
+
+/// Refuses recipients that the directory does not know by their ids, but by their names in the caller's account: the
+/// image would go to a project that has that name for its id. `read` holds the recipients and the caller's own project.
+/// Reads nothing where the directory knows every recipient or not the caller; else one batch read.
+///
+/// # Errors
+/// [`Refusal::ProjectName`] for the first such name.
+pub(super) async fn refuse_names(
+    service: &Service,
+    caller: &Caller,
+    read: &Snapshot,
+    recipients: impl IntoIterator<Item = &TenantId>,
+) -> Result<(), Refusal> {
+    let Some(account) = read.tenant(&caller.tenant).account else { return Ok(()) };
+    let unlisted = recipients.into_iter().filter(|tenant| read.tenant(tenant).account.is_none());
+    let names: Vec<_> =
+        unlisted.filter_map(|tenant| Some((tenant, tenant.as_str().parse::<Name>().ok()?))).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let found = service.store.entries_named(names.iter().map(|(_, name)| (&account, name))).await?;
+    for (named, name) in names {
+        if let Some(entry) = found.get(&(account.clone(), name)) {
+            return Err(Refusal::ProjectName { named: named.clone(), tenant: entry.tenant.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// The tenants that a request names, by their ids or by names that the directory knows; without repetition. One batch read

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::Refusal;
+use super::directory::refuse_names;
 use super::earlier::created_before;
 use super::members::{show_member, with_members};
 use super::older_work::{Waiting, settle};
@@ -212,6 +213,9 @@ async fn decided(
         accepted: service.clock().now(),
         queues: Vec::new(),
     };
+    if job.task == Task::Share {
+        refuse_names(service, caller, read, [tenant]).await?;
+    }
     service.store.read_needed(read, &job.task, &[(id, tenant)]).await?;
     let decision = decide(&job, 0..1, &read.known, rules);
     let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);

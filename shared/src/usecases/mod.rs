@@ -31,7 +31,8 @@ pub use self::access_keys::{
 };
 pub use self::carry_out::{abandon, carry_out};
 pub use self::directory::{
-    DirectoryRefusal, EntryPage, delete_tenant, find_tenant, list_tenants, put_tenant, show_tenant,
+    DirectoryRefusal, EntryPage, delete_tenant, find_project, find_tenant, list_tenants, own_entry,
+    put_tenant, show_tenant,
 };
 pub use self::images::{
     NewImage, delete_image, register_image, register_image_once, show_image, update_image,

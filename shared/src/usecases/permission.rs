@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Refusal;
+use super::directory::refuse_names;
 use super::membership::refuse;
 use super::stamps::leave_far_stamp;
 use crate::Service;
@@ -52,6 +53,7 @@ pub async fn change_permissions(
         let read = service.store.snapshot(&pairs, &tenants).await?;
         let at = service.clock().stamp_after(read.stamps());
         let image = granted_by(caller, id, wanted, &read)?;
+        refuse_names(service, caller, &read, wanted.add()).await?;
         let decision = decide_permissions(image, wanted, at, &read.known, rules);
         let decision = decision.or_else(|NotGranted { tenant, outcome }| {
             refuse(outcome, image, &tenant, rules).map(|()| Decision::default())

@@ -55,6 +55,17 @@ pub enum Refusal {
         /// Why.
         problem: Unresolved,
     },
+    /// A recipient's id is no tenant's, but the name of a project in the caller's account.
+    #[error(
+        "{named} is the name of project {tenant} of your account, not an id: share with {tenant}. If another project has \
+         the id {named}, an admin has to enter it in the directory first"
+    )]
+    ProjectName {
+        /// What was given as an id.
+        named: TenantId,
+        /// The project of that name.
+        tenant: TenantId,
+    },
     /// No such job, or not the caller's.
     #[error("job not found")]
     JobNotFound,

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::accept::{Batch, accept};
-use super::directory::tenants_of;
+use super::directory::{refuse_names, tenants_of};
 use crate::Service;
 use crate::domain::{Addressees, Caller, ImageHead, ImageId, JobId, Task, TenantId, Visibility};
 use crate::store::{Remembered, Snapshot, Submitted};
@@ -11,7 +11,7 @@ use crate::store::{Remembered, Snapshot, Submitted};
 /// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
 /// job's id.
 ///
-/// One batch read and one transaction, a count of each inbox that was not counted a moment ago, and what the directory takes
+/// One batch read and one transaction, one batch read more where the directory knows the caller and not every recipient, a count of each inbox that was not counted a moment ago, and what the directory takes
 /// to find tenants by their names; one read more where a request with a key is refused.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub(super) async fn check(
             return Err(Refusal::SelfShare(owner.clone()));
         }
     }
-    Ok(())
+    refuse_names(service, caller, read, tenants).await
 }
 
 /// Accepts a request of an owner about its images and some tenants.

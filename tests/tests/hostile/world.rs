@@ -79,6 +79,7 @@ impl World {
             "vault_id" => "v-1",
             "schema_name" => "member",
             "tag" => "t",
+            "domain_id" => "acme",
             other => panic!("{other} is new: say here what is a good one"),
         }
     }

@@ -83,7 +83,7 @@ pub enum SignatureFault {
     #[error("the body is not the one whose hash was signed: send it unchanged")]
     OtherBody,
     /// The body was not signed, although it could have been.
-    #[error("a JSON body must be signed: UNSIGNED-PAYLOAD is for other types of content")]
+    #[error("the body must be signed: UNSIGNED-PAYLOAD is for the data of an image only")]
     UnsignedBody,
     /// There is no such access key.
     #[error("the access key does not exist: check its id, or create a new one")]

@@ -178,6 +178,11 @@ impl From<Refusal> for Error {
                 "InvalidAccount.Forbbiden",
                 "The specified Account does not yourself: an image is not shared with its owner.",
             ),
+            Refusal::ProjectName { .. } => Self::new(
+                S::NOT_FOUND,
+                "InvalidAccount.NotFound",
+                format!("The specified account {refusal}."),
+            ),
             Refusal::Rule { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.NotFound",

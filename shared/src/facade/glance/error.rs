@@ -99,6 +99,9 @@ impl From<Refusal> for Error {
                 format!("{tenant} owns the image and cannot be its member."),
             ),
             Refusal::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
+            Refusal::ProjectName { .. } => {
+                Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {refusal}."))
+            }
             Refusal::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
             Refusal::MemberNotFound { image, tenant } => Self::new(
                 S::NOT_FOUND,

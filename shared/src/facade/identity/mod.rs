@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod create_key;
 pub mod create_token;
 pub mod disable_key;
+pub mod domains;
 mod error;
 pub mod list_keys;
 pub mod projects;

@@ -1,66 +1,125 @@
-//! `GET /v3/projects/{project_id}` and `GET /v3/projects?name=`: the caller's own project.
+//! `GET /v3/projects/{project_id}`, `GET /v3/projects?name=` and `GET /v3/auth/projects`: the caller's own project, and
+//! those whose names it knows. The directory's accounts are the domains.
 //!
-//! What another project is called, and whether there is one, nobody is told. The answer to that is 403 rather than 404:
-//! the `openstack` command asks for the project that it is to share with, goes on with the id that it was given after a
-//! 403, and gives up after a 404.
+//! Who may share an image knows its recipients by their names or their ids, and the `openstack` command asks which of both
+//! it was given: first for a project of that id, then for one of that name. After 403 it takes the text for an id, after
+//! 404 or an empty list it gives up. So what the directory does not know, or not in the caller's account, is 403 in either
+//! call; a name that it knows is 404 as an id, since some versions look for names only then, and is found as a name.
+//!
+//! Nobody can browse: without a name the list is 403, as Keystone's is to everybody but an administrator. Versions of the
+//! command before 9 fail at any project in the answer to that.
 
 use http::StatusCode;
 use serde_json::json;
 
 use super::Error;
 use super::error::no_body;
-use super::token::project;
+use super::token::{DOMAIN, Project};
+use crate::domain::{Entry, Name};
 use crate::facade::ims::query::Query;
 use crate::facade::{Reply, json as reply_json};
 use crate::function::Call;
+use crate::usecases;
 
 /// The route of one project.
 pub const SHOW_ROUTE: &str = "GET /v3/projects/{project_id}";
 
-/// The route of the list.
-pub const LIST_ROUTE: &str = "GET /v3/projects";
+/// The route of the search by name.
+pub const FIND_ROUTE: &str = "GET /v3/projects";
 
-/// The caller's project in, `{"project":{…}}` out.
-pub fn answer_show(call: &Call) -> Reply {
-    show(call).unwrap_or_else(Error::into_reply)
+/// The route of the projects that the caller acts for.
+pub const OWN_ROUTE: &str = "GET /v3/auth/projects";
+
+/// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account whose names are looked up.
+pub async fn answer_show(call: &Call) -> Reply {
+    show(call).await.unwrap_or_else(Error::into_reply)
 }
 
-fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let own = &call.caller().tenant;
-    if call.path_parameter("project_id") != own.as_str() {
-        return Err(forbidden(&call.service.settings.region));
-    }
-    let body = json!({ "project": project(own, own.as_str(), &call.address()) });
-    Ok(reply_json(StatusCode::OK, &body))
-}
-
-/// `?name=` in, `{"projects":[…]}` out. In IMS a project is named after its region, so the region's name is the caller's
-/// project as well.
-pub fn answer_list(call: &Call) -> Reply {
-    list(call).unwrap_or_else(Error::into_reply)
-}
-
-fn list(call: &Call) -> Result<Reply, Error> {
+async fn show(call: &Call) -> Result<Reply, Error> {
     no_body(call)?;
     let query = Query::parse(call.raw_query())?;
-    let (own, address) = (&call.caller().tenant, call.address());
-    let name = query.text("name").unwrap_or(own.as_str());
-    if name != own.as_str() && name != call.service.settings.region {
-        return Err(forbidden(&call.service.settings.region));
+    let asked = call.path_parameter("project_id");
+    if asked == call.caller().tenant.as_str() {
+        let project = own(call).await?;
+        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.body(&call.address()) })));
     }
+    match find(call, &query, asked).await? {
+        Some(_) => Err(Error::new(
+            StatusCode::NOT_FOUND,
+            "IMG.0108",
+            format!("{asked} is the name of a project, not an id. Ask for it by GET /v3/projects?name=."),
+        )),
+        None => Err(forbidden(call)),
+    }
+}
+
+/// `?name=` in, `{"projects":[…]}` out; `?domain_id=` is the account, where it is not the caller's. In IMS a project is named
+/// after its region, so where the directory knows no project of the region's name, it means the caller's.
+pub async fn answer_find(call: &Call) -> Reply {
+    list(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn list(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    let query = Query::parse(call.raw_query())?;
+    let name = query.text("name").ok_or_else(|| forbidden(call))?;
+    let own_id = &call.caller().tenant;
+    let project = if name == own_id.as_str() {
+        own(call).await?
+    } else if let Some(entry) = find(call, &query, name).await? {
+        entry.into()
+    } else if name == call.service.settings.region {
+        Project { name: name.to_owned(), ..own_id.clone().into() }
+    } else {
+        return Err(forbidden(call));
+    };
+    Ok(page(call, "/v3/projects", &project))
+}
+
+/// Nothing in, `{"projects":[…]}` out: a credential acts for one project.
+pub async fn answer_own(call: &Call) -> Reply {
+    list_own(call).await.unwrap_or_else(Error::into_reply)
+}
+
+async fn list_own(call: &Call) -> Result<Reply, Error> {
+    no_body(call)?;
+    Ok(page(call, "/v3/auth/projects", &own(call).await?))
+}
+
+/// The caller's project, with the names that it has in the directory.
+async fn own(call: &Call) -> Result<Project, Error> {
+    let entry = usecases::own_entry(&call.service, call.caller()).await?;
+    Ok(entry.map_or_else(|| call.caller().tenant.clone().into(), Project::from))
+}
+
+/// The project of that name in the account that the query names, or the caller's.
+async fn find(call: &Call, query: &Query, name: &str) -> Result<Option<Entry>, Error> {
+    let account = match query.text("domain_id").filter(|id| *id != DOMAIN) {
+        None => None,
+        Some(account) => match account.parse::<Name>() {
+            Ok(account) => Some(account),
+            Err(_) => return Ok(None),
+        },
+    };
+    let Ok(name) = name.parse() else { return Ok(None) };
+    Ok(usecases::find_project(&call.service, call.caller(), account.as_ref(), &name).await?)
+}
+
+fn page(call: &Call, path: &str, project: &Project) -> Reply {
+    let address = call.address();
     let body = json!({
-        "projects": [project(own, name, &address)],
-        "links": { "self": format!("{address}/v3/projects"), "previous": null, "next": null },
+        "projects": [project.body(&address)],
+        "links": { "self": format!("{address}{path}"), "previous": null, "next": null },
     });
-    Ok(reply_json(StatusCode::OK, &body))
+    reply_json(StatusCode::OK, &body)
 }
 
 /// SDKs that ask for the project of a wrong region show their users this.
-fn forbidden(region: &str) -> Error {
+fn forbidden(call: &Call) -> Error {
+    let region = &call.service.settings.region;
     let message = format!(
-        "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids; \
-         yours is also called {region}, after this region."
+        "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids, or by \
+         their exact names in your account's directory; yours is also called {region}, after this region."
     );
     Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::catalog::catalog;
-use crate::domain::{Caller, Role, TenantId, Timestamp};
+use crate::domain::{Caller, Entry, Role, TenantId, Timestamp};
 
 /// The domain of everything here, for clients that cannot do without.
-const DOMAIN: &str = "default";
+pub(super) const DOMAIN: &str = "default";
 
 /// What a token is shown with.
 pub(super) struct TokenWire<'a> {
@@ -45,20 +45,47 @@ impl TokenWire<'_> {
     }
 }
 
-/// A project as Keystone describes it. Its name is its id.
-pub(super) fn project(id: &TenantId, name: &str, address: &str) -> Value {
-    json!({
-        "id": id.as_str(),
-        "name": name,
-        "domain_id": DOMAIN,
-        "parent_id": DOMAIN,
-        "description": "",
-        "enabled": true,
-        "is_domain": false,
-        "tags": [],
-        "options": {},
-        "links": { "self": format!("{address}/v3/projects/{id}") },
-    })
+/// A project as Keystone describes it.
+pub(super) struct Project {
+    /// Its id.
+    pub(super) id: TenantId,
+    /// Its name in the directory, else its id.
+    pub(super) name: String,
+    /// The name of its account in the directory, else the domain of everything.
+    pub(super) domain: String,
+}
+
+impl Project {
+    /// The members of `project`.
+    pub(super) fn body(&self, address: &str) -> Value {
+        let Self { id, name, domain } = self;
+        json!({
+            "id": id.as_str(),
+            "name": name,
+            "domain_id": domain,
+            "parent_id": domain,
+            "description": "",
+            "enabled": true,
+            "is_domain": false,
+            "tags": [],
+            "options": {},
+            "links": { "self": format!("{address}/v3/projects/{id}") },
+        })
+    }
+}
+
+impl From<TenantId> for Project {
+    /// A project of which the directory says nothing.
+    fn from(id: TenantId) -> Self {
+        Self { name: id.as_str().to_owned(), id, domain: DOMAIN.to_owned() }
+    }
+}
+
+impl From<Entry> for Project {
+    fn from(entry: Entry) -> Self {
+        let (name, domain) = (entry.project.to_string(), entry.account.to_string());
+        Self { id: entry.tenant, name, domain }
+    }
 }
 
 fn domain() -> Value {

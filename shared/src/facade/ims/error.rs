@@ -91,6 +91,7 @@ impl From<Refusal> for Error {
             Refusal::Unresolved { place, problem } => {
                 unresolved(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
             }
+            Refusal::ProjectName { .. } => Self::bad_request("IMG.0104", format!("projects: {refusal}.")),
             Refusal::JobNotFound => Self::new(
                 S::NOT_FOUND,
                 "IMG.0023",

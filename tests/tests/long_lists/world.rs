@@ -111,7 +111,7 @@ impl World {
             updated: created,
             revision: 1,
         };
-        assert_eq!(self.local.service.store.create_image(&image, u32::MAX).await, Ok(Created::Yes));
+        assert_eq!(self.local.service.store.create_image(&image, u32::MAX, None).await, Ok(Created::Yes));
     }
 
     /// Shares images with `me`.

@@ -13,8 +13,6 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     }
 }
 
-}
-
 pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
 }

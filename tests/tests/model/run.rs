@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
 use imageshare::domain::{JobId, Limits, Stamp, TenantId};
-use imageshare::store::{PieceKey, StoreError, opens_a_piece, remembers_a_sender};
+use imageshare::store::{PieceKey, opens_a_piece, remembers_a_sender};
 use imageshare::table::Write;
 use imageshare::usecases::Refusal;
 use imageshare_tests::direct_table::DirectTable;

@@ -39,6 +39,14 @@ pub(crate) fn draft(directory: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(".imageshare-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)
 }
 
+/// Whether a directory has no room for a little more: what the system says of that is not always passed on.
+pub(crate) fn is_full(directory: &Path) -> bool {
+    let written = draft(directory).and_then(|mut draft| draft.write_all(&vec![0; 65_536]));
+    written.is_err_and(|problem| {
+        matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    })
+}
+
 /// Reads a file; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     match fs::read_to_string(path) {
@@ -71,10 +79,10 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
 /// Takes from others than the owner of a file what they may do with it.
 fn make_private(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
+    Ok(())
 }
 
 /// Puts the whole file in its place, unless one is there: a link is made at once or not at all.

@@ -43,7 +43,7 @@ pub(super) struct Batch {
 /// transaction.
 ///
 /// # Errors
-/// [`Refusal`]; then no job was made.
+/// [`Refusal`]; then no job was made, unless that is in doubt.
 pub(super) async fn accept(service: &Service, caller: &Caller, batch: Batch) -> Result<JobId, Refusal> {
     let mut in_doubt = None;
     if batch.job(service, caller, Stamp::now()).fits_one_transaction() {

@@ -1,4 +1,5 @@
-//! Why a request was refused, in no API's words. What was refused wrote nothing.
+//! Why a request was refused, in no API's words. What was refused wrote nothing, unless the table has left that in doubt
+//! ([`StoreError::InDoubt`]).
 //!
 //! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
 //! one table that gives every refusal its status, code and message.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare_local::gateway::{self, Gateway, Handlers, OPENAPI};
+use imageshare_local::gateway::{self, Gateway, Handlers, Health, OPENAPI};
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 use imageshare_tests::server::Server;
 use lambda_http::{Body, Response};
@@ -54,7 +54,7 @@ pub async fn serve(directory: &Path) {
             }
         });
     }
-    let healthy = Arc::new(|| -> gateway::Pending<bool> { Box::pin(async { true }) });
+    let healthy = Arc::new(|| -> gateway::Pending<Health> { Box::pin(async { Health::Good }) });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("listening on http://{}", listener.local_addr().expect("an address"));
     let gateway = Gateway::new(OPENAPI, &handlers, healthy, "localhost".to_owned());

@@ -51,7 +51,7 @@ async fn message(function: &Function, event: HttpEvent) -> String {
     message.expect("a message").to_owned()
 }
 
-async fn fail(world: &World, operations: &[&'static str], fault: Fault) {
+fn fail(world: &World, operations: &[&'static str], fault: Fault) {
     for operation in operations {
         world.database().fail(operation, fault, FOR_EVER);
     }
@@ -68,7 +68,7 @@ async fn write_that_was_not_answered_is_told_to_be_in_doubt() {
             // A new image each time: what was queued for one before would be waited for.
             let image = image(&world).await.to_string();
             let (dialect, event) = changes(&image)[place].clone();
-            fail(&world, &[PUT, TRANSACTION], fault).await;
+            fail(&world, &[PUT, TRANSACTION], fault);
             let said = message(&function, event).await;
             world.database().heal();
             assert!(said.contains(words), "{dialect}, {fault:?}: {said}");
@@ -82,7 +82,7 @@ async fn read_that_was_not_answered_has_changed_nothing() {
     let image = image(&world).await.to_string();
     let function = Function::new(world.service().clone(), authenticator());
     for fault in [Silence, Throttled] {
-        fail(&world, &READS, fault).await;
+        fail(&world, &READS, fault);
         let show = HttpEvent::new("GET /v2/images/{image_id}", &format!("/v2/images/{image}"));
         let mut requests = vec![("show", show)];
         requests.extend(changes(&image).into_iter().filter(|(dialect, _)| *dialect != "register"));

@@ -85,8 +85,7 @@ impl TableLane {
         if !self.storage.is_in_place() {
             return Failure::Storage(StorageFault::Missing, detail);
         }
-        self.storage.note(fault);
-        Failure::Storage(fault, detail)
+        Failure::Storage(self.storage.note(fault), detail)
     }
 
     /// Tells of work that was written.

@@ -30,7 +30,7 @@ use self::lanes::Lanes;
 pub use self::lanes::{Lane, Unanswered};
 use self::layout::LAYOUT;
 use self::space::Space;
-use self::storage::{Storage, fault_of, fault_of_code, identity};
+use self::storage::{Storage, fault_of, fault_of_code, identity, looked_into};
 use crate::{TABLE, private_file};
 
 /// The database's file in a data directory.
@@ -129,6 +129,7 @@ impl OpenError {
     fn database(directory: &Path) -> impl Fn(DynoxideError) -> Self + '_ {
         move |source| match fault_of(&source) {
             Some(fault) => {
+                let fault = looked_into(fault, directory);
                 Self::Storage { fault, directory: directory.to_owned(), detail: source.to_string() }
             }
             None => Self::Database { directory: directory.to_owned(), source },
@@ -215,8 +216,7 @@ impl EmbeddedTable {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(problem))) => {
                 let fault = fault_of(&problem).ok_or(TableProblem::Silent)?;
-                self.opened.storage.note(fault);
-                Err(TableProblem::Storage(fault))
+                Err(TableProblem::Storage(self.opened.storage.note(fault)))
             }
             Ok(Err(_)) | Err(_) => Err(TableProblem::Silent),
         }
@@ -276,7 +276,10 @@ fn refuse_newer(directory: &Path, path: &Path) -> Result<(), OpenError> {
         }
         Ok(_) => Ok(()),
         Err(problem) => Err(match problem.sqlite_error_code().and_then(fault_of_code) {
-            Some(fault) => OpenError::Storage { fault, directory, detail: problem.to_string() },
+            Some(fault) => {
+                let fault = looked_into(fault, &directory);
+                OpenError::Storage { fault, directory, detail: problem.to_string() }
+            }
             None => OpenError::Database { directory, source: problem.into() },
         }),
     }

@@ -15,6 +15,7 @@ use imageshare::table::{Failure, StorageFault};
 use rusqlite::ErrorCode;
 
 use super::integrity;
+use crate::private_file;
 
 /// The storage of an open database. One in memory has no files.
 #[derive(Debug, Default)]
@@ -70,8 +71,11 @@ impl Storage {
         Err(Failure::Storage(StorageFault::Missing, detail))
     }
 
-    /// Notes what a call met. When damage shows for the first time, the database is checked, and the log says what was found.
-    pub(super) fn note(self: &Arc<Self>, fault: StorageFault) {
+    /// Notes what a call met, and returns what that is. When damage shows for the first time, the database is checked, and the
+    /// log says what was found.
+    pub(super) fn note(self: &Arc<Self>, fault: StorageFault) -> StorageFault {
+        let directory = self.files.first().and_then(|file| file.path.parent());
+        let fault = directory.map_or(fault, |directory| looked_into(fault, directory));
         let starts_check = {
             let mut state = self.state();
             state.fault = Some(fault);
@@ -81,6 +85,7 @@ impl Storage {
             let (storage, path) = (Arc::clone(self), file.path.clone());
             tokio::task::spawn_blocking(move || storage.check(&path));
         }
+        fault
     }
 
     /// Notes that as much as a request may write was written: a full disk has room again. Damage stays.
@@ -129,6 +134,16 @@ fn log_of(path: &Path) -> PathBuf {
 /// What tells a file from another one that takes its name.
 pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// The same fault, or that the disk is full: `SQLite` has no code of its own for a full disk under a part of its files, or for a
+/// quota.
+pub(super) fn looked_into(fault: StorageFault, directory: &Path) -> StorageFault {
+    if fault == StorageFault::Failing && private_file::is_full(directory) {
+        StorageFault::Full
+    } else {
+        fault
+    }
 }
 
 /// What is wrong with the storage, where that is what an error of the database says.

@@ -1,6 +1,8 @@
 //! Bodies.
 
 use imageshare::function::body_limit;
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::Functions;
 use serde_json::{Value, json};
 
 use super::world::{Faults, World};
@@ -293,4 +295,23 @@ async fn body_is_taken_up_to_the_limit_of_its_operation() {
         assert!(answer.message().contains(&format!("{} bytes", operation.body_limit)), "{answer:?}");
     }
     faults.none();
+}
+
+#[tokio::test]
+async fn function_holds_a_body_to_the_limit_where_its_gateway_does_not() {
+    let functions = Functions::start();
+    let token = imageshare_tests::world::World::token("own1", "member");
+    for (route, target) in [
+        ("POST /v1/cloudimages/members", "/v1/cloudimages/members"),
+        ("PUT /v1/vaults/{vault_id}", "/v1/vaults/v-1"),
+        ("PATCH /v2/images/{image_id}", "/v2/images/i-1"),
+        ("POST /", "/"),
+    ] {
+        let limit = body_limit(route);
+        let with = |bytes: usize| HttpEvent::new(route, target).text(&" ".repeat(bytes));
+        let status = async |event: HttpEvent| functions.send(&event).await.status;
+        assert_ne!(status(with(limit).token(&token)).await, 413, "{route}");
+        assert_eq!(status(with(limit + 1).token(&token)).await, 413, "{route}");
+        assert_eq!(status(with(16_385)).await, 413, "{route}");
+    }
 }

@@ -289,6 +289,19 @@ async fn connection_that_sends_no_request_is_closed_after_10_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_that_does_not_read_its_answer_is_left_after_10_seconds() {
+    let world = world().await;
+    let mut deaf = TcpStream::connect(world.address).await.unwrap();
+    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    deaf.read_exact(&mut [0]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let mut rest = Vec::new();
+    // The connection ends in the middle of the answer, in one way or the other.
+    let _ = deaf.read_to_end(&mut rest).await;
+    assert!(rest.len() < 6_000_000, "{}", rest.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn connection_may_be_idle_for_longer_between_requests() {
     let world = world().await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();

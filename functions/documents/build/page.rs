@@ -33,7 +33,8 @@ struct Operation<'a> {
     path: &'a str,
     method: &'static str,
     item: &'a Value,
-    operation: &'a Value,
+    /// What the document says of it.
+    entry: &'a Value,
 }
 
 impl<'a> Page<'a> {
@@ -72,8 +73,8 @@ impl<'a> Page<'a> {
         let mut operations = Vec::new();
         for (path, item) in mapping(self.document, "paths").into_iter().flatten() {
             for method in METHODS {
-                if let (Some(path), Some(operation)) = (path.as_str(), item.get(method)) {
-                    operations.push(Operation { path, method, item, operation });
+                if let (Some(path), Some(entry)) = (path.as_str(), item.get(method)) {
+                    operations.push(Operation { path, method, item, entry });
                 }
             }
         }
@@ -81,24 +82,24 @@ impl<'a> Page<'a> {
     }
 
     fn write_operation(&self, out: &mut String, operation: &Operation<'a>) -> fmt::Result {
-        let Operation { path, method, item, operation } = operation;
-        let id = escaped(text(operation, "operationId"));
+        let Operation { path, method, item, entry } = operation;
+        let id = escaped(text(entry, "operationId"));
         writeln!(
             out,
             "<h3 id=\"{id}\"><code><span class=\"method\">{method}</span> {}</code></h3>\n<p>{}.</p>",
             escaped(path),
-            inline(text(operation, "summary"))
+            inline(text(entry, "summary"))
         )?;
-        write_prose(out, text(operation, "description"))?;
-        if operation.get("security").and_then(Value::as_sequence).is_some_and(Vec::is_empty) {
+        write_prose(out, text(entry, "description"))?;
+        if entry.get("security").and_then(Value::as_sequence).is_some_and(Vec::is_empty) {
             out.push_str("<p>No credential is needed.</p>\n");
         }
-        let parameters = sequence(item, "parameters").iter().chain(sequence(operation, "parameters"));
+        let parameters = sequence(item, "parameters").iter().chain(sequence(entry, "parameters"));
         let parameters: Vec<_> = parameters.map(|parameter| self.resolved(parameter)).collect();
         if !parameters.is_empty() {
             out.push_str("<table><tr><th>parameter</th><th>in</th><th>what</th></tr>\n");
             for parameter in parameters {
-                let schema = self.shape(member(parameter, "schema"));
+                let schema = shape(member(parameter, "schema"));
                 let (name, place) = (escaped(text(parameter, "name")), escaped(text(parameter, "in")));
                 let about = inline(text(parameter, "description"));
                 writeln!(
@@ -108,16 +109,16 @@ impl<'a> Page<'a> {
             }
             out.push_str("</table>\n");
         }
-        if let Some(body) = operation.get("requestBody") {
+        if let Some(body) = entry.get("requestBody") {
             let body = self.resolved(body);
-            writeln!(out, "<p>Body: {} {}</p>", inline(text(body, "description")), self.contents(body))?;
+            writeln!(out, "<p>Body: {} {}</p>", inline(text(body, "description")), contents(body))?;
         }
         out.push_str("<table><tr><th>status</th><th>answer</th></tr>\n");
-        for (status, response) in mapping(operation, "responses").into_iter().flatten() {
+        for (status, response) in mapping(entry, "responses").into_iter().flatten() {
             let response = self.resolved(response);
             let (status, about) =
                 (escaped(status.as_str().unwrap_or_default()), inline(text(response, "description")));
-            writeln!(out, "<tr><td>{status}</td><td>{about} {}</td></tr>", self.contents(response))?;
+            writeln!(out, "<tr><td>{status}</td><td>{about} {}</td></tr>", contents(response))?;
         }
         out.push_str("</table>\n");
         Ok(())
@@ -133,34 +134,6 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// The types of a body, with what each looks like.
-    fn contents(&self, body: &Value) -> String {
-        let contents = mapping(body, "content").into_iter().flatten();
-        let contents = contents.map(|(kind, content)| {
-            let kind = escaped(kind.as_str().unwrap_or_default());
-            format!("<code>{kind}</code> {}", self.shape(member(content, "schema")))
-        });
-        contents.collect::<Vec<_>>().join(", ")
-    }
-
-    /// A schema in a few words: a link to one that has a name, or its type.
-    fn shape(&self, schema: &Value) -> String {
-        if let Some(name) =
-            schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
-        {
-            let name = escaped(name);
-            return format!("<a href=\"#schema-{name}\">{name}</a>");
-        }
-        match text(schema, "type") {
-            "array" => format!("array of {}", self.shape(member(schema, "items"))),
-            kind => {
-                let words = sequence(schema, "enum").iter().filter_map(Value::as_str);
-                let words: Vec<_> = words.map(|word| format!("<code>{}</code>", escaped(word))).collect();
-                if words.is_empty() { escaped(kind) } else { words.join(" or ") }
-            }
-        }
-    }
-
     /// What a reference points to; anything else as it is.
     fn resolved(&self, value: &'a Value) -> &'a Value {
         let Some(path) = value.get("$ref").and_then(Value::as_str) else { return value };
@@ -171,7 +144,33 @@ impl<'a> Page<'a> {
 impl Operation<'_> {
     /// The tag under which it is shown.
     fn tag(&self) -> &str {
-        sequence(self.operation, "tags").first().and_then(Value::as_str).unwrap_or_default()
+        sequence(self.entry, "tags").first().and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The types of a body, with what each looks like.
+fn contents(body: &Value) -> String {
+    let contents = mapping(body, "content").into_iter().flatten();
+    let contents = contents.map(|(kind, content)| {
+        let kind = escaped(kind.as_str().unwrap_or_default());
+        format!("<code>{kind}</code> {}", shape(member(content, "schema")))
+    });
+    contents.collect::<Vec<_>>().join(", ")
+}
+
+/// A schema in a few words: a link to one that has a name, or its type.
+fn shape(schema: &Value) -> String {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+        let name = escaped(name);
+        return format!("<a href=\"#schema-{name}\">{name}</a>");
+    }
+    match text(schema, "type") {
+        "array" => format!("array of {}", shape(member(schema, "items"))),
+        kind => {
+            let words = sequence(schema, "enum").iter().filter_map(Value::as_str);
+            let words: Vec<_> = words.map(|word| format!("<code>{}</code>", escaped(word))).collect();
+            if words.is_empty() { escaped(kind) } else { words.join(" or ") }
+        }
     }
 }
 

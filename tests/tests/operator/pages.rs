@@ -21,7 +21,7 @@ async fn document_is_served_without_what_is_for_the_deployment() {
     let yaml: Value = serde_norway::from_str(&yaml).unwrap();
     let in_json = api.send(&Ask::new("GET", "/openapi.json")).await.body;
     assert_eq!(yaml, in_json);
-    assert!(!in_json.to_string().contains("x-imageshare") && !in_json.to_string().contains("$default"));
+    assert!(!in_json.to_string().contains("\"x-"), "what only the deployment reads");
     let paths: BTreeSet<_> = in_json["paths"].as_object().unwrap().keys().cloned().collect();
     let routed: BTreeSet<_> = Document::read().methods().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, routed);
@@ -64,5 +64,5 @@ async fn browser_gets_a_page_where_clients_get_the_versions() {
     let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
     let action = Ask::new("GET", format!("/?{query}")).header("Accept", browser);
     let answer = api.send(&action.token(&api.token("own1", Role::Member))).await;
-    assert_eq!((answer.status, &answer.body["TotalCount"]), (200, &json!(0)), "{answer:?}");
+    assert_eq!((answer.status, &answer.body["Images"]), (200, &json!([])), "{answer:?}");
 }

@@ -316,6 +316,7 @@ impl Api {
         }
         match answer.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
+            Some(_) if is_text(&answer.headers) && answer.status == 200 => Ok(()),
             None if body.is_none() => Ok(()),
             other => Err(format!("the type is {other:?}")),
         }
@@ -340,19 +341,23 @@ fn check_error(ask: &Ask, answer: &Answer) -> Result<(), String> {
     }
 }
 
+/// Whether a body is a text in a form of its own: the document of the API, its pages, and an answer of Alibaba's dialect in XML.
+fn is_text(headers: &BTreeMap<String, String>) -> bool {
+    let kind = headers.get("content-type").map(String::as_str).unwrap_or_default();
+    kind == "application/yaml" || kind == XML || kind.starts_with("text/html;")
+}
+
 fn parse(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
     let head = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
     let headers = lines.filter_map(|line| line.split_once(": "));
-    let headers: BTreeMap<_, _> =
+    let headers: BTreeMap<String, String> =
         headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
     let body = match &bytes[end + 4..] {
         [] => Value::Null,
-        body if headers.get("content-type").is_some_and(|media_type| media_type == XML) => {
-            Value::String(String::from_utf8_lossy(body).into_owned())
-        }
+        body if is_text(&headers) => Value::String(String::from_utf8(body.to_vec()).expect("a text")),
         body => serde_json::from_slice(body).expect("a JSON body"),
     };
     Answer { status, headers, body }

@@ -135,7 +135,12 @@ impl Document {
             return Some(format!("status {status} is not in the document for {}", operation.id));
         }
         let response = self.resolved(&operation.responses[status.to_string()]);
+        // Where a body is no JSON, it is a text.
+        let is_text = |schema: &&Value| schema["type"] == "string" && body.is_some_and(Value::is_string);
         let content = response.pointer("/content/application~1json/schema");
+        let other =
+            || response["content"].as_object()?.values().map(|content| &content["schema"]).find(is_text);
+        let content = other().or(content);
         match (content, body) {
             (Some(schema), Some(body)) => self.violation(schema, body),
             (Some(_), None) if response["x-imageshare-body"] == "optional" => None,

@@ -16,8 +16,17 @@ use imageshare_tests::table_server::Fault;
 use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
-const HTTP_FUNCTIONS: [&str; 8] =
-    ["share", "unshare", "respond", "job-status", "images", "permission", "identity", "registry"];
+const HTTP_FUNCTIONS: [&str; 9] = [
+    "share",
+    "unshare",
+    "respond",
+    "job-status",
+    "images",
+    "permission",
+    "identity",
+    "registry",
+    "documents",
+];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 

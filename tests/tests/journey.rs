@@ -173,6 +173,9 @@ async fn images_are_shared_answered_and_unshared_and_every_operation_is_served()
     assert_eq!(owner.call("PUT", &format!("/v2/images/{a}/file"), None).await.status, 204);
     assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
     through_glance(&owner, &one, &b).await;
+    for path in ["/openapi.yaml", "/openapi.json", "/docs"] {
+        assert!(api.send(&Ask::new("GET", path)).await.body.to_string().contains("shareImages"));
+    }
     for path in ["/", "/versions", "/v2", "/v2/"] {
         assert!(api.send(&Ask::new("GET", path)).await.body["versions"].is_array());
     }

@@ -64,7 +64,7 @@ async fn tour_says_what_is_wrong_and_ends() {
     let script = script(&server.address, &imageshare);
     let (_, _, errors) = run(script.clone(), elsewhere.path()).await;
     assert!(errors.contains("there is no signing key in imageshare-data"), "{errors}");
-    assert!(errors.contains("the call failed: {\"error\":") && errors.contains("no token"), "{errors}");
+    assert!(errors.contains("the call failed: {\"error\":") && errors.contains("No token"), "{errors}");
     server.terminate();
     let (_, _, errors) = run(script, directory.path()).await;
     assert!(errors.contains("curl: (7)") && errors.contains("no server answers at"), "{errors}");

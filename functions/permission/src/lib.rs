@@ -1,4 +1,7 @@
-//! The function `permission`: Alibaba's actions, all at `/`, where clients of Glance ask for the versions of the API.
+//! The function `permission`: Alibaba's actions, all at `/`, where clients of Glance ask for the versions of the API and
+//! browsers get a page.
+
+mod welcome;
 
 use imageshare::facade::{Reply, alibaba, glance, ims};
 use imageshare::function::{Function, route_of};
@@ -9,6 +12,9 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
     match route_of(&request).as_str() {
         alibaba::POST_ROUTE => act(function, request).await,
         alibaba::GET_ROUTE if alibaba::names_an_action(&request) => act(function, request).await,
+        alibaba::GET_ROUTE if welcome::is_wanted(&request) => {
+            function.answer_anybody(request, |_, _| welcome::page())
+        }
         route => match glance::versions::answer(route) {
             Some(answer) => function.answer_anybody(request, answer),
             None => match function.admit(request).await {

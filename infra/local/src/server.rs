@@ -261,6 +261,7 @@ pub fn functions(function: Function) -> Handlers {
         "permission" => permission,
         "identity" => identity,
         "registry" => registry,
+        "documents" => documents,
     }
 }
 

@@ -42,8 +42,17 @@ pub async fn serve(directory: &Path) {
     let lane = table.lane(Lane::Request);
     let ids = Arc::new(AtomicU64::new(0));
     let mut handlers = Handlers::default();
-    for name in ["share", "unshare", "respond", "job-status", "images", "permission", "identity", "registry"]
-    {
+    for name in [
+        "share",
+        "unshare",
+        "respond",
+        "job-status",
+        "images",
+        "permission",
+        "identity",
+        "registry",
+        "documents",
+    ] {
         let (lane, ids) = (lane.clone(), Arc::clone(&ids));
         handlers = handlers.with(name, move |request| {
             let (lane, id) = (lane.clone(), ids.fetch_add(1, Ordering::Relaxed));

@@ -131,22 +131,29 @@ async fn path_without_a_route_is_logged_without_tokens() {
 async fn failed_pair_is_in_the_line_of_its_work_item() {
     let server = server().await;
     let token = server.token("own1", "member");
-    let image = post(&server, &token, "/v2/images", &json!({"name": "a"})).await;
-    let image = image["id"].as_str().unwrap();
-    let share = async |projects: Vec<String>| {
-        let body = json!({"images": [image], "projects": projects});
+    let mut images = Vec::new();
+    for name in ["a", "b", "c"] {
+        images.push(post(&server, &token, "/v2/images", &json!({"name": name})).await["id"].clone());
+    }
+    let share = async |images: &[Value], projects: Vec<String>| {
+        let body = json!({"images": images, "projects": projects});
         post(&server, &token, "/v1/cloudimages/members", &body).await["job_id"].clone()
     };
-    // Sixty recipients are all that the image may have.
-    let queued = share((0..90).map(|number| format!("project-{number}")).collect()).await;
-    let finished = line(&server, "piece finished", &[("job", queued)]).await;
-    assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(90), &json!(30)));
-    assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project project-60"));
-
-    let at_once = share(vec!["one-more".to_owned()]).await;
+    let projects = |count: u8| (0..count).map(|number| format!("project-{number}")).collect::<Vec<_>>();
+    // Sixty recipients are all that an image may have.
+    share(&images[..1], projects(60)).await;
+    let at_once = share(&images[..1], vec!["one-more".to_owned()]).await;
     let finished = line(&server, "job finished", &[("job", at_once)]).await;
     assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(1), &json!(1)));
+    let image = images[0].as_str().unwrap();
     assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project one-more"));
+
+    let queued = share(&images[1..], projects(100)).await;
+    let finished = line(&server, "piece finished", &[("job", queued)]).await;
+    let number = |name: &str| finished[name].as_u64().unwrap();
+    assert_eq!(number("failed"), number("pairs") * 40 / 100, "{finished}");
+    let first = finished["first_failure"].as_str().unwrap();
+    assert!(first.starts_with("MemberLimit: image ") && first.ends_with(", project project-60"), "{first}");
 }
 
 #[tokio::test]

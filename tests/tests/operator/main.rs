@@ -5,6 +5,7 @@
 mod command_line;
 mod log;
 mod metrics;
+mod pages;
 
 use std::time::Duration;
 

@@ -316,6 +316,14 @@ mod tests {
     }
 
     #[test]
+    fn file_of_the_readme_is_a_good_one() {
+        const README: &str = include_str!("../../../../README.md");
+        let file = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let arguments = serve("imageshare", &[], file).unwrap();
+        assert_eq!((arguments.region.as_str(), arguments.limits.len()), ("eu-de", 2));
+    }
+
+    #[test]
     fn other_commands_look_at_neither() {
         let line = ["imageshare", "completions", "bash"].map(OsStr::new).map(OsStr::to_owned);
         let variable = |_: &str| Some("nonsense".to_owned());

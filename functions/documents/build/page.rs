@@ -1,0 +1,213 @@
+//! The document of the API as one page of HTML, without a script and without anything from elsewhere.
+
+use std::fmt::{self, Write};
+
+use serde_norway::{Mapping, Value};
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+const STYLE: &str = "
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; background: #fff }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em }
+pre { background: #f4f4f4; padding: .75rem; overflow-x: auto }
+h2 { border-bottom: 1px solid #ccc; margin-top: 3rem } h3 { margin-top: 2rem }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #eee }
+.method { font-weight: bold; text-transform: uppercase }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 } pre { background: #262626 } a { color: #8ab4f8 } th, td { border-color: #333 } }
+";
+
+/// The page of a document.
+pub(crate) fn of(document: &Value) -> Result<String, fmt::Error> {
+    let page = Page { document };
+    let mut html = String::new();
+    page.write(&mut html)?;
+    Ok(html)
+}
+
+struct Page<'a> {
+    document: &'a Value,
+}
+
+/// An operation with its path.
+struct Operation<'a> {
+    path: &'a str,
+    method: &'static str,
+    item: &'a Value,
+    /// What the document says of it.
+    entry: &'a Value,
+}
+
+impl<'a> Page<'a> {
+    fn write(&self, out: &mut String) -> fmt::Result {
+        let info = member(self.document, "info");
+        let title = format!("{} {}", text(info, "title"), text(info, "version"));
+        write!(
+            out,
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n",
+            escaped(&title)
+        )?;
+        write_prose(out, text(info, "description"))?;
+        out.push_str(
+            "<p>For programs: <a href=\"openapi.yaml\">openapi.yaml</a>, <a href=\"openapi.json\">openapi.json</a>.</p>\n<ul>\n",
+        );
+        for tag in sequence(self.document, "tags") {
+            let (name, about) = (escaped(text(tag, "name")), inline(text(tag, "description")));
+            writeln!(out, "<li><a href=\"#{name}\">{name}</a>: {about}</li>")?;
+        }
+        out.push_str("<li><a href=\"#schemas\">schemas</a>: What bodies look like.</li>\n</ul>\n");
+        let operations = self.operations();
+        for tag in sequence(self.document, "tags") {
+            let name = text(tag, "name");
+            writeln!(out, "<h2 id=\"{0}\">{0}</h2>", escaped(name))?;
+            for operation in operations.iter().filter(|operation| operation.tag() == name) {
+                self.write_operation(out, operation)?;
+            }
+        }
+        self.write_schemas(out)?;
+        out.push_str("</body></html>\n");
+        Ok(())
+    }
+
+    fn operations(&self) -> Vec<Operation<'a>> {
+        let mut operations = Vec::new();
+        for (path, item) in mapping(self.document, "paths").into_iter().flatten() {
+            for method in METHODS {
+                if let (Some(path), Some(entry)) = (path.as_str(), item.get(method)) {
+                    operations.push(Operation { path, method, item, entry });
+                }
+            }
+        }
+        operations
+    }
+
+    fn write_operation(&self, out: &mut String, operation: &Operation<'a>) -> fmt::Result {
+        let Operation { path, method, item, entry } = operation;
+        let id = escaped(text(entry, "operationId"));
+        writeln!(
+            out,
+            "<h3 id=\"{id}\"><code><span class=\"method\">{method}</span> {}</code></h3>\n<p>{}.</p>",
+            escaped(path),
+            inline(text(entry, "summary"))
+        )?;
+        write_prose(out, text(entry, "description"))?;
+        if entry.get("security").and_then(Value::as_sequence).is_some_and(Vec::is_empty) {
+            out.push_str("<p>No credential is needed.</p>\n");
+        }
+        let parameters = sequence(item, "parameters").iter().chain(sequence(entry, "parameters"));
+        let parameters: Vec<_> = parameters.map(|parameter| self.resolved(parameter)).collect();
+        if !parameters.is_empty() {
+            out.push_str("<table><tr><th>parameter</th><th>in</th><th>what</th></tr>\n");
+            for parameter in parameters {
+                let schema = shape(member(parameter, "schema"));
+                let (name, place) = (escaped(text(parameter, "name")), escaped(text(parameter, "in")));
+                let about = inline(text(parameter, "description"));
+                writeln!(
+                    out,
+                    "<tr><td><code>{name}</code></td><td>{place}</td><td>{about} {schema}</td></tr>"
+                )?;
+            }
+            out.push_str("</table>\n");
+        }
+        if let Some(body) = entry.get("requestBody") {
+            let body = self.resolved(body);
+            writeln!(out, "<p>Body: {} {}</p>", inline(text(body, "description")), contents(body))?;
+        }
+        out.push_str("<table><tr><th>status</th><th>answer</th></tr>\n");
+        for (status, response) in mapping(entry, "responses").into_iter().flatten() {
+            let response = self.resolved(response);
+            let (status, about) =
+                (escaped(status.as_str().unwrap_or_default()), inline(text(response, "description")));
+            writeln!(out, "<tr><td>{status}</td><td>{about} {}</td></tr>", contents(response))?;
+        }
+        out.push_str("</table>\n");
+        Ok(())
+    }
+
+    fn write_schemas(&self, out: &mut String) -> fmt::Result {
+        out.push_str("<h2 id=\"schemas\">schemas</h2>\n");
+        for (name, schema) in mapping(member(self.document, "components"), "schemas").into_iter().flatten() {
+            let name = escaped(name.as_str().unwrap_or_default());
+            let source = serde_norway::to_string(schema).map_err(|_| fmt::Error)?;
+            writeln!(out, "<h3 id=\"schema-{name}\">{name}</h3>\n<pre>{}</pre>", escaped(&source))?;
+        }
+        Ok(())
+    }
+
+    /// What a reference points to; anything else as it is.
+    fn resolved(&self, value: &'a Value) -> &'a Value {
+        let Some(path) = value.get("$ref").and_then(Value::as_str) else { return value };
+        path.trim_start_matches("#/").split('/').fold(self.document, member)
+    }
+}
+
+impl Operation<'_> {
+    /// The tag under which it is shown.
+    fn tag(&self) -> &str {
+        sequence(self.entry, "tags").first().and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The types of a body, with what each looks like.
+fn contents(body: &Value) -> String {
+    let contents = mapping(body, "content").into_iter().flatten();
+    let contents = contents.map(|(kind, content)| {
+        let kind = escaped(kind.as_str().unwrap_or_default());
+        format!("<code>{kind}</code> {}", shape(member(content, "schema")))
+    });
+    contents.collect::<Vec<_>>().join(", ")
+}
+
+/// A schema in a few words: a link to one that has a name, or its type.
+fn shape(schema: &Value) -> String {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+        let name = escaped(name);
+        return format!("<a href=\"#schema-{name}\">{name}</a>");
+    }
+    match text(schema, "type") {
+        "array" => format!("array of {}", shape(member(schema, "items"))),
+        kind => {
+            let words = sequence(schema, "enum").iter().filter_map(Value::as_str);
+            let words: Vec<_> = words.map(|word| format!("<code>{}</code>", escaped(word))).collect();
+            if words.is_empty() { escaped(kind) } else { words.join(" or ") }
+        }
+    }
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn sequence<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_sequence).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn mapping<'a>(value: &'a Value, name: &str) -> Option<&'a Mapping> {
+    value.get(name).and_then(Value::as_mapping)
+}
+
+/// Paragraphs of a description.
+fn write_prose(out: &mut String, text: &str) -> fmt::Result {
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+        writeln!(out, "<p>{}</p>", inline(paragraph.trim()))?;
+    }
+    Ok(())
+}
+
+/// A text in which what stands between backticks is code.
+fn inline(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(number, part)| match number % 2 {
+        0 => escaped(part),
+        _ => format!("<code>{}</code>", escaped(part)),
+    });
+    parts.collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

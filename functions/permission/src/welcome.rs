@@ -1,0 +1,30 @@
+//! What a browser is shown at `/`.
+
+use http::Response;
+use http::header::{
+    ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use imageshare::facade::Reply;
+use lambda_http::{Body, Request};
+
+/// Whether a request is a browser's, which says that it would rather have HTML. Clients of the API name JSON or take anything.
+pub(crate) fn is_wanted(request: &Request) -> bool {
+    let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let first = accepted.split([',', ';']).next().unwrap_or_default();
+    first.trim().eq_ignore_ascii_case("text/html") && request.body().is_empty()
+}
+
+/// A page that says what this is and where to go.
+pub(crate) fn page() -> Reply {
+    let mut reply = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    for (name, value) in [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (VARY, "Accept"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, policy),
+    ] {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply
+}

@@ -178,7 +178,7 @@ impl Document {
 /// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so. The gateway has
 /// no route for it, and hands it over decoded.
 fn in_version_2(path: &str) -> Cow<'_, str> {
-    let mut versions = (0..=15).map(|minor| format!("/v2.{minor}"));
+    let mut versions = (0..=17).map(|minor| format!("/v2.{minor}"));
     let rest = versions.find_map(|version| path.strip_prefix(&version).filter(|rest| is_whole_step(rest)));
     match rest {
         Some(rest) => format!("/v2{}", percent_decode_str(rest).decode_utf8_lossy()).into(),

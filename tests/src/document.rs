@@ -129,7 +129,7 @@ impl Document {
         let content = response.pointer("/content/application~1json/schema");
         match (content, body) {
             (Some(schema), Some(body)) => self.violation(schema, body),
-            (Some(_), None) if response["x-imageshare-body"] == "optional" => None,
+            (None, _) if response["x-imageshare-body"] == "optional" => None,
             (Some(_), None) => Some("the body is missing".to_owned()),
             (None, Some(_)) if !OF_THE_GATEWAY.contains(&status) => {
                 Some("a body was not expected".to_owned())

@@ -80,6 +80,9 @@ def journey(**options):
     ).body
     expect("listed", sorted(one.aliyun_id for one in listed.accounts.account), [str(ONE), str(TWO)])
     expect("total", listed.total_count, 2)
+    looked = ecs.describe_images(cm.DescribeImagesRequest(**on)).body
+    found = [(one.image_id, one.image_owner_alias, one.is_self_shared) for one in looked.images.image]
+    expect("described by ECS", (looked.total_count, found), (1, [(shared, "self", "True")]))
 
 
 print("-- ACS3-HMAC-SHA256")

@@ -76,7 +76,7 @@ untagged = glance(OWNER, "image-tag-delete", shared, tag, fails=True)
 expect("no such tag", f"Image {shared} has no tag '{tag}'" in untagged, True)
 unkept = glance(OWNER, "image-upload", "--file", __file__, shared, fails=True)
 expect("an upload", "live elsewhere" in unkept, True)
-expect("a download", "404" in glance(OWNER, "image-download", shared, fails=True), True)
+expect("a download", "HTTPNotFound" in glance(OWNER, "image-download", shared, fails=True), True)
 common = ["--os-distro", "debian", "--os-version", "13", "--architecture", "x86_64"]
 described = glance(OWNER, "image-create", "--name", "described", "--disk-format", "raw", "--container-format", "bare", *common)
 expect("the distribution is kept", row(described, "os_distro", "debian") and row(described, "os_version", "13"), True)

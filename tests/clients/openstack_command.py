@@ -62,7 +62,7 @@ expect("tags", rows(OWNER, "image", "show", shared)["tags"], ["golden image"])
 openstack(OWNER, "image", "unset", "--tag", "old", shared, fails=True)
 
 readable = rows(OWNER, "image", "show", "--human-readable", shared)
-expect("a size for people", readable["size"], "0.0")
+expect("a size for people", readable["size"], "0")
 with tempfile.TemporaryDirectory() as folder:
     saved = Path(folder, "saved.img")
     nothing = openstack(OWNER, "image", "save", "--file", str(saved), shared, fails=True)

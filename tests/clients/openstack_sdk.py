@@ -110,7 +110,7 @@ def journey(owner, recipient, stranger):
         "share on",
         exceptions.ForbiddenException,
         lambda: recipient.image.add_member(shared, member=STRANGER),
-        "You are not authorized to complete add_member action.",
+        "You are not authorized to complete add_member action: only the image's owner",
     )
     refused("a stranger's look", exceptions.NotFoundException, lambda: stranger.image.get_image(shared))
     refused(

@@ -143,7 +143,7 @@ impl Document {
         let content = other().or(content);
         match (content, body) {
             (Some(schema), Some(body)) => self.violation(schema, body),
-            (Some(_), None) if response["x-imageshare-body"] == "optional" => None,
+            (None, _) if response["x-imageshare-body"] == "optional" => None,
             (Some(_), None) => Some("the body is missing".to_owned()),
             (None, Some(_)) if !OF_THE_GATEWAY.contains(&status) => {
                 Some("a body was not expected".to_owned())
@@ -195,7 +195,7 @@ impl Document {
 /// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so. The gateway has
 /// no route for it, and hands it over decoded.
 fn in_version_2(path: &str) -> Cow<'_, str> {
-    let mut versions = (0..=15).map(|minor| format!("/v2.{minor}"));
+    let mut versions = (0..=17).map(|minor| format!("/v2.{minor}"));
     let rest = versions.find_map(|version| path.strip_prefix(&version).filter(|rest| is_whole_step(rest)));
     match rest {
         Some(rest) => format!("/v2{}", percent_decode_str(rest).decode_utf8_lossy()).into(),

@@ -61,7 +61,8 @@ const ONLY_SHARED: &str = "Only shared images have members. Its visibility is ";
 /// What the message says to do: whose credential is needed, or that the image is not a shared one.
 fn advice(letter: &str, kind: &str, caller: &str, role: Role) -> String {
     match letter {
-        "A" | "U" | "D" if role == Role::Reader => "Ask for the role member.".to_owned(),
+        "A" | "D" if role == Role::Reader && caller == "own1" => "Ask for the role member.".to_owned(),
+        "U" if role == Role::Reader => "Ask for the role member.".to_owned(),
         "A" | "D" => "Use a credential of its owner.".to_owned(),
         "U" => {
             format!("acts for {caller}, and only mem1 itself accepts or rejects. Use a credential of mem1.")

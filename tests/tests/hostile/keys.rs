@@ -20,7 +20,7 @@ const OWN_NAMES: [&str; 16] = [
     "kind",
     "details",
     "created",
-    "owner_id",
+    "member_rev",
     "#pk",
     ":list",
     "attribute_not_exists(pk)",

@@ -69,6 +69,7 @@ pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
 }
 
 async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<envelope::Answer, Error> {
+    // Before anything is changed: a client that cannot read the answer would try again.
     Format::of(parameters)?;
     if action.only_reads() {
         call.admit_read()?;

@@ -112,7 +112,7 @@ impl Server {
         let requests = service(Lane::Request);
         let time = TimeKeeper::resume(requests.store.clone()).await.map_err(StartError::Clock)?;
         let time = Arc::new(time);
-        let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
+        let expected = Expectations { issuer: Some(ISSUER.to_owned()), ..Expectations::default() };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
         let authenticator = arguments.issuers.believed_by(authenticator)?;

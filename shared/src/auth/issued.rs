@@ -116,6 +116,7 @@ impl Authenticator {
             caller: credential.key.caller(),
             issued: Some(moment(claims.iat)),
             expires: moment(claims.exp),
+            access_rules: None,
         })
     }
 }

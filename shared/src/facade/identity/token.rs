@@ -4,9 +4,16 @@ use serde_json::{Value, json};
 
 use super::catalog::catalog;
 use crate::domain::{Caller, Entry, Role, TenantId, Timestamp};
+use crate::function::Call;
+
+/// What carries a token that is asked about, or was issued.
+pub(super) const SUBJECT_TOKEN: &str = "x-subject-token";
 
 /// The domain of everything here, for clients that cannot do without.
 pub(super) const DOMAIN: &str = "default";
+
+/// Its id and its name.
+pub(super) const DOMAIN_NAMES: [&str; 2] = [DOMAIN, "Default"];
 
 /// What a token is shown with.
 pub(super) struct TokenWire<'a> {

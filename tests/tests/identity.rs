@@ -195,8 +195,46 @@ async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
     }
     let no_subject = world.api.send(&Ask::new("HEAD", TOKENS).token(&token)).await;
     assert_eq!(no_subject.status, 400);
-    let revoke = world.api.send(&show("DELETE", &token)).await;
-    assert_eq!((revoke.status, revoke.headers["allow"].as_str()), (405, "GET, HEAD, POST"));
+    let patch = world.api.send(&show("PATCH", &token)).await;
+    assert_eq!((patch.status, patch.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, POST"));
+}
+
+#[tokio::test]
+async fn revoked_token_ends_and_no_other() {
+    let world = World::start().await;
+    let (token, kept) = (world.token().await, world.token().await);
+    let revoke = |bearer: &str, subject: &str| {
+        Ask::new("DELETE", TOKENS).token(bearer).header("X-Subject-Token", subject)
+    };
+    let strangers = world.api.token("own2", Role::Member);
+    let reader = world.api.token("own1", Role::Reader);
+    for (bearer, subject, status) in [
+        (&strangers, &token, 404),
+        (&token, &strangers, 404),
+        (&reader, &token, 403),
+        (&token, &world.api.token("own1", Role::Admin), 403),
+        // A provider's token ends by itself.
+        (&token, &reader, 403),
+        (&token, &"a.b.c".to_owned(), 404),
+    ] {
+        let refused = world.api.send(&revoke(bearer, subject)).await;
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
+    }
+    assert_eq!(world.api.send(&Ask::new("DELETE", TOKENS).token(&token)).await.status, 400);
+
+    let revoked = world.api.send(&revoke(&token, &token)).await;
+    assert_eq!((revoked.status, &revoked.body), (204, &Value::Null));
+    let answer = world.get(&token, "/v2/cloudimages").await;
+    assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
+    assert!(answer.message().contains("revoked"), "{answer:?}");
+    let identity = json!({"methods": ["token"], "token": {"id": token}});
+    assert_eq!(world.ask(&identity, None).await.status, 401);
+    assert_eq!(world.api.send(&revoke(&kept, &token)).await.status, 404, "it has ended");
+    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 200);
+    let member = world.api.token("own1", Role::Member);
+    assert_eq!(world.api.send(&revoke(&member, &kept)).await.status, 204, "as strong as the key");
+    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 401);
 }
 
 #[tokio::test]

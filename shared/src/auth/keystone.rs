@@ -69,6 +69,21 @@ impl Keystone {
         found
     }
 
+    /// Has Keystone revoke a token, which may revoke itself, and knows from then on that it is none.
+    pub(super) async fn revoke(&self, token: &str, now: Timestamp) -> Result<(), NotAdmitted> {
+        let headers = [("x-auth-token", token), ("x-subject-token", token)];
+        let (status, _) = self.issuer.delete(PATH, &headers).await.map_err(NotAdmitted::Issuer)?;
+        match status {
+            204 => {}
+            401 | 404 => return Err(Unauthenticated::NotIssued.into()),
+            _ => return Err(NotAdmitted::Issuer(format!("Keystone answered {status}"))),
+        }
+        let hash = TokenHash::of(token);
+        self.good.remove(&hash);
+        self.none.put(hash, (), now..now.plus(REFUSAL_IS_KEPT));
+        Ok(())
+    }
+
     async fn ask(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Unauthenticated::Malformed.into());

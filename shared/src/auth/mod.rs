@@ -270,6 +270,17 @@ impl Authenticator {
         }
     }
 
+    /// Has the deployment's Keystone revoke a token, where it is that one's: where none of the keys has signed it.
+    async fn revoke_with_keystone(&self, token: &str, now: Timestamp) -> Result<(), NotAdmitted> {
+        match (&self.keystone, self.signed_token(token, now).await) {
+            (Some(keystone), Err(NotAdmitted::Unauthenticated(refused))) if may_be_anothers(&refused) => {
+                keystone.revoke(token, now).await
+            }
+            (_, Err(refused)) => Err(refused),
+            (_, Ok(_)) => Err(Unauthenticated::CannotRevoke.into()),
+        }
+    }
+
     /// The bearer of a token that one of the keys has signed.
     async fn signed_token(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
         let token = SignedToken::read(token)?;

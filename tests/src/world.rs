@@ -117,7 +117,8 @@ impl World {
 
 /// What admits the bearers of these tokens to functions in the test's own process.
 pub fn authenticator() -> Authenticator {
-    let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: Some(AUDIENCE.to_owned()) };
+    let (issuer, audience) = (Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned()));
+    let expected = Expectations { issuer, audience, ..Expectations::default() };
     Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
 }
 

@@ -134,6 +134,7 @@ async fn a_worlds_tokens_are_good_for_its_functions() {
     let expected = Expectations {
         issuer: Some(env["IMAGESHARE_ISSUER"].clone()),
         audience: Some(env["IMAGESHARE_AUDIENCE"].clone()),
+        ..Expectations::default()
     };
     let authenticator = Authenticator::from_jwks(&env["IMAGESHARE_JWKS"], expected).unwrap();
     let now = Timestamp::now();

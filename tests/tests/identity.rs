@@ -98,11 +98,9 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
         (user("a b/c", &world.secret), own()),
         (user(&world.id, "wrong"), own()),
         (user(&world.id, ""), own()),
-        (user(&world.id, &world.secret), Some(json!({"project": {"id": "own2"}}))),
-        (user(&world.id, &world.secret), Some(json!({"system": {"all": true}}))),
+        (user(&world.id, "wrong"), Some(json!({"project": {"id": "own2"}}))),
         (token("a.b.c"), own()),
         (token(""), own()),
-        (token(&world.api.token("own2", Role::Member)), own()),
     ] {
         let answer = world.ask(&identity, scope).await;
         assert!(!answer.headers.contains_key("x-subject-token"));
@@ -111,6 +109,48 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
     told.dedup();
     assert_eq!((told.len(), told[0].0), (1, 401), "{told:?}");
     assert_eq!(world.api.dump(), before, "something was written");
+}
+
+#[tokio::test]
+async fn right_credential_for_another_project_is_told_for_which_it_acts() {
+    let world = World::start().await;
+    let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
+    let others = token(&world.api.token("own2", Role::Member));
+    let project = |named: Value| Some(json!({ "project": named }));
+    for (identity, scope, acting) in [
+        (world.by_password(), project(json!({"id": "own2"})), "own1"),
+        (world.by_password(), project(json!({"name": "shop", "domain": {"name": "Acme"}})), "own1"),
+        (world.by_password(), Some(json!({"system": {"all": true}})), "own1"),
+        (world.by_password(), Some(json!("unscoped")), "own1"),
+        (others, project(json!({"id": "own1"})), "own2"),
+    ] {
+        let refused = world.ask(&identity, scope.clone()).await;
+        assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{scope:?} {refused:?}");
+        assert!(refused.message().contains(&format!("acts for project {acting} alone")), "{refused:?}");
+        assert!(!refused.headers.contains_key("x-subject-token"));
+    }
+}
+
+#[tokio::test]
+async fn scope_may_name_the_project_as_the_directory_does() {
+    let world = World::start().await;
+    enter(&world.api, "own1", "Acme", "web", "local").await;
+    enter(&world.api, "mem1", "Acme", "shop", "local").await;
+    for (name, domain, status) in [
+        ("web", Some("Acme"), 201),
+        ("web", Some("Default"), 201),
+        ("web", None, 201),
+        ("web", Some("Solo"), 403),
+        ("shop", Some("Acme"), 403),
+        ("WEB", Some("Acme"), 403),
+    ] {
+        let mut project = json!({ "name": name });
+        if let Some(domain) = domain {
+            project["domain"] = json!({ "name": domain });
+        }
+        let answer = world.ask(&world.by_password(), Some(json!({ "project": project }))).await;
+        assert_eq!(answer.status, status, "{name} {domain:?} {answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -155,8 +195,46 @@ async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
     }
     let no_subject = world.api.send(&Ask::new("HEAD", TOKENS).token(&token)).await;
     assert_eq!(no_subject.status, 400);
-    let revoke = world.api.send(&show("DELETE", &token)).await;
-    assert_eq!((revoke.status, revoke.headers["allow"].as_str()), (405, "GET, HEAD, POST"));
+    let patch = world.api.send(&show("PATCH", &token)).await;
+    assert_eq!((patch.status, patch.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, POST"));
+}
+
+#[tokio::test]
+async fn revoked_token_ends_and_no_other() {
+    let world = World::start().await;
+    let (token, kept) = (world.token().await, world.token().await);
+    let revoke = |bearer: &str, subject: &str| {
+        Ask::new("DELETE", TOKENS).token(bearer).header("X-Subject-Token", subject)
+    };
+    let strangers = world.api.token("own2", Role::Member);
+    let reader = world.api.token("own1", Role::Reader);
+    for (bearer, subject, status) in [
+        (&strangers, &token, 404),
+        (&token, &strangers, 404),
+        (&reader, &token, 403),
+        (&token, &world.api.token("own1", Role::Admin), 403),
+        // A provider's token ends by itself.
+        (&token, &reader, 403),
+        (&token, &"a.b.c".to_owned(), 404),
+    ] {
+        let refused = world.api.send(&revoke(bearer, subject)).await;
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
+    }
+    assert_eq!(world.api.send(&Ask::new("DELETE", TOKENS).token(&token)).await.status, 400);
+
+    let revoked = world.api.send(&revoke(&token, &token)).await;
+    assert_eq!((revoked.status, &revoked.body), (204, &Value::Null));
+    let answer = world.get(&token, "/v2/cloudimages").await;
+    assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
+    assert!(answer.message().contains("revoked"), "{answer:?}");
+    let identity = json!({"methods": ["token"], "token": {"id": token}});
+    assert_eq!(world.ask(&identity, None).await.status, 401);
+    assert_eq!(world.api.send(&revoke(&kept, &token)).await.status, 404, "it has ended");
+    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 200);
+    let member = world.api.token("own1", Role::Member);
+    assert_eq!(world.api.send(&revoke(&member, &kept)).await.status, 204, "as strong as the key");
+    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 401);
 }
 
 #[tokio::test]

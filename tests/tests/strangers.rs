@@ -253,8 +253,9 @@ impl World {
                 let ask = |name: &str| get(format!("/v3/domains{end}{name}"));
                 vec![(ask("acme"), ask("nobody"))]
             }
-            "showToken" => {
-                let ask = |token: &str| get("/v3/auth/tokens".to_owned()).header("X-Subject-Token", token);
+            "showToken" | "revokeToken" => {
+                let method = if operation == "showToken" { "GET" } else { "DELETE" };
+                let ask = |token: &str| Ask::new(method, "/v3/auth/tokens").header("X-Subject-Token", token);
                 vec![(ask(&self.api.token("own1", Role::Member)), ask("a.b.c"))]
             }
             // Whoever knows a tenant's exact names finds it; that is what names are for.

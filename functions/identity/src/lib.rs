@@ -33,11 +33,12 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
         identity::projects::FIND_ROUTE => identity::projects::answer_find(&call).await,
         identity::projects::OWN_ROUTE => identity::projects::answer_own(&call).await,
         route if identity::domains::ROUTES.contains(&route) => identity::domains::answer(&call),
+        identity::revoke_token::ROUTE => identity::revoke_token::answer(&function.authenticator, &call).await,
         identity::show_token::ROUTE => identity::show_token::answer(&function.authenticator, &call).await,
         identity::show_token::ANY_ROUTE if call.method() == "HEAD" => {
             identity::show_token::answer(&function.authenticator, &call).await
         }
-        identity::show_token::ANY_ROUTE => ims::unrouted("GET, HEAD, POST"),
+        identity::show_token::ANY_ROUTE => ims::unrouted("DELETE, GET, HEAD, POST"),
         _ => ims::unrouted(""),
     };
     call.finish(reply)

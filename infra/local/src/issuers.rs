@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use imageshare::auth::{Authenticator, Authorities, BadAuthorities, BadUrl, Expectations};
+use imageshare::auth::{Authenticator, Authorities, BadAuthorities, BadUrl, ClaimPaths, Expectations};
 
 use crate::keys::ISSUER;
 
@@ -34,6 +34,10 @@ pub struct IssuerArguments {
     /// Of these, accept only those whose aud is or holds this
     #[arg(long, value_name = "NAME")]
     pub audience: Option<String>,
+    /// Where these say for whom they speak, if not in project_id, account_id and roles: project=NAME, account=NAME and
+    /// roles=NAME, joined by commas, with dots where a claim stands in another one (roles=realm_access.roles)
+    #[arg(long, value_name = "NAME=CLAIM,…", requires = "jwks")]
+    pub claims: Option<ClaimPaths>,
     /// Accept tokens that the Keystone at this address knows
     #[arg(long, value_name = "URL")]
     pub keystone: Option<String>,
@@ -71,7 +75,9 @@ impl IssuerArguments {
         };
         let authenticator = match &self.jwks {
             Some(url) => {
-                let expected = Expectations { issuer: self.issuer.clone(), audience: self.audience.clone() };
+                let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
+                let claims = self.claims.clone().unwrap_or_default();
+                let expected = Expectations { issuer, audience, claims };
                 authenticator.with_jwks_url(url, expected, &authorities).map_err(BadIssuers::Jwks)?
             }
             None => authenticator,

@@ -126,7 +126,7 @@ impl Server {
         let time = TimeKeeper::resume(requests.store.clone()).await;
         let time = time.map_err(|problem| unreadable(problem, &arguments.data))?;
         let time = Arc::new(time);
-        let expected = Expectations { issuer: Some(ISSUER.to_owned()), audience: None };
+        let expected = Expectations { issuer: Some(ISSUER.to_owned()), ..Expectations::default() };
         let authenticator = Authenticator::from_jwks(key.json(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
         let authenticator = arguments.issuers.believed_by(authenticator)?;

@@ -2,7 +2,7 @@
 //! sends a token with every request.
 //!
 //! Such a token stands for its access key, and says nothing else: what its bearer may do is what the key may do when the
-//! request comes, and a token ends with its key. It is signed with a key that is derived from the key's master key, and
+//! request comes, and a token ends with its key, or when it is revoked. It is signed with a key that is derived from the key's master key, and
 //! names that in its header, so that nothing has to be configured or rotated besides the master keys.
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::token_hash::TokenHash;
 use super::{Authenticator, Bearer, Keyring, LONGEST_TOKEN_BYTES, MasterKeys, NotAdmitted, Unauthenticated};
 use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
 use crate::store::Store;
@@ -48,6 +49,9 @@ struct Claims {
     project_id: TenantId,
     iat: i64,
     exp: i64,
+    /// Tells the tokens of a key apart that were issued in the same second, so that one can be revoked.
+    #[serde(default)]
+    jti: String,
 }
 
 impl Keyring {
@@ -60,6 +64,7 @@ impl Keyring {
             project_id: key.project.clone(),
             iat: now.unix_seconds(),
             exp: expires.unix_seconds(),
+            jti: uuid::Uuid::new_v4().simple().to_string(),
         };
         let message = format!("{}.{}", part(&header)?, part(&claims)?);
         let signature = mac(self.masters(), &key.master, &message)?.finalize().into_bytes();
@@ -92,7 +97,7 @@ impl Keyring {
 }
 
 impl Authenticator {
-    /// Who bears a token: one of our own, for at most one read of the table, or anybody's whom this deployment trusts.
+    /// Who bears a token: one of our own, for at most two reads of the table at once, or anybody's whom this deployment trusts.
     ///
     /// # Errors
     /// [`NotAdmitted`] says what is wrong with the token.
@@ -109,14 +114,37 @@ impl Authenticator {
             return self.token_of_others(token, now).await;
         };
         let claims = own?;
-        let credential = self.keyring().find(store, &claims.sub, now).await?;
+        let (credential, is_revoked) = tokio::try_join!(
+            self.keyring().find(store, &claims.sub, now),
+            self.keyring().is_revoked(store, TokenHash::of(token), now),
+        )?;
+        if is_revoked {
+            return Err(Unauthenticated::Revoked.into());
+        }
         let credential = credential.filter(|credential| credential.key.disabled.is_none());
         let credential = credential.ok_or(Unauthenticated::KeyDisabled)?;
         Ok(Bearer {
             caller: credential.key.caller(),
             issued: Some(moment(claims.iat)),
             expires: moment(claims.exp),
+            access_rules: None,
         })
+    }
+}
+
+impl Authenticator {
+    /// Ends a token before its time: one of our own, or one that the deployment's Keystone has issued.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`] says why it goes on; [`Unauthenticated::CannotRevoke`] of a token of another issuer.
+    pub async fn revoke(&self, token: &str, store: &Store, now: Timestamp) -> Result<(), NotAdmitted> {
+        match self.keyring().read_token(token, now) {
+            Some(own) => {
+                let expires = moment(own?.exp);
+                Ok(self.keyring().revoke(store, TokenHash::of(token), expires).await?)
+            }
+            None => self.revoke_with_keystone(token, now).await,
+        }
     }
 }
 
@@ -192,6 +220,7 @@ mod tests {
             project_id: "own1".parse().unwrap(),
             iat: 0,
             exp: i64::MAX,
+            jti: String::new(),
         });
         let refused = |token: &str| keys.read_token(token, now).unwrap().err().unwrap();
         let forged = format!("{header}.{}.{signature}", forged.unwrap());

@@ -65,16 +65,39 @@ impl Issuer {
         end: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        match tokio::time::timeout(PATIENCE, self.exchange(end, headers)).await {
+        self.ask("GET", end, headers).await
+    }
+
+    /// Deletes what stands at the address with that end; otherwise as [`Self::get`].
+    pub(super) async fn delete(
+        &self,
+        end: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(u16, Vec<u8>), String> {
+        self.ask("DELETE", end, headers).await
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        end: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(u16, Vec<u8>), String> {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, end, headers)).await {
             Ok(answer) => answer.map_err(|problem| format!("{}{end}: {problem}", self.url)),
             Err(_) => Err(format!("{}{end}: no answer within {} seconds", self.url, PATIENCE.as_secs())),
         }
     }
 
-    async fn exchange(&self, end: &str, headers: &[(&'static str, &str)]) -> Result<(u16, Vec<u8>), String> {
-        let answer = match self.send(end, headers).await {
+    async fn exchange(
+        &self,
+        method: &str,
+        end: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(u16, Vec<u8>), String> {
+        let answer = match self.send(method, end, headers).await {
             // A connection that was kept may be gone, most likely while a function was frozen.
-            Err(_) => self.send(end, headers).await?,
+            Err(_) => self.send(method, end, headers).await?,
             Ok(answer) => answer,
         };
         let status = answer.status().as_u16();
@@ -89,8 +112,14 @@ impl Issuer {
     }
 
     /// Asks, and returns as soon as there is an answer, of which the body may still be on its way.
-    async fn send(&self, end: &str, headers: &[(&'static str, &str)]) -> Result<HttpResponse, String> {
+    async fn send(
+        &self,
+        method: &str,
+        end: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<HttpResponse, String> {
         let mut request = Request::new(SdkBody::empty());
+        request.set_method(method).map_err(|problem| problem.to_string())?;
         request.set_uri(format!("{}{end}", self.url)).map_err(|problem| problem.to_string())?;
         for (name, value) in headers {
             request

@@ -13,7 +13,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -34,8 +37,16 @@ const TOKEN_TTL: Duration = Duration::from_mins(5);
 pub enum Algorithm {
     /// RSA PKCS #1 v1.5 with SHA-256.
     Rs256,
+    /// RSA PKCS #1 v1.5 with SHA-384.
+    Rs384,
+    /// RSA PKCS #1 v1.5 with SHA-512.
+    Rs512,
+    /// RSA-PSS with SHA-256.
+    Ps256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
     /// Ed25519.
     EdDsa,
     /// HMAC with SHA-256.
@@ -43,16 +54,32 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+        Self::Hs256,
+    ];
+
     /// The algorithm of that name, as it stands in `alg`.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Es256, Self::EdDsa, Self::Hs256].into_iter().find(|alg| alg.name() == name)
+        Self::ALL.into_iter().find(|alg| alg.name() == name)
     }
 
     /// The algorithm's name in `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
             Self::Hs256 => "HS256",
         }
@@ -61,7 +88,11 @@ impl Algorithm {
     fn implementation(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
         }
@@ -107,11 +138,13 @@ pub enum KeyFault {
     #[error("is malformed: expected an object whose key_ops is an array and whose other members are strings")]
     Malformed,
     /// The kind or curve is not supported.
-    #[error("is of an unsupported kind: expected kty RSA, EC with crv P-256, OKP with crv Ed25519, or oct")]
+    #[error(
+        "is of an unsupported kind: expected kty RSA, EC with crv P-256 or P-384, OKP with crv Ed25519, or oct"
+    )]
     UnsupportedKind,
     /// The key's `alg` is not supported for its kind.
-    #[error("is for an unsupported algorithm: expected alg {0} or no alg for its kind")]
-    UnsupportedAlgorithm(Algorithm),
+    #[error("is for an unsupported algorithm: expected alg {0} or, for the first, no alg")]
+    UnsupportedAlgorithm(&'static str),
     /// A member is missing or not base64url.
     #[error("needs the member {0} in base64url without padding")]
     Member(&'static str),
@@ -145,7 +178,7 @@ pub(super) struct Key {
 /// What a signature is verified with.
 enum Material {
     /// Verified by `ring`, which TLS brings along: the crate behind `jsonwebtoken` takes ten times as long for it.
-    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
     Other(DecodingKey),
 }
 
@@ -168,9 +201,9 @@ impl Key {
     /// Whether that base64url text is the message's signature by this key.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
         match &self.material {
-            Material::Rsa(key) => URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| {
-                key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).is_ok()
-            }),
+            Material::Rsa(parameters, key) => URL_SAFE_NO_PAD
+                .decode(signature)
+                .is_ok_and(|signature| key.verify(parameters, message.as_bytes(), &signature).is_ok()),
             Material::Other(key) => {
                 let algorithm = self.algorithm.implementation();
                 jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
@@ -298,22 +331,17 @@ impl Jwk {
     }
 
     fn key(self) -> Result<Key, KeyFault> {
-        let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", None) => Algorithm::Rs256,
-            ("EC", Some("P-256")) => Algorithm::Es256,
-            ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
-            ("oct", None) => Algorithm::Hs256,
-            _ => return Err(KeyFault::UnsupportedKind),
-        };
-        if self.alg.as_ref().is_some_and(|alg| alg != algorithm.name()) {
-            return Err(KeyFault::UnsupportedAlgorithm(algorithm));
-        }
+        let algorithm = self.algorithm()?;
         if self.d.is_some() {
             return Err(KeyFault::Private);
         }
         let material = match algorithm {
-            Algorithm::Rs256 => self.rsa()?,
-            Algorithm::Es256 => Material::Other(self.p256()?),
+            Algorithm::Rs256 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA256, self.rsa()?),
+            Algorithm::Rs384 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA384, self.rsa()?),
+            Algorithm::Rs512 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA512, self.rsa()?),
+            Algorithm::Ps256 => Material::Rsa(&RSA_PSS_2048_8192_SHA256, self.rsa()?),
+            Algorithm::Es256 => Material::Other(self.point(32)?),
+            Algorithm::Es384 => Material::Other(self.point(48)?),
             Algorithm::EdDsa => Material::Other(self.ed25519()?),
             Algorithm::Hs256 => Material::Other(self.secret()?),
         };
@@ -324,8 +352,27 @@ impl Jwk {
         Ok(Key { kid: self.kid, algorithm, material })
     }
 
+    /// The one algorithm that the key is for: its `alg`, or the first of its kind.
+    fn algorithm(&self) -> Result<Algorithm, KeyFault> {
+        use Algorithm::{EdDsa, Es256, Es384, Hs256, Ps256, Rs256, Rs384, Rs512};
+        let (fitting, names): (&[_], _) = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", None) => (&[Rs256, Rs384, Rs512, Ps256], "RS256, RS384, RS512, PS256"),
+            ("EC", Some("P-256")) => (&[Es256], "ES256"),
+            ("EC", Some("P-384")) => (&[Es384], "ES384"),
+            ("OKP", Some("Ed25519")) => (&[EdDsa], "EdDSA"),
+            ("oct", None) => (&[Hs256], "HS256"),
+            _ => return Err(KeyFault::UnsupportedKind),
+        };
+        let mut fitting = fitting.iter().copied();
+        let found = match &self.alg {
+            Some(alg) => fitting.find(|algorithm| algorithm.name() == alg),
+            None => fitting.next(),
+        };
+        found.ok_or(KeyFault::UnsupportedAlgorithm(names))
+    }
+
     /// The library checks an RSA key only when it verifies with it, so what makes one usable is checked here.
-    fn rsa(&self) -> Result<Material, KeyFault> {
+    fn rsa(&self) -> Result<RsaPublicKeyComponents<Vec<u8>>, KeyFault> {
         let modulus = unsigned(bytes("n", self.n.as_ref())?);
         let exponent = unsigned(bytes("e", self.e.as_ref())?);
         let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -337,12 +384,13 @@ impl Jwk {
         if !plausible {
             return Err(KeyFault::Invalid);
         }
-        Ok(Material::Rsa(RsaPublicKeyComponents { n: modulus, e: exponent }))
+        Ok(RsaPublicKeyComponents { n: modulus, e: exponent })
     }
 
-    fn p256(&self) -> Result<DecodingKey, KeyFault> {
+    /// A point of a curve whose coordinates have that many bytes.
+    fn point(&self, length: usize) -> Result<DecodingKey, KeyFault> {
         let (x, y) = (bytes("x", self.x.as_ref())?, bytes("y", self.y.as_ref())?);
-        if x.len() != 32 || y.len() != 32 {
+        if x.len() != length || y.len() != length {
             return Err(KeyFault::Invalid);
         }
         Ok(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))

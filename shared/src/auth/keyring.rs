@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::master_keys::{MasterKeys, Secret};
+use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
 use crate::domain::{AccessKey, AccessKeyId, Timestamp};
 use crate::store::{Store, StoreError};
 
-/// The most access keys that are remembered.
+/// The most access keys that are remembered, and tokens.
 const MAX_KEYS: usize = 10_000;
 
 /// How long a key is remembered.
@@ -26,6 +27,8 @@ const IS_KEPT: Duration = Duration::from_secs(5);
 pub struct Keyring {
     masters: Arc<MasterKeys>,
     known: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_KEYS>>,
+    /// Tokens that were issued here and not revoked when the table was asked last.
+    unrevoked: Arc<TtlCache<TokenHash, (), Timestamp, MAX_KEYS>>,
 }
 
 /// An access key, and its secret where its master key is still in use.
@@ -40,7 +43,7 @@ pub struct Credential {
 impl Keyring {
     /// A keyring that derives secrets from those master keys.
     pub fn new(masters: MasterKeys) -> Self {
-        Self { masters: Arc::new(masters), known: Arc::default() }
+        Self { masters: Arc::new(masters), ..Self::default() }
     }
 
     /// The secret for a new access key, and the id of its master key; `None` where the deployment has none.
@@ -74,6 +77,36 @@ impl Keyring {
         // From before the read: what changes while it is under way must not be remembered for longer.
         self.remember(id.clone(), Arc::clone(&credential), now);
         Ok(Some(credential))
+    }
+
+    /// Whether a token that was issued here was revoked: one read of the table, none where that is remembered.
+    pub(super) async fn is_revoked(
+        &self,
+        store: &Store,
+        token: TokenHash,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if self.unrevoked.get(&token, now).is_some() {
+            return Ok(false);
+        }
+        let is_revoked = store.is_token_revoked(&token.to_hex()).await?;
+        if !is_revoked {
+            // From before the read, as for an access key.
+            self.unrevoked.put(token, (), now..now.plus(IS_KEPT));
+        }
+        Ok(is_revoked)
+    }
+
+    /// Revokes a token that was issued here; other processes may take it for a few seconds more. One put.
+    pub(super) async fn revoke(
+        &self,
+        store: &Store,
+        token: TokenHash,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        store.revoke_token(&token.to_hex(), expires).await?;
+        self.unrevoked.remove(&token);
+        Ok(())
     }
 
     /// The master keys.

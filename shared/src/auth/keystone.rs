@@ -1,21 +1,24 @@
 //! Tokens of an OpenStack Keystone: this service cannot read them, so it asks the one who issued them.
 //!
 //! The token itself is the credential that asks about itself (`GET /v3/auth/tokens`), which Keystone's own policy allows,
-//! so that the service needs no account there. What a token was found to be is remembered for a minute, by its hash; that
+//! so that the service needs no account there. The rules of the application credential that it was got with come along, and are
+//! enforced ([`access_rules`]). A token of the whole system is an administrator's, or acts for no project. What a token was found to be is remembered for a minute, by its hash; that
 //! is how long a revoked token may go on working. That it is none is remembered for ten seconds, so that a client which
 //! goes on sending it does not have Keystone asked each time; apart from the good ones, which no flood of made-up tokens
 //! is to push out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::access_rules;
 use super::authorities::Authorities;
 use super::issuer::{BadUrl, Issuer};
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
-use super::{Bearer, NotAdmitted, Unauthenticated};
-use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
+use super::{AccessRules, Bearer, NotAdmitted, Unauthenticated};
+use crate::domain::{Caller, ID_FORM, Role, SYSTEM_PROJECT, TenantId, Timestamp};
 
 /// How long a token is remembered, unless it expires before.
 const IS_KEPT: Duration = Duration::from_mins(1);
@@ -25,6 +28,9 @@ const REFUSAL_IS_KEPT: Duration = Duration::from_secs(10);
 
 /// The most tokens that are remembered, of either kind.
 const MAX_TOKENS: usize = 10_000;
+
+/// Where tokens are asked about, and revoked.
+const PATH: &str = "/v3/auth/tokens";
 
 /// A Keystone, and the tokens that it was asked about lately.
 #[derive(Debug)]
@@ -63,13 +69,32 @@ impl Keystone {
         found
     }
 
+    /// Has Keystone revoke a token, which may revoke itself, and knows from then on that it is none.
+    pub(super) async fn revoke(&self, token: &str, now: Timestamp) -> Result<(), NotAdmitted> {
+        let headers = [("x-auth-token", token), ("x-subject-token", token)];
+        let (status, _) = self.issuer.delete(PATH, &headers).await.map_err(NotAdmitted::Issuer)?;
+        match status {
+            204 => {}
+            401 | 404 => return Err(Unauthenticated::NotIssued.into()),
+            _ => return Err(NotAdmitted::Issuer(format!("Keystone answered {status}"))),
+        }
+        let hash = TokenHash::of(token);
+        self.good.remove(&hash);
+        self.none.put(hash, (), now..now.plus(REFUSAL_IS_KEPT));
+        Ok(())
+    }
+
     async fn ask(&self, token: &str, now: Timestamp) -> Result<Bearer, NotAdmitted> {
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Unauthenticated::Malformed.into());
         }
-        let headers = [("x-auth-token", token), ("x-subject-token", token), ("accept", "application/json")];
-        let (status, body) =
-            self.issuer.get("/v3/auth/tokens", &headers).await.map_err(NotAdmitted::Issuer)?;
+        let headers = [
+            ("x-auth-token", token),
+            ("x-subject-token", token),
+            ("accept", "application/json"),
+            access_rules::HEADER,
+        ];
+        let (status, body) = self.issuer.get(PATH, &headers).await.map_err(NotAdmitted::Issuer)?;
         match status {
             200 => {}
             401 | 404 => return Err(Unauthenticated::NotIssued.into()),
@@ -94,6 +119,20 @@ struct Token {
     user: Option<Named>,
     #[serde(default)]
     roles: Vec<Named>,
+    system: Option<System>,
+    application_credential: Option<ApplicationCredential>,
+}
+
+/// Whether the token is for the whole system.
+#[derive(Deserialize)]
+struct System {
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Deserialize)]
+struct ApplicationCredential {
+    access_rules: Option<AccessRules>,
 }
 
 #[derive(Deserialize)]
@@ -116,17 +155,25 @@ impl Token {
         if expires <= now {
             return Err(Unauthenticated::Expired.into());
         }
-        let project = self.project.ok_or(Unauthenticated::NoProject)?;
-        let malformed = Unauthenticated::BadClaim { claim: "project.id", expected: ID_FORM };
+        let is_of_system = self.system.is_some_and(|system| system.all);
         let roles = self.roles.iter().filter_map(|role| Role::from_name(role.name.as_deref()?));
+        let role = roles.max();
+        let (tenant, account) = match self.project {
+            Some(project) => (project.id, project.domain.and_then(|domain| domain.id)),
+            None if is_of_system && role == Some(Role::Admin) => (SYSTEM_PROJECT.to_owned(), None),
+            None => return Err(Unauthenticated::NoProject.into()),
+        };
+        let malformed = |_| Unauthenticated::BadClaim { claim: "project.id".to_owned(), expected: ID_FORM };
         let caller = Caller {
-            tenant: TenantId::try_from(project.id).map_err(|_| malformed)?,
-            account: project.domain.and_then(|domain| domain.id),
+            tenant: TenantId::try_from(tenant).map_err(malformed)?,
+            account,
             user: self.user.and_then(|user| user.id),
             access_key: None,
-            role: roles.max().ok_or(Unauthenticated::NoRole)?,
+            role: role.ok_or(Unauthenticated::NoRole)?,
         };
-        Ok(Bearer { caller, issued: self.issued_at.as_deref().and_then(moment), expires })
+        let issued = self.issued_at.as_deref().and_then(moment);
+        let access_rules = self.application_credential.and_then(|credential| credential.access_rules);
+        Ok(Bearer { caller, issued, expires, access_rules: access_rules.map(Arc::new) })
     }
 }
 

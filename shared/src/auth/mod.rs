@@ -5,7 +5,9 @@
 //! or a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`Unauthenticated`],
 //! so that what lies behind does not know how somebody proved who they are.
 
+mod access_rules;
 mod authorities;
+mod claim_paths;
 mod issued;
 mod issuer;
 mod key_set;
@@ -29,7 +31,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode;
 
+pub use self::access_rules::AccessRules;
 pub use self::authorities::{Authorities, BadAuthorities};
+pub use self::claim_paths::{BadClaimPaths, ClaimPaths};
 pub use self::issued::IssuedToken;
 pub use self::issuer::BadUrl;
 use self::key_set::KeySet;
@@ -53,6 +57,8 @@ pub struct Expectations {
     pub issuer: Option<String>,
     /// What `aud` must be or hold; without it, `aud` is not looked at.
     pub audience: Option<String>,
+    /// Where the token says for whom it speaks.
+    pub claims: ClaimPaths,
 }
 
 /// Why a request has no caller. Each message tells the caller what to do, and holds nothing of the credential.
@@ -80,7 +86,9 @@ pub enum Unauthenticated {
     )]
     Malformed,
     /// The token's `alg` is none that is ever accepted.
-    #[error("the token's alg is not accepted: expected RS256, ES256, EdDSA or HS256")]
+    #[error(
+        "the token's alg is not accepted: expected RS256, RS384, RS512, PS256, ES256, ES384, EdDSA or HS256"
+    )]
     UnknownAlgorithm,
     /// The token's `alg` is not that of the key that it names.
     #[error("the token's alg does not belong to its key: expected {0}")]
@@ -97,8 +105,8 @@ pub enum Unauthenticated {
     /// A claim is missing or not of its type.
     #[error("the token's claim {claim} is missing or wrong: expected {expected}")]
     BadClaim {
-        /// The name of the claim.
-        claim: &'static str,
+        /// The name of the claim, or its path.
+        claim: String,
         /// What it should have been.
         expected: &'static str,
     },
@@ -115,7 +123,7 @@ pub enum Unauthenticated {
     #[error("the token is not meant for this server: its audience (aud) does not name it")]
     WrongAudience,
     /// The token is good, but gives no role that means anything here.
-    #[error("the token gives no role here: ask for one of admin, member, reader in its claim roles")]
+    #[error("the token gives no role here: ask its issuer for one of admin, member, reader")]
     NoRole,
     /// The Keystone of this deployment does not know the token, or not any more.
     #[error("the token is not known to this deployment's Keystone: get a new one")]
@@ -123,9 +131,20 @@ pub enum Unauthenticated {
     /// The access key that the token was issued for is disabled.
     #[error("the access key that the token was issued for is disabled: get a token with another key")]
     KeyDisabled,
-    /// The token acts for no project.
+    /// The token was revoked.
+    #[error("the token was revoked: get a new one")]
+    Revoked,
+    /// The token is of an issuer that is not asked about single tokens.
+    #[error("the token was not issued here, and ends by itself: revoke it with its issuer")]
+    CannotRevoke,
+    /// The token is good, but acts for no project.
     #[error("the token acts for no project: get one that is scoped to a project")]
     NoProject,
+    /// The access rules of the application credential that the token was got with do not allow the request.
+    #[error(
+        "the access rules of the token's application credential do not allow this request: use another one"
+    )]
+    OutsideAccessRules,
     /// The request is signed, but not as it must be.
     #[error(transparent)]
     Signature(#[from] SignatureFault),
@@ -134,7 +153,14 @@ pub enum Unauthenticated {
 impl Unauthenticated {
     /// Whether the caller is known but may do nothing (403), rather than unknown (401).
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::NoRole | Self::Signature(SignatureFault::OtherProject { .. }))
+        matches!(
+            self,
+            Self::NoRole
+                | Self::NoProject
+                | Self::OutsideAccessRules
+                | Self::CannotRevoke
+                | Self::Signature(SignatureFault::OtherProject { .. })
+        )
     }
 }
 
@@ -147,6 +173,8 @@ pub struct Bearer {
     pub issued: Option<Timestamp>,
     /// Until when.
     pub expires: Timestamp,
+    /// What requests it is good for, where it is not good for all.
+    pub access_rules: Option<Arc<AccessRules>>,
 }
 
 /// Decides who makes a request. Cheap to clone; its `Debug` shows which keys there are, never their material.
@@ -241,6 +269,17 @@ impl Authenticator {
         match &self.keystone {
             Some(keystone) => keystone.bearer(token, now).await,
             None => Err(refused.into()),
+        }
+    }
+
+    /// Has the deployment's Keystone revoke a token, where it is that one's: where none of the keys has signed it.
+    async fn revoke_with_keystone(&self, token: &str, now: Timestamp) -> Result<(), NotAdmitted> {
+        match (&self.keystone, self.signed_token(token, now).await) {
+            (Some(keystone), Err(NotAdmitted::Unauthenticated(refused))) if may_be_anothers(&refused) => {
+                keystone.revoke(token, now).await
+            }
+            (_, Err(refused)) => Err(refused),
+            (_, Ok(_)) => Err(Unauthenticated::CannotRevoke.into()),
         }
     }
 

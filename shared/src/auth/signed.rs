@@ -1,9 +1,7 @@
 //! Finds out who makes a request, whichever kind of credential it carries.
 
-use http::HeaderMap;
-
 use super::signature::{self, NONCE_IS_KEPT, SignatureFault, Signed, SignedRequest};
-use super::{Authenticator, Keyring, Unauthenticated, bearer_token};
+use super::{Authenticator, Bearer, Keyring, Unauthenticated, bearer_token};
 
 use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
 use crate::store::{Store, StoreError};
@@ -42,7 +40,7 @@ impl Authenticator {
     ) -> Result<Caller, NotAdmitted> {
         match signature::read(request, now)? {
             Some(signed) => self.signer(request, signed, store, now).await,
-            None => self.bearer(request.headers, store, now).await,
+            None => self.bearer(request, store, now).await,
         }
     }
 
@@ -67,18 +65,23 @@ impl Authenticator {
                 }
                 self.signer(request, signed, store, now).await
             }
-            None => self.bearer(request.headers, store, now).await,
+            None => self.bearer(request, store, now).await,
         }
     }
 
-    /// The caller that the token in the headers proves.
+    /// The caller that the token in the headers proves, provided that the token is good for that request.
     async fn bearer(
         &self,
-        headers: &HeaderMap,
+        request: &SignedRequest<'_>,
         store: &Store,
         now: Timestamp,
     ) -> Result<Caller, NotAdmitted> {
-        Ok(self.token_bearer(&bearer_token(headers)?, store, now).await?.caller)
+        let Bearer { caller, access_rules, .. } =
+            self.token_bearer(&bearer_token(request.headers)?, store, now).await?;
+        if access_rules.is_some_and(|rules| !rules.allow(request.method, request.path)) {
+            return Err(Unauthenticated::OutsideAccessRules.into());
+        }
+        if caller.is_of_system() { in_named_project(request, caller) } else { Ok(caller) }
     }
 
     /// The caller whose access key has signed the request. What is wrong with a key is told only to who holds its secret.
@@ -114,6 +117,13 @@ impl Authenticator {
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
+}
+
+/// A system administrator acts for any project, and may say for which in `X-Project-Id`.
+fn in_named_project(request: &SignedRequest<'_>, caller: Caller) -> Result<Caller, NotAdmitted> {
+    let Some(named) = request.headers.get("x-project-id") else { return Ok(caller) };
+    let tenant = named.to_str().ok().and_then(|named| named.trim().parse().ok());
+    Ok(Caller { tenant: tenant.ok_or(Unauthenticated::NoProject)?, ..caller })
 }
 
 /// `X-Project-Id` may only name the project that the key acts for.

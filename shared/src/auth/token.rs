@@ -10,12 +10,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::Unauthenticated::{BadClaim, Expired, Malformed, NoRole, NotYetValid, UnknownAlgorithm};
+use super::Unauthenticated::{
+    BadClaim, Expired, Malformed, NoProject, NoRole, NotYetValid, UnknownAlgorithm,
+};
 use super::Unauthenticated::{BadSignature, WrongAudience, WrongIssuer};
+use super::claim_paths::{ClaimPaths, Members};
 use super::key_set::{Algorithm, KeySet};
 use super::token_hash::TokenHash;
 use super::{Bearer, Expectations, Unauthenticated};
-use crate::domain::{Caller, ID_FORM, Role, TenantId, Timestamp};
+use crate::domain::{Caller, ID_FORM, Role, Timestamp};
 
 /// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
 /// time server ever differ, and too little to make an expired token worth anything.
@@ -32,21 +35,10 @@ struct Header {
     crit: Option<Value>,
 }
 
-/// The claims that mean something here, each still to be typed, so that the answer can name the wrong one.
-#[derive(Deserialize)]
-struct Claims {
-    #[serde(default, deserialize_with = "present")]
-    exp: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<Value>,
-    iss: Option<Value>,
-    aud: Option<Value>,
-    sub: Option<Value>,
-    project_id: Option<Value>,
-    account_id: Option<Value>,
-    roles: Option<Value>,
+/// The claims, each still to be typed, so that the answer can name the wrong one.
+struct Claims<'a> {
+    members: &'a Members,
+    paths: &'a ClaimPaths,
 }
 
 /// A token that could be read. Nothing of it is believed yet.
@@ -100,11 +92,12 @@ impl<'a> SignedToken<'a> {
         if !keys.find(self.algorithm, self.kid.as_deref())?.verifies(self.message, self.signature) {
             return Err(BadSignature);
         }
-        let claims: Claims = part(self.claims)?;
+        let members: Members = part(self.claims)?;
+        let claims = Claims { members: &members, paths: &expected.claims };
         let expires = claims.check_time(now)?;
         claims.check_origin(expected)?;
-        let issued = claims.iat.as_ref().and_then(Value::as_f64).map(moment);
-        Ok(Bearer { caller: claims.caller()?, issued, expires })
+        let issued = members.get("iat").and_then(Value::as_f64).map(moment);
+        Ok(Bearer { caller: claims.caller()?, issued, expires, access_rules: None })
     }
 }
 
@@ -123,16 +116,15 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     T::deserialize(deserializer).map(Some)
 }
 
-impl Claims {
+impl Claims<'_> {
     /// When the token expires, if that is neither past nor its beginning still to come.
     fn check_time(&self, now: Timestamp) -> Result<Timestamp, Unauthenticated> {
-        let exp = number("exp", self.exp.as_ref())?.ok_or(bad_time("exp"))?;
+        let number = |claim| number(claim, self.members.get(claim));
+        let exp = number("exp")?.ok_or_else(|| bad_time("exp"))?;
         if exp <= seconds(now.minus(LEEWAY)) {
             return Err(Expired);
         }
-        for start in
-            [number("nbf", self.nbf.as_ref())?, number("iat", self.iat.as_ref())?].into_iter().flatten()
-        {
+        for start in [number("nbf")?, number("iat")?].into_iter().flatten() {
             if start > seconds(now.plus(LEEWAY)) {
                 return Err(NotYetValid);
             }
@@ -142,12 +134,12 @@ impl Claims {
 
     fn check_origin(&self, expected: &Expectations) -> Result<(), Unauthenticated> {
         if let Some(issuer) = &expected.issuer
-            && self.iss.as_ref().and_then(Value::as_str) != Some(issuer)
+            && self.members.get("iss").and_then(Value::as_str) != Some(issuer)
         {
             return Err(WrongIssuer);
         }
         if let Some(audience) = &expected.audience {
-            let named = match &self.aud {
+            let named = match self.members.get("aud") {
                 Some(Value::String(one)) => one == audience,
                 Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
                 _ => false,
@@ -159,15 +151,23 @@ impl Claims {
         Ok(())
     }
 
-    fn caller(self) -> Result<Caller, Unauthenticated> {
-        let tenant = text("project_id", self.project_id)?.and_then(|id| TenantId::try_from(id).ok());
+    fn caller(&self) -> Result<Caller, Unauthenticated> {
+        let ClaimPaths { project, account, roles } = self.paths;
+        let tenant = self.members.at(project).ok_or(NoProject)?;
+        let tenant = tenant.as_str().and_then(|id| id.parse().ok());
         Ok(Caller {
-            tenant: tenant.ok_or(BadClaim { claim: "project_id", expected: ID_FORM })?,
-            account: text("account_id", self.account_id)?,
-            user: text("sub", self.sub)?,
+            tenant: tenant.ok_or_else(|| BadClaim { claim: project.clone(), expected: ID_FORM })?,
+            account: self.text(account)?,
+            user: self.text("sub")?,
             access_key: None,
-            role: strongest_role(self.roles.as_ref())?,
+            role: strongest_role(roles, self.members.at(roles))?,
         })
+    }
+
+    /// An optional text; `null` is as good as absent.
+    fn text(&self, path: &str) -> Result<Option<String>, Unauthenticated> {
+        let wrong = || BadClaim { claim: path.to_owned(), expected: "a string" };
+        self.members.at(path).map(|value| value.as_str().map(str::to_owned).ok_or_else(wrong)).transpose()
     }
 }
 
@@ -184,26 +184,18 @@ fn moment(seconds: f64) -> Timestamp {
     Timestamp::from_unix_millis((seconds * 1000.0) as i64)
 }
 
-fn bad_time(claim: &'static str) -> Unauthenticated {
-    BadClaim { claim, expected: "a number of seconds since 1970-01-01T00:00:00Z" }
+fn bad_time(claim: &str) -> Unauthenticated {
+    BadClaim { claim: claim.to_owned(), expected: "a number of seconds since 1970-01-01T00:00:00Z" }
 }
 
-fn number(claim: &'static str, value: Option<&Value>) -> Result<Option<f64>, Unauthenticated> {
-    value.map(|value| value.as_f64().ok_or(bad_time(claim))).transpose()
-}
-
-/// An optional text; `null` is as good as absent.
-fn text(claim: &'static str, value: Option<Value>) -> Result<Option<String>, Unauthenticated> {
-    match value {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(BadClaim { claim, expected: "a string" }),
-    }
+/// A limit written as `null` must not count as no limit.
+fn number(claim: &str, value: Option<&Value>) -> Result<Option<f64>, Unauthenticated> {
+    value.map(|value| value.as_f64().ok_or_else(|| bad_time(claim))).transpose()
 }
 
 /// The strongest role that means something here; an issuer may know others, which do not matter.
-fn strongest_role(roles: Option<&Value>) -> Result<Role, Unauthenticated> {
-    let malformed = || BadClaim { claim: "roles", expected: "an array of strings" };
+fn strongest_role(claim: &str, roles: Option<&Value>) -> Result<Role, Unauthenticated> {
+    let malformed = || BadClaim { claim: claim.to_owned(), expected: "an array of strings" };
     let mut strongest = None;
     for role in roles.and_then(Value::as_array).ok_or_else(malformed)? {
         strongest = strongest.max(Role::from_name(role.as_str().ok_or_else(malformed)?));

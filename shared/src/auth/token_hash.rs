@@ -14,6 +14,11 @@ impl TokenHash {
     pub(super) fn of(token: &str) -> Self {
         Self(Sha256::digest(token).into())
     }
+
+    /// In hexadecimal digits, as the table has it.
+    pub(super) fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl PartialEq for TokenHash {

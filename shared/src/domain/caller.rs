@@ -2,6 +2,9 @@
 
 use super::{AccessKeyId, TenantId};
 
+/// The project of a caller that administers the whole system and has none of its own.
+pub const SYSTEM_PROJECT: &str = "system-scope";
+
 /// What a caller may do. Each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -60,6 +63,11 @@ impl Caller {
     /// Whether the caller may see what that tenant sees.
     pub fn reads_for(&self, tenant: &TenantId) -> bool {
         self.is_admin() || self.tenant == *tenant
+    }
+
+    /// Whether the caller has no project of its own, being an administrator of the whole system.
+    pub fn is_of_system(&self) -> bool {
+        self.is_admin() && self.tenant.as_str() == SYSTEM_PROJECT
     }
 
     /// Whether the caller acts for any tenant.

@@ -22,7 +22,7 @@ mod time;
 mod vault;
 
 pub use self::access_key::AccessKey;
-pub use self::caller::{Caller, Role};
+pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, FUNCTION_SKEW};
 pub use self::directory::{Addressees, Entry, NAME_FORM, Name, Named, Unresolved, resolve};
 pub use self::ids::{

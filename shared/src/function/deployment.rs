@@ -24,7 +24,8 @@ use tracing_subscriber::EnvFilter;
 use super::address::BadPublicUrl;
 use super::{Function, address};
 use crate::auth::{
-    Authenticator, Authorities, BadAuthorities, BadKeySet, BadMasterKeys, BadUrl, Expectations, MasterKeys,
+    Authenticator, Authorities, BadAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl, ClaimPaths,
+    Expectations, MasterKeys,
 };
 use crate::domain::{BadLimit, Clock, Limit, Limits};
 use crate::store::{Store, StoreError};
@@ -49,6 +50,9 @@ pub enum BadDeployment {
     /// `IMAGESHARE_KEYSTONE_URL` is no address.
     #[error("IMAGESHARE_KEYSTONE_URL: {0}")]
     Keystone(BadUrl),
+    /// `IMAGESHARE_CLAIMS` does not say where claims stand.
+    #[error("IMAGESHARE_CLAIMS: {0}")]
+    Claims(#[from] BadClaimPaths),
     /// `IMAGESHARE_ISSUER_CA` holds no certificates that can be used.
     #[error("IMAGESHARE_ISSUER_CA: {0}")]
     Authorities(#[from] BadAuthorities),
@@ -139,7 +143,7 @@ fn described_service() -> Result<Service, BadDeployment> {
 }
 
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
-/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER` and `IMAGESHARE_AUDIENCE` for tokens;
+/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
 /// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
 /// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
 /// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
@@ -168,8 +172,12 @@ pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
 fn trusting(keys: &str, authorities: &Authorities) -> Result<Authenticator, BadDeployment> {
-    let expected =
-        Expectations { issuer: optional("IMAGESHARE_ISSUER"), audience: optional("IMAGESHARE_AUDIENCE") };
+    let expected = Expectations {
+        issuer: optional("IMAGESHARE_ISSUER"),
+        audience: optional("IMAGESHARE_AUDIENCE"),
+        claims: optional("IMAGESHARE_CLAIMS")
+            .map_or_else(|| Ok(ClaimPaths::default()), |text| text.parse())?,
+    };
     if keys.trim_start().starts_with('{') {
         return Ok(Authenticator::from_jwks(keys, expected)?);
     }

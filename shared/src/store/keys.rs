@@ -17,6 +17,7 @@
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
+//! | revoked token | `R#<hash>` | `A` | – | – |
 //!
 //! No id holds a `#`. A name of the directory may hold one, so nothing follows it in a key: whatever it is, all after the
 //! prefix is the name, and the key no other's.
@@ -261,6 +262,11 @@ pub fn access_keys_of(project: &TenantId) -> String {
 /// A nonce that was used with an access key; `digest` is its hash.
 pub fn nonce(access_key: &AccessKeyId, digest: &str) -> Key {
     key(format!("N#{access_key}#{digest}"), "A")
+}
+
+/// A token that was revoked; `digest` is its hash.
+pub fn revoked_token(digest: &str) -> Key {
+    key(format!("R#{digest}"), "A")
 }
 
 /// The number of a piece that is its whole job, and stands in the job's own item.

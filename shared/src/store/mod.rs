@@ -24,6 +24,7 @@ mod nonces;
 mod patience;
 mod queues;
 mod requests;
+mod revocations;
 mod senders;
 mod snapshot;
 mod vaults;

@@ -33,6 +33,7 @@ async fn an_opaque_token_is_what_keystone_says_it_is() {
         for name in ["x-auth-token", "x-subject-token"] {
             assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE));
         }
+        assert_eq!(asked[0].headers()["openstack-identity-access-rules"], "1.0");
     }
 }
 
@@ -84,6 +85,101 @@ async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_do
     }
     issuer.answer(200, good);
     assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
+}
+
+/// What a function says to a request with a token that Keystone describes so.
+async fn status_of(described: Value, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let issuer = Issuer::start().await;
+    issuer.answer(200, described);
+    let function = Function::new(LocalService::start(Limits::default()).service, asking(&issuer.url()));
+    let mut event = HttpEvent::new(&format!("{method} {path}"), path).token(OPAQUE);
+    for (name, value) in headers {
+        event = event.header(name, value);
+    }
+    if method == "POST" {
+        event = event.json(&json!({"name": "a"}));
+    }
+    let request = request::from_str(&event.build().to_string()).unwrap();
+    let reply = images::handle(&function, request).await;
+    let body = match reply.body() {
+        lambda_http::Body::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    (reply.status().as_u16(), body)
+}
+
+#[tokio::test]
+async fn token_with_access_rules_is_good_for_what_they_allow() {
+    let good = described(Timestamp::now().plus(Duration::from_hours(1)));
+    let with_rules = |rules: Value| {
+        changed(good.clone(), "application_credential", json!({"id": "c", "access_rules": rules}))
+    };
+    let rule =
+        |service: &str, method: &str, path: &str| json!({"service": service, "method": method, "path": path});
+    for (rules, status) in [
+        (Value::Null, 200),
+        (json!([rule("image", "POST", "/v2/images"), rule("image", "GET", "/v2/images")]), 200),
+        (json!([rule("image", "GET", "/v2/**")]), 200),
+        (json!([rule("image", "POST", "/v2/images")]), 403),
+        (json!([rule("compute", "GET", "/v2/images")]), 403),
+        (json!([rule("image", "GET", "/v2/images/*")]), 403),
+        (json!([]), 403),
+        // Rules that cannot be read are rules that cannot be enforced.
+        (json!([{"path": "/v2/images"}]), 503),
+    ] {
+        let told = status_of(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
+        assert_eq!(told.0, status, "{rules} {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn good_token_without_a_project_is_forbidden_unless_its_bearer_administers_the_system() {
+    let good = described(Timestamp::now().plus(Duration::from_hours(1)));
+    let unscoped = changed(good.clone(), "project", Value::Null);
+    let system = changed(unscoped.clone(), "system", json!({"all": true}));
+    let admin = changed(system.clone(), "roles", json!([{"name": "admin"}, {"name": "reader"}]));
+    let domain_admin = changed(unscoped.clone(), "roles", json!([{"name": "admin"}]));
+    for (described, status) in
+        [(&good, 200), (&unscoped, 403), (&system, 403), (&domain_admin, 403), (&admin, 200)]
+    {
+        let told = status_of(described.clone(), "GET", "/v2/images", &[]).await;
+        assert_eq!(told.0, status, "{described} {told:?}");
+    }
+    let headers = [("x-project-id", "own7")];
+    let (status, image) = status_of(admin.clone(), "POST", "/v2/images", &headers).await;
+    assert!(status == 201 && image.contains(r#""owner":"own7""#), "{image}");
+    assert_eq!(status_of(admin, "GET", "/v2/images", &[("x-project-id", "a b")]).await.0, 403);
+    // Nobody else chooses.
+    let (_, image) = status_of(good, "POST", "/v2/images", &headers).await;
+    assert!(image.contains(r#""owner":"own1""#), "{image}");
+}
+
+#[tokio::test]
+async fn keystone_revokes_its_own_tokens() {
+    let issuer = Issuer::start().await;
+    let authenticator = authenticator().with_keystone(&issuer.url(), &Authorities::default()).unwrap();
+    let store = LocalService::start(Limits::default()).service.store;
+    let now = Timestamp::now();
+    issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
+    issuer.asked();
+    issuer.answer(204, Value::Null);
+    assert_eq!(authenticator.revoke(OPAQUE, &store, now).await, Ok(()));
+    let asked = issuer.asked();
+    assert_eq!((asked[0].method().as_str(), asked[0].uri().path()), ("DELETE", "/v3/auth/tokens"));
+    for name in ["x-auth-token", "x-subject-token"] {
+        assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE));
+    }
+    assert_eq!(bearer(&authenticator, OPAQUE, now).await, Err(Unauthenticated::NotIssued.into()));
+    assert!(issuer.asked().is_empty(), "it is known to be none");
+    issuer.answer(404, Value::Null);
+    assert_eq!(authenticator.revoke("other", &store, now).await, Err(Unauthenticated::NotIssued.into()));
+    issuer.answer(500, Value::Null);
+    assert!(matches!(authenticator.revoke("other", &store, now).await, Err(NotAdmitted::Issuer(_))));
+    let signed = World::token("p1", "member");
+    issuer.asked();
+    assert_eq!(authenticator.revoke(&signed, &store, now).await, Err(Unauthenticated::CannotRevoke.into()));
+    assert!(issuer.asked().is_empty());
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ async fn a_server_that_is_told_nonsense_says_which_argument_it_is() {
         ("--jwks", "http://keys.example/jwks.json", "--jwks: expected https://HOST"),
         ("--keystone", "keystone.example", "--keystone: expected https://HOST"),
         ("--issuer-ca", "/nowhere/ca.pem", "--issuer-ca: cannot read /nowhere/ca.pem"),
+        ("--claims", "user=sub", "user=sub: expected project=NAME"),
     ] {
         let mut command = std::process::Command::new(binary("imageshare"));
         command.args(["serve", "--memory", "--listen", "127.0.0.1:0", argument, value]);
@@ -91,6 +92,7 @@ async fn status_of(function: &mut LambdaProcess, token: &str) -> (u64, Value) {
 #[tokio::test]
 async fn a_function_asks_an_issuer_whose_certificate_is_of_a_private_authority() {
     let (world, authority) = (World::start().await, Authority::new());
+    let claims_at = ("IMAGESHARE_CLAIMS", "roles=realm_access.roles");
     let issuer = Issuer::start_tls(&authority, "127.0.0.1").await;
     issuer.answer(200, key_set(&["one"]));
     let (url, pem) = (issuer.url(), authority.pem());
@@ -100,9 +102,23 @@ async fn a_function_asks_an_issuer_whose_certificate_is_of_a_private_authority()
     assert_eq!(issuer.asked().len(), 1, "before the first request");
     assert_eq!(status_of(&mut function, &token("one", &claims(PROVIDER))).await.0, 200);
 
-    let nonsense = with(&world.env(), &[("IMAGESHARE_ISSUER_CA", "nonsense")]);
-    let refused = LambdaProcess::start(&binary("images"), nonsense).await.err().unwrap().to_string();
-    assert!(refused.contains("IMAGESHARE_ISSUER_CA: cannot read nonsense"), "{refused}");
+    for (name, value, told) in [
+        ("IMAGESHARE_ISSUER_CA", "nonsense", "IMAGESHARE_ISSUER_CA: cannot read nonsense"),
+        ("IMAGESHARE_CLAIMS", "roles", "IMAGESHARE_CLAIMS: roles: expected project=NAME"),
+        ("IMAGESHARE_CLAIMS", "roles=a,roles=b", "IMAGESHARE_CLAIMS: roles is given twice"),
+    ] {
+        let nonsense = with(&world.env(), &[(name, value)]);
+        let refused = LambdaProcess::start(&binary("images"), nonsense).await.err().unwrap().to_string();
+        assert!(refused.contains(told), "{refused}");
+    }
+
+    let told = with(&with(&world.env(), &told), &[claims_at]);
+    let mut function = LambdaProcess::start(&binary("images"), told).await.unwrap();
+    let mut of_keycloak = claims(PROVIDER);
+    of_keycloak["realm_access"] = json!({"roles": ["offline_access", "reader"]});
+    of_keycloak["roles"] = json!(7);
+    assert_eq!(status_of(&mut function, &token("one", &of_keycloak)).await.0, 200);
+    assert_eq!(status_of(&mut function, &token("one", &claims(PROVIDER))).await.0, 401);
 }
 
 #[tokio::test]

@@ -42,17 +42,19 @@ fn with_a_weak_key_is_refused() {
 
 #[test]
 fn with_an_unusable_key_is_refused() {
+    const RSA: &str = "RS256, RS384, RS512, PS256";
     for (jwk, fault) in [
         (json!(7), KeyFault::Malformed),
         (json!({"kid": "a"}), KeyFault::Malformed),
         (json!({"kty": "oct", "k": 7}), KeyFault::Malformed),
         (json!({"kty": "dsa"}), KeyFault::UnsupportedKind),
-        (changed(Algorithm::Es256, "crv", json!("P-384")), KeyFault::UnsupportedKind),
+        (changed(Algorithm::Es256, "crv", json!("P-521")), KeyFault::UnsupportedKind),
+        (changed(Algorithm::Es256, "crv", json!("P-384")), KeyFault::UnsupportedAlgorithm("ES384")),
         (changed(Algorithm::EdDsa, "kty", json!("EC")), KeyFault::UnsupportedKind),
         (changed(Algorithm::EdDsa, "crv", json!("Ed448")), KeyFault::UnsupportedKind),
-        (changed(Algorithm::Rs256, "alg", json!("HS256")), KeyFault::UnsupportedAlgorithm(Algorithm::Rs256)),
-        (changed(Algorithm::Rs256, "alg", json!("PS256")), KeyFault::UnsupportedAlgorithm(Algorithm::Rs256)),
-        (changed(Algorithm::Hs256, "alg", json!("none")), KeyFault::UnsupportedAlgorithm(Algorithm::Hs256)),
+        (changed(Algorithm::Rs256, "alg", json!("HS256")), KeyFault::UnsupportedAlgorithm(RSA)),
+        (changed(Algorithm::Rs256, "alg", json!("PS512")), KeyFault::UnsupportedAlgorithm(RSA)),
+        (changed(Algorithm::Hs256, "alg", json!("none")), KeyFault::UnsupportedAlgorithm("HS256")),
         (changed(Algorithm::Rs256, "e", json!("")), KeyFault::Invalid),
         (changed(Algorithm::Rs256, "e", json!("AQ")), KeyFault::Invalid),
         (changed(Algorithm::Rs256, "e", Value::Null), KeyFault::Member("e")),
@@ -64,6 +66,32 @@ fn with_an_unusable_key_is_refused() {
         (changed(Algorithm::EdDsa, "d", json!("AA")), KeyFault::Private),
     ] {
         assert_eq!(refusal_of(&jwk), fault, "{jwk}");
+    }
+}
+
+#[test]
+fn binds_a_key_to_one_algorithm() {
+    for (algorithm, others) in [
+        (Algorithm::Rs256, vec![Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256]),
+        (Algorithm::Ps256, vec![Algorithm::Rs256]),
+        (Algorithm::Es384, vec![]),
+    ] {
+        let mut jwk = Signer::of(algorithm).jwk();
+        let named = authenticator_of(&[jwk.clone()], Expectations::default());
+        assert!(named.take(&Signer::of(algorithm).sign(&claims())).is_ok());
+        for other in others {
+            let header = json!({"alg": other.name(), "kid": algorithm.name()}).to_string();
+            let token = Signer::of(other).sign_text(&header, &claims().to_string());
+            assert_eq!(named.take(&token), Err(Unauthenticated::WrongAlgorithm(algorithm)));
+        }
+        jwk.as_object_mut().unwrap().remove("alg");
+        let taken =
+            authenticator_of(&[jwk], Expectations::default()).take(&Signer::of(algorithm).sign(&claims()));
+        assert_eq!(
+            taken.is_ok(),
+            algorithm != Algorithm::Ps256,
+            "without alg it is for the first of its kind"
+        );
     }
 }
 

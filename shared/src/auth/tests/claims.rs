@@ -32,7 +32,6 @@ fn of_the_wrong_type_are_refused_by_name() {
         ("project_id", json!(7)),
         ("project_id", json!("a/b")),
         ("project_id", json!("")),
-        ("project_id", Value::Null),
         ("account_id", json!(7)),
         ("sub", json!({})),
         ("roles", json!("admin")),
@@ -40,19 +39,19 @@ fn of_the_wrong_type_are_refused_by_name() {
         ("roles", Value::Null),
     ] {
         match take_claims(&claims_with(claim, value.clone())) {
-            Err(error @ Unauthenticated::BadClaim { claim: named, .. }) => {
+            Err(ref error @ Unauthenticated::BadClaim { claim: ref named, .. }) => {
                 assert_eq!(named, claim);
                 assert!(!error.is_forbidden());
             }
             other => panic!("{claim} {value}: {other:?}"),
         }
     }
-    for claim in ["exp", "project_id", "roles"] {
+    for claim in ["exp", "roles"] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(claim);
         let refused = take_claims(&claims);
         assert!(
-            matches!(refused, Err(Unauthenticated::BadClaim { claim: c, .. }) if c == claim),
+            matches!(&refused, Err(Unauthenticated::BadClaim { claim: c, .. }) if c == claim),
             "{refused:?}"
         );
     }
@@ -70,7 +69,8 @@ fn without_a_known_role_are_forbidden_and_told_the_roles() {
 #[test]
 fn name_the_issuer_and_audience_where_they_are_configured() {
     let signer = Signer::of(Algorithm::EdDsa);
-    let expected = Expectations { issuer: Some("iam".to_owned()), audience: Some("images".to_owned()) };
+    let (issuer, audience) = (Some("iam".to_owned()), Some("images".to_owned()));
+    let expected = Expectations { issuer, audience, ..Expectations::default() };
     let authenticator = authenticator_of(&[signer.jwk()], expected);
     let take = |iss: Value, aud: Value| {
         let mut claims = claims_with("iss", iss);
@@ -86,4 +86,43 @@ fn name_the_issuer_and_audience_where_they_are_configured() {
         assert_eq!(take(json!("iam"), aud), Some(Unauthenticated::WrongAudience));
     }
     assert_eq!(authenticator.take(&signer.sign(&claims())), Err(Unauthenticated::WrongIssuer));
+}
+
+#[test]
+fn without_a_project_are_forbidden() {
+    let mut without = claims();
+    without.as_object_mut().unwrap().remove("project_id");
+    for claims in [without, claims_with("project_id", Value::Null)] {
+        let refused = take_claims(&claims).unwrap_err();
+        assert_eq!(refused, Unauthenticated::NoProject);
+        assert!(refused.is_forbidden());
+    }
+}
+
+#[test]
+fn stand_where_the_deployment_says() {
+    let paths = "project=https://example.com/tenant,account=org.name,roles=realm_access.roles";
+    let expected = Expectations { claims: paths.parse().unwrap(), ..Expectations::default() };
+    let signer = Signer::of(Algorithm::EdDsa);
+    let authenticator = authenticator_of(&[signer.jwk()], expected);
+    let token = json!({"https://example.com/tenant": "p2", "org": {"name": "acme"}, "sub": "u1", "exp": NOW + 60,
+        "realm_access": {"roles": ["offline_access", "Admin"]}, "project_id": "p1", "roles": ["reader"]});
+    let caller = authenticator.take(&signer.sign(&token)).unwrap();
+    assert_eq!((caller.tenant.as_str(), caller.role), ("p2", Role::Admin));
+    assert_eq!((caller.account.as_deref(), caller.user.as_deref()), (Some("acme"), Some("u1")));
+    assert_eq!(authenticator.take(&signer.sign(&claims())), Err(Unauthenticated::NoProject));
+    let mut without_roles = token.clone();
+    without_roles.as_object_mut().unwrap().remove("realm_access");
+    let refused = authenticator.take(&signer.sign(&without_roles)).unwrap_err().to_string();
+    assert!(refused.contains("claim realm_access.roles is missing or wrong"), "{refused}");
+}
+
+#[test]
+fn given_twice_are_refused() {
+    let signer = Signer::of(Algorithm::Hs256);
+    let header = json!({"alg": "HS256", "kid": "HS256"}).to_string();
+    let claims = claims().to_string();
+    let twice = claims.replacen('{', r#"{"project_id":"p0","#, 1);
+    assert!(authenticator().take(&signer.sign_text(&header, &claims)).is_ok());
+    assert_eq!(authenticator().take(&signer.sign_text(&header, &twice)), Err(Unauthenticated::Malformed));
 }

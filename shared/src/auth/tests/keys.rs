@@ -37,6 +37,12 @@ pub(super) const P256: &str = "\
     JHQNpIQ+tZc3Ea0iTp6dha8jnSwpJBa7diesGavLoIRQJu+eBdE2csrWmAuBZ4J6LHcs6o4281aAvHOKh01K";
 
 /// PKCS #8.
+pub(super) const P384: &str = "\
+    MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDAMCa+4tCK+59BJPtqt148vScWz+Kar1G9hdgsM9vlzn/9tQ8Gm4wuv\
+    Wcdrq9kU2IChZANiAARRWHz0pnACjXRU1K9Lwwr+8Di6npHf4F0qs4kHsU7alx3LDhzjv7WZ8qczzDXMK+mQe6izDE5EjnKQVqrl\
+    QdGZyQ2iE4e5QnNRZVcHh0Ee+7nDyiqnAFbRANcZ/r3t908=";
+
+/// PKCS #8.
 pub(super) const ED25519: &str = "\
     MC4CAQAwBQYDK2VwBCIEIA+M9dEvlwWa9FNa/5MD2q9A3MDzSALcUV6c5A2CWhpG";
 

@@ -29,11 +29,15 @@ struct Signer {
 }
 
 impl Signer {
-    fn all() -> [Signer; 4] {
+    fn all() -> [Signer; 8] {
         let der = |base64: &str| STANDARD.decode(base64).unwrap();
         [
             (Algorithm::Rs256, EncodingKey::from_rsa_der(&der(keys::RSA_2048))),
+            (Algorithm::Rs384, EncodingKey::from_rsa_der(&der(keys::RSA_2048))),
+            (Algorithm::Rs512, EncodingKey::from_rsa_der(&der(keys::RSA_2048))),
+            (Algorithm::Ps256, EncodingKey::from_rsa_der(&der(keys::RSA_2048))),
             (Algorithm::Es256, EncodingKey::from_ec_der(&der(keys::P256))),
+            (Algorithm::Es384, EncodingKey::from_ec_der(&der(keys::P384))),
             (Algorithm::EdDsa, EncodingKey::from_ed_der(&der(keys::ED25519))),
             (Algorithm::Hs256, EncodingKey::from_secret(keys::SECRET)),
         ]
@@ -167,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_change_of_any_byte_is_refused(which in 0..4_usize, place: prop::sample::Index, change in 1..=255_u8) {
+    fn any_change_of_any_byte_is_refused(which in 0..8_usize, place: prop::sample::Index, change in 1..=255_u8) {
         let token = Signer::all()[which].sign(&claims());
         let mut bytes = token.into_bytes();
         let place = place.index(bytes.len());

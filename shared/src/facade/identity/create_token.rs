@@ -1,24 +1,26 @@
 //! `POST /v3/auth/tokens`: a token for the holder of an access key, or of a token, scoped to the project that it acts for.
+//!
+//! A wrong id, a wrong secret and a disabled key are one and the same 401. Only who has proved to hold the credential is
+//! told that it acts for another project than the one that was asked for, and for which: 403.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::Value;
 
 use super::Error;
-use super::token::TokenWire;
+use super::token::{DOMAIN_NAMES, SUBJECT_TOKEN, TokenWire};
+use crate::Service;
 use crate::auth::{Authenticator, IssuedToken, NotAdmitted};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{Reply, fault, json, strict_json};
+use crate::facade::{Reply, json, strict_json};
 use crate::function::Received;
+use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v3/auth/tokens";
 
-/// What carries a token that was issued.
-const SUBJECT_TOKEN: &str = "x-subject-token";
-
 /// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
-/// 201. An access key that does not exist, a wrong secret, a disabled key and another project are one and the same 401.
+/// 201.
 pub async fn answer(authenticator: &Authenticator, received: &Received) -> Reply {
     create(authenticator, received).await.unwrap_or_else(Error::into_reply)
 }
@@ -35,8 +37,8 @@ async fn create(authenticator: &Authenticator, received: &Received) -> Result<Re
         Credential::Token(token) => of_token(authenticator, received, token, now).await?,
     };
     let settings = &received.service().settings;
-    if !wanted.scope.is_of(&caller, &settings.region) {
-        return Err(Error::unauthenticated());
+    if !wanted.scope.is_of(received.service(), &caller).await? {
+        return Err(Error::other_scope(&caller.tenant));
     }
     let wire = TokenWire {
         method: wanted.credential.method(),
@@ -84,10 +86,7 @@ async fn of_token(
         }
         Err(NotAdmitted::Unauthenticated(_)) => Err(Error::unauthenticated()),
         Err(NotAdmitted::Store(problem)) => Err(problem.into()),
-        Err(NotAdmitted::Issuer(problem)) => {
-            let (status, code, message) = fault::of_issuer(&problem);
-            Err(Error::new(status, code, message))
-        }
+        Err(NotAdmitted::Issuer(problem)) => Err(Error::of_issuer(&problem)),
     }
 }
 
@@ -116,8 +115,8 @@ enum Scope {
     /// The project of the credential, whichever it is. Also what a domain's scope comes to: a credential is good in one
     /// project, and Open Telekom Cloud's Terraform provider insists on a token of the domain beside that of the project.
     Own,
-    /// A project of that id or name.
-    Project(String),
+    /// A project of that id or name; in that domain, where one is named.
+    Project { named: String, domain: Option<String> },
     /// Something that there is not here: the system, nothing at all.
     Other,
 }
@@ -132,13 +131,23 @@ impl Credential {
 }
 
 impl Scope {
-    /// Whether it is the caller's. A project goes by its id; as in IMS, that of a region by the region's name too.
-    fn is_of(&self, caller: &Caller, region: &str) -> bool {
-        match self {
-            Self::Own => true,
-            Self::Project(project) => project == caller.tenant.as_str() || project == region,
-            Self::Other => false,
+    /// Whether it is the caller's. A project goes by its id, as in IMS by the name of its region too, and by its name in
+    /// the directory: one read, where it is neither of the others.
+    async fn is_of(&self, service: &Service, caller: &Caller) -> Result<bool, Error> {
+        let (named, domain) = match self {
+            Self::Own => return Ok(true),
+            Self::Other => return Ok(false),
+            Self::Project { named, domain } => (named.as_str(), domain.as_deref()),
+        };
+        if named == caller.tenant.as_str() || named == service.settings.region {
+            return Ok(true);
         }
+        let entry = usecases::own_entry(service, caller).await?;
+        Ok(entry.is_some_and(|own| {
+            let is_in_domain =
+                domain.is_none_or(|domain| DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str());
+            is_in_domain && named == own.project.as_str()
+        }))
     }
 }
 
@@ -181,7 +190,10 @@ fn scope(scope: Option<&Value>) -> Result<Scope, Error> {
     match scope {
         None | Some(Value::Null) => Ok(Scope::Own),
         Some(Value::Object(members)) => match (members.get("project"), members.get("domain")) {
-            (Some(project), _) => Ok(Scope::Project(id_or_name(project, "auth.scope.project")?)),
+            (Some(project), _) => {
+                let domain = project.get("domain").and_then(|domain| id_or_name(domain, "").ok());
+                Ok(Scope::Project { named: id_or_name(project, "auth.scope.project")?, domain })
+            }
             (None, Some(domain)) => id_or_name(domain, "auth.scope.domain").map(|_| Scope::Own),
             (None, None) => Ok(Scope::Other),
         },
@@ -246,7 +258,7 @@ mod tests {
                             || texts(of_key, &["id", "name"]).contains(&id) && texts(of_key, &["secret"]).contains(&secret)
                     ),
                 }
-                if let Scope::Project(project) = scope {
+                if let Scope::Project { named: project, .. } = scope {
                     prop_assert!(texts(&body["auth"]["scope"]["project"], &["id", "name"]).contains(&project));
                 }
             }
@@ -280,8 +292,13 @@ mod tests {
             parse(&json!({"identity": {"methods": ["token"], "token": {"id": "t"}}, "scope": scope}))
                 .map(|w| w.scope)
         };
-        for project in [json!({"id": "own1"}), json!({"name": "own1", "domain": {"id": "default"}})] {
-            assert_eq!(with(json!({ "project": project })).unwrap(), Scope::Project("own1".to_owned()));
+        for (project, domain) in [
+            (json!({"id": "own1"}), None),
+            (json!({"name": "own1", "domain": {"id": "default"}}), Some("default")),
+            (json!({"name": "own1", "domain": {"name": "Acme"}}), Some("Acme")),
+        ] {
+            let expected = Scope::Project { named: "own1".to_owned(), domain: domain.map(str::to_owned) };
+            assert_eq!(with(json!({ "project": project })).unwrap(), expected);
         }
         for domain in [json!({"id": "default"}), json!({"name": "OTC-1"})] {
             assert_eq!(with(json!({ "domain": domain })).unwrap(), Scope::Own);

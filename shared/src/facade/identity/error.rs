@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::domain::TenantId;
 use crate::facade::{NO_BODY_EXPECTED, Reply, fault, ims, reply};
 use crate::function::Call;
 use crate::store::StoreError;
@@ -25,12 +26,27 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
     }
 
-    /// Nobody of that name has that secret, or may act where it wants to: the same words whatever is wrong.
+    /// A token's issuer cannot be asked.
+    pub(super) fn of_issuer(problem: &str) -> Self {
+        let (status, code, message) = fault::of_issuer(problem);
+        Self::new(status, code, message)
+    }
+
+    /// The credential is right, but acts for that project alone.
+    pub(super) fn other_scope(acting: &TenantId) -> Self {
+        let message = format!(
+            "Your credential is right, but it acts for project {acting} alone: send that project as scope, or no scope, or a \
+             credential of the other project."
+        );
+        Self::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+    }
+
+    /// Nobody of that name has that secret: the same words whatever is wrong.
     pub(super) fn unauthenticated() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "IMG.0087",
-            "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token, and as scope the project that it acts for.",
+            "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token. Check both, and whether the key was disabled.",
         )
     }
 

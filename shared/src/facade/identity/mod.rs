@@ -12,6 +12,7 @@ pub mod domains;
 mod error;
 pub mod list_keys;
 pub mod projects;
+pub mod revoke_token;
 pub mod show_token;
 mod token;
 pub mod version;

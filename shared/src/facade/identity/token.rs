@@ -1,12 +1,22 @@
 //! A token as Keystone describes it: whom it stands for, where, until when, and where the services are.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::Error;
 use super::catalog::catalog;
+use crate::auth::{Authenticator, Bearer, NotAdmitted};
 use crate::domain::{Caller, Entry, Role, TenantId, Timestamp};
+use crate::function::Call;
+
+/// What carries a token that is asked about, or was issued.
+pub(super) const SUBJECT_TOKEN: &str = "x-subject-token";
 
 /// The domain of everything here, for clients that cannot do without.
 pub(super) const DOMAIN: &str = "default";
+
+/// Its id and its name.
+pub(super) const DOMAIN_NAMES: [&str; 2] = [DOMAIN, "Default"];
 
 /// What a token is shown with.
 pub(super) struct TokenWire<'a> {
@@ -86,6 +96,31 @@ impl From<Entry> for Project {
         let (name, domain) = (entry.project.to_string(), entry.account.to_string());
         Self { id: entry.tenant, name, domain }
     }
+}
+
+/// The token in `X-Subject-Token`, and who bears it. One of another project is not found, like one that is not good.
+pub(super) async fn subject<'a>(
+    authenticator: &Authenticator,
+    call: &'a Call,
+    now: Timestamp,
+) -> Result<(&'a str, Bearer), Error> {
+    let subject = call.raw_header(SUBJECT_TOKEN).and_then(|token| std::str::from_utf8(token).ok());
+    let subject = subject.ok_or_else(|| Error::bad_request("X-Subject-Token: expected a token."))?.trim();
+    match authenticator.token_bearer(subject, &call.service.store, now).await {
+        Ok(bearer) if call.caller().reads_for(&bearer.caller.tenant) => Ok((subject, bearer)),
+        Ok(_) | Err(NotAdmitted::Unauthenticated(_)) => Err(no_such_token()),
+        Err(NotAdmitted::Store(problem)) => Err(problem.into()),
+        Err(NotAdmitted::Issuer(problem)) => Err(Error::of_issuer(&problem)),
+    }
+}
+
+/// The token in `X-Subject-Token` is none, or none that the caller may know of.
+pub(super) fn no_such_token() -> Error {
+    Error::new(
+        StatusCode::NOT_FOUND,
+        "IMG.0087",
+        "X-Subject-Token: your project has no such token, or it is not good any more.",
+    )
 }
 
 fn domain() -> Value {

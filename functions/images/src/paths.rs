@@ -7,9 +7,10 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path.
-const METHODS: [(&str, &str); 35] = [
+const METHODS: [(&str, &str); 36] = [
     ("/", "GET, POST"),
     ("/health", "GET"),
+    ("/ready", "GET"),
     ("/v1/access-keys", "GET, POST"),
     ("/v1/access-keys/{key_id}", "DELETE"),
     ("/v1/cloudimages/job/{job_id}", "GET"),

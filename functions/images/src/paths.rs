@@ -7,12 +7,13 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path. Where there is `GET`, there is `HEAD`.
-const METHODS: [(&str, &str); 41] = [
+const METHODS: [(&str, &str); 42] = [
     ("/", "GET, POST"),
     ("/docs", "GET"),
     ("/health", "GET"),
     ("/openapi.json", "GET"),
     ("/openapi.yaml", "GET"),
+    ("/ready", "GET"),
     ("/v1/access-keys", "GET, POST"),
     ("/v1/access-keys/{key_id}", "DELETE"),
     ("/v1/cloudimages/job/{job_id}", "GET"),

@@ -315,6 +315,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(check(&data).unwrap().to_string().contains("is sound"));
         assert!(matches!(restore(&file, &data), Err(BackupError::Open(OpenError::InUse(_)))));
+        table.close().await;
         drop(table);
         assert!(matches!(restore(&file, &data), Err(BackupError::NotEmpty { .. })));
 
@@ -345,7 +346,7 @@ mod tests {
         assert!(matches!(backup(&data, &file), Err(BackupError::NoData(_))));
         assert!(matches!(check(&data), Err(BackupError::NoData(_))));
         fs::create_dir(&data).unwrap();
-        drop(EmbeddedTable::open(Some(&data)).unwrap());
+        EmbeddedTable::open(Some(&data)).unwrap().close().await;
         fs::write(&file, "something else").unwrap();
         assert!(matches!(backup(&data, &file), Err(BackupError::Exists(_))));
         assert_eq!(fs::read_to_string(&file).unwrap(), "something else");
@@ -384,12 +385,12 @@ mod tests {
         assert!(!other.join(DATABASE).exists());
     }
 
-    #[test]
-    fn backup_of_a_later_version_is_refused() {
+    #[tokio::test]
+    async fn backup_of_a_later_version_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
         fs::create_dir(&data).unwrap();
-        drop(EmbeddedTable::open(Some(&data)).unwrap());
+        EmbeddedTable::open(Some(&data)).unwrap().close().await;
         backup(&data, &file).unwrap();
         Connection::open(&file).unwrap().pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         let refused = restore(&file, &parent.path().join("other")).unwrap_err();

@@ -216,7 +216,7 @@ async fn file_that_was_not_made_for_it_becomes_smaller_too() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("table.sqlite");
     let database = Database::new(path.to_str().unwrap()).unwrap();
-    super::super::create_tables(&database).unwrap();
+    super::super::open::create_tables(&database).unwrap();
     drop(database);
     let mode = |path: &Path| {
         let connection = Connection::open(path).unwrap();

@@ -1,0 +1,201 @@
+//! Opens a data directory: takes its lock, looks at its version, and makes what is missing.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dynoxide::{Database, DynoxideError};
+use imageshare::store::{TTL, definition};
+use imageshare::table::StorageFault;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::layout::{self, LAYOUT};
+use super::space::Space;
+use super::storage::{Storage, fault_of, fault_of_code, identity, looked_into};
+use super::{Opened, expiry};
+use crate::{TABLE, private_file};
+
+/// The database's file in a data directory.
+pub(crate) const DATABASE: &str = "table.sqlite";
+
+/// Why the embedded table cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the directory open.
+    #[error("{} is in use by another imageshare; stop that one, or choose another directory with --data", .0.display())]
+    InUse(PathBuf),
+    /// A file cannot be made or opened.
+    #[error("cannot open {}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The disk is full, or it or the database cannot be used.
+    #[error("{}", advice(*.fault, .directory, .detail))]
+    Storage {
+        /// What is wrong.
+        fault: StorageFault,
+        /// The data directory.
+        directory: PathBuf,
+        /// What the database says.
+        detail: String,
+    },
+    /// The database is of a later version of this program.
+    #[error(
+        "{} was written by {writer}, and this is {}, which does not know its layout ({layout}; the latest known is {LAYOUT}). Start that version, \
+         or restore a backup of this version into another directory",
+        .directory.display(), env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The data directory.
+        directory: PathBuf,
+        /// The version that wrote it.
+        writer: String,
+        /// Its layout.
+        layout: u32,
+    },
+    /// The database refuses for another reason.
+    #[error("cannot open the database in {}: {source}", .directory.display())]
+    Database {
+        /// The data directory.
+        directory: PathBuf,
+        /// What the database says.
+        source: DynoxideError,
+    },
+    /// There is no thread to be had.
+    #[error("cannot start the table's thread: {0}")]
+    Thread(io::Error),
+}
+
+/// What an operator is told of storage with which a server cannot start.
+fn advice(fault: StorageFault, directory: &Path, detail: &str) -> String {
+    let place = directory.display();
+    match fault {
+        StorageFault::Full => format!("the disk of {place} is full: make room there, then start again"),
+        StorageFault::Damaged => format!(
+            "the database in {place} is damaged ({detail}): move the directory away and restore a backup with `imageshare restore --from FILE --data {place}`; `imageshare check --data DIR` says what is wrong with the old one"
+        ),
+        StorageFault::Missing => {
+            format!("the database in {place} was removed while it was opened; start again")
+        }
+        StorageFault::Failing => format!(
+            "the database in {place} cannot be read or written ({detail}): look at the disk, and who may write the directory and its files"
+        ),
+    }
+}
+
+impl OpenError {
+    fn database(directory: &Path) -> impl Fn(DynoxideError) -> Self + '_ {
+        move |source| match fault_of(&source) {
+            Some(fault) => {
+                let fault = looked_into(fault, directory);
+                Self::Storage { fault, directory: directory.to_owned(), detail: source.to_string() }
+            }
+            None => Self::Database { directory: directory.to_owned(), source },
+        }
+    }
+
+    fn file(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// A database in memory, with its table.
+pub(super) fn open_memory() -> Result<Opened, OpenError> {
+    let failed = OpenError::database(Path::new("memory"));
+    let database = Database::memory().map_err(&failed)?;
+    create_tables(&database).map_err(&failed)?;
+    Ok(Opened { database, space: None, storage: Arc::default(), _lock: None })
+}
+
+/// The database of that directory, which must exist.
+pub(super) fn open_files(directory: &Path) -> Result<Opened, OpenError> {
+    let lock = lock(directory)?;
+    let path = directory.join(DATABASE);
+    let failed = OpenError::database(directory);
+    refuse_newer(directory, &path)?;
+    private_file::create(&path).map_err(OpenError::file(&path))?;
+    // The database takes paths as text; another path is as good as one that cannot be opened.
+    let database = Database::new(&path.to_string_lossy()).map_err(&failed)?;
+    create_tables(&database).map_err(&failed)?;
+    layout::migrate(&path).map_err(|problem| failed(problem.into()))?;
+    let space = open_space(&path);
+    let storage = Arc::new(Storage::of(&path).map_err(OpenError::file(&path))?);
+    Ok(Opened { database, space, storage, _lock: Some(Arc::new(lock)) })
+}
+
+/// Refuses a database that a later version of this program has written, before anything of it is changed.
+fn refuse_newer(directory: &Path, path: &Path) -> Result<(), OpenError> {
+    let directory = directory.to_owned();
+    match layout::read(path) {
+        Ok(Some(mark)) if mark.layout > LAYOUT => {
+            Err(OpenError::Newer { directory, writer: mark.writer(), layout: mark.layout })
+        }
+        Ok(_) => Ok(()),
+        Err(problem) => Err(match problem.sqlite_error_code().and_then(fault_of_code) {
+            Some(fault) => {
+                let fault = looked_into(fault, &directory);
+                OpenError::Storage { fault, directory, detail: problem.to_string() }
+            }
+            None => OpenError::Database { directory, source: problem.into() },
+        }),
+    }
+}
+
+/// The database's file, for making it smaller. Where that cannot be done, the file goes on growing, and the log says so.
+fn open_space(path: &Path) -> Option<Arc<Space>> {
+    let space = Space::open(path).inspect_err(|problem| {
+        tracing::warn!(%problem, path = %path.display(), "the database's file will not become smaller");
+    });
+    space.ok().map(Arc::new)
+}
+
+/// Creates the service's table and the removal's, unless they exist.
+pub(super) fn create_tables(database: &Database) -> Result<(), DynoxideError> {
+    match database.create_table(request(expiry::definition())?) {
+        Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
+        Err(error) => return Err(error),
+    }
+    match database.create_table(request(definition(TABLE))?) {
+        Ok(_) => {
+            let expiry = json!({
+                "TableName": TABLE,
+                "TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": true},
+            });
+            database.update_time_to_live(request(expiry)?).map(drop)
+        }
+        Err(DynoxideError::ResourceInUseException(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
+    serde_json::from_value(json).map_err(|error| DynoxideError::SerializationException(error.to_string()))
+}
+
+/// Keeps other processes out of a data directory as long as the file lives. It is the directory that is locked: a file in it
+/// could be removed, and another one locked.
+///
+/// # Errors
+/// Another process has it, or it cannot be opened.
+pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
+    let failed = OpenError::file(directory);
+    let file = File::open(directory).map_err(&failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    // Between the two it may have been moved away.
+    let held = file.metadata().map_err(&failed)?;
+    if identity(directory).map_err(&failed)? == (held.dev(), held.ino()) {
+        Ok(file)
+    } else {
+        Err(OpenError::InUse(directory.to_owned()))
+    }
+}

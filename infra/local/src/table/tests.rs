@@ -1,0 +1,272 @@
+use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Query, Table, Token, Write};
+
+use super::layout::LAYOUT;
+use super::*;
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn key(id: &str) -> Key {
+    Key::from([("pk".to_owned(), text(id)), ("sk".to_owned(), text("A"))])
+}
+
+fn item(id: &str, name: &str, value: AttributeValue) -> Item {
+    let mut item = key(id);
+    item.insert(name.to_owned(), value);
+    item
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    let requests = table.lane(Lane::Request);
+    requests.write_item(&Write::put(key("a"))).await.unwrap();
+    table.close().await;
+    assert!(matches!(requests.get_item(&key("a")).await, Err(Failure::Closed(_))), "closed");
+    drop((table, requests));
+
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    let found = table.lane(Lane::Worker).get_item(&key("a")).await.unwrap();
+    assert_eq!(found.items, [key("a")]);
+}
+
+#[tokio::test]
+async fn one_process_has_a_directory_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
+    assert!(matches!(refused, OpenError::InUse(_)), "{refused}");
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
+    assert!(matches!(refused, OpenError::InUse(_)), "without its files: {refused}");
+    table.close().await;
+    drop(table);
+    assert!(EmbeddedTable::open(Some(directory.path())).is_ok());
+}
+
+#[tokio::test]
+async fn table_whose_files_are_gone_acknowledges_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let (directory, elsewhere) = (parent.path().join("data"), parent.path().join("elsewhere"));
+    std::fs::create_dir(&directory).unwrap();
+    let table = EmbeddedTable::open(Some(&directory)).unwrap();
+    let requests = table.lane(Lane::Request);
+    let write = Write::put(key("a"));
+    requests.write_item(&write).await.unwrap();
+    assert_eq!(table.health().await, Ok(()));
+    std::fs::rename(&directory, &elsewhere).unwrap();
+    std::fs::create_dir(&directory).unwrap();
+    let missing = TableProblem::Storage(StorageFault::Missing);
+    for written in [
+        requests.write_item(&write).await,
+        requests.transact_write_items(std::slice::from_ref(&write), Token::fresh()).await,
+    ] {
+        assert!(matches!(written, Err(Failure::Storage(StorageFault::Missing, _))), "{written:?}");
+    }
+    assert_eq!(table.health().await, Err(missing));
+    std::fs::remove_dir(&directory).unwrap();
+    std::fs::rename(&elsewhere, &directory).unwrap();
+    requests.write_item(&write).await.unwrap();
+    assert_eq!(table.health().await, Ok(()));
+}
+
+#[tokio::test]
+async fn full_disk_is_over_when_a_large_write_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    table.opened.storage.note(StorageFault::Full);
+    table.lane(Lane::Request).write_item(&Write::put(key("a"))).await.unwrap();
+    assert_eq!(table.opened.storage.fault(), Some(StorageFault::Full), "a small write says little");
+    assert_eq!((table.health().await, table.opened.storage.fault()), (Ok(()), None));
+}
+
+#[tokio::test]
+async fn files_are_their_owners_alone_whoever_made_the_directory() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let open_to_all = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(directory.path(), open_to_all(0o755)).unwrap();
+    for _ in 0..2 {
+        let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+        table.lane(Lane::Request).write_item(&Write::put(key("a"))).await.unwrap();
+        for file in std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
+            // As an earlier version left it.
+            std::fs::set_permissions(file.path(), open_to_all(0o644)).unwrap();
+        }
+        table.close().await;
+    }
+}
+
+#[tokio::test]
+async fn damage_is_told_checked_and_kept_in_mind() {
+    use std::os::unix::fs::FileExt;
+    let directory = tempfile::tempdir().unwrap();
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    let put = async |number: usize| {
+        let item = item(&format!("{number:05}"), "text", text(&"x".repeat(2_000)));
+        table.lane(Lane::Request).write_item(&Write::put(item)).await
+    };
+    for number in 0..2_000 {
+        put(number).await.unwrap();
+    }
+    table.close().await;
+    drop(table);
+    let path = directory.path().join(DATABASE);
+    let file = File::options().write(true).open(&path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in pages * 6 / 10..pages * 9 / 10 {
+        file.write_all_at(&[0xAA; 4096], page * 4096).unwrap();
+    }
+    let table = EmbeddedTable::open(Some(directory.path())).unwrap();
+    let mut read = Ok(());
+    for number in (0..2_000).step_by(10) {
+        let found = table.lane(Lane::Request).get_item(&key(&format!("{number:05}"))).await;
+        read = read.and(found.map(drop));
+    }
+    assert!(matches!(read, Err(Failure::Storage(StorageFault::Damaged, _))), "{read:?}");
+    assert_eq!(table.health().await, Err(TableProblem::Storage(StorageFault::Damaged)));
+    assert!(!integrity::check(&path).unwrap().is_empty());
+}
+
+#[test]
+fn file_that_is_no_database_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(DATABASE), "not a database".repeat(1000)).unwrap();
+    let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap().to_string();
+    assert!(refused.contains("is damaged") && refused.contains("imageshare restore --from"), "{refused}");
+}
+
+#[tokio::test]
+async fn directory_without_a_mark_is_marked_and_a_later_one_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(DATABASE);
+    EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
+    let mark = |layout: u32| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("DROP TABLE imageshare_directory").unwrap();
+        connection.pragma_update(None, "user_version", layout).unwrap();
+    };
+    mark(0);
+    EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
+    let program = Some(env!("CARGO_PKG_VERSION").to_owned());
+    assert_eq!(layout::read(&path).unwrap(), Some(layout::Mark { layout: LAYOUT, program }));
+    mark(LAYOUT + 1);
+    let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
+    assert!(matches!(refused, OpenError::Newer { .. }), "{refused}");
+    assert!(refused.to_string().contains("Start that version"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_tells_the_old_item() {
+    let table = EmbeddedTable::open(None).unwrap();
+    let requests = table.lane(Lane::Request);
+    let put = Write::put(item("a", "n", text("1"))).only_if("attribute_not_exists(pk)");
+    requests.write_item(&put).await.unwrap();
+    let Err(Failure::Canceled(reasons)) = requests.write_item(&put).await else { panic!("written twice") };
+    assert_eq!(reasons[0].code.as_deref(), Some(CONDITION_FAILED));
+    assert_eq!(reasons[0].found, Some(item("a", "n", text("1"))));
+}
+
+#[tokio::test]
+async fn only_work_that_was_written_is_told_of() {
+    let table = EmbeddedTable::open(None).unwrap();
+    let requests = table.lane(Lane::Request);
+    let (piece, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
+    let work = table.work();
+    let mut told = std::pin::pin!(work.notified());
+    requests.write_item(&Write::put(other.clone())).await.unwrap();
+    requests.transact_write_items(&[Write::put(other)], Token::fresh()).await.unwrap();
+    let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
+    requests.write_item(&refused).await.unwrap_err();
+    assert!(!told.as_mut().enable());
+    requests.write_item(&Write::put(piece.clone())).await.unwrap();
+    told.await;
+    let told = work.notified();
+    requests.transact_write_items(&[Write::put(piece)], Token::fresh()).await.unwrap();
+    told.await;
+}
+
+/// Lists of a hundred items on behalf of one tenant wait, then a read on behalf of another; `in_order` names each call
+/// when its answer comes.
+async fn order_of_answers(lists: usize) -> Vec<&'static str> {
+    let table = EmbeddedTable::open(None).unwrap();
+    let requests = table.lane(Lane::Request);
+    for number in 0..100 {
+        let mut item = item("listed", "text", text(&"x".repeat(100)));
+        item.insert("sk".to_owned(), text(&format!("{number:03}")));
+        requests.write_item(&Write::put(item)).await.unwrap();
+    }
+    let of = |tenant: &str| requests.on_behalf_of(&tenant.parse().unwrap()).unwrap();
+    let waiting = async |count: usize| {
+        while table.lanes.waiting_requests() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let lanes = Arc::clone(&table.lanes);
+    let held = tokio::spawn(async move {
+        let hold = move |_: &Opened| {
+            begun.send(()).unwrap();
+            gate.recv().unwrap();
+        };
+        lanes.run(&lanes.line(Lane::Request), hold).await.unwrap();
+    });
+    has_begun.await.unwrap();
+
+    let (answers, mut in_order) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..lists {
+        let (table, answers) = (of("busy"), answers.clone());
+        tokio::spawn(async move {
+            let query = Query::new("pk = :pk").value(":pk", text("listed"));
+            assert_eq!(table.query(&query).await.unwrap().count, 100);
+            answers.send("list").unwrap();
+        });
+    }
+    waiting(lists.min(256)).await;
+    let other = of("other");
+    tokio::spawn(async move {
+        other.get_item(&key("a")).await.unwrap();
+        answers.send("read").unwrap();
+    });
+    waiting(lists.min(256) + 1).await;
+    open.send(()).unwrap();
+    held.await.unwrap();
+    let mut order = Vec::new();
+    while let Some(answer) = in_order.recv().await {
+        order.push(answer);
+    }
+    order
+}
+
+#[tokio::test]
+async fn read_of_one_tenant_passes_the_lists_of_another() {
+    let order = order_of_answers(64).await;
+    assert_eq!(order.len(), 65);
+    let before = order.iter().position(|answer| *answer == "read").unwrap();
+    // A turn of the other tenant has four calls at most; answers of calls that end together may be seen in any order.
+    assert!(before <= 8, "{before}");
+}
+
+#[tokio::test]
+async fn tenant_with_more_calls_than_may_wait_keeps_out_no_other() {
+    let order = order_of_answers(1_000).await;
+    assert_eq!(order.len(), 1_001);
+    let before = order.iter().position(|answer| *answer == "read").unwrap();
+    assert!(before <= 8, "{before}");
+}
+
+#[tokio::test]
+async fn lines_of_tenants_are_forgotten_with_their_requests() {
+    let lanes = Lanes::new("test", ()).unwrap();
+    for number in 0..10_000 {
+        let line = lanes.line_of(&format!("tenant-{number}").parse().unwrap());
+        lanes.run(&line, |()| ()).await.unwrap();
+    }
+    assert!(lanes.tenant_lines() <= 64);
+}

@@ -13,7 +13,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
         identity::create_token::ROUTE => {
             let received = match function.receive(request) {
                 Ok(received) => received,
-                Err(refused) => return refused,
+                Err(refused) => return *refused,
             };
             let reply = identity::create_token::answer(&function.authenticator, &received).await;
             return received.finish(reply);

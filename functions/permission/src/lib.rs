@@ -28,7 +28,7 @@ pub async fn handle(function: &Function, request: Request) -> Reply {
 async fn act(function: &Function, request: Request) -> Reply {
     let received = match function.receive(request) {
         Ok(received) => received,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let parameters = match alibaba::parameters(&received) {
         Ok(parameters) => parameters,

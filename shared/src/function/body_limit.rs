@@ -24,15 +24,12 @@ pub fn body_limit(route: &str) -> usize {
     LIMITS.iter().find(|(known, _)| *known == route).map_or(DEFAULT_BODY_LIMIT, |(_, limit)| *limit)
 }
 
-/// Refuses a body of more bytes than a request with those headers may have, where `limit` is that of its operation.
-///
-/// # Errors
-/// The answer, 413, with the limit and what to do.
-pub fn check_body_size(bytes: usize, limit: usize, headers: &HeaderMap) -> Result<(), Reply> {
-    match body_limit_of(limit, headers) {
-        allowed if bytes <= allowed => Ok(()),
-        allowed => Err(too_large(allowed, limit)),
-    }
+/// The answer, 413, to a body of more bytes than a request of that route and with those headers may have; none where it is
+/// small enough.
+pub(super) fn refuse_large_body(bytes: usize, route: &str, headers: &HeaderMap) -> Option<Reply> {
+    let limit = body_limit(route);
+    let allowed = body_limit_of(limit, headers);
+    (bytes > allowed).then(|| too_large(allowed, limit))
 }
 
 /// The limit of a body of a request with those headers, where `limit` is that of its operation.
@@ -65,7 +62,7 @@ mod tests {
     fn limit_is_small_without_a_credential() {
         let limit = body_limit(ims::share::ROUTE);
         let mut headers = HeaderMap::new();
-        let refused = check_body_size(limit, limit, &headers).unwrap_err();
+        let refused = refuse_large_body(limit, ims::share::ROUTE, &headers).unwrap();
         assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
         assert!(
             format!("{:?}", refused.body()).contains("16384 bytes, which is the limit of a request without")
@@ -73,8 +70,8 @@ mod tests {
         for name in ["x-auth-token", "authorization"] {
             headers.clear();
             headers.insert(name, HeaderValue::from_static("x"));
-            assert!(check_body_size(limit, limit, &headers).is_ok());
-            assert!(check_body_size(limit + 1, limit, &headers).is_err());
+            assert!(refuse_large_body(limit, ims::share::ROUTE, &headers).is_none());
+            assert!(refuse_large_body(limit + 1, ims::share::ROUTE, &headers).is_some());
         }
         assert_eq!(body_limit("POST /v3/auth/tokens"), DEFAULT_BODY_LIMIT);
     }

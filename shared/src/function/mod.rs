@@ -19,7 +19,8 @@ use lambda_http::{Request, RequestExt};
 use tracing::Instrument;
 
 pub use self::address::{BadPublicUrl, address, public_url};
-pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_limit_of, check_body_size, too_large};
+use self::body_limit::refuse_large_body;
+pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_limit_of, too_large};
 pub use self::call::{Call, Received};
 pub use self::deadline::{deadline, end_of};
 pub use self::deployment::{BadDeployment, service_from_env, start_log};
@@ -63,7 +64,7 @@ impl Function {
     /// # Errors
     /// The finished answer where nobody does, or nobody who may, where the tenant has to wait, or where the body is too large.
     pub async fn admit(&self, request: Request) -> Result<Call, Reply> {
-        let received = self.receive(request)?;
+        let received = self.receive(request).map_err(|refused| *refused)?;
         received.trace.note_access_key(signature::claimed_key(&received.as_signed(), &[]));
         let (signed, store) = (received.as_signed(), &received.service.store);
         let found = self.authenticator.caller(&signed, store, Timestamp::now()).await;
@@ -87,12 +88,12 @@ impl Function {
     ///
     /// # Errors
     /// The finished answer where the body is larger than the operation takes.
-    pub fn receive(&self, request: Request) -> Result<Received, Reply> {
+    pub fn receive(&self, request: Request) -> Result<Received, Box<Reply>> {
         let received = self.begin(request);
-        let limit = body_limit(received.route());
-        match check_body_size(received.body().len(), limit, received.request.headers()) {
-            Ok(()) => Ok(received),
-            Err(refused) => Err(received.finish(refused)),
+        let bytes = received.body().len();
+        match refuse_large_body(bytes, received.route(), received.request.headers()) {
+            None => Ok(received),
+            Some(refused) => Err(Box::new(received.finish(refused))),
         }
     }
 

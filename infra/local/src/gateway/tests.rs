@@ -420,8 +420,17 @@ async fn stopping_waits_for_no_client_that_does_not_read() {
 #[test]
 fn every_route_of_the_document_has_its_function() {
     let mut handlers = Handlers::default();
-    for name in ["share", "unshare", "respond", "job-status", "images", "identity", "permission", "registry"]
-    {
+    for name in [
+        "share",
+        "unshare",
+        "respond",
+        "job-status",
+        "images",
+        "identity",
+        "permission",
+        "registry",
+        "documents",
+    ] {
         handlers = handlers.with(name, echo);
     }
     let routes = Routes::read(OPENAPI, &handlers).unwrap();
@@ -445,6 +454,7 @@ fn every_route_of_the_document_has_its_function() {
         (Method::GET, "/v2", "GET /v2"),
         (Method::GET, "/v2/", "GET /v2/"),
         (Method::GET, "/", "GET /"),
+        (Method::GET, "/openapi.yaml", "GET /openapi.yaml"),
         (Method::GET, "/v2/cloudimages/", "$default"),
     ] {
         assert_eq!(routes.find(&method, path).0.key, key, "{method} {path}");

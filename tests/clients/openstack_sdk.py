@@ -153,7 +153,7 @@ def journey(owner, recipient, stranger):
         "share a private image",
         exceptions.ForbiddenException,
         lambda: owner.image.add_member(made.id, member=RECIPIENT),
-        f"Not allowed to create members for image {made.id}.",
+        f"Not allowed to create members for image {made.id}: Only shared images have members. Its visibility is private",
     )
     owner.image.delete_image(made.id)
     refused("a deleted image", exceptions.NotFoundException, lambda: owner.image.get_image(made.id))

@@ -309,11 +309,8 @@ impl Details {
 
     /// The name of a format that `after` changes, although it was given before.
     pub fn changed_format(&self, after: &Self) -> Option<&'static str> {
-        let pairs = self.formats().into_iter().zip(after.formats());
-        pairs
-            .into_iter()
-            .find(|((_, before), (_, after))| before.is_some() && before != after)
-            .map(|((name, _), _)| name)
+        let mut pairs = self.formats().into_iter().zip(after.formats());
+        pairs.find(|((_, before), (_, after))| before.is_some() && before != after).map(|((name, _), _)| name)
     }
 
     fn formats(&self) -> [(&'static str, Option<&str>); 2] {

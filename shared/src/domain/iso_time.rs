@@ -8,12 +8,11 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 pub(super) fn parse(text: &str) -> Option<OffsetDateTime> {
     let mut rest = text;
     let date = date(&mut rest)?;
-    let (time, offset) = match rest {
-        "" => (Time::MIDNIGHT, UtcOffset::UTC),
-        _ => {
-            rest = rest.strip_prefix(['T', ' ']).filter(|_| is_full_date(text, rest))?;
-            (time(&mut rest)?, offset(rest)?)
-        }
+    let (time, offset) = if rest.is_empty() {
+        (Time::MIDNIGHT, UtcOffset::UTC)
+    } else {
+        rest = rest.strip_prefix(['T', ' ']).filter(|_| is_full_date(text, rest))?;
+        (time(&mut rest)?, offset(rest)?)
     };
     Some(PrimitiveDateTime::new(date, time).assume_offset(offset))
 }

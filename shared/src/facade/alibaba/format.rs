@@ -50,12 +50,18 @@ impl Format {
 /// Writes an element; an array is an element of that name for each of its values.
 fn write_element(text: &mut String, name: &str, value: &Value) {
     if let Value::Array(values) = value {
-        values.iter().for_each(|value| write_element(text, name, value));
+        for value in values {
+            write_element(text, name, value);
+        }
         return;
     }
     let _ = write!(text, "<{name}>");
     match value {
-        Value::Object(members) => members.iter().for_each(|(name, value)| write_element(text, name, value)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                write_element(text, name, value);
+            }
+        }
         Value::String(value) => write_text(text, value),
         Value::Null | Value::Array(_) => {}
         Value::Bool(_) | Value::Number(_) => {

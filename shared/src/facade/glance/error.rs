@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::domain::{ImageId, Outcome, Visibility};
+use crate::domain::{ImageId, Outcome, TenantId, Visibility};
 use crate::facade::ims::error::{made_otherwise, of_rule};
 use crate::facade::{Reply, fault, reply};
 use crate::store::StoreError;
@@ -108,25 +108,14 @@ impl From<Refusal> for Error {
                 "IMG.0121",
                 format!("{tenant} not found in the member list of the image {image}."),
             ),
-            Refusal::MemberExists { image, tenant } => {
-                let message = format!(
-                    "Member {tenant} is duplicated for image {image}: it is shared with {tenant} already."
-                );
-                Self::new(S::CONFLICT, "IMG.0031", message)
-            }
+            Refusal::MemberExists { image, tenant } => member_exists(&image, &tenant),
             Refusal::MemberLimit { image, members, most } => member_limit(&image, members, most),
             Refusal::Rule { image, tenant, outcome } => {
                 let (code, message) = of_rule(&image, &tenant, outcome);
                 Self::new(status_of(outcome), code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
-            Refusal::FormatFixed { image, field } => Self::new(
-                S::FORBIDDEN,
-                "IMG.0105",
-                format!(
-                    "Attribute {field} can be only replaced for a queued image: image {image} is active, and others may have consented to it as it is. Register another image for another format."
-                ),
-            ),
+            Refusal::FormatFixed { image, field } => format_fixed(&image, field),
             Refusal::NoAnswer(_) => Self::bad_request(
                 "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
@@ -183,6 +172,21 @@ pub(super) fn only_shared(image: &ImageId, visibility: Visibility) -> String {
         format!("set it to shared first, PATCH /v2/images/{image}")
     };
     format!("Only shared images have members. Its visibility is {visibility}: {what}.")
+}
+
+/// Refuses another format of an image, in Glance's words.
+fn format_fixed(image: &ImageId, field: &str) -> Error {
+    let message = format!(
+        "Attribute {field} can be only replaced for a queued image: image {image} is active, and others may have consented to it as it is. Register another image for another format."
+    );
+    Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
+/// Refuses a member that is there already, in Glance's words.
+fn member_exists(image: &ImageId, tenant: &TenantId) -> Error {
+    let message =
+        format!("Member {tenant} is duplicated for image {image}: it is shared with {tenant} already.");
+    Error::new(StatusCode::CONFLICT, "IMG.0031", message)
 }
 
 /// Refuses a member above the limit, as Glance words it.

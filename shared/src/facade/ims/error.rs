@@ -112,13 +112,7 @@ impl From<Refusal> for Error {
                 Self::bad_request(code, message)
             }
             Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
-            Refusal::FormatFixed { image, field } => Self::new(
-                S::FORBIDDEN,
-                "IMG.0105",
-                format!(
-                    "Image {image} is active and keeps its {field}. Register another image for another format."
-                ),
-            ),
+            Refusal::FormatFixed { image, field } => format_fixed(&image, field),
             Refusal::NoAnswer(problem) => {
                 Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
             }
@@ -165,6 +159,13 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
         }
     }
+}
+
+/// Refuses another format of an image.
+fn format_fixed(image: &ImageId, field: &str) -> Error {
+    let message =
+        format!("Image {image} is active and keeps its {field}. Register another image for another format.");
+    Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
 }
 
 /// Refuses to share an image that has no members.

@@ -4,6 +4,7 @@ The test run (`tests/tests/clients.rs`) starts `imageshare serve` and gives its 
 """
 
 import datetime
+import importlib.metadata
 import os
 import time
 import unittest.mock
@@ -17,6 +18,11 @@ REGION = os.environ["IMAGESHARE_REGION"]
 OWNER, RECIPIENT, STRANGER, ADMIN = "own1", "mem1", "str1", "ops"
 PROJECTS = (OWNER, RECIPIENT, STRANGER, ADMIN)
 TOKENS = {project: os.environ[f"IMAGESHARE_TOKEN_{project.upper()}"] for project in PROJECTS}
+
+
+def major(package):
+    """The major version of a client that is installed: the journeys run with the newest and with the oldest."""
+    return int(importlib.metadata.version(package).split(".")[0])
 
 
 def call(method, path, project, body=None):

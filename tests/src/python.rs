@@ -1,5 +1,5 @@
 //! The Python that the real clients run in: an environment of its own under `target/`, made once for each
-//! `requirements.txt`.
+//! list of requirements.
 
 use std::env;
 use std::fs::{self, File};
@@ -17,13 +17,37 @@ use crate::tell::tell;
 #[error("the real clients did not run: {0}")]
 struct NoPython(String);
 
-/// The interpreter that has the clients installed, for the tests of that folder. The first call of a process makes the
+/// Which versions of the clients are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// The newest.
+    Newest,
+    /// The oldest that know every call of their journeys and run on the Pythons of today.
+    Oldest,
+}
+
+impl Release {
+    /// The file that lists them.
+    fn requirements(self) -> &'static str {
+        match self {
+            Self::Newest => "requirements.txt",
+            Self::Oldest => "oldest.txt",
+        }
+    }
+}
+
+/// The interpreter that has the clients of that release installed, for the tests of that folder. The first call of a process makes the
 /// environment if need be, from the Python index, which takes a minute or two. `None` where that is not possible, which it
 /// says; in CI that is a failure.
-pub async fn or_say_why_not(tests: &Path, target: &Path) -> Option<PathBuf> {
-    static MADE: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
-    let (clients, target) = (tests.join("clients"), target.to_owned());
-    let made = tokio::task::spawn_blocking(move || MADE.get_or_init(|| make(&clients, &target)).clone());
+pub async fn or_say_why_not(tests: &Path, target: &Path, release: Release) -> Option<PathBuf> {
+    static NEWEST: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
+    static OLDEST: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
+    let cell = match release {
+        Release::Newest => &NEWEST,
+        Release::Oldest => &OLDEST,
+    };
+    let (requirements, target) = (tests.join("clients").join(release.requirements()), target.to_owned());
+    let made = tokio::task::spawn_blocking(move || cell.get_or_init(|| make(&requirements, &target)).clone());
     match made.await.expect("no panic") {
         Ok(python) => Some(python),
         Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
@@ -34,9 +58,8 @@ pub async fn or_say_why_not(tests: &Path, target: &Path) -> Option<PathBuf> {
     }
 }
 
-fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
-    let requirements = clients.join("requirements.txt");
-    let text = fs::read(&requirements).map_err(|problem| NoPython(problem.to_string()))?;
+fn make(requirements: &Path, target: &Path) -> Result<PathBuf, NoPython> {
+    let text = fs::read(requirements).map_err(|problem| NoPython(problem.to_string()))?;
     let home = target.join(format!("clients-{:x}", Sha256::digest(&text)));
     let (python, complete) = (home.join("bin/python"), home.join("complete"));
     if complete.exists() {
@@ -50,7 +73,7 @@ fn make(clients: &Path, target: &Path) -> Result<PathBuf, NoPython> {
     let _ = fs::remove_dir_all(&home);
     run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
-    run(Command::new(&python).args(pip).arg(&requirements))?;
+    run(Command::new(&python).args(pip).arg(requirements))?;
     fs::write(complete, "").map_err(|problem| NoPython(problem.to_string()))?;
     Ok(python)
 }

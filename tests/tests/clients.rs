@@ -1,5 +1,6 @@
 //! Real clients, unmodified: each script of `clients/` is one client's journey through a running `imageshare serve`. They
-//! are installed from the Python index, at the versions of `clients/requirements.txt`. Where that is not possible they do not run and
+//! are installed from the Python index, at the newest versions (`clients/requirements.txt`) and at the oldest that know
+//! every call of their journeys and run on the Pythons of today (`clients/oldest.txt`). Where that is not possible they do not run and
 //! say why; in CI that is a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -7,16 +8,17 @@
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::python::{self, JOURNEY_TIMEOUT};
+use imageshare_tests::python::{self, JOURNEY_TIMEOUT, Release};
 use imageshare_tests::server::Server;
 use tokio::process::Command;
 
 /// The region of the servers.
 const REGION: &str = "cn-hangzhou";
 
-async fn journey(script: &str) {
+async fn journey(script: &str, release: Release) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some(python) = python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR"))).await else {
+    let Some(python) = python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), release).await
+    else {
         return;
     };
     let server = Server::start(&binary("imageshare"), &["--memory", "--region", REGION]).await;
@@ -38,7 +40,7 @@ async fn journey(script: &str) {
         tokio::time::timeout(JOURNEY_TIMEOUT, command.output()).await.expect("in time").expect("python");
     assert!(
         ended.status.success(),
-        "{script}: {}\n{}{}\nthe server's log:\n{}",
+        "{script}, {release:?}: {}\n{}{}\nthe server's log:\n{}",
         ended.status,
         String::from_utf8_lossy(&ended.stdout),
         String::from_utf8_lossy(&ended.stderr),
@@ -49,9 +51,18 @@ async fn journey(script: &str) {
 macro_rules! journeys {
     ($($name:ident: $script:literal),* $(,)?) => {
         $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                journey($script).await;
+            mod $name {
+                use super::{Release, journey};
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn at_its_newest() {
+                    journey($script, Release::Newest).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn at_its_oldest() {
+                    journey($script, Release::Oldest).await;
+                }
             }
         )*
 

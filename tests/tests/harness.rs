@@ -13,7 +13,7 @@ use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
-use imageshare_tests::python;
+use imageshare_tests::python::{self, Release};
 use imageshare_tests::runtime_api::{Init, RuntimeApi};
 use imageshare_tests::table_server::TableServer;
 use imageshare_tests::world::{TABLE, World};
@@ -190,7 +190,7 @@ fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
 #[ignore = "the next one runs it, in a process of its own"]
 async fn clients_that_cannot_be_installed() {
     let nowhere = Path::new("/nowhere");
-    assert_eq!(python::or_say_why_not(nowhere, nowhere).await, None);
+    assert_eq!(python::or_say_why_not(nowhere, nowhere, Release::Newest).await, None);
 }
 
 #[test]

@@ -233,11 +233,20 @@ async fn through_keystone(owner: &Person<'_>) {
     let made = owner.api.send(&Ask::new("POST", "/v3/auth/tokens").json(&auth)).await;
     let token = made.headers["x-subject-token"].clone();
     let ask = |target: &str| Ask::new("GET", target).token(&token);
-    for target in ["/v3/auth/catalog", "/v3/auth/projects", "/v3/projects/own1", "/v2/cloudimages"] {
+    for target in [
+        "/v3/auth/catalog",
+        "/v3/auth/projects",
+        "/v3/projects/own1",
+        "/v3/projects?name=own1",
+        "/v2/cloudimages",
+    ] {
         assert_eq!(owner.api.send(&ask(target)).await.status, 200, "{target}");
     }
     let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);
     assert_eq!(owner.api.send(&subject).await.body["token"]["project"]["id"], "own1");
+    let revoke = Ask::new("DELETE", "/v3/auth/tokens").token(&token).header("X-Subject-Token", &token);
+    assert_eq!(owner.api.send(&revoke).await.status, 204);
+    assert_eq!(owner.api.send(&ask("/v2/cloudimages")).await.status, 401);
 }
 
 /// Shares an image with somebody of whom only the names are known, whom an admin has entered in the directory.

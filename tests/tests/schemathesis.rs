@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::python::{self, JOURNEY_TIMEOUT};
+use imageshare_tests::python::{self, JOURNEY_TIMEOUT, Release};
 use imageshare_tests::server::Server;
 use imageshare_tests::tell::tell;
 use serde_json::{Value, json};
@@ -20,7 +20,9 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_that_the_document_suggests_gets_an_answer_that_it_does_not_have() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some(python) = python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR"))).await else {
+    let Some(python) =
+        python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), Release::Newest).await
+    else {
         return;
     };
     let server = Server::start(&binary("imageshare"), &["--memory"]).await;

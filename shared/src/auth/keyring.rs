@@ -89,7 +89,7 @@ impl Keyring {
         if self.unrevoked.get(&token, now).is_some() {
             return Ok(false);
         }
-        let is_revoked = store.is_token_revoked(&token.to_hex()).await?;
+        let is_revoked = store.is_token_revoked(&token.to_base64()).await?;
         if !is_revoked {
             // From before the read, as for an access key.
             self.unrevoked.put(token, (), now..now.plus(IS_KEPT));
@@ -104,7 +104,7 @@ impl Keyring {
         token: TokenHash,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
-        store.revoke_token(&token.to_hex(), expires).await?;
+        store.revoke_token(&token.to_base64(), expires).await?;
         self.unrevoked.remove(&token);
         Ok(())
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -15,9 +17,9 @@ impl TokenHash {
         Self(Sha256::digest(token).into())
     }
 
-    /// In hexadecimal digits, as the table has it.
-    pub(super) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    /// In base64url, as the table has it.
+    pub(super) fn to_base64(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 }
 

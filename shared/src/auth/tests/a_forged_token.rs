@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn without_a_signature_is_refused() {
     let body = URL_SAFE_NO_PAD.encode(claims().to_string());
-    for alg in ["none", "None", "NONE", "", "HS512", "RS512", "PS256", "ES384", "hs256"] {
+    for alg in ["none", "None", "NONE", "", "HS512", "PS512", "PS384", "ES512", "hs256"] {
         let header = URL_SAFE_NO_PAD.encode(json!({"alg": alg}).to_string());
         let refused = authenticator().take(&format!("{header}.{body}."));
         assert_eq!(refused, Err(Unauthenticated::UnknownAlgorithm), "{alg}");

@@ -34,8 +34,8 @@ pub struct IssuerArguments {
     /// Of these, accept only those whose aud is or holds this
     #[arg(long, value_name = "NAME")]
     pub audience: Option<String>,
-    /// Where these say for whom they speak, if not in project_id, account_id and roles: project=NAME, account=NAME and
-    /// roles=NAME, joined by commas, with dots where a claim stands in another one (roles=realm_access.roles)
+    /// Where these say for whom they speak, if not in `project_id`, `account_id` and `roles`: `project=NAME`, `account=NAME` and
+    /// `roles=NAME`, joined by commas, with dots where a claim stands in another one (`roles=realm_access.roles`)
     #[arg(long, value_name = "NAME=CLAIM,…", requires = "jwks")]
     pub claims: Option<ClaimPaths>,
     /// Accept tokens that the Keystone at this address knows

@@ -130,11 +130,7 @@ impl From<Refusal> for Error {
                 "IMG.0088",
                 format!("You have {most} images, the most allowed. Delete one first."),
             ),
-            Refusal::Protected(id) => Self::new(
-                S::FORBIDDEN,
-                "IMG.0105",
-                format!("Image {id} is protected. Set protected to false first."),
-            ),
+            Refusal::Protected(id) => protected(&id),
             Refusal::Detail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
             }
@@ -159,6 +155,12 @@ impl From<Refusal> for Error {
             Refusal::Store(problem) => Self::from(problem),
         }
     }
+}
+
+/// Refuses to delete an image that is to be kept.
+fn protected(image: &ImageId) -> Error {
+    let message = format!("Image {image} is protected. Set protected to false first.");
+    Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
 }
 
 /// Refuses another format of an image.

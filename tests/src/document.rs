@@ -136,7 +136,8 @@ impl Document {
         }
         let response = self.resolved(&operation.responses[status.to_string()]);
         // Where a body is no JSON, it is a text.
-        let is_text = |schema: &&Value| schema["type"] == "string" && body.is_some_and(Value::is_string);
+        let has_text = |schema: &Value| schema["type"] == "string" || schema["anyOf"][0]["type"] == "string";
+        let is_text = |schema: &&Value| has_text(schema) && body.is_some_and(Value::is_string);
         let content = response.pointer("/content/application~1json/schema");
         let other =
             || response["content"].as_object()?.values().map(|content| &content["schema"]).find(is_text);

@@ -155,6 +155,7 @@ impl World {
             | "showIdentityVersionOfFolder"
             | "showQuota"
             | "showHealth"
+            | "showReadiness"
             | "showSchema"
             | "listVersions"
             | "showVersion"

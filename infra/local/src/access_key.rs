@@ -87,7 +87,7 @@ async fn client(whose: &AccessKeyOwner) -> Result<Client, ClientError> {
     if account.is_some() || user.is_some() {
         return Err(ClientError::Holder);
     }
-    let answer = client.ask("GET", "/v3/projects", None).await?;
+    let answer = client.ask("GET", "/v3/auth/projects", None).await?;
     let own = answer.get("projects").and_then(Value::as_array).ok_or(ClientError::Strange)?;
     let acts_for_it = own.iter().any(|own| own.get("id").and_then(Value::as_str) == Some(project.as_str()));
     if acts_for_it { Ok(client) } else { Err(ClientError::OtherProject(project.clone())) }

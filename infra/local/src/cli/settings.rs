@@ -16,7 +16,7 @@ use toml::{Table, Value};
 use super::{Arguments, Command, ServeArguments};
 
 /// The variable of each flag of `serve`. Those that functions have on AWS are the same.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("listen", "IMAGESHARE_LISTEN"),
     ("metrics", "IMAGESHARE_METRICS"),
     ("data", "IMAGESHARE_DATA"),
@@ -28,6 +28,7 @@ const VARIABLES: [(&str, &str); 13] = [
     ("jwks", "IMAGESHARE_JWKS"),
     ("issuer", "IMAGESHARE_ISSUER"),
     ("audience", "IMAGESHARE_AUDIENCE"),
+    ("claims", "IMAGESHARE_CLAIMS"),
     ("keystone", "IMAGESHARE_KEYSTONE_URL"),
     ("issuer-ca", "IMAGESHARE_ISSUER_CA"),
 ];

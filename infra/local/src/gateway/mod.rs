@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{EXPECT, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, EXPECT, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
 use imageshare::facade::{self, Problem, Reply};
@@ -184,7 +184,7 @@ impl Gateway {
                 self.call(&head, body, call).await.map_err(|refusal| refusal.reply())
             }
         };
-        let response = match answered {
+        let mut response = match answered {
             Ok(response) => response,
             Err(mut own) => {
                 name(&mut own, &request_id);
@@ -205,6 +205,9 @@ impl Gateway {
             }
         };
         self.metrics.count_request(&route.key, &response, started.elapsed());
+        if head.method == Method::HEAD {
+            say_that_it_is_empty(&mut response);
+        }
         response
     }
 
@@ -353,6 +356,13 @@ struct Call<'a> {
     path_parameters: Vec<(&'a str, &'a str)>,
     request_id: &'a str,
     client: SocketAddr,
+}
+
+/// Says the length of an empty body in the answer to `HEAD`, as in that to `GET`; hyper leaves it out.
+fn say_that_it_is_empty(response: &mut Response<Full<Bytes>>) {
+    if response.body().is_end_stream() && response.status() != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
 }
 
 /// Puts the request's id on an answer, by both names that clients look for.

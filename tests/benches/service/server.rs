@@ -26,13 +26,15 @@ fn binary() -> PathBuf {
     target.join("release/imageshare")
 }
 
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 10] = [
     "--limit",
     "members-per-image=5000",
     "--limit",
     "images-per-tenant=1000000",
     "--limit",
     "pending-per-tenant=1000000",
+    "--limit",
+    "pending-per-owner=1000000",
     "--limit",
     "read-units-per-second=1000000",
 ];

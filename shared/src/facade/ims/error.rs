@@ -225,7 +225,7 @@ pub fn unrouted(allowed: &str) -> Reply {
         return reply::error(
             StatusCode::NOT_FOUND,
             "IMG.0086",
-            "There is no such path. Compare it with the paths of the service's API document.",
+            "There is no such path. GET /docs shows the paths that there are, and GET /openapi.yaml has them for programs.",
         );
     }
     let message = format!("This method is not possible here. Use {allowed}.");

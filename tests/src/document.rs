@@ -136,7 +136,10 @@ impl Document {
         }
         let response = self.resolved(&operation.responses[status.to_string()]);
         // Where a body is no JSON, it is a text.
-        let has_text = |schema: &Value| schema["type"] == "string" || schema["anyOf"][0]["type"] == "string";
+        let is_string = |schema: &Value| schema["type"] == "string";
+        let has_text = |schema: &Value| {
+            is_string(schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(is_string))
+        };
         let is_text = |schema: &&Value| has_text(schema) && body.is_some_and(Value::is_string);
         let content = response.pointer("/content/application~1json/schema");
         let other =

@@ -1,4 +1,4 @@
-//! Copies of a data directory: made while the server runs, put back where there is none, and checked.
+//! Backups of a data directory: written while the server runs, checked, and restored into an empty directory.
 //!
 //! A backup is one file: the database as it was at one moment, and the server's keys in a table of its own. Who holds it
 //! holds the keys, so only its owner can read it.
@@ -38,7 +38,7 @@ pub enum BackupError {
         /// A file in it.
         file: String,
     },
-    /// The file is none that `backup` has written.
+    /// The file was not written by `backup`.
     #[error("{} is not a backup of imageshare", .0.display())]
     NotABackup(PathBuf),
     /// The database is damaged.

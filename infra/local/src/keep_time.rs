@@ -54,18 +54,20 @@ impl TimeKeeper {
     /// Sees to it that the moment that is kept is ahead of the clock, before a request is handled. Nothing, or one write after
     /// a rest. Where that fails the log says so, and the request goes on: the table will not take its writes either.
     pub async fn begin_request(&self) {
-        let is_ahead = || {
-            let now = self.store.clock().now();
-            self.last_request.fetch_max(now.unix_millis(), Ordering::Relaxed);
-            now.plus(LEAST_LEAD).unix_millis() <= self.reserved.load(Ordering::Acquire)
-        };
-        if is_ahead() {
+        self.last_request.fetch_max(self.store.clock().now().unix_millis(), Ordering::Relaxed);
+        if self.is_ahead() {
             return;
         }
         let _writing = self.writing.lock().await;
-        if !is_ahead() {
+        if !self.is_ahead() {
             self.keep_or_log(LEAD).await;
         }
+    }
+
+    /// Whether the moment that is kept is far enough ahead for a request to begin.
+    fn is_ahead(&self) -> bool {
+        let needed = self.store.clock().now().plus(LEAST_LEAD);
+        needed.unix_millis() <= self.reserved.load(Ordering::Acquire)
     }
 
     /// Writes how far the clock has come while requests are under way, until `stop` is ready, and a last time then.

@@ -143,7 +143,8 @@ fn described_service() -> Result<Service, BadDeployment> {
 }
 
 /// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
-/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
+/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and
+/// `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
 /// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
 /// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
 /// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one

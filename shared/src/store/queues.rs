@@ -169,12 +169,13 @@ impl Store {
     }
 
     /// Leaves a stamp on the items of tenants, so that every later request about them is above it. One write for each, side by
-    /// side.
+    /// side; where one is in doubt, the request is not.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub(crate) async fn raise_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
-        let raise = async |tenant: &TenantId| self.update_if(&raise_clock(tenant, stamp)).await.map(drop);
+        let aside = self.aside();
+        let raise = async |tenant: &TenantId| aside.update_if(&raise_clock(tenant, stamp)).await.map(drop);
         try_join_all(tenants.iter().map(|tenant| raise(tenant))).await.map(drop)
     }
 

@@ -11,8 +11,9 @@ use crate::store::{Remembered, Snapshot, Submitted};
 /// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
 /// job's id.
 ///
-/// One batch read and one transaction, one batch read more where the directory knows the caller and not every recipient, a count of each inbox that was not counted a moment ago, and what the directory takes
-/// to find tenants by their names; one read more where a request with a key is refused.
+/// One batch read and one transaction, one batch read more where the directory knows the caller and not every recipient, a
+/// count of each inbox that was not counted a moment ago, and what the directory takes to find tenants by their names; one
+/// read more where a request with a key is refused.
 ///
 /// # Errors
 /// [`Refusal`]; then no job was made.

@@ -55,7 +55,7 @@ variable before the file. The variables:\n"
 /// environment; one that is set to nothing is not set.
 ///
 /// # Errors
-/// Says which argument, variable or line of the file is wrong; exits by itself where only help is asked for.
+/// Says which argument, variable or line of the file is wrong; exits where only help is asked for.
 pub(super) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<String>,
@@ -117,7 +117,7 @@ impl Given {
         new.into_iter().flat_map(arguments).collect()
     }
 
-    /// A server in memory has no directory: whoever asks for one of the two is not told of the other.
+    /// A server in memory has no directory: a stronger source that names one of the two silences the other.
     fn exclude_alternatives(&mut self) {
         if self.0.contains("memory") || self.0.contains("data") {
             self.0.extend(["memory".to_owned(), "data".to_owned()]);

@@ -89,7 +89,7 @@ async fn accept(
     }
 }
 
-/// Who is at the other end of a connection, and its place among all.
+/// The client of a connection, and the place of the connection among all.
 struct Client {
     address: SocketAddr,
     place: Place,

@@ -93,7 +93,7 @@ async fn world() -> World {
         Box::pin(async move { health })
     });
     let mut gateway = Gateway::new(ROUTES, &handlers, check, "local".to_owned()).unwrap();
-    gateway.function_timeout = Duration::from_millis(500);
+    gateway.function_timeout = Duration::from_secs(3);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();

@@ -69,3 +69,26 @@ async fn tour_says_what_is_wrong_and_ends() {
     let (_, _, errors) = run(script, directory.path()).await;
     assert!(errors.contains("curl: (7)") && errors.contains("no server answers at"), "{errors}");
 }
+
+/// The oldest and the newest version of each client in the table are those that the tests install.
+#[test]
+fn client_table_names_the_versions_that_run() {
+    const README: &str = include_str!("../../README.md");
+    let files = [include_str!("../clients/oldest.txt"), include_str!("../clients/requirements.txt")];
+    for client in [
+        "python-glanceclient",
+        "openstacksdk",
+        "python-openstackclient",
+        "huaweicloudsdkims",
+        "alibabacloud-ecd20200930",
+        "alibabacloud-ecs20140526",
+        "aliyun-python-sdk-core",
+    ] {
+        let version = |file: &'static str| {
+            file.lines().find_map(|line| line.strip_prefix(client)?.strip_prefix("==")).unwrap()
+        };
+        let [oldest, newest] = files.map(version);
+        let named = format!("{client} {oldest}, {newest}");
+        assert!(README.contains(&named), "{named}");
+    }
+}

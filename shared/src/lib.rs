@@ -14,18 +14,18 @@
 //! ```
 //!
 //! To see one operation whole, follow a share: `facade/ims/share.rs`, `usecases/share.rs`, `store/jobs.rs`; then the work
-//! that it leaves: `usecases/carry_out.rs`, `domain/step`, `domain/membership.rs`, `store/decided.rs`. `RULES.md` beside
+//! that it leaves: `usecases/execute.rs`, `domain/step`, `domain/membership.rs`, `store/commit.rs`. `RULES.md` beside
 //! this folder lists every rule with its source, its errors and its tests.
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+mod app;
 pub mod auth;
 pub mod domain;
 pub mod facade;
 pub mod function;
-mod service;
 pub mod store;
 pub mod table;
 pub mod usecases;
 
-pub use service::{Service, Settings};
+pub use app::{App, Settings};

@@ -15,7 +15,7 @@ use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
 use imageshare_local::cli::ServeArguments;
 use imageshare_local::issuers::IssuerArguments;
-use imageshare_local::keys::{Grant, ISSUER, SigningKey};
+use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
 use imageshare_local::server::Server;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -23,35 +23,35 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::document::Document;
-use crate::service::everything;
+use crate::api_document::ApiDocument;
+use crate::local_service::all_items;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server with an empty table in memory.
 pub struct Api {
     /// What the server's routes are made from.
-    pub document: Document,
+    pub document: ApiDocument,
     server: Server,
-    key: SigningKey,
-    succeeded: Mutex<BTreeSet<String>>,
+    signing_key: SigningKey,
+    succeeded_operations: Mutex<BTreeSet<String>>,
 }
 
 /// A request, to the byte.
 #[derive(Clone)]
-pub struct Ask {
+pub struct ApiRequest {
     /// The method.
     pub method: String,
     /// Path and query as they stand in the request line.
     pub target: String,
-    head: Vec<u8>,
+    header_bytes: Vec<u8>,
     body: Vec<u8>,
 }
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ApiResponse {
     /// The status.
     pub status: u16,
     /// The headers by their names in lower case.
@@ -60,26 +60,26 @@ pub struct Answer {
     pub body: Value,
 }
 
-impl fmt::Debug for Ask {
+impl fmt::Debug for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(300).collect::<String>();
-        write!(f, "{} {}\n{}\n{}", self.method, self.target, text(&self.head), text(&self.body))
+        write!(f, "{} {}\n{}\n{}", self.method, self.target, text(&self.header_bytes), text(&self.body))
     }
 }
 
-impl Ask {
+impl ApiRequest {
     /// A request without a body.
     pub fn new(method: &str, target: impl Into<String>) -> Self {
-        Self { method: method.to_owned(), target: target.into(), head: Vec::new(), body: Vec::new() }
+        Self { method: method.to_owned(), target: target.into(), header_bytes: Vec::new(), body: Vec::new() }
     }
 
     /// With that header more.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.head.extend_from_slice(name.as_bytes());
-        self.head.extend_from_slice(b": ");
-        self.head.extend_from_slice(value.as_ref());
-        self.head.extend_from_slice(b"\r\n");
+        self.header_bytes.extend_from_slice(name.as_bytes());
+        self.header_bytes.extend_from_slice(b": ");
+        self.header_bytes.extend_from_slice(value.as_ref());
+        self.header_bytes.extend_from_slice(b"\r\n");
         self
     }
 
@@ -119,7 +119,7 @@ impl Ask {
     }
 
     /// The same in a minor version of Glance's API, where it is in `/v2`.
-    pub fn in_minor_version(&self) -> Option<Self> {
+    pub fn with_minor_version(&self) -> Option<Self> {
         let rest = self.target.strip_prefix("/v2").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         Some(Self { target: format!("/v2.7{rest}"), ..self.clone() })
     }
@@ -129,19 +129,19 @@ impl Ask {
     }
 }
 
-impl Answer {
+impl ApiResponse {
     /// The error's code; empty where it is none.
     pub fn code(&self) -> &str {
-        self.said("/error/code", "/Code")
+        self.error_field("/error/code", "/Code")
     }
 
     /// The error's message; empty where it is none.
     pub fn message(&self) -> &str {
-        self.said("/error/message", "/Message")
+        self.error_field("/error/message", "/Message")
     }
 
     /// What stands in one place or, in Alibaba's form, in the other.
-    fn said(&self, place: &str, in_rpc: &str) -> &str {
+    fn error_field(&self, place: &str, in_rpc: &str) -> &str {
         let found = self.body.pointer(place).or_else(|| self.body.pointer(in_rpc));
         found.and_then(Value::as_str).unwrap_or_default()
     }
@@ -168,21 +168,26 @@ impl Api {
             issuers: IssuerArguments::default(),
         };
         let server = Server::start(&arguments).await.expect("a server");
-        let key = SigningKey::open(server.key_directory()).expect("the server's key");
-        Self { document: Document::read(), server, key, succeeded: Mutex::default() }
+        let key = SigningKey::open_or_create(server.key_directory()).expect("the server's key");
+        Self {
+            document: ApiDocument::load(),
+            server,
+            signing_key: key,
+            succeeded_operations: Mutex::default(),
+        }
     }
 
     /// A token of that project and role, good for an hour.
     pub fn token(&self, project: &str, role: Role) -> String {
         let lifetime = Duration::from_hours(1);
         let project = project.parse().expect("a project id");
-        let grant = Grant { project, account: None, user: None, roles: vec![role], lifetime };
-        self.key.token(&grant).expect("a token")
+        let grant = TokenClaims { project, account: None, user: None, roles: vec![role], lifetime };
+        self.signing_key.sign_token(&grant).expect("a token")
     }
 
     /// A rightly signed token of that project that expires then.
-    pub fn token_until(&self, project: &str, expires: Timestamp) -> String {
-        let keys: Value = serde_json::from_str(self.key.json()).expect("a key set");
+    pub fn token_expiring_at(&self, project: &str, expires: Timestamp) -> String {
+        let keys: Value = serde_json::from_str(self.signing_key.jwks()).expect("a key set");
         let secret = URL_SAFE_NO_PAD.decode(keys["keys"][0]["k"].as_str().expect("a key")).expect("base64");
         let header = Header {
             kid: keys["keys"][0]["kid"].as_str().map(str::to_owned),
@@ -194,18 +199,18 @@ impl Api {
     }
 
     /// Sends a request, and holds the answer to the document and to what is promised of all answers.
-    pub async fn send(&self, ask: &Ask) -> Answer {
-        let answer = timeout(PATIENCE, self.exchange(ask)).await;
+    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
+        let answer = timeout(RESPONSE_TIMEOUT, self.send_raw(ask)).await;
         let answer = answer.unwrap_or_else(|_| panic!("no answer to {ask:?}"));
-        if let Err(problem) = self.check(ask, &answer) {
+        if let Err(problem) = self.check_response(ask, &answer) {
             panic!("{problem}\nof {ask:?}\n{answer:?}");
         }
         answer
     }
 
     /// The operations that have succeeded so far.
-    pub fn succeeded(&self) -> BTreeSet<String> {
-        self.succeeded.lock().expect("no panic").clone()
+    pub fn succeeded_operations(&self) -> BTreeSet<String> {
+        self.succeeded_operations.lock().expect("no panic").clone()
     }
 
     /// Where the server listens.
@@ -214,7 +219,7 @@ impl Api {
     }
 
     /// Everything in the table once no work is open.
-    pub async fn dump_at_rest(&self) -> BTreeMap<String, String> {
+    pub async fn dump_when_idle(&self) -> BTreeMap<String, String> {
         loop {
             let dump = self.dump();
             if !dump.values().any(|item| item.contains("S(\"W#")) {
@@ -228,7 +233,7 @@ impl Api {
     pub fn dump(&self) -> BTreeMap<String, String> {
         let item_of_clock =
             |item: &HashMap<String, AttributeValue>| item["pk"] == AttributeValue::S("?clock".into());
-        everything(self.server.table())
+        all_items(self.server.table())
             .into_iter()
             // Time goes on.
             .filter(|item| !item_of_clock(item))
@@ -245,8 +250,8 @@ impl Api {
     }
 
     /// Waits until no job is under way.
-    pub async fn settled(&self) {
-        let patience = Instant::now() + PATIENCE;
+    pub async fn wait_until_idle(&self) {
+        let patience = Instant::now() + RESPONSE_TIMEOUT;
         while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
             assert!(Instant::now() < patience, "a job does not end");
             sleep(Duration::from_millis(5)).await;
@@ -254,10 +259,10 @@ impl Api {
     }
 
     /// Waits for the job that a batch call was answered with, and returns it as its project sees it.
-    pub async fn job(&self, token: &str, project: &str, accepted: &Answer) -> Value {
+    pub async fn wait_for_job(&self, token: &str, project: &str, accepted: &ApiResponse) -> Value {
         let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));
-        let ask = Ask::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
-        let patience = Instant::now() + PATIENCE;
+        let ask = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
+        let patience = Instant::now() + RESPONSE_TIMEOUT;
         loop {
             let job = self.send(&ask).await.body;
             if !job["end_time"].is_null() {
@@ -268,11 +273,11 @@ impl Api {
         }
     }
 
-    async fn exchange(&self, ask: &Ask) -> Answer {
+    async fn send_raw(&self, ask: &ApiRequest) -> ApiResponse {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("the server");
         let mut bytes = format!("{} {} HTTP/1.1\r\n", ask.method, ask.target).into_bytes();
-        bytes.extend_from_slice(&ask.head);
-        let head = ask.head.to_ascii_lowercase();
+        bytes.extend_from_slice(&ask.header_bytes);
+        let head = ask.header_bytes.to_ascii_lowercase();
         if !head.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"host:")) {
             bytes.extend_from_slice(b"Host: images.example\r\n");
         }
@@ -283,15 +288,15 @@ impl Api {
         stream.write_all(&bytes).await.expect("the server reads the whole request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("an answer");
-        parse(&answer)
+        parse_response(&answer)
     }
 
-    fn check(&self, ask: &Ask, answer: &Answer) -> Result<(), String> {
+    fn check_response(&self, ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
         let id = answer.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
         if answer.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
             return Err("X-Openstack-Request-Id is not X-Request-Id".to_owned());
         }
-        let operation = self.document.operation_of(&ask.method, ask.path());
+        let operation = self.document.find_operation(&ask.method, ask.path());
         let body = Some(&answer.body).filter(|body| !body.is_null());
         if ask.method == "HEAD" {
             let is_documented = operation.statuses().contains(&answer.status);
@@ -301,22 +306,22 @@ impl Api {
                 Err("no answer to HEAD".to_owned())
             };
         }
-        if answer.headers.get("content-type").is_some_and(|media_type| media_type == XML) {
+        if answer.headers.get("content-type").is_some_and(|media_type| media_type == XML_MEDIA_TYPE) {
             let asks = ask.path() == "/" && ask.target.contains("Format=") && body.is_some();
             return if asks { Ok(()) } else { Err("nobody asked for XML".to_owned()) };
         }
-        match self.document.undocumented(&operation, answer.status, body) {
+        match self.document.response_violation(&operation, answer.status, body) {
             Some(problem) => return Err(problem),
             None if answer.status < 400 => {
-                self.succeeded.lock().expect("no panic").insert(operation.id);
+                self.succeeded_operations.lock().expect("no panic").insert(operation.id);
             }
             // The document says whether an error may have no body.
             None if body.is_none() => {}
-            None => check_error(ask, answer)?,
+            None => check_error_body(ask, answer)?,
         }
         match answer.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
-            Some(_) if is_text(&answer.headers) && answer.status == 200 => Ok(()),
+            Some(_) if is_text_body(&answer.headers) && answer.status == 200 => Ok(()),
             None if body.is_none() => Ok(()),
             other => Err(format!("the type is {other:?}")),
         }
@@ -324,9 +329,9 @@ impl Api {
 }
 
 /// The type of an answer of Alibaba's dialect that is XML.
-const XML: &str = "text/xml;charset=utf-8";
+const XML_MEDIA_TYPE: &str = "text/xml;charset=utf-8";
 
-fn check_error(ask: &Ask, answer: &Answer) -> Result<(), String> {
+fn check_error_body(ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
     if ask.path() == "/" && answer.body["RequestId"].is_string() {
         let id = answer.headers.get("x-request-id").map(|id| id.to_uppercase());
         let is_named = id.as_deref() == answer.body["RequestId"].as_str();
@@ -342,12 +347,12 @@ fn check_error(ask: &Ask, answer: &Answer) -> Result<(), String> {
 }
 
 /// Whether a body is a text in a form of its own: the document of the API, its pages, and an answer of Alibaba's dialect in XML.
-fn is_text(headers: &BTreeMap<String, String>) -> bool {
+fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
     let kind = headers.get("content-type").map(String::as_str).unwrap_or_default();
-    kind == "application/yaml" || kind == XML || kind.starts_with("text/html;")
+    kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;")
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+fn parse_response(bytes: &[u8]) -> ApiResponse {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
     let head = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");
@@ -357,8 +362,8 @@ fn parse(bytes: &[u8]) -> Answer {
         headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
     let body = match &bytes[end + 4..] {
         [] => Value::Null,
-        body if is_text(&headers) => Value::String(String::from_utf8(body.to_vec()).expect("a text")),
+        body if is_text_body(&headers) => Value::String(String::from_utf8(body.to_vec()).expect("a text")),
         body => serde_json::from_slice(body).expect("a JSON body"),
     };
-    Answer { status, headers, body }
+    ApiResponse { status, headers, body }
 }

@@ -1,190 +1,198 @@
 //! What each call uses of the table: measured once, printed by the benchmark, held by a test.
 
-use imageshare::Service;
+use imageshare::App;
 use imageshare::domain::{
-    Addressees, Caller, Details, Entry, Image, ImageId, Limits, Name, Named, Permissions, Protection, Role,
-    Status, TenantId, VaultDetails, VaultId, VaultStatus, Visibility,
+    Caller, Details, DirectoryEntry, Image, ImageId, Limits, Name, PermissionChange, Protection,
+    RecipientList, Role, Status, TenantId, TenantName, VaultDetails, VaultId, VaultStatus, Visibility,
 };
-use imageshare::store::{List, PieceKey, Remembered, Store, Usage};
-use imageshare::usecases::{self, Direction, Effect, Exact, ImageQuery, Refusal, Seen, SortKey};
+use imageshare::store::{IdempotencyRequest, List, Store, Usage, WorkItemKey};
+use imageshare::usecases::{
+    self, Direction, DryRun, ImageQuery, IndexFilter, SortKey, UseCaseError, VisibleImage,
+};
 
-use crate::service::{LocalService, caller, tenant};
+use crate::local_service::{LocalService, caller, tenant};
 
 /// One call and what it used.
-pub struct Row {
+pub struct Measurement {
     /// The call, in words.
     pub call: &'static str,
     /// What it used of the table.
-    pub used: Usage,
+    pub usage: Usage,
 }
 
 /// Makes each call once and reports what it used.
-pub async fn measure() -> Vec<Row> {
+pub async fn measure_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let mut rows = Vec::new();
     let mut images = Vec::new();
     for _ in 0..100 {
-        images.push(ordinary_image(&world, "owner").await);
+        images.push(typical_image(&world, "owner").await);
     }
     let owner = caller("owner");
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
     let recipient = caller(tenants[0].as_str());
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     let new = usecases::NewImage {
         id: None,
         owner: None,
         visibility: Visibility::Shared,
-        details: ordinary_details(),
+        details: typical_details(),
     };
     usecases::register_image(&service, &owner, new).await.expect("an image");
-    rows.push(row("register an image", &service));
+    rows.push(measurement("register an image", &service));
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     usecases::show_image(&service, &owner, &images[0]).await.expect("the image");
-    rows.push(row("show an image", &service));
+    rows.push(measurement("show an image", &service));
 
     let tag = |image: &mut Image| {
         image.details.tags.insert("more".to_owned());
-        Ok::<_, Refusal>(())
+        Ok::<_, UseCaseError>(())
     };
     for call in ["put a tag on an image", "put a tag on an image that has it"] {
-        let service = metered(&world);
+        let service = metered_service(&world);
         usecases::update_image(&service, &owner, &images[0], tag).await.expect("tagged");
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
 
-    rows.extend(small_batches(&world, &images[0], &tenants).await);
+    rows.extend(small_batch_calls(&world, &images[0], &tenants).await);
 
-    rows.extend(at_once(&world, &ordinary_details()).await);
+    rows.extend(member_calls(&world, &typical_details()).await);
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
-    rows.push(row("share 100 images with 100 projects: request", &service));
-    let piece = world.open_pieces().await[0];
-    rows.push(carry_out(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
-    world.work().await;
-    let service = metered(&world);
+    rows.push(measurement("share 100 images with 100 projects: request", &service));
+    let piece = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    world.run_open_work().await;
+    let service = metered_service(&world);
     usecases::job_status(&service, &owner, job).await.expect("the job");
-    rows.push(row("ask a job of 10,000 pairs", &service));
+    rows.push(measurement("ask a job of 10,000 pairs", &service));
 
     for (call, lists) in [
         ("page of 100 images that wait for me", vec![List::Received(tenants[1].clone(), Status::Pending)]),
         ("page of 100 images of my own", vec![List::Owned(tenant("owner"))]),
     ] {
-        let service = metered(&world);
-        let query = all_of(lists, 100);
+        let service = metered_service(&world);
+        let query = list_query(lists, 100);
         let page =
             usecases::list_images(&service, &caller(tenants[1].as_str()), query).await.expect("a page");
         assert_eq!(page.rows.len(), 100);
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
     assert_eq!(page.members.len(), 100);
-    rows.push(row("page of 100 members of an image", &service));
+    rows.push(measurement("page of 100 members of an image", &service));
 
-    rows.extend(permissions(&world).await);
-    rows.extend(by_names(&world).await);
-    rows.extend(by_rules().await);
-    rows.extend(lists().await);
+    rows.extend(permission_calls(&world).await);
+    rows.extend(share_by_name_calls(&world).await);
+    rows.extend(key_and_vault_calls().await);
+    rows.extend(list_calls().await);
 
-    let service = metered(&world);
-    let query = all_of(vec![List::Owned(tenant("owner"))], 50);
+    let service = metered_service(&world);
+    let query = list_query(vec![List::Owned(tenant("owner"))], 50);
     let found = usecases::find_images(&service, &owner, &images[..50], query);
     assert_eq!(found.await.expect("images").rows.len(), 50);
-    rows.push(row("find 50 images by their ids", &service));
+    rows.push(measurement("find 50 images by their ids", &service));
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     usecases::quota(&service, &recipient).await.expect("the quota");
-    rows.push(row("quota", &service));
+    rows.push(measurement("quota", &service));
 
-    let service = metered(&world);
+    let service = metered_service(&world);
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
-    rows.push(row("delete an image of 100 members: request", &service));
+    rows.push(measurement("delete an image of 100 members: request", &service));
     rows
 }
 
 /// What sharing and answering use where an image's properties are as large as can be, by the same calls.
-pub async fn measure_with_large_images() -> Vec<Row> {
+pub async fn measure_with_large_images() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
-    let details = large_details();
+    let details = max_size_details();
     let mut images = Vec::new();
     for _ in 0..100 {
-        images.push(image_of(&world, "owner", details.clone()).await);
+        images.push(create_image(&world, "owner", details.clone()).await);
     }
-    let mut rows = small_batches(&world, &images[0], &tenants).await;
-    rows.extend(at_once(&world, &details).await);
-    let service = metered(&world);
+    let mut rows = small_batch_calls(&world, &images[0], &tenants).await;
+    rows.extend(member_calls(&world, &details).await);
+    let service = metered_service(&world);
     usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
-    let piece = world.open_pieces().await[0];
-    rows.push(carry_out(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    let piece = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
     rows
 }
 
 /// Batch requests of a few pairs, which are carried out at once.
-async fn small_batches(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Row> {
+async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Measurement> {
     let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
     let mut rows = Vec::new();
     let mut shared = None;
     for (call, with) in [("share 1 image with 1 project", 0..1), ("share 1 image with 5 projects", 1..6)] {
-        let service = metered(world);
+        let service = metered_service(world);
         let job = usecases::share(&service, &owner, one.clone(), tenants[with].to_vec(), None).await;
         shared = shared.or(Some(job.expect("a job")));
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
 
-    let service = metered(world);
+    let service = metered_service(world);
     usecases::job_status(&service, &owner, shared.expect("a job")).await.expect("the job");
-    rows.push(row("ask a job of 1 pair", &service));
+    rows.push(measurement("ask a job of 1 pair", &service));
 
-    let service = metered(world);
-    let request =
-        Remembered { tenant: tenant("owner"), key_digest: "k".repeat(64), request_digest: "r".repeat(64) };
+    let service = metered_service(world);
+    let request = IdempotencyRequest {
+        tenant: tenant("owner"),
+        key_digest: "k".repeat(64),
+        request_digest: "r".repeat(64),
+    };
     usecases::unshare(&service, &owner, one.clone(), tenants[1..2].to_vec(), Some(request))
         .await
         .expect("a job");
-    rows.push(row("unshare 1 × 1 with an idempotency key", &service));
-    let service = metered(world);
+    rows.push(measurement("unshare 1 × 1 with an idempotency key", &service));
+    let service = metered_service(world);
     usecases::unshare(&service, &owner, one.clone(), tenants[50..51].to_vec(), None).await.expect("a job");
-    rows.push(row("unshare 1 × 1, no member", &service));
+    rows.push(measurement("unshare 1 × 1, no member", &service));
 
-    let service = metered(world);
+    let service = metered_service(world);
     let answer = (Status::Accepted, None);
     usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
         .await
         .expect("a job");
-    rows.push(row("accept 1 image", &service));
+    rows.push(measurement("accept 1 image", &service));
     rows
 }
 
 /// Glance's calls: a membership changed at once.
-async fn at_once(world: &LocalService, details: &Details) -> Vec<Row> {
+async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measurement> {
     let mut rows = Vec::new();
-    let (image, member) = (&image_of(world, "owner", details.clone()).await, tenant("mem1"));
-    let service = metered(world);
+    let (image, member) = (&create_image(world, "owner", details.clone()).await, tenant("mem1"));
+    let service = metered_service(world);
     usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
-    rows.push(row("add a member", &service));
-    let again = &image_of(world, "owner", details.clone()).await;
-    let service = Service { store: service.store.metered(), ..service };
+    rows.push(measurement("add a member", &service));
+    let again = &create_image(world, "owner", details.clone()).await;
+    let service = App { store: service.store.metered(), ..service };
     usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
-    rows.push(row("add a member of whom the process knows that its owner has shared with it", &service));
-    let service = metered(world);
+    rows.push(measurement(
+        "add a member of whom the process knows that its owner has shared with it",
+        &service,
+    ));
+    let service = metered_service(world);
     let answer = (Ok(Status::Accepted), None);
-    usecases::answer_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
-    rows.push(row("accept as a member", &service));
-    let service = metered(world);
+    usecases::decide_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    rows.push(measurement("accept as a member", &service));
+    let service = metered_service(world);
     usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
-    rows.push(row("remove a member", &service));
+    rows.push(measurement("remove a member", &service));
     rows
 }
 
 /// Alibaba's call: several memberships changed at once.
-async fn permissions(world: &LocalService) -> Vec<Row> {
+async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
     let mut rows = Vec::new();
-    let fresh = world.image("owner").await;
+    let fresh = world.create_image("owner").await;
     let accounts = |numbers: std::ops::Range<usize>| {
         numbers.map(|number| tenant(&format!("1182725234{number:05}"))).collect()
     };
@@ -192,100 +200,100 @@ async fn permissions(world: &LocalService) -> Vec<Row> {
         ("grant 1 image to 1 account", 0..1, 0..0),
         ("grant 1 image to 10 accounts and take it from 10", 10..20, 20..30),
     ] {
-        let service = metered(world);
-        let wanted = Permissions::new(accounts(add), accounts(remove)).expect("others");
-        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, Effect::Made)
+        let service = metered_service(world);
+        let wanted = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
+        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, DryRun::Off)
             .await
             .expect("granted");
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
     rows
 }
 
 /// Sharing with tenants of whom only the names are known.
-async fn by_names(world: &LocalService) -> Vec<Row> {
-    let (image, admin) = (world.image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
+async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
+    let (image, admin) = (world.create_image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
     let name = |text: String| -> Name { text.parse().expect("a name") };
     let mut accounts = Vec::new();
     let mut rows = Vec::new();
     for number in 0..100 {
         let (account, project) = (name(format!("account {number}")), name("web".to_owned()));
         let (tenant, region) = (tenant(&format!("named-{number}")), "local".parse().expect("a region"));
-        let entry = Entry { tenant, account: account.clone(), project: project.clone(), region };
-        let service = metered(world);
+        let entry = DirectoryEntry { tenant, account: account.clone(), project: project.clone(), region };
+        let service = metered_service(world);
         usecases::put_tenant(&service, &admin, &entry).await.expect("entered");
         if number == 0 {
-            rows.push(row("enter a tenant in the directory", &service));
+            rows.push(measurement("enter a tenant in the directory", &service));
         }
-        accounts.push((number, Named { account, project: Some(project) }));
+        accounts.push((number, TenantName { account, project: Some(project) }));
     }
-    let service = metered(world);
-    let one = Named { project: None, ..accounts[0].1.clone() };
+    let service = metered_service(world);
+    let one = TenantName { project: None, ..accounts[0].1.clone() };
     usecases::find_tenant(&service, &one).await.expect("a tenant");
-    rows.push(row("find a tenant by its account", &service));
+    rows.push(measurement("find a tenant by its account", &service));
     for (call, accounts) in [
         ("share 1 image with 1 account", vec![(0, one)]),
         ("share 1 image with 1 account and project", accounts[1..2].to_vec()),
         ("share 1 image with 100 accounts and projects: request", accounts),
     ] {
-        let service = metered(world);
-        let tenants = Addressees { projects: Vec::new(), accounts };
+        let service = metered_service(world);
+        let tenants = RecipientList { projects: Vec::new(), accounts };
         usecases::share(&service, &caller("owner"), vec![image.clone()], tenants, None).await.expect("a job");
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
-    world.work().await;
+    world.run_open_work().await;
     rows
 }
 
 /// What only some images need: a grant of a key, a vault; and one answer to all that waits.
-async fn by_rules() -> Vec<Row> {
+async fn key_and_vault_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let (owner, recipient) = (caller("owner"), caller("mem1"));
     let mut rows = Vec::new();
-    let service = metered(&world);
+    let service = metered_service(&world);
     let (key, to) = ("key".parse().expect("an id"), recipient.tenant.clone());
     usecases::grant_key(&service, &owner, key, to).await.expect("granted");
-    rows.push(row("grant a key", &service));
+    rows.push(measurement("grant a key", &service));
 
     let share = async |image| {
         usecases::share(&world.service, &owner, vec![image], vec![tenant("mem1")], None)
             .await
             .expect("a job");
     };
-    let sealed = world.image_with("owner", &[("__system__cmkid", "key")]).await;
-    let service = metered(&world);
+    let sealed = world.create_image_with("owner", &[("__system__cmkid", "key")]).await;
+    let service = metered_service(&world);
     usecases::share(&service, &owner, vec![sealed], vec![tenant("mem1")], None).await.expect("a job");
-    rows.push(row("share 1 encrypted image with 1 project", &service));
+    rows.push(measurement("share 1 encrypted image with 1 project", &service));
 
     let details =
         VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib: 100 };
-    let service = metered(&world);
+    let service = metered_service(&world);
     let vault: VaultId = "vault".parse().expect("an id");
     usecases::put_vault(&service, &recipient, vault.clone(), &details).await.expect("a vault");
-    rows.push(row("say what a vault is", &service));
+    rows.push(measurement("say what a vault is", &service));
     let whole = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
-    let image = world.image_with("owner", &whole).await;
+    let image = world.create_image_with("owner", &whole).await;
     share(image.clone()).await;
-    world.work().await;
+    world.run_open_work().await;
     let said = (Status::Accepted, Some(vault));
-    let service = metered(&world);
+    let service = metered_service(&world);
     usecases::respond(&service, &recipient, tenant("mem1"), vec![image], said, None).await.expect("a job");
-    rows.push(row("accept 1 full-ECS image", &service));
+    rows.push(measurement("accept 1 full-ECS image", &service));
 
     for _ in 0..99 {
-        share(world.image("owner").await).await;
+        share(world.create_image("owner").await).await;
     }
-    world.work().await;
-    let service = metered(&world);
+    world.run_open_work().await;
+    let service = metered_service(&world);
     let said = (Status::Accepted, None);
     usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
-    rows.push(row("accept all: request", &service));
-    rows.push(carried_out(&world, "… all of 100 that wait: work").await);
+    rows.push(measurement("accept all: request", &service));
+    rows.push(execute_only_work_item(&world, "… all of 100 that wait: work").await);
     rows
 }
 
 /// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
-async fn lists() -> Vec<Row> {
+async fn list_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
     let (owner, me) = (caller("owner"), caller("mem1"));
     let mut images = Vec::new();
@@ -301,27 +309,27 @@ async fn lists() -> Vec<Row> {
     for images in images.chunks(100) {
         let to = vec![me.tenant.clone()];
         usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
-        world.work().await;
+        world.run_open_work().await;
     }
     let said = (Status::Accepted, None);
     usecases::respond_to_all(&world.service, &me, me.tenant.clone(), said, None).await.expect("a job");
-    world.work().await;
+    world.run_open_work().await;
     let mut rows = Vec::new();
-    let service = metered(&world);
+    let service = metered_service(&world);
     let rename = |image: &mut Image| {
         image.details.name = Some("renamed".to_owned());
-        Ok::<_, Refusal>(())
+        Ok::<_, UseCaseError>(())
     };
     usecases::update_image(&service, &owner, &images[0], rename).await.expect("renamed");
-    rows.push(row("rename an image of 1 member: request", &service));
-    rows.push(carried_out(&world, "rename an image of 1 member: work").await);
+    rows.push(measurement("rename an image of 1 member: request", &service));
+    rows.push(execute_only_work_item(&world, "rename an image of 1 member: work").await);
 
     let lists = || {
         let accepted = List::Received(me.tenant.clone(), Status::Accepted);
-        all_of(vec![List::Owned(me.tenant.clone()), accepted, List::Open(Visibility::Public)], 100)
+        list_query(vec![List::Owned(me.tenant.clone()), accepted, List::Open(Visibility::Public)], 100)
     };
     let by = |key| vec![(key, Direction::Descending)];
-    let exact = |names: &[&str], tags: &[&str], owner: Option<&str>| Exact {
+    let exact = |names: &[&str], tags: &[&str], owner: Option<&str>| IndexFilter {
         names: (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect()),
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         owner: owner.map(tenant),
@@ -333,30 +341,42 @@ async fn lists() -> Vec<Row> {
             100,
             ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() },
         ),
-        ("find an image by its name", 1, ImageQuery { exact: exact(&["renamed"], &[], None), ..lists() }),
-        ("find an image by a tag", 1, ImageQuery { exact: exact(&[], &["tag-7"], None), ..lists() }),
+        (
+            "find an image by its name",
+            1,
+            ImageQuery { index_filter: exact(&["renamed"], &[], None), ..lists() },
+        ),
+        ("find an image by a tag", 1, ImageQuery { index_filter: exact(&[], &["tag-7"], None), ..lists() }),
         (
             "page of 100 images of an owner",
             100,
-            ImageQuery { exact: exact(&[], &[], Some("owner")), ..lists() },
+            ImageQuery { index_filter: exact(&[], &[], Some("owner")), ..lists() },
         ),
     ] {
-        let service = metered(&world);
+        let service = metered_service(&world);
         let page = usecases::list_images(&service, &me, query).await.expect("a page");
         assert_eq!(page.rows.len(), found, "{call}");
-        rows.push(row(call, &service));
+        rows.push(measurement(call, &service));
     }
     rows
 }
 
 /// A page of all that some lists hold.
-fn all_of(lists: Vec<List>, most: usize) -> ImageQuery<fn(&Seen) -> bool> {
-    let (exact, sort) = (Exact::default(), Vec::new());
-    ImageQuery { lists, matches: |_| true, exact, counts_members: true, sort, after: None, most }
+fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> bool> {
+    let (exact, sort) = (IndexFilter::default(), Vec::new());
+    ImageQuery {
+        lists,
+        filter: |_| true,
+        index_filter: exact,
+        needs_member_counts: true,
+        sort,
+        after: None,
+        limit: most,
+    }
 }
 
 /// What an owner says of an image as IMS makes it: 29 properties and 3 tags, 1,295 bytes.
-fn ordinary_details() -> Details {
+fn typical_details() -> Details {
     let property =
         |number: u32| (format!("__property_of_ims_{number:02}"), "a value of some length".to_owned());
     Details {
@@ -368,39 +388,39 @@ fn ordinary_details() -> Details {
 }
 
 /// As much as an image may hold.
-fn large_details() -> Details {
+fn max_size_details() -> Details {
     let property = |number: u32| (format!("property_{number:02}"), "x".repeat(500));
     Details { properties: (0..32).map(property).collect(), ..Details::default() }
 }
 
-async fn ordinary_image(world: &LocalService, owner: &str) -> ImageId {
-    image_of(world, owner, ordinary_details()).await
+async fn typical_image(world: &LocalService, owner: &str) -> ImageId {
+    create_image(world, owner, typical_details()).await
 }
 
-async fn image_of(world: &LocalService, owner: &str, details: Details) -> ImageId {
+async fn create_image(world: &LocalService, owner: &str, details: Details) -> ImageId {
     let visibility = Visibility::Shared;
     let new = usecases::NewImage { id: None, owner: None, visibility, details };
     usecases::register_image(&world.service, &caller(owner), new).await.expect("an image").id
 }
 
 /// The same process some time later: what it has counted of inboxes is forgotten.
-fn metered(world: &LocalService) -> Service {
+fn metered_service(world: &LocalService) -> App {
     let store = Store::new(world.table.clone(), world.service.clock().clone());
-    Service { store, ..world.service.clone() }
+    App { store, ..world.service.clone() }
 }
 
-fn row(call: &'static str, service: &Service) -> Row {
-    Row { call, used: service.store.usage() }
+fn measurement(call: &'static str, service: &App) -> Measurement {
+    Measurement { call, usage: service.store.usage() }
 }
 
-async fn carried_out(world: &LocalService, call: &'static str) -> Row {
-    let pieces = world.open_pieces().await;
+async fn execute_only_work_item(world: &LocalService, call: &'static str) -> Measurement {
+    let pieces = world.open_work_items().await;
     assert_eq!(pieces.len(), 1, "{call}");
-    carry_out(world, call, pieces[0]).await
+    execute_work_item(world, call, pieces[0]).await
 }
 
-async fn carry_out(world: &LocalService, call: &'static str, piece: PieceKey) -> Row {
-    let service = metered(world);
-    usecases::carry_out(&service, piece).await.expect("carried out");
-    row(call, &service)
+async fn execute_work_item(world: &LocalService, call: &'static str, piece: WorkItemKey) -> Measurement {
+    let service = metered_service(world);
+    usecases::execute(&service, piece).await.expect("carried out");
+    measurement(call, &service)
 }

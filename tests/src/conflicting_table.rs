@@ -1,7 +1,7 @@
 //! A table whose transactions take time and conflict as DynamoDB's do, on tokio's paused clock.
 //!
 //! The embedded database makes one call after the other, so no two of them meet. Here a transaction takes time, in which it
-//! conflicts with others by the rules of [`Holds`]. Further, by DynamoDB's Developer Guide:
+//! conflicts with others by the rules of [`ItemLocks`]. Further, by DynamoDB's Developer Guide:
 //!
 //! * reads see what was committed;
 //! * a transaction uses two write units for each KB of each item, also where it is cancelled; a plain write uses one,
@@ -13,24 +13,26 @@
 //! Not modelled: a conflict hides conditions that do not hold either; a batch read never sees half of a transaction;
 //! there are no throttled partitions.
 
-mod holds;
+mod item_size;
+mod locks;
 mod report;
-mod size;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use imageshare::table::{
-    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Key, Page, Query, Table, Token,
-    Write, Written, no_lone_check,
+    Action, BatchRead, CONDITION_FAILED, Key, Page, Projection, Query, ReadOutput, Table, TableError,
+    TableFuture, TransactionToken, Write, WriteOutput, standalone_check_error,
 };
 use tokio::time::{Instant, sleep_until};
 
-pub use self::holds::{CONFLICT, CONFLICT_TIME, Hold, Holds, is_conflict};
-use self::holds::{Place, has_reason, item, place};
-pub use self::report::{Operation, Report, Tally};
-use crate::direct_table::DirectTable;
+pub use self::locks::{
+    DEFAULT_CONFLICT_LATENCY, ItemLockGuard, ItemLocks, TRANSACTION_CONFLICT, is_conflict,
+};
+use self::locks::{ItemKey, has_reason, item_key, item_or_key};
+pub use self::report::{CallReport, CallStats, Operation};
+use crate::blocking_table::BlockingTable;
 
 /// How long calls take, in virtual time, from the request to the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,104 +53,108 @@ impl Default for Latencies {
             read: Duration::from_millis(4),
             write: Duration::from_millis(5),
             transaction: Duration::from_millis(10),
-            conflict: CONFLICT_TIME,
+            conflict: DEFAULT_CONFLICT_LATENCY,
         }
     }
 }
 
 /// A table with conflicts. Clones are the same table.
 #[derive(Debug, Clone)]
-pub struct ConflictingTable(Arc<Shared>);
+pub struct ConflictingTable(Arc<Inner>);
 
 #[derive(Debug)]
-struct Shared {
-    table: DirectTable,
+struct Inner {
+    table: BlockingTable,
     latencies: Latencies,
-    holds: Holds,
-    report: Mutex<Report>,
+    locks: ItemLocks,
+    report: Mutex<CallReport>,
 }
 
 impl ConflictingTable {
     /// That table, with conflicts.
-    pub fn new(table: DirectTable, latencies: Latencies) -> Self {
-        Self(Arc::new(Shared { table, latencies, holds: Holds::default(), report: Mutex::default() }))
+    pub fn new(table: BlockingTable, latencies: Latencies) -> Self {
+        Self(Arc::new(Inner { table, latencies, locks: ItemLocks::default(), report: Mutex::default() }))
     }
 
     /// What was called so far.
-    pub fn report(&self) -> Report {
-        self.0.report().clone()
+    pub fn report(&self) -> CallReport {
+        self.0.lock_report().clone()
     }
 }
 
 impl Table for ConflictingTable {
-    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         Box::pin(self.0.read(Operation::GetItem, self.0.table.get_item(key), |found| found.units))
     }
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
         Box::pin(self.0.read(Operation::BatchGetItem, self.0.table.batch_get_item(read), |found| found.units))
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
         Box::pin(self.0.read(Operation::Query, self.0.table.query(query), |page| page.units))
     }
 
-    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         let (shared, write) = (Arc::clone(&self.0), write.clone());
-        Box::pin(run_to_end(async move { shared.write(&write).await }))
+        Box::pin(run_to_completion(async move { shared.write(&write).await }))
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
         let (shared, writes) = (Arc::clone(&self.0), writes.to_vec());
-        Box::pin(run_to_end(async move { shared.transact(&writes, token).await }))
+        Box::pin(run_to_completion(async move { shared.transact(&writes, token).await }))
     }
 }
 
 /// Runs a call in a task of its own, which its caller cannot stop.
-async fn run_to_end(
-    call: impl Future<Output = Result<Written, Failure>> + Send + 'static,
-) -> Result<Written, Failure> {
+async fn run_to_completion(
+    call: impl Future<Output = Result<WriteOutput, TableError>> + Send + 'static,
+) -> Result<WriteOutput, TableError> {
     tokio::spawn(call).await.expect("the database does not panic")
 }
 
-impl Shared {
+impl Inner {
     async fn read<T>(
         &self,
         operation: Operation,
-        call: Answer<'_, T>,
+        call: TableFuture<'_, T>,
         units: impl Fn(&T) -> f64 + Send,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, TableError> {
         let begun = Instant::now();
         sleep_until(begun + self.latencies.read / 2).await;
         let answer = call.await;
         if let Ok(read) = &answer {
-            self.report().made(operation, units(read));
+            self.lock_report().record_success(operation, units(read));
         }
         sleep_until(begun + self.latencies.read).await;
         answer
     }
 
-    async fn write(&self, write: &Write) -> Result<Written, Failure> {
+    async fn write(&self, write: &Write) -> Result<WriteOutput, TableError> {
         let operation = match write.action {
             Action::Put(_) => Operation::PutItem,
             Action::Update(..) => Operation::UpdateItem,
             Action::Delete(_) => Operation::DeleteItem,
-            Action::Check(_) => return Err(no_lone_check()),
+            Action::Check(_) => return Err(standalone_check_error()),
         };
         let begun = Instant::now();
         sleep_until(begun + self.latencies.write / 2).await;
-        let answer = match self.holds.check(write) {
+        let answer = match self.locks.check(write) {
             Ok(()) => self.table.write_item(write).await,
             Err(conflict) => Err(conflict),
         };
-        self.count(operation, std::slice::from_ref(write), &answer, 1.0).await?;
+        self.record_call(operation, std::slice::from_ref(write), &answer, 1.0).await?;
         sleep_until(begun + self.latencies.write).await;
         answer
     }
 
-    async fn transact(&self, writes: &[Write], token: Token) -> Result<Written, Failure> {
+    async fn transact(&self, writes: &[Write], token: TransactionToken) -> Result<WriteOutput, TableError> {
         let begun = Instant::now();
-        let (_guard, outcome) = self.holds.take(writes);
+        let (_guard, outcome) = self.locks.lock(writes);
         let answer = match outcome {
             Ok(()) => {
                 sleep_until(begun + self.latencies.transaction).await;
@@ -159,27 +165,27 @@ impl Shared {
                 Err(conflict)
             }
         };
-        self.count(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
+        self.record_call(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
         answer
     }
 
     /// Counts a call of writes that use `factor` units for each KB.
-    async fn count(
+    async fn record_call(
         &self,
         operation: Operation,
         writes: &[Write],
-        answer: &Result<Written, Failure>,
+        answer: &Result<WriteOutput, TableError>,
         factor: f64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), TableError> {
         match answer {
-            Ok(written) => self.report().made(operation, written.units),
+            Ok(written) => self.lock_report().record_success(operation, written.units),
             Err(failure) if has_reason(failure, CONDITION_FAILED) => {
-                let units = factor * self.kilobytes(writes).await?;
-                self.report().stale(operation, units);
+                let units = factor * self.charged_kilobytes(writes).await?;
+                self.lock_report().record_failed_condition(operation, units);
             }
             Err(failure) if is_conflict(failure) => {
-                let units = factor * self.kilobytes(writes).await?;
-                self.report().conflict(operation, units);
+                let units = factor * self.charged_kilobytes(writes).await?;
+                self.lock_report().record_conflict(operation, units);
             }
             Err(_) => {}
         }
@@ -188,20 +194,20 @@ impl Shared {
 
     /// The sizes of the items of writes that were not made, each in whole KB: as it is, or as it was to be put where that is
     /// larger.
-    async fn kilobytes(&self, writes: &[Write]) -> Result<f64, Failure> {
-        let places: HashSet<_> = writes.iter().map(place).collect();
-        let keys = places.iter().map(Place::key).collect();
-        let read = BatchRead { keys, consistent: true, attributes: Attributes::All };
+    async fn charged_kilobytes(&self, writes: &[Write]) -> Result<f64, TableError> {
+        let places: HashSet<_> = writes.iter().map(item_key).collect();
+        let keys = places.iter().map(ItemKey::to_key).collect();
+        let read = BatchRead { keys, consistent: true, projection: Projection::All };
         let stored = self.table.batch_get_item(&read).await?.items;
         let size = |write: &Write| {
-            let stored = stored.iter().find(|stored| Place::of(stored) == place(write));
-            let put = matches!(write.action, Action::Put(_)).then(|| item(write));
-            stored.into_iter().chain(put).map(size::kilobytes).fold(1.0, f64::max)
+            let stored = stored.iter().find(|stored| ItemKey::from_item(stored) == item_key(write));
+            let put = matches!(write.action, Action::Put(_)).then(|| item_or_key(write));
+            stored.into_iter().chain(put).map(item_size::charged_kilobytes).fold(1.0, f64::max)
         };
         Ok(writes.iter().map(size).sum())
     }
 
-    fn report(&self) -> MutexGuard<'_, Report> {
+    fn lock_report(&self) -> MutexGuard<'_, CallReport> {
         self.report.lock().expect("no panic under the lock")
     }
 }

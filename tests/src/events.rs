@@ -35,7 +35,7 @@ impl HttpEvent {
         Self {
             route: route.to_owned(),
             method: method.to_owned(),
-            path: decoded(path),
+            path: percent_decode(path),
             query: query.to_owned(),
             headers: BTreeMap::from([("host".to_owned(), "images.example".to_owned())]),
             body: None,
@@ -105,7 +105,7 @@ impl HttpEvent {
                 "requestId": format!("request-{}", now.unix_millis()),
                 "routeKey": self.route,
                 "stage": "$default",
-                "time": gateway_time(now),
+                "time": format_gateway_time(now),
                 "timeEpoch": now.unix_millis(),
             },
             "isBase64Encoded": self.is_base64,
@@ -138,7 +138,8 @@ impl HttpEvent {
         let mut parameters = BTreeMap::<String, String>::new();
         for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(&name.replace('+', " ")), decoded(&value.replace('+', " ")));
+            let (name, value) =
+                (percent_decode(&name.replace('+', " ")), percent_decode(&value.replace('+', " ")));
             parameters
                 .entry(name)
                 .and_modify(|values| *values = format!("{values},{value}"))
@@ -148,11 +149,11 @@ impl HttpEvent {
     }
 }
 
-fn decoded(text: &str) -> String {
+fn percent_decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-fn gateway_time(moment: Timestamp) -> String {
+fn format_gateway_time(moment: Timestamp) -> String {
     let form = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
     let moment = OffsetDateTime::from_unix_timestamp(moment.unix_seconds()).expect("now is a date");
     moment.format(form).expect("a date has every part of the form")
@@ -160,7 +161,7 @@ fn gateway_time(moment: Timestamp) -> String {
 
 /// A change of the table as its stream, which holds keys only, tells it. `name` is `INSERT`, `MODIFY` or `REMOVE`; the
 /// key is in the table's own JSON: `{"pk": {"S": "…"}, "sk": {"S": "…"}}`.
-pub fn change(name: &str, sequence_number: &str, key: &Value) -> Value {
+pub fn stream_record(name: &str, sequence_number: &str, key: &Value) -> Value {
     json!({
         "eventID": format!("event-{sequence_number}"),
         "eventName": name,
@@ -191,7 +192,7 @@ pub fn schedule_event() -> Value {
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": "123456789012",
-        "time": Timestamp::now().to_seconds_text(),
+        "time": Timestamp::now().to_iso_seconds(),
         "region": REGION,
         "resources": [format!("arn:aws:events:{REGION}:123456789012:rule/imageshare-sweep")],
         "detail": {},

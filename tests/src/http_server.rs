@@ -20,7 +20,7 @@ use tokio_rustls::rustls::ServerConfig;
 /// Serves until it is dropped; its connections end with it.
 pub(crate) struct HttpServer {
     pub(crate) address: SocketAddr,
-    accepting: JoinHandle<()>,
+    accept_task: JoinHandle<()>,
 }
 
 impl HttpServer {
@@ -59,7 +59,7 @@ impl HttpServer {
                 });
             }
         });
-        Self { address, accepting }
+        Self { address, accept_task: accepting }
     }
 }
 
@@ -69,18 +69,18 @@ where
     H: Fn(Request<Bytes>) -> F + Clone,
     F: Future<Output = Response<Bytes>>,
 {
-    let service = service_fn(move |request| answer(handler.clone(), request));
+    let service = service_fn(move |request| call_handler(handler.clone(), request));
     // A client that goes away in the middle is no failure of the server.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Drop for HttpServer {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accept_task.abort();
     }
 }
 
-async fn answer<H, F>(handler: H, request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>>
+async fn call_handler<H, F>(handler: H, request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>>
 where
     H: Fn(Request<Bytes>) -> F,
     F: Future<Output = Response<Bytes>>,

@@ -28,29 +28,29 @@ pub struct Issuer {
 struct State {
     status: u16,
     body: Value,
-    asked: Vec<Request<()>>,
+    requests: Vec<Request<()>>,
 }
 
 impl Issuer {
     /// An issuer that answers 404.
     pub async fn start() -> Self {
-        Self::serving("http", None).await
+        Self::serve("http", None).await
     }
 
     /// The same over TLS, with a certificate for that name.
-    pub async fn start_tls(authority: &Authority, name: &str) -> Self {
-        Self::serving("https", Some(Arc::new(authority.server_config(name)))).await
+    pub async fn start_tls(authority: &CertificateAuthority, name: &str) -> Self {
+        Self::serve("https", Some(Arc::new(authority.server_config(name)))).await
     }
 
-    async fn serving(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
-        let state = Arc::new(Mutex::new(State { status: 404, body: Value::Null, asked: Vec::new() }));
+    async fn serve(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
+        let state = Arc::new(Mutex::new(State { status: 404, body: Value::Null, requests: Vec::new() }));
         let gate = Arc::new(RwLock::new(()));
         let (shared, open) = (Arc::clone(&state), Arc::clone(&gate));
         let server = HttpServer::start_with(tls, move |request: Request<Bytes>| {
             let mut state = shared.lock().expect("no panic");
             let answer = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
             let answer = answer.body(Bytes::from(state.body.to_string())).expect("an answer");
-            state.asked.push(request.map(|_| ()));
+            state.requests.push(request.map(|_| ()));
             let open = Arc::clone(&open);
             async move {
                 let _ = open.read().await;
@@ -66,26 +66,26 @@ impl Issuer {
     }
 
     /// From now on it answers that.
-    pub fn answer(&self, status: u16, body: Value) {
+    pub fn set_response(&self, status: u16, body: Value) {
         let mut state = self.state.lock().expect("no panic");
         (state.status, state.body) = (status, body);
     }
 
     /// Holds its answers back until the guard is dropped.
-    pub async fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+    pub async fn block_responses(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).write_owned().await
     }
 
     /// What it was asked since this was called last.
-    pub fn asked(&self) -> Vec<Request<()>> {
-        std::mem::take(&mut self.state.lock().expect("no panic").asked)
+    pub fn take_requests(&self) -> Vec<Request<()>> {
+        std::mem::take(&mut self.state.lock().expect("no panic").requests)
     }
 }
 
 /// A certificate authority that only this test knows.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
-impl Authority {
+impl CertificateAuthority {
     /// A new one.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
@@ -113,14 +113,14 @@ impl Authority {
     }
 }
 
-impl Default for Authority {
+impl Default for CertificateAuthority {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// A key that was made for these tests, in PKCS #8 and base64.
-fn private_key() -> EncodingKey {
+fn signing_key() -> EncodingKey {
     let der = "MC4CAQAwBQYDK2VwBCIEIA+M9dEvlwWa9FNa/5MD2q9A3MDzSALcUV6c5A2CWhpG";
     EncodingKey::from_ed_der(&STANDARD.decode(der).expect("base64"))
 }
@@ -128,7 +128,7 @@ fn private_key() -> EncodingKey {
 /// A JSON Web Key Set in which the issuers' one key stands by each of those names.
 pub fn key_set(kids: &[&str]) -> Value {
     let key = |kid: &&str| {
-        let jwk = Jwk::from_encoding_key(&private_key(), Algorithm::EdDSA).expect("a public key");
+        let jwk = Jwk::from_encoding_key(&signing_key(), Algorithm::EdDSA).expect("a public key");
         let mut jwk = serde_json::to_value(jwk).expect("JSON");
         jwk["kid"] = json!(kid);
         jwk
@@ -137,7 +137,7 @@ pub fn key_set(kids: &[&str]) -> Value {
 }
 
 /// A token of those claims that names the key so.
-pub fn token(kid: &str, claims: &Value) -> String {
+pub fn sign_token(kid: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
-    jsonwebtoken::encode(&header, claims, &private_key()).expect("claims")
+    jsonwebtoken::encode(&header, claims, &signing_key()).expect("claims")
 }

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::runtime_api::{INVOCATION_TIMEOUT, Init, Outcome, RuntimeApi};
+use crate::runtime_api::{INVOCATION_TIMEOUT, InitState, InvocationResult, RuntimeApi};
 
 /// Lambda gives a function this long to ask for its first event.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,10 +25,10 @@ pub struct LambdaProcess {
 
 /// Why a function did not come so far as to ask for an event.
 #[derive(Debug, thiserror::Error)]
-pub enum NotStarted {
+pub enum StartError {
     /// The process ended by itself.
     #[error("ended with {status} before it asked for an event; it wrote:\n{log}")]
-    Ended {
+    Exited {
         /// How it ended.
         status: ExitStatus,
         /// What it wrote to its output.
@@ -36,7 +36,7 @@ pub enum NotStarted {
     },
     /// The process reported that it cannot start.
     #[error("reported {report}; it wrote:\n{log}")]
-    Reported {
+    InitFailed {
         /// What it told the Runtime API.
         report: Value,
         /// What it wrote to its output.
@@ -44,7 +44,7 @@ pub enum NotStarted {
     },
     /// The process did nothing for too long.
     #[error("asked for no event within {INIT_TIMEOUT:?}; it wrote:\n{log}")]
-    Silent {
+    TimedOut {
         /// What it wrote to its output.
         log: String,
     },
@@ -55,7 +55,7 @@ impl LambdaProcess {
     ///
     /// # Errors
     /// The function did not ask for an event.
-    pub async fn start<K, V>(binary: &Path, env: impl IntoIterator<Item = (K, V)>) -> Result<Self, NotStarted>
+    pub async fn start<K, V>(binary: &Path, env: impl IntoIterator<Item = (K, V)>) -> Result<Self, StartError>
     where
         K: AsRef<std::ffi::OsStr>,
         V: AsRef<std::ffi::OsStr>,
@@ -81,35 +81,37 @@ impl LambdaProcess {
         let init = tokio::select! {
             // What the process said counts, even if it ended right after.
             biased;
-            init = timeout(INIT_TIMEOUT, api.initialised()) => init,
+            init = timeout(INIT_TIMEOUT, api.wait_for_init()) => init,
             status = child.wait() => {
                 let status = status.expect("a child can be waited for");
-                return Err(NotStarted::Ended { status, log: read(&log) });
+                return Err(StartError::Exited { status, log: read_log(&log) });
             }
         };
         match init {
-            Ok(Init::Done(asked)) => Ok(Self { api, child, log, init_time: asked.duration_since(started) }),
-            Ok(Init::Failed(report)) => Err(NotStarted::Reported { report, log: read(&log) }),
-            Ok(Init::Running) | Err(_) => Err(NotStarted::Silent { log: read(&log) }),
+            Ok(InitState::Done(asked)) => {
+                Ok(Self { api, child, log, init_time: asked.duration_since(started) })
+            }
+            Ok(InitState::Failed(report)) => Err(StartError::InitFailed { report, log: read_log(&log) }),
+            Ok(InitState::Running) | Err(_) => Err(StartError::TimedOut { log: read_log(&log) }),
         }
     }
 
     /// Has the function handle one event. An error is what the function reported, or what Lambda would report where
     /// the function ended or took too long.
-    pub async fn invoke(&mut self, event: &Value) -> Outcome {
+    pub async fn invoke(&mut self, event: &Value) -> InvocationResult {
         self.invoke_within(event, INVOCATION_TIMEOUT).await
     }
 
     /// The same, within that time: what the function sees as its deadline.
-    pub async fn invoke_within(&mut self, event: &Value, time: Duration) -> Outcome {
+    pub async fn invoke_within(&mut self, event: &Value, time: Duration) -> InvocationResult {
         tokio::select! {
             biased;
             outcome = timeout(time, self.api.invoke(event, time)) => outcome.unwrap_or_else(|_| {
-                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read(&self.log))}))
+                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read_log(&self.log))}))
             }),
             status = self.child.wait() => {
                 let status = status.expect("a child can be waited for");
-                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; it wrote:\n{}", read(&self.log))}))
+                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; it wrote:\n{}", read_log(&self.log))}))
             }
         }
     }
@@ -120,21 +122,21 @@ impl LambdaProcess {
     }
 
     /// The process's id.
-    pub fn id(&self) -> u32 {
+    pub fn process_id(&self) -> u32 {
         self.child.id().expect("the process still runs")
     }
 
     /// The most memory that the process has had resident so far, in bytes.
     pub fn peak_resident_bytes(&self) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process still runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process_id()))
+            .expect("the process still runs");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         peak.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("Linux states VmHWM in kB") * 1024
     }
 
     /// Everything that the function has written to its output so far.
     pub fn log(&self) -> String {
-        read(&self.log)
+        read_log(&self.log)
     }
 
     /// Kills the process at once, as a machine that fails would.
@@ -143,6 +145,6 @@ impl LambdaProcess {
     }
 }
 
-fn read(log: &NamedTempFile) -> String {
+fn read_log(log: &NamedTempFile) -> String {
     String::from_utf8_lossy(&fs::read(log.path()).expect("our own file can be read")).into_owned()
 }

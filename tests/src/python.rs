@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::tell::tell;
+use crate::notice::print_notice;
 
 /// Why there is no Python to run clients in.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the real clients did not run: {0}")]
-struct NoPython(String);
+struct SetupError(String);
 
 /// Which versions of the clients are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Release {
 
 impl Release {
     /// The file that lists them.
-    fn requirements(self) -> &'static str {
+    fn requirements_file(self) -> &'static str {
         match self {
             Self::Newest => "requirements.txt",
             Self::Oldest => "oldest.txt",
@@ -39,63 +39,65 @@ impl Release {
 /// The interpreter that has the clients of that release installed, for the tests of that folder. The first call of a process makes the
 /// environment if need be, from the Python index, which takes a minute or two. `None` where that is not possible, which it
 /// says; in CI that is a failure.
-pub async fn or_say_why_not(tests: &Path, target: &Path, release: Release) -> Option<PathBuf> {
-    static NEWEST: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
-    static OLDEST: OnceLock<Result<PathBuf, NoPython>> = OnceLock::new();
+pub async fn client_python(tests: &Path, target: &Path, release: Release) -> Option<PathBuf> {
+    static NEWEST: OnceLock<Result<PathBuf, SetupError>> = OnceLock::new();
+    static OLDEST: OnceLock<Result<PathBuf, SetupError>> = OnceLock::new();
     let cell = match release {
         Release::Newest => &NEWEST,
         Release::Oldest => &OLDEST,
     };
-    let (requirements, target) = (tests.join("clients").join(release.requirements()), target.to_owned());
-    let made = tokio::task::spawn_blocking(move || cell.get_or_init(|| make(&requirements, &target)).clone());
+    let (requirements, target) = (tests.join("clients").join(release.requirements_file()), target.to_owned());
+    let made = tokio::task::spawn_blocking(move || {
+        cell.get_or_init(|| create_environment(&requirements, &target)).clone()
+    });
     match made.await.expect("no panic") {
         Ok(python) => Some(python),
         Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
         Err(problem) => {
-            tell(&problem);
+            print_notice(&problem);
             None
         }
     }
 }
 
-fn make(requirements: &Path, target: &Path) -> Result<PathBuf, NoPython> {
-    let text = fs::read(requirements).map_err(|problem| NoPython(problem.to_string()))?;
+fn create_environment(requirements: &Path, target: &Path) -> Result<PathBuf, SetupError> {
+    let text = fs::read(requirements).map_err(|problem| SetupError(problem.to_string()))?;
     let home = target.join(format!("clients-{:x}", Sha256::digest(&text)));
     let (python, complete) = (home.join("bin/python"), home.join("complete"));
     if complete.exists() {
         return Ok(python);
     }
-    let _alone = lock(target)?;
+    let _alone = lock_environment(target)?;
     if complete.exists() {
         return Ok(python);
     }
-    tell(&format_args!("installing the real clients into {}", home.display()));
+    print_notice(&format_args!("installing the real clients into {}", home.display()));
     let _ = fs::remove_dir_all(&home);
-    run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    run_command(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
-    run(Command::new(&python).args(pip).arg(requirements))?;
-    fs::write(complete, "").map_err(|problem| NoPython(problem.to_string()))?;
+    run_command(Command::new(&python).args(pip).arg(requirements))?;
+    fs::write(complete, "").map_err(|problem| SetupError(problem.to_string()))?;
     Ok(python)
 }
 
 /// Keeps other test processes out until it is dropped.
-fn lock(target: &Path) -> Result<File, NoPython> {
+fn lock_environment(target: &Path) -> Result<File, SetupError> {
     let file = File::create(target.join("clients.lock")).and_then(|file| file.lock().map(|()| file));
-    file.map_err(|problem| NoPython(problem.to_string()))
+    file.map_err(|problem| SetupError(problem.to_string()))
 }
 
-fn run(command: &mut Command) -> Result<(), NoPython> {
+fn run_command(command: &mut Command) -> Result<(), SetupError> {
     let program = command.get_program().to_string_lossy().into_owned();
     match command.output() {
         Ok(Output { status, .. }) if status.success() => Ok(()),
-        Ok(Output { status, stdout, stderr }) => Err(NoPython(format!(
+        Ok(Output { status, stdout, stderr }) => Err(SetupError(format!(
             "{program} ended with {status}: {}{}",
             String::from_utf8_lossy(&stdout),
             String::from_utf8_lossy(&stderr)
         ))),
-        Err(problem) => Err(NoPython(format!("{program}: {problem}"))),
+        Err(problem) => Err(SetupError(format!("{program}: {problem}"))),
     }
 }
 
 /// The longest that a client's journey may take.
-pub const JOURNEY_TIMEOUT: Duration = Duration::from_mins(5);
+pub const CLIENT_TIMEOUT: Duration = Duration::from_mins(5);

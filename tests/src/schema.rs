@@ -5,23 +5,23 @@ use serde_json::Value;
 
 /// Where and how a value is not as the schema wants it; `None` where it is. `root` is what references point into.
 pub(crate) fn violation(root: &Value, schema: &Value, value: &Value) -> Option<String> {
-    check(root, schema, value, "").err()
+    check_value(root, schema, value, "").err()
 }
 
-fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
+fn check_value(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
-        return check(root, resolve(root, reference), value, place);
+        return check_value(root, resolve_reference(root, reference), value, place);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
         if !(value.is_null() && schema["nullable"] == true) {
-            check(root, part, value, place)?;
+            check_value(root, part, value, place)?;
         }
     }
     if value.is_null() && schema["nullable"] == true {
         return Ok(());
     }
     if let Some(parts) = schema["anyOf"].as_array() {
-        let mut problems = parts.iter().map(|part| check(root, part, value, place));
+        let mut problems = parts.iter().map(|part| check_value(root, part, value, place));
         return if problems.any(|problem| problem.is_ok()) {
             Ok(())
         } else {
@@ -29,7 +29,7 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
         };
     }
     if let Some(expected) = schema["type"].as_str()
-        && !is_of_type(value, expected)
+        && !has_type(value, expected)
     {
         return Err(format!("{place}: {value} is no {expected}"));
     }
@@ -51,21 +51,22 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
                     return Err(format!("{place}: {name} is not known"));
                 }
                 if let Some(named) = named.filter(|schema| schema.is_object()) {
-                    check(root, named, member, &format!("{place}/{name}"))?;
+                    check_value(root, named, member, &format!("{place}/{name}"))?;
                 }
             }
             Ok(())
         }
         Value::Array(items) => {
             let (least, most) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
-            in_range(count(items.len()), least, most).map_err(|why| format!("{place}: {why} items"))?;
+            check_range(length_as_f64(items.len()), least, most)
+                .map_err(|why| format!("{place}: {why} items"))?;
             (0..).zip(items).try_for_each(|(n, item): (usize, _)| {
-                check(root, &schema["items"], item, &format!("{place}/{n}"))
+                check_value(root, &schema["items"], item, &format!("{place}/{n}"))
             })
         }
         Value::String(text) => {
             let (least, most) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64());
-            in_range(count(text.chars().count()), least, most)
+            check_range(length_as_f64(text.chars().count()), least, most)
                 .map_err(|why| format!("{place}: {why} letters"))?;
             let pattern = schema["pattern"].as_str().map(|text| Regex::new(text).expect("a pattern"));
             match pattern {
@@ -78,18 +79,18 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or(f64::NAN);
             let (least, most) = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
-            in_range(number, least, most).map_err(|why| format!("{place}: {why}"))
+            check_range(number, least, most).map_err(|why| format!("{place}: {why}"))
         }
         _ => Ok(()),
     }
 }
 
-pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> &'a Value {
+pub(crate) fn resolve_reference<'a>(root: &'a Value, reference: &str) -> &'a Value {
     let found = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
     found.unwrap_or_else(|| panic!("{reference} points to nothing"))
 }
 
-fn is_of_type(value: &Value, expected: &str) -> bool {
+fn has_type(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),
         "array" => value.is_array(),
@@ -102,12 +103,12 @@ fn is_of_type(value: &Value, expected: &str) -> bool {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nothing here is so long")]
-fn count(length: usize) -> f64 {
+fn length_as_f64(length: usize) -> f64 {
     length as f64
 }
 
 #[allow(clippy::cast_precision_loss, reason = "the limits of a document are small numbers")]
-fn in_range(number: f64, least: Option<u64>, most: Option<u64>) -> Result<(), String> {
+fn check_range(number: f64, least: Option<u64>, most: Option<u64>) -> Result<(), String> {
     let too_small = least.is_some_and(|least| number < least as f64);
     let too_large = most.is_some_and(|most| number > most as f64);
     if too_small || too_large { Err(format!("{number} is not in {least:?}..={most:?}")) } else { Ok(()) }
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_as_the_schema_wants_it_is_found() {
+    fn schema_violations_are_found() {
         let root = json!({ "id": { "type": "string", "pattern": "^[a-z]{1,3}$" } });
         let schema = json!({ "type": "object", "required": ["ids"], "additionalProperties": { "type": "string" },
             "properties": { "ids": { "type": "array", "minItems": 1, "items": { "$ref": "#/id" } },

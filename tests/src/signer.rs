@@ -12,11 +12,11 @@ use imageshare::domain::Timestamp;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::api::Ask;
+use crate::api::ApiRequest;
 
 /// A request before it is signed; path and query are decoded.
 #[derive(Debug, Clone, Default)]
-pub struct Unsigned {
+pub struct UnsignedRequest {
     /// The method.
     pub method: String,
     /// The path, decoded.
@@ -31,7 +31,7 @@ pub struct Unsigned {
 
 /// A request as it goes over the wire.
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub struct WireRequest {
     /// The method.
     pub method: String,
     /// The path as it stands in the request line.
@@ -48,14 +48,14 @@ pub struct Wire {
 #[derive(Debug, Clone)]
 pub struct Signer {
     /// The id of the access key.
-    pub key: String,
+    pub key_id: String,
     /// Its secret.
     pub secret: String,
     /// The date of the signatures.
-    pub at: Timestamp,
+    pub date: Timestamp,
 }
 
-impl Unsigned {
+impl UnsignedRequest {
     /// A request without a body. `target` is a plain path with a plain query.
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -83,9 +83,10 @@ impl Unsigned {
     }
 
     /// The request as it goes over the wire, without a signature.
-    pub fn wire(&self) -> Wire {
-        let query: Vec<_> = self.query.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect();
-        Wire {
+    pub fn to_wire(&self) -> WireRequest {
+        let query: Vec<_> =
+            self.query.iter().map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect();
+        WireRequest {
             method: self.method.clone(),
             path: encode_path(&self.path),
             query: query.join("&"),
@@ -95,7 +96,7 @@ impl Unsigned {
     }
 }
 
-impl Wire {
+impl WireRequest {
     /// The headers as a server has them.
     pub fn header_map(&self) -> HeaderMap {
         let headers = self.headers.iter();
@@ -107,51 +108,63 @@ impl Wire {
     }
 
     /// The request as it is checked.
-    pub fn as_signed<'a>(&'a self, headers: &'a HeaderMap) -> SignedRequest<'a> {
+    pub fn as_signed_request<'a>(&'a self, headers: &'a HeaderMap) -> SignedRequest<'a> {
         let Self { method, path, query, body, .. } = self;
         SignedRequest { method, path, query, headers, body }
     }
 
     /// The request as a client sends it.
-    pub fn ask(&self) -> Ask {
+    pub fn to_api_request(&self) -> ApiRequest {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
-        let ask = Ask::new(&self.method, format!("{}{query}", self.path));
+        let ask = ApiRequest::new(&self.method, format!("{}{query}", self.path));
         self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value)).bytes(self.body.clone())
     }
 
     /// With that header instead of the one of that name.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.remove(name);
+    pub fn set_header(&mut self, name: &str, value: &str) {
+        self.remove_header(name);
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
     /// Without the header of that name.
-    pub fn remove(&mut self, name: &str) {
+    pub fn remove_header(&mut self, name: &str) {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 }
 
 impl Signer {
     /// `SDK-HMAC-SHA256 Access=`, with these headers signed besides the date.
-    pub fn access(&self, request: &Unsigned, also: &[&str]) -> Wire {
-        let date = self.at.to_basic_text();
+    pub fn sign_access(&self, request: &UnsignedRequest, also: &[&str]) -> WireRequest {
+        let date = self.date.to_iso_basic();
         let request = request.clone().header("X-Sdk-Date", &date);
         let mut pairs = request.query.clone();
         pairs.sort();
-        let names = names(also, &["x-sdk-date"]);
-        let hash = canonical(&request, slashed(&request.path), &query(&pairs), &names, &payload(&request));
+        let names = signed_header_names(also, &["x-sdk-date"]);
+        let hash = canonical_request_hash(
+            &request,
+            path_with_trailing_slash(&request.path),
+            &encode_query(&pairs),
+            &names,
+            &payload_hash(&request),
+        );
         let text = format!("SDK-HMAC-SHA256\n{date}\n{hash}");
-        let signature = hex(&hmac(self.secret.as_bytes(), &text));
-        let mut wire = request.wire();
+        let signature = encode_hex(&hmac_sha256(self.secret.as_bytes(), &text));
+        let mut wire = request.to_wire();
         let authorization =
-            format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", self.key);
-        wire.set("Authorization", &authorization);
+            format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", self.key_id);
+        wire.set_header("Authorization", &authorization);
         wire
     }
 
     /// `SDK-HMAC-SHA256 Credential=`, with these headers signed besides the date.
-    pub fn credential(&self, request: &Unsigned, also: &[&str], region: &str, service: &str) -> Wire {
-        let date = self.at.to_basic_text();
+    pub fn sign_credential(
+        &self,
+        request: &UnsignedRequest,
+        also: &[&str],
+        region: &str,
+        service: &str,
+    ) -> WireRequest {
+        let date = self.date.to_iso_basic();
         let request = request.clone().header("X-Sdk-Date", &date);
         let mut first = Vec::<(String, String)>::new();
         for pair in &request.query {
@@ -159,83 +172,104 @@ impl Signer {
                 first.push(pair.clone());
             }
         }
-        first.sort_by_key(|(name, _)| (encode(name).to_lowercase(), encode(name)));
-        let names = names(also, &["x-sdk-date"]);
+        first.sort_by_key(|(name, _)| (percent_encode(name).to_lowercase(), percent_encode(name)));
+        let names = signed_header_names(also, &["x-sdk-date"]);
         let (query, payload) = if request.method == "POST" && request.body.is_empty() {
             let mut pairs = request.query.clone();
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            let plus = |text: &str| encode(text).replace("%20", "+");
+            let plus = |text: &str| percent_encode(text).replace("%20", "+");
             let pairs: Vec<_> = pairs.iter().map(|(n, v)| format!("{}={}", plus(n), plus(v))).collect();
-            (String::new(), sha256(pairs.join("&").as_bytes()))
+            (String::new(), sha256_hex(pairs.join("&").as_bytes()))
         } else {
-            (query(&first), payload(&request))
+            (encode_query(&first), payload_hash(&request))
         };
-        let hash = canonical(&request, slashed(&request.path), &query, &names, &payload);
+        let hash = canonical_request_hash(
+            &request,
+            path_with_trailing_slash(&request.path),
+            &query,
+            &names,
+            &payload,
+        );
         let scope = format!("{}/{region}/{service}/sdk_request", &date[..8]);
         let text = format!("SDK-HMAC-SHA256\n{date}\n{scope}\n{hash}");
-        let key = hmac(format!("SDK{}", self.secret).as_bytes(), &date[..8]);
-        let key = hmac(&hmac(&hmac(&key, region), service), "sdk_request");
-        let mut wire = request.wire();
+        let key = hmac_sha256(format!("SDK{}", self.secret).as_bytes(), &date[..8]);
+        let key = hmac_sha256(&hmac_sha256(&hmac_sha256(&key, region), service), "sdk_request");
+        let mut wire = request.to_wire();
         let authorization = format!(
             "SDK-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
-            self.key,
-            hex(&hmac(&key, &text))
+            self.key_id,
+            encode_hex(&hmac_sha256(&key, &text))
         );
-        wire.set("Authorization", &authorization);
+        wire.set_header("Authorization", &authorization);
         wire
     }
 
     /// `ACS3-HMAC-SHA256` with that nonce, with these headers signed besides its own.
-    pub fn acs3(&self, request: &Unsigned, also: &[&str], nonce: &str) -> Wire {
+    pub fn sign_acs3(&self, request: &UnsignedRequest, also: &[&str], nonce: &str) -> WireRequest {
         let request = request
             .clone()
-            .header("x-acs-date", &self.at.to_seconds_text())
+            .header("x-acs-date", &self.date.to_iso_seconds())
             .header("x-acs-signature-nonce", nonce)
-            .header("x-acs-content-sha256", &sha256(&request.body));
+            .header("x-acs-content-sha256", &sha256_hex(&request.body));
         let own: Vec<_> = request.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
         let own: Vec<_> = own.iter().map(String::as_str).filter(|name| name.starts_with("x-acs-")).collect();
-        let names = names(also, &own);
+        let names = signed_header_names(also, &own);
         let mut pairs = request.query.clone();
         pairs.sort();
         let path = encode_path(&request.path);
-        let hash = canonical(&request, path, &query(&pairs), &names, &sha256(&request.body));
-        let signature = hex(&hmac(self.secret.as_bytes(), &format!("ACS3-HMAC-SHA256\n{hash}")));
-        let mut wire = request.wire();
-        let authorization =
-            format!("ACS3-HMAC-SHA256 Credential={},SignedHeaders={names},Signature={signature}", self.key);
-        wire.set("Authorization", &authorization);
+        let hash =
+            canonical_request_hash(&request, path, &encode_query(&pairs), &names, &sha256_hex(&request.body));
+        let signature =
+            encode_hex(&hmac_sha256(self.secret.as_bytes(), &format!("ACS3-HMAC-SHA256\n{hash}")));
+        let mut wire = request.to_wire();
+        let authorization = format!(
+            "ACS3-HMAC-SHA256 Credential={},SignedHeaders={names},Signature={signature}",
+            self.key_id
+        );
+        wire.set_header("Authorization", &authorization);
         wire
     }
 
     /// The parameters of a request of the RPC form with a signature of version 1 and that nonce.
-    pub fn rpc(&self, method: &str, parameters: &[(String, String)], nonce: &str) -> Vec<(String, String)> {
+    pub fn sign_rpc(
+        &self,
+        method: &str,
+        parameters: &[(String, String)],
+        nonce: &str,
+    ) -> Vec<(String, String)> {
         let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut all = parameters.to_vec();
         all.extend([
-            own("Timestamp", &self.at.to_seconds_text()),
+            own("Timestamp", &self.date.to_iso_seconds()),
             own("SignatureNonce", nonce),
             own("SignatureMethod", "HMAC-SHA1"),
             own("SignatureVersion", "1.0"),
             own("SignatureType", ""),
-            own("AccessKeyId", &self.key),
+            own("AccessKeyId", &self.key_id),
         ]);
         let mut sorted = all.clone();
         sorted.sort();
-        let text = format!("{method}&%2F&{}", encode(&query(&sorted)));
+        let text = format!("{method}&%2F&{}", percent_encode(&encode_query(&sorted)));
         let mac = Hmac::<Sha1>::new_from_slice(format!("{}&", self.secret).as_bytes()).expect("any key");
         all.push(own("Signature", &STANDARD.encode(mac.chain_update(text).finalize().into_bytes())));
         all
     }
 }
 
-fn names(also: &[&str], own: &[&str]) -> String {
+fn signed_header_names(also: &[&str], own: &[&str]) -> String {
     let mut names = [also, own].concat();
     names.sort_unstable();
     names.dedup();
     names.join(";")
 }
 
-fn canonical(request: &Unsigned, path: String, query: &str, names: &str, payload: &str) -> String {
+fn canonical_request_hash(
+    request: &UnsignedRequest,
+    path: String,
+    query: &str,
+    names: &str,
+    payload: &str,
+) -> String {
     let mut text = format!("{}\n{path}\n{query}\n", request.method);
     for name in names.split(';') {
         let values = request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -243,29 +277,30 @@ fn canonical(request: &Unsigned, path: String, query: &str, names: &str, payload
         writeln!(text, "{name}:{}", values.join(",")).expect("a text");
     }
     write!(text, "\n{names}\n{payload}").expect("a text");
-    sha256(text.as_bytes())
+    sha256_hex(text.as_bytes())
 }
 
-fn payload(request: &Unsigned) -> String {
+fn payload_hash(request: &UnsignedRequest) -> String {
     let given = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-sdk-content-sha256"));
-    given.map_or_else(|| sha256(&request.body), |(_, value)| value.clone())
+    given.map_or_else(|| sha256_hex(&request.body), |(_, value)| value.clone())
 }
 
-fn query(pairs: &[(String, String)]) -> String {
-    let pairs: Vec<_> = pairs.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect();
+fn encode_query(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<_> =
+        pairs.iter().map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect();
     pairs.join("&")
 }
 
-fn slashed(path: &str) -> String {
+fn path_with_trailing_slash(path: &str) -> String {
     let path = encode_path(path);
     if path.ends_with('/') { path } else { format!("{path}/") }
 }
 
 fn encode_path(path: &str) -> String {
-    path.split('/').map(encode).collect::<Vec<_>>().join("/")
+    path.split('/').map(percent_encode).collect::<Vec<_>>().join("/")
 }
 
-fn encode(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
@@ -276,15 +311,15 @@ fn encode(text: &str) -> String {
     encoded
 }
 
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("any key");
     mac.chain_update(text).finalize().into_bytes().to_vec()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+fn sha256_hex(bytes: &[u8]) -> String {
+    encode_hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -8,17 +8,17 @@ use dynoxide::Database;
 use imageshare_local::TABLE;
 use serde_json::{Value, json};
 
-use crate::table_server::{TRANSACTION, carry_out};
+use crate::table_server::{TRANSACT_WRITE_ITEMS, execute};
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// It is carried out, and its answer is lost behind DynamoDB's front: the caller gets a 500.
-    LostAnswer,
+    LostResponse,
     /// It is carried out, and nobody answers.
-    Silence,
+    NoResponse,
     /// It is not carried out, since something has failed inside.
-    Broken,
+    InternalError,
     /// It is refused, since too much is asked of the table.
     Throttled,
     /// It is refused, since too much is asked at once.
@@ -26,154 +26,163 @@ pub enum Fault {
     /// It meets a transaction on the same item, and is not carried out.
     Conflict,
     /// Of the keys that it reads, the second half is not read.
-    Unread,
+    UnprocessedKeys,
     /// The page that it asks for ends after one item.
     ShortPage,
 }
 
 impl Fault {
     /// What can go wrong with an operation.
-    fn of(operation: &str) -> &'static [Self] {
-        use Fault::{Broken, Conflict, LostAnswer, Overloaded, ShortPage, Silence, Throttled, Unread};
+    fn possible_for(operation: &str) -> &'static [Self] {
+        use Fault::{
+            Conflict, InternalError, LostResponse, NoResponse, Overloaded, ShortPage, Throttled,
+            UnprocessedKeys,
+        };
         match operation {
-            "GetItem" => &[Throttled, Overloaded, Broken, Silence],
-            "BatchGetItem" => &[Throttled, Overloaded, Broken, Silence, Unread, Unread],
-            "Query" => &[Throttled, Overloaded, Broken, Silence, ShortPage, ShortPage],
-            _ => &[Throttled, Overloaded, Broken, Silence, LostAnswer, LostAnswer, Conflict],
+            "GetItem" => &[Throttled, Overloaded, InternalError, NoResponse],
+            "BatchGetItem" => {
+                &[Throttled, Overloaded, InternalError, NoResponse, UnprocessedKeys, UnprocessedKeys]
+            }
+            "Query" => &[Throttled, Overloaded, InternalError, NoResponse, ShortPage, ShortPage],
+            _ => &[Throttled, Overloaded, InternalError, NoResponse, LostResponse, LostResponse, Conflict],
         }
     }
 }
 
 /// What goes wrong with the calls to come.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Plan>);
+pub(crate) struct FaultInjector(Mutex<FaultPlan>);
 
 #[derive(Debug, Default)]
-struct Plan {
-    ordered: HashMap<&'static str, VecDeque<Fault>>,
-    random: Option<Random>,
-    injected: Injected,
+struct FaultPlan {
+    scheduled: HashMap<&'static str, VecDeque<Fault>>,
+    random: Option<RandomFaults>,
+    counts: FaultCounts,
 }
 
 #[derive(Debug)]
-struct Random {
+struct RandomFaults {
     rng: fastrand::Rng,
     /// Of a hundred calls so many go wrong.
-    per_cent: u8,
+    percent: u8,
     /// So many calls more go wrong, all of them.
-    outage: u8,
+    remaining_outage: u8,
 }
 
 /// How often what went wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Injected(pub BTreeMap<Fault, usize>);
+pub struct FaultCounts(pub BTreeMap<Fault, usize>);
 
-impl Injected {
+impl FaultCounts {
     /// Adds those to these.
-    pub fn add(&mut self, more: &Self) {
+    pub fn merge(&mut self, more: &Self) {
         for (fault, times) in &more.0 {
             *self.0.entry(*fault).or_default() += times;
         }
     }
 
     /// How many there were.
-    pub fn all(&self) -> usize {
+    pub fn total(&self) -> usize {
         self.0.values().sum()
     }
 }
 
-impl fmt::Display for Injected {
+impl fmt::Display for FaultCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} faults:", self.all())?;
+        write!(f, "{} faults:", self.total())?;
         self.0.iter().try_for_each(|(fault, times)| write!(f, " {times} {fault:?}"))
     }
 }
 
-impl Faults {
-    pub(crate) fn order(&self, operation: &'static str, fault: Fault, times: usize) {
-        self.plan().ordered.entry(operation).or_default().extend(vec![fault; times]);
+impl FaultInjector {
+    pub(crate) fn schedule(&self, operation: &'static str, fault: Fault, times: usize) {
+        self.lock_plan().scheduled.entry(operation).or_default().extend(vec![fault; times]);
     }
 
-    pub(crate) fn at_random(&self, seed: u64, per_cent: u8) {
-        self.plan().random = Some(Random { rng: fastrand::Rng::with_seed(seed), per_cent, outage: 0 });
+    pub(crate) fn enable_random(&self, seed: u64, per_cent: u8) {
+        self.lock_plan().random = Some(RandomFaults {
+            rng: fastrand::Rng::with_seed(seed),
+            percent: per_cent,
+            remaining_outage: 0,
+        });
     }
 
-    pub(crate) fn heal(&self) {
-        let mut plan = self.plan();
-        plan.ordered.clear();
+    pub(crate) fn clear(&self) {
+        let mut plan = self.lock_plan();
+        plan.scheduled.clear();
         plan.random = None;
     }
 
-    pub(crate) fn left(&self) -> usize {
-        self.plan().ordered.values().map(VecDeque::len).sum()
+    pub(crate) fn remaining(&self) -> usize {
+        self.lock_plan().scheduled.values().map(VecDeque::len).sum()
     }
 
-    pub(crate) fn injected(&self) -> Injected {
-        self.plan().injected.clone()
+    pub(crate) fn counts(&self) -> FaultCounts {
+        self.lock_plan().counts.clone()
     }
 
     /// What goes wrong with the call that comes now.
-    pub(crate) fn next(&self, operation: &str) -> Option<Fault> {
-        let mut plan = self.plan();
-        let ordered = plan.ordered.get_mut(operation).and_then(VecDeque::pop_front);
-        let fault = ordered.or_else(|| plan.random.as_mut()?.next(operation))?;
-        *plan.injected.0.entry(fault).or_default() += 1;
+    pub(crate) fn next_fault(&self, operation: &str) -> Option<Fault> {
+        let mut plan = self.lock_plan();
+        let ordered = plan.scheduled.get_mut(operation).and_then(VecDeque::pop_front);
+        let fault = ordered.or_else(|| plan.random.as_mut()?.next_fault(operation))?;
+        *plan.counts.0.entry(fault).or_default() += 1;
         Some(fault)
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
+    fn lock_plan(&self) -> MutexGuard<'_, FaultPlan> {
         self.0.lock().expect("no panic")
     }
 }
 
-impl Random {
+impl RandomFaults {
     /// One call goes wrong, or every one for a while.
-    fn next(&mut self, operation: &str) -> Option<Fault> {
-        if self.outage == 0 {
-            if self.rng.u8(0..100) >= self.per_cent {
+    fn next_fault(&mut self, operation: &str) -> Option<Fault> {
+        if self.remaining_outage == 0 {
+            if self.rng.u8(0..100) >= self.percent {
                 return None;
             }
-            self.outage = if self.rng.u8(0..4) == 0 { self.rng.u8(2..12) } else { 1 };
+            self.remaining_outage = if self.rng.u8(0..4) == 0 { self.rng.u8(2..12) } else { 1 };
         }
-        self.outage -= 1;
-        self.rng.choice(Fault::of(operation)).copied()
+        self.remaining_outage -= 1;
+        self.rng.choice(Fault::possible_for(operation)).copied()
     }
 }
 
 /// Runs one DynamoDB operation, with which that goes wrong. `None` where nobody answers.
-pub(crate) fn failing(
+pub(crate) fn run_with_fault(
     fault: Fault,
     database: &Database,
     operation: &str,
     body: &[u8],
 ) -> Option<(u16, Vec<u8>)> {
     Some(match fault {
-        Fault::LostAnswer => {
-            carry_out(database, operation, body);
-            refused(500, "InternalServerError", json!({}))
+        Fault::LostResponse => {
+            execute(database, operation, body);
+            error_response(500, "InternalServerError", json!({}))
         }
-        Fault::Silence => {
-            carry_out(database, operation, body);
+        Fault::NoResponse => {
+            execute(database, operation, body);
             return None;
         }
-        Fault::Broken => refused(500, "InternalServerError", json!({})),
-        Fault::Throttled => refused(400, "ProvisionedThroughputExceededException", json!({})),
-        Fault::Overloaded => refused(400, "ThrottlingException", json!({})),
-        Fault::Conflict if operation == TRANSACTION => {
+        Fault::InternalError => error_response(500, "InternalServerError", json!({})),
+        Fault::Throttled => error_response(400, "ProvisionedThroughputExceededException", json!({})),
+        Fault::Overloaded => error_response(400, "ThrottlingException", json!({})),
+        Fault::Conflict if operation == TRANSACT_WRITE_ITEMS => {
             let reasons = json!({"CancellationReasons": [{"Code": "TransactionConflict", "Message": "met"}]});
-            refused(400, "TransactionCanceledException", reasons)
+            error_response(400, "TransactionCanceledException", reasons)
         }
-        Fault::Conflict => refused(400, "TransactionConflictException", json!({})),
+        Fault::Conflict => error_response(400, "TransactionConflictException", json!({})),
         Fault::ShortPage => {
             let mut request: Value = serde_json::from_slice(body).expect("the SDK sends JSON");
             request["Limit"] = json!(1);
-            carry_out(database, operation, request.to_string().as_bytes())
+            execute(database, operation, request.to_string().as_bytes())
         }
-        Fault::Unread => half_read(database, operation, body),
+        Fault::UnprocessedKeys => read_half_of_keys(database, operation, body),
     })
 }
 
-fn half_read(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
+fn read_half_of_keys(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let mut request: Value = serde_json::from_slice(body).expect("the SDK sends JSON");
     let keys = &mut request["RequestItems"][TABLE]["Keys"];
     let keys = keys.as_array_mut().expect("a batch read");
@@ -182,14 +191,14 @@ fn half_read(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>
         let none = json!({ "Responses": {}, "UnprocessedKeys": { TABLE: { "Keys": unread } } });
         return (200, none.to_string().into_bytes());
     }
-    let (status, answer) = carry_out(database, operation, request.to_string().as_bytes());
+    let (status, answer) = execute(database, operation, request.to_string().as_bytes());
     let mut answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
     answer["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
     (status, answer.to_string().into_bytes())
 }
 
 /// DynamoDB's answer with that error.
-fn refused(status: u16, code: &str, mut more: Value) -> (u16, Vec<u8>) {
+fn error_response(status: u16, code: &str, mut more: Value) -> (u16, Vec<u8>) {
     more["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
     more["message"] = "as the test wants it".into();
     (status, more.to_string().into_bytes())

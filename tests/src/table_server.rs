@@ -20,11 +20,11 @@ use imageshare_local::table::EmbeddedTable;
 use tokio::sync::{RwLock, Semaphore};
 
 use crate::http_server::HttpServer;
-pub use crate::table_faults::{Fault, Injected};
-use crate::table_faults::{Faults, failing};
+pub use crate::table_faults::{Fault, FaultCounts};
+use crate::table_faults::{FaultInjector, run_with_fault};
 
 /// The operation that every change of the service is made with.
-pub(crate) const TRANSACTION: &str = "TransactWriteItems";
+pub(crate) const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
 
 /// The region of the table, and of the functions' environment.
 pub const REGION: &str = "eu-west-1";
@@ -32,94 +32,94 @@ pub const REGION: &str = "eu-west-1";
 /// A DynamoDB on loopback, gone when it is dropped.
 pub struct TableServer {
     server: HttpServer,
-    behind: Arc<Behind>,
+    backend: Arc<Backend>,
     http: SharedHttpClient,
 }
 
 /// What lies behind the HTTP server.
-struct Behind {
+struct Backend {
     table: Mutex<Arc<EmbeddedTable>>,
     /// How many transactions may still be written.
-    transactions: Semaphore,
-    faults: Faults,
+    transaction_permits: Semaphore,
+    faults: FaultInjector,
     /// Read-locked by each call that the database carries out.
     in_flight: Arc<RwLock<()>>,
     /// Clients of other numbers are shut out.
-    admission: AtomicU64,
+    client_generation: AtomicU64,
 }
 
 impl TableServer {
     /// A DynamoDB with the service's table, which is empty, on a free port.
     pub async fn start() -> Self {
-        let behind = Arc::new(Behind {
+        let behind = Arc::new(Backend {
             table: Mutex::new(empty_table()),
-            transactions: Semaphore::new(Semaphore::MAX_PERMITS),
-            faults: Faults::default(),
+            transaction_permits: Semaphore::new(Semaphore::MAX_PERMITS),
+            faults: FaultInjector::default(),
             in_flight: Arc::default(),
-            admission: AtomicU64::new(0),
+            client_generation: AtomicU64::new(0),
         });
         let serving = Arc::clone(&behind);
         let server = HttpServer::start(move |request| {
             let behind = Arc::clone(&serving);
-            async move { behind.answer(request).await }
+            async move { behind.handle(request).await }
         });
         let http = HttpBuilder::new().build_http();
-        Self { server: server.await, behind, http }
+        Self { server: server.await, backend: behind, http }
     }
 
     /// Empties the table.
-    pub fn renew(&self) {
-        *self.behind.table.lock().expect("no panic") = empty_table();
+    pub fn reset(&self) {
+        *self.backend.table.lock().expect("no panic") = empty_table();
     }
 
     /// The table itself, for looking behind the server and for what nothing goes wrong with.
     pub fn embedded(&self) -> Arc<EmbeddedTable> {
-        Arc::clone(&self.behind.table.lock().expect("no panic"))
+        Arc::clone(&self.backend.table.lock().expect("no panic"))
     }
 
     /// Lets that go wrong with as many calls of an operation, such as `PutItem`, the next ones.
     pub fn fail(&self, operation: &'static str, fault: Fault, times: usize) {
-        self.behind.faults.order(operation, fault, times);
+        self.backend.faults.schedule(operation, fault, times);
     }
 
     /// Lets something go wrong with about so many of a hundred calls, sometimes with several in a row.
     pub fn fail_at_random(&self, seed: u64, per_cent: u8) {
-        self.behind.faults.at_random(seed, per_cent);
+        self.backend.faults.enable_random(seed, per_cent);
     }
 
     /// Lets nothing go wrong any more.
-    pub fn heal(&self) {
-        self.behind.faults.heal();
+    pub fn clear_faults(&self) {
+        self.backend.faults.clear();
     }
 
     /// How many faults that were ordered are still to come.
-    pub fn faults_left(&self) -> usize {
-        self.behind.faults.left()
+    pub fn remaining_faults(&self) -> usize {
+        self.backend.faults.remaining()
     }
 
     /// What went wrong so far.
-    pub fn injected(&self) -> Injected {
-        self.behind.faults.injected()
+    pub fn fault_counts(&self) -> FaultCounts {
+        self.backend.faults.counts()
     }
 
     /// Shuts out the clients that there are, and returns when nothing is carried out any more of what they have sent, even
     /// where they have not waited for it.
-    pub async fn shut_out(&self) {
-        self.behind.admission.fetch_add(1, Ordering::SeqCst);
-        drop(self.behind.in_flight.write().await);
+    pub async fn disconnect_clients(&self) {
+        self.backend.client_generation.fetch_add(1, Ordering::SeqCst);
+        drop(self.backend.in_flight.write().await);
     }
 
     /// Writes so many transactions more; whoever sends a further one waits for [`Self::resume`].
     pub fn stall_after(&self, transactions: usize) {
-        self.behind.transactions.forget_permits(Semaphore::MAX_PERMITS);
-        self.behind.transactions.add_permits(transactions);
+        self.backend.transaction_permits.forget_permits(Semaphore::MAX_PERMITS);
+        self.backend.transaction_permits.add_permits(transactions);
     }
 
     /// Writes every transaction again.
     pub fn resume(&self) {
-        self.behind
-            .transactions
-            .add_permits(Semaphore::MAX_PERMITS - self.behind.transactions.available_permits());
+        self.backend
+            .transaction_permits
+            .add_permits(Semaphore::MAX_PERMITS - self.backend.transaction_permits.available_permits());
     }
 
     /// What belongs into a function's `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -129,12 +129,12 @@ impl TableServer {
 
     /// A client of this DynamoDB, which asks once, as the functions' does.
     pub fn client(&self) -> Client {
-        self.client_waiting(Duration::from_secs(4))
+        self.client_with_timeout(Duration::from_secs(4))
     }
 
     /// One that waits so long for an answer.
-    pub fn client_waiting(&self, patience: Duration) -> Client {
-        let admission = self.behind.admission.load(Ordering::SeqCst);
+    pub fn client_with_timeout(&self, patience: Duration) -> Client {
+        let admission = self.backend.client_generation.load(Ordering::SeqCst);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
@@ -152,25 +152,25 @@ fn empty_table() -> Arc<EmbeddedTable> {
     Arc::new(EmbeddedTable::open(None).expect("a database in memory"))
 }
 
-impl Behind {
-    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+impl Backend {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned();
-        if operation == TRANSACTION {
-            self.transactions.acquire().await.expect("the semaphore is never closed").forget();
+        if operation == TRANSACT_WRITE_ITEMS {
+            self.transaction_permits.acquire().await.expect("the semaphore is never closed").forget();
         }
         let running = Arc::clone(&self.in_flight).read_owned().await;
-        if !self.admits(request.uri().path()) {
+        if !self.accepts_client(request.uri().path()) {
             return http_response(500, Vec::new());
         }
-        let fault = self.faults.next(&operation);
+        let fault = self.faults.next_fault(&operation);
         let database = self.table.lock().expect("no panic").database().clone();
         // The database blocks its caller.
         let answer = tokio::task::spawn_blocking(move || {
             let _running = running;
             match fault {
-                None => Some(carry_out(&database, &operation, request.body())),
-                Some(fault) => failing(fault, &database, &operation, request.body()),
+                None => Some(execute(&database, &operation, request.body())),
+                Some(fault) => run_with_fault(fault, &database, &operation, request.body()),
             }
         });
         let Some((status, json)) = answer.await.expect("the database does not panic") else {
@@ -180,9 +180,9 @@ impl Behind {
     }
 
     /// Whether a client of that path is still let in; one without a number always is.
-    fn admits(&self, path: &str) -> bool {
+    fn accepts_client(&self, path: &str) -> bool {
         let number = path.trim_matches('/').parse::<u64>();
-        number.map_or(true, |number| number == self.admission.load(Ordering::SeqCst))
+        number.map_or(true, |number| number == self.client_generation.load(Ordering::SeqCst))
     }
 }
 
@@ -192,7 +192,7 @@ fn http_response(status: u16, json: Vec<u8>) -> Response<Bytes> {
 }
 
 /// Runs one DynamoDB operation; returns the HTTP status and the body of its answer.
-pub(crate) fn carry_out(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
+pub(crate) fn execute(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     match dispatch(database, operation, body) {
         Ok(json) => (200, json),
         Err(error) => (error.status_code(), error.to_json().into_bytes()),
@@ -220,7 +220,7 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
         "Query" => query,
         "Scan" => scan,
         "BatchGetItem" => batch_get_item,
-        TRANSACTION => transact_write_items,
+        TRANSACT_WRITE_ITEMS => transact_write_items,
     }
 }
 

@@ -6,53 +6,59 @@ use std::process::Command;
 use std::time::Duration;
 
 use imageshare::domain::{Role, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
-use imageshare_tests::signer::{Signer, Unsigned, Wire};
+use imageshare_tests::server_process::ServerProcess;
+use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 use serde_json::{Value, json};
 
 const KEYS: &str = "/v1/access-keys";
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-async fn created(api: &Api, token: &str, body: &Value) -> Answer {
-    api.send(&Ask::new("POST", KEYS).token(token).json(body)).await
+async fn create_key(api: &Api, token: &str, body: &Value) -> ApiResponse {
+    api.send(&ApiRequest::new("POST", KEYS).token(token).json(body)).await
 }
 
 /// A signer with a new access key of that project.
-async fn signer(api: &Api, project: &str) -> Signer {
-    let made = created(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
+async fn create_signer(api: &Api, project: &str) -> Signer {
+    let made = create_key(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
     assert_eq!(made.status, 201, "{made:?}");
     let text = |name: &str| made.body[name].as_str().unwrap().to_owned();
-    Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() }
+    Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
 /// Both variants of `SDK-HMAC-SHA256`.
-fn both(signer: &Signer, request: &Unsigned) -> [Wire; 2] {
-    [signer.access(request, &["host"]), signer.credential(request, &["host"], "", "")]
+fn sign_both_variants(signer: &Signer, request: &UnsignedRequest) -> [WireRequest; 2] {
+    [signer.sign_access(request, &["host"]), signer.sign_credential(request, &["host"], "", "")]
 }
 
 #[tokio::test]
-async fn a_signed_request_is_its_projects() {
+async fn signed_request_acts_for_its_project() {
     let api = Api::start(&[]).await;
-    let signer = signer(&api, "own1").await;
-    let new = Unsigned::new("POST", "/v2/images").json(json!({"name": "a"}));
-    for wire in both(&signer, &new) {
-        let image = api.send(&wire.ask()).await;
+    let signer = create_signer(&api, "own1").await;
+    let new = UnsignedRequest::new("POST", "/v2/images").json(json!({"name": "a"}));
+    for wire in sign_both_variants(&signer, &new) {
+        let image = api.send(&wire.to_api_request()).await;
         assert_eq!((image.status, &image.body["owner"]), (201, &json!("own1")), "{image:?}");
         let share = json!({"images": [image.body["id"]], "projects": ["mem1"]});
         for method in ["POST", "DELETE"] {
-            let job = api.send(&signer.access(&Unsigned::new(method, MEMBERS).json(&share), &[]).ask()).await;
+            let job = api
+                .send(
+                    &signer
+                        .sign_access(&UnsignedRequest::new(method, MEMBERS).json(&share), &[])
+                        .to_api_request(),
+                )
+                .await;
             assert_eq!(job.status, 200, "{job:?}");
         }
     }
-    let list = Unsigned::new("GET", "/v2/cloudimages?owner=own1&limit=1&name=a");
-    for wire in both(&signer, &list.clone().header("X-Project-Id", "own1")) {
-        assert_eq!(api.send(&wire.ask()).await.body["images"].as_array().unwrap().len(), 1);
+    let list = UnsignedRequest::new("GET", "/v2/cloudimages?owner=own1&limit=1&name=a");
+    for wire in sign_both_variants(&signer, &list.clone().header("X-Project-Id", "own1")) {
+        assert_eq!(api.send(&wire.to_api_request()).await.body["images"].as_array().unwrap().len(), 1);
     }
-    for wire in both(&signer, &list) {
+    for wire in sign_both_variants(&signer, &list) {
         // Their clients add it after signing.
-        let ask = wire.ask();
+        let ask = wire.to_api_request();
         assert_eq!(api.send(&ask.clone().header("X-Project-Id", "own1")).await.status, 200);
         let other = api.send(&ask.header("X-Project-Id", "mem1")).await;
         assert_eq!((other.status, other.code()), (403, "IMG.0026"), "{other:?}");
@@ -61,16 +67,16 @@ async fn a_signed_request_is_its_projects() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
+async fn badly_signed_request_is_rejected_with_the_reason() {
     let api = Api::start(&[]).await;
-    let signer = signer(&api, "own1").await;
-    let before = api.dump_at_rest().await;
-    let request = Unsigned::new("POST", "/v2/images").json(json!({"name": "a"}));
-    let unknown = Signer { key: "nobodys".to_owned(), ..signer.clone() };
-    let absurd = Signer { key: "a#b".to_owned(), ..signer.clone() };
+    let signer = create_signer(&api, "own1").await;
+    let before = api.dump_when_idle().await;
+    let request = UnsignedRequest::new("POST", "/v2/images").json(json!({"name": "a"}));
+    let unknown = Signer { key_id: "nobodys".to_owned(), ..signer.clone() };
+    let absurd = Signer { key_id: "a#b".to_owned(), ..signer.clone() };
     let wrong = Signer { secret: "wrong".to_owned(), ..signer.clone() };
-    let early = Signer { at: signer.at.minus(Duration::from_mins(16)), ..signer.clone() };
-    let late = Signer { at: signer.at.plus(Duration::from_mins(16)), ..signer.clone() };
+    let early = Signer { date: signer.date.minus(Duration::from_mins(16)), ..signer.clone() };
+    let late = Signer { date: signer.date.plus(Duration::from_mins(16)), ..signer.clone() };
     for (signer, told) in [
         (unknown, "access key does not exist"),
         (absurd, "access key does not exist"),
@@ -78,39 +84,39 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
         (early, "more than 15 minutes off"),
         (late, "more than 15 minutes off"),
     ] {
-        for wire in both(&signer, &request) {
-            let refused = api.send(&wire.ask()).await;
+        for wire in sign_both_variants(&signer, &request) {
+            let refused = api.send(&wire.to_api_request()).await;
             assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
             assert!(refused.message().contains(told), "{told} {refused:?}");
         }
     }
-    for wire in both(&signer, &request) {
+    for wire in sign_both_variants(&signer, &request) {
         let mut changed = wire.clone();
         changed.body.push(b'\n');
-        let refused = api.send(&changed.ask()).await;
+        let refused = api.send(&changed.to_api_request()).await;
         assert!(refused.message().contains("signature does not match"), "{refused:?}");
-        let two = api.send(&wire.ask().token(&api.token("own1", Role::Member))).await;
+        let two = api.send(&wire.to_api_request().token(&api.token("own1", Role::Member))).await;
         assert_eq!((two.status, two.code()), (401, "IMG.0087"), "{two:?}");
     }
-    let without_date = |wire: &Wire| {
+    let without_date = |wire: &WireRequest| {
         let mut wire = wire.clone();
         let (_, authorization) =
             wire.headers.iter().find(|(name, _)| name == "Authorization").unwrap().clone();
-        wire.set("Authorization", &authorization.replace(";x-sdk-date", ""));
+        wire.set_header("Authorization", &authorization.replace(";x-sdk-date", ""));
         wire
     };
-    let with = |wire: &Wire, name: &str, value: &str| {
+    let with = |wire: &WireRequest, name: &str, value: &str| {
         let mut wire = wire.clone();
-        wire.set(name, value);
+        wire.set_header(name, value);
         wire
     };
-    let without = |wire: &Wire, name: &str| {
+    let without = |wire: &WireRequest, name: &str| {
         let mut wire = wire.clone();
-        wire.remove(name);
+        wire.remove_header(name);
         wire
     };
-    for wire in both(&signer, &request.clone().header("X-Own", "a")) {
-        let own = signer.access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
+    for wire in sign_both_variants(&signer, &request.clone().header("X-Own", "a")) {
+        let own = signer.sign_access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
         for (changed, told) in [
             (with(&own, "X-Own", "b"), "signature does not match"),
             (without(&own, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
@@ -118,15 +124,18 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
             (with(&wire, "X-Sdk-Date", "yesterday"), "date of the signature cannot be read"),
             (with(&wire, "Authorization", "SDK-HMAC-SHA256 Access=a"), "signature is incomplete"),
         ] {
-            let refused = api.send(&changed.ask()).await;
+            let refused = api.send(&changed.to_api_request()).await;
             assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
             assert!(refused.message().contains(told), "{told} {refused:?}");
         }
     }
     for algorithm in ["SDK-HMAC-SM3", "V11-HMAC-SHA256", "SDK-ECDSA-P256-SHA256", "SDK-SM2-SM3"] {
-        let mut wire = signer.access(&request, &[]);
-        wire.set("Authorization", &format!("{algorithm} Access=a, SignedHeaders=x-sdk-date, Signature=00"));
-        let refused = api.send(&wire.ask()).await;
+        let mut wire = signer.sign_access(&request, &[]);
+        wire.set_header(
+            "Authorization",
+            &format!("{algorithm} Access=a, SignedHeaders=x-sdk-date, Signature=00"),
+        );
+        let refused = api.send(&wire.to_api_request()).await;
         assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
         assert!(refused.message().contains("sign with SDK-HMAC-SHA256"), "{refused:?}");
     }
@@ -134,59 +143,59 @@ async fn a_request_that_is_signed_wrongly_is_told_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_disabled_access_key_is_refused_at_once_and_stays_in_the_list() {
+async fn disabled_access_key_is_rejected_and_still_listed() {
     let api = Api::start(&[]).await;
-    let (own, other) = (signer(&api, "own1").await, signer(&api, "own1").await);
-    let list = Unsigned::new("GET", KEYS);
-    assert_eq!(api.send(&own.access(&list, &[]).ask()).await.status, 200);
-    let disable = Unsigned::new("DELETE", &format!("{KEYS}/{}", own.key));
+    let (own, other) = (create_signer(&api, "own1").await, create_signer(&api, "own1").await);
+    let list = UnsignedRequest::new("GET", KEYS);
+    assert_eq!(api.send(&own.sign_access(&list, &[]).to_api_request()).await.status, 200);
+    let disable = UnsignedRequest::new("DELETE", &format!("{KEYS}/{}", own.key_id));
     for _ in 0..2 {
-        assert_eq!(api.send(&other.access(&disable, &[]).ask()).await.status, 204);
-        let refused = api.send(&own.access(&list, &[]).ask()).await;
+        assert_eq!(api.send(&other.sign_access(&disable, &[]).to_api_request()).await.status, 204);
+        let refused = api.send(&own.sign_access(&list, &[]).to_api_request()).await;
         assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
         assert!(refused.message().contains("disabled"), "{refused:?}");
     }
-    let listed = api.send(&other.access(&list, &[]).ask()).await.body;
+    let listed = api.send(&other.sign_access(&list, &[]).to_api_request()).await.body;
     let disabled = listed["access_keys"].as_array().unwrap().iter().map(|key| key["disabled_at"].is_string());
     assert_eq!(disabled.collect::<Vec<_>>(), [true, false]);
 }
 
 #[tokio::test]
-async fn a_project_has_as_many_access_keys_as_it_may_have_however_many_ask_at_once() {
+async fn access_key_limit_holds_under_concurrency() {
     let api = Api::start(&["access-keys-per-project=3"]).await;
     let (token, new) = (api.token("own1", Role::Member), json!({"name": "ci"}));
-    let all = futures_util::future::join_all((0..8).map(|_| created(&api, &token, &new))).await;
+    let all = futures_util::future::join_all((0..8).map(|_| create_key(&api, &token, &new))).await;
     let made: Vec<_> = all.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 3);
-    let before = api.dump_at_rest().await;
-    let refused = created(&api, &token, &new).await;
+    let before = api.dump_when_idle().await;
+    let refused = create_key(&api, &token, &new).await;
     assert_eq!((refused.status, refused.code()), (403, "IMG.0088"), "{refused:?}");
     assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
     assert_eq!(api.dump(), before);
-    assert_eq!(created(&api, &api.token("own2", Role::Member), &new).await.status, 201, "another project");
+    assert_eq!(create_key(&api, &api.token("own2", Role::Member), &new).await.status, 201, "another project");
 
     let disable =
-        Ask::new("DELETE", format!("{KEYS}/{}", made[0].body["id"].as_str().unwrap())).token(&token);
+        ApiRequest::new("DELETE", format!("{KEYS}/{}", made[0].body["id"].as_str().unwrap())).token(&token);
     let disabled = futures_util::future::join_all((0..4).map(|_| api.send(&disable))).await;
     assert!(disabled.iter().all(|answer| answer.status == 204), "{disabled:?}");
     let again: Vec<_> =
-        [created(&api, &token, &new).await.status, created(&api, &token, &new).await.status].into();
+        [create_key(&api, &token, &new).await.status, create_key(&api, &token, &new).await.status].into();
     assert_eq!(again, [201, 403], "one that is disabled makes room for one");
 }
 
 #[tokio::test]
-async fn nobody_disables_an_access_key_that_may_more_than_itself() {
+async fn access_key_with_higher_role_cannot_be_disabled() {
     let api = Api::start(&[]).await;
     let disable = |id: &Value, role| {
-        let ask = Ask::new("DELETE", format!("{KEYS}/{}", id.as_str().unwrap()));
+        let ask = ApiRequest::new("DELETE", format!("{KEYS}/{}", id.as_str().unwrap()));
         ask.token(&api.token("own1", role))
     };
     let mut keys = Vec::new();
     for role in ["reader", "member", "admin"] {
         let new = json!({"name": role, "roles": ["reader", role]});
-        keys.push(created(&api, &api.token("own1", Role::Admin), &new).await.body["id"].clone());
+        keys.push(create_key(&api, &api.token("own1", Role::Admin), &new).await.body["id"].clone());
     }
-    let before = api.dump_at_rest().await;
+    let before = api.dump_when_idle().await;
     for (key, role, told) in [
         (&keys[0], Role::Reader, "only reads"),
         (&keys[2], Role::Member, "has the role admin, which is more than your own"),
@@ -202,9 +211,9 @@ async fn nobody_disables_an_access_key_that_may_more_than_itself() {
 }
 
 #[tokio::test]
-async fn a_disabled_access_key_is_forgotten_after_90_days() {
+async fn disabled_access_key_expires_after_90_days() {
     let api = Api::start(&[]).await;
-    let key = signer(&api, "own1").await.key;
+    let key = create_signer(&api, "own1").await.key_id;
     let ttl = || {
         let items = api.dump();
         let (_, item) = items.iter().find(|(name, _)| name.contains(&format!("C#{key}"))).unwrap();
@@ -212,26 +221,26 @@ async fn a_disabled_access_key_is_forgotten_after_90_days() {
         ttl.split('"').next()?.parse::<i64>().ok()
     };
     assert_eq!(ttl(), None);
-    let disable = Ask::new("DELETE", format!("{KEYS}/{key}")).token(&api.token("own1", Role::Member));
+    let disable = ApiRequest::new("DELETE", format!("{KEYS}/{key}")).token(&api.token("own1", Role::Member));
     assert_eq!(api.send(&disable).await.status, 204);
     let days = ttl().unwrap() - Timestamp::now().unix_seconds();
     assert!((90 * 86_400 - 60..=90 * 86_400).contains(&days), "{days}");
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_once_and_stored_nowhere() {
+async fn access_key_secret_is_shown_once_and_never_stored() {
     let api = Api::start(&[]).await;
     let token = api.token("own1", Role::Member);
-    let made = created(&api, &token, &json!({"name": "ci", "roles": ["reader"]})).await;
+    let made = create_key(&api, &token, &json!({"name": "ci", "roles": ["reader"]})).await;
     assert_eq!(made.headers["cache-control"], "no-store");
     let secret = made.body["secret"].as_str().unwrap();
     let shown = |text: String| assert!(!text.contains(secret), "{text}");
-    shown(format!("{:?}", api.send(&Ask::new("GET", KEYS).token(&token)).await));
+    shown(format!("{:?}", api.send(&ApiRequest::new("GET", KEYS).token(&token)).await));
     shown(format!("{:?}", api.dump()));
 }
 
 #[tokio::test]
-async fn nobody_creates_an_access_key_that_may_more_than_itself() {
+async fn access_key_with_higher_role_cannot_be_created() {
     let api = Api::start(&[]).await;
     for (role, wanted, status) in [
         (Role::Reader, json!(["reader"]), 403),
@@ -239,31 +248,34 @@ async fn nobody_creates_an_access_key_that_may_more_than_itself() {
         (Role::Member, json!(["member"]), 201),
         (Role::Admin, json!(["admin"]), 201),
     ] {
-        let made = created(&api, &api.token("own1", role), &json!({"name": "ci", "roles": wanted})).await;
+        let made = create_key(&api, &api.token("own1", role), &json!({"name": "ci", "roles": wanted})).await;
         assert_eq!(made.status, status, "{made:?}");
     }
     let reader =
-        created(&api, &api.token("own1", Role::Member), &json!({"name": "r", "roles": ["reader"]})).await;
+        create_key(&api, &api.token("own1", Role::Member), &json!({"name": "r", "roles": ["reader"]})).await;
     let text = |name: &str| reader.body[name].as_str().unwrap().to_owned();
-    let reader = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
-    assert_eq!(api.send(&reader.access(&Unsigned::new("GET", KEYS), &[]).ask()).await.status, 200);
-    let new = Unsigned::new("POST", "/v2/images").json("{}");
-    let refused = api.send(&reader.access(&new, &[]).ask()).await;
+    let reader = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
+    assert_eq!(
+        api.send(&reader.sign_access(&UnsignedRequest::new("GET", KEYS), &[]).to_api_request()).await.status,
+        200
+    );
+    let new = UnsignedRequest::new("POST", "/v2/images").json("{}");
+    let refused = api.send(&reader.sign_access(&new, &[]).to_api_request()).await;
     assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{refused:?}");
 }
 
 #[tokio::test]
-async fn a_project_lists_its_own_access_keys_page_by_page() {
+async fn access_key_list_is_paginated_per_project() {
     let api = Api::start(&[]).await;
     let mut ids = Vec::new();
     for _ in 0..5 {
-        ids.push(signer(&api, "own1").await.key);
+        ids.push(create_signer(&api, "own1").await.key_id);
     }
-    signer(&api, "own2").await;
+    create_signer(&api, "own2").await;
     let (token, mut seen, mut target) =
         (api.token("own1", Role::Reader), Vec::new(), format!("{KEYS}?limit=2"));
     loop {
-        let page = api.send(&Ask::new("GET", &target).token(&token)).await.body;
+        let page = api.send(&ApiRequest::new("GET", &target).token(&token)).await.body;
         let keys = page["access_keys"].as_array().unwrap();
         assert!(keys.len() <= 2 && page["page_info"]["current_count"] == keys.len());
         seen.extend(keys.iter().map(|key| key["id"].as_str().unwrap().to_owned()));
@@ -274,11 +286,11 @@ async fn a_project_lists_its_own_access_keys_page_by_page() {
 }
 
 #[tokio::test]
-async fn the_command_creates_lists_and_disables_access_keys_of_a_running_server() {
+async fn cli_creates_lists_and_disables_access_keys() {
     let imageshare = binary("imageshare");
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_str().unwrap().to_owned();
-    let server = Server::start(&imageshare, &["--data", &data]).await;
+    let server = ServerProcess::start(&imageshare, &["--data", &data]).await;
     let address = format!("http://{}", server.address);
     let run = async |arguments: &[&str]| {
         let mut command = Command::new(&imageshare);
@@ -297,9 +309,9 @@ async fn the_command_creates_lists_and_disables_access_keys_of_a_running_server(
     let (_, made, _) = run(&["create", "--name", "ci", "--role", "reader", "--user", "me"]).await;
     let (id, secret) = made.trim_end().split_once('\n').unwrap();
     let (id, secret) = (id.strip_prefix("id=").unwrap(), secret.strip_prefix("secret=").unwrap());
-    let signer = Signer { key: id.to_owned(), secret: secret.to_owned(), at: Timestamp::now() };
+    let signer = Signer { key_id: id.to_owned(), secret: secret.to_owned(), date: Timestamp::now() };
     let status = async || {
-        let wire = signer.access(&Unsigned::new("GET", "/v2/cloudimages"), &[]);
+        let wire = signer.sign_access(&UnsignedRequest::new("GET", "/v2/cloudimages"), &[]);
         let request =
             reqwest::Client::new().get(format!("{address}{}", wire.path)).headers(wire.header_map());
         request.send().await.unwrap().status().as_u16()
@@ -326,12 +338,12 @@ async fn the_command_creates_lists_and_disables_access_keys_of_a_running_server(
 }
 
 #[tokio::test]
-async fn the_command_lists_more_access_keys_than_a_page_holds() {
+async fn cli_lists_access_keys_across_pages() {
     let imageshare = binary("imageshare");
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_str().unwrap().to_owned();
     let arguments = ["--data", &data, "--limit", "access-keys-per-project=150"];
-    let server = Server::start(&imageshare, &arguments).await;
+    let server = ServerProcess::start(&imageshare, &arguments).await;
     let address = format!("http://{}", server.address);
     let (token, client) = (server.token("own1", "member"), reqwest::Client::new());
     let create = async |_| {

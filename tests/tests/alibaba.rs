@@ -6,18 +6,18 @@
 use std::collections::BTreeSet;
 
 use imageshare::domain::Role;
-use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
-const ECD: &str = "2020-09-30";
-const ECS: &str = "2014-05-26";
+const ECD_VERSION: &str = "2020-09-30";
+const ECS_VERSION: &str = "2014-05-26";
 
 /// How a request says what it wants.
 #[derive(Debug, Clone, Copy)]
-enum Style {
+enum RequestStyle {
     /// As the old SDK and signature version 1: everything in the query.
     PostQuery,
     /// As the new SDK: the action in headers.
@@ -26,16 +26,17 @@ enum Style {
     Get,
 }
 
-const STYLES: [Style; 4] = [Style::PostQuery, Style::PostHeaders, Style::PostForm, Style::Get];
+const STYLES: [RequestStyle; 4] =
+    [RequestStyle::PostQuery, RequestStyle::PostHeaders, RequestStyle::PostForm, RequestStyle::Get];
 
 /// Somebody with a token.
-struct Account<'a> {
+struct Client<'a> {
     api: &'a Api,
     id: &'static str,
     token: String,
 }
 
-impl<'a> Account<'a> {
+impl<'a> Client<'a> {
     fn new(api: &'a Api, id: &'static str) -> Self {
         Self { api, id, token: api.token(id, Role::Member) }
     }
@@ -44,54 +45,61 @@ impl<'a> Account<'a> {
         Self { api, id, token: api.token(id, Role::Admin) }
     }
 
-    async fn image(&self, said: &Value) -> String {
-        let answer = self.api.send(&Ask::new("POST", "/v2/images").token(&self.token).json(said)).await;
+    async fn create_image(&self, said: &Value) -> String {
+        let answer =
+            self.api.send(&ApiRequest::new("POST", "/v2/images").token(&self.token).json(said)).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
-    async fn act_as(&self, style: Style, version: &str, action: &str, parameters: &str) -> Answer {
+    async fn call_with_style(
+        &self,
+        style: RequestStyle,
+        version: &str,
+        action: &str,
+        parameters: &str,
+    ) -> ApiResponse {
         let parameters = format!("RegionId=local&{parameters}");
         let all = format!("Action={action}&Version={version}&{parameters}");
         let ask = match style {
-            Style::PostQuery => Ask::new("POST", format!("/?{all}")),
-            Style::Get => Ask::new("GET", format!("/?{all}")),
-            Style::PostForm => {
-                Ask::new("POST", "/").typed_body("application/x-www-form-urlencoded; charset=UTF-8", all)
-            }
-            Style::PostHeaders => Ask::new("POST", format!("/?{parameters}"))
+            RequestStyle::PostQuery => ApiRequest::new("POST", format!("/?{all}")),
+            RequestStyle::Get => ApiRequest::new("GET", format!("/?{all}")),
+            RequestStyle::PostForm => ApiRequest::new("POST", "/")
+                .typed_body("application/x-www-form-urlencoded; charset=UTF-8", all),
+            RequestStyle::PostHeaders => ApiRequest::new("POST", format!("/?{parameters}"))
                 .header("x-acs-action", action)
                 .header("x-acs-version", version),
         };
         self.api.send(&ask.token(&self.token)).await
     }
 
-    async fn act(&self, version: &str, action: &str, parameters: &str) -> Answer {
-        self.act_as(Style::PostQuery, version, action, parameters).await
+    async fn call_action(&self, version: &str, action: &str, parameters: &str) -> ApiResponse {
+        self.call_with_style(RequestStyle::PostQuery, version, action, parameters).await
     }
 
-    async fn modify(&self, image: &str, accounts: &str) -> Answer {
-        self.act(ECD, "ModifyImagePermission", &format!("ImageId={image}&{accounts}")).await
+    async fn modify_permission(&self, image: &str, accounts: &str) -> ApiResponse {
+        self.call_action(ECD_VERSION, "ModifyImagePermission", &format!("ImageId={image}&{accounts}")).await
     }
 
-    async fn accounts(&self, image: &str) -> Value {
-        let answer = self.act(ECD, "DescribeImagePermission", &format!("ImageId={image}")).await;
+    async fn list_accounts(&self, image: &str) -> Value {
+        let answer =
+            self.call_action(ECD_VERSION, "DescribeImagePermission", &format!("ImageId={image}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body["AliUids"].clone()
     }
 
     /// The images that are described, by their ids.
-    async fn described(&self, parameters: &str) -> BTreeSet<String> {
-        let answer = self.act(ECD, "DescribeImages", parameters).await;
+    async fn list_image_ids(&self, parameters: &str) -> BTreeSet<String> {
+        let answer = self.call_action(ECD_VERSION, "DescribeImages", parameters).await;
         assert_eq!((answer.status, &answer.body["NextToken"]), (200, &json!("")), "{answer:?}");
         let images = answer.body["Images"].as_array().unwrap();
         images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect()
     }
 
     /// What each project has said, as the IMS list of members has it.
-    async fn statuses(&self, image: &str) -> Value {
+    async fn member_statuses(&self, image: &str) -> Value {
         let target = format!("/v1/{}/cloudimages/{image}/members", self.id);
-        let answer = self.api.send(&Ask::new("GET", target).token(&self.token)).await;
+        let answer = self.api.send(&ApiRequest::new("GET", target).token(&self.token)).await;
         let members = answer.body["members"].as_array().unwrap_or_else(|| panic!("{answer:?}"));
         let status =
             |member: &Value| (member["member_id"].as_str().unwrap().to_owned(), member["status"].clone());
@@ -99,48 +107,53 @@ impl<'a> Account<'a> {
     }
 
     /// Makes a batch call of IMS and waits for its job.
-    async fn batch(&self, method: &str, body: &Value) {
-        let accepted = self.api.send(&Ask::new(method, MEMBERS).token(&self.token).json(body)).await;
-        let job = self.api.job(&self.token, self.id, &accepted).await;
+    async fn run_batch_job(&self, method: &str, body: &Value) {
+        let accepted = self.api.send(&ApiRequest::new(method, MEMBERS).token(&self.token).json(body)).await;
+        let job = self.api.wait_for_job(&self.token, self.id, &accepted).await;
         assert_eq!(job["status"], "SUCCESS", "{job}");
     }
 
-    async fn patch(&self, image: &str, path: &str, value: &str) {
+    async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "add", "path": path, "value": value}]);
-        let ask = Ask::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
+        let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
         assert_eq!(self.api.send(&ask).await.status, 200);
     }
 }
 
-fn set(ids: &[&String]) -> BTreeSet<String> {
+fn id_set(ids: &[&String]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).clone()).collect()
 }
 
 #[track_caller]
-fn assert_refused(answer: &Answer, status: u16, code: &str) {
+fn assert_refused(answer: &ApiResponse, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
     assert_eq!(answer.body["HostId"], "images.example");
     assert!(answer.body["Recommend"].as_str().unwrap().contains(code), "{answer:?}");
 }
 
 #[tokio::test]
-async fn every_action_is_served_in_every_way_that_a_client_may_ask() {
+async fn every_action_works_in_every_request_style() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
+    let owner = Client::new(&api, "1001");
     for style in STYLES {
-        let image = owner.image(&json!({"name": "golden", "__os_type": "Windows", "min_disk": 80})).await;
+        let image =
+            owner.create_image(&json!({"name": "golden", "__os_type": "Windows", "min_disk": 80})).await;
         let of = |more: &str| format!("ImageId={image}{more}");
         let add = of("&AddAccount.1=118272523431001&AddAccount.2=118272523431002");
-        let answer = owner.act_as(style, ECD, "ModifyImagePermission", &add).await;
+        let answer = owner.call_with_style(style, ECD_VERSION, "ModifyImagePermission", &add).await;
         assert_eq!(answer.status, 200, "{style:?} {answer:?}");
         assert_eq!(answer.body.as_object().unwrap().len(), 1, "nothing but the RequestId: {answer:?}");
-        let listed = owner.act_as(style, ECD, "DescribeImagePermission", &of("")).await;
+        let listed = owner.call_with_style(style, ECD_VERSION, "DescribeImagePermission", &of("")).await;
         assert_eq!(listed.body["AliUids"], json!(["118272523431001", "118272523431002"]), "{style:?}");
 
         let change =
             of("&RemoveAccount.1=118272523431002&AddAccount.1=118272523431003&IsPublic=False&DryRun=False");
-        assert_eq!(owner.act_as(style, ECS, "ModifyImageSharePermission", &change).await.status, 200);
-        let listed = owner.act_as(style, ECS, "DescribeImageSharePermission", &of("")).await.body;
+        assert_eq!(
+            owner.call_with_style(style, ECS_VERSION, "ModifyImageSharePermission", &change).await.status,
+            200
+        );
+        let listed =
+            owner.call_with_style(style, ECS_VERSION, "DescribeImageSharePermission", &of("")).await.body;
         assert_eq!(
             (&listed["TotalCount"], &listed["PageNumber"], &listed["PageSize"]),
             (&json!(2), &json!(1), &json!(10))
@@ -150,7 +163,10 @@ async fn every_action_is_served_in_every_way_that_a_client_may_ask() {
         let ids: Vec<_> = accounts.iter().map(|account| &account["AliyunId"]).collect();
         assert_eq!(ids, ["118272523431001", "118272523431003"]);
 
-        let images = owner.act_as(style, ECD, "DescribeImages", &format!("ImageId.1={image}")).await.body;
+        let images = owner
+            .call_with_style(style, ECD_VERSION, "DescribeImages", &format!("ImageId.1={image}"))
+            .await
+            .body;
         let shown = &images["Images"][0];
         for (name, value) in [
             ("ImageId", json!(image)),
@@ -168,60 +184,70 @@ async fn every_action_is_served_in_every_way_that_a_client_may_ask() {
 }
 
 #[tokio::test]
-async fn what_is_shared_here_is_accepted_there_and_the_other_way_round() {
+async fn alibaba_and_ims_see_the_same_shares() {
     let api = Api::start(&[]).await;
-    let (owner, one, two) =
-        (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "2002"));
-    let image = owner.image(&json!({"name": "a"})).await;
-    assert_eq!(owner.modify(&image, "AddAccount.1=2001").await.status, 200);
-    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted"}));
-    assert_eq!(one.described("ImageType=SHARED").await, set(&[&image]));
-    let list = Ask::new("GET", "/v2/cloudimages?member_status=accepted").token(&one.token);
+    let (owner, one, two) = (Client::new(&api, "1001"), Client::new(&api, "2001"), Client::new(&api, "2002"));
+    let image = owner.create_image(&json!({"name": "a"})).await;
+    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2001").await.status, 200);
+    assert_eq!(owner.member_statuses(&image).await, json!({"2001": "accepted"}));
+    assert_eq!(one.list_image_ids("ImageType=SHARED").await, id_set(&[&image]));
+    let list = ApiRequest::new("GET", "/v2/cloudimages?member_status=accepted").token(&one.token);
     assert_eq!(api.send(&list).await.body["images"][0]["id"], image.as_str());
 
-    owner.batch("POST", &json!({"images": [image], "projects": ["2002"]})).await;
-    assert_eq!(owner.accounts(&image).await, json!(["2001", "2002"]), "an offer is a share to its owner");
-    assert_eq!(two.described("").await, set(&[]), "and nothing to use before it is accepted");
-    let answer = |status: &str| json!({"images": [image], "project_id": "2002", "status": status});
-    two.batch("PUT", &answer("accepted")).await;
-    assert_eq!(two.described("").await, set(&[&image]));
+    owner.run_batch_job("POST", &json!({"images": [image], "projects": ["2002"]})).await;
     assert_eq!(
-        two.described(&format!("ImageId.1={image}&ImageId.2=none&ImageId.3=a%2Fb")).await,
-        set(&[&image])
+        owner.list_accounts(&image).await,
+        json!(["2001", "2002"]),
+        "an offer is a share to its owner"
+    );
+    assert_eq!(two.list_image_ids("").await, id_set(&[]), "and nothing to use before it is accepted");
+    let answer = |status: &str| json!({"images": [image], "project_id": "2002", "status": status});
+    two.run_batch_job("PUT", &answer("accepted")).await;
+    assert_eq!(two.list_image_ids("").await, id_set(&[&image]));
+    assert_eq!(
+        two.list_image_ids(&format!("ImageId.1={image}&ImageId.2=none&ImageId.3=a%2Fb")).await,
+        id_set(&[&image])
     );
 
-    two.batch("PUT", &answer("rejected")).await;
-    assert_eq!(owner.modify(&image, "AddAccount.1=2002").await.status, 200);
-    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted", "2002": "rejected"}), "a no is a no");
+    two.run_batch_job("PUT", &answer("rejected")).await;
+    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2002").await.status, 200);
+    assert_eq!(
+        owner.member_statuses(&image).await,
+        json!({"2001": "accepted", "2002": "rejected"}),
+        "a no is a no"
+    );
 
-    owner.batch("DELETE", &json!({"images": [image], "projects": ["2001"]})).await;
-    assert_eq!(owner.modify(&image, "RemoveAccount.1=2002&RemoveAccount.2=nobody").await.status, 200);
-    assert_eq!((owner.accounts(&image).await, one.described("").await), (json!([]), set(&[])));
+    owner.run_batch_job("DELETE", &json!({"images": [image], "projects": ["2001"]})).await;
+    assert_eq!(
+        owner.modify_permission(&image, "RemoveAccount.1=2002&RemoveAccount.2=nobody").await.status,
+        200
+    );
+    assert_eq!((owner.list_accounts(&image).await, one.list_image_ids("").await), (json!([]), id_set(&[])));
 }
 
 #[tokio::test]
-async fn an_offer_that_nobody_has_answered_becomes_effective() {
+async fn adding_an_account_accepts_its_pending_share() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
-    owner.batch("POST", &json!({"images": [image], "projects": ["2001"]})).await;
-    assert_eq!(owner.statuses(&image).await, json!({"2001": "pending"}));
-    assert_eq!(owner.modify(&image, "AddAccount.1=2001").await.status, 200);
-    assert_eq!(owner.statuses(&image).await, json!({"2001": "accepted"}));
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
+    owner.run_batch_job("POST", &json!({"images": [image], "projects": ["2001"]})).await;
+    assert_eq!(owner.member_statuses(&image).await, json!({"2001": "pending"}));
+    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2001").await.status, 200);
+    assert_eq!(owner.member_statuses(&image).await, json!({"2001": "accepted"}));
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothing() {
+async fn invalid_call_returns_alibaba_error_and_writes_nothing() {
     let api = Api::start(&["members-per-image=3"]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({"name": "a"})).await;
-    owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
-    let encrypted = owner.image(&json!({"__system__cmkid": "key-1"})).await;
-    let by_a_service_key = owner.image(&json!({"__system__encrypted": "1"})).await;
-    let private = owner.image(&json!({"visibility": "private"})).await;
-    let community = owner.image(&json!({"visibility": "community"})).await;
-    let public = Account::admin(&api, "1001").image(&json!({"visibility": "public"})).await;
-    let before = api.dump_at_rest().await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({"name": "a"})).await;
+    owner.modify_permission(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
+    let encrypted = owner.create_image(&json!({"__system__cmkid": "key-1"})).await;
+    let by_a_service_key = owner.create_image(&json!({"__system__encrypted": "1"})).await;
+    let private = owner.create_image(&json!({"visibility": "private"})).await;
+    let community = owner.create_image(&json!({"visibility": "community"})).await;
+    let public = Client::admin(&api, "1001").create_image(&json!({"visibility": "public"})).await;
+    let before = api.dump_when_idle().await;
     let add = "AddAccount.1=2003";
     for (image, accounts, status, code) in [
         ("none", add, 404, "InvalidImageId.NotFound"),
@@ -242,7 +268,7 @@ async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothi
         (&community, add, 403, "Image.Public"),
         (&public, add, 403, "Image.Public"),
     ] {
-        assert_refused(&owner.modify(image, accounts).await, status, code);
+        assert_refused(&owner.modify_permission(image, accounts).await, status, code);
     }
     for (more, status, code) in [
         ("IsPublic=True", 403, "CurrentRegion.NotSupportPublicImage"),
@@ -252,31 +278,36 @@ async fn a_call_that_breaks_a_rule_is_refused_in_alibabas_words_and_writes_nothi
         ("DryRun=True", 400, "DryRunOperation"),
     ] {
         let parameters = format!("ImageId={image}&{add}&{more}");
-        assert_refused(&owner.act(ECS, "ModifyImageSharePermission", &parameters).await, status, code);
+        assert_refused(
+            &owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &parameters).await,
+            status,
+            code,
+        );
     }
     let over = format!("ImageId={image}&AddAccount.1=2003&AddAccount.2=2004&DryRun=true");
-    let dry = owner.act(ECS, "ModifyImageSharePermission", &over).await;
+    let dry = owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &over).await;
     assert_refused(&dry, 403, "QuotaExceed.ShareImageUser");
     assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
-async fn an_action_that_is_none_or_for_another_region_is_refused() {
+async fn unknown_action_or_other_region_is_rejected() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
-    let before = api.dump_at_rest().await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
+    let before = api.dump_when_idle().await;
     let modify = format!("ImageId={image}&AddAccount.1=2001");
     for (version, action) in [
-        (ECS, "ModifyImagePermission"),
-        (ECD, "ModifyImageSharePermission"),
-        (ECD, "CopyImage"),
+        (ECS_VERSION, "ModifyImagePermission"),
+        (ECD_VERSION, "ModifyImageSharePermission"),
+        (ECD_VERSION, "CopyImage"),
         ("2017-11-10", "ModifyImageSharePermission"),
     ] {
-        assert_refused(&owner.act(version, action, &modify).await, 404, "InvalidApi.NotFound");
+        assert_refused(&owner.call_action(version, action, &modify).await, 404, "InvalidApi.NotFound");
     }
-    let send =
-        async |method: &str, target: String| api.send(&Ask::new(method, target).token(&owner.token)).await;
+    let send = async |method: &str, target: String| {
+        api.send(&ApiRequest::new(method, target).token(&owner.token)).await
+    };
     let action = "Action=ModifyImagePermission&Version=2020-09-30";
     let elsewhere = send("POST", format!("/?{action}&{modify}&RegionId=cn-hangzhou")).await;
     assert_refused(&elsewhere, 404, "InvalidRegionId.NotFound");
@@ -295,101 +326,104 @@ async fn an_action_that_is_none_or_for_another_region_is_refused() {
     }
     let nothing = send("POST", "/".to_owned()).await;
     assert!(nothing.message().contains("\"Action\""), "{nothing:?}");
-    let two = Ask::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token);
+    let two = ApiRequest::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token);
     assert_refused(&api.send(&two.header("x-acs-action", "DescribeImages")).await, 400, "InvalidParameter");
-    let json = Ask::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token).body("{}");
+    let json =
+        ApiRequest::new("POST", format!("/?{action}&RegionId=local&{modify}")).token(&owner.token).body("{}");
     assert_refused(&api.send(&json).await, 400, "InvalidParameter");
     assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
-async fn accounts_above_ten_are_ignored_and_named() {
+async fn accounts_beyond_ten_are_reported_as_ignored() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
     let accounts = |kind: &str, from: usize| {
         let one = |n: usize| format!("{kind}.{n}={}", from + n);
         (1..=11).map(one).collect::<Vec<_>>().join("&")
     };
-    let answer = owner.modify(&image, &accounts("AddAccount", 2000)).await;
+    let answer = owner.modify_permission(&image, &accounts("AddAccount", 2000)).await;
     assert_eq!((answer.status, answer.headers["x-ignored-parameters"].as_str()), (200, "AddAccount.11"));
     let both = format!("{}&{}", accounts("RemoveAccount", 2000), accounts("AddAccount", 3000));
-    let answer = owner.modify(&image, &both).await;
+    let answer = owner.modify_permission(&image, &both).await;
     assert_eq!(
         (answer.status, answer.headers["x-ignored-parameters"].as_str()),
         (200, "AddAccount.11, RemoveAccount.11")
     );
     let shared: Vec<_> = (3001..=3010).map(|id| id.to_string()).collect();
-    assert_eq!(owner.accounts(&image).await, json!(shared));
-    let answer = owner.modify(&image, "AddAccount.99999999999999999999999=a").await;
-    assert_eq!((answer.status, owner.accounts(&image).await), (200, json!(shared)));
-    assert!(!owner.modify(&image, "AddAccount.1=a").await.headers.contains_key("x-ignored-parameters"));
+    assert_eq!(owner.list_accounts(&image).await, json!(shared));
+    let answer = owner.modify_permission(&image, "AddAccount.99999999999999999999999=a").await;
+    assert_eq!((answer.status, owner.list_accounts(&image).await), (200, json!(shared)));
+    assert!(
+        !owner.modify_permission(&image, "AddAccount.1=a").await.headers.contains_key("x-ignored-parameters")
+    );
 }
 
 #[tokio::test]
-async fn only_the_owner_shares_and_a_stranger_learns_nothing() {
+async fn only_owner_shares_and_stranger_gets_404() {
     let api = Api::start(&[]).await;
     let (owner, recipient, stranger) =
-        (Account::new(&api, "1001"), Account::new(&api, "2001"), Account::new(&api, "9001"));
-    let image = owner.image(&json!({})).await;
-    owner.modify(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
-    let before = api.dump_at_rest().await;
+        (Client::new(&api, "1001"), Client::new(&api, "2001"), Client::new(&api, "9001"));
+    let image = owner.create_image(&json!({})).await;
+    owner.modify_permission(&image, "AddAccount.1=2001&AddAccount.2=2002").await;
+    let before = api.dump_when_idle().await;
     for accounts in [
         "AddAccount.1=2003",
         "RemoveAccount.1=2002",
         "AddAccount.1=2001",
         "AddAccount.1=2001&RemoveAccount.1=2002",
     ] {
-        assert_refused(&recipient.modify(&image, accounts).await, 403, "Forbidden.RAM");
-        let answer = stranger.modify(&image, accounts).await;
+        assert_refused(&recipient.modify_permission(&image, accounts).await, 403, "Forbidden.RAM");
+        let answer = stranger.modify_permission(&image, accounts).await;
         assert_refused(&answer, 404, "InvalidImageId.NotFound");
-        assert_eq!(answer.message(), stranger.modify("none", accounts).await.message());
+        assert_eq!(answer.message(), stranger.modify_permission("none", accounts).await.message());
     }
     let permission = format!("ImageId={image}");
-    assert_eq!(recipient.accounts(&image).await, json!(["2001"]), "a recipient sees only itself");
+    assert_eq!(recipient.list_accounts(&image).await, json!(["2001"]), "a recipient sees only itself");
     assert_refused(
-        &stranger.act(ECD, "DescribeImagePermission", &permission).await,
+        &stranger.call_action(ECD_VERSION, "DescribeImagePermission", &permission).await,
         404,
         "InvalidImageId.NotFound",
     );
-    assert_eq!(stranger.described(&format!("ImageId.1={image}")).await, set(&[]));
-    let shown = recipient.act(ECD, "DescribeImages", "").await.body["Images"][0].clone();
+    assert_eq!(stranger.list_image_ids(&format!("ImageId.1={image}")).await, id_set(&[]));
+    let shown = recipient.call_action(ECD_VERSION, "DescribeImages", "").await.body["Images"][0].clone();
     assert_eq!((&shown["ImageType"], shown.get("SharedCount")), (&json!("SHARED"), None));
-    let reader = Account { token: api.token("1001", Role::Reader), ..Account::new(&api, "1001") };
-    assert_refused(&reader.modify(&image, "AddAccount.1=2003").await, 403, "Forbidden.RAM");
+    let reader = Client { token: api.token("1001", Role::Reader), ..Client::new(&api, "1001") };
+    assert_refused(&reader.modify_permission(&image, "AddAccount.1=2003").await, 403, "Forbidden.RAM");
     let nobody =
-        api.send(&Ask::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
+        api.send(&ApiRequest::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
     assert_refused(&nobody, 401, "InvalidSecurityToken");
     assert_eq!(api.dump(), before, "something was written");
 }
 
 #[tokio::test]
-async fn what_must_not_be_shared_any_more_can_still_be_taken_back() {
+async fn unshareable_image_can_still_be_unshared() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let private = owner.image(&json!({})).await;
-    owner.modify(&private, "AddAccount.1=2001").await;
-    owner.patch(&private, "/visibility", "private").await;
+    let owner = Client::new(&api, "1001");
+    let private = owner.create_image(&json!({})).await;
+    owner.modify_permission(&private, "AddAccount.1=2001").await;
+    owner.patch_image(&private, "/visibility", "private").await;
     // Shared by IMS, with a grant of its key, which this API knows nothing of.
-    let encrypted = owner.image(&json!({"__system__cmkid": "key-1"})).await;
-    let grant = Ask::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
+    let encrypted = owner.create_image(&json!({"__system__cmkid": "key-1"})).await;
+    let grant = ApiRequest::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
     assert_eq!(api.send(&grant).await.status, 200);
-    owner.batch("POST", &json!({"images": [encrypted], "projects": ["2001"]})).await;
+    owner.run_batch_job("POST", &json!({"images": [encrypted], "projects": ["2001"]})).await;
     for image in [private, encrypted] {
-        assert_eq!(owner.modify(&image, "AddAccount.1=2002").await.status, 403);
-        assert_eq!(owner.modify(&image, "RemoveAccount.1=2001").await.status, 200);
-        owner.patch(&image, "/visibility", "shared").await;
-        assert_eq!(owner.accounts(&image).await, json!([]));
+        assert_eq!(owner.modify_permission(&image, "AddAccount.1=2002").await.status, 403);
+        assert_eq!(owner.modify_permission(&image, "RemoveAccount.1=2001").await.status, 200);
+        owner.patch_image(&image, "/visibility", "shared").await;
+        assert_eq!(owner.list_accounts(&image).await, json!([]));
     }
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_keep_the_limit_and_each_takes_effect_wholly_or_not_at_all() {
+async fn concurrent_calls_are_atomic_and_respect_the_member_limit() {
     let api = Api::start(&["members-per-image=7"]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
     let call = async |n: usize| {
-        let answer = owner.modify(&image, &format!("AddAccount.1={n}a&AddAccount.2={n}b")).await;
+        let answer = owner.modify_permission(&image, &format!("AddAccount.1={n}a&AddAccount.2={n}b")).await;
         assert!([200, 403].contains(&answer.status), "{answer:?}");
         (n, answer.status == 200)
     };
@@ -401,57 +435,63 @@ async fn calls_at_the_same_time_keep_the_limit_and_each_takes_effect_wholly_or_n
         }
     }
     assert_eq!(wanted.len(), 6, "three of six have room");
-    assert_eq!(owner.accounts(&image).await, json!(wanted));
-    let counted = owner.act(ECD, "DescribeImages", &format!("ImageId.1={image}")).await;
+    assert_eq!(owner.list_accounts(&image).await, json!(wanted));
+    let counted = owner.call_action(ECD_VERSION, "DescribeImages", &format!("ImageId.1={image}")).await;
     assert_eq!(counted.body["Images"][0]["SharedCount"], 6);
 }
 
 #[tokio::test]
-async fn opposite_calls_at_the_same_time_leave_one_of_both_results() {
+async fn concurrent_opposite_calls_are_serialized() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
     for _ in 0..10 {
         let (one, other) = tokio::join!(
-            owner.modify(&image, "AddAccount.1=a&RemoveAccount.1=b"),
-            owner.modify(&image, "AddAccount.1=b&RemoveAccount.1=a")
+            owner.modify_permission(&image, "AddAccount.1=a&RemoveAccount.1=b"),
+            owner.modify_permission(&image, "AddAccount.1=b&RemoveAccount.1=a")
         );
         assert_eq!((one.status, other.status), (200, 200));
-        let accounts = owner.accounts(&image).await;
+        let accounts = owner.list_accounts(&image).await;
         assert!(accounts == json!(["a"]) || accounts == json!(["b"]), "{accounts}");
     }
 }
 
 #[tokio::test]
-async fn images_are_found_by_what_ecd_knows_of_them() {
+async fn images_are_filtered_by_ecd_attributes() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
+    let owner = Client::new(&api, "1001");
     let said = json!({"GpuCategory": "True", "AppVersion": "7.2", "FotaVersion": "2.1", "DesktopInstanceType": "ecd.basic"});
-    let with = owner.image(&said).await;
-    let without = owner.image(&json!({"GpuCategory": "false", "AppVersion": "6"})).await;
-    let silent = owner.image(&json!({})).await;
+    let with = owner.create_image(&said).await;
+    let without = owner.create_image(&json!({"GpuCategory": "false", "AppVersion": "6"})).await;
+    let silent = owner.create_image(&json!({})).await;
     for (filter, found) in [
-        ("GpuCategory=True", set(&[&with])),
-        ("GpuCategory=true&FotaVersion=2.1&DesktopInstanceType=ecd.basic", set(&[&with])),
-        ("GpuCategory=False", set(&[&without, &silent])),
-        ("GpuCategory=", set(&[&with, &without, &silent])),
-        ("FotaVersion=2.2", set(&[])),
+        ("GpuCategory=True", id_set(&[&with])),
+        ("GpuCategory=true&FotaVersion=2.1&DesktopInstanceType=ecd.basic", id_set(&[&with])),
+        ("GpuCategory=False", id_set(&[&without, &silent])),
+        ("GpuCategory=", id_set(&[&with, &without, &silent])),
+        ("FotaVersion=2.2", id_set(&[])),
     ] {
-        assert_eq!(owner.described(filter).await, found, "{filter}");
+        assert_eq!(owner.list_image_ids(filter).await, found, "{filter}");
     }
     let shown =
-        owner.act(ECD, "DescribeImages", &format!("ImageId.1={with}")).await.body["Images"][0].clone();
+        owner.call_action(ECD_VERSION, "DescribeImages", &format!("ImageId.1={with}")).await.body["Images"]
+            [0]
+        .clone();
     assert_eq!((&shown["GpuCategory"], &shown["AppVersion"]), (&json!(true), &json!("7.2")));
-    assert_refused(&owner.act(ECD, "DescribeImages", "GpuCategory=some").await, 400, "InvalidParameter");
+    assert_refused(
+        &owner.call_action(ECD_VERSION, "DescribeImages", "GpuCategory=some").await,
+        400,
+        "InvalidParameter",
+    );
 }
 
 #[tokio::test]
-async fn long_lists_are_read_page_by_page() {
+async fn describe_lists_are_paginated() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
+    let owner = Client::new(&api, "1001");
     let mut images = Vec::new();
     for n in 0..5 {
-        images.push(owner.image(&json!({"name": format!("image {n}"), "ProtocolType": "ASP"})).await);
+        images.push(owner.create_image(&json!({"name": format!("image {n}"), "ProtocolType": "ASP"})).await);
     }
     images.reverse();
     let ids: Vec<_> = (1..).zip(&images).map(|(n, id)| format!("ImageId.{n}={id}")).collect();
@@ -459,7 +499,7 @@ async fn long_lists_are_read_page_by_page() {
         let (mut found, mut token) = (Vec::new(), String::new());
         for page in 1..=3 {
             let parameters = format!("{filter}&MaxResults=2&NextToken={token}");
-            let answer = owner.act(ECD, "DescribeImages", &parameters).await.body;
+            let answer = owner.call_action(ECD_VERSION, "DescribeImages", &parameters).await.body;
             for image in answer["Images"].as_array().unwrap() {
                 found.push(image["ImageId"].as_str().unwrap().to_owned());
             }
@@ -477,21 +517,21 @@ async fn long_lists_are_read_page_by_page() {
         ("ImageType=SYSTEM", 0),
         ("ImageType=custom", 5),
     ] {
-        assert_eq!(owner.described(filter).await.len(), count, "{filter}");
+        assert_eq!(owner.list_image_ids(filter).await.len(), count, "{filter}");
     }
     for bad in
         ["MaxResults=0", "MaxResults=101", "NextToken=x", "ImageType=MINE", "ImageId.51=a", "ImageId=a"]
     {
-        assert_refused(&owner.act(ECD, "DescribeImages", bad).await, 400, "InvalidParameter");
+        assert_refused(&owner.call_action(ECD_VERSION, "DescribeImages", bad).await, 400, "InvalidParameter");
     }
 
     let image = &images[0];
-    owner.modify(image, "AddAccount.1=a&AddAccount.2=b&AddAccount.3=c").await;
+    owner.modify_permission(image, "AddAccount.1=a&AddAccount.2=b&AddAccount.3=c").await;
     for (page, size, expected) in
         [(1, 2, vec!["a", "b"]), (2, 2, vec!["c"]), (3, 2, vec![]), (1_000_000, 100, vec![])]
     {
         let parameters = format!("ImageId={image}&PageNumber={page}&PageSize={size}");
-        let answer = owner.act(ECS, "DescribeImageSharePermission", &parameters).await.body;
+        let answer = owner.call_action(ECS_VERSION, "DescribeImageSharePermission", &parameters).await.body;
         let accounts = answer["Accounts"]["Account"].as_array().unwrap();
         let ids: Vec<_> = accounts.iter().map(|account| account["AliyunId"].as_str().unwrap()).collect();
         assert_eq!((ids, &answer["TotalCount"]), (expected, &json!(3)));
@@ -499,7 +539,7 @@ async fn long_lists_are_read_page_by_page() {
     for bad in ["PageNumber=0", "PageSize=101", "PageSize=-1", "PageNumber=99999999999999999999"] {
         let parameters = format!("ImageId={image}&{bad}");
         assert_refused(
-            &owner.act(ECS, "DescribeImageSharePermission", &parameters).await,
+            &owner.call_action(ECS_VERSION, "DescribeImageSharePermission", &parameters).await,
             400,
             "InvalidParameter",
         );
@@ -507,11 +547,11 @@ async fn long_lists_are_read_page_by_page() {
 }
 
 #[test]
-fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
+fn arbitrary_parameters_get_a_documented_response() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let api = runtime.block_on(Api::start(&[]));
-    let owner = Account::new(&api, "1001");
-    let image = runtime.block_on(owner.image(&json!({})));
+    let owner = Client::new(&api, "1001");
+    let image = runtime.block_on(owner.create_image(&json!({})));
     let name = prop_oneof![
         4 => prop::sample::select(vec!["Action", "Version", "RegionId", "ImageId", "ImageId.1", "AddAccount.1", "AddAccount.2",
             "RemoveAccount.1", "RemoveAccount.11", "MaxResults", "NextToken", "PageNumber", "PageSize", "DryRun", "ImageType",
@@ -519,7 +559,7 @@ fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
         1 => "[A-Za-z.0-9%+]{0,12}",
     ];
     let value = prop_oneof![
-        2 => prop::sample::select(vec!["local", ECD, ECS, "1", "True", "a", "10", ""]).prop_map(str::to_owned),
+        2 => prop::sample::select(vec!["local", ECD_VERSION, ECS_VERSION, "1", "True", "a", "10", ""]).prop_map(str::to_owned),
         1 => "[A-Za-z0-9%+=._~:/?@!$'()*,;-]{0,20}",
         1 => Just(image),
     ];
@@ -532,11 +572,16 @@ fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
         "None",
     ]);
     let pairs = prop::collection::vec((name, value), 0..8);
-    let all = (prop::sample::select(STYLES.to_vec()), prop::sample::select(vec![ECD, ECS]), action, pairs);
+    let all = (
+        prop::sample::select(STYLES.to_vec()),
+        prop::sample::select(vec![ECD_VERSION, ECS_VERSION]),
+        action,
+        pairs,
+    );
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let ran = TestRunner::new(config).run(&all, |(style, version, action, pairs)| {
         let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = runtime.block_on(owner.act_as(style, version, action, &pairs.join("&")));
+        let answer = runtime.block_on(owner.call_with_style(style, version, action, &pairs.join("&")));
         prop_assert!(answer.status < 500, "{:?}", answer);
         Ok(())
     });
@@ -544,14 +589,15 @@ fn whatever_the_parameters_are_the_answer_is_one_of_the_document() {
 }
 
 #[tokio::test]
-async fn ecs_describes_images_so_that_its_users_can_look() {
+async fn ecs_describe_images_shows_own_and_received_images() {
     let api = Api::start(&[]).await;
     let (owner, friend, stranger) =
-        (Account::new(&api, "1001"), Account::new(&api, "1002"), Account::new(&api, "1003"));
+        (Client::new(&api, "1001"), Client::new(&api, "1002"), Client::new(&api, "1003"));
     let said = json!({"name": "golden", "__os_type": "Linux", "min_disk": 40, "architecture": "arm64"});
-    let (image, other) = (owner.image(&said).await, owner.image(&json!({"name": "other"})).await);
-    let describe = async |account: &Account<'_>, parameters: &str| {
-        let answer = account.act(ECS, "DescribeImages", parameters).await;
+    let (image, other) =
+        (owner.create_image(&said).await, owner.create_image(&json!({"name": "other"})).await);
+    let describe = async |account: &Client<'_>, parameters: &str| {
+        let answer = account.call_action(ECS_VERSION, "DescribeImages", parameters).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
     };
@@ -572,7 +618,7 @@ async fn ecs_describes_images_so_that_its_users_can_look() {
     }
     assert_eq!(describe(&friend, "").await["TotalCount"], 0);
     let change = format!("ImageId={image}&AddAccount.1=1002");
-    assert_eq!(owner.act(ECS, "ModifyImageSharePermission", &change).await.status, 200);
+    assert_eq!(owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &change).await.status, 200);
     assert_eq!(
         describe(&owner, &format!("ImageId={image}")).await["Images"]["Image"][0]["IsSelfShared"],
         "True"
@@ -591,28 +637,36 @@ async fn ecs_describes_images_so_that_its_users_can_look() {
         assert_eq!(shown, (&json!(2), &json!(name)));
     }
     assert_eq!(describe(&owner, "PageNumber=3&PageSize=1").await["Images"]["Image"], json!([]));
-    assert_refused(&owner.act(ECS, "DescribeImages", "Tag.1.Key=a").await, 400, "InvalidParameter");
-    assert_refused(&owner.act(ECS, "DescribeImages", "DryRun=true").await, 400, "DryRunOperation");
+    assert_refused(
+        &owner.call_action(ECS_VERSION, "DescribeImages", "Tag.1.Key=a").await,
+        400,
+        "InvalidParameter",
+    );
+    assert_refused(
+        &owner.call_action(ECS_VERSION, "DescribeImages", "DryRun=true").await,
+        400,
+        "DryRunOperation",
+    );
 }
 
 #[tokio::test]
-async fn is_public_alone_is_not_supported() {
+async fn is_public_without_accounts_is_rejected() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({})).await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({})).await;
     for flag in ["True", "False", "true"] {
         let change = format!("ImageId={image}&IsPublic={flag}");
-        let refused = owner.act(ECS, "ModifyImageSharePermission", &change).await;
+        let refused = owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &change).await;
         assert_refused(&refused, 403, "CurrentRegion.NotSupportPublicImage");
     }
 }
 
 #[tokio::test]
-async fn answer_is_xml_where_xml_is_asked_for() {
+async fn response_is_xml_when_requested() {
     let api = Api::start(&[]).await;
-    let owner = Account::new(&api, "1001");
-    let image = owner.image(&json!({"name": "a<b>&c"})).await;
-    let described = owner.act(ECD, "DescribeImages", "Format=XML").await;
+    let owner = Client::new(&api, "1001");
+    let image = owner.create_image(&json!({"name": "a<b>&c"})).await;
+    let described = owner.call_action(ECD_VERSION, "DescribeImages", "Format=XML").await;
     let text = described.body.as_str().unwrap();
     assert_eq!(
         (described.status, described.headers["content-type"].as_str()),
@@ -621,10 +675,14 @@ async fn answer_is_xml_where_xml_is_asked_for() {
     assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?><DescribeImagesResponse>"), "{text}");
     assert!(text.contains(&format!("<ImageId>{image}</ImageId>")), "{text}");
     assert!(text.contains("<Name>a&lt;b&gt;&amp;c</Name>") && text.contains("<RequestId>"), "{text}");
-    let refused = owner.act(ECD, "DescribeImagePermission", "Format=xml&ImageId=none").await;
+    let refused = owner.call_action(ECD_VERSION, "DescribeImagePermission", "Format=xml&ImageId=none").await;
     let text = refused.body.as_str().unwrap();
     assert!(refused.status == 404 && text.contains("<Error><Code>InvalidImageId.NotFound</Code>"), "{text}");
-    assert_refused(&owner.act(ECD, "DescribeImages", "Format=yaml").await, 400, "InvalidParameter");
-    let unknown = api.send(&Ask::new("POST", "/?Action=None&Version=1&Format=XML")).await;
+    assert_refused(
+        &owner.call_action(ECD_VERSION, "DescribeImages", "Format=yaml").await,
+        400,
+        "InvalidParameter",
+    );
+    let unknown = api.send(&ApiRequest::new("POST", "/?Action=None&Version=1&Format=XML")).await;
     assert!(unknown.body.as_str().unwrap().contains("<Error>"), "{unknown:?}");
 }

@@ -6,103 +6,105 @@
 use std::time::Duration;
 
 use imageshare::domain::{Role, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::signer::{Signer, Unsigned, Wire};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 use serde_json::{Value, json};
 
 const OWNER: &str = "1001";
 
 /// A server with an image and an access key of its owner.
-struct World {
+struct Fixture {
     api: Api,
     signer: Signer,
     image: String,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let api = Api::start(&[]).await;
         let token = api.token(OWNER, Role::Member);
-        let image = api.send(&Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}))).await;
+        let image =
+            api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}))).await;
         let image = image.body["id"].as_str().unwrap().to_owned();
-        let key = Ask::new("POST", "/v1/access-keys").token(&token).json(&json!({"name": "sdk"}));
+        let key = ApiRequest::new("POST", "/v1/access-keys").token(&token).json(&json!({"name": "sdk"}));
         let key = api.send(&key).await.body;
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
-        let signer = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
+        let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
         Self { api, signer, image }
     }
 
-    fn modify(&self, accounts: &[(&str, &str)]) -> Vec<(String, String)> {
+    fn modify_parameters(&self, accounts: &[(&str, &str)]) -> Vec<(String, String)> {
         let fixed = [("RegionId", "local"), ("ImageId", &self.image)];
         let all = fixed.iter().chain(accounts);
         all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     /// As the new SDK sends it: the action in headers, all of which are signed.
-    fn acs3(&self, signer: &Signer, accounts: &[(&str, &str)], nonce: &str) -> Wire {
-        let request = Unsigned { query: self.modify(accounts), ..Unsigned::new("POST", "/") };
+    fn sign_acs3(&self, signer: &Signer, accounts: &[(&str, &str)], nonce: &str) -> WireRequest {
+        let request =
+            UnsignedRequest { query: self.modify_parameters(accounts), ..UnsignedRequest::new("POST", "/") };
         let request = request
             .header("x-acs-action", "ModifyImagePermission")
             .header("x-acs-version", "2020-09-30")
             .header("user-agent", "AlibabaCloud (Linux; x86_64) Python/3.11.7 Core/0.4.3 TeaDSL/2")
             .header("accept", "application/json");
-        signer.acs3(&request, &["accept", "host", "user-agent"], nonce)
+        signer.sign_acs3(&request, &["accept", "host", "user-agent"], nonce)
     }
 
     /// As the old SDK sends it: everything among the parameters.
-    fn rpc(
+    fn sign_rpc(
         &self,
         signer: &Signer,
         method: &str,
         accounts: &[(&str, &str)],
         nonce: &str,
     ) -> Vec<(String, String)> {
-        let mut parameters = self.modify(accounts);
+        let mut parameters = self.modify_parameters(accounts);
         for (name, value) in
             [("Action", "ModifyImagePermission"), ("Version", "2020-09-30"), ("Format", "JSON")]
         {
             parameters.push((name.to_owned(), value.to_owned()));
         }
-        signer.rpc(method, &parameters, nonce)
+        signer.sign_rpc(method, &parameters, nonce)
     }
 
-    async fn accounts(&self) -> Value {
+    async fn list_accounts(&self) -> Value {
         let target = format!(
             "/?Action=DescribeImagePermission&Version=2020-09-30&RegionId=local&ImageId={}",
             self.image
         );
         let answer =
-            self.api.send(&Ask::new("GET", target).token(&self.api.token(OWNER, Role::Reader))).await;
+            self.api.send(&ApiRequest::new("GET", target).token(&self.api.token(OWNER, Role::Reader))).await;
         answer.body["AliUids"].clone()
     }
 
-    async fn send(&self, wire: &Wire) -> Answer {
-        self.api.send(&wire.ask()).await
+    async fn send(&self, wire: &WireRequest) -> ApiResponse {
+        self.api.send(&wire.to_api_request()).await
     }
 }
 
-fn in_query(method: &str, query: Vec<(String, String)>) -> Wire {
-    Unsigned { query, ..Unsigned::new(method, "/") }.wire()
+fn query_request(method: &str, query: Vec<(String, String)>) -> WireRequest {
+    UnsignedRequest { query, ..UnsignedRequest::new(method, "/") }.to_wire()
 }
 
-fn in_form(parameters: Vec<(String, String)>) -> Wire {
-    let written = in_query("POST", parameters);
+fn form_request(parameters: Vec<(String, String)>) -> WireRequest {
+    let written = query_request("POST", parameters);
     let body = written.query.into_bytes();
-    let mut wire = Wire { query: String::new(), body, ..written };
-    wire.set("Content-Type", "application/x-www-form-urlencoded");
+    let mut wire = WireRequest { query: String::new(), body, ..written };
+    wire.set_header("Content-Type", "application/x-www-form-urlencoded");
     wire
 }
 
 #[tokio::test]
-async fn a_call_that_is_signed_as_an_sdk_signs_it_takes_effect() {
-    let world = World::start().await;
+async fn sdk_signed_call_takes_effect() {
+    let world = Fixture::start().await;
     let signer = &world.signer;
     let add = |account| [("AddAccount.1", account)];
     for (number, wire) in [
-        world.acs3(signer, &add("2001"), "nonce-1"),
-        in_query("POST", world.rpc(signer, "POST", &add("2002"), "nonce-2")),
-        in_query("GET", world.rpc(signer, "GET", &add("2003"), "nonce-3")),
-        in_form(world.rpc(signer, "POST", &add("2004"), "nonce-4")),
+        world.sign_acs3(signer, &add("2001"), "nonce-1"),
+        query_request("POST", world.sign_rpc(signer, "POST", &add("2002"), "nonce-2")),
+        query_request("GET", world.sign_rpc(signer, "GET", &add("2003"), "nonce-3")),
+        form_request(world.sign_rpc(signer, "POST", &add("2004"), "nonce-4")),
     ]
     .iter()
     .enumerate()
@@ -110,36 +112,36 @@ async fn a_call_that_is_signed_as_an_sdk_signs_it_takes_effect() {
         let answer = world.send(wire).await;
         assert_eq!(answer.status, 200, "{number}: {answer:?}");
     }
-    assert_eq!(world.accounts().await, json!(["2001", "2002", "2003", "2004"]));
+    assert_eq!(world.list_accounts().await, json!(["2001", "2002", "2003", "2004"]));
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
-    let world = World::start().await;
+async fn badly_signed_call_is_rejected_and_changes_nothing() {
+    let world = Fixture::start().await;
     let signer = &world.signer;
     let add = [("AddAccount.1", "2001")];
-    let used = world.acs3(signer, &[("AddAccount.1", "2000")], "used");
+    let used = world.sign_acs3(signer, &[("AddAccount.1", "2000")], "used");
     assert_eq!(world.send(&used).await.status, 200);
-    let before = world.api.dump_at_rest().await;
+    let before = world.api.dump_when_idle().await;
 
-    let late = Signer { at: Timestamp::now().minus(Duration::from_mins(16)), ..signer.clone() };
-    let unknown = Signer { key: "nobody".to_owned(), ..signer.clone() };
+    let late = Signer { date: Timestamp::now().minus(Duration::from_mins(16)), ..signer.clone() };
+    let unknown = Signer { key_id: "nobody".to_owned(), ..signer.clone() };
     let wrong = Signer { secret: "another".to_owned(), ..signer.clone() };
-    let changed = |mut wire: Wire, from: &str, to: &str| {
+    let changed = |mut wire: WireRequest, from: &str, to: &str| {
         wire.query = wire.query.replace(from, to);
         wire
     };
-    let with = |mut wire: Wire, name: &str, value: &str| {
-        wire.set(name, value);
+    let with = |mut wire: WireRequest, name: &str, value: &str| {
+        wire.set_header(name, value);
         wire
     };
-    let without = |mut wire: Wire, name: &str| {
-        wire.remove(name);
+    let without = |mut wire: WireRequest, name: &str| {
+        wire.remove_header(name);
         wire
     };
-    let acs3 = |signer: &Signer| world.acs3(signer, &add, "new");
-    let rpc = |signer: &Signer| in_query("POST", world.rpc(signer, "POST", &add, "new"));
-    let mut other_body = in_form(world.rpc(signer, "POST", &add, "new"));
+    let acs3 = |signer: &Signer| world.sign_acs3(signer, &add, "new");
+    let rpc = |signer: &Signer| query_request("POST", world.sign_rpc(signer, "POST", &add, "new"));
+    let mut other_body = form_request(world.sign_rpc(signer, "POST", &add, "new"));
     other_body.body.extend_from_slice(b"&AddAccount.2=2002");
     for (what, wire, status, code) in [
         ("a nonce", used, 400, "SignatureNonceUsed"),
@@ -182,7 +184,12 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
             "IncompleteSignature",
         ),
         ("the version", changed(rpc(signer), "HMAC-SHA1", "HMAC-SHA256"), 400, "IncompleteSignature"),
-        ("the method", in_query("GET", world.rpc(signer, "POST", &add, "new")), 400, "SignatureDoesNotMatch"),
+        (
+            "the method",
+            query_request("GET", world.sign_rpc(signer, "POST", &add, "new")),
+            400,
+            "SignatureDoesNotMatch",
+        ),
         ("no signature", changed(rpc(signer), "&Signature=", "&Other="), 400, "IncompleteSignature"),
         (
             "a token beside it",
@@ -199,32 +206,32 @@ async fn a_call_that_is_not_rightly_signed_is_refused_and_changes_no_share() {
 }
 
 #[tokio::test]
-async fn a_disabled_key_signs_nothing_any_more() {
-    let world = World::start().await;
+async fn request_signed_with_disabled_key_is_rejected() {
+    let world = Fixture::start().await;
     let token = world.api.token(OWNER, Role::Member);
-    let disable = Ask::new("DELETE", format!("/v1/access-keys/{}", world.signer.key)).token(&token);
+    let disable = ApiRequest::new("DELETE", format!("/v1/access-keys/{}", world.signer.key_id)).token(&token);
     assert_eq!(world.api.send(&disable).await.status, 204);
-    let answer = world.send(&world.acs3(&world.signer, &[("AddAccount.1", "2001")], "n")).await;
+    let answer = world.send(&world.sign_acs3(&world.signer, &[("AddAccount.1", "2001")], "n")).await;
     assert_eq!((answer.status, answer.code()), (400, "InvalidAccessKeyId.Inactive"), "{answer:?}");
-    assert_eq!(world.accounts().await, json!([]));
+    assert_eq!(world.list_accounts().await, json!([]));
 }
 
 #[tokio::test]
-async fn a_key_does_not_share_what_is_anothers() {
-    let world = World::start().await;
+async fn access_key_cannot_share_an_image_of_another_project() {
+    let world = Fixture::start().await;
     let stranger = world.api.token("9001", Role::Member);
-    let key = Ask::new("POST", "/v1/access-keys").token(&stranger).json(&json!({"name": "sdk"}));
+    let key = ApiRequest::new("POST", "/v1/access-keys").token(&stranger).json(&json!({"name": "sdk"}));
     let key = world.api.send(&key).await.body;
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
-    let signer = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
-    let answer = world.send(&world.acs3(&signer, &[("AddAccount.1", "9001")], "n")).await;
+    let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
+    let answer = world.send(&world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "n")).await;
     assert_eq!((answer.status, answer.code()), (404, "InvalidImageId.NotFound"), "{answer:?}");
     let named = {
-        let mut wire = world.acs3(&signer, &[("AddAccount.1", "9001")], "m");
-        wire.set("X-Project-Id", OWNER);
+        let mut wire = world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "m");
+        wire.set_header("X-Project-Id", OWNER);
         wire
     };
     let answer = world.send(&named).await;
     assert_eq!((answer.status, answer.code()), (403, "Forbidden.RAM"), "{answer:?}");
-    assert_eq!(world.accounts().await, json!([]));
+    assert_eq!(world.list_accounts().await, json!([]));
 }

@@ -8,8 +8,8 @@
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::python::{self, JOURNEY_TIMEOUT, Release};
-use imageshare_tests::server::Server;
+use imageshare_tests::python::{self, CLIENT_TIMEOUT, Release};
+use imageshare_tests::server_process::ServerProcess;
 use tokio::process::Command;
 
 /// The region of the servers.
@@ -17,11 +17,11 @@ const REGION: &str = "cn-hangzhou";
 
 async fn journey(script: &str, release: Release) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some(python) = python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), release).await
+    let Some(python) = python::client_python(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), release).await
     else {
         return;
     };
-    let server = Server::start(&binary("imageshare"), &["--memory", "--region", REGION]).await;
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory", "--region", REGION]).await;
     let mut command = Command::new(python);
     command
         .arg(folder.join("clients").join(script))
@@ -37,7 +37,7 @@ async fn journey(script: &str, release: Release) {
         command.env(format!("IMAGESHARE_TOKEN_{}", project.to_uppercase()), token);
     }
     let ended =
-        tokio::time::timeout(JOURNEY_TIMEOUT, command.output()).await.expect("in time").expect("python");
+        tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await.expect("in time").expect("python");
     assert!(
         ended.status.success(),
         "{script}, {release:?}: {}\n{}{}\nthe server's log:\n{}",
@@ -83,8 +83,8 @@ macro_rules! journeys {
 
 journeys! {
     openstacksdk_shares_accepts_and_unshares: "openstack_sdk.py",
-    the_command_openstack_shares_accepts_and_unshares: "openstack_command.py",
+    openstack_command_shares_accepts_and_unshares: "openstack_command.py",
     glanceclient_shares_accepts_and_unshares: "glance_client.py",
     huaweicloudsdkims_shares_accepts_and_unshares: "huawei_ims.py",
-    the_alibaba_sdks_share_and_unshare: "alibaba.py",
+    alibaba_sdks_share_and_unshare: "alibaba.py",
 }

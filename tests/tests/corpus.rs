@@ -22,7 +22,7 @@ fn the_corpus_passes() {
 }
 
 #[test]
-fn every_target_has_a_fuzzer_and_a_corpus() {
+fn every_fuzz_target_has_a_fuzzer_and_a_corpus() {
     let fuzzers = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets")).unwrap();
     let mut named: Vec<_> =
         fuzzers.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();

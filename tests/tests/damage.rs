@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,39 +18,39 @@ use tempfile::TempDir;
 const DESCRIPTION_BYTES: usize = 4_000;
 
 /// An answer: its status, when to come again, and its body.
-struct Answer {
+struct HttpResponse {
     status: u16,
     retry_after: Option<String>,
     body: Value,
 }
 
-impl Answer {
+impl HttpResponse {
     fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
     /// It is an error that an operator has to mend, and says so in those words.
-    fn assert_fault(&self, status: u16, words: &str) {
+    fn assert_error(&self, status: u16, words: &str) {
         assert_eq!((self.status, &self.retry_after), (status, &None), "{}", self.body);
         assert!(self.message().contains(words), "{}", self.body);
     }
 }
 
 /// A server on a data directory of its own, and a member of a project.
-struct Operated {
-    server: Server,
+struct Fixture {
+    server: ServerProcess,
     token: String,
     client: Client,
 }
 
-impl Operated {
+impl Fixture {
     async fn start(binary: &Path, data: &Path) -> Self {
-        let server = Server::start(binary, &["--data", data.to_str().unwrap()]).await;
+        let server = ServerProcess::start(binary, &["--data", data.to_str().unwrap()]).await;
         let token = server.token("owner", "member");
         Self { server, token, client: Client::new() }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = self.client.request(method, format!("http://{}{path}", self.server.address));
         let request = request.header("x-auth-token", &self.token);
         let request = match body {
@@ -58,46 +58,46 @@ impl Operated {
             None => request,
         };
         let answer = request.send().await.unwrap();
-        Answer {
+        HttpResponse {
             status: answer.status().as_u16(),
             retry_after: answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned()),
             body: answer.json().await.unwrap_or_default(),
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> HttpResponse {
         self.send(Method::GET, path, None).await
     }
 
-    async fn register(&self, name: &str) -> Answer {
+    async fn register(&self, name: &str) -> HttpResponse {
         let image = json!({"name": name, "description": "x".repeat(DESCRIPTION_BYTES)});
         self.send(Method::POST, "/v2/images", Some(image)).await
     }
 
-    async fn fill(&self, images: usize) {
+    async fn register_images(&self, images: usize) {
         for number in 0..images {
             assert_eq!(self.register(&format!("image-{number}")).await.status, 201);
         }
     }
 
     /// Sees the image of that name, or `None` where there is none.
-    async fn named(&self, name: &str) -> Option<Value> {
+    async fn find_by_name(&self, name: &str) -> Option<Value> {
         let list = self.get(&format!("/v2/images?name={name}")).await;
         assert_eq!(list.status, 200, "{}", list.body);
         list.body["images"].get(0).cloned()
     }
 }
 
-fn imageshare(arguments: &[&str]) -> Output {
+fn run_imageshare(arguments: &[&str]) -> Output {
     Command::new(binary("imageshare")).args(arguments).output().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+fn stderr_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A binary that runs the server where no file may grow beyond 2 MB.
-fn confined(directory: &Path) -> PathBuf {
+fn file_size_limited_binary(directory: &Path) -> PathBuf {
     let script = directory.join("confined");
     let server = binary("imageshare");
     let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f 4096\nexec '{}' \"$@\"\n", server.display());
@@ -107,7 +107,7 @@ fn confined(directory: &Path) -> PathBuf {
 }
 
 /// Overwrites a part of the database that holds items, not what says where they are.
-fn damage(data: &Path) {
+fn corrupt_database(data: &Path) {
     let file = fs::File::options().write(true).open(data.join("table.sqlite")).unwrap();
     let pages = file.metadata().unwrap().len() / 4096;
     for page in pages * 5 / 10..pages * 9 / 10 {
@@ -115,16 +115,16 @@ fn damage(data: &Path) {
     }
 }
 
-fn directories() -> (TempDir, PathBuf) {
+fn data_directory() -> (TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");
     (parent, data)
 }
 
 #[tokio::test]
-async fn disk_that_takes_no_more_is_told_and_what_is_there_can_be_read() {
-    let (parent, data) = directories();
-    let server = Operated::start(&confined(parent.path()), &data).await;
+async fn full_disk_is_reported_and_data_stays_readable() {
+    let (parent, data) = data_directory();
+    let server = Fixture::start(&file_size_limited_binary(parent.path()), &data).await;
     let mut acknowledged = 0;
     let refused = loop {
         let answer = server.register(&format!("image-{acknowledged}")).await;
@@ -134,23 +134,23 @@ async fn disk_that_takes_no_more_is_told_and_what_is_there_can_be_read() {
         acknowledged += 1;
         assert!(acknowledged < 2_000, "the disk takes everything");
     };
-    refused.assert_fault(500, "disk fails");
-    assert!(server.named("image-0").await.is_some());
-    server.get("/health").await.assert_fault(503, "disk");
+    refused.assert_error(500, "disk fails");
+    assert!(server.find_by_name("image-0").await.is_some());
+    server.get("/health").await.assert_error(503, "disk");
     drop(server);
-    let server = Operated::start(&binary("imageshare"), &data).await;
-    assert!(server.named(&format!("image-{}", acknowledged - 1)).await.is_some(), "acknowledged");
+    let server = Fixture::start(&binary("imageshare"), &data).await;
+    assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some(), "acknowledged");
     assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
 }
 
 #[tokio::test]
-async fn damaged_database_is_told_checked_and_fails_health() {
-    let (_parent, data) = directories();
-    let mut server = Operated::start(&binary("imageshare"), &data).await;
-    server.fill(300).await;
+async fn damaged_database_is_reported_and_fails_health_check() {
+    let (_parent, data) = data_directory();
+    let mut server = Fixture::start(&binary("imageshare"), &data).await;
+    server.register_images(300).await;
     assert_eq!(server.server.terminate(), Some(0));
-    damage(&data);
-    let server = Operated::start(&binary("imageshare"), &data).await;
+    corrupt_database(&data);
+    let server = Fixture::start(&binary("imageshare"), &data).await;
     let mut refused = None;
     for number in 0..300 {
         let list = server.get(&format!("/v2/images?name=image-{number}")).await;
@@ -159,12 +159,12 @@ async fn damaged_database_is_told_checked_and_fails_health() {
             break;
         }
     }
-    refused.expect("some images are unreadable").assert_fault(500, "damaged");
+    refused.expect("some images are unreadable").assert_error(500, "damaged");
     for path in ["/health", "/ready"] {
-        server.get(path).await.assert_fault(503, "damaged");
+        server.get(path).await.assert_error(503, "damaged");
     }
-    let found = imageshare(&["check", "--data", data.to_str().unwrap()]);
-    assert!(!found.status.success() && stderr(&found).contains("is damaged"), "{}", stderr(&found));
+    let found = run_imageshare(&["check", "--data", data.to_str().unwrap()]);
+    assert!(!found.status.success() && stderr_text(&found).contains("is damaged"), "{}", stderr_text(&found));
     let mut waited = 0;
     while !server.server.log().contains("restore a backup") {
         waited += 1;
@@ -174,84 +174,88 @@ async fn damaged_database_is_told_checked_and_fails_health() {
 }
 
 #[tokio::test]
-async fn server_whose_data_directory_is_removed_acknowledges_nothing_more() {
-    let (_parent, data) = directories();
-    let server = Operated::start(&binary("imageshare"), &data).await;
-    server.fill(1).await;
+async fn server_rejects_writes_after_data_directory_is_removed() {
+    let (_parent, data) = data_directory();
+    let server = Fixture::start(&binary("imageshare"), &data).await;
+    server.register_images(1).await;
     fs::remove_dir_all(&data).unwrap();
-    server.register("lost").await.assert_fault(500, "was removed");
+    server.register("lost").await.assert_error(500, "was removed");
     for path in ["/health", "/ready"] {
-        server.get(path).await.assert_fault(503, "was removed");
+        server.get(path).await.assert_error(503, "was removed");
     }
 }
 
 #[tokio::test]
-async fn refusal_to_start_says_what_to_do() {
-    let (_parent, data) = directories();
+async fn startup_error_says_what_to_do() {
+    let (_parent, data) = data_directory();
     let place = data.to_str().unwrap();
     fs::create_dir(&data).unwrap();
     fs::write(data.join("table.sqlite"), "no database".repeat(1_000)).unwrap();
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data", place];
-    let refused = imageshare(&serve);
+    let refused = run_imageshare(&serve);
     assert!(!refused.status.success());
     assert!(
-        stderr(&refused).contains(&format!("imageshare restore --from FILE --data {place}")),
+        stderr_text(&refused).contains(&format!("imageshare restore --from FILE --data {place}")),
         "{}",
-        stderr(&refused)
+        stderr_text(&refused)
     );
 
     fs::remove_file(data.join("table.sqlite")).unwrap();
-    let _server = Operated::start(&binary("imageshare"), &data).await;
+    let _server = Fixture::start(&binary("imageshare"), &data).await;
     for file in fs::read_dir(&data).unwrap().map(Result::unwrap) {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
     }
-    let second = imageshare(&serve);
-    assert!(!second.status.success() && stderr(&second).contains("in use by another"), "{}", stderr(&second));
+    let second = run_imageshare(&serve);
+    assert!(
+        !second.status.success() && stderr_text(&second).contains("in use by another"),
+        "{}",
+        stderr_text(&second)
+    );
 }
 
 #[tokio::test]
-async fn backup_under_load_holds_all_that_was_acknowledged_and_restores() {
-    let (parent, data) = directories();
-    let server = Operated::start(&binary("imageshare"), &data).await;
-    server.fill(50).await;
+async fn backup_under_load_restores_all_acknowledged_writes() {
+    let (parent, data) = data_directory();
+    let server = Fixture::start(&binary("imageshare"), &data).await;
+    server.register_images(50).await;
     let (backup, restored) = (parent.path().join("backup"), parent.path().join("restored"));
     let texts = [&data, &backup, &restored].map(|path| path.to_str().unwrap().to_owned());
     let [data, backup, restored] = texts.each_ref().map(String::as_str);
     let arguments = ["backup", "--data", data, "--to", backup].map(str::to_owned);
     let backing_up =
-        tokio::task::spawn_blocking(move || imageshare(&arguments.each_ref().map(String::as_str)));
+        tokio::task::spawn_blocking(move || run_imageshare(&arguments.each_ref().map(String::as_str)));
     let mut during = 0;
     while !backing_up.is_finished() {
         assert_eq!(server.register(&format!("during-{during}")).await.status, 201);
         during += 1;
     }
     let made = backing_up.await.unwrap();
-    assert!(made.status.success(), "{}", stderr(&made));
+    assert!(made.status.success(), "{}", stderr_text(&made));
     assert_eq!(fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o600);
-    let again = imageshare(&["backup", "--data", data, "--to", backup]);
+    let again = run_imageshare(&["backup", "--data", data, "--to", backup]);
     assert!(
-        !again.status.success() && stderr(&again).contains("a backup replaces nothing"),
+        !again.status.success() && stderr_text(&again).contains("a backup replaces nothing"),
         "{}",
-        stderr(&again)
+        stderr_text(&again)
     );
-    let over = imageshare(&["restore", "--from", backup, "--data", data]);
-    assert!(!over.status.success() && stderr(&over).contains("in use"), "{}", stderr(&over));
+    let over = run_imageshare(&["restore", "--from", backup, "--data", data]);
+    assert!(!over.status.success() && stderr_text(&over).contains("in use"), "{}", stderr_text(&over));
 
-    let done = imageshare(&["restore", "--from", backup, "--data", restored]);
-    assert!(done.status.success(), "{}", stderr(&done));
-    let checked = imageshare(&["check", "--data", restored]);
+    let done = run_imageshare(&["restore", "--from", backup, "--data", restored]);
+    assert!(done.status.success(), "{}", stderr_text(&done));
+    let checked = run_imageshare(&["check", "--data", restored]);
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success() && said.contains("is sound") && said.contains("layout 1"), "{said}");
-    let copy = Operated::start(&binary("imageshare"), Path::new(restored)).await;
+    let copy = Fixture::start(&binary("imageshare"), Path::new(restored)).await;
     // A token of the first server is one of the second: the keys are in the backup.
-    let copy = Operated { token: server.token.clone(), ..copy };
+    let copy = Fixture { token: server.token.clone(), ..copy };
     for number in 0..50 {
-        assert!(copy.named(&format!("image-{number}")).await.is_some(), "{number}");
+        assert!(copy.find_by_name(&format!("image-{number}")).await.is_some(), "{number}");
     }
     // What came while it was made is in it up to some moment.
     let mut is_in = Vec::new();
     for number in 0..during {
-        is_in.push(copy.named(&format!("during-{number}")).await.is_some());
+        is_in.push(copy.find_by_name(&format!("during-{number}")).await.is_some());
     }
     assert!(is_in.is_sorted_by(|before, after| before >= after), "{is_in:?}");
 }

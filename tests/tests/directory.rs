@@ -5,60 +5,61 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use imageshare::Service;
-use imageshare::domain::{Caller, Entry, Limits, Named, Role, Unresolved};
+use imageshare::App;
+use imageshare::domain::{Caller, DirectoryEntry, Limits, ResolveError, Role, TenantName};
 use imageshare::store::Store;
 use imageshare::table::{
-    Answer as OnItsWay, BatchRead, Found, Key, Page, Query, Table, Token, Write, Written,
+    BatchRead, Key, Page, Query, ReadOutput, Table, TableFuture as OnItsWay, TransactionToken, Write,
+    WriteOutput,
 };
-use imageshare::usecases::{DirectoryRefusal, find_tenant, put_tenant};
+use imageshare::usecases::{DirectoryError, find_tenant, put_tenant};
 use imageshare_local::table::TableLane;
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::service::{LocalService, caller};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::local_service::{LocalService, caller};
 use serde_json::{Value, json};
 
 /// A server, and who asks it.
-struct World {
+struct Fixture {
     api: Api,
     admin: String,
     reader: String,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let api = Api::start(&[]).await;
         let (admin, reader) = (api.token("ops", Role::Admin), api.token("str1", Role::Reader));
         Self { api, admin, reader }
     }
 
-    async fn put(&self, tenant: &str, said: &Value) -> Answer {
-        self.api.send(&Ask::new("PUT", path(tenant)).token(&self.admin).json(said)).await
+    async fn put_tenant(&self, tenant: &str, said: &Value) -> ApiResponse {
+        self.api.send(&ApiRequest::new("PUT", tenant_path(tenant)).token(&self.admin).json(said)).await
     }
 
-    async fn show(&self, tenant: &str) -> Answer {
-        self.api.send(&Ask::new("GET", path(tenant)).token(&self.admin)).await
+    async fn show_tenant(&self, tenant: &str) -> ApiResponse {
+        self.api.send(&ApiRequest::new("GET", tenant_path(tenant)).token(&self.admin)).await
     }
 
-    async fn delete(&self, tenant: &str) -> Answer {
-        self.api.send(&Ask::new("DELETE", path(tenant)).token(&self.admin)).await
+    async fn delete_tenant(&self, tenant: &str) -> ApiResponse {
+        self.api.send(&ApiRequest::new("DELETE", tenant_path(tenant)).token(&self.admin)).await
     }
 
     /// Enters a tenant of this region.
-    async fn enter(&self, tenant: &str, account: &str, project: &str) {
-        let entered = self.put(tenant, &json!({"account": account, "project": project})).await;
+    async fn create_tenant(&self, tenant: &str, account: &str, project: &str) {
+        let entered = self.put_tenant(tenant, &json!({"account": account, "project": project})).await;
         assert_eq!(entered.status, 200, "{entered:?}");
     }
 
     /// What somebody who may only read finds with that query.
-    async fn find(&self, query: &str) -> Answer {
-        self.api.send(&Ask::new("GET", format!("/v1/tenants?{query}")).token(&self.reader)).await
+    async fn find_tenants(&self, query: &str) -> ApiResponse {
+        self.api.send(&ApiRequest::new("GET", format!("/v1/tenants?{query}")).token(&self.reader)).await
     }
 
     /// The ids of the directory, in pages of that size.
-    async fn all(&self, limit: usize) -> Vec<String> {
+    async fn list_all(&self, limit: usize) -> Vec<String> {
         let (mut seen, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
         loop {
-            let page = self.api.send(&Ask::new("GET", &target).token(&self.admin)).await.body;
+            let page = self.api.send(&ApiRequest::new("GET", &target).token(&self.admin)).await.body;
             let tenants = page["tenants"].as_array().unwrap();
             assert!(tenants.len() <= limit && page["page_info"]["current_count"] == tenants.len());
             seen.extend(tenants.iter().map(|tenant| tenant["project_id"].as_str().unwrap().to_owned()));
@@ -68,75 +69,87 @@ impl World {
     }
 }
 
-fn path(tenant: &str) -> String {
+fn tenant_path(tenant: &str) -> String {
     format!("/v1/tenants/{tenant}")
 }
 
-fn told(answer: &Answer) -> (u16, &str) {
+fn status_and_code(answer: &ApiResponse) -> (u16, &str) {
     (answer.status, answer.code())
 }
 
 #[tokio::test]
-async fn an_admin_enters_a_tenant_renames_it_and_takes_it_out() {
-    let world = World::start().await;
+async fn admin_creates_renames_and_deletes_a_tenant() {
+    let world = Fixture::start().await;
     let said = json!({"account": "Käse & Söhne", "project": "a#b/c", "region": "local"});
     let mut shown = said.clone();
     shown["project_id"] = json!("own1");
-    assert_eq!(world.put("own1", &said).await.body, json!({"tenant": shown}));
-    assert_eq!(world.show("own1").await.body, json!({"tenant": shown}));
+    assert_eq!(world.put_tenant("own1", &said).await.body, json!({"tenant": shown}));
+    assert_eq!(world.show_tenant("own1").await.body, json!({"tenant": shown}));
     let by_names = "account=K%C3%A4se+%26+S%C3%B6hne&project=a%23b%2Fc";
-    let found = world.find(by_names).await.body;
+    let found = world.find_tenants(by_names).await.body;
     assert_eq!(found, json!({"tenants": [shown], "page_info": {"current_count": 1}}));
 
-    let before = world.api.dump_at_rest().await;
-    assert_eq!(world.put("own1", &said).await.status, 200);
+    let before = world.api.dump_when_idle().await;
+    assert_eq!(world.put_tenant("own1", &said).await.status, 200);
     assert_eq!(world.api.dump(), before, "what it says already");
 
-    world.enter("own1", "acme", "web").await;
-    assert_eq!(told(&world.find(by_names).await), (404, "IMG.0108"), "the former names are given up");
-    assert_eq!(world.find("account=acme&project=web").await.body["tenants"][0]["project_id"], "own1");
+    world.create_tenant("own1", "acme", "web").await;
+    assert_eq!(
+        status_and_code(&world.find_tenants(by_names).await),
+        (404, "IMG.0108"),
+        "the former names are given up"
+    );
+    assert_eq!(world.find_tenants("account=acme&project=web").await.body["tenants"][0]["project_id"], "own1");
 
-    assert_eq!(world.delete("own1").await.status, 204);
-    for gone in [world.delete("own1").await, world.show("own1").await, world.find("account=acme").await] {
-        assert_eq!(told(&gone), (404, "IMG.0108"), "{gone:?}");
+    assert_eq!(world.delete_tenant("own1").await.status, 204);
+    for gone in [
+        world.delete_tenant("own1").await,
+        world.show_tenant("own1").await,
+        world.find_tenants("account=acme").await,
+    ] {
+        assert_eq!(status_and_code(&gone), (404, "IMG.0108"), "{gone:?}");
     }
     assert!(world.api.dump().keys().all(|key| !key.starts_with("D#")), "no name is left");
 }
 
 #[tokio::test]
-async fn a_tenant_in_the_directory_goes_on_counting_its_images_and_out_of_it_too() {
-    let world = World::start().await;
+async fn image_count_survives_directory_changes() {
+    let world = Fixture::start().await;
     let owner = world.api.token("own1", Role::Member);
     let used = async || {
-        let quota = world.api.send(&Ask::new("GET", "/v1/cloudimages/quota").token(&owner)).await;
+        let quota = world.api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&owner)).await;
         quota.body["quotas"]["resources"][0]["used"].as_u64().unwrap()
     };
     let register = async || {
-        let new = Ask::new("POST", "/v2/images").token(&owner).json(&json!({}));
+        let new = ApiRequest::new("POST", "/v2/images").token(&owner).json(&json!({}));
         assert_eq!(world.api.send(&new).await.status, 201);
     };
     register().await;
-    world.enter("own1", "acme", "web").await;
+    world.create_tenant("own1", "acme", "web").await;
     register().await;
-    assert_eq!((used().await, world.show("own1").await.status), (2, 200));
-    assert_eq!(world.delete("own1").await.status, 204);
+    assert_eq!((used().await, world.show_tenant("own1").await.status), (2, 200));
+    assert_eq!(world.delete_tenant("own1").await.status, 204);
     assert_eq!(used().await, 2);
 }
 
 #[tokio::test]
-async fn only_an_admin_writes_or_browses_whether_the_tenant_exists_or_not() {
-    let world = World::start().await;
-    world.enter("own1", "acme", "web").await;
-    let before = world.api.dump_at_rest().await;
+async fn only_admin_writes_or_lists_the_directory() {
+    let world = Fixture::start().await;
+    world.create_tenant("own1", "acme", "web").await;
+    let before = world.api.dump_when_idle().await;
     for role in [Role::Reader, Role::Member] {
         for project in ["own1", "str1"] {
             let token = world.api.token(project, role);
             for tenant in ["own1", "nobody"] {
-                let put = Ask::new("PUT", path(tenant)).json(&json!({"account": "a", "project": "b"}));
-                let (show, delete) = (Ask::new("GET", path(tenant)), Ask::new("DELETE", path(tenant)));
-                for ask in [put, show, delete, Ask::new("GET", "/v1/tenants")] {
+                let put = ApiRequest::new("PUT", tenant_path(tenant))
+                    .json(&json!({"account": "a", "project": "b"}));
+                let (show, delete) = (
+                    ApiRequest::new("GET", tenant_path(tenant)),
+                    ApiRequest::new("DELETE", tenant_path(tenant)),
+                );
+                for ask in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
                     let refused = world.api.send(&ask.token(&token)).await;
-                    assert_eq!(told(&refused), (403, "IMG.0026"), "{refused:?}");
+                    assert_eq!(status_and_code(&refused), (403, "IMG.0026"), "{refused:?}");
                     assert!(refused.message().contains("Only the role admin"), "{refused:?}");
                 }
             }
@@ -146,22 +159,22 @@ async fn only_an_admin_writes_or_browses_whether_the_tenant_exists_or_not() {
 }
 
 #[tokio::test]
-async fn only_exact_names_find_a_tenant() {
-    let world = World::start().await;
-    world.enter("own1", "acme", "web").await;
-    world.enter("own2", "acme", "shop").await;
-    world.enter("own3", "solo", "only").await;
+async fn tenant_is_found_by_exact_names_only() {
+    let world = Fixture::start().await;
+    world.create_tenant("own1", "acme", "web").await;
+    world.create_tenant("own2", "acme", "shop").await;
+    world.create_tenant("own3", "solo", "only").await;
     let elsewhere = json!({"account": "solo", "project": "far", "region": "elsewhere"});
-    assert_eq!(world.put("own4", &elsewhere).await.status, 200);
+    assert_eq!(world.put_tenant("own4", &elsewhere).await.status, 200);
     let away = json!({"account": "away", "project": "far", "region": "elsewhere"});
-    assert_eq!(world.put("own5", &away).await.status, 200);
+    assert_eq!(world.put_tenant("own5", &away).await.status, 200);
     for (query, tenant) in [
         ("account=acme&project=web", "own1"),
         ("account=acme&project=shop", "own2"),
         ("account=solo", "own3"),
         ("account=solo&project=only&limit=1", "own3"),
     ] {
-        let found = world.find(query).await;
+        let found = world.find_tenants(query).await;
         assert_eq!((found.status, &found.body["tenants"][0]["project_id"]), (200, &json!(tenant)), "{query}");
     }
     for (query, status, code) in [
@@ -177,110 +190,116 @@ async fn only_exact_names_find_a_tenant() {
         ("account=", 400, "IMG.0001"),
         ("project=web", 400, "IMG.0001"),
     ] {
-        assert_eq!(told(&world.find(query).await), (status, code), "{query}");
+        assert_eq!(status_and_code(&world.find_tenants(query).await), (status, code), "{query}");
     }
 }
 
 #[tokio::test]
-async fn the_directory_is_listed_page_by_page() {
-    let world = World::start().await;
+async fn directory_list_is_paginated() {
+    let world = Fixture::start().await;
     let mut ids: Vec<_> = (0..7).map(|number| format!("t{number}")).collect();
     for id in &ids {
-        world.enter(id, "acme", id).await;
+        world.create_tenant(id, "acme", id).await;
     }
-    world.api.send(&Ask::new("POST", "/v2/images").token(&world.admin).json(&json!({"owner": "t9"}))).await;
-    world.delete("t3").await;
+    world
+        .api
+        .send(&ApiRequest::new("POST", "/v2/images").token(&world.admin).json(&json!({"owner": "t9"})))
+        .await;
+    world.delete_tenant("t3").await;
     ids.remove(3);
     for limit in [1, 2, 3, 100] {
-        assert_eq!(world.all(limit).await, ids);
+        assert_eq!(world.list_all(limit).await, ids);
     }
 }
 
 #[tokio::test]
-async fn names_are_those_of_one_tenant_in_whatever_region() {
-    let world = World::start().await;
-    world.enter("own1", "acme", "web").await;
-    world.enter("own2", "acme", "shop").await;
-    let before = world.api.dump_at_rest().await;
+async fn account_and_project_names_are_unique_across_regions() {
+    let world = Fixture::start().await;
+    world.create_tenant("own1", "acme", "web").await;
+    world.create_tenant("own2", "acme", "shop").await;
+    let before = world.api.dump_when_idle().await;
     for region in ["local", "elsewhere"] {
         let taken = json!({"account": "acme", "project": "web", "region": region});
         for tenant in ["own2", "new"] {
-            let refused = world.put(tenant, &taken).await;
-            assert_eq!(told(&refused), (409, "IMG.0031"), "{refused:?}");
+            let refused = world.put_tenant(tenant, &taken).await;
+            assert_eq!(status_and_code(&refused), (409, "IMG.0031"), "{refused:?}");
             assert!(refused.message().contains("tenant own1 has these names"), "{refused:?}");
         }
     }
     assert_eq!(world.api.dump(), before);
-    world.enter("own1", "acme", "old").await;
-    world.enter("own2", "acme", "web").await;
-    assert_eq!(world.find("account=acme&project=web").await.body["tenants"][0]["project_id"], "own2");
+    world.create_tenant("own1", "acme", "old").await;
+    world.create_tenant("own2", "acme", "web").await;
+    assert_eq!(world.find_tenants("account=acme&project=web").await.body["tenants"][0]["project_id"], "own2");
 }
 
 #[tokio::test]
-async fn of_tenants_that_want_the_same_names_at_once_one_gets_them() {
-    let world = World::start().await;
+async fn concurrent_claims_of_the_same_names_have_one_winner() {
+    let world = Fixture::start().await;
     for round in 0..5 {
         let said = json!({"account": "acme", "project": format!("web{round}")});
         let tenants: Vec<_> = (0..8).map(|number| format!("t{number}")).collect();
-        let answers = join_all(tenants.iter().map(|tenant| world.put(tenant, &said))).await;
+        let answers = join_all(tenants.iter().map(|tenant| world.put_tenant(tenant, &said))).await;
         let (winners, losers): (Vec<_>, Vec<_>) =
             tenants.iter().zip(&answers).partition(|(_, answer)| answer.status == 200);
         let [(winner, _)] = winners.as_slice() else { panic!("{answers:?}") };
-        assert!(losers.iter().all(|(_, loser)| told(loser) == (409, "IMG.0031")), "{losers:?}");
-        let found = world.find(&format!("account=acme&project=web{round}")).await;
+        assert!(losers.iter().all(|(_, loser)| status_and_code(loser) == (409, "IMG.0031")), "{losers:?}");
+        let found = world.find_tenants(&format!("account=acme&project=web{round}")).await;
         assert_eq!(found.body["tenants"][0]["project_id"], winner.as_str());
     }
-    are_consistent(&world).await;
+    assert_names_match_entries(&world).await;
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_renamed_while_others_look_is_found_by_its_account_all_the_time() {
-    let world = World::start().await;
-    world.enter("own1", "acme", "p0").await;
+async fn tenant_stays_findable_during_renames() {
+    let world = Fixture::start().await;
+    world.create_tenant("own1", "acme", "p0").await;
     let rename = async {
         for number in 1..=40 {
-            world.enter("own1", "acme", &format!("p{}", 40 - number)).await;
+            world.create_tenant("own1", "acme", &format!("p{}", 40 - number)).await;
         }
     };
     let look = async {
         for _ in 0..40 {
-            let found = world.find("account=acme").await;
+            let found = world.find_tenants("account=acme").await;
             assert_eq!((found.status, &found.body["tenants"][0]["project_id"]), (200, &json!("own1")));
         }
     };
     tokio::join!(rename, look);
-    are_consistent(&world).await;
+    assert_names_match_entries(&world).await;
 }
 
 #[tokio::test]
-async fn entering_and_taking_out_at_once_leaves_an_entry_with_its_names_or_neither() {
-    let world = World::start().await;
+async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
+    let world = Fixture::start().await;
     for round in 0..10 {
-        world.enter("own1", "acme", "web").await;
+        world.create_tenant("own1", "acme", "web").await;
         let said = json!({"account": "acme", "project": format!("shop{round}")});
-        let (put, delete, again) =
-            tokio::join!(world.put("own1", &said), world.delete("own1"), world.put("own1", &said));
+        let (put, delete, again) = tokio::join!(
+            world.put_tenant("own1", &said),
+            world.delete_tenant("own1"),
+            world.put_tenant("own1", &said)
+        );
         assert_eq!((put.status, again.status), (200, 200), "{put:?} {again:?}");
         assert_eq!(delete.status, 204, "{delete:?}");
-        are_consistent(&world).await;
-        world.delete("own1").await;
-        are_consistent(&world).await;
+        assert_names_match_entries(&world).await;
+        world.delete_tenant("own1").await;
+        assert_names_match_entries(&world).await;
     }
 }
 
 /// A table that a rename always comes between: of so many queries it finds nothing.
 #[derive(Debug)]
-struct Renaming {
+struct ConcurrentRenames {
     table: TableLane,
     queries: AtomicUsize,
 }
 
-impl Table for Renaming {
-    fn get_item<'a>(&'a self, key: &'a Key) -> OnItsWay<'a, Found> {
+impl Table for ConcurrentRenames {
+    fn get_item<'a>(&'a self, key: &'a Key) -> OnItsWay<'a, ReadOutput> {
         self.table.get_item(key)
     }
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> OnItsWay<'a, Found> {
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> OnItsWay<'a, ReadOutput> {
         self.table.batch_get_item(read)
     }
 
@@ -292,18 +311,22 @@ impl Table for Renaming {
         }
     }
 
-    fn write_item<'a>(&'a self, write: &'a Write) -> OnItsWay<'a, Written> {
+    fn write_item<'a>(&'a self, write: &'a Write) -> OnItsWay<'a, WriteOutput> {
         self.table.write_item(write)
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> OnItsWay<'a, Written> {
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> OnItsWay<'a, WriteOutput> {
         self.table.transact_write_items(writes, token)
     }
 }
 
-async fn enter(service: &Service, tenant: &str, project: &str, region: &str) {
+async fn enter_tenant(service: &App, tenant: &str, project: &str, region: &str) {
     let admin = Caller { role: Role::Admin, ..caller("ops") };
-    let entry = Entry {
+    let entry = DirectoryEntry {
         tenant: tenant.parse().unwrap(),
         account: "acme".parse().unwrap(),
         project: project.parse().unwrap(),
@@ -312,47 +335,47 @@ async fn enter(service: &Service, tenant: &str, project: &str, region: &str) {
     put_tenant(service, &admin, &entry).await.unwrap();
 }
 
-fn acme() -> Named {
-    Named { account: "acme".parse().unwrap(), project: None }
+fn acme() -> TenantName {
+    TenantName { account: "acme".parse().unwrap(), project: None }
 }
 
 #[tokio::test]
-async fn an_account_whose_projects_are_being_renamed_is_read_again() {
+async fn account_lookup_is_retried_during_a_rename() {
     let LocalService { service, table, .. } = LocalService::start(Limits::default());
-    enter(&service, "own1", "web", "local").await;
+    enter_tenant(&service, "own1", "web", "local").await;
     for (queries, found) in [(0, true), (1, true), (2, false)] {
-        let renaming = Renaming { table: table.clone(), queries: AtomicUsize::new(queries) };
-        let service = Service { store: Store::new(renaming, service.clock().clone()), ..service.clone() };
+        let renaming = ConcurrentRenames { table: table.clone(), queries: AtomicUsize::new(queries) };
+        let service = App { store: Store::new(renaming, service.clock().clone()), ..service.clone() };
         let tenant = find_tenant(&service, &acme()).await;
         assert_eq!(tenant.is_ok(), found, "{tenant:?}");
     }
 }
 
 #[tokio::test]
-async fn an_account_is_read_to_its_end_unless_two_of_its_projects_are_here() {
+async fn account_lookup_stops_at_the_second_local_project() {
     let LocalService { service, .. } = LocalService::start(Limits::default());
     for number in 0..250 {
-        enter(&service, &format!("far{number}"), &format!("far{number}"), "elsewhere").await;
+        enter_tenant(&service, &format!("far{number}"), &format!("far{number}"), "elsewhere").await;
     }
     let refused = find_tenant(&service, &acme()).await;
-    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::OtherRegion)));
-    enter(&service, "own1", "web", "local").await;
+    assert_eq!(refused, Err(DirectoryError::Unresolved(ResolveError::OtherRegion)));
+    enter_tenant(&service, "own1", "web", "local").await;
     assert_eq!(find_tenant(&service, &acme()).await.unwrap().tenant.as_str(), "own1");
-    enter(&service, "own2", "a", "local").await;
+    enter_tenant(&service, "own2", "a", "local").await;
     let refused = find_tenant(&service, &acme()).await;
-    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::Ambiguous)));
-    enter(&service, "own3", "b", "local").await;
-    let metered = Service { store: service.store.metered(), ..service.clone() };
+    assert_eq!(refused, Err(DirectoryError::Unresolved(ResolveError::Ambiguous)));
+    enter_tenant(&service, "own3", "b", "local").await;
+    let metered = App { store: service.store.metered(), ..service.clone() };
     let refused = find_tenant(&metered, &acme()).await;
-    assert_eq!(refused, Err(DirectoryRefusal::Unresolved(Unresolved::Ambiguous)));
+    assert_eq!(refused, Err(DirectoryError::Unresolved(ResolveError::Ambiguous)));
     assert_eq!(metered.store.usage().round_trips, 1, "two on the first page are enough");
 }
 
 /// Every entry has its names, and there are no other names.
-async fn are_consistent(world: &World) {
+async fn assert_names_match_entries(world: &Fixture) {
     let mut entries = Vec::new();
-    for id in world.all(100).await {
-        let tenant = world.show(&id).await.body["tenant"].clone();
+    for id in world.list_all(100).await {
+        let tenant = world.show_tenant(&id).await.body["tenant"].clone();
         let text = |name: &str| tenant[name].as_str().unwrap().to_owned();
         entries.push(format!("D#{} P#{}", text("account"), text("project")));
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{JobId, JobStatus, Timestamp};
 use imageshare_tests::binaries::binary;
+use imageshare_tests::deployment::{Deployment, TABLE};
 use imageshare_tests::events::{self, HttpEvent};
-use imageshare_tests::issuer::{Issuer, key_set, token};
-use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
-use imageshare_tests::signer::{Signer, Unsigned};
+use imageshare_tests::issuer::{Issuer, key_set, sign_token};
+use imageshare_tests::lambda_process::{LambdaProcess, StartError};
+use imageshare_tests::signer::{Signer, UnsignedRequest};
 use imageshare_tests::table_server::Fault;
-use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
 const HTTP_FUNCTIONS: [&str; 9] = [
@@ -37,43 +37,43 @@ fn status_and_body(answer: &Value) -> (u64, Value) {
 }
 
 /// Registers an image and returns its id.
-async fn registered(images: &mut LambdaProcess, owner: &str) -> String {
+async fn register_image(images: &mut LambdaProcess, owner: &str) -> String {
     let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({"name": "golden"}));
-    let answer = images.invoke(&event.token(&World::token(owner, "member")).build()).await.unwrap();
+    let answer = images.invoke(&event.token(&Deployment::token(owner, "member")).build()).await.unwrap();
     let (status, image) = status_and_body(&answer);
     assert_eq!((status, &image["status"]), (201, &json!("active")), "{answer}");
     image["id"].as_str().unwrap().to_owned()
 }
 
 /// What a project reads.
-async fn read(images: &mut LambdaProcess, project: &str, route: &str, target: &str) -> (u64, Value) {
-    let event = HttpEvent::new(route, target).token(&World::token(project, "reader"));
+async fn get_as_reader(images: &mut LambdaProcess, project: &str, route: &str, target: &str) -> (u64, Value) {
+    let event = HttpEvent::new(route, target).token(&Deployment::token(project, "reader"));
     status_and_body(&images.invoke(&event.build()).await.unwrap())
 }
 
 /// Makes a batch call, has the worker carry it out, and asks for the job.
-async fn carried_out(world: &World, function: &str, event: HttpEvent, project: &str) -> Value {
-    let token = World::token(project, "member");
-    let answer = world.function(function).await.invoke(&event.token(&token).build()).await.unwrap();
+async fn run_batch_job(world: &Deployment, function: &str, event: HttpEvent, project: &str) -> Value {
+    let token = Deployment::token(project, "member");
+    let answer = world.start_function(function).await.invoke(&event.token(&token).build()).await.unwrap();
     let (status, accepted) = status_and_body(&answer);
     assert_eq!(status, 200, "{answer}");
 
-    let mut worker = world.function("job-worker").await;
-    let answer = worker.invoke(&world.stream_event().await).await.unwrap();
+    let mut worker = world.start_function("job-worker").await;
+    let answer = worker.invoke(&world.stream_event_for_all_items().await).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": []}), "{}", worker.log());
 
     let target = format!("/v1/{project}/jobs/{}", accepted["job_id"].as_str().unwrap());
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target).token(&token).build();
-    let answer = world.function("job-status").await.invoke(&event).await.unwrap();
+    let answer = world.start_function("job-status").await.invoke(&event).await.unwrap();
     let (status, job) = status_and_body(&answer);
     assert_eq!(status, 200, "{answer}");
     job
 }
 
 #[tokio::test]
-async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
-    let world = World::start().await;
-    let image = registered(&mut world.function("images").await, "owner").await;
+async fn functions_share_accept_and_unshare_an_image() {
+    let world = Deployment::start().await;
+    let image = register_image(&mut world.start_function("images").await, "owner").await;
     let batch = json!({"images": [image], "projects": ["guest"]});
     let response = json!({"images": [image], "project_id": "guest", "status": "accepted"});
     for (function, method, body, project) in [
@@ -82,40 +82,41 @@ async fn an_image_is_shared_accepted_and_unshared_by_the_real_functions() {
         ("unshare", "DELETE", &batch, "owner"),
     ] {
         let event = HttpEvent::new(&format!("{method} {MEMBERS}"), MEMBERS).json(body);
-        let job = carried_out(&world, function, event, project).await;
+        let job = run_batch_job(&world, function, event, project).await;
         assert_eq!(job["status"], "SUCCESS", "{job}");
         assert_eq!(job["entities"]["results"][0]["image_id"], image.as_str(), "{job}");
     }
 }
 
 #[tokio::test]
-async fn a_tenant_that_one_function_enters_is_shared_with_by_its_names_through_another() {
-    let world = World::start().await;
-    let image = registered(&mut world.function("images").await, "owner").await;
-    let mut registry = world.function("registry").await;
+async fn tenant_from_registry_function_is_usable_by_share_function() {
+    let world = Deployment::start().await;
+    let image = register_image(&mut world.start_function("images").await, "owner").await;
+    let mut registry = world.start_function("registry").await;
     for (tenant, project) in [("guest", "web"), ("guest", "shop"), ("other", "web")] {
         let put = HttpEvent::new("PUT /v1/tenants/{project_id}", &format!("/v1/tenants/{tenant}"))
-            .token(&World::token("ops", "admin"))
+            .token(&Deployment::token("ops", "admin"))
             .json(&json!({"account": "acme", "project": project}));
         let answer = registry.invoke(&put.build()).await.unwrap();
         assert_eq!(status_and_body(&answer).0, 200, "{answer}");
     }
     let (status, found) =
-        read(&mut registry, "owner", "GET /v1/tenants", "/v1/tenants?account=acme&project=shop").await;
+        get_as_reader(&mut registry, "owner", "GET /v1/tenants", "/v1/tenants?account=acme&project=shop")
+            .await;
     assert_eq!((status, &found["tenants"][0]["project_id"]), (200, &json!("guest")), "{found}");
     let body = json!({"images": [image], "accounts": [{"name": "acme", "project": "shop"}]});
     let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&body);
-    let job = carried_out(&world, "share", event, "owner").await;
+    let job = run_batch_job(&world, "share", event, "owner").await;
     assert_eq!(job["entities"]["results"][0]["project_id"], "guest", "{job}");
     let delete = HttpEvent::new("DELETE /v1/tenants/{project_id}", "/v1/tenants/guest");
-    let delete = delete.token(&World::token("ops", "admin")).build();
+    let delete = delete.token(&Deployment::token("ops", "admin")).build();
     assert_eq!(registry.invoke(&delete).await.unwrap()["statusCode"], 204);
 }
 
 #[tokio::test]
-async fn one_member_is_added_answers_and_is_removed_by_the_real_functions() {
-    let world = World::start().await;
-    let image = registered(&mut world.function("images").await, "owner").await;
+async fn functions_add_update_and_remove_a_member() {
+    let world = Deployment::start().await;
+    let image = register_image(&mut world.start_function("images").await, "owner").await;
     let members = format!("/v2/images/{image}/members");
     let member = format!("{members}/guest");
     for (function, method, target, body, project, status) in [
@@ -125,16 +126,16 @@ async fn one_member_is_added_answers_and_is_removed_by_the_real_functions() {
     ] {
         let route = target.replace(&image, "{image_id}").replace("guest", "{member_id}");
         let event =
-            HttpEvent::new(&format!("{method} {route}"), target).token(&World::token(project, "member"));
+            HttpEvent::new(&format!("{method} {route}"), target).token(&Deployment::token(project, "member"));
         let event = if body.is_null() { event } else { event.json(&body) };
-        let answer = world.function(function).await.invoke(&event.build()).await.unwrap();
+        let answer = world.start_function(function).await.invoke(&event.build()).await.unwrap();
         assert_eq!(status_and_body(&answer).0, status, "{answer}");
     }
 }
 
 #[tokio::test]
-async fn the_versions_name_the_address_that_the_deployment_says() {
-    let world = World::start().await;
+async fn version_links_use_the_public_url() {
+    let world = Deployment::start().await;
     let mut env = world.env();
     env.push(("IMAGESHARE_PUBLIC_URL", "https://images.example".to_owned()));
     let Ok(mut images) = LambdaProcess::start(&binary("images"), env).await else { panic!("images") };
@@ -147,45 +148,45 @@ async fn the_versions_name_the_address_that_the_deployment_says() {
 }
 
 #[tokio::test]
-async fn an_offered_image_stands_in_the_pending_list_and_only_its_parties_are_shown_it() {
+async fn pending_image_is_visible_to_owner_and_recipient_only() {
     const SHOW: &str = "GET /v2/images/{image_id}";
-    let world = World::start().await;
-    let mut images = world.function("images").await;
-    let image = registered(&mut images, "owner").await;
+    let world = Deployment::start().await;
+    let mut images = world.start_function("images").await;
+    let image = register_image(&mut images, "owner").await;
     let target = format!("/v2/images/{image}");
-    assert_eq!(read(&mut images, "guest", SHOW, &target).await.0, 404);
+    assert_eq!(get_as_reader(&mut images, "guest", SHOW, &target).await.0, 404);
 
     let batch = json!({"images": [image], "projects": ["guest"]});
     let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&batch);
-    carried_out(&world, "share", event, "owner").await;
+    run_batch_job(&world, "share", event, "owner").await;
     for (project, pending, shown) in [("guest", 1, 200), ("owner", 0, 200), ("stranger", 0, 404)] {
         let list = "/v2/cloudimages?visibility=shared&member_status=pending";
-        let (_, list) = read(&mut images, project, "GET /v2/cloudimages", list).await;
+        let (_, list) = get_as_reader(&mut images, project, "GET /v2/cloudimages", list).await;
         let list = list["images"].as_array().unwrap();
         assert_eq!(list.len(), pending, "{project}: {list:?}");
         assert!(list.iter().all(|listed| listed["id"] == *image), "{list:?}");
-        assert_eq!(read(&mut images, project, SHOW, &target).await.0, shown, "{project}");
+        assert_eq!(get_as_reader(&mut images, project, SHOW, &target).await.0, shown, "{project}");
     }
 }
 
 #[tokio::test]
-async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone() {
-    let (world, keys, keystone) = (World::start().await, Issuer::start().await, Issuer::start().await);
+async fn function_loads_jwks_from_url_and_asks_keystone() {
+    let (world, keys, keystone) = (Deployment::start().await, Issuer::start().await, Issuer::start().await);
     let mut env = world.env();
     let told = |wanted: &str| env.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
     let exp = Timestamp::now().unix_seconds() + 300;
     let claims = json!({"project_id": "p1", "roles": ["member"], "exp": exp, "iss": told("IMAGESHARE_ISSUER"),
         "aud": told("IMAGESHARE_AUDIENCE")});
-    keys.answer(200, key_set(&["one"]));
-    keystone.answer(
+    keys.set_response(200, key_set(&["one"]));
+    keystone.set_response(
         200,
         json!({"token": {"expires_at": "2099-01-01T00:00:00.000000Z", "project": {"id": "p2"}, "roles": [{"name": "member"}]}}),
     );
     env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
     env.extend([("IMAGESHARE_JWKS", keys.url()), ("IMAGESHARE_KEYSTONE_URL", keystone.url())]);
     let mut images = LambdaProcess::start(&binary("images"), env).await.unwrap();
-    assert_eq!(keys.asked().len(), 1, "before the first request needs them");
-    for (token, owner) in [(token("one", &claims), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
+    assert_eq!(keys.take_requests().len(), 1, "before the first request needs them");
+    for (token, owner) in [(sign_token("one", &claims), "p1"), ("gAAAAAB-opaque".to_owned(), "p2")] {
         let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({})).token(&token);
         let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());
         assert_eq!((status, &image["owner"]), (201, &json!(owner)), "{image}");
@@ -194,19 +195,20 @@ async fn a_function_takes_its_keys_from_an_address_and_opaque_tokens_to_keystone
 }
 
 #[tokio::test]
-async fn an_access_key_of_one_function_signs_requests_of_another() {
-    let world = World::start().await;
+async fn access_key_from_one_function_works_in_another() {
+    let world = Deployment::start().await;
     let new = HttpEvent::new("POST /v1/access-keys", "/v1/access-keys").json(&json!({"name": "ci"}));
-    let new = new.token(&World::token("owner", "member")).build();
-    let (status, key) = status_and_body(&world.function("identity").await.invoke(&new).await.unwrap());
+    let new = new.token(&Deployment::token("owner", "member")).build();
+    let (status, key) = status_and_body(&world.start_function("identity").await.invoke(&new).await.unwrap());
     assert_eq!(status, 201, "{key}");
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
-    let signer = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
+    let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
 
-    let mut images = world.function("images").await;
+    let mut images = world.start_function("images").await;
     let body = json!({"name": "golden"}).to_string();
-    let request = Unsigned::new("POST", "/v2/images").json(&body);
-    for wire in [signer.access(&request, &["host"]), signer.credential(&request, &["host"], "", "")] {
+    let request = UnsignedRequest::new("POST", "/v2/images").json(&body);
+    for wire in [signer.sign_access(&request, &["host"]), signer.sign_credential(&request, &["host"], "", "")]
+    {
         let event = HttpEvent::new("POST /v2/images", "/v2/images").text(&body);
         let headers = wire.headers.iter().filter(|(name, _)| name != "Host");
         let event = headers.fold(event, |event, (name, value)| event.header(name, value));
@@ -218,28 +220,28 @@ async fn an_access_key_of_one_function_signs_requests_of_another() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_that_finishes_it_exactly_once() {
-    let world = World::start().await;
-    let mut images = world.function("images").await;
+async fn killed_worker_is_resumed_exactly_once() {
+    let world = Deployment::start().await;
+    let mut images = world.start_function("images").await;
     let mut batch = json!({"images": [], "projects": []});
     for number in 0..10 {
-        batch["images"].as_array_mut().unwrap().push(registered(&mut images, "owner").await.into());
+        batch["images"].as_array_mut().unwrap().push(register_image(&mut images, "owner").await.into());
         for half in ["a", "b"] {
             batch["projects"].as_array_mut().unwrap().push(format!("guest-{number}{half}").into());
         }
     }
     let event = HttpEvent::new(&format!("POST {MEMBERS}"), MEMBERS).json(&batch);
-    let event = event.token(&World::token("owner", "member")).build();
-    let (_, accepted) = status_and_body(&world.function("share").await.invoke(&event).await.unwrap());
+    let event = event.token(&Deployment::token("owner", "member")).build();
+    let (_, accepted) = status_and_body(&world.start_function("share").await.invoke(&event).await.unwrap());
     let id: JobId = accepted["job_id"].as_str().unwrap().parse().unwrap();
     let report = async || world.service().store.report(id).await.unwrap().unwrap();
-    assert_eq!((report().await.pieces.len(), report().await.job.pair_count()), (1, 200));
+    assert_eq!((report().await.work_items.len(), report().await.job.pair_count()), (1, 200));
 
-    world.database().stall_after(2);
-    let event = world.stream_event().await;
-    let mut first = world.function("job-worker").await;
+    world.table_server().stall_after(2);
+    let event = world.stream_event_for_all_items().await;
+    let mut first = world.start_function("job-worker").await;
     let half_done = async {
-        while report().await.done() < 100 {
+        while report().await.done_count() < 100 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -248,17 +250,17 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_tha
         () = half_done => {}
     }
     first.kill().await;
-    world.database().resume();
+    world.table_server().resume();
     assert_eq!(report().await.status(), JobStatus::Running);
 
-    let mut second = world.function("job-worker").await;
+    let mut second = world.start_function("job-worker").await;
     assert_eq!(second.invoke(&event).await, Ok(json!({"batchItemFailures": []})), "{}", second.log());
     assert_eq!((report().await.status(), report().await.outcomes().count()), (JobStatus::Success, 200));
     for image in batch["images"].as_array().unwrap() {
         let image = image.as_str().unwrap().parse().unwrap();
-        assert_eq!(world.service().store.head(&image).await.unwrap().unwrap().members, 20);
+        assert_eq!(world.service().store.head(&image).await.unwrap().unwrap().member_count, 20);
     }
-    let items = world.database().client().scan().table_name(TABLE).into_paginator().items().send();
+    let items = world.table_server().client().scan().table_name(TABLE).into_paginator().items().send();
     let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
     let memberships: Vec<_> = items.iter().filter(|item| item.contains_key("membership")).collect();
     assert_eq!(memberships.len(), 200);
@@ -267,11 +269,11 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_piece_is_followed_by_one_tha
 }
 
 #[tokio::test]
-async fn every_function_stays_small_and_writes_no_token_into_its_log() {
-    let world = World::start().await;
-    let token = World::token("p1", "member");
+async fn functions_stay_small_and_log_no_token() {
+    let world = Deployment::start().await;
+    let token = Deployment::token("p1", "member");
     for name in HTTP_FUNCTIONS {
-        let mut function = world.function(name).await;
+        let mut function = world.start_function(name).await;
         let event = HttpEvent::new("GET /nowhere", "/nowhere");
         let (status, error) =
             status_and_body(&function.invoke(&event.clone().token(&token).build()).await.unwrap());
@@ -289,9 +291,9 @@ async fn every_function_stays_small_and_writes_no_token_into_its_log() {
 }
 
 #[tokio::test]
-async fn the_worker_tells_an_unknown_event_and_handles_the_next() {
-    let world = World::start().await;
-    let mut worker = world.function("job-worker").await;
+async fn worker_reports_unknown_event_and_handles_the_next() {
+    let world = Deployment::start().await;
+    let mut worker = world.start_function("job-worker").await;
     let error = worker.invoke(&json!({"a": 1})).await.unwrap_err();
     assert!(error["errorMessage"].as_str().unwrap().contains("event"), "{error}");
     let swept = worker.invoke(&events::schedule_event()).await.unwrap();
@@ -304,8 +306,8 @@ async fn the_worker_tells_an_unknown_event_and_handles_the_next() {
 }
 
 #[tokio::test]
-async fn a_wrong_environment_is_told_by_the_variables_name() {
-    let world = World::start().await;
+async fn invalid_environment_variable_is_reported_by_name() {
+    let world = Deployment::start().await;
     let weak = json!({"keys": [{"kty": "oct", "k": "d2VhaydzZWNyZXQ"}]}).to_string();
     for (name, wrong) in [
         ("IMAGESHARE_TABLE", None),
@@ -329,7 +331,7 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
         env.retain(|(other, _)| *other != name);
         env.extend(wrong.map(|wrong| (name, wrong.to_owned())));
         let log = match LambdaProcess::start(&binary("share"), env).await.map(|_| ()) {
-            Err(NotStarted::Ended { log, .. } | NotStarted::Reported { log, .. }) => log,
+            Err(StartError::Exited { log, .. } | StartError::InitFailed { log, .. }) => log,
             other => panic!("{name}: {other:?}"),
         };
         assert!(log.contains(name), "{name}: {log}");
@@ -338,7 +340,7 @@ async fn a_wrong_environment_is_told_by_the_variables_name() {
 }
 
 /// Starts a function, and says that it did not wait for what does not answer.
-async fn started_soon(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
+async fn start_without_waiting(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
     let function = LambdaProcess::start(&binary(name), env).await;
     let function = function.unwrap_or_else(|problem| panic!("{name} {problem}"));
     assert!(function.log().contains("do not answer yet"), "{}", function.log());
@@ -346,37 +348,37 @@ async fn started_soon(name: &str, env: Vec<(&'static str, String)>) -> LambdaPro
 }
 
 #[tokio::test]
-async fn function_whose_table_is_silent_answers_503_and_recovers() {
-    let world = World::start().await;
+async fn function_returns_503_while_table_is_silent_and_recovers() {
+    let world = Deployment::start().await;
     for read in ["GetItem", "BatchGetItem", "Query"] {
-        world.database().fail(read, Fault::Silence, 1_000);
+        world.table_server().fail(read, Fault::NoResponse, 1_000);
     }
-    let mut images = started_soon("images", world.env()).await;
-    let mut worker = started_soon("job-worker", world.env()).await;
+    let mut images = start_without_waiting("images", world.env()).await;
+    let mut worker = start_without_waiting("job-worker", world.env()).await;
     let show = HttpEvent::new("GET /v2/images/{image_id}", "/v2/images/unknown");
-    let show = show.token(&World::token("owner", "reader")).build();
+    let show = show.token(&Deployment::token("owner", "reader")).build();
     let answer = images.invoke_within(&show, Duration::from_secs(2)).await.unwrap();
     assert_eq!(
         (status_and_body(&answer).0, &answer["headers"]["retry-after"]),
         (503, &json!("1")),
         "{answer}"
     );
-    world.database().heal();
+    world.table_server().clear_faults();
     assert_eq!(status_and_body(&images.invoke(&show).await.unwrap()).0, 404);
     let swept = worker.invoke(&events::schedule_event()).await.unwrap();
     assert_eq!(swept["left"], 0, "{swept}");
 }
 
 #[tokio::test]
-async fn function_whose_keys_and_table_are_silent_starts_all_the_same() {
-    let world = World::start().await;
+async fn function_starts_without_jwks_and_table() {
+    let world = Deployment::start().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    world.database().fail("GetItem", Fault::Silence, 1_000);
+    world.table_server().fail("GetItem", Fault::NoResponse, 1_000);
     let mut env = world.env();
     env.retain(|(name, _)| *name != "IMAGESHARE_JWKS");
     env.push(("IMAGESHARE_JWKS", format!("http://{}/", silent.local_addr().unwrap())));
-    let mut images = started_soon("images", env).await;
-    let list = HttpEvent::new("GET /v2/images", "/v2/images").token(&World::token("owner", "reader"));
+    let mut images = start_without_waiting("images", env).await;
+    let list = HttpEvent::new("GET /v2/images", "/v2/images").token(&Deployment::token("owner", "reader"));
     let answer = images.invoke(&list.build()).await.unwrap();
     assert_eq!(
         (status_and_body(&answer).0, &answer["headers"]["retry-after"]),

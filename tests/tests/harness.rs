@@ -8,26 +8,26 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use imageshare::auth::{Authenticator, Expectations, Unauthenticated};
+use imageshare::auth::{Authenticator, CredentialError, ExpectedClaims};
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::binaries::binary;
+use imageshare_tests::deployment::{Deployment, TABLE};
 use imageshare_tests::events::{self, HttpEvent};
-use imageshare_tests::lambda_process::{LambdaProcess, NotStarted};
+use imageshare_tests::lambda_process::{LambdaProcess, StartError};
 use imageshare_tests::python::{self, Release};
-use imageshare_tests::runtime_api::{Init, RuntimeApi};
+use imageshare_tests::runtime_api::{InitState, RuntimeApi};
 use imageshare_tests::table_server::TableServer;
-use imageshare_tests::world::{TABLE, World};
 use serde_json::{Value, json};
 
 const NO_ENV: [(&str, &str); 0] = [];
 
-fn echo() -> &'static Path {
+fn echo_binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_echo-function"))
 }
 
 #[tokio::test]
-async fn a_function_answers_one_event_after_the_other() {
-    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+async fn function_handles_consecutive_events() {
+    let mut function = LambdaProcess::start(echo_binary(), NO_ENV).await.unwrap();
     let first = function.invoke(&json!({"n": 1})).await.unwrap();
     let second = function.invoke(&json!({"n": "ü"})).await.unwrap();
     assert_eq!((&first["event"]["n"], &second["event"]["n"]), (&json!(1), &json!("ü")));
@@ -37,16 +37,16 @@ async fn a_function_answers_one_event_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_function_that_fails_handles_the_next_event() {
-    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+async fn failed_function_handles_the_next_event() {
+    let mut function = LambdaProcess::start(echo_binary(), NO_ENV).await.unwrap();
     let error = function.invoke(&json!({"do": "fail"})).await.unwrap_err();
     assert_eq!(error["errorMessage"], "told to fail");
     assert!(function.invoke(&json!({})).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_function_that_ends_is_an_error_and_not_a_hanging_test() {
-    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+async fn exited_function_is_reported_as_an_error() {
+    let mut function = LambdaProcess::start(echo_binary(), NO_ENV).await.unwrap();
     for _ in 0..2 {
         let error = function.invoke(&json!({"do": "end"})).await.unwrap_err();
         assert_eq!(error["errorType"], "Runtime.ExitError");
@@ -55,10 +55,10 @@ async fn a_function_that_ends_is_an_error_and_not_a_hanging_test() {
 }
 
 #[tokio::test]
-async fn a_function_that_does_not_start_says_why() {
+async fn function_start_error_contains_the_reason() {
     for (start, said) in [("refuse", "told to refuse"), ("panic", "")] {
-        match LambdaProcess::start(echo(), [("ECHO_START", start)]).await.map(|_| ()) {
-            Err(NotStarted::Ended { log, status }) => {
+        match LambdaProcess::start(echo_binary(), [("ECHO_START", start)]).await.map(|_| ()) {
+            Err(StartError::Exited { log, status }) => {
                 assert!(log.contains(said) && !status.success(), "{log}");
             }
             other => panic!("{other:?}"),
@@ -67,8 +67,8 @@ async fn a_function_that_does_not_start_says_why() {
 }
 
 #[tokio::test]
-async fn a_function_sees_its_own_environment_and_nothing_of_the_tests() {
-    let mut function = LambdaProcess::start(echo(), [("IMAGESHARE_TABLE", "t")]).await.unwrap();
+async fn function_gets_only_its_own_environment() {
+    let mut function = LambdaProcess::start(echo_binary(), [("IMAGESHARE_TABLE", "t")]).await.unwrap();
     let env = function.invoke(&json!({"do": "env"})).await.unwrap();
     let names: Vec<&str> = env.as_object().unwrap().keys().map(String::as_str).collect();
     assert!(names.contains(&"IMAGESHARE_TABLE"));
@@ -80,7 +80,7 @@ async fn a_function_sees_its_own_environment_and_nothing_of_the_tests() {
 
 #[tokio::test]
 async fn start_time_and_peak_memory_are_measured() {
-    let mut function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
+    let mut function = LambdaProcess::start(echo_binary(), NO_ENV).await.unwrap();
     assert!(function.init_time() > Duration::ZERO);
     assert!(function.peak_resident_bytes() < 50 << 20);
     function.invoke(&json!({"do": "grow"})).await.unwrap();
@@ -88,9 +88,9 @@ async fn start_time_and_peak_memory_are_measured() {
 }
 
 #[tokio::test]
-async fn a_function_ends_with_its_test() {
-    let function = LambdaProcess::start(echo(), NO_ENV).await.unwrap();
-    let process = PathBuf::from(format!("/proc/{}", function.id()));
+async fn function_is_killed_on_drop() {
+    let function = LambdaProcess::start(echo_binary(), NO_ENV).await.unwrap();
+    let process = PathBuf::from(format!("/proc/{}", function.process_id()));
     assert!(process.exists());
     drop(function);
     let gone = async {
@@ -102,7 +102,7 @@ async fn a_function_ends_with_its_test() {
 }
 
 #[tokio::test]
-async fn the_runtime_api_knows_its_paths_and_no_others() {
+async fn runtime_api_serves_only_its_own_paths() {
     let api = RuntimeApi::start().await;
     let client = reqwest::Client::new();
     let url = |path: &str| format!("http://{}/2018-06-01/runtime/{path}", api.address());
@@ -110,11 +110,11 @@ async fn the_runtime_api_knows_its_paths_and_no_others() {
     assert_eq!(post("invocation/unknown/response").await.unwrap().status(), 400);
     assert_eq!(post("invocation/next").await.unwrap().status(), 404);
     assert_eq!(post("init/error").await.unwrap().status(), 202);
-    assert_eq!(api.initialised().await, Init::Failed(json!({"errorMessage": "no"})));
+    assert_eq!(api.wait_for_init().await, InitState::Failed(json!({"errorMessage": "no"})));
 }
 
 #[tokio::test]
-async fn the_table_keeps_items_and_checks_conditions() {
+async fn table_server_stores_items_and_checks_conditions() {
     let server = TableServer::start().await;
     let client = server.client();
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -128,36 +128,36 @@ async fn the_table_keeps_items_and_checks_conditions() {
 }
 
 #[tokio::test]
-async fn a_worlds_tokens_are_good_for_its_functions() {
-    let world = World::start().await;
+async fn deployment_tokens_are_accepted_by_its_functions() {
+    let world = Deployment::start().await;
     let env: HashMap<_, _> = world.env().into_iter().collect();
-    let expected = Expectations {
+    let expected = ExpectedClaims {
         issuer: Some(env["IMAGESHARE_ISSUER"].clone()),
         audience: Some(env["IMAGESHARE_AUDIENCE"].clone()),
-        ..Expectations::default()
+        ..ExpectedClaims::default()
     };
     let authenticator = Authenticator::from_jwks(&env["IMAGESHARE_JWKS"], expected).unwrap();
     let now = Timestamp::now();
     let store = &world.service().store;
-    let token = World::token("p1", "member");
+    let token = Deployment::token("p1", "member");
     let caller = authenticator.token_bearer(&token, store, now).await.unwrap().caller;
     assert_eq!((caller.tenant.as_str(), caller.role), ("p1", Role::Member));
-    let expired = World::token_with(json!({"project_id": "p1", "roles": ["member"], "exp": 1}));
+    let expired = Deployment::token_with_claims(json!({"project_id": "p1", "roles": ["member"], "exp": 1}));
     let refused = authenticator.token_bearer(&expired, store, now).await;
-    assert_eq!(refused, Err(Unauthenticated::Expired.into()));
+    assert_eq!(refused, Err(CredentialError::Expired.into()));
 }
 
 #[test]
-fn the_binaries_of_the_functions_are_found() {
+fn function_binaries_are_found() {
     for name in ["share", "unshare", "respond", "job-status", "images", "job-worker", "imageshare"] {
         assert!(binary(name).is_file(), "{name}");
     }
 }
 
 #[test]
-fn an_http_event_is_what_lambda_http_reads() {
+fn http_event_is_parsed_by_lambda_http() {
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", "/v1/p%201/jobs/j?a=1&b=%C3%BC+x&a=2")
-        .token(&World::token("p", "member"))
+        .token(&Deployment::token("p", "member"))
         .header("X-Two", "1")
         .header("x-two", "2")
         .json(&json!({"k": "v"}))
@@ -174,9 +174,10 @@ fn an_http_event_is_what_lambda_http_reads() {
 }
 
 #[test]
-fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
+fn stream_and_schedule_events_are_parsed_by_aws_lambda_events() {
     let key = json!({"pk": {"S": "a"}, "sk": {"S": "b"}});
-    let records = [events::change("INSERT", "100", &key), events::change("REMOVE", "101", &key)];
+    let records =
+        [events::stream_record("INSERT", "100", &key), events::stream_record("REMOVE", "101", &key)];
     let event: aws_lambda_events::event::dynamodb::Event =
         serde_json::from_value(events::stream_event(&records)).unwrap();
     let numbers: Vec<_> = event.records.iter().map(|record| record.change.sequence_number.clone()).collect();
@@ -190,11 +191,11 @@ fn stream_and_schedule_events_are_what_aws_lambda_events_reads() {
 #[ignore = "the next one runs it, in a process of its own"]
 async fn clients_that_cannot_be_installed() {
     let nowhere = Path::new("/nowhere");
-    assert_eq!(python::or_say_why_not(nowhere, nowhere, Release::Newest).await, None);
+    assert_eq!(python::client_python(nowhere, nowhere, Release::Newest).await, None);
 }
 
 #[test]
-fn clients_that_do_not_run_say_so_though_the_tests_pass_and_fail_in_ci() {
+fn skipped_clients_are_reported_and_fail_in_ci() {
     let run = |ci: &str| -> Output {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "--ignored", "clients_that_cannot_be_installed"]).env("CI", ci);

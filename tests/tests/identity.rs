@@ -3,60 +3,61 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use imageshare::domain::{Role, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::signer::{Signer, Unsigned};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::signer::{Signer, UnsignedRequest};
 use serde_json::{Value, json};
 
 const TOKENS: &str = "/v3/auth/tokens";
 
 /// A server and an access key of project `own1`.
-struct World {
+struct Fixture {
     api: Api,
     id: String,
     secret: String,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
-        Self::with_roles(&["member"]).await
+        Self::start_with_roles(&["member"]).await
     }
 
-    async fn with_roles(roles: &[&str]) -> Self {
+    async fn start_with_roles(roles: &[&str]) -> Self {
         let api = Api::start(&[]).await;
         let new = json!({"name": "cli", "roles": roles});
-        let new = Ask::new("POST", "/v1/access-keys").token(&api.token("own1", Role::Member)).json(&new);
+        let new =
+            ApiRequest::new("POST", "/v1/access-keys").token(&api.token("own1", Role::Member)).json(&new);
         let key = api.send(&new).await.body;
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         Self { id: text("id"), secret: text("secret"), api }
     }
 
-    fn by_password(&self) -> Value {
+    fn password_identity(&self) -> Value {
         json!({"methods": ["password"], "password": {"user": {"name": self.id, "domain": {"id": "default"},
             "password": self.secret}}})
     }
 
-    async fn ask(&self, identity: &Value, scope: Option<Value>) -> Answer {
+    async fn request_token(&self, identity: &Value, scope: Option<Value>) -> ApiResponse {
         let mut auth = json!({ "identity": identity });
         if let Some(scope) = scope {
             auth["scope"] = scope;
         }
-        self.api.send(&Ask::new("POST", TOKENS).json(&json!({ "auth": auth }))).await
+        self.api.send(&ApiRequest::new("POST", TOKENS).json(&json!({ "auth": auth }))).await
     }
 
-    async fn token(&self) -> String {
-        let answer = self.ask(&self.by_password(), None).await;
+    async fn issue_token(&self) -> String {
+        let answer = self.request_token(&self.password_identity(), None).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.headers["x-subject-token"].clone()
     }
 
-    async fn get(&self, token: &str, target: &str) -> Answer {
-        self.api.send(&Ask::new("GET", target).token(token)).await
+    async fn get(&self, token: &str, target: &str) -> ApiResponse {
+        self.api.send(&ApiRequest::new("GET", target).token(token)).await
     }
 }
 
 #[tokio::test]
-async fn an_access_key_buys_a_token_of_its_project() {
-    let world = World::start().await;
+async fn access_key_gets_a_token_for_its_project() {
+    let world = Fixture::start().await;
     let credential = json!({"methods": ["application_credential"],
         "application_credential": {"id": world.id, "secret": world.secret}});
     let scopes = [
@@ -66,9 +67,9 @@ async fn an_access_key_buys_a_token_of_its_project() {
         Some(json!({"project": {"name": "local"}})),
         Some(json!({"domain": {"name": "OTC-EU-DE-00000000001000012345"}})),
     ];
-    for identity in [world.by_password(), credential] {
+    for identity in [world.password_identity(), credential] {
         for scope in scopes.clone() {
-            let answer = world.ask(&identity, scope).await;
+            let answer = world.request_token(&identity, scope).await;
             assert_eq!((answer.status, answer.headers["cache-control"].as_str()), (201, "no-store"));
             let token = &answer.body["token"];
             assert_eq!(
@@ -79,16 +80,16 @@ async fn an_access_key_buys_a_token_of_its_project() {
             assert_eq!(image["endpoints"][0]["url"], "http://images.example", "{image}");
             assert!(!answer.body.to_string().contains(&world.secret));
             let bearer = &answer.headers["x-subject-token"];
-            let new = Ask::new("POST", "/v2/images").token(bearer).json(&json!({"name": "a"}));
+            let new = ApiRequest::new("POST", "/v2/images").token(bearer).json(&json!({"name": "a"}));
             assert_eq!(world.api.send(&new).await.body["owner"], "own1");
         }
     }
 }
 
 #[tokio::test]
-async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
-    let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
+async fn invalid_credentials_all_get_the_same_response() {
+    let world = Fixture::start().await;
+    let before = world.api.dump_when_idle().await;
     let user = |id: &str, secret: &str| json!({"methods": ["password"], "password": {"user": {"id": id, "password": secret}}});
     let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
     let own = || Some(json!({"project": {"id": "own1"}}));
@@ -102,7 +103,7 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
         (token("a.b.c"), own()),
         (token(""), own()),
     ] {
-        let answer = world.ask(&identity, scope).await;
+        let answer = world.request_token(&identity, scope).await;
         assert!(!answer.headers.contains_key("x-subject-token"));
         told.push((answer.status, answer.body.to_string()));
     }
@@ -112,19 +113,19 @@ async fn whoever_proves_nothing_is_told_the_same_whatever_is_wrong() {
 }
 
 #[tokio::test]
-async fn right_credential_for_another_project_is_told_for_which_it_acts() {
-    let world = World::start().await;
+async fn credential_for_another_project_returns_403() {
+    let world = Fixture::start().await;
     let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
     let others = token(&world.api.token("own2", Role::Member));
     let project = |named: Value| Some(json!({ "project": named }));
     for (identity, scope, acting) in [
-        (world.by_password(), project(json!({"id": "own2"})), "own1"),
-        (world.by_password(), project(json!({"name": "shop", "domain": {"name": "Acme"}})), "own1"),
-        (world.by_password(), Some(json!({"system": {"all": true}})), "own1"),
-        (world.by_password(), Some(json!("unscoped")), "own1"),
+        (world.password_identity(), project(json!({"id": "own2"})), "own1"),
+        (world.password_identity(), project(json!({"name": "shop", "domain": {"name": "Acme"}})), "own1"),
+        (world.password_identity(), Some(json!({"system": {"all": true}})), "own1"),
+        (world.password_identity(), Some(json!("unscoped")), "own1"),
         (others, project(json!({"id": "own1"})), "own2"),
     ] {
-        let refused = world.ask(&identity, scope.clone()).await;
+        let refused = world.request_token(&identity, scope.clone()).await;
         assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{scope:?} {refused:?}");
         assert!(refused.message().contains(&format!("acts for project {acting} alone")), "{refused:?}");
         assert!(!refused.headers.contains_key("x-subject-token"));
@@ -132,10 +133,10 @@ async fn right_credential_for_another_project_is_told_for_which_it_acts() {
 }
 
 #[tokio::test]
-async fn scope_may_name_the_project_as_the_directory_does() {
-    let world = World::start().await;
-    enter(&world.api, "own1", "Acme", "web", "local").await;
-    enter(&world.api, "mem1", "Acme", "shop", "local").await;
+async fn scope_may_use_the_directory_project_name() {
+    let world = Fixture::start().await;
+    put_tenant(&world.api, "own1", "Acme", "web", "local").await;
+    put_tenant(&world.api, "mem1", "Acme", "shop", "local").await;
     for (name, domain, status) in [
         ("web", Some("Acme"), 201),
         ("web", Some("Default"), 201),
@@ -148,38 +149,40 @@ async fn scope_may_name_the_project_as_the_directory_does() {
         if let Some(domain) = domain {
             project["domain"] = json!({ "name": domain });
         }
-        let answer = world.ask(&world.by_password(), Some(json!({ "project": project }))).await;
+        let answer =
+            world.request_token(&world.password_identity(), Some(json!({ "project": project }))).await;
         assert_eq!(answer.status, status, "{name} {domain:?} {answer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_key_and_can_no_more_than_it() {
-    let world = World::with_roles(&["reader"]).await;
-    let token = world.token().await;
-    let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+async fn token_has_the_lifetime_and_roles_of_its_access_key() {
+    let world = Fixture::start_with_roles(&["reader"]).await;
+    let token = world.issue_token().await;
+    let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
     assert_eq!(world.api.send(&new).await.status, 403, "the key only reads");
     assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
 
-    let disable = Ask::new("DELETE", format!("/v1/access-keys/{}", world.id));
+    let disable = ApiRequest::new("DELETE", format!("/v1/access-keys/{}", world.id));
     assert_eq!(world.api.send(&disable.token(&world.api.token("own1", Role::Member))).await.status, 204);
     let answer = world.get(&token, "/v2/cloudimages").await;
     assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
-    assert_eq!(world.ask(&world.by_password(), None).await.status, 401);
+    assert_eq!(world.request_token(&world.password_identity(), None).await.status, 401);
     let identity = json!({"methods": ["token"], "token": {"id": token}});
-    assert_eq!(world.ask(&identity, None).await.status, 401);
+    assert_eq!(world.request_token(&identity, None).await.status, 401);
 }
 
 #[tokio::test]
-async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
-    let world = World::start().await;
-    let token = world.token().await;
+async fn token_can_be_reissued_and_is_visible_to_its_project_only() {
+    let world = Fixture::start().await;
+    let token = world.issue_token().await;
     let identity = json!({"methods": ["token"], "token": {"id": token}});
-    let again = world.ask(&identity, Some(json!({"project": {"id": "own1"}}))).await;
+    let again = world.request_token(&identity, Some(json!({"project": {"id": "own1"}}))).await;
     assert_eq!((again.status, &again.headers["x-subject-token"]), (201, &token));
 
-    let show =
-        |method: &str, bearer: &str| Ask::new(method, TOKENS).token(bearer).header("X-Subject-Token", &token);
+    let show = |method: &str, bearer: &str| {
+        ApiRequest::new(method, TOKENS).token(bearer).header("X-Subject-Token", &token)
+    };
     let shown = world.api.send(&show("GET", &token)).await;
     assert_eq!((shown.status, &shown.headers["x-subject-token"]), (200, &token));
     assert_eq!(shown.body["token"]["expires_at"], again.body["token"]["expires_at"]);
@@ -193,18 +196,18 @@ async fn a_token_buys_itself_and_is_shown_to_its_project_only() {
             assert_eq!(head.headers.get(name), get.headers.get(name), "{name}");
         }
     }
-    let no_subject = world.api.send(&Ask::new("HEAD", TOKENS).token(&token)).await;
+    let no_subject = world.api.send(&ApiRequest::new("HEAD", TOKENS).token(&token)).await;
     assert_eq!(no_subject.status, 400);
     let patch = world.api.send(&show("PATCH", &token)).await;
     assert_eq!((patch.status, patch.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, POST"));
 }
 
 #[tokio::test]
-async fn revoked_token_ends_and_no_other() {
-    let world = World::start().await;
-    let (token, kept) = (world.token().await, world.token().await);
+async fn revoking_a_token_leaves_other_tokens_valid() {
+    let world = Fixture::start().await;
+    let (token, kept) = (world.issue_token().await, world.issue_token().await);
     let revoke = |bearer: &str, subject: &str| {
-        Ask::new("DELETE", TOKENS).token(bearer).header("X-Subject-Token", subject)
+        ApiRequest::new("DELETE", TOKENS).token(bearer).header("X-Subject-Token", subject)
     };
     let strangers = world.api.token("own2", Role::Member);
     let reader = world.api.token("own1", Role::Reader);
@@ -221,7 +224,7 @@ async fn revoked_token_ends_and_no_other() {
         assert_eq!(refused.status, status, "{refused:?}");
         assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
     }
-    assert_eq!(world.api.send(&Ask::new("DELETE", TOKENS).token(&token)).await.status, 400);
+    assert_eq!(world.api.send(&ApiRequest::new("DELETE", TOKENS).token(&token)).await.status, 400);
 
     let revoked = world.api.send(&revoke(&token, &token)).await;
     assert_eq!((revoked.status, &revoked.body), (204, &Value::Null));
@@ -229,7 +232,7 @@ async fn revoked_token_ends_and_no_other() {
     assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
     assert!(answer.message().contains("revoked"), "{answer:?}");
     let identity = json!({"methods": ["token"], "token": {"id": token}});
-    assert_eq!(world.ask(&identity, None).await.status, 401);
+    assert_eq!(world.request_token(&identity, None).await.status, 401);
     assert_eq!(world.api.send(&revoke(&kept, &token)).await.status, 404, "it has ended");
     assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 200);
     let member = world.api.token("own1", Role::Member);
@@ -238,11 +241,12 @@ async fn revoked_token_ends_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_token_is_shown_until_when_it_is_good_whatever_that_is() {
-    let world = World::start().await;
+async fn token_expiry_is_shown_for_any_timestamp() {
+    let world = Fixture::start().await;
     for expires in [4_000_000_000_i64, 253_402_300_800, i64::MAX / 1000] {
-        let token = world.api.token_until("own1", Timestamp::from_unix_millis(expires.saturating_mul(1000)));
-        let show = Ask::new("GET", TOKENS).token(&token).header("X-Subject-Token", &token);
+        let token =
+            world.api.token_expiring_at("own1", Timestamp::from_unix_millis(expires.saturating_mul(1000)));
+        let show = ApiRequest::new("GET", TOKENS).token(&token).header("X-Subject-Token", &token);
         let shown = world.api.send(&show).await;
         assert_eq!(shown.status, 200, "{shown:?}");
         assert!(shown.body["token"]["expires_at"].as_str().unwrap() > "2096", "{shown:?}");
@@ -250,16 +254,16 @@ async fn a_token_is_shown_until_when_it_is_good_whatever_that_is() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_longer_than_any_is_nobodys() {
-    let world = World::start().await;
+async fn oversized_token_is_rejected() {
+    let world = Fixture::start().await;
     let identity = json!({"methods": ["token"], "token": {"id": "x".repeat(15_000)}});
-    assert_eq!(world.ask(&identity, None).await.status, 401);
+    assert_eq!(world.request_token(&identity, None).await.status, 401);
 }
 
 #[tokio::test]
-async fn a_project_finds_itself_and_no_other() {
-    let world = World::start().await;
-    let token = world.token().await;
+async fn project_lookup_finds_only_the_own_project() {
+    let world = Fixture::start().await;
+    let token = world.issue_token().await;
     for (target, name) in [
         ("/v3/projects/own1", "own1"),
         ("/v3/auth/projects", "own1"),
@@ -285,24 +289,24 @@ async fn a_project_finds_itself_and_no_other() {
 }
 
 /// Enters a project in the directory.
-async fn enter(api: &Api, project: &str, account: &str, name: &str, region: &str) {
+async fn put_tenant(api: &Api, project: &str, account: &str, name: &str, region: &str) {
     let said = json!({"account": account, "project": name, "region": region});
-    let put = Ask::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
+    let put = ApiRequest::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
     assert_eq!(api.send(&put.json(&said)).await.status, 200);
 }
 
 #[tokio::test]
-async fn exact_name_finds_a_project_of_the_callers_account() {
-    let world = World::start().await;
+async fn exact_name_finds_a_project_in_the_own_account() {
+    let world = Fixture::start().await;
     for (project, account, name, region) in [
         ("own1", "Acme", "web", "local"),
         ("mem1", "Acme", "Web Shop", "local"),
         ("far1", "Acme", "far", "elsewhere"),
         ("sol1", "Solo", "only", "local"),
     ] {
-        enter(&world.api, project, account, name, region).await;
+        put_tenant(&world.api, project, account, name, region).await;
     }
-    let token = world.token().await;
+    let token = world.issue_token().await;
     for (query, id) in [
         ("name=web", "own1"),
         ("name=Web%20Shop", "mem1"),
@@ -349,21 +353,21 @@ async fn exact_name_finds_a_project_of_the_callers_account() {
 }
 
 #[tokio::test]
-async fn known_name_is_never_taken_for_an_id() {
-    let world = World::start().await;
+async fn project_name_is_not_accepted_as_an_id() {
+    let world = Fixture::start().await;
     for (project, name) in [("own1", "web"), ("mem1", "shop"), ("mem2", "mem3"), ("mem3", "mail")] {
-        enter(&world.api, project, "Acme", name, "local").await;
+        put_tenant(&world.api, project, "Acme", name, "local").await;
     }
-    let token = world.token().await;
-    let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+    let token = world.issue_token().await;
+    let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
     let image = world.api.send(&new).await.body["id"].as_str().unwrap().to_owned();
-    let before = world.api.dump_at_rest().await;
+    let before = world.api.dump_when_idle().await;
     let add = |member: &str| {
-        Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }))
+        ApiRequest::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }))
     };
     let share = |project: &str| {
         let body = json!({"images": [image], "projects": ["other", project]});
-        Ask::new("POST", "/v1/cloudimages/members").json(&body)
+        ApiRequest::new("POST", "/v1/cloudimages/members").json(&body)
     };
     for ask in [add("shop"), share("shop"), add("mail")] {
         let refused = world.api.send(&ask.token(&token)).await;
@@ -371,38 +375,39 @@ async fn known_name_is_never_taken_for_an_id() {
         assert!(refused.message().contains("not an id: share with mem"), "{refused:?}");
     }
     let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&AddAccount.1=shop&ImageId=";
-    let action = Ask::new("POST", format!("/?{action}{image}")).token(&token);
+    let action = ApiRequest::new("POST", format!("/?{action}{image}")).token(&token);
     assert_eq!(world.api.send(&action).await.status, 404);
     assert_eq!(world.api.dump(), before, "something was written");
 
     // What the directory knows as an id is one, and so is what nobody's name is in this account.
     for (owner, member) in [("own1", "mem3"), ("own1", "nobody"), ("str1", "shop")] {
         let token = world.api.token(owner, Role::Member);
-        let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
+        let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
         let image = world.api.send(&new).await.body["id"].as_str().unwrap().to_owned();
-        let add = Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }));
+        let add =
+            ApiRequest::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }));
         let added = world.api.send(&add.token(&token)).await;
         assert_eq!((added.status, &added.body["member_id"]), (200, &json!(member)), "{added:?}");
     }
     // A share that came before the name is taken back by what it was given to.
     let shared = world.api.send(&add("later").token(&token)).await;
     assert_eq!(shared.status, 200);
-    enter(&world.api, "new1", "Acme", "later", "local").await;
-    let remove = Ask::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);
+    put_tenant(&world.api, "new1", "Acme", "later", "local").await;
+    let remove = ApiRequest::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);
     assert_eq!(world.api.send(&remove).await.status, 204);
 }
 
 #[tokio::test]
-async fn a_client_that_signs_finds_its_project_and_the_catalog() {
-    let world = World::start().await;
-    let signer = Signer { key: world.id.clone(), secret: world.secret.clone(), at: Timestamp::now() };
+async fn signed_request_finds_its_project_and_the_catalog() {
+    let world = Fixture::start().await;
+    let signer = Signer { key_id: world.id.clone(), secret: world.secret.clone(), date: Timestamp::now() };
     for (target, pointer, value) in [
         ("/v3/projects?name=local", "/projects/0/id", "own1"),
         ("/v3/auth/catalog", "/catalog/0/endpoints/0/url", "http://images.example"),
     ] {
-        let ask = Unsigned::new("GET", target);
-        for wire in [signer.access(&ask, &["host"]), signer.credential(&ask, &[], "", "")] {
-            let answer = world.api.send(&wire.ask()).await;
+        let ask = UnsignedRequest::new("GET", target);
+        for wire in [signer.sign_access(&ask, &["host"]), signer.sign_credential(&ask, &[], "", "")] {
+            let answer = world.api.send(&wire.to_api_request()).await;
             assert_eq!(answer.body.pointer(pointer), Some(&json!(value)), "{answer:?}");
         }
     }

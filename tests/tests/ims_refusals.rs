@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use imageshare::domain::{JobId, Role, Stamp};
-use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
 /// The images of `own1`, one for each visibility, and two of `own2`: one that `own1` has accepted, and one that it cannot
 /// see.
-struct World {
+struct Fixture {
     api: Api,
     shared: String,
     private: String,
@@ -20,12 +20,12 @@ struct World {
     unseen: String,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let api = Api::start(&[]).await;
         let image = async |owner: &str, visibility: &str| {
             let role = if visibility == "public" { Role::Admin } else { Role::Member };
-            let new = Ask::new("POST", "/v2/images").json(&json!({"visibility": visibility}));
+            let new = ApiRequest::new("POST", "/v2/images").json(&json!({"visibility": visibility}));
             let made = api.send(&new.token(&api.token(owner, role))).await;
             made.body["id"].as_str().unwrap().to_owned()
         };
@@ -39,21 +39,21 @@ impl World {
             api,
         };
         let members = format!("/v2/images/{}/members", world.received);
-        let add = Ask::new("POST", &members).json(&json!({"member": "own1"}));
+        let add = ApiRequest::new("POST", &members).json(&json!({"member": "own1"}));
         assert_eq!(world.send("own2", add).await.status, 200);
-        let accept = Ask::new("PUT", format!("{members}/own1")).json(&json!({"status": "accepted"}));
+        let accept = ApiRequest::new("PUT", format!("{members}/own1")).json(&json!({"status": "accepted"}));
         assert_eq!(world.send("own1", accept).await.status, 200);
         world
     }
 
-    async fn send(&self, project: &str, ask: Ask) -> Answer {
+    async fn send(&self, project: &str, ask: ApiRequest) -> ApiResponse {
         self.api.send(&ask.token(&self.api.token(project, Role::Member))).await
     }
 
     /// Has `own1` send a body, and holds the answer to the code and to what the message has to name.
-    async fn expect(&self, method: &str, body: &Value, code: &str, named: &str) {
+    async fn expect_error(&self, method: &str, body: &Value, code: &str, named: &str) {
         let before = self.api.dump();
-        let answer = self.send("own1", Ask::new(method, MEMBERS).json(body)).await;
+        let answer = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
         assert_eq!((answer.status, answer.code()), (status, code), "{method} {body} {answer:?}");
         assert!(answer.message().contains(named), "{method} {body} {answer:?}");
@@ -61,13 +61,13 @@ impl World {
     }
 }
 
-fn batch(images: &[&str], projects: &[&str]) -> Value {
+fn batch_body(images: &[&str], projects: &[&str]) -> Value {
     json!({"images": images, "projects": projects})
 }
 
 #[tokio::test]
-async fn a_batch_that_cannot_be_is_refused_by_its_code() {
-    let world = World::start().await;
+async fn invalid_batch_is_rejected_with_its_code() {
+    let world = Fixture::start().await;
     let shared = world.shared.as_str();
     let many = vec!["p"; 101];
     for method in ["POST", "DELETE"] {
@@ -75,13 +75,13 @@ async fn a_batch_that_cannot_be_is_refused_by_its_code() {
             (json!([]), "IMG.0001", "not a JSON object"),
             (json!({"projects": ["mem1"]}), "IMG.0001", "images: expected an array"),
             (json!({"images": "a", "projects": ["mem1"]}), "IMG.0001", "images: expected an array"),
-            (batch(&[], &["mem1"]), "IMG.0001", "images: expected an array"),
-            (batch(&[shared], &[]), "IMG.0001", "projects: expected an array"),
-            (batch(&[shared], &many), "IMG.0001", "projects: expected at most 100, got 101"),
-            (batch(&many, &["mem1"]), "IMG.0001", "images: expected at most 100, got 101"),
+            (batch_body(&[], &["mem1"]), "IMG.0001", "images: expected an array"),
+            (batch_body(&[shared], &[]), "IMG.0001", "projects: expected an array"),
+            (batch_body(&[shared], &many), "IMG.0001", "projects: expected at most 100, got 101"),
+            (batch_body(&many, &["mem1"]), "IMG.0001", "images: expected at most 100, got 101"),
             (json!({"images": [7], "projects": ["mem1"]}), "IMG.0001", "images[0]: expected a string"),
-            (batch(&["a/b"], &["mem1"]), "IMG.0066", "images[0]: expected"),
-            (batch(&[shared], &["mem1", "a b"]), "IMG.0067", "projects[1]: expected"),
+            (batch_body(&["a/b"], &["mem1"]), "IMG.0066", "images[0]: expected"),
+            (batch_body(&[shared], &["mem1", "a b"]), "IMG.0067", "projects[1]: expected"),
             (
                 json!({"images": [shared], "accounts": [{"name": "a"}]}),
                 "IMG.0108",
@@ -89,31 +89,33 @@ async fn a_batch_that_cannot_be_is_refused_by_its_code() {
             ),
             (json!({"images": [shared], "domains": ["d"]}), "IMG.0105", "domains: not supported"),
             (json!({"images": [shared], "organizations": ["o"]}), "IMG.0105", "organizations: not supported"),
-            (batch(&[shared, "no-such"], &["mem1"]), "IMG.0027", "no-such"),
-            (batch(&[shared, &world.unseen], &["mem1"]), "IMG.0027", &world.unseen),
-            (batch(&[shared, &world.received], &["mem1"]), "IMG.0047", &world.received),
+            (batch_body(&[shared, "no-such"], &["mem1"]), "IMG.0027", "no-such"),
+            (batch_body(&[shared, &world.unseen], &["mem1"]), "IMG.0027", &world.unseen),
+            (batch_body(&[shared, &world.received], &["mem1"]), "IMG.0047", &world.received),
         ] {
-            world.expect(method, &body, code, named).await;
+            world.expect_error(method, &body, code, named).await;
         }
-        let empty = world.send("own1", Ask::new(method, MEMBERS)).await;
+        let empty = world.send("own1", ApiRequest::new(method, MEMBERS)).await;
         assert_eq!((empty.status, empty.code()), (400, "IMG.0007"));
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_shared_is_refused_by_its_code() {
-    let world = World::start().await;
+async fn unshareable_image_is_rejected_with_its_code() {
+    let world = Fixture::start().await;
     for (image, code) in
         [(&world.public, "IMG.0089"), (&world.community, "IMG.0089"), (&world.private, "IMG.0105")]
     {
-        world.expect("POST", &batch(&[&world.shared, image], &["mem1"]), code, image).await;
+        world.expect_error("POST", &batch_body(&[&world.shared, image], &["mem1"]), code, image).await;
     }
-    world.expect("POST", &batch(&[&world.shared], &["mem1", "own1"]), "IMG.0076", "take own1 out").await;
+    world
+        .expect_error("POST", &batch_body(&[&world.shared], &["mem1", "own1"]), "IMG.0076", "take own1 out")
+        .await;
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_is_refused_by_its_code() {
-    let world = World::start().await;
+async fn invalid_decision_is_rejected_with_its_code() {
+    let world = Fixture::start().await;
     let images = json!([world.received]);
     for (body, code, named) in [
         (json!({"project_id": "own1", "status": "accepted"}), "IMG.0001", "images: expected an array"),
@@ -135,28 +137,28 @@ async fn an_answer_that_cannot_be_is_refused_by_its_code() {
             "acts for project own1, not for own2",
         ),
     ] {
-        world.expect("PUT", &body, code, named).await;
+        world.expect_error("PUT", &body, code, named).await;
     }
 }
 
 #[tokio::test]
-async fn a_job_of_others_is_as_unknown_as_one_that_there_is_not() {
-    let world = World::start().await;
-    let share = Ask::new("POST", MEMBERS).json(&batch(&[&world.shared], &["own2"]));
+async fn job_of_another_project_returns_404() {
+    let world = Fixture::start().await;
+    let share = ApiRequest::new("POST", MEMBERS).json(&batch_body(&[&world.shared], &["own2"]));
     let accepted = world.send("own1", share).await;
     let theirs = accepted.body["job_id"].as_str().unwrap();
     let none = JobId(Stamp::now()).to_string();
     for (project, id) in [("own2", theirs), ("own1", theirs), ("own2", &none), ("own2", "nope")] {
         for target in [format!("/v1/{project}/jobs/{id}"), format!("/v1/cloudimages/job/{id}")] {
-            let answer = world.send("own2", Ask::new("GET", &target)).await;
+            let answer = world.send("own2", ApiRequest::new("GET", &target)).await;
             assert_eq!((answer.status, answer.code()), (404, "IMG.0023"), "{target}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_image_without_members_says_why_and_an_unseen_one_does_not_exist() {
-    let world = World::start().await;
+async fn member_list_of_unshareable_or_hidden_image_is_rejected() {
+    let world = Fixture::start().await;
     for (image, code) in [
         (&world.public, "IMG.0089"),
         (&world.community, "IMG.0089"),
@@ -167,7 +169,7 @@ async fn an_image_without_members_says_why_and_an_unseen_one_does_not_exist() {
     ] {
         let members = format!("/v1/own1/cloudimages/{image}/members");
         for target in [format!("{members}/mem1"), members] {
-            let answer = world.send("own1", Ask::new("GET", &target)).await;
+            let answer = world.send("own1", ApiRequest::new("GET", &target)).await;
             assert_eq!((answer.status, answer.code()), (400, code), "{target} {answer:?}");
         }
     }

@@ -5,25 +5,25 @@
 use http::Method;
 use imageshare::domain::Timestamp;
 use imageshare_tests::binaries::binary;
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::issuer::Issuer;
 use imageshare_tests::lambda_process::LambdaProcess;
-use imageshare_tests::server::Server;
-use imageshare_tests::signer::{Signer, Unsigned, Wire};
-use imageshare_tests::world::World;
+use imageshare_tests::server_process::ServerProcess;
+use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 use serde_json::{Value, json};
 
 const TOKENS: &str = "/v3/auth/tokens";
 
 /// A server whose log says all that it can, and what must not stand there.
-struct Told {
-    server: Server,
+struct Fixture {
+    server: ServerProcess,
     secrets: Vec<String>,
     requests: usize,
 }
 
-impl Told {
-    async fn send(&mut self, wire: &Wire) -> (u16, Value, Option<String>) {
+impl Fixture {
+    async fn send(&mut self, wire: &WireRequest) -> (u16, Value, Option<String>) {
         let query = if wire.query.is_empty() { String::new() } else { format!("?{}", wire.query) };
         let url = format!("http://{}{}{query}", self.server.address, wire.path);
         let method: Method = wire.method.parse().unwrap();
@@ -38,13 +38,13 @@ impl Told {
     }
 
     /// Remembers a token, and its signature apart.
-    fn is_secret(&mut self, token: &str) {
+    fn add_secret_token(&mut self, token: &str) {
         self.secrets.push(token.to_owned());
         self.secrets.extend(token.rsplit_once('.').map(|(_, signature)| signature.to_owned()));
     }
 
     /// Remembers the signature of a request, however it is written.
-    fn is_signature(&mut self, wire: &Wire) {
+    fn add_secret_signature(&mut self, wire: &WireRequest) {
         for (_, value) in wire.headers.iter().filter(|(name, _)| name == "Authorization") {
             self.secrets.extend(value.rsplit_once("Signature=").map(|(_, signature)| signature.to_owned()));
         }
@@ -57,77 +57,84 @@ impl Told {
         }
     }
 
-    async fn by_token(&mut self, token: &str) -> u16 {
-        self.is_secret(token);
-        self.send(&Unsigned::new("GET", "/v2/cloudimages").header("X-Auth-Token", token).wire()).await.0
+    async fn list_with_token(&mut self, token: &str) -> u16 {
+        self.add_secret_token(token);
+        self.send(&UnsignedRequest::new("GET", "/v2/cloudimages").header("X-Auth-Token", token).to_wire())
+            .await
+            .0
     }
 
     /// Asks for a token as Keystone has it.
-    async fn token_for(&mut self, identity: &Value) -> (u16, Option<String>) {
-        let asked = Unsigned::new("POST", TOKENS).json(json!({"auth": {"identity": identity}}));
-        let (status, _, subject) = self.send(&asked.wire()).await;
+    async fn request_token(&mut self, identity: &Value) -> (u16, Option<String>) {
+        let asked = UnsignedRequest::new("POST", TOKENS).json(json!({"auth": {"identity": identity}}));
+        let (status, _, subject) = self.send(&asked.to_wire()).await;
         (status, subject)
     }
 }
 
-async fn by_tokens(told: &mut Told) {
+async fn send_with_tokens(told: &mut Fixture) {
     let good = told.server.token("own1", "member");
-    assert_eq!(told.by_token(&good).await, 200);
-    let show = Unsigned::new("GET", TOKENS).header("X-Auth-Token", &good).header("X-Subject-Token", &good);
-    assert_eq!(told.send(&show.wire()).await.0, 200);
+    assert_eq!(told.list_with_token(&good).await, 200);
+    let show =
+        UnsignedRequest::new("GET", TOKENS).header("X-Auth-Token", &good).header("X-Subject-Token", &good);
+    assert_eq!(told.send(&show.to_wire()).await.0, 200);
     let (message, _) = good.rsplit_once('.').unwrap();
-    assert_eq!(told.by_token(&format!("{message}.Zm9yZ2VkLXNpZ25hdHVyZQ")).await, 401);
-    assert_eq!(told.by_token("opaque-token-that-a-keystone-knows").await, 200);
-    assert_eq!(told.by_token("opaque-token%C3%A9").await, 401);
+    assert_eq!(told.list_with_token(&format!("{message}.Zm9yZ2VkLXNpZ25hdHVyZQ")).await, 401);
+    assert_eq!(told.list_with_token("opaque-token-that-a-keystone-knows").await, 200);
+    assert_eq!(told.list_with_token("opaque-token%C3%A9").await, 401);
 }
 
-async fn by_password(told: &mut Told, signer: &Signer) {
+async fn send_with_password(told: &mut Fixture, signer: &Signer) {
     for (secret, status) in [(signer.secret.as_str(), 201), ("a-secret-with-a-mistake", 401)] {
         told.secrets.push(secret.to_owned());
         for identity in [
-            json!({"methods": ["password"], "password": {"user": {"name": signer.key, "password": secret}}}),
+            json!({"methods": ["password"], "password": {"user": {"name": signer.key_id, "password": secret}}}),
             json!({"methods": ["application_credential"],
-                "application_credential": {"id": signer.key, "secret": secret}}),
+                "application_credential": {"id": signer.key_id, "secret": secret}}),
         ] {
-            let (answered, token) = told.token_for(&identity).await;
+            let (answered, token) = told.request_token(&identity).await;
             assert_eq!(answered, status);
             if let Some(token) = token {
-                assert_eq!(told.by_token(&token).await, 200);
+                assert_eq!(told.list_with_token(&token).await, 200);
                 let again = json!({"methods": ["token"], "token": {"id": token}});
-                assert_eq!(told.token_for(&again).await.0, 201);
+                assert_eq!(told.request_token(&again).await.0, 201);
             }
         }
     }
 }
 
-async fn by_signature(told: &mut Told, signer: &Signer) {
+async fn send_with_signature(told: &mut Fixture, signer: &Signer) {
     let wrong = Signer { secret: "another-secret-with-a-mistake".to_owned(), ..signer.clone() };
     told.secrets.push(wrong.secret.clone());
-    let list = Unsigned::new("GET", "/v2/cloudimages");
+    let list = UnsignedRequest::new("GET", "/v2/cloudimages");
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let action = [own("Action", "DescribeImages"), own("Version", "2020-09-30"), own("RegionId", "local")];
     for (signer, status) in [(signer, 200), (&wrong, 401)] {
-        for wire in [signer.access(&list, &[]), signer.credential(&list, &[], "", "")] {
-            told.is_signature(&wire);
+        for wire in [signer.sign_access(&list, &[]), signer.sign_credential(&list, &[], "", "")] {
+            told.add_secret_signature(&wire);
             assert_eq!(told.send(&wire).await.0, status);
         }
         let kind = if status == 200 { "good" } else { "bad" };
         let nonce = |form: &str| format!("nonce-of-{form}-{kind}");
-        let action_by = |method: &str| Unsigned { query: action.to_vec(), ..Unsigned::new(method, "/") };
-        let acs3 = signer.acs3(&action_by("POST"), &[], &nonce("acs3"));
-        let in_query = |method: &str| Unsigned {
-            query: signer.rpc(method, &action, &nonce(method)),
+        let action_by =
+            |method: &str| UnsignedRequest { query: action.to_vec(), ..UnsignedRequest::new(method, "/") };
+        let acs3 = signer.sign_acs3(&action_by("POST"), &[], &nonce("acs3"));
+        let in_query = |method: &str| UnsignedRequest {
+            query: signer.sign_rpc(method, &action, &nonce(method)),
             ..action_by(method)
         };
         let in_form = {
-            let written =
-                Unsigned { query: signer.rpc("POST", &action, &nonce("form")), ..action_by("POST") }.wire();
-            let mut form = Wire { query: String::new(), body: written.query.into_bytes(), ..written };
-            form.set("Content-Type", "application/x-www-form-urlencoded");
+            let written = UnsignedRequest {
+                query: signer.sign_rpc("POST", &action, &nonce("form")),
+                ..action_by("POST")
+            }
+            .to_wire();
+            let mut form = WireRequest { query: String::new(), body: written.query.into_bytes(), ..written };
+            form.set_header("Content-Type", "application/x-www-form-urlencoded");
             form
         };
-        for wire in [acs3, in_query("POST").wire(), in_query("GET").wire(), in_form] {
-            told.is_signature(&wire);
+        for wire in [acs3, in_query("POST").to_wire(), in_query("GET").to_wire(), in_form] {
+            told.add_secret_signature(&wire);
             let expected = if status == 200 { 200 } else { 400 };
             assert_eq!(told.send(&wire).await.0, expected, "{wire:?}");
             assert_eq!(told.send(&wire).await.0, 400, "a nonce is used once");
@@ -137,28 +144,29 @@ async fn by_signature(told: &mut Told, signer: &Signer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_line_of_a_servers_log_holds_a_credential() {
+async fn server_log_contains_no_credentials() {
     let keystone = Issuer::start().await;
-    let expires = Timestamp::now().plus(std::time::Duration::from_hours(1)).to_millis_text();
-    keystone.answer(
+    let expires = Timestamp::now().plus(std::time::Duration::from_hours(1)).to_iso_millis();
+    keystone.set_response(
         200,
         json!({"token": {"expires_at": expires, "project": {"id": "own1"}, "roles": [{"name": "member"}]}}),
     );
     let arguments = ["--memory", "--keystone", &keystone.url()];
-    let server = Server::start_logging(&binary("imageshare"), &arguments, "trace").await;
-    let mut told = Told { server, secrets: Vec::new(), requests: 0 };
-    by_tokens(&mut told).await;
+    let server = ServerProcess::start_with_log_level(&binary("imageshare"), &arguments, "trace").await;
+    let mut told = Fixture { server, secrets: Vec::new(), requests: 0 };
+    send_with_tokens(&mut told).await;
 
     let token = told.server.token("own1", "member");
-    told.is_secret(&token);
-    let new =
-        Unsigned::new("POST", "/v1/access-keys").header("X-Auth-Token", &token).json(json!({"name": "ci"}));
-    let (status, key, _) = told.send(&new.wire()).await;
+    told.add_secret_token(&token);
+    let new = UnsignedRequest::new("POST", "/v1/access-keys")
+        .header("X-Auth-Token", &token)
+        .json(json!({"name": "ci"}));
+    let (status, key, _) = told.send(&new.to_wire()).await;
     assert_eq!(status, 201);
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
-    let signer = Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() };
-    by_password(&mut told, &signer).await;
-    by_signature(&mut told, &signer).await;
+    let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
+    send_with_password(&mut told, &signer).await;
+    send_with_signature(&mut told, &signer).await;
 
     told.server.terminate();
     let log = told.server.log();
@@ -170,12 +178,12 @@ async fn no_line_of_a_servers_log_holds_a_credential() {
 }
 
 #[tokio::test]
-async fn no_line_of_a_functions_log_holds_a_credential() {
-    let world = World::start().await;
+async fn function_log_contains_no_credentials() {
+    let world = Deployment::start().await;
     let mut env = world.env();
     env.push(("RUST_LOG", "trace".to_owned()));
     let mut function = LambdaProcess::start(&binary("images"), env).await.unwrap();
-    let good = World::token("own1", "member");
+    let good = Deployment::token("own1", "member");
     for (token, status) in [(good.as_str(), 200), ("e30.e30.forged-signature", 401)] {
         let event = HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(token).build();
         assert_eq!(function.invoke(&event).await.unwrap()["statusCode"], status);

@@ -4,11 +4,11 @@
 
 use imageshare::domain::{Limits, Role};
 use imageshare::facade::{alibaba, glance, identity, ims, registry};
-use imageshare_tests::api::{Api, Ask};
-use imageshare_tests::document::Document;
+use imageshare_tests::api::{Api, ApiRequest};
+use imageshare_tests::api_document::ApiDocument;
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{Answer, Functions};
-use imageshare_tests::world::World;
+use imageshare_tests::in_process::{FunctionResponse, Functions};
 use serde_json::json;
 
 const IMAGES: usize = 100;
@@ -19,40 +19,40 @@ async fn start() -> (Functions, String) {
     let functions = Functions::start_with(Limits { read_units_per_second: 1, ..Limits::default() });
     let mut last = String::new();
     for _ in 0..IMAGES {
-        last = functions.local.image("own1").await.to_string();
+        last = functions.local.create_image("own1").await.to_string();
     }
     (functions, last)
 }
 
 /// Has `own1` read until it may not: the next read has to wait for some 40 seconds.
-async fn overspend(functions: &Functions) {
+async fn exhaust_read_rate(functions: &Functions) {
     for _ in 0..2 {
-        let list = functions.get("own1", LIST.0, LIST.1).await;
+        let list = functions.send_without_body("own1", LIST.0, LIST.1).await;
         assert_eq!((list.status, list.body["images"].as_array().unwrap().len()), (200, IMAGES));
     }
 }
 
 /// Checks that an answer is the refusal that the document has; returns its code.
-fn refusal(answer: &Answer, method: &str, path: &str) -> String {
+fn check_throttled(answer: &FunctionResponse, method: &str, path: &str) -> String {
     assert_eq!(answer.status, 429, "{method} {path}: {answer:?}");
     let wait: u64 = answer.headers["retry-after"].parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    let document = Document::read();
-    let operation = document.operation_of(method, path);
-    assert_eq!(document.undocumented(&operation, answer.status, Some(&answer.body)), None);
+    let document = ApiDocument::load();
+    let operation = document.find_operation(method, path);
+    assert_eq!(document.response_violation(&operation, answer.status, Some(&answer.body)), None);
     let code = answer.body.get("Code").unwrap_or(&answer.body["error"]["code"]);
     code.as_str().unwrap().to_owned()
 }
 
-fn rpc(method: &str, query: &str) -> HttpEvent {
+fn rpc_event(method: &str, query: &str) -> HttpEvent {
     let route = if method == "GET" { alibaba::GET_ROUTE } else { alibaba::POST_ROUTE };
-    HttpEvent::new(route, &format!("/?{query}")).token(&World::token("own1", "member"))
+    HttpEvent::new(route, &format!("/?{query}")).token(&Deployment::token("own1", "member"))
 }
 
 #[tokio::test]
-async fn every_facade_refuses_in_its_own_form() {
+async fn throttled_read_uses_the_error_format_of_its_facade() {
     let (functions, image) = start().await;
-    overspend(&functions).await;
+    exhaust_read_rate(&functions).await;
     let job = "0".repeat(32);
     for (route, path) in [
         (ims::list::ROUTE, "/v2/cloudimages".to_owned()),
@@ -67,8 +67,8 @@ async fn every_facade_refuses_in_its_own_form() {
         (registry::key_grants::list::ROUTE, "/v1/keys/k/grants".to_owned()),
         (identity::list_keys::ROUTE, "/v1/access-keys".to_owned()),
     ] {
-        let answer = functions.get("own1", route, &path).await;
-        assert_eq!(refusal(&answer, "GET", &path), "IMG.0060", "{path}");
+        let answer = functions.send_without_body("own1", route, &path).await;
+        assert_eq!(check_throttled(&answer, "GET", &path), "IMG.0060", "{path}");
         assert!(answer.body["error"]["message"].as_str().unwrap().contains("1 read units a second"));
     }
     for (method, query) in [
@@ -79,8 +79,8 @@ async fn every_facade_refuses_in_its_own_form() {
             format!("Action=DescribeImageSharePermission&Version=2014-05-26&RegionId=local&ImageId={image}"),
         ),
     ] {
-        let answer = functions.send(&rpc(method, &query)).await;
-        assert_eq!(refusal(&answer, method, "/"), "Throttling.User", "{query}");
+        let answer = functions.send(&rpc_event(method, &query)).await;
+        assert_eq!(check_throttled(&answer, method, "/"), "Throttling.User", "{query}");
         assert!(answer.body["Message"].as_str().unwrap().starts_with("Request was denied due to user flow"));
         let millis = &answer.headers["x-acs-retry-after"];
         assert_eq!(*millis, format!("{}000", answer.headers["retry-after"]));
@@ -88,53 +88,54 @@ async fn every_facade_refuses_in_its_own_form() {
 }
 
 #[tokio::test]
-async fn refused_read_reads_nothing() {
+async fn throttled_read_does_not_reach_the_table() {
     let (mut functions, _) = start().await;
-    overspend(&functions).await;
-    functions.lose_the_table();
-    assert_eq!(functions.get("own1", LIST.0, LIST.1).await.status, 429);
-    let describe = rpc("GET", "Action=DescribeImages&Version=2020-09-30&RegionId=local");
+    exhaust_read_rate(&functions).await;
+    functions.disconnect_table();
+    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
+    let describe = rpc_event("GET", "Action=DescribeImages&Version=2020-09-30&RegionId=local");
     assert_eq!(functions.send(&describe).await.status, 429);
-    assert_eq!(functions.get("own2", LIST.0, LIST.1).await.status, 503);
+    assert_eq!(functions.send_without_body("own2", LIST.0, LIST.1).await.status, 503);
 }
 
 #[tokio::test]
-async fn one_tenants_reads_refuse_no_other() {
+async fn read_rate_is_limited_per_tenant() {
     let (functions, image) = start().await;
     functions.share("own1", &[&image], &["mem1"]).await;
-    overspend(&functions).await;
-    assert_eq!(functions.get("own1", LIST.0, LIST.1).await.status, 429);
+    exhaust_read_rate(&functions).await;
+    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
     for project in ["own2", "mem1", "own1.", "OWN1"] {
-        assert_eq!(functions.get(project, LIST.0, LIST.1).await.status, 200, "{project}");
+        assert_eq!(functions.send_without_body(project, LIST.0, LIST.1).await.status, 200, "{project}");
     }
-    let shown = functions.get("mem1", glance::show::ROUTE, &format!("/v2/images/{image}")).await;
+    let shown =
+        functions.send_without_body("mem1", glance::show::ROUTE, &format!("/v2/images/{image}")).await;
     assert_eq!(shown.status, 200);
 }
 
 #[tokio::test]
-async fn changes_are_neither_refused_nor_charged() {
+async fn writes_do_not_count_against_the_read_rate() {
     let (functions, image) = start().await;
     let members = "/v1/cloudimages/members";
     let both = json!({"images": [image], "projects": ["mem1", "mem2"]});
     // Far more than 60 units are read for these.
     for _ in 0..40 {
-        assert_eq!(functions.put("own1", ims::share::ROUTE, members, &both).await.status, 200);
+        assert_eq!(functions.send_json("own1", ims::share::ROUTE, members, &both).await.status, 200);
     }
-    functions.local.work().await;
-    overspend(&functions).await;
-    assert_eq!(functions.get("own1", LIST.0, LIST.1).await.status, 429);
+    functions.local.run_open_work().await;
+    exhaust_read_rate(&functions).await;
+    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
 
     let one = json!({"images": [image], "projects": ["mem1"]});
-    assert_eq!(functions.put("own1", ims::unshare::ROUTE, members, &one).await.status, 200);
+    assert_eq!(functions.send_json("own1", ims::unshare::ROUTE, members, &one).await.status, 200);
     let member = format!("/v2/images/{image}/members/mem2");
-    let token = World::token("own1", "member");
+    let token = Deployment::token("own1", "member");
     let removal = HttpEvent::new(glance::members::remove::ROUTE, &member).token(&token);
     assert_eq!(functions.send(&removal).await.status, 204);
     let query = format!(
         "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={image}&RemoveAccount.1=mem3"
     );
     for method in ["GET", "POST"] {
-        let changed = functions.send(&rpc(method, &query)).await;
+        let changed = functions.send(&rpc_event(method, &query)).await;
         assert_eq!(changed.status, 200, "{changed:?}");
     }
     let delete = HttpEvent::new(glance::delete::ROUTE, &format!("/v2/images/{image}")).token(&token);
@@ -142,13 +143,13 @@ async fn changes_are_neither_refused_nor_charged() {
 }
 
 #[tokio::test]
-async fn server_is_told_the_limit_at_its_start() {
+async fn server_applies_the_configured_read_rate() {
     let api = Api::start(&["read-units-per-second=1"]).await;
     let token = api.token("own1", Role::Member);
     let mut last = None;
     // Each reads a unit at least, and 60 may be read at once.
     for _ in 0..10_000 {
-        let answer = api.send(&Ask::new("GET", "/v1/cloudimages/quota").token(&token)).await;
+        let answer = api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&token)).await;
         if answer.status != 200 {
             last = Some(answer);
             break;
@@ -158,5 +159,5 @@ async fn server_is_told_the_limit_at_its_start() {
     assert_eq!((refused.status, refused.body["error"]["code"].as_str()), (429, Some("IMG.0060")));
     assert!(refused.headers["retry-after"].parse::<u64>().unwrap() >= 1);
     let other = api.token("own2", Role::Member);
-    assert_eq!(api.send(&Ask::new("GET", "/v1/cloudimages/quota").token(&other)).await.status, 200);
+    assert_eq!(api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&other)).await.status, 200);
 }

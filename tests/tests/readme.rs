@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 
 const README: &str = include_str!("../../README.md");
 
 /// What the reader runs, up to its rules, with that server and binary in place of the reader's own.
-fn script(address: &str, imageshare: &Path) -> String {
+fn readme_script(address: &str, imageshare: &Path) -> String {
     let mut examples = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end"));
     let (tour, names) = (examples.next().expect("the tour"), examples.next().expect("sharing by names"));
     let rules = examples.next().expect("keys and vaults");
@@ -23,7 +23,7 @@ fn script(address: &str, imageshare: &Path) -> String {
 }
 
 /// Runs a script in that directory. The tokens are made for ./imageshare-data there.
-async fn run(script: String, directory: &Path) -> (bool, String, String) {
+async fn run_script(script: String, directory: &Path) -> (bool, String, String) {
     let mut bash = Command::new("bash");
     bash.args(["-c", &script]).current_dir(directory);
     let done = tokio::task::spawn_blocking(move || bash.output()).await.unwrap().expect("bash");
@@ -32,13 +32,13 @@ async fn run(script: String, directory: &Path) -> (bool, String, String) {
 }
 
 #[tokio::test]
-async fn the_five_minutes_work_as_they_are_written() {
+async fn readme_tour_works_as_written() {
     let imageshare = binary("imageshare");
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("imageshare-data");
-    let server = Server::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let script = format!("set -eu -o pipefail\n{}", script(&server.address, &imageshare));
-    let (done, out, errors) = run(script, directory.path()).await;
+    let server = ServerProcess::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
+    let script = format!("set -eu -o pipefail\n{}", readme_script(&server.address, &imageshare));
+    let (done, out, errors) = run_script(script, directory.path()).await;
     assert!(done, "{out}\n{errors}\n{}", server.log());
     for wanted in [
         "\"name\":\"golden-2026-11\"",
@@ -56,23 +56,23 @@ async fn the_five_minutes_work_as_they_are_written() {
 }
 
 #[tokio::test]
-async fn tour_says_what_is_wrong_and_ends() {
+async fn readme_tour_reports_errors_and_stops() {
     let imageshare = binary("imageshare");
     let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let data = directory.path().join("imageshare-data");
-    let mut server = Server::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let script = script(&server.address, &imageshare);
-    let (_, _, errors) = run(script.clone(), elsewhere.path()).await;
+    let mut server = ServerProcess::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
+    let script = readme_script(&server.address, &imageshare);
+    let (_, _, errors) = run_script(script.clone(), elsewhere.path()).await;
     assert!(errors.contains("there is no signing key in imageshare-data"), "{errors}");
     assert!(errors.contains("the call failed: {\"error\":") && errors.contains("No token"), "{errors}");
     server.terminate();
-    let (_, _, errors) = run(script, directory.path()).await;
+    let (_, _, errors) = run_script(script, directory.path()).await;
     assert!(errors.contains("curl: (7)") && errors.contains("no server answers at"), "{errors}");
 }
 
 /// The oldest and the newest version of each client in the table are those that the tests install.
 #[test]
-fn client_table_names_the_versions_that_run() {
+fn readme_client_table_matches_installed_versions() {
     const README: &str = include_str!("../../README.md");
     let files = [include_str!("../clients/oldest.txt"), include_str!("../clients/requirements.txt")];
     for client in [

@@ -2,64 +2,70 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{Answer, Functions};
-use imageshare_tests::world::World;
+use imageshare_tests::in_process::{FunctionResponse, Functions};
 use serde_json::{Value, json};
 
 const SHOW: &str = "GET /v2/images/{image_id}";
 const PATCH: &str = "PATCH /v2/images/{image_id}";
 const DELETE: &str = "DELETE /v2/images/{image_id}";
 
-fn path(image: &str) -> String {
+fn image_path(image: &str) -> String {
     format!("/v2/images/{image}")
 }
 
-async fn patch_as(functions: &Functions, project: &str, role: &str, image: &str, patch: &Value) -> Answer {
-    let event = HttpEvent::new(PATCH, &path(image))
-        .token(&World::token(project, role))
+async fn patch_as(
+    functions: &Functions,
+    project: &str,
+    role: &str,
+    image: &str,
+    patch: &Value,
+) -> FunctionResponse {
+    let event = HttpEvent::new(PATCH, &image_path(image))
+        .token(&Deployment::token(project, role))
         .header("content-type", "application/openstack-images-v2.1-json-patch")
         .text(&patch.to_string());
     functions.send(&event).await
 }
 
-async fn create_as(functions: &Functions, project: &str, role: &str, said: &Value) -> Answer {
+async fn create_as(functions: &Functions, project: &str, role: &str, said: &Value) -> FunctionResponse {
     let event =
-        HttpEvent::new("POST /v2/images", "/v2/images").token(&World::token(project, role)).json(said);
+        HttpEvent::new("POST /v2/images", "/v2/images").token(&Deployment::token(project, role)).json(said);
     functions.send(&event).await
 }
 
 #[tokio::test]
-async fn an_image_is_registered_shown_changed_and_deleted() {
+async fn image_is_created_shown_updated_and_deleted() {
     let functions = Functions::start();
     let id = "e04a6e73-bd92-485d-b422-1b29db8cf543";
     let said = json!({"id": id, "name": "web", "disk_format": "qcow2", "container_format": "bare",
         "min_disk": 40, "tags": ["t"], "__os_type": "Linux"});
     let made = create_as(&functions, "own", "member", &said).await;
-    assert_eq!((made.status, made.headers["location"].as_str()), (201, path(id).as_str()));
+    assert_eq!((made.status, made.headers["location"].as_str()), (201, image_path(id).as_str()));
     assert_eq!((&made.body["status"], &made.body["visibility"]), (&"active".into(), &"shared".into()));
     assert_eq!((&made.body["owner"], &made.body["__os_type"]), (&"own".into(), &"Linux".into()));
-    assert_eq!(functions.get("own", SHOW, &path(id)).await.body, made.body);
+    assert_eq!(functions.send_without_body("own", SHOW, &image_path(id)).await.body, made.body);
 
     let patch =
         json!([{"op": "replace", "path": "/name", "value": "db"}, {"op": "remove", "path": "/__os_type"}]);
     let patched = patch_as(&functions, "own", "member", id, &patch).await;
     assert_eq!((patched.status, &patched.body["name"]), (200, &"db".into()));
     assert_eq!(patched.body.get("__os_type"), None);
-    assert_eq!(functions.get("own", SHOW, &path(id)).await.body, patched.body);
+    assert_eq!(functions.send_without_body("own", SHOW, &image_path(id)).await.body, patched.body);
 
-    let deleted = functions.get("own", DELETE, &path(id)).await;
+    let deleted = functions.send_without_body("own", DELETE, &image_path(id)).await;
     assert_eq!((deleted.status, deleted.body), (204, Value::Null));
-    assert_eq!(functions.get("own", SHOW, &path(id)).await.status, 404);
-    assert_eq!(functions.get("own", DELETE, &path(id)).await.status, 404);
+    assert_eq!(functions.send_without_body("own", SHOW, &image_path(id)).await.status, 404);
+    assert_eq!(functions.send_without_body("own", DELETE, &image_path(id)).await.status, 404);
     assert_eq!(create_as(&functions, "own", "member", &said).await.status, 409);
 }
 
 #[tokio::test]
-async fn a_patch_that_fails_changes_nothing() {
+async fn failed_patch_changes_nothing() {
     let functions = Functions::start();
-    let id = functions.image("own", &json!({"name": "web"})).await;
-    let before = functions.get("own", SHOW, &path(&id)).await.body;
+    let id = functions.create_image("own", &json!({"name": "web"})).await;
+    let before = functions.send_without_body("own", SHOW, &image_path(&id)).await.body;
     let rename = json!({"op": "replace", "path": "/name", "value": "db"});
     for (second, status) in [
         (json!({"op": "remove", "path": "/none"}), 409),
@@ -72,35 +78,40 @@ async fn a_patch_that_fails_changes_nothing() {
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.body["error"]["title"].is_string(), "{answer:?}");
     }
-    assert_eq!(functions.get("own", SHOW, &path(&id)).await.body, before);
+    assert_eq!(functions.send_without_body("own", SHOW, &image_path(&id)).await.body, before);
 }
 
 #[tokio::test]
-async fn a_stranger_finds_no_image_and_a_recipient_may_only_look() {
+async fn stranger_gets_404_and_recipient_may_only_read() {
     let functions = Functions::start();
-    let id = functions.image("own", &json!({})).await;
+    let id = functions.create_image("own", &json!({})).await;
     functions.share("own", &[&id], &["friend"]).await;
     let rename = json!([{"op": "replace", "path": "/name", "value": "mine"}]);
     for (project, shown, changed) in [("stranger", 404, 404), ("friend", 200, 403), ("own", 200, 200)] {
-        assert_eq!(functions.get(project, SHOW, &path(&id)).await.status, shown, "{project}");
+        assert_eq!(
+            functions.send_without_body(project, SHOW, &image_path(&id)).await.status,
+            shown,
+            "{project}"
+        );
         assert_eq!(patch_as(&functions, project, "member", &id, &rename).await.status, changed, "{project}");
     }
-    assert_eq!(functions.get("friend", DELETE, &path(&id)).await.status, 403);
-    assert_eq!(functions.get("stranger", DELETE, &path(&id)).await.status, 404);
-    let unknown = functions.get("stranger", SHOW, &path("no-such")).await.body.to_string();
-    let hidden = functions.get("stranger", SHOW, &path(&id)).await.body.to_string();
+    assert_eq!(functions.send_without_body("friend", DELETE, &image_path(&id)).await.status, 403);
+    assert_eq!(functions.send_without_body("stranger", DELETE, &image_path(&id)).await.status, 404);
+    let unknown =
+        functions.send_without_body("stranger", SHOW, &image_path("no-such")).await.body.to_string();
+    let hidden = functions.send_without_body("stranger", SHOW, &image_path(&id)).await.body.to_string();
     assert_eq!(unknown.replace("no-such", "X"), hidden.replace(&id, "X"));
     for odd in
         ["a%23b", "a%20b", "%C3%A9", "%00", "%0A", "%25", "%3Fx", "%22%7B%7C%5E", "..", &"x".repeat(65)]
     {
-        assert_eq!(functions.get("own", SHOW, &path(odd)).await.status, 404, "{odd}");
+        assert_eq!(functions.send_without_body("own", SHOW, &image_path(odd)).await.status, 404, "{odd}");
     }
 }
 
 #[tokio::test]
-async fn a_role_does_what_it_may() {
+async fn roles_limit_image_operations() {
     let functions = Functions::start();
-    let id = functions.image("own", &json!({})).await;
+    let id = functions.create_image("own", &json!({})).await;
     let rename = json!([{"op": "replace", "path": "/name", "value": "n"}]);
     assert_eq!(create_as(&functions, "own", "reader", &json!({})).await.status, 403);
     assert_eq!(patch_as(&functions, "own", "reader", &id, &rename).await.status, 403);
@@ -109,39 +120,39 @@ async fn a_role_does_what_it_may() {
     let made = create_as(&functions, "op", "admin", &json!({"owner": "other", "visibility": "public"})).await;
     assert_eq!((made.status, &made.body["owner"]), (201, &"other".into()));
     assert_eq!(patch_as(&functions, "op", "admin", &id, &rename).await.status, 200);
-    let anonymous = functions.send(&HttpEvent::new(SHOW, &path(&id))).await;
+    let anonymous = functions.send(&HttpEvent::new(SHOW, &image_path(&id))).await;
     assert_eq!((anonymous.status, &anonymous.body["error"]["code"]), (401, &"IMG.0087".into()));
 }
 
 #[tokio::test]
-async fn a_request_is_checked_before_the_image_is_looked_for() {
+async fn request_is_validated_before_the_image_lookup() {
     let functions = Functions::start();
     for route in [SHOW, DELETE] {
-        let with_body = functions.put("own", route, &path("none"), &json!({})).await;
+        let with_body = functions.send_json("own", route, &image_path("none"), &json!({})).await;
         let message = &with_body.body["error"]["message"];
         assert_eq!((with_body.status, message), (400, &"A body is not expected with this request.".into()));
     }
-    assert_eq!(functions.put("own", PATCH, &path("none"), &json!([])).await.status, 415);
+    assert_eq!(functions.send_json("own", PATCH, &image_path("none"), &json!([])).await.status, 415);
     assert_eq!(patch_as(&functions, "own", "member", "none", &json!({})).await.status, 400);
     assert_eq!(patch_as(&functions, "own", "member", "none", &json!([])).await.status, 404);
-    let created = functions.get("own", "POST /v2/images", "/v2/images").await;
+    let created = functions.send_without_body("own", "POST /v2/images", "/v2/images").await;
     assert_eq!((created.status, &created.body["error"]["code"]), (400, &"IMG.0001".into()));
 }
 
 #[tokio::test]
-async fn a_protected_image_stays() {
+async fn protected_image_cannot_be_deleted() {
     let functions = Functions::start();
-    let id = functions.image("own", &json!({"protected": true})).await;
-    assert_eq!(functions.get("own", DELETE, &path(&id)).await.status, 403);
+    let id = functions.create_image("own", &json!({"protected": true})).await;
+    assert_eq!(functions.send_without_body("own", DELETE, &image_path(&id)).await.status, 403);
     let free = json!([{"op": "replace", "path": "/protected", "value": false}]);
     assert_eq!(patch_as(&functions, "own", "member", &id, &free).await.status, 200);
-    assert_eq!(functions.get("own", DELETE, &path(&id)).await.status, 204);
+    assert_eq!(functions.send_without_body("own", DELETE, &image_path(&id)).await.status, 204);
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_are_possible() {
+async fn unsupported_method_returns_405_with_allow() {
     let functions = Functions::start();
-    let answer = functions.get("own", "ANY /v2/images/{image_id}", "/v2/images/x").await;
+    let answer = functions.send_without_body("own", "ANY /v2/images/{image_id}", "/v2/images/x").await;
     assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, PATCH"));
-    assert_eq!(functions.get("own", "$default /", "/v2/flavors").await.status, 404);
+    assert_eq!(functions.send_without_body("own", "$default /", "/v2/flavors").await.status, 404);
 }

@@ -6,9 +6,9 @@
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::python::{self, JOURNEY_TIMEOUT, Release};
-use imageshare_tests::server::Server;
-use imageshare_tests::tell::tell;
+use imageshare_tests::notice::print_notice;
+use imageshare_tests::python::{self, CLIENT_TIMEOUT, Release};
+use imageshare_tests::server_process::ServerProcess;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -18,17 +18,17 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_headers_conformance,response_schema_conformance";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_request_that_the_document_suggests_gets_an_answer_that_it_does_not_have() {
+async fn schemathesis_finds_no_undocumented_response() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let Some(python) =
-        python::or_say_why_not(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), Release::Newest).await
+        python::client_python(folder, Path::new(env!("CARGO_TARGET_TMPDIR")), Release::Newest).await
     else {
         return;
     };
-    let server = Server::start(&binary("imageshare"), &["--memory"]).await;
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
     let token = server.token("own1", "member");
     // With ids of things that are there, requests come further than to a 404.
-    let image = image(&server, &token).await;
+    let image = create_image(&server, &token).await;
     let directory = TempDir::new().unwrap();
     let settings = format!(
         "hooks = \"hooks\"\n[parameters]\nimage_id = \"{image}\"\nmember_id = \"mem1\"\n\"path.project_id\" = \"own1\"\n"
@@ -48,14 +48,14 @@ async fn no_request_that_the_document_suggests_gets_an_answer_that_it_does_not_h
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true);
     let ended =
-        tokio::time::timeout(JOURNEY_TIMEOUT, command.output()).await.expect("in time").expect("a run");
+        tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await.expect("in time").expect("a run");
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
     let passed = said.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
-    tell(&passed.trim());
+    print_notice(&passed.trim());
 }
 
-async fn image(server: &Server, token: &str) -> String {
+async fn create_image(server: &ServerProcess, token: &str) -> String {
     let answer = reqwest::Client::builder()
         .no_proxy()
         .build()

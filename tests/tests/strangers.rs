@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use imageshare::domain::{JobId, Role, Stamp, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::document::Operation;
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::api_document::Operation;
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
@@ -19,7 +19,7 @@ const VAULT: &str = "vault-of-own";
 const KEY: &str = "key-of-own";
 
 /// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
-struct World {
+struct Fixture {
     api: Api,
     shared: String,
     private: String,
@@ -27,21 +27,25 @@ struct World {
     access_key: String,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let api = Api::start(&[]).await;
         let owner = api.token("own1", Role::Member);
         let mut images = Vec::new();
         for name in ["shared", "private"] {
-            let new = Ask::new("POST", "/v2/images").token(&owner).json(&json!({"name": name}));
+            let new = ApiRequest::new("POST", "/v2/images").token(&owner).json(&json!({"name": name}));
             images.push(api.send(&new).await.body["id"].as_str().unwrap().to_owned());
         }
         let [shared, private] = <[String; 2]>::try_from(images).unwrap();
-        let job =
-            done(&api, "own1", "POST", &json!({"images": [shared, private], "projects": ["mem1", "gone1"]}))
-                .await;
+        let job = run_job(
+            &api,
+            "own1",
+            "POST",
+            &json!({"images": [shared, private], "projects": ["mem1", "gone1"]}),
+        )
+        .await;
         for project in ["mem1", "gone1"] {
-            done(
+            run_job(
                 &api,
                 project,
                 "PUT",
@@ -49,17 +53,17 @@ impl World {
             )
             .await;
         }
-        done(&api, "own1", "DELETE", &json!({"images": [shared, private], "projects": ["gone1"]})).await;
+        run_job(&api, "own1", "DELETE", &json!({"images": [shared, private], "projects": ["gone1"]})).await;
         let patch = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
-        let patch = Ask::new("PATCH", format!("/v2/images/{private}")).token(&owner).json(&patch);
+        let patch = ApiRequest::new("PATCH", format!("/v2/images/{private}")).token(&owner).json(&patch);
         assert_eq!(api.send(&patch).await.status, 200);
-        let new = Ask::new("POST", "/v1/access-keys").token(&owner).json(&json!({"name": "ci"}));
+        let new = ApiRequest::new("POST", "/v1/access-keys").token(&owner).json(&json!({"name": "ci"}));
         let access_key = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
-        let put = Ask::new("PUT", "/v1/tenants/own1").token(&api.token("ops", Role::Admin));
+        let put = ApiRequest::new("PUT", "/v1/tenants/own1").token(&api.token("ops", Role::Admin));
         assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
         let vault = json!({"protection_type": "backup", "capacity_gib": 100});
-        let vault = Ask::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
-        let grant = Ask::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
+        let vault = ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
+        let grant = ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
         for put in [vault, grant] {
             assert_eq!(api.send(&put.token(&owner)).await.status, 200);
         }
@@ -67,30 +71,30 @@ impl World {
     }
 
     /// Requests that name what exists, each with the same request for what does not; by every path that they have.
-    fn pairs(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
-        let pairs = self.pairs_of_paths(operation, me);
+    fn request_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let pairs = self.resource_pairs(operation, me);
         let minor =
-            pairs.iter().filter_map(|(one, other)| one.in_minor_version().zip(other.in_minor_version()));
+            pairs.iter().filter_map(|(one, other)| one.with_minor_version().zip(other.with_minor_version()));
         let minor: Vec<_> = minor.collect();
         [pairs, minor].concat()
     }
 
-    fn pairs_of_paths(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
+    fn resource_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
         let nobodys_job = JobId(Stamp::now()).to_string();
         let batch = |method: &str, image: &str| {
-            Ask::new(method, MEMBERS).json(&json!({"images": [image], "projects": ["mem1", "new1"]}))
+            ApiRequest::new(method, MEMBERS).json(&json!({"images": [image], "projects": ["mem1", "new1"]}))
         };
-        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
             [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
         };
-        let get = |target: String| Ask::new("GET", target);
+        let get = |target: String| ApiRequest::new("GET", target);
         match operation {
             "shareImages" => of_images(&|image| batch("POST", image)),
             "unshareImages" => of_images(&|image| batch("DELETE", image)),
             "respondToImages" => {
                 let respond = |image: &str, project: &str| {
                     let body = json!({"images": [image], "project_id": project, "status": "rejected"});
-                    Ask::new("PUT", MEMBERS).json(&body)
+                    ApiRequest::new("PUT", MEMBERS).json(&body)
                 };
                 let for_others = [(respond(&self.shared, "mem1"), respond(&self.shared, "nobody"))];
                 [of_images(&|image| respond(image, me)), for_others.to_vec()].concat()
@@ -134,15 +138,15 @@ impl World {
                 pairs
             }
             "createImage" => {
-                let ask = |owner: &str| Ask::new("POST", "/v2/images").json(&json!({"owner": owner}));
+                let ask = |owner: &str| ApiRequest::new("POST", "/v2/images").json(&json!({"owner": owner}));
                 vec![(ask("own1"), ask("nobody"))]
             }
             "showImage" => of_images(&|image| get(format!("/v2/images/{image}"))),
             "updateImage" => of_images(&|image| {
                 let patch = json!([{"op": "replace", "path": "/name", "value": "mine"}]);
-                Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch)
+                ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
-            "deleteImage" => of_images(&|image| Ask::new("DELETE", format!("/v2/images/{image}"))),
+            "deleteImage" => of_images(&|image| ApiRequest::new("DELETE", format!("/v2/images/{image}"))),
             // They name nothing that could be somebody's.
             "createAccessKey"
             | "createToken"
@@ -160,16 +164,16 @@ impl World {
             | "listVersions"
             | "showVersion"
             | "showVersionOfFolder" => Vec::new(),
-            other => self.pairs_of_glance(other, me),
+            other => self.glance_pairs(other, me),
         }
     }
 
     /// The same for Glance's list and member calls.
-    fn pairs_of_glance(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
-        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+    fn glance_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
             [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
         };
-        let get = |target: String| Ask::new("GET", target);
+        let get = |target: String| ApiRequest::new("GET", target);
         match operation {
             "listImages" => {
                 let list = |query: &str| get(format!("/v2/images?{query}"));
@@ -188,16 +192,16 @@ impl World {
                     "stageImageData" => ("PUT", "stage"),
                     _ => ("POST", "import"),
                 };
-                let ask = |image: &str| Ask::new(method, format!("/v2/images/{image}/{last}"));
+                let ask = |image: &str| ApiRequest::new(method, format!("/v2/images/{image}/{last}"));
                 [of_images(&|image| ask(image).body("{}")), of_images(&ask)].concat()
             }
             "addTag" | "removeTag" => of_images(&|image| {
                 let method = if operation == "addTag" { "PUT" } else { "DELETE" };
-                Ask::new(method, format!("/v2/images/{image}/tags/t"))
+                ApiRequest::new(method, format!("/v2/images/{image}/tags/t"))
             }),
             "listMembers" => of_images(&|image| get(format!("/v2/images/{image}/members"))),
             "addMember" => of_images(&|image| {
-                Ask::new("POST", format!("/v2/images/{image}/members")).json(&json!({"member": me}))
+                ApiRequest::new("POST", format!("/v2/images/{image}/members")).json(&json!({"member": me}))
             }),
             "showMember" | "updateMember" | "removeMember" => {
                 let method = match operation {
@@ -206,22 +210,22 @@ impl World {
                     _ => "DELETE",
                 };
                 let ask = |image: &str, member: &str| {
-                    let ask = Ask::new(method, format!("/v2/images/{image}/members/{member}"));
+                    let ask = ApiRequest::new(method, format!("/v2/images/{image}/members/{member}"));
                     if method == "PUT" { ask.json(&json!({"status": "accepted"})) } else { ask }
                 };
                 let members = ["mem1", "nobody", me];
                 members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
             }
-            other => self.pairs_of_actions_and_keys(other, me),
+            other => self.action_and_access_key_pairs(other, me),
         }
     }
 
     /// The same for Alibaba's actions and for access keys.
-    fn pairs_of_actions_and_keys(&self, operation: &str, me: &str) -> Vec<(Ask, Ask)> {
-        let of_images = |ask: &dyn Fn(&str) -> Ask| {
+    fn action_and_access_key_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
             [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
         };
-        let get = |target: String| Ask::new("GET", target);
+        let get = |target: String| ApiRequest::new("GET", target);
         match operation {
             "callAction" | "showVersions" => {
                 let method = if operation == "callAction" { "POST" } else { "GET" };
@@ -236,7 +240,7 @@ impl World {
                     format!("Action=DescribeImageSharePermission&{ECS}&ImageId="),
                     format!("Action=DescribeImages&{ECD}&ImageId.1="),
                 ] {
-                    pairs.extend(of_images(&|image| Ask::new(method, format!("/?{action}{image}"))));
+                    pairs.extend(of_images(&|image| ApiRequest::new(method, format!("/?{action}{image}"))));
                 }
                 pairs
             }
@@ -256,7 +260,8 @@ impl World {
             }
             "showToken" | "revokeToken" => {
                 let method = if operation == "showToken" { "GET" } else { "DELETE" };
-                let ask = |token: &str| Ask::new(method, "/v3/auth/tokens").header("X-Subject-Token", token);
+                let ask =
+                    |token: &str| ApiRequest::new(method, "/v3/auth/tokens").header("X-Subject-Token", token);
                 vec![(ask(&self.api.token("own1", Role::Member)), ask("a.b.c"))]
             }
             // Whoever knows a tenant's exact names finds it; that is what names are for.
@@ -269,20 +274,24 @@ impl World {
                     let target = format!("/v1/tenants/{tenant}");
                     match operation {
                         "showTenant" => get(target),
-                        "deleteTenant" => Ask::new("DELETE", target),
-                        _ => Ask::new("PUT", target).json(&json!({"account": "acme", "project": "web"})),
+                        "deleteTenant" => ApiRequest::new("DELETE", target),
+                        _ => {
+                            ApiRequest::new("PUT", target).json(&json!({"account": "acme", "project": "web"}))
+                        }
                     }
                 };
                 vec![(ask("own1"), ask("nobody"))]
             }
             "listVaults" | "listKeyGrants" | "showVault" | "putVault" | "deleteVault" | "showKeyGrant"
-            | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => Self::pairs_of_rules(operation),
+            | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => {
+                Self::vault_and_key_grant_pairs(operation)
+            }
             "listAccessKeys" => {
                 let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
             "disableAccessKey" => {
-                let ask = |id: &str| Ask::new("DELETE", format!("/v1/access-keys/{id}"));
+                let ask = |id: &str| ApiRequest::new("DELETE", format!("/v1/access-keys/{id}"));
                 vec![(ask(&self.access_key), ask(NO_IMAGE))]
             }
             other => panic!("{other} is new: say here what a stranger could ask of it"),
@@ -291,8 +300,8 @@ impl World {
 
     /// The same for vaults and grants of keys. Each project has its own, so whoever writes one writes its own: a stranger
     /// is as little hindered by another's as it is told of it.
-    fn pairs_of_rules(operation: &str) -> Vec<(Ask, Ask)> {
-        let get = |target: String| Ask::new("GET", target);
+    fn vault_and_key_grant_pairs(operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let get = |target: String| ApiRequest::new("GET", target);
         let vault = |id: &str| format!("/v1/vaults/{id}");
         let grant = |key: &str| format!("/v1/keys/{key}/grants/mem1");
         let body = json!({"protection_type": "backup", "capacity_gib": 0});
@@ -307,18 +316,20 @@ impl World {
             }
             "showVault" => vec![(get(vault(VAULT)), get(vault("nobody")))],
             "putVault" => {
-                let ask = |id: &str| Ask::new("PUT", vault(id)).json(&body);
+                let ask = |id: &str| ApiRequest::new("PUT", vault(id)).json(&body);
                 vec![(ask(VAULT), ask("nobody"))]
             }
             "deleteVault" => {
-                vec![(Ask::new("DELETE", vault(VAULT)), Ask::new("DELETE", vault("nobody")))]
+                vec![(ApiRequest::new("DELETE", vault(VAULT)), ApiRequest::new("DELETE", vault("nobody")))]
             }
             "showKeyGrant" => vec![(get(grant(KEY)), get(grant("nobody")))],
             "putKeyGrant" => {
-                let ask = |key: &str| Ask::new("PUT", grant(key)).body("{}");
+                let ask = |key: &str| ApiRequest::new("PUT", grant(key)).body("{}");
                 vec![(ask(KEY), ask("nobody"))]
             }
-            "deleteKeyGrant" => vec![(Ask::new("DELETE", grant(KEY)), Ask::new("DELETE", grant("nobody")))],
+            "deleteKeyGrant" => {
+                vec![(ApiRequest::new("DELETE", grant(KEY)), ApiRequest::new("DELETE", grant("nobody")))]
+            }
             _ => {
                 let ask = |key: &str| get(format!("{}/memberships", grant(key)));
                 vec![(ask(KEY), ask("nobody"))]
@@ -327,36 +338,36 @@ impl World {
     }
 
     /// A request of the owner for what it has.
-    fn own(&self, operation: &Operation) -> Ask {
+    fn owner_request(&self, operation: &Operation) -> ApiRequest {
         match operation.id.as_str() {
-            "createImage" => Ask::new("POST", "/v2/images").json(&json!({"name": "new"})),
-            "createAccessKey" => Ask::new("POST", "/v1/access-keys").json(&json!({"name": "new"})),
-            "createToken" => Ask::new("POST", "/v3/auth/tokens").json(&json!({"auth": {"identity":
+            "createImage" => ApiRequest::new("POST", "/v2/images").json(&json!({"name": "new"})),
+            "createAccessKey" => ApiRequest::new("POST", "/v1/access-keys").json(&json!({"name": "new"})),
+            "createToken" => ApiRequest::new("POST", "/v3/auth/tokens").json(&json!({"auth": {"identity":
                 {"methods": ["token"], "token": {"id": "a.b.c"}}}})),
-            "showToken" => Ask::new("GET", "/v3/auth/tokens")
+            "showToken" => ApiRequest::new("GET", "/v3/auth/tokens")
                 .header("X-Subject-Token", self.api.token("own1", Role::Member)),
-            "showSchema" => Ask::new("GET", "/v2/schemas/image"),
-            "putVault" => Ask::new("PUT", format!("/v1/vaults/{VAULT}"))
+            "showSchema" => ApiRequest::new("GET", "/v2/schemas/image"),
+            "putVault" => ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}"))
                 .json(&json!({"protection_type": "backup", "capacity_gib": 1})),
-            "putKeyGrant" => Ask::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
-            "listTenants" => Ask::new("GET", "/v1/tenants?account=acme&project=web"),
-            "findProject" => Ask::new("GET", "/v3/projects?name=web"),
+            "putKeyGrant" => ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
+            "listTenants" => ApiRequest::new("GET", "/v1/tenants?account=acme&project=web"),
+            "findProject" => ApiRequest::new("GET", "/v3/projects?name=web"),
             _ if !operation.path.contains('{') && operation.method == "GET" => {
-                Ask::new("GET", &operation.path)
+                ApiRequest::new("GET", &operation.path)
             }
-            "showJob" => Ask::new("GET", format!("/v1/own1/jobs/{}", self.job)),
-            id => self.pairs(id, "own1").remove(0).0,
+            "showJob" => ApiRequest::new("GET", format!("/v1/own1/jobs/{}", self.job)),
+            id => self.request_pairs(id, "own1").remove(0).0,
         }
     }
 
-    fn own_by_every_path(&self, operation: Operation) -> Vec<(Operation, Ask)> {
-        let ask = self.own(&operation);
-        let minor = ask.in_minor_version();
+    fn owner_requests_by_every_path(&self, operation: Operation) -> Vec<(Operation, ApiRequest)> {
+        let ask = self.owner_request(&operation);
+        let minor = ask.with_minor_version();
         [Some(ask), minor].into_iter().flatten().map(|ask| (operation.clone(), ask)).collect()
     }
 
     /// What is told, with every id by the same name.
-    fn told(&self, answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
+    fn normalized_response(&self, answer: &ApiResponse) -> (u16, BTreeMap<String, String>, String) {
         let mut body = answer.body.to_string();
         for id in [
             &self.shared,
@@ -383,41 +394,45 @@ impl World {
     }
 
     /// What there is, apart from jobs: a stranger may have jobs of its own.
-    fn dump(&self) -> BTreeMap<String, String> {
+    fn dump_without_jobs(&self) -> BTreeMap<String, String> {
         let mut items = self.api.dump();
         items.retain(|key, _| !key.starts_with("J#"));
         items
     }
 }
 
-async fn done(api: &Api, project: &str, method: &str, body: &Value) -> String {
+async fn run_job(api: &Api, project: &str, method: &str, body: &Value) -> String {
     let token = api.token(project, Role::Member);
-    let accepted = api.send(&Ask::new(method, MEMBERS).token(&token).json(body)).await;
-    let job = api.job(&token, project, &accepted).await;
+    let accepted = api.send(&ApiRequest::new(method, MEMBERS).token(&token).json(body)).await;
+    let job = api.wait_for_job(&token, project, &accepted).await;
     job["job_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
-    let world = World::start().await;
-    let before = world.dump();
+async fn stranger_cannot_tell_existing_from_missing() {
+    let world = Fixture::start().await;
+    let before = world.dump_without_jobs();
     for stranger in ["str1", "gone1"] {
         let token = world.api.token(stranger, Role::Member);
         for operation in world.api.document.operations() {
-            for (one, other) in world.pairs(&operation.id, stranger) {
+            for (one, other) in world.request_pairs(&operation.id, stranger) {
                 let there = world.api.send(&one.clone().token(&token)).await;
                 let not_there = world.api.send(&other.token(&token)).await;
                 if there.body["job_id"].is_string() {
                     assert_eq!(operation.id, "respondToImages", "{there:?}");
                     let outcome = async |answer| {
-                        let job = world.api.job(&token, stranger, answer).await;
+                        let job = world.api.wait_for_job(&token, stranger, answer).await;
                         let results = job["entities"]["results"].to_string().replace(NO_IMAGE, "ID");
                         let results = results.replace(&world.shared, "ID").replace(&world.private, "ID");
                         (job["status"].clone(), job["error_code"].clone(), results)
                     };
                     assert_eq!(outcome(&there).await, outcome(&not_there).await);
                 } else {
-                    assert_eq!(world.told(&there), world.told(&not_there), "{stranger} {one:?}");
+                    assert_eq!(
+                        world.normalized_response(&there),
+                        world.normalized_response(&not_there),
+                        "{stranger} {one:?}"
+                    );
                 }
                 let lists = ["images", "access_keys", "Images", "vaults", "grants", "memberships"];
                 let listed = lists.map(|name| &there.body[name]);
@@ -432,13 +447,13 @@ async fn a_stranger_is_told_the_same_of_what_exists_and_of_what_does_not() {
             }
         }
     }
-    assert_eq!(world.dump(), before, "a stranger changed something");
+    assert_eq!(world.dump_without_jobs(), before, "a stranger changed something");
 }
 
 #[tokio::test]
-async fn nobody_gets_anywhere_without_a_good_token() {
-    let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
+async fn every_operation_requires_a_valid_token() {
+    let world = Fixture::start().await;
+    let before = world.api.dump_when_idle().await;
     let good = world.api.token("own1", Role::Member);
     let (message, signature) = good.rsplit_once('.').unwrap();
     let (header, claims) = message.split_once('.').unwrap();
@@ -452,11 +467,11 @@ async fn nobody_gets_anywhere_without_a_good_token() {
         // {"alg":"none","typ":"JWT"}
         format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."),
         format!("{header}.{claims}"),
-        world.api.token_until("own1", expired),
+        world.api.token_expiring_at("own1", expired),
         Api::start(&[]).await.token("own1", Role::Admin),
     ];
-    let operations = world.api.document.operations().into_iter().filter(|operation| !operation.is_open);
-    for (operation, ask) in operations.flat_map(|operation| world.own_by_every_path(operation)) {
+    let operations = world.api.document.operations().into_iter().filter(|operation| !operation.is_anonymous);
+    for (operation, ask) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation)) {
         let unnamed = world.api.send(&ask).await;
         let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
         assert_eq!((unnamed.status, unnamed.code()), (401, code), "{unnamed:?}");
@@ -478,12 +493,12 @@ async fn nobody_gets_anywhere_without_a_good_token() {
 }
 
 #[tokio::test]
-async fn a_reader_reads_what_its_project_sees_and_changes_nothing() {
-    let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
+async fn reader_can_read_but_not_write() {
+    let world = Fixture::start().await;
+    let before = world.api.dump_when_idle().await;
     let token = world.api.token("own1", Role::Reader);
     let operations = world.api.document.operations().into_iter();
-    for (operation, ask) in operations.flat_map(|operation| world.own_by_every_path(operation)) {
+    for (operation, ask) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation)) {
         let answer = world.api.send(&ask.token(&token)).await;
         if operation.id.ends_with("ImageData") {
             assert!(matches!(answer.status, 404 | 409), "nobody can, whatever the role: {answer:?}");

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use imageshare::table::{
-    AttributeValue, Attributes, BatchRead, CONDITION_FAILED, DynamoDb, Failure, Found, Item, Key, Page,
-    Query, Reason, Table, Token, Write, Written,
+    AttributeValue, BatchRead, CONDITION_FAILED, CancelReason, DynamoDb, Item, Key, Page, Projection, Query,
+    ReadOutput, Table, TableError, TransactionToken, Write, WriteOutput,
 };
 use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
@@ -13,98 +13,102 @@ use imageshare_tests::table_server::TableServer;
 
 /// What one call was answered with.
 #[derive(Debug, PartialEq)]
-enum Said {
-    Found(Result<Found, Failure>),
-    Page(Result<Page, Failure>),
-    Written(Result<Written, Failure>),
+enum CallResult {
+    Found(Result<ReadOutput, TableError>),
+    Page(Result<Page, TableError>),
+    Written(Result<WriteOutput, TableError>),
 }
 
-impl Said {
-    fn written(self) -> Written {
+impl CallResult {
+    fn unwrap_written(self) -> WriteOutput {
         match self {
             Self::Written(written) => written.unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    fn canceled(self) -> Vec<Reason> {
+    fn unwrap_cancellation_reasons(self) -> Vec<CancelReason> {
         match self {
-            Self::Written(Err(Failure::Canceled(reasons))) => reasons,
+            Self::Written(Err(TableError::Canceled(reasons))) => reasons,
             other => panic!("{other:?}"),
         }
     }
 
-    fn page(self) -> Page {
+    fn unwrap_page(self) -> Page {
         match self {
             Self::Page(page) => page.unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    fn found(self) -> Found {
+    fn unwrap_found(self) -> ReadOutput {
         match self {
             Self::Found(found) => found.unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    fn code(self) -> String {
+    fn unwrap_error_code(self) -> String {
         match self {
-            Self::Found(Err(Failure::Service { code, .. }))
-            | Self::Page(Err(Failure::Service { code, .. }))
-            | Self::Written(Err(Failure::Service { code, .. })) => code,
+            Self::Found(Err(TableError::Service { code, .. }))
+            | Self::Page(Err(TableError::Service { code, .. }))
+            | Self::Written(Err(TableError::Service { code, .. })) => code,
             other => panic!("{other:?}"),
         }
     }
 }
 
 /// Both tables, which are asked the same.
-struct Both {
+struct TablePair {
     sdk: DynamoDb,
     embedded: Box<dyn Table>,
     _server: TableServer,
 }
 
-impl Both {
+impl TablePair {
     async fn start() -> Self {
         let server = TableServer::start().await;
         let embedded = EmbeddedTable::open(None).unwrap().lane(Lane::Request);
         Self { sdk: DynamoDb::new(server.client(), TABLE), embedded: Box::new(embedded), _server: server }
     }
 
-    async fn write(&self, write: Write) -> Said {
-        let said = Said::Written(self.sdk.write_item(&write).await);
-        same(said, Said::Written(self.embedded.write_item(&write).await))
+    async fn write(&self, write: Write) -> CallResult {
+        let said = CallResult::Written(self.sdk.write_item(&write).await);
+        assert_same(said, CallResult::Written(self.embedded.write_item(&write).await))
     }
 
-    async fn transact(&self, writes: &[Write]) -> Said {
-        let said = Said::Written(self.sdk.transact_write_items(writes, Token::fresh()).await);
-        same(said, Said::Written(self.embedded.transact_write_items(writes, Token::fresh()).await))
+    async fn transact(&self, writes: &[Write]) -> CallResult {
+        let said =
+            CallResult::Written(self.sdk.transact_write_items(writes, TransactionToken::random()).await);
+        assert_same(
+            said,
+            CallResult::Written(self.embedded.transact_write_items(writes, TransactionToken::random()).await),
+        )
     }
 
-    async fn get(&self, key: Key) -> Said {
-        let said = Said::Found(self.sdk.get_item(&key).await);
-        same(said, Said::Found(self.embedded.get_item(&key).await))
+    async fn get(&self, key: Key) -> CallResult {
+        let said = CallResult::Found(self.sdk.get_item(&key).await);
+        assert_same(said, CallResult::Found(self.embedded.get_item(&key).await))
     }
 
-    async fn batch(&self, read: BatchRead) -> Said {
-        let said = Said::Found(self.sdk.batch_get_item(&read).await.map(sorted));
-        same(said, Said::Found(self.embedded.batch_get_item(&read).await.map(sorted)))
+    async fn batch_get(&self, read: BatchRead) -> CallResult {
+        let said = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
+        assert_same(said, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
     }
 
-    async fn query(&self, query: Query) -> Said {
-        let said = Said::Page(self.sdk.query(&query).await);
-        same(said, Said::Page(self.embedded.query(&query).await))
+    async fn query(&self, query: Query) -> CallResult {
+        let said = CallResult::Page(self.sdk.query(&query).await);
+        assert_same(said, CallResult::Page(self.embedded.query(&query).await))
     }
 }
 
-fn same(sdk: Said, embedded: Said) -> Said {
+fn assert_same(sdk: CallResult, embedded: CallResult) -> CallResult {
     assert_eq!(sdk, embedded);
     sdk
 }
 
 /// A batch read answers in no order.
-fn sorted(mut found: Found) -> Found {
+fn sort_items(mut found: ReadOutput) -> ReadOutput {
     found.items.sort_by_key(|item| format!("{:?}", item.get("sk")));
     found
 }
@@ -127,34 +131,34 @@ fn item(sk: &str, attributes: &[(&str, AttributeValue)]) -> Item {
 }
 
 /// An item that stands in the index, at that place of the list `l`.
-fn listed(sk: &str, place: u32) -> Item {
+fn index_item(sk: &str, place: u32) -> Item {
     item(sk, &[("gpk", text("l")), ("gsk", text(&format!("{place:03}"))), ("n", number(place))])
 }
 
 #[tokio::test]
 async fn of_writes_alone() {
-    let both = Both::start().await;
+    let both = TablePair::start().await;
     let first = item("a", &[("n", number(1))]);
     let put = Write::put(first.clone()).only_if("attribute_not_exists(pk)");
-    assert!(both.write(put.clone()).await.written().units > 0.0);
-    let reasons = both.write(put).await.canceled();
+    assert!(both.write(put.clone()).await.unwrap_written().units > 0.0);
+    let reasons = both.write(put).await.unwrap_cancellation_reasons();
     assert_eq!(reasons.len(), 1);
     assert_eq!((reasons[0].code.as_deref(), &reasons[0].found), (Some(CONDITION_FAILED), &Some(first)));
 
     let add = Write::update(key("a"), "ADD n :two").only_if("#n = :one").name("#n", "n");
     let add = add.value(":one", number(1)).value(":two", number(2));
-    assert_eq!(both.write(add.clone()).await.written().updated, [("n".to_owned(), number(3))].into());
-    assert_eq!(both.write(add).await.canceled()[0].found, None);
+    assert_eq!(both.write(add.clone()).await.unwrap_written().updated, [("n".to_owned(), number(3))].into());
+    assert_eq!(both.write(add).await.unwrap_cancellation_reasons()[0].found, None);
 
     let delete = Write::delete(key("a")).only_if("n = :three").value(":three", number(3));
-    both.write(delete.clone()).await.written();
-    both.write(delete).await.canceled();
-    assert!(both.get(key("a")).await.found().items.is_empty());
+    both.write(delete.clone()).await.unwrap_written();
+    both.write(delete).await.unwrap_cancellation_reasons();
+    assert!(both.get(key("a")).await.unwrap_found().items.is_empty());
 }
 
 #[tokio::test]
 async fn of_transactions() {
-    let both = Both::start().await;
+    let both = TablePair::start().await;
     let standing = item("b", &[("n", number(1))]);
     let writes = [
         Write::put(item("a", &[])).only_if("attribute_not_exists(pk)"),
@@ -162,58 +166,59 @@ async fn of_transactions() {
         Write::update(key("c"), "ADD n :one").value(":one", number(1)),
         Write::delete(key("d")),
     ];
-    assert!(both.transact(&writes).await.written().units > 0.0);
+    assert!(both.transact(&writes).await.unwrap_written().units > 0.0);
     let again = [
         Write::delete(key("c")),
         Write::put(standing.clone()).only_if("attribute_not_exists(pk)"),
         Write::update(key("a"), "SET n = :one").only_if("n = :one").value(":one", number(1)),
     ];
-    let reasons = both.transact(&again).await.canceled();
+    let reasons = both.transact(&again).await.unwrap_cancellation_reasons();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref()).collect();
     assert_eq!(codes, [None, Some(CONDITION_FAILED), Some(CONDITION_FAILED)]);
     assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(standing), &None));
     let if_there = |sk: &str| Write::check(key(sk)).only_if("attribute_exists(pk)");
-    let reasons = both.transact(&[if_there("e"), Write::put(item("f", &[]))]).await.canceled();
+    let reasons =
+        both.transact(&[if_there("e"), Write::put(item("f", &[]))]).await.unwrap_cancellation_reasons();
     assert_eq!((reasons[0].code.as_deref(), &reasons[1].code), (Some(CONDITION_FAILED), &None));
-    assert!(both.transact(&[if_there("a"), Write::put(item("f", &[]))]).await.written().units > 0.0);
-    assert_eq!(both.get(key("f")).await.found().items, [item("f", &[])]);
-    assert_eq!(both.write(if_there("a")).await.code(), "ValidationException");
-    assert_eq!(both.get(key("c")).await.found().items, [item("c", &[("n", number(1))])]);
+    assert!(both.transact(&[if_there("a"), Write::put(item("f", &[]))]).await.unwrap_written().units > 0.0);
+    assert_eq!(both.get(key("f")).await.unwrap_found().items, [item("f", &[])]);
+    assert_eq!(both.write(if_there("a")).await.unwrap_error_code(), "ValidationException");
+    assert_eq!(both.get(key("c")).await.unwrap_found().items, [item("c", &[("n", number(1))])]);
 }
 
 #[tokio::test]
 async fn of_reads_by_key() {
-    let both = Both::start().await;
+    let both = TablePair::start().await;
     let long = "x".repeat(5_000);
     let whole =
         item("b", &[("owner", text("o")), ("long", text(&long)), ("odd \" ü \u{1}", text("\u{0}\\"))]);
-    both.write(Write::put(whole.clone())).await.written();
-    both.write(Write::put(item("a", &[("owner", text("o"))]))).await.written();
+    both.write(Write::put(whole.clone())).await.unwrap_written();
+    both.write(Write::put(item("a", &[("owner", text("o"))]))).await.unwrap_written();
     let keys = vec![key("a"), key("b"), key("missing")];
-    let all = BatchRead { keys, consistent: true, attributes: Attributes::All };
-    let found = both.batch(all.clone()).await.found();
-    assert_eq!((found.items.len(), &found.items[1], found.unread.len()), (2, &whole, 0));
-    let some = BatchRead { consistent: false, attributes: Attributes::These(&["sk", "owner"]), ..all };
-    let half = both.batch(some).await.found();
+    let all = BatchRead { keys, consistent: true, projection: Projection::All };
+    let found = both.batch_get(all.clone()).await.unwrap_found();
+    assert_eq!((found.items.len(), &found.items[1], found.unprocessed.len()), (2, &whole, 0));
+    let some = BatchRead { consistent: false, projection: Projection::Only(&["sk", "owner"]), ..all };
+    let half = both.batch_get(some).await.unwrap_found();
     assert_eq!(half.items[0], [("sk".to_owned(), text("a")), ("owner".to_owned(), text("o"))].into());
     assert!(half.units < found.units, "half the units");
-    assert_eq!(both.get(key("b")).await.found().items, [whole]);
+    assert_eq!(both.get(key("b")).await.unwrap_found().items, [whole]);
 }
 
 #[tokio::test]
 async fn of_queries() {
-    let both = Both::start().await;
+    let both = TablePair::start().await;
     for place in 0..7 {
-        both.write(Write::put(listed(&format!("m{place}"), place))).await.written();
+        both.write(Write::put(index_item(&format!("m{place}"), place))).await.unwrap_written();
     }
-    both.write(Write::put(item("z", &[("n", number(9))]))).await.written();
+    both.write(Write::put(item("z", &[("n", number(9))]))).await.unwrap_written();
 
     let members = Query::new("pk = :p AND begins_with(sk, :m)").value(":p", text("p")).value(":m", text("m"));
-    let mut pages = Query { filter: Some("n <> :three"), most: Some(3), consistent: true, ..members };
+    let mut pages = Query { filter: Some("n <> :three"), limit: Some(3), consistent: true, ..members };
     pages = pages.value(":three", number(3));
     let mut read = Vec::new();
     loop {
-        let page = both.query(pages.clone()).await.page();
+        let page = both.query(pages.clone()).await.unwrap_page();
         assert_eq!(page.count, page.items.len());
         read.extend(page.items.iter().map(|item| item["n"].clone()));
         pages.start = page.next;
@@ -224,31 +229,31 @@ async fn of_queries() {
     assert_eq!(read, [0, 1, 2, 4, 5, 6].map(number));
 
     let list = Query::new("gpk = :l AND gsk < :after").value(":l", text("l")).value(":after", text("005"));
-    let list = Query { index: Some("lists"), descending: true, most: Some(2), ..list };
-    let places = Query { attributes: Attributes::These(&["gsk"]), ..list.clone() };
-    let page = both.query(places).await.page();
+    let list = Query { index: Some("lists"), descending: true, limit: Some(2), ..list };
+    let places = Query { projection: Projection::Only(&["gsk"]), ..list.clone() };
+    let page = both.query(places).await.unwrap_page();
     assert_eq!(page.items, ["004", "003"].map(|place| Item::from([("gsk".to_owned(), text(place))])));
     assert!(page.next.is_some());
-    let counted = Query { attributes: Attributes::Count, most: None, ..list };
-    let page = both.query(counted).await.page();
+    let counted = Query { projection: Projection::Count, limit: None, ..list };
+    let page = both.query(counted).await.unwrap_page();
     assert_eq!((page.count, page.items.len(), page.next), (5, 0, None));
 }
 
 #[tokio::test]
-async fn of_what_dynamodb_refuses() {
-    let both = Both::start().await;
+async fn validation_errors_are_the_same() {
+    let both = TablePair::start().await;
     let bad = Write::put(item("a", &[])).only_if("no such expression");
-    assert_eq!(both.write(bad.clone()).await.code(), "ValidationException");
-    assert_eq!(both.transact(&[bad]).await.code(), "ValidationException");
-    assert_eq!(both.query(Query::new("pk = :missing")).await.code(), "ValidationException");
+    assert_eq!(both.write(bad.clone()).await.unwrap_error_code(), "ValidationException");
+    assert_eq!(both.transact(&[bad]).await.unwrap_error_code(), "ValidationException");
+    assert_eq!(both.query(Query::new("pk = :missing")).await.unwrap_error_code(), "ValidationException");
     let keyless = Item::from([("pk".to_owned(), text("p"))]);
-    assert_eq!(both.get(keyless.clone()).await.code(), "ValidationException");
-    assert_eq!(both.write(Write::put(keyless)).await.code(), "ValidationException");
+    assert_eq!(both.get(keyless.clone()).await.unwrap_error_code(), "ValidationException");
+    assert_eq!(both.write(Write::put(keyless)).await.unwrap_error_code(), "ValidationException");
     let huge = item("a", &[("n", text(&"x".repeat(410 * 1024)))]);
-    assert_eq!(both.write(Write::put(huge)).await.code(), "ValidationException");
+    assert_eq!(both.write(Write::put(huge)).await.unwrap_error_code(), "ValidationException");
     let many: Vec<_> = (0..101).map(|number| Write::delete(key(&format!("m{number}")))).collect();
-    assert_eq!(both.transact(&many).await.code(), "ValidationException");
+    assert_eq!(both.transact(&many).await.unwrap_error_code(), "ValidationException");
     let twice = [Write::put(item("a", &[])), Write::delete(key("a"))];
-    assert_eq!(both.transact(&twice).await.code(), "ValidationException");
-    assert!(both.get(key("a")).await.found().items.is_empty());
+    assert_eq!(both.transact(&twice).await.unwrap_error_code(), "ValidationException");
+    assert!(both.get(key("a")).await.unwrap_found().items.is_empty());
 }

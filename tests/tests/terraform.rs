@@ -5,48 +5,48 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use imageshare::domain::{Role, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::signer::{Signer, Unsigned};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::signer::{Signer, UnsignedRequest};
 use serde_json::{Value, json};
 
 /// A server and an access key of each of two projects.
-struct World {
+struct Fixture {
     api: Api,
     owner: Signer,
     recipient: Signer,
 }
 
-impl World {
+impl Fixture {
     async fn start() -> Self {
         let api = Api::start(&[]).await;
-        let (owner, recipient) = (key(&api, "own1").await, key(&api, "mem1").await);
+        let (owner, recipient) = (create_key(&api, "own1").await, create_key(&api, "mem1").await);
         Self { api, owner, recipient }
     }
 
     /// A token as the providers ask for it: by the key as a user of a domain.
-    async fn token(&self, key: &Signer, scope: Value) -> Answer {
-        let user = json!({"domain": {"id": "default"}, "name": key.key, "password": key.secret});
+    async fn request_token(&self, key: &Signer, scope: Value) -> ApiResponse {
+        let user = json!({"domain": {"id": "default"}, "name": key.key_id, "password": key.secret});
         let identity = json!({"methods": ["password"], "password": {"user": user}});
         let auth = json!({"auth": {"identity": identity, "scope": scope}});
-        self.api.send(&Ask::new("POST", "/v3/auth/tokens").json(&auth)).await
+        self.api.send(&ApiRequest::new("POST", "/v3/auth/tokens").json(&auth)).await
     }
 
-    async fn image(&self, new: &Value) -> String {
+    async fn create_image(&self, new: &Value) -> String {
         let token = self.api.token("own1", Role::Member);
-        let made = self.api.send(&Ask::new("POST", "/v2/images").token(&token).json(new)).await;
+        let made = self.api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(new)).await;
         made.body["id"].as_str().unwrap().to_owned()
     }
 }
 
-async fn key(api: &Api, project: &str) -> Signer {
-    let new = Ask::new("POST", "/v1/access-keys").token(&api.token(project, Role::Member));
+async fn create_key(api: &Api, project: &str) -> Signer {
+    let new = ApiRequest::new("POST", "/v1/access-keys").token(&api.token(project, Role::Member));
     let made = api.send(&new.json(&json!({"name": "terraform"}))).await.body;
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() }
+    Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
 /// What gophercloud reads its endpoint from.
-fn endpoint(answer: &Answer) -> &str {
+fn image_endpoint(answer: &ApiResponse) -> &str {
     let catalog = answer.body["token"]["catalog"].as_array().unwrap();
     let image = catalog.iter().find(|service| service["type"] == "image").unwrap();
     let public = image["endpoints"].as_array().unwrap().iter().find(|one| one["interface"] == "public");
@@ -54,17 +54,17 @@ fn endpoint(answer: &Answer) -> &str {
 }
 
 #[tokio::test]
-async fn openstack_shares_accepts_notices_what_was_changed_and_destroys() {
-    let world = World::start().await;
-    let owner = world.token(&world.owner, json!({"project": {"id": "own1"}})).await;
-    let recipient = world.token(&world.recipient, json!({"project": {"id": "mem1"}})).await;
-    assert_eq!((owner.status, endpoint(&owner)), (201, "http://images.example"));
+async fn openstack_provider_shares_accepts_detects_drift_and_destroys() {
+    let world = Fixture::start().await;
+    let owner = world.request_token(&world.owner, json!({"project": {"id": "own1"}})).await;
+    let recipient = world.request_token(&world.recipient, json!({"project": {"id": "mem1"}})).await;
+    assert_eq!((owner.status, image_endpoint(&owner)), (201, "http://images.example"));
     let (owner, recipient) = (&owner.headers["x-subject-token"], &recipient.headers["x-subject-token"]);
-    let image = world.image(&json!({"name": "golden", "visibility": "shared"})).await;
+    let image = world.create_image(&json!({"name": "golden", "visibility": "shared"})).await;
     let (members, member) =
         (format!("/v2/images/{image}/members"), format!("/v2/images/{image}/members/mem1"));
     let send = async |token: &str, method: &str, target: &str, body: Option<Value>| {
-        let ask = Ask::new(method, target).token(token).header("Accept", "application/json");
+        let ask = ApiRequest::new(method, target).token(token).header("Accept", "application/json");
         let ask = if let Some(body) = body { ask.json(&body) } else { ask };
         let answer = world.api.send(&ask).await;
         (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
@@ -76,7 +76,7 @@ async fn openstack_shares_accepts_notices_what_was_changed_and_destroys() {
     assert_eq!(send(owner, "GET", &member, None).await, answered(200, "pending"));
     assert_eq!(send(owner, "POST", &members, offer()).await, answered(409, ""));
     // The recipient's id is looked up, where it is not given, in a list of one.
-    let listed = world.api.send(&Ask::new("GET", &members).token(recipient)).await.body;
+    let listed = world.api.send(&ApiRequest::new("GET", &members).token(recipient)).await.body;
     assert_eq!(listed["members"].as_array().unwrap().len(), 1);
     for status in ["accepted", "rejected", "accepted"] {
         let answer = send(recipient, "PUT", &member, Some(json!({"status": status}))).await;
@@ -96,15 +96,15 @@ async fn openstack_shares_accepts_notices_what_was_changed_and_destroys() {
 }
 
 #[tokio::test]
-async fn openstack_registers_an_image_without_data_and_finds_it() {
-    let world = World::start().await;
+async fn openstack_provider_creates_and_finds_an_image_without_data() {
+    let world = Fixture::start().await;
     let token = world.api.token("own1", Role::Member);
     let image = world
-        .image(&json!({"container_format": "bare", "disk_format": "qcow2", "hw_disk_bus": "scsi", "name": "by-terraform",
+        .create_image(&json!({"container_format": "bare", "disk_format": "qcow2", "hw_disk_bus": "scsi", "name": "by-terraform",
             "protected": false, "tags": ["a"], "visibility": "shared"}))
         .await;
     let upload = |data: &str| {
-        Ask::new("PUT", format!("/v2/images/{image}/file"))
+        ApiRequest::new("PUT", format!("/v2/images/{image}/file"))
             .token(&token)
             .typed_body("application/octet-stream", data)
     };
@@ -116,30 +116,31 @@ async fn openstack_registers_an_image_without_data_and_finds_it() {
     let changes = json!([{"op": "replace", "path": "/visibility", "value": "private"},
         {"op": "replace", "path": "/name", "value": "renamed"}, {"op": "replace", "path": "/tags", "value": ["b", "c"]},
         {"op": "add", "path": "/key", "value": "v"}, {"op": "remove", "path": "/hw_disk_bus"}]);
-    let patch = Ask::new("PATCH", format!("/v2/images/{image}")).token(&token).json(&changes);
+    let patch = ApiRequest::new("PATCH", format!("/v2/images/{image}")).token(&token).json(&changes);
     assert_eq!(world.api.send(&patch).await.status, 200);
     for order in ["sort=updated_at%3Aasc", "sort_dir=asc&sort_key=name"] {
         let target = format!("/v2/images?name=renamed&{order}&status=active");
-        let found = world.api.send(&Ask::new("GET", target).token(&token)).await.body;
+        let found = world.api.send(&ApiRequest::new("GET", target).token(&token)).await.body;
         let (first, more) = (&found["images"][0], &found["images"][1]);
         assert_eq!((&first["id"], &first["tags"], more), (&json!(image), &json!(["b", "c"]), &Value::Null));
     }
 }
 
 #[tokio::test]
-async fn open_telekom_cloud_signs_shares_and_accepts() {
-    let world = World::start().await;
-    let image = world.image(&json!({"name": "golden"})).await;
+async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
+    let world = Fixture::start().await;
+    let image = world.create_image(&json!({"name": "golden"})).await;
     let send = async |signer: &Signer, project: &str, method: &str, target: &str, body: Option<Value>| {
         let agent = "HashiCorp Terraform/1.11.4 golangsdk/2.0.0";
-        let ask =
-            Unsigned::new(method, target).header("Accept", "application/json").header("User-Agent", agent);
+        let ask = UnsignedRequest::new(method, target)
+            .header("Accept", "application/json")
+            .header("User-Agent", agent);
         let (ask, names) = match body {
             Some(body) => (ask.json(body), &["accept", "content-type", "host", "user-agent"][..]),
             None => (ask, &["accept", "host", "user-agent"][..]),
         };
         // Without a region and a service, and with a project that is not signed once it is known.
-        let signed = signer.credential(&ask, names, "", "").ask();
+        let signed = signer.sign_credential(&ask, names, "", "").to_api_request();
         world
             .api
             .send(&if project.is_empty() { signed } else { signed.header("X-Project-Id", project) })
@@ -170,11 +171,11 @@ async fn open_telekom_cloud_signs_shares_and_accepts() {
 }
 
 #[tokio::test]
-async fn open_telekom_cloud_gets_a_token_for_the_domain_beside_that_for_the_project() {
-    let world = World::start().await;
+async fn open_telekom_cloud_provider_gets_project_and_domain_tokens() {
+    let world = Fixture::start().await;
     let domain = json!({"name": "OTC-EU-DE-00000000001000012345"});
     for scope in [json!({"project": {"name": "own1", "domain": domain}}), json!({"domain": domain})] {
-        let answer = world.token(&world.owner, scope).await;
+        let answer = world.request_token(&world.owner, scope).await;
         assert_eq!(
             (answer.status, &answer.body["token"]["project"]["id"]),
             (201, &json!("own1")),

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use imageshare::domain::Timestamp;
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{Answer, Functions};
-use imageshare_tests::world::World;
+use imageshare_tests::in_process::{FunctionResponse, Functions};
 use serde_json::{Value, json};
 
 const LIST: &str = "GET /v2/cloudimages";
@@ -15,21 +15,21 @@ const MEMBERS: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
 const MEMBER: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}";
 const QUOTA: &str = "GET /v1/cloudimages/quota";
 
-async fn list(functions: &Functions, project: &str, query: &str) -> Answer {
-    functions.get(project, LIST, &format!("/v2/cloudimages?{query}")).await
+async fn list_images(functions: &Functions, project: &str, query: &str) -> FunctionResponse {
+    functions.send_without_body(project, LIST, &format!("/v2/cloudimages?{query}")).await
 }
 
 /// The names of the images of a list, in their order.
-async fn names(functions: &Functions, project: &str, query: &str) -> String {
-    let answer = list(functions, project, query).await;
+async fn image_names(functions: &Functions, project: &str, query: &str) -> String {
+    let answer = list_images(functions, project, query).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let images = answer.body["images"].as_array().unwrap();
     images.iter().map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
 /// An image of that name, made in an earlier millisecond than the next one, so that lists have one order.
-async fn image(functions: &Functions, owner: &str, name: &str) -> String {
-    let id = functions.image(owner, &json!({"name": name})).await;
+async fn create_image(functions: &Functions, owner: &str, name: &str) -> String {
+    let id = functions.create_image(owner, &json!({"name": name})).await;
     let made = Timestamp::now();
     while Timestamp::now() == made {
         tokio::task::yield_now().await;
@@ -39,64 +39,64 @@ async fn image(functions: &Functions, owner: &str, name: &str) -> String {
 
 async fn make_public(functions: &Functions, image: &str) {
     let event = HttpEvent::new("PATCH /v2/images/{image_id}", &format!("/v2/images/{image}"))
-        .token(&World::token("op", "admin"))
+        .token(&Deployment::token("op", "admin"))
         .header("content-type", "application/openstack-images-v2.1-json-patch")
         .text(&json!([{"op": "replace", "path": "/visibility", "value": "public"}]).to_string());
     assert_eq!(functions.send(&event).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_recipient_has_three_views_of_what_it_was_offered() {
+async fn recipient_lists_shares_by_member_status() {
     let functions = Functions::start();
     let mut offered = Vec::new();
     for name in ["waits", "taken", "refused"] {
-        offered.push(image(&functions, "own", name).await);
+        offered.push(create_image(&functions, "own", name).await);
     }
     let ids: Vec<&str> = offered.iter().map(String::as_str).collect();
     functions.share("own", &ids, &["friend"]).await;
     functions.respond("friend", &ids[1..2], "accepted").await;
     functions.respond("friend", &ids[2..], "rejected").await;
-    image(&functions, "friend", "mine").await;
+    create_image(&functions, "friend", "mine").await;
 
     let view = |status| format!("__imagetype=shared&visibility=shared&member_status={status}");
-    assert_eq!(names(&functions, "friend", &view("pending")).await, "waits");
-    assert_eq!(names(&functions, "friend", &view("accepted")).await, "taken");
-    assert_eq!(names(&functions, "friend", &view("rejected")).await, "refused");
-    assert_eq!(names(&functions, "friend", "").await, "mine taken");
-    assert_eq!(names(&functions, "friend", "visibility=shared").await, "taken");
-    assert_eq!(names(&functions, "friend", "visibility=private").await, "mine");
-    assert_eq!(names(&functions, "friend", "owner=own").await, "taken");
-    assert_eq!(names(&functions, "friend", "owner=friend").await, "mine");
-    assert_eq!(names(&functions, "own", "__imagetype=shared&owner=own").await, "refused taken waits");
-    assert_eq!(names(&functions, "own", &view("accepted")).await, "");
-    assert_eq!(names(&functions, "stranger", "").await, "");
+    assert_eq!(image_names(&functions, "friend", &view("pending")).await, "waits");
+    assert_eq!(image_names(&functions, "friend", &view("accepted")).await, "taken");
+    assert_eq!(image_names(&functions, "friend", &view("rejected")).await, "refused");
+    assert_eq!(image_names(&functions, "friend", "").await, "mine taken");
+    assert_eq!(image_names(&functions, "friend", "visibility=shared").await, "taken");
+    assert_eq!(image_names(&functions, "friend", "visibility=private").await, "mine");
+    assert_eq!(image_names(&functions, "friend", "owner=own").await, "taken");
+    assert_eq!(image_names(&functions, "friend", "owner=friend").await, "mine");
+    assert_eq!(image_names(&functions, "own", "__imagetype=shared&owner=own").await, "refused taken waits");
+    assert_eq!(image_names(&functions, "own", &view("accepted")).await, "");
+    assert_eq!(image_names(&functions, "stranger", "").await, "");
 
     functions.respond("friend", &ids[2..], "accepted").await;
-    assert_eq!(names(&functions, "friend", &view("accepted")).await, "refused taken");
+    assert_eq!(image_names(&functions, "friend", &view("accepted")).await, "refused taken");
     make_public(&functions, ids[1]).await;
-    assert_eq!(names(&functions, "friend", "").await, "mine refused taken");
-    assert_eq!(names(&functions, "stranger", "__imagetype=gold").await, "taken");
+    assert_eq!(image_names(&functions, "friend", "").await, "mine refused taken");
+    assert_eq!(image_names(&functions, "stranger", "__imagetype=gold").await, "taken");
 }
 
 #[tokio::test]
-async fn an_image_is_found_by_its_id_wherever_it_stands_in_the_list() {
+async fn image_is_found_by_its_id() {
     let functions = Functions::start();
-    let id = image(&functions, "own", "first").await;
-    image(&functions, "own", "second").await;
-    assert_eq!(names(&functions, "own", &format!("id={id}")).await, "first");
-    assert_eq!(names(&functions, "own", &format!("id={id}&name=second")).await, "");
-    assert_eq!(names(&functions, "own", &format!("id={id}&visibility=public")).await, "");
-    assert_eq!(names(&functions, "stranger", &format!("id={id}")).await, "");
+    let id = create_image(&functions, "own", "first").await;
+    create_image(&functions, "own", "second").await;
+    assert_eq!(image_names(&functions, "own", &format!("id={id}")).await, "first");
+    assert_eq!(image_names(&functions, "own", &format!("id={id}&name=second")).await, "");
+    assert_eq!(image_names(&functions, "own", &format!("id={id}&visibility=public")).await, "");
+    assert_eq!(image_names(&functions, "stranger", &format!("id={id}")).await, "");
     functions.share("own", &[&id], &["friend"]).await;
-    assert_eq!(names(&functions, "friend", &format!("id={id}")).await, "");
-    assert_eq!(names(&functions, "friend", &format!("id={id}&member_status=pending")).await, "first");
+    assert_eq!(image_names(&functions, "friend", &format!("id={id}")).await, "");
+    assert_eq!(image_names(&functions, "friend", &format!("id={id}&member_status=pending")).await, "first");
 }
 
 #[tokio::test]
-async fn pages_show_every_image_once_in_every_order() {
+async fn pagination_shows_every_image_once_in_every_order() {
     let functions = Functions::start();
     for name in ["c", "a", "e", "b", "d"] {
-        image(&functions, "own", name).await;
+        create_image(&functions, "own", name).await;
     }
     for (order, expected) in [
         ("sort_key=created_at", "d b e a c"),
@@ -108,7 +108,7 @@ async fn pages_show_every_image_once_in_every_order() {
         for by_image_id in [false, true] {
             let (mut shown, mut marker) = (Vec::new(), String::new());
             loop {
-                let page = list(&functions, "own", &format!("limit=2&{order}{marker}")).await.body;
+                let page = list_images(&functions, "own", &format!("limit=2&{order}{marker}")).await.body;
                 let images = page["images"].as_array().unwrap();
                 shown.extend(images.iter().map(|image| image["name"].as_str().unwrap().to_owned()));
                 let Some(next) = page["page_info"]["next_marker"].as_str() else { break };
@@ -121,40 +121,40 @@ async fn pages_show_every_image_once_in_every_order() {
 }
 
 #[tokio::test]
-async fn a_marker_that_the_caller_cannot_see_is_refused() {
+async fn marker_of_a_hidden_image_is_rejected() {
     let functions = Functions::start();
-    let id = image(&functions, "own", "secret").await;
+    let id = create_image(&functions, "own", "secret").await;
     for marker in [id.as_str(), "no-such", "a%23b", ""] {
-        let answer = list(&functions, "stranger", &format!("marker={marker}")).await;
+        let answer = list_images(&functions, "stranger", &format!("marker={marker}")).await;
         assert_eq!((answer.status, &answer.body["error"]["code"]), (400, &"IMG.0027".into()), "{marker}");
     }
 }
 
 #[tokio::test]
-async fn a_malformed_query_is_refused_by_its_key() {
+async fn malformed_query_error_names_its_key() {
     let functions = Functions::start();
     for query in
         ["limit=0", "sort_key=colour", "visibility=all", "created_at=2026", "name=a&name=a", "tag=%FF"]
     {
-        let answer = list(&functions, "own", query).await;
+        let answer = list_images(&functions, "own", query).await;
         let message = answer.body["error"]["message"].as_str().unwrap();
         assert!(answer.status == 400 && message.starts_with(query.split('=').next().unwrap()), "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn odd_characters_in_a_query_are_only_text() {
+async fn special_characters_in_a_query_are_literal() {
     let functions = Functions::start();
-    functions.image("own", &json!({"name": "a &{é}|^"})).await;
+    functions.create_image("own", &json!({"name": "a &{é}|^"})).await;
     for query in ["name=a+%26%7B%C3%A9%7D%7C%5E", "name=a%20%26{%C3%A9}|^", "%01=%25&name=a+%26%7b%c3%a9}|^"]
     {
-        assert_eq!(names(&functions, "own", query).await, "a &{é}|^", "{query}");
+        assert_eq!(image_names(&functions, "own", query).await, "a &{é}|^", "{query}");
     }
-    assert_eq!(names(&functions, "own", "name=a%22%3C%3E%60%00").await, "");
+    assert_eq!(image_names(&functions, "own", "name=a%22%3C%3E%60%00").await, "");
 }
 
 #[tokio::test]
-async fn no_view_looks_at_a_body() {
+async fn get_request_with_a_body_is_rejected() {
     let functions = Functions::start();
     for (route, target) in [
         (LIST, "/v2/cloudimages"),
@@ -164,7 +164,7 @@ async fn no_view_looks_at_a_body() {
         ("GET /v1/{project_id}/jobs/{job_id}", "/v1/own/jobs/j"),
         ("GET /v1/cloudimages/job/{job_id}", "/v1/cloudimages/job/j"),
     ] {
-        let answer = functions.put("own", route, target, &json!({})).await;
+        let answer = functions.send_json("own", route, target, &json!({})).await;
         let message = &answer.body["error"]["message"];
         assert_eq!(
             (answer.status, message),
@@ -175,14 +175,14 @@ async fn no_view_looks_at_a_body() {
 }
 
 #[tokio::test]
-async fn a_page_of_large_images_stays_within_what_a_function_may_answer() {
+async fn page_of_large_images_stays_within_the_response_limit() {
     let functions = Functions::start();
     for _ in 0..100 {
-        functions.image("own", &json!({"large": "\"".repeat(16_000)})).await;
+        functions.create_image("own", &json!({"large": "\"".repeat(16_000)})).await;
     }
     let (mut ids, mut pages, mut marker) = (BTreeSet::new(), 0, String::new());
     loop {
-        let page = list(&functions, "own", &format!("limit=1000{marker}")).await.body;
+        let page = list_images(&functions, "own", &format!("limit=1000{marker}")).await.body;
         // The gateway gets the body as a JSON string.
         assert!(Value::from(page.to_string()).to_string().len() < 5_500_000);
         pages += 1;
@@ -194,13 +194,15 @@ async fn a_page_of_large_images_stays_within_what_a_function_may_answer() {
 }
 
 #[tokio::test]
-async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
+async fn owner_sees_all_members_and_a_member_only_itself() {
     let functions = Functions::start();
-    let id = image(&functions, "own", "web").await;
+    let id = create_image(&functions, "own", "web").await;
     functions.share("own", &[&id], &["a", "b", "c"]).await;
     functions.respond("b", &[&id], "accepted").await;
     let members = async |caller: &str, project: &str, query: &str| {
-        functions.get(caller, MEMBERS, &format!("/v1/{project}/cloudimages/{id}/members?{query}")).await
+        functions
+            .send_without_body(caller, MEMBERS, &format!("/v1/{project}/cloudimages/{id}/members?{query}"))
+            .await
     };
     let first = members("own", "own", "limit=2").await.body;
     assert_eq!(first["page_info"]["current_count"], 2);
@@ -223,7 +225,7 @@ async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
 
     let show = async |caller: &str, member: &str| {
         let target = format!("/v1/{caller}/cloudimages/{id}/members/{member}");
-        functions.get(caller, MEMBER, &target).await
+        functions.send_without_body(caller, MEMBER, &target).await
     };
     assert_eq!(show("own", "b").await.body["status"], "accepted");
     assert_eq!(show("b", "b").await.body["member_type"], "project");
@@ -234,19 +236,19 @@ async fn members_are_shown_to_the_owner_in_pages_and_to_a_member_alone() {
 }
 
 #[tokio::test]
-async fn the_quota_counts_own_images_accepted_ones_and_those_that_wait() {
+async fn quota_counts_own_accepted_and_pending_images() {
     let functions = Functions::start();
-    let id = image(&functions, "own", "web").await;
+    let id = create_image(&functions, "own", "web").await;
     functions.share("own", &[&id], &["friend"]).await;
     functions.respond("friend", &[&id], "accepted").await;
     let used = async |project: &str| {
-        let answer = functions.get(project, QUOTA, "/v1/cloudimages/quota").await;
+        let answer = functions.send_without_body(project, QUOTA, "/v1/cloudimages/quota").await;
         let resources = answer.body["quotas"]["resources"].as_array().unwrap().clone();
         resources.iter().map(|resource| resource["used"].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(used("own").await, [1, 0, 0, 0, 0, 0]);
     assert_eq!(used("friend").await, [0, 1, 0, 0, 0, 0]);
-    let waiting = image(&functions, "own", "later").await;
+    let waiting = create_image(&functions, "own", "later").await;
     functions.share("own", &[&waiting], &["friend"]).await;
     assert_eq!(used("friend").await, [0, 1, 0, 0, 1, 0]);
 }

@@ -5,43 +5,43 @@
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use imageshare::facade::{self, Reply, ims};
-use imageshare::function::{Function, route_of};
+use imageshare::facade::{self, HttpResponse, ims};
+use imageshare::function::{HttpFunction, route_key};
 use lambda_http::{Body, Request};
 
 /// The document in YAML.
-pub const YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
+pub const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
 
 /// The document in JSON.
-pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+pub const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The document as a page to read.
-pub const PAGE: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
+pub const DOCS_HTML: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
 
 /// Answers one request.
-pub async fn handle(function: &Function, request: Request) -> Reply {
-    let (kind, text) = match route_of(&request).as_str() {
-        "GET /openapi.yaml" => ("application/yaml", YAML),
-        "GET /openapi.json" => ("application/json", JSON),
-        "GET /docs" => ("text/html; charset=utf-8", PAGE),
+pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    let (kind, text) = match route_key(&request).as_str() {
+        "GET /openapi.yaml" => ("application/yaml", OPENAPI_YAML),
+        "GET /openapi.json" => ("application/json", OPENAPI_JSON),
+        "GET /docs" => ("text/html; charset=utf-8", DOCS_HTML),
         _ => {
-            return match function.admit(request).await {
-                Ok(call) => call.finish(ims::unrouted("")),
+            return match function.authenticate(request).await {
+                Ok(call) => call.finish(ims::route_not_found("")),
                 Err(refused) => refused,
             };
         }
     };
-    function.answer_anybody(request, |_, request| {
+    function.handle_public(request, |_, request| {
         if request.body().is_empty() {
-            document(kind, text)
+            document_response(kind, text)
         } else {
             let message = "A body is not expected with this request.";
-            facade::error(StatusCode::BAD_REQUEST, "IMG.0001", message)
+            facade::error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
         }
     })
 }
 
-fn document(kind: &'static str, text: &str) -> Reply {
+fn document_response(kind: &'static str, text: &str) -> HttpResponse {
     let mut reply = Response::new(Body::Text(text.to_owned()));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -2,57 +2,59 @@
 
 mod paths;
 
-use imageshare::facade::{Reply, glance, ims};
-use imageshare::function::{Call, Function, route_of};
+use imageshare::facade::{HttpResponse, glance, ims};
+use imageshare::function::{AuthenticatedRequest, HttpFunction, route_key};
 use lambda_http::Request;
 
-use self::paths::{allowed_methods, in_version_2};
+use self::paths::{allowed_methods, normalize_minor_version};
 
 /// The route of every path that has none of its own.
-const NO_ROUTE: &str = "$default";
+const DEFAULT_ROUTE: &str = "$default";
 
 /// Answers one request.
-pub async fn handle(function: &Function, request: Request) -> Reply {
-    let request = in_version_2(request);
-    let route = route_of(&request);
-    if let Some(answer) = glance::versions::answer(&route) {
-        return function.answer_anybody(request, answer);
+pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    let request = normalize_minor_version(request);
+    let route = route_key(&request);
+    if let Some(answer) = glance::versions::handler(&route) {
+        return function.handle_public(request, answer);
     }
     // Where there is nothing, no credential helps.
-    if route == NO_ROUTE {
-        return function.answer_anybody(request, |_, _| ims::unrouted(""));
+    if route == DEFAULT_ROUTE {
+        return function.handle_public(request, |_, _| ims::route_not_found(""));
     }
-    let call = match function.admit(request).await {
+    let call = match function.authenticate(request).await {
         Ok(call) => call,
         Err(refused) => return refused,
     };
-    let reply = answer(&call).await;
+    let reply = dispatch(&call).await;
     call.finish(reply)
 }
 
-async fn answer(call: &Call) -> Reply {
+async fn dispatch(call: &AuthenticatedRequest) -> HttpResponse {
     match call.route() {
-        ims::list::ROUTE => ims::list::answer(call).await,
-        ims::members::LIST_ROUTE => ims::members::answer_list(call).await,
-        ims::members::SHOW_ROUTE => ims::members::answer_show(call).await,
-        ims::quota::ROUTE => ims::quota::answer(call).await,
-        glance::create::ROUTE => glance::create::answer(call).await,
-        glance::data::DOWNLOAD_ROUTE => glance::data::answer_download(call),
-        glance::data::UPLOAD_ROUTE => glance::data::answer_upload(call).await,
-        glance::data::STAGE_ROUTE | glance::data::IMPORT_ROUTE => glance::data::answer_import(),
-        glance::list::ROUTE => glance::list::answer(call).await,
-        glance::schema::ROUTE => glance::schema::answer(call),
-        glance::show::ROUTE => glance::show::answer(call).await,
-        glance::tags::ADD_ROUTE => glance::tags::answer_add(call).await,
-        glance::tags::REMOVE_ROUTE => glance::tags::answer_remove(call).await,
-        glance::members::list::ROUTE => glance::members::list::answer(call).await,
-        glance::members::show::ROUTE => glance::members::show::answer(call).await,
+        ims::list::ROUTE => ims::list::handle(call).await,
+        ims::members::LIST_ROUTE => ims::members::handle_list(call).await,
+        ims::members::SHOW_ROUTE => ims::members::handle_show(call).await,
+        ims::quota::ROUTE => ims::quota::handle(call).await,
+        glance::create::ROUTE => glance::create::handle(call).await,
+        glance::image_data::DOWNLOAD_ROUTE => glance::image_data::handle_download(call),
+        glance::image_data::UPLOAD_ROUTE => glance::image_data::handle_upload(call).await,
+        glance::image_data::STAGE_ROUTE | glance::image_data::IMPORT_ROUTE => {
+            glance::image_data::handle_import()
+        }
+        glance::list::ROUTE => glance::list::handle(call).await,
+        glance::schema::ROUTE => glance::schema::handle(call),
+        glance::show::ROUTE => glance::show::handle(call).await,
+        glance::tags::ADD_ROUTE => glance::tags::handle_add(call).await,
+        glance::tags::REMOVE_ROUTE => glance::tags::handle_remove(call).await,
+        glance::members::list::ROUTE => glance::members::list::handle(call).await,
+        glance::members::show::ROUTE => glance::members::show::handle(call).await,
         // These are other functions', and come here only by the path of a minor version.
-        glance::members::add::ROUTE => glance::members::add::answer(call).await,
-        glance::members::update::ROUTE => glance::members::update::answer(call).await,
-        glance::members::remove::ROUTE => glance::members::remove::answer(call).await,
-        glance::update::ROUTE => glance::update::answer(call).await,
-        glance::delete::ROUTE => glance::delete::answer(call).await,
-        other => ims::unrouted(&allowed_methods(other)),
+        glance::members::add::ROUTE => glance::members::add::handle(call).await,
+        glance::members::update::ROUTE => glance::members::update::handle(call).await,
+        glance::members::remove::ROUTE => glance::members::remove::handle(call).await,
+        glance::update::ROUTE => glance::update::handle(call).await,
+        glance::delete::ROUTE => glance::delete::handle(call).await,
+        other => ims::route_not_found(&allowed_methods(other)),
     }
 }

@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// The methods of each path. Where there is `GET`, there is `HEAD`.
-const METHODS: [(&str, &str); 42] = [
+const PATH_METHODS: [(&str, &str); 42] = [
     ("/", "GET, POST"),
     ("/docs", "GET"),
     ("/health", "GET"),
@@ -53,20 +53,20 @@ const METHODS: [(&str, &str); 42] = [
 ];
 
 /// The newest minor version of Glance that means `/v2`: the one that is announced as current.
-const NEWEST_MINOR: u8 = 17;
+const MAX_MINOR_VERSION: u8 = 17;
 
 /// The methods of the path of the gateway's route `ANY <path>`; none for any other route.
 pub(crate) fn allowed_methods(route: &str) -> String {
     let path = route.strip_prefix("ANY ").unwrap_or_default();
-    let methods = METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods);
+    let methods = PATH_METHODS.iter().find(|(known, _)| *known == path).map_or("", |(_, methods)| methods);
     methods.replace("GET", "GET, HEAD")
 }
 
 /// A request for `/v2.0` to `/v2.17` as the gateway would have handed it over for `/v2`; any other one as it is.
-pub(crate) fn in_version_2(request: Request) -> Request {
+pub(crate) fn normalize_minor_version(request: Request) -> Request {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
-    let path = without_minor_version(request.raw_http_path());
-    let Some((route, parameters)) = path.and_then(|path| find(request.method().as_str(), &path)) else {
+    let path = strip_minor_version(request.raw_http_path());
+    let Some((route, parameters)) = path.and_then(|path| find_route(request.method().as_str(), &path)) else {
         return request;
     };
     let mut context = context.clone();
@@ -75,17 +75,17 @@ pub(crate) fn in_version_2(request: Request) -> Request {
 }
 
 /// The path in `/v2`, of one in a minor version.
-fn without_minor_version(path: &str) -> Option<String> {
+fn strip_minor_version(path: &str) -> Option<String> {
     let rest = path.strip_prefix("/v2.")?;
     let (number, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let is_minor = (0..=NEWEST_MINOR).any(|minor| minor.to_string() == number);
+    let is_minor = (0..=MAX_MINOR_VERSION).any(|minor| minor.to_string() == number);
     is_minor.then(|| format!("/v2{rest}"))
 }
 
 /// The route of a method and a path, as the gateway's route keys have it, and the path's parameters.
-fn find(method: &str, path: &str) -> Option<(String, HashMap<String, String>)> {
-    METHODS.iter().find_map(|(template, methods)| {
-        let parameters = parameters(template, path)?;
+fn find_route(method: &str, path: &str) -> Option<(String, HashMap<String, String>)> {
+    PATH_METHODS.iter().find_map(|(template, methods)| {
+        let parameters = match_template(template, path)?;
         let meant = if method == "HEAD" { "GET" } else { method };
         let method = if methods.split(", ").any(|known| known == meant) { method } else { "ANY" };
         Some((format!("{method} {template}"), parameters))
@@ -93,7 +93,7 @@ fn find(method: &str, path: &str) -> Option<(String, HashMap<String, String>)> {
 }
 
 /// The parameters of a path that fits a template.
-fn parameters(template: &str, path: &str) -> Option<HashMap<String, String>> {
+fn match_template(template: &str, path: &str) -> Option<HashMap<String, String>> {
     let (names, steps) = (template.split('/'), path.split('/'));
     if names.clone().count() != steps.clone().count() {
         return None;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_method_of_a_known_path_is_told_the_methods() {
+    fn any_route_lists_allowed_methods() {
         assert_eq!(allowed_methods("ANY /v2/images/{image_id}"), "DELETE, GET, HEAD, PATCH");
         for unknown in ["$default", "", "ANY /v2/flavors", "PUT /v2/images"] {
             assert_eq!(allowed_methods(unknown), "");
@@ -124,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_minor_version_is_version_2_and_nothing_else_is() {
+    fn only_minor_versions_are_normalized() {
         for (path, expected) in [("/v2.0", "/v2"), ("/v2.9/", "/v2/"), ("/v2.17/images/a", "/v2/images/a")] {
-            assert_eq!(without_minor_version(path).as_deref(), Some(expected));
+            assert_eq!(strip_minor_version(path).as_deref(), Some(expected));
         }
         for other in [
             "/v2",
@@ -139,14 +139,14 @@ mod tests {
             "/v3.0",
             "/v2.7x",
         ] {
-            assert_eq!(without_minor_version(other), None, "{other}");
+            assert_eq!(strip_minor_version(other), None, "{other}");
         }
     }
 
     #[test]
-    fn a_path_has_the_route_that_the_gateway_would_find() {
+    fn path_matches_the_route_of_the_gateway() {
         let found = |method, path| {
-            let (route, parameters) = find(method, path)?;
+            let (route, parameters) = find_route(method, path)?;
             let mut parameters: Vec<_> = parameters.into_iter().collect();
             parameters.sort();
             Some((route, parameters))

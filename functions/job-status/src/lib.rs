@@ -1,19 +1,19 @@
 //! The function `job-status`: both job queries.
 
-use imageshare::facade::{Reply, ims};
-use imageshare::function::Function;
+use imageshare::facade::{HttpResponse, ims};
+use imageshare::function::HttpFunction;
 use lambda_http::Request;
 
 /// Answers one request.
-pub async fn handle(function: &Function, request: Request) -> Reply {
-    let call = match function.admit(request).await {
+pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    let call = match function.authenticate(request).await {
         Ok(call) => call,
         Err(refused) => return refused,
     };
     let reply = match call.route() {
-        ims::job::ROUTE => ims::job::answer(&call).await,
-        ims::job::PROGRESS_ROUTE => ims::job::answer_progress(&call).await,
-        _ => ims::unrouted(""),
+        ims::job::ROUTE => ims::job::handle(&call).await,
+        ims::job::PROGRESS_ROUTE => ims::job::handle_progress(&call).await,
+        _ => ims::route_not_found(""),
     };
     call.finish(reply)
 }

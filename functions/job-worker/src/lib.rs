@@ -9,16 +9,16 @@ use std::time::Duration;
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use futures_util::{StreamExt, stream};
-use imageshare::Service;
-use imageshare::store::{PieceKey, StoreError};
-use imageshare::usecases::{Swept, carry_out, sweep};
+use imageshare::App;
+use imageshare::store::{StoreError, WorkItemKey};
+use imageshare::usecases::{SweepReport, execute, sweep};
 use serde_json::Value;
 
 /// Pieces carried out side by side: their time is spent waiting for the table.
-const SIDE_BY_SIDE: usize = 4;
+const MAX_CONCURRENT_ITEMS: usize = 4;
 
 /// How long a sweep may take: less than the function's time-out of 60 seconds.
-const SWEEP_TIME: Duration = Duration::from_secs(45);
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Why an event was not handled. The event comes again.
 #[derive(Debug, thiserror::Error)]
@@ -38,37 +38,37 @@ pub enum WorkerError {
 ///
 /// # Errors
 /// [`WorkerError`] where nothing can be said of single records.
-pub async fn handle(service: &Service, event: Value) -> Result<Value, WorkerError> {
-    let service = Service { store: service.store.metered(), ..service.clone() };
+pub async fn handle(service: &App, event: Value) -> Result<Value, WorkerError> {
+    let service = App { store: service.store.metered(), ..service.clone() };
     let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
-        let swept = sweep(&service, service.clock().now().plus(SWEEP_TIME)).await?;
-        if swept != Swept::default() {
+        let swept = sweep(&service, service.clock().now().plus(SWEEP_TIMEOUT)).await?;
+        if swept != SweepReport::default() {
             tracing::warn!(?swept, "swept");
         }
         serde_json::json!({
-            "carriedOut": swept.carried_out,
-            "givenUp": swept.given_up,
-            "left": swept.left,
+            "carriedOut": swept.executed,
+            "givenUp": swept.failed,
+            "left": swept.remaining,
             "unlistedShards": swept.unlisted_shards,
         })
     } else {
         let event: StreamEvent = serde_json::from_value(event)?;
-        serde_json::to_value(carry_out_records(&service, &event.records).await)?
+        serde_json::to_value(execute_records(&service, &event.records).await)?
     };
     let used = service.store.usage();
     tracing::debug!(used.round_trips, used.read_units, used.write_units, "worked");
     Ok(answer)
 }
 
-async fn carry_out_records(service: &Service, records: &[EventRecord]) -> DynamoDbEventResponse {
-    let pieces: Vec<(usize, PieceKey)> =
-        (0..).zip(records).filter_map(|(place, r)| Some((place, piece_of(r)?))).collect();
+async fn execute_records(service: &App, records: &[EventRecord]) -> DynamoDbEventResponse {
+    let pieces: Vec<(usize, WorkItemKey)> =
+        (0..).zip(records).filter_map(|(place, r)| Some((place, work_item_key(r)?))).collect();
     let failures = stream::iter(pieces).map(|(place, key)| async move {
-        let problem = carry_out(service, key).await.err()?;
+        let problem = execute(service, key).await.err()?;
         tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed");
         Some(place)
     });
-    let failed: Vec<Option<usize>> = failures.buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let failed: Vec<Option<usize>> = failures.buffer_unordered(MAX_CONCURRENT_ITEMS).collect().await;
     let first = failed.into_iter().flatten().min();
     let mut response = DynamoDbEventResponse::default();
     if let Some(record) = first.and_then(|place| records.get(place)) {
@@ -80,7 +80,7 @@ async fn carry_out_records(service: &Service, records: &[EventRecord]) -> Dynamo
 }
 
 /// The piece that a record tells of, if it tells of a new one.
-fn piece_of(record: &EventRecord) -> Option<PieceKey> {
+fn work_item_key(record: &EventRecord) -> Option<WorkItemKey> {
     let key = |name: &str| match record.change.keys.get(name) {
         Some(serde_dynamo::AttributeValue::S(text)) => Some(text.as_str()),
         _ => None,
@@ -88,5 +88,5 @@ fn piece_of(record: &EventRecord) -> Option<PieceKey> {
     if record.event_name != "INSERT" {
         return None;
     }
-    PieceKey::parse(key("pk")?, key("sk")?)
+    WorkItemKey::parse(key("pk")?, key("sk")?)
 }

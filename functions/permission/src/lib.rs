@@ -3,47 +3,47 @@
 
 mod welcome;
 
-use imageshare::facade::{Reply, alibaba, glance, ims};
-use imageshare::function::{Function, route_of};
+use imageshare::facade::{HttpResponse, alibaba, glance, ims};
+use imageshare::function::{HttpFunction, route_key};
 use lambda_http::Request;
 
 /// Answers one request.
-pub async fn handle(function: &Function, request: Request) -> Reply {
-    match route_of(&request).as_str() {
-        alibaba::POST_ROUTE => act(function, request).await,
-        alibaba::GET_ROUTE if alibaba::names_an_action(&request) => act(function, request).await,
-        alibaba::GET_ROUTE if welcome::is_wanted(&request) => {
-            function.answer_anybody(request, |_, _| welcome::page())
+pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    match route_key(&request).as_str() {
+        alibaba::POST_ROUTE => handle_action(function, request).await,
+        alibaba::GET_ROUTE if alibaba::has_action(&request) => handle_action(function, request).await,
+        alibaba::GET_ROUTE if welcome::is_browser_request(&request) => {
+            function.handle_public(request, |_, _| welcome::page())
         }
-        route => match glance::versions::answer(route) {
-            Some(answer) => function.answer_anybody(request, answer),
-            None => match function.admit(request).await {
-                Ok(call) => call.finish(ims::unrouted("")),
+        route => match glance::versions::handler(route) {
+            Some(answer) => function.handle_public(request, answer),
+            None => match function.authenticate(request).await {
+                Ok(call) => call.finish(ims::route_not_found("")),
                 Err(refused) => refused,
             },
         },
     }
 }
 
-async fn act(function: &Function, request: Request) -> Reply {
+async fn handle_action(function: &HttpFunction, request: Request) -> HttpResponse {
     let received = match function.receive(request) {
         Ok(received) => received,
         Err(refused) => return *refused,
     };
-    let parameters = match alibaba::parameters(&received) {
+    let parameters = match alibaba::parse_parameters(&received) {
         Ok(parameters) => parameters,
         Err(error) => {
-            let reply = error.into_reply(&received, None);
+            let reply = error.into_response(&received, None);
             return received.finish(reply);
         }
     };
-    match function.admit_rpc(received, parameters.pairs()).await {
+    match function.authenticate_rpc(received, parameters.pairs()).await {
         Ok(call) => {
-            let reply = alibaba::answer(&call, &parameters).await;
+            let reply = alibaba::handle(&call, &parameters).await;
             call.finish(reply)
         }
         Err((received, refused)) => {
-            let reply = alibaba::Error::from(refused).into_reply(&received, Some(&parameters));
+            let reply = alibaba::Error::from(refused).into_response(&received, Some(&parameters));
             received.finish(reply)
         }
     }

@@ -1,14 +1,14 @@
 //! The Lambda function `permission`.
 
-use imageshare::function::{Function, start_log, traced};
+use imageshare::function::{HttpFunction, init_logging, with_request_span};
 use lambda_http::service_fn;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    start_log();
-    let function = Function::from_env().await?;
+    init_logging();
+    let function = HttpFunction::from_env().await?;
     lambda_http::run(service_fn(async |request| {
-        let answer = traced(request, |request| permission::handle(&function, request));
+        let answer = with_request_span(request, |request| permission::handle(&function, request));
         Ok::<_, lambda_http::Error>(answer.await)
     }))
     .await

@@ -4,18 +4,18 @@ use http::Response;
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use imageshare::facade::Reply;
+use imageshare::facade::HttpResponse;
 use lambda_http::{Body, Request};
 
 /// Whether a request is a browser's, which says that it would rather have HTML. Clients of the API name JSON or take anything.
-pub(crate) fn is_wanted(request: &Request) -> bool {
+pub(crate) fn is_browser_request(request: &Request) -> bool {
     let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let first = accepted.split([',', ';']).next().unwrap_or_default();
     first.trim().eq_ignore_ascii_case("text/html") && request.body().is_empty()
 }
 
 /// A page that says what this is and where to go.
-pub(crate) fn page() -> Reply {
+pub(crate) fn page() -> HttpResponse {
     let mut reply = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     for (name, value) in [

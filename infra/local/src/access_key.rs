@@ -7,7 +7,7 @@ use std::time::Duration;
 use imageshare::domain::Role;
 use serde_json::{Value, json};
 
-use crate::cli::{AccessKeyCommand, AccessKeyOwner, Holder};
+use crate::cli::{AccessKeyCommand, AccessKeyTarget, Principal};
 use crate::client::{Client, ClientError};
 
 /// Does what was asked for. Returns what is to be printed.
@@ -15,36 +15,36 @@ use crate::client::{Client, ClientError};
 /// # Errors
 /// Says what is in the way.
 pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
-    let client = client(command.owner()).await?;
+    let client = open_client(command.target()).await?;
     match command {
         AccessKeyCommand::Create { name, roles, json, .. } => {
             let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
             let body = json!({ "name": name, "roles": roles });
-            let key = client.ask("POST", "/v1/access-keys", Some(&body)).await?;
+            let key = client.request("POST", "/v1/access-keys", Some(&body)).await?;
             if *json {
                 Ok(format!("{key}\n"))
             } else {
-                Ok(format!("id={}\nsecret={}\n", text(&key, "id")?, text(&key, "secret")?))
+                Ok(format!("id={}\nsecret={}\n", string_field(&key, "id")?, string_field(&key, "secret")?))
             }
         }
         AccessKeyCommand::List { json, .. } => {
-            let keys = list(&client).await?;
-            if *json { Ok(format!("{}\n", Value::from(keys))) } else { lines(&keys) }
+            let keys = list_keys(&client).await?;
+            if *json { Ok(format!("{}\n", Value::from(keys))) } else { format_keys(&keys) }
         }
         AccessKeyCommand::Disable { id, .. } => {
-            client.ask("DELETE", &format!("/v1/access-keys/{id}"), None).await?;
+            client.request("DELETE", &format!("/v1/access-keys/{id}"), None).await?;
             Ok(String::new())
         }
     }
 }
 
 /// All pages.
-async fn list(client: &Client) -> Result<Vec<Value>, ClientError> {
+async fn list_keys(client: &Client) -> Result<Vec<Value>, ClientError> {
     let (mut keys, mut target) = (Vec::new(), "/v1/access-keys".to_owned());
     loop {
-        let mut page = client.ask("GET", &target, None).await?;
+        let mut page = client.request("GET", &target, None).await?;
         let Some(Value::Array(listed)) = page.get_mut("access_keys").map(Value::take) else {
-            return Err(ClientError::Strange);
+            return Err(ClientError::UnexpectedResponse);
         };
         keys.extend(listed);
         match page.pointer("/page_info/next_marker").and_then(Value::as_str) {
@@ -54,41 +54,48 @@ async fn list(client: &Client) -> Result<Vec<Value>, ClientError> {
     }
 }
 
-fn lines(keys: &[Value]) -> Result<String, ClientError> {
+fn format_keys(keys: &[Value]) -> Result<String, ClientError> {
     let mut lines = String::new();
     for key in keys {
         let state = if key.get("disabled_at").is_some_and(Value::is_string) { "disabled" } else { "enabled" };
         let roles = key.get("roles").and_then(Value::as_array).into_iter().flatten();
         let roles = roles.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
-        let (id, master, created) = (text(key, "id")?, text(key, "master_key")?, text(key, "created_at")?);
+        let (id, master, created) =
+            (string_field(key, "id")?, string_field(key, "master_key")?, string_field(key, "created_at")?);
         // A text is always written.
-        let _ =
-            writeln!(lines, "{id}\t{state}\t{roles}\t{master}\t{created}\t{}", printable(text(key, "name")?));
+        let _ = writeln!(
+            lines,
+            "{id}\t{state}\t{roles}\t{master}\t{created}\t{}",
+            sanitize_for_terminal(string_field(key, "name")?)
+        );
     }
     Ok(lines)
 }
 
 /// A name may hold anything, and must neither end a line nor move a terminal's cursor.
-pub(crate) fn printable(name: &str) -> String {
+pub(crate) fn sanitize_for_terminal(name: &str) -> String {
     name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-fn text<'a>(key: &'a Value, name: &str) -> Result<&'a str, ClientError> {
-    key.get(name).and_then(Value::as_str).ok_or(ClientError::Strange)
+fn string_field<'a>(key: &'a Value, name: &str) -> Result<&'a str, ClientError> {
+    key.get(name).and_then(Value::as_str).ok_or(ClientError::UnexpectedResponse)
 }
 
 /// Asks as an admin in that project of a local server, or with the token that was given, which must act for that project.
-async fn client(whose: &AccessKeyOwner) -> Result<Client, ClientError> {
-    let client = Client::at(&whose.place, whose.holder.grant(vec![Role::Admin], Duration::from_mins(1)))?;
-    if !client.has_given_token() {
+async fn open_client(whose: &AccessKeyTarget) -> Result<Client, ClientError> {
+    let client = Client::for_server(
+        &whose.location,
+        whose.principal.token_claims(vec![Role::Admin], Duration::from_mins(1)),
+    )?;
+    if !client.has_external_token() {
         return Ok(client);
     }
-    let Holder { project, account, user } = &whose.holder;
+    let Principal { project, account, user } = &whose.principal;
     if account.is_some() || user.is_some() {
-        return Err(ClientError::Holder);
+        return Err(ClientError::PrincipalOptions);
     }
-    let answer = client.ask("GET", "/v3/auth/projects", None).await?;
-    let own = answer.get("projects").and_then(Value::as_array).ok_or(ClientError::Strange)?;
+    let answer = client.request("GET", "/v3/auth/projects", None).await?;
+    let own = answer.get("projects").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
     let acts_for_it = own.iter().any(|own| own.get("id").and_then(Value::as_str) == Some(project.as_str()));
-    if acts_for_it { Ok(client) } else { Err(ClientError::OtherProject(project.clone())) }
+    if acts_for_it { Ok(client) } else { Err(ClientError::WrongProject(project.clone())) }
 }

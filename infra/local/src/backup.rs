@@ -12,21 +12,21 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::keys::KEY_FILES;
 use crate::private_file;
-use crate::table::layout::{self, LAYOUT, Mark};
-use crate::table::{DATABASE, OpenError, integrity, lock};
+use crate::table::layout::{self, DirectoryVersion, LAYOUT};
+use crate::table::{DATABASE_FILE, OpenError, integrity, lock_directory};
 
 /// The table of a backup that holds the server's keys.
-const KEYS: &str = "imageshare_backup";
+const KEYS_TABLE: &str = "imageshare_backup";
 
 /// Why a backup was not made, not put back, or a directory not found sound.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// There is no database in the data directory.
     #[error("there is no database in {}: name the data directory with --data", .0.display())]
-    NoData(PathBuf),
+    MissingDatabase(PathBuf),
     /// The backup's file is there already.
     #[error("{} exists; name a new file with --to, since a backup replaces nothing", .0.display())]
-    Exists(PathBuf),
+    FileExists(PathBuf),
     /// The data directory is not empty.
     #[error(
         "{} is not empty ({file} is there), and a restore replaces nothing: move it away, or name another directory with --data",
@@ -57,7 +57,7 @@ pub enum BackupError {
         "{} was written by {writer}, and this is {}, which does not know its layout ({layout}; the latest known is {LAYOUT}). Restore it with that version",
         .path.display(), env!("CARGO_PKG_VERSION")
     )]
-    Newer {
+    NewerLayout {
         /// The backup.
         path: PathBuf,
         /// The version that wrote it.
@@ -87,11 +87,11 @@ pub enum BackupError {
 }
 
 impl BackupError {
-    fn file(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+    fn file_error(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
         move |source| Self::File { path: path.to_owned(), source }
     }
 
-    fn database(path: &Path) -> impl Fn(rusqlite::Error) -> Self + '_ {
+    fn database_error(path: &Path) -> impl Fn(rusqlite::Error) -> Self + '_ {
         move |source| match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
                 Self::Damaged { path: path.to_owned(), problems: vec![source.to_string()] }
@@ -103,15 +103,15 @@ impl BackupError {
 
 /// What a sound data directory says of itself.
 #[derive(Debug)]
-pub struct Sound {
+pub struct CheckReport {
     directory: PathBuf,
-    mark: Mark,
+    version: DirectoryVersion,
     bytes: u64,
 }
 
-impl std::fmt::Display for Sound {
+impl std::fmt::Display for CheckReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { directory, mark, bytes } = self;
+        let Self { directory, version: mark, bytes } = self;
         write!(
             f,
             "{} is sound: {bytes} bytes, layout {}, last opened by {}",
@@ -128,23 +128,23 @@ impl std::fmt::Display for Sound {
 /// # Errors
 /// [`BackupError`]; then there is no file of that name, unless there was one.
 pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
-    let path = database_of(data)?;
+    let path = database_path(data)?;
     if to.exists() {
-        return Err(BackupError::Exists(to.to_owned()));
+        return Err(BackupError::FileExists(to.to_owned()));
     }
-    let folder = parent(to);
-    let (of_target, of_source) = (BackupError::file(to), BackupError::database(&path));
-    let draft = private_file::draft(folder).map_err(&of_target)?;
-    let mut copy = copied(&path, draft.path()).map_err(&of_source)?;
-    add_keys(&mut copy, data, &path)?;
-    refuse_damaged(&copy, &path)?;
+    let folder = parent_directory(to);
+    let (of_target, of_source) = (BackupError::file_error(to), BackupError::database_error(&path));
+    let draft = private_file::create_draft(folder).map_err(&of_target)?;
+    let mut copy = copy_database(&path, draft.path()).map_err(&of_source)?;
+    store_keys(&mut copy, data, &path)?;
+    check_integrity(&copy, &path)?;
     copy.close().map_err(|(_, problem)| of_source(problem))?;
     draft.as_file().sync_all().map_err(&of_target)?;
     draft.persist_noclobber(to).map_err(|problem| match problem.error.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+        io::ErrorKind::AlreadyExists => BackupError::FileExists(to.to_owned()),
         _ => of_target(problem.error),
     })?;
-    sync(folder)
+    sync_directory(folder)
 }
 
 /// Puts a backup into a data directory that holds nothing yet, and is made where it is missing.
@@ -152,103 +152,103 @@ pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
 /// # Errors
 /// [`BackupError`]; then the directory holds no database.
 pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
-    let of_source = BackupError::database(from);
-    let source = opened_backup(from)?;
-    refuse_damaged(&source, from)?;
-    private_file::make_directory(data).map_err(BackupError::file(data))?;
-    let _lock = lock(data)?;
-    refuse_filled(data)?;
-    let draft = private_file::draft(data).map_err(BackupError::file(data))?;
-    let copy = copied(from, draft.path()).map_err(&of_source)?;
-    let forget = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS};");
+    let of_source = BackupError::database_error(from);
+    let source = open_backup(from)?;
+    check_integrity(&source, from)?;
+    private_file::create_directory(data).map_err(BackupError::file_error(data))?;
+    let _lock = lock_directory(data)?;
+    ensure_empty(data)?;
+    let draft = private_file::create_draft(data).map_err(BackupError::file_error(data))?;
+    let copy = copy_database(from, draft.path()).map_err(&of_source)?;
+    let forget = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS_TABLE};");
     copy.execute_batch(&forget).map_err(&of_source)?;
     copy.close().map_err(|(_, problem)| of_source(problem))?;
-    for (name, text) in keys_in(&source).map_err(&of_source)? {
+    for (name, text) in load_keys(&source).map_err(&of_source)? {
         // No other name is written, whatever the file says.
         if KEY_FILES.contains(&name.as_str()) {
             let path = data.join(name);
-            private_file::publish(data, &path, &text).map_err(BackupError::file(&path))?;
+            private_file::publish(data, &path, &text).map_err(BackupError::file_error(&path))?;
         }
     }
-    draft.as_file().sync_all().map_err(BackupError::file(data))?;
+    draft.as_file().sync_all().map_err(BackupError::file_error(data))?;
     // The database last: a directory without one is one that was not restored.
-    let path = data.join(DATABASE);
-    draft.persist_noclobber(&path).map_err(|problem| BackupError::file(&path)(problem.error))?;
-    sync(data)
+    let path = data.join(DATABASE_FILE);
+    draft.persist_noclobber(&path).map_err(|problem| BackupError::file_error(&path)(problem.error))?;
+    sync_directory(data)
 }
 
 /// Checks a data directory, whose server may be running.
 ///
 /// # Errors
 /// [`BackupError`] where it is damaged or cannot be read.
-pub fn check(data: &Path) -> Result<Sound, BackupError> {
-    let path = database_of(data)?;
-    let failed = BackupError::database(&path);
-    let connection = opened(&path).map_err(&failed)?;
-    refuse_damaged(&connection, &path)?;
-    let mark = layout::read_open(&connection).map_err(&failed)?;
-    let bytes = fs::metadata(&path).map_err(BackupError::file(&path))?.len();
-    Ok(Sound { directory: data.to_owned(), mark, bytes })
+pub fn check(data: &Path) -> Result<CheckReport, BackupError> {
+    let path = database_path(data)?;
+    let failed = BackupError::database_error(&path);
+    let connection = open_database(&path).map_err(&failed)?;
+    check_integrity(&connection, &path)?;
+    let mark = layout::read_connection(&connection).map_err(&failed)?;
+    let bytes = fs::metadata(&path).map_err(BackupError::file_error(&path))?.len();
+    Ok(CheckReport { directory: data.to_owned(), version: mark, bytes })
 }
 
-fn database_of(data: &Path) -> Result<PathBuf, BackupError> {
-    let path = data.join(DATABASE);
-    if path.exists() { Ok(path) } else { Err(BackupError::NoData(data.to_owned())) }
+fn database_path(data: &Path) -> Result<PathBuf, BackupError> {
+    let path = data.join(DATABASE_FILE);
+    if path.exists() { Ok(path) } else { Err(BackupError::MissingDatabase(data.to_owned())) }
 }
 
-fn parent(path: &Path) -> &Path {
+fn parent_directory(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn opened(path: &Path) -> rusqlite::Result<Connection> {
+fn open_database(path: &Path) -> rusqlite::Result<Connection> {
     // A write-ahead log that a server has left, which was killed, can only be read by who may write.
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// Copies a database as it is at one moment into an empty file, while others read and write it.
-fn copied(from: &Path, to: &Path) -> rusqlite::Result<Connection> {
-    let (source, mut copy) = (opened(from)?, Connection::open(to)?);
+fn copy_database(from: &Path, to: &Path) -> rusqlite::Result<Connection> {
+    let (source, mut copy) = (open_database(from)?, Connection::open(to)?);
     Backup::new(&source, &mut copy)?.step(-1)?;
     // One file, without a log beside it.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(copy)
 }
 
-fn add_keys(copy: &mut Connection, data: &Path, path: &Path) -> Result<(), BackupError> {
-    let failed = BackupError::database(path);
-    let create = format!("CREATE TABLE {KEYS} (file TEXT PRIMARY KEY, text TEXT NOT NULL)");
+fn store_keys(copy: &mut Connection, data: &Path, path: &Path) -> Result<(), BackupError> {
+    let failed = BackupError::database_error(path);
+    let create = format!("CREATE TABLE {KEYS_TABLE} (file TEXT PRIMARY KEY, text TEXT NOT NULL)");
     copy.execute_batch(&create).map_err(&failed)?;
     for name in KEY_FILES {
         let key = data.join(name);
         match fs::read_to_string(&key) {
             Ok(text) => {
-                let insert = format!("INSERT INTO {KEYS} VALUES (?1, ?2)");
+                let insert = format!("INSERT INTO {KEYS_TABLE} VALUES (?1, ?2)");
                 copy.execute(&insert, (name, text)).map_err(&failed)?;
             }
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
-            Err(problem) => return Err(BackupError::file(&key)(problem)),
+            Err(problem) => return Err(BackupError::file_error(&key)(problem)),
         }
     }
     Ok(())
 }
 
-fn keys_in(backup: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
-    let mut select = backup.prepare(&format!("SELECT file, text FROM {KEYS}"))?;
+fn load_keys(backup: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut select = backup.prepare(&format!("SELECT file, text FROM {KEYS_TABLE}"))?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
-fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), BackupError> {
-    match integrity::check_open(connection).map_err(BackupError::database(path))? {
+fn check_integrity(connection: &Connection, path: &Path) -> Result<(), BackupError> {
+    match integrity::check_connection(connection).map_err(BackupError::database_error(path))? {
         problems if problems.is_empty() => Ok(()),
         problems => Err(BackupError::Damaged { path: path.to_owned(), problems }),
     }
 }
 
 /// Refuses a data directory in which something of a server lies.
-fn refuse_filled(data: &Path) -> Result<(), BackupError> {
-    let log = format!("{DATABASE}-wal");
-    for file in KEY_FILES.into_iter().chain([DATABASE, &log]) {
+fn ensure_empty(data: &Path) -> Result<(), BackupError> {
+    let log = format!("{DATABASE_FILE}-wal");
+    for file in KEY_FILES.into_iter().chain([DATABASE_FILE, &log]) {
         if data.join(file).exists() {
             return Err(BackupError::NotEmpty { directory: data.to_owned(), file: file.to_owned() });
         }
@@ -257,22 +257,26 @@ fn refuse_filled(data: &Path) -> Result<(), BackupError> {
 }
 
 /// Opens a backup that this version can read.
-fn opened_backup(from: &Path) -> Result<Connection, BackupError> {
-    fs::metadata(from).map_err(BackupError::file(from))?;
+fn open_backup(from: &Path) -> Result<Connection, BackupError> {
+    fs::metadata(from).map_err(BackupError::file_error(from))?;
     let no_backup = |_| BackupError::NotABackup(from.to_owned());
-    let connection = opened(from).map_err(no_backup)?;
-    if !connection.table_exists(None, KEYS).map_err(no_backup)? {
+    let connection = open_database(from).map_err(no_backup)?;
+    if !connection.table_exists(None, KEYS_TABLE).map_err(no_backup)? {
         return Err(BackupError::NotABackup(from.to_owned()));
     }
-    let mark = layout::read_open(&connection).map_err(BackupError::database(from))?;
+    let mark = layout::read_connection(&connection).map_err(BackupError::database_error(from))?;
     if mark.layout > LAYOUT {
-        return Err(BackupError::Newer { path: from.to_owned(), writer: mark.writer(), layout: mark.layout });
+        return Err(BackupError::NewerLayout {
+            path: from.to_owned(),
+            writer: mark.writer(),
+            layout: mark.layout,
+        });
     }
     Ok(connection)
 }
 
-fn sync(folder: &Path) -> Result<(), BackupError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(BackupError::file(folder))
+fn sync_directory(folder: &Path) -> Result<(), BackupError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(BackupError::file_error(folder))
 }
 
 #[cfg(test)]
@@ -282,7 +286,7 @@ mod tests {
     use imageshare::table::{AttributeValue, Item, Key, Table, Write};
 
     use super::*;
-    use crate::keys::{SigningKey, master_keys};
+    use crate::keys::{SigningKey, open_master_keys};
     use crate::table::{EmbeddedTable, Lane};
 
     fn key(number: usize) -> Key {
@@ -302,10 +306,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn backup_of_a_running_table_is_restored_with_its_keys() {
+    async fn backup_of_running_table_is_restored_with_keys() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
-        let (signing, masters) = (SigningKey::open(&data).unwrap(), master_keys(&data).unwrap());
+        let (signing, masters) =
+            (SigningKey::open_or_create(&data).unwrap(), open_master_keys(&data).unwrap());
         let table = EmbeddedTable::open(Some(&data)).unwrap();
         for number in 0..300 {
             put(&table, number).await;
@@ -326,31 +331,31 @@ mod tests {
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
         files.sort();
-        assert_eq!(files, ["master-keys.txt", "signing-keys.json", DATABASE]);
+        assert_eq!(files, ["master-keys.txt", "signing-keys.json", DATABASE_FILE]);
         for file in &files {
             let mode = fs::metadata(restored.join(file)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
-        assert_eq!(SigningKey::open(&restored).unwrap().json(), signing.json());
-        assert_eq!(master_keys(&restored).unwrap(), masters);
+        assert_eq!(SigningKey::open_or_create(&restored).unwrap().jwks(), signing.jwks());
+        assert_eq!(open_master_keys(&restored).unwrap(), masters);
         let table = EmbeddedTable::open(Some(&restored)).unwrap();
         assert_eq!((has(&table, 299).await, has(&table, 300).await), (true, false));
-        let left = Connection::open(restored.join(DATABASE)).unwrap().table_exists(None, KEYS);
+        let left = Connection::open(restored.join(DATABASE_FILE)).unwrap().table_exists(None, KEYS_TABLE);
         assert_eq!(left, Ok(false), "the keys lie in files of their own");
     }
 
     #[tokio::test]
-    async fn backup_replaces_nothing_and_needs_a_database() {
+    async fn backup_requires_database_and_never_overwrites() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
-        assert!(matches!(backup(&data, &file), Err(BackupError::NoData(_))));
-        assert!(matches!(check(&data), Err(BackupError::NoData(_))));
+        assert!(matches!(backup(&data, &file), Err(BackupError::MissingDatabase(_))));
+        assert!(matches!(check(&data), Err(BackupError::MissingDatabase(_))));
         fs::create_dir(&data).unwrap();
         EmbeddedTable::open(Some(&data)).unwrap().close().await;
         fs::write(&file, "something else").unwrap();
-        assert!(matches!(backup(&data, &file), Err(BackupError::Exists(_))));
+        assert!(matches!(backup(&data, &file), Err(BackupError::FileExists(_))));
         assert_eq!(fs::read_to_string(&file).unwrap(), "something else");
-        for from in [&file, &data.join(DATABASE)] {
+        for from in [&file, &data.join(DATABASE_FILE)] {
             let refused = restore(from, &parent.path().join("other"));
             assert!(matches!(refused, Err(BackupError::NotABackup(_))), "{refused:?}");
         }
@@ -358,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn damage_is_found_and_not_copied() {
+    async fn damaged_database_is_detected_and_not_copied() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
         fs::create_dir(&data).unwrap();
@@ -374,7 +379,7 @@ mod tests {
             let pages = file.metadata().unwrap().len() / 4096;
             file.write_all_at(&[0xAA; 4096], pages / 2 * 4096).unwrap();
         };
-        damage(&data.join(DATABASE));
+        damage(&data.join(DATABASE_FILE));
         let other = parent.path().join("other");
         for refused in [check(&data).map(drop), backup(&data, &other)] {
             assert!(matches!(refused, Err(BackupError::Damaged { .. })), "{refused:?}");
@@ -382,11 +387,11 @@ mod tests {
         assert!(!other.exists());
         damage(&file);
         assert!(matches!(restore(&file, &other), Err(BackupError::Damaged { .. })));
-        assert!(!other.join(DATABASE).exists());
+        assert!(!other.join(DATABASE_FILE).exists());
     }
 
     #[tokio::test]
-    async fn backup_of_a_later_version_is_refused() {
+    async fn backup_with_newer_layout_is_rejected() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
         fs::create_dir(&data).unwrap();

@@ -13,15 +13,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use http::Uri;
-use imageshare::domain::{AccessKeyId, Limit, Limits, Role, TenantId};
-use imageshare::function::public_url;
+use imageshare::domain::{AccessKeyId, LimitSetting, Limits, Role, TenantId};
+use imageshare::function::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
-pub use self::manual::{write_completions, write_page};
-pub use self::tenants::{FileFormat, ListFormat, Place, TenantsCommand};
+pub use self::manual::{write_completions, write_manual_page};
+pub use self::tenants::{FileFormat, ListFormat, ServerLocation, TenantsCommand};
 use self::value::{lifetime, region, role};
 use crate::issuers::IssuerArguments;
-use crate::keys::Grant;
+use crate::keys::TokenClaims;
 
 /// Where data is kept unless told otherwise.
 pub const DEFAULT_DATA: &str = "imageshare-data";
@@ -133,7 +133,7 @@ pub enum AccessKeyCommand {
         json: bool,
         /// Whose, and where
         #[command(flatten)]
-        whose: AccessKeyOwner,
+        target: AccessKeyTarget,
     },
     /// List all of a project, a line for each: id, state, roles, master key, time of creation, name
     List {
@@ -142,7 +142,7 @@ pub enum AccessKeyCommand {
         json: bool,
         /// Whose, and where
         #[command(flatten)]
-        whose: AccessKeyOwner,
+        target: AccessKeyTarget,
     },
     /// Disable one for good; prints nothing. Requests signed with it are refused within 5 seconds
     Disable {
@@ -151,33 +151,35 @@ pub enum AccessKeyCommand {
         id: AccessKeyId,
         /// Whose, and where
         #[command(flatten)]
-        whose: AccessKeyOwner,
+        target: AccessKeyTarget,
     },
 }
 
 impl AccessKeyCommand {
     /// Whose access keys, and where.
-    pub fn owner(&self) -> &AccessKeyOwner {
+    pub fn target(&self) -> &AccessKeyTarget {
         match self {
-            Self::Create { whose, .. } | Self::List { whose, .. } | Self::Disable { whose, .. } => whose,
+            Self::Create { target: whose, .. }
+            | Self::List { target: whose, .. }
+            | Self::Disable { target: whose, .. } => whose,
         }
     }
 }
 
 /// Whose access keys, and where.
 #[derive(Debug, Clone, Args)]
-pub struct AccessKeyOwner {
+pub struct AccessKeyTarget {
     /// Who they are for
     #[command(flatten)]
-    pub holder: Holder,
+    pub principal: Principal,
     /// Where the server is
     #[command(flatten)]
-    pub place: Place,
+    pub location: ServerLocation,
 }
 
 /// Who holds a token or an access key.
 #[derive(Debug, Clone, Args)]
-pub struct Holder {
+pub struct Principal {
     /// Project that it acts for
     #[arg(long, value_name = "PROJECT")]
     pub project: TenantId,
@@ -189,11 +191,11 @@ pub struct Holder {
     pub user: Option<String>,
 }
 
-impl Holder {
+impl Principal {
     /// What a token says of the holder.
-    pub fn grant(&self, roles: Vec<Role>, lifetime: Duration) -> Grant {
+    pub fn token_claims(&self, roles: Vec<Role>, lifetime: Duration) -> TokenClaims {
         let (project, account, user) = (self.project.clone(), self.account.clone(), self.user.clone());
-        Grant { project, account, user, roles, lifetime }
+        TokenClaims { project, account, user, roles, lifetime }
     }
 }
 
@@ -234,14 +236,14 @@ pub struct ServeArguments {
     #[arg(long, value_name = "NAME", default_value = "local", value_parser = region)]
     pub region: String,
     /// Address that clients use, if it is not the one listened on
-    #[arg(long, value_name = "URL", value_parser = public_url)]
+    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<Uri>,
     /// Every tenant stands in the directory (see `imageshare tenants`): nothing is shared with one that does not
     #[arg(long)]
     pub directory_complete: bool,
     /// Limits that are not to be as they are by themselves
     #[arg(long = "limit", value_name = "NAME=NUMBER", value_delimiter = ',', help = limits_help())]
-    pub limits: Vec<Limit>,
+    pub limits: Vec<LimitSetting>,
     /// Whose tokens are believed besides the server's own
     #[command(flatten)]
     pub issuers: IssuerArguments,
@@ -278,7 +280,7 @@ Change a limit; may be repeated. What they are by themselves:
 pub struct TokenArguments {
     /// Who it is for
     #[command(flatten)]
-    pub holder: Holder,
+    pub principal: Principal,
     /// reader reads, member acts for the project, admin acts for any; may be repeated
     #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
     pub roles: Vec<Role>,
@@ -308,12 +310,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn serve_is_the_default_and_its_flags_work_without_naming_it() {
+    fn serve_is_the_default_command() {
         assert_eq!(serve("imageshare").listen, "127.0.0.1:8080");
         for line in
             ["imageshare --memory --listen 127.0.0.1:0", "imageshare serve --memory --listen 127.0.0.1:0"]
@@ -325,23 +327,23 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_a_directory_exclude_each_other() {
+    fn memory_conflicts_with_data_directory() {
         assert!(parse("imageshare --memory --data x").is_err());
     }
 
     #[test]
-    fn limits_are_repeated_and_checked() {
+    fn limit_flags_repeat_and_are_validated() {
         let limits = serve("imageshare --limit members-per-image=3 --limit images-per-tenant=4").limits;
         assert_eq!(limits.len(), 2);
         let refused = parse("imageshare serve --limit pictures=3").unwrap_err().to_string();
         assert!(refused.contains("members-per-image=NUMBER"), "{refused}");
         let help = limits_help();
         let told: Vec<&str> = help.split_whitespace().filter(|word| word.contains('=')).collect();
-        assert!(told.iter().all(|limit| limit.parse::<Limit>().is_ok()), "{help}");
+        assert!(told.iter().all(|limit| limit.parse::<LimitSetting>().is_ok()), "{help}");
     }
 
     #[test]
-    fn a_public_url_is_a_scheme_and_a_host() {
+    fn public_url_must_be_scheme_and_host() {
         assert!(parse("imageshare --public-url https://images.example.com").is_ok());
         for bad in ["images.example.com", "ftp://a", "https://a/b", "https://a?b"] {
             assert!(parse(&format!("imageshare --public-url {bad}")).is_err(), "{bad}");
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_needs_a_project_and_is_a_members_for_twelve_hours() {
+    fn token_requires_project_and_has_defaults() {
         assert!(parse("imageshare token").is_err());
         assert!(parse("imageshare token --project a/b").is_err());
         let Ok(Command::Token(arguments)) = parse("imageshare token --project p") else { panic!() };
@@ -363,12 +365,12 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_may_be_complete_and_tenants_may_be_anywhere() {
+    fn tenants_commands_accept_format_and_server() {
         assert!(
             !serve("imageshare").directory_complete
                 && serve("imageshare --directory-complete").directory_complete
         );
-        let Ok(Command::Tenants(TenantsCommand::Import { file, format, place })) =
+        let Ok(Command::Tenants(TenantsCommand::Import { file, format, location: place })) =
             parse("imageshare tenants import a.txt --format csv --server https://images.example")
         else {
             panic!()
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn backup_needs_a_file_and_check_a_directory() {
+    fn backup_and_restore_require_a_file() {
         let Ok(Command::Backup(arguments)) = parse("imageshare backup --to b") else { panic!() };
         assert_eq!((arguments.to.to_str(), arguments.data.to_str()), (Some("b"), Some(DEFAULT_DATA)));
         assert!(parse("imageshare backup").is_err() && parse("imageshare restore").is_err());
@@ -387,17 +389,17 @@ mod tests {
     }
 
     #[test]
-    fn an_access_key_needs_a_project_and_is_a_members() {
+    fn access_key_requires_project_and_defaults_to_member() {
         assert!(parse("imageshare access-key create").is_err());
         assert!(parse("imageshare access-key disable --project p").is_err());
         assert!(parse("imageshare access-key list --project p --server https://a").is_ok());
-        let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, whose, .. })) =
+        let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, target: whose, .. })) =
             parse("imageshare access-key create --project p")
         else {
             panic!()
         };
         assert_eq!(
-            (roles, whose.place.server),
+            (roles, whose.location.server),
             (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080"))
         );
     }

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use imageshare::auth::{Authenticator, Authorities, BadAuthorities, BadUrl, ClaimPaths, Expectations};
+use imageshare::auth::{
+    Authenticator, BadCertificateAuthorities, BadUrl, CertificateAuthorities, ClaimPaths, ExpectedClaims,
+};
 
 use crate::keys::ISSUER;
 
 /// Why somebody's tokens cannot be checked.
 #[derive(Debug, thiserror::Error)]
-pub enum BadIssuers {
+pub enum IssuersError {
     /// The key set has no address that can be asked safely.
     #[error("--jwks: {0}")]
     Jwks(BadUrl),
@@ -18,7 +20,7 @@ pub enum BadIssuers {
     Keystone(BadUrl),
     /// The certificates cannot be used.
     #[error("--issuer-ca: {0}")]
-    Authorities(#[from] BadAuthorities),
+    Authorities(#[from] BadCertificateAuthorities),
 }
 
 /// Who issues tokens besides this server.
@@ -48,12 +50,12 @@ pub struct IssuerArguments {
 
 impl IssuerArguments {
     /// Whether something is expected of tokens that no key could have signed.
-    pub(crate) fn names_an_issuer_without_keys(&self) -> bool {
+    pub(crate) fn has_issuer_without_jwks(&self) -> bool {
         self.jwks.is_none() && (self.issuer.is_some() || self.audience.is_some())
     }
 
     /// Whose tokens a server believes, itself among them, for the log: without what an address may hold of a password.
-    pub fn names(&self) -> Vec<String> {
+    pub fn issuer_names(&self) -> Vec<String> {
         let mut names = vec![ISSUER.to_owned()];
         for url in [&self.jwks, &self.keystone].into_iter().flatten() {
             let address = url.rsplit_once('@').map_or(url.as_str(), |(_, address)| address);
@@ -67,23 +69,23 @@ impl IssuerArguments {
     /// The same authenticator, believing their tokens too.
     ///
     /// # Errors
-    /// [`BadIssuers`] names the argument that is wrong.
-    pub(crate) fn believed_by(&self, authenticator: Authenticator) -> Result<Authenticator, BadIssuers> {
+    /// [`IssuersError`] names the argument that is wrong.
+    pub(crate) fn add_to(&self, authenticator: Authenticator) -> Result<Authenticator, IssuersError> {
         let authorities = match &self.issuer_ca {
-            Some(path) => Authorities::read(path)?,
-            None => Authorities::default(),
+            Some(path) => CertificateAuthorities::from_file(path)?,
+            None => CertificateAuthorities::default(),
         };
         let authenticator = match &self.jwks {
             Some(url) => {
                 let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
                 let claims = self.claims.clone().unwrap_or_default();
-                let expected = Expectations { issuer, audience, claims };
-                authenticator.with_jwks_url(url, expected, &authorities).map_err(BadIssuers::Jwks)?
+                let expected = ExpectedClaims { issuer, audience, claim_paths: claims };
+                authenticator.with_jwks_url(url, expected, &authorities).map_err(IssuersError::Jwks)?
             }
             None => authenticator,
         };
         match &self.keystone {
-            Some(url) => authenticator.with_keystone(url, &authorities).map_err(BadIssuers::Keystone),
+            Some(url) => authenticator.with_keystone(url, &authorities).map_err(IssuersError::Keystone),
             None => Ok(authenticator),
         }
     }

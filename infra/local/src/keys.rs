@@ -21,11 +21,11 @@ use crate::private_file;
 /// The issuer of a local server's tokens.
 pub const ISSUER: &str = "imageshare";
 
-const FILE_NAME: &str = "signing-keys.json";
-const MASTER_KEYS: &str = "master-keys.txt";
+const SIGNING_KEYS_FILE: &str = "signing-keys.json";
+const MASTER_KEYS_FILE: &str = "master-keys.txt";
 
 /// The files of a data directory that hold the server's secrets.
-pub(crate) const KEY_FILES: [&str; 2] = [FILE_NAME, MASTER_KEYS];
+pub(crate) const KEY_FILES: [&str; 2] = [SIGNING_KEYS_FILE, MASTER_KEYS_FILE];
 
 /// Why there is no key, or no token.
 #[derive(Debug, thiserror::Error)]
@@ -46,35 +46,35 @@ pub enum KeyError {
     Unusable(PathBuf),
     /// The system has no randomness to offer.
     #[error("cannot make a random key: {0}")]
-    Random(getrandom::Error),
+    Randomness(getrandom::Error),
     /// The token could not be signed.
     #[error("cannot sign the token: {0}")]
-    Sign(#[from] jsonwebtoken::errors::Error),
+    Signing(#[from] jsonwebtoken::errors::Error),
 }
 
 impl KeyError {
-    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(crate) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::File { path: path.to_owned(), source }
     }
 }
 
 /// Reads the master keys in that directory; makes the directory and one key if there is none, as
-/// [`SigningKey::open`] does.
+/// [`SigningKey::open_or_create`] does.
 ///
 /// # Errors
 /// The directory cannot be written, or the file cannot be read.
-pub fn master_keys(directory: &Path) -> Result<String, KeyError> {
-    Ok(private_file::read_or_make(directory, MASTER_KEYS, random_master_key)?.1)
+pub fn open_master_keys(directory: &Path) -> Result<String, KeyError> {
+    Ok(private_file::read_or_create(directory, MASTER_KEYS_FILE, random_master_key)?.1)
 }
 
 /// A JSON Web Key Set with the one key of a local server.
 #[derive(Serialize, Deserialize)]
 struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Jwk>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Key {
+struct Jwk {
     kty: String,
     alg: String,
     #[serde(rename = "use")]
@@ -85,8 +85,8 @@ struct Key {
 
 /// The signing key in a data directory.
 pub struct SigningKey {
-    key: Key,
-    json: String,
+    key: Jwk,
+    jwks: String,
 }
 
 impl SigningKey {
@@ -95,8 +95,8 @@ impl SigningKey {
     ///
     /// # Errors
     /// The directory cannot be written, or the file in it is no key of ours.
-    pub fn open(directory: &Path) -> Result<Self, KeyError> {
-        let (path, json) = private_file::read_or_make(directory, FILE_NAME, random_key_set)?;
+    pub fn open_or_create(directory: &Path) -> Result<Self, KeyError> {
+        let (path, json) = private_file::read_or_create(directory, SIGNING_KEYS_FILE, random_key_set)?;
         Self::parse(json, path)
     }
 
@@ -105,24 +105,24 @@ impl SigningKey {
     ///
     /// # Errors
     /// There is no file, it cannot be read, or it is no key of ours.
-    pub fn find(directory: &Path) -> Result<Self, KeyError> {
-        let path = directory.join(FILE_NAME);
+    pub fn load(directory: &Path) -> Result<Self, KeyError> {
+        let path = directory.join(SIGNING_KEYS_FILE);
         let json = private_file::read(&path)?.ok_or_else(|| KeyError::Missing(directory.to_owned()))?;
         Self::parse(json, path)
     }
 
     /// The JSON Web Key Set that the server checks tokens against.
-    pub fn json(&self) -> &str {
-        &self.json
+    pub fn jwks(&self) -> &str {
+        &self.jwks
     }
 
     /// A token with those claims.
     ///
     /// # Errors
     /// The key cannot sign.
-    pub fn token(&self, grant: &Grant) -> Result<String, KeyError> {
+    pub fn sign_token(&self, grant: &TokenClaims) -> Result<String, KeyError> {
         let now = Timestamp::now();
-        let claims = Claims {
+        let claims = JwtClaims {
             iss: ISSUER,
             sub: grant.user.as_deref(),
             iat: now.unix_seconds(),
@@ -145,7 +145,7 @@ impl SigningKey {
             key.kty == "oct" && key.alg == "HS256" && secret.len() >= 32
         });
         match key {
-            Some(key) => Ok(Self { key, json }),
+            Some(key) => Ok(Self { key, jwks: json }),
             None => Err(KeyError::Unusable(path)),
         }
     }
@@ -153,7 +153,7 @@ impl SigningKey {
 
 /// What a token says about its bearer.
 #[derive(Debug, Clone)]
-pub struct Grant {
+pub struct TokenClaims {
     /// The project that the bearer acts for.
     pub project: TenantId,
     /// The account that the project belongs to.
@@ -167,7 +167,7 @@ pub struct Grant {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct JwtClaims<'a> {
     iss: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<&'a str>,
@@ -181,18 +181,18 @@ struct Claims<'a> {
 
 fn random_bytes() -> Result<[u8; 32], KeyError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(KeyError::Random)?;
+    getrandom::fill(&mut bytes).map_err(KeyError::Randomness)?;
     Ok(bytes)
 }
 
 fn random_master_key() -> Result<String, KeyError> {
-    let day: String = Timestamp::now().to_basic_text().chars().take(8).collect();
+    let day: String = Timestamp::now().to_iso_basic().chars().take(8).collect();
     Ok(format!("{day}:{}\n", STANDARD.encode(random_bytes()?)))
 }
 
 fn random_key_set() -> Result<String, KeyError> {
     let secret = random_bytes()?;
-    let key = Key {
+    let key = Jwk {
         kty: "oct".to_owned(),
         alg: "HS256".to_owned(),
         usage: "sig".to_owned(),
@@ -219,69 +219,73 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_can_read_the_key() {
+    fn signing_key_is_readable_only_by_owner() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("new/data");
-        SigningKey::open(&directory).unwrap();
-        assert_eq!((mode(&directory), mode(&directory.join(FILE_NAME))), (0o700, 0o600));
+        SigningKey::open_or_create(&directory).unwrap();
+        assert_eq!((mode(&directory), mode(&directory.join(SIGNING_KEYS_FILE))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
-    fn a_master_key_is_made_once_and_only_the_owner_can_read_it() {
+    fn master_key_is_created_once_and_private() {
         let directory = tempfile::tempdir().unwrap();
-        let made = master_keys(directory.path()).unwrap();
+        let made = open_master_keys(directory.path()).unwrap();
         assert!(MasterKeys::parse(&made).unwrap().newest().is_some());
-        assert_eq!(mode(&directory.path().join(MASTER_KEYS)), 0o600);
-        assert_eq!(master_keys(directory.path()).unwrap(), made);
+        assert_eq!(mode(&directory.path().join(MASTER_KEYS_FILE)), 0o600);
+        assert_eq!(open_master_keys(directory.path()).unwrap(), made);
     }
 
     #[test]
-    fn who_asks_a_running_server_finds_its_key_and_makes_none() {
+    fn load_finds_the_signing_key_and_creates_none() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("data");
-        let missing = SigningKey::find(&directory).err().unwrap().to_string();
+        let missing = SigningKey::load(&directory).err().unwrap().to_string();
         assert!(missing.contains("data: name the running server's directory with --data"), "{missing}");
         assert!(!directory.exists());
-        let made = SigningKey::open(&directory).unwrap();
-        assert_eq!(SigningKey::find(&directory).unwrap().json(), made.json());
+        let made = SigningKey::open_or_create(&directory).unwrap();
+        assert_eq!(SigningKey::load(&directory).unwrap().jwks(), made.jwks());
     }
 
     #[test]
-    fn all_who_start_at_the_same_time_agree_on_one_key() {
+    fn concurrent_starts_agree_on_one_signing_key() {
         let directory = tempfile::tempdir().unwrap();
         let keys: HashSet<String> = std::thread::scope(|scope| {
-            let starts: Vec<_> =
-                (0..16).map(|_| scope.spawn(|| SigningKey::open(directory.path()).unwrap().json)).collect();
+            let starts: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| SigningKey::open_or_create(directory.path()).unwrap().jwks))
+                .collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert_eq!(keys.len(), 1);
     }
 
     #[test]
-    fn a_file_that_holds_no_key_is_neither_used_nor_replaced() {
+    fn invalid_key_file_is_rejected_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let weak = r#"{"keys":[{"kty":"oct","alg":"HS256","use":"sig","kid":"a","k":"c2hvcnQ"}]}"#;
         for content in ["", "{}", r#"{"keys":[]}"#, weak] {
-            fs::write(directory.path().join(FILE_NAME), content).unwrap();
-            assert!(matches!(SigningKey::open(directory.path()), Err(KeyError::Unusable(_))), "{content}");
+            fs::write(directory.path().join(SIGNING_KEYS_FILE), content).unwrap();
+            assert!(
+                matches!(SigningKey::open_or_create(directory.path()), Err(KeyError::Unusable(_))),
+                "{content}"
+            );
         }
-        assert_eq!(fs::read_to_string(directory.path().join(FILE_NAME)).unwrap(), weak);
+        assert_eq!(fs::read_to_string(directory.path().join(SIGNING_KEYS_FILE)).unwrap(), weak);
     }
 
     #[test]
-    fn a_token_carries_the_grant_and_verifies_with_the_key_set() {
+    fn token_carries_claims_and_verifies_with_jwks() {
         let directory = tempfile::tempdir().unwrap();
-        let key = SigningKey::open(directory.path()).unwrap();
-        let grant = Grant {
+        let key = SigningKey::open_or_create(directory.path()).unwrap();
+        let grant = TokenClaims {
             project: "p1".parse().unwrap(),
             account: Some("a1".to_owned()),
             user: None,
             roles: vec![Role::Reader, Role::Admin],
             lifetime: Duration::from_mins(1),
         };
-        let token = key.token(&grant).unwrap();
-        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(key.json()).unwrap();
+        let token = key.sign_token(&grant).unwrap();
+        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(key.jwks()).unwrap();
         let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
         let verifier = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
         let mut checks = Validation::new(Algorithm::HS256);

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts the log, at the level that `RUST_LOG` names, `info` without it. A line that is written for a request bears the
 /// request's id.
-pub fn start() {
+pub fn init() {
     let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr);
     if io::stderr().is_terminal() {

@@ -21,7 +21,7 @@ use imageshare_local::{access_key, backup, descriptors, logging, tenants};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// More threads than this have nothing to do: the table does one thing at a time.
-const MOST_THREADS: usize = 4;
+const MAX_WORKER_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let command = match cli::parse(env::args_os()) {
@@ -33,14 +33,14 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => access_key(&command),
-        Command::Backup(arguments) => keep(|| backup::backup(&arguments.data, &arguments.to)),
-        Command::Restore(arguments) => keep(|| backup::restore(&arguments.from, &arguments.data)),
+        Command::Backup(arguments) => run_maintenance(|| backup::backup(&arguments.data, &arguments.to)),
+        Command::Restore(arguments) => run_maintenance(|| backup::restore(&arguments.from, &arguments.data)),
         Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => tenants(&command),
         Command::Completions { shell } => {
             cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
         }
-        Command::Man { command } => cli::write_page(&command, &mut io::stdout()).map_err(Into::into),
+        Command::Man { command } => cli::write_manual_page(&command, &mut io::stdout()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,9 +52,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
-    logging::start();
-    descriptors::raise();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    logging::init();
+    descriptors::raise_limit();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKER_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let done = runtime.block_on(serve_until_stopped(arguments));
     // Where it was ended at once, nothing that still runs is waited for.
@@ -91,7 +91,7 @@ fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
         region = arguments.region,
         directory_complete = arguments.directory_complete,
         limits = %arguments.limits.iter().copied().collect::<Limits>(),
-        issuers = arguments.issuers.names().join(", "),
+        issuers = arguments.issuers.issuer_names().join(", "),
         "started"
     );
     tracing::info!("get a token with: imageshare token --data {data} --project PROJECT");
@@ -101,8 +101,8 @@ fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
 }
 
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
-    let TokenArguments { holder, roles, ttl, data } = arguments;
-    writeln!(io::stdout(), "{}", SigningKey::find(&data)?.token(&holder.grant(roles, ttl))?)?;
+    let TokenArguments { principal: holder, roles, ttl, data } = arguments;
+    writeln!(io::stdout(), "{}", SigningKey::load(&data)?.sign_token(&holder.token_claims(roles, ttl))?)?;
     Ok(())
 }
 
@@ -113,8 +113,8 @@ fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs a command that says nothing where it succeeds.
-fn keep(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
-    logging::start();
+fn run_maintenance(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
+    logging::init();
     Ok(command()?)
 }
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use imageshare::auth::{Authenticator, BadMasterKeys, Expectations, MasterKeys};
+use imageshare::auth::{Authenticator, BadMasterKeys, ExpectedClaims, MasterKeys};
 use imageshare::domain::{Clock, Limits};
-use imageshare::function::Function;
+use imageshare::function::HttpFunction;
 use imageshare::store::{Store, StoreError};
 use imageshare::table::StorageFault;
-use imageshare::{Service, Settings, usecases};
+use imageshare::{App, Settings, usecases};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,17 +20,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cli::ServeArguments;
-use crate::gateway::{self, BadRoutes, Before, Gateway, Handlers, Health, HealthCheck, OPENAPI};
-use crate::issuers::BadIssuers;
-use crate::keep_time::TimeKeeper;
-use crate::keys::{ISSUER, KeyError, SigningKey, master_keys};
+use crate::clock_keeper::ClockKeeper;
+use crate::dispatcher::{self, JobWorker};
+use crate::gateway::{self, BeforeHook, Gateway, Handlers, Health, HealthCheck, OPENAPI, RoutesError};
+use crate::issuers::IssuersError;
+use crate::keys::{ISSUER, KeyError, SigningKey, open_master_keys};
 use crate::metrics::{self, Metrics};
-use crate::pump::{self, JobWorker};
-use crate::table::{EmbeddedTable, Lane, OpenError, Removed, TableProblem};
+use crate::table::{CleanupReport, EmbeddedTable, HealthError, Lane, OpenError};
 
 /// When expired items are deleted for the first time, and how often after that.
-const FIRST_EXPIRY: Duration = Duration::from_mins(1);
-const EXPIRY: Duration = Duration::from_hours(1);
+const FIRST_CLEANUP_DELAY: Duration = Duration::from_mins(1);
+const CLEANUP_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum StartError {
     },
     /// There is no temporary directory for the signing key.
     #[error("cannot make a temporary directory: {0}")]
-    Temporary(io::Error),
+    TemporaryDirectory(io::Error),
     /// There is no signing key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -65,7 +65,7 @@ pub enum StartError {
     MasterKeys(#[from] BadMasterKeys),
     /// Tokens of others cannot be checked.
     #[error(transparent)]
-    Issuers(#[from] BadIssuers),
+    Issuers(#[from] IssuersError),
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -74,7 +74,7 @@ pub enum StartError {
     Clock(StoreError),
     /// The routes do not fit the functions.
     #[error(transparent)]
-    Routes(#[from] BadRoutes),
+    Routes(#[from] RoutesError),
 }
 
 fn reason(error: &io::Error) -> String {
@@ -94,9 +94,9 @@ pub struct Server {
     key_directory: PathBuf,
     stop: watch::Sender<bool>,
     gateway: JoinHandle<()>,
-    pump: JoinHandle<()>,
-    expiry: JoinHandle<()>,
-    time: JoinHandle<()>,
+    dispatcher: JoinHandle<()>,
+    cleanup: JoinHandle<()>,
+    clock_keeper: JoinHandle<()>,
     metrics: Option<JoinHandle<()>>,
     table: Arc<EmbeddedTable>,
     /// Removed at the end.
@@ -109,53 +109,55 @@ impl Server {
     /// # Errors
     /// Says what is in the way.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
-        let temporary = if arguments.memory { Some(temporary_directory()?) } else { None };
+        let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
         // The address first: who started a second server by mistake reads about that, not about its data.
         let (listener, address) = listen(&arguments.listen).await?;
         let metrics_listener = listen_for_metrics(arguments.metrics.as_deref()).await?;
-        let (key, masters) = (SigningKey::open(&key_directory)?, master_keys(&key_directory)?);
+        let (key, masters) = (SigningKey::open_or_create(&key_directory)?, open_master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
-        let (clock, metrics) = (Clock::of_server(), Arc::new(Metrics::default()));
+        let (clock, metrics) = (Clock::for_server(), Arc::new(Metrics::default()));
         let service = |lane| {
-            let store = Store::new(metrics.counted(table.lane(lane), lane), clock.clone());
-            Service { store, settings: Arc::new(settings(arguments)) }
+            let store = Store::new(metrics.counted_table(table.lane(lane), lane), clock.clone());
+            App { store, settings: Arc::new(settings(arguments)) }
         };
         let requests = service(Lane::Request);
-        let time = TimeKeeper::resume(requests.store.clone()).await;
-        let time = time.map_err(|problem| unreadable(problem, &arguments.data))?;
+        let time = ClockKeeper::resume(requests.store.clone()).await;
+        let time = time.map_err(|problem| clock_read_error(problem, &arguments.data))?;
         let time = Arc::new(time);
-        let expected = Expectations { issuer: Some(ISSUER.to_owned()), ..Expectations::default() };
-        let authenticator = Authenticator::from_jwks(key.json(), expected)?;
+        let expected = ExpectedClaims { issuer: Some(ISSUER.to_owned()), ..ExpectedClaims::default() };
+        let authenticator = Authenticator::from_jwks(key.jwks(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
-        let authenticator = arguments.issuers.believed_by(authenticator)?;
-        authenticator.prepare().await;
+        let authenticator = arguments.issuers.add_to(authenticator)?;
+        authenticator.prefetch_keys().await;
 
-        let functions = functions(Function::new(requests, authenticator)).after(begin_request(&time));
-        let domain = domain(arguments, address);
+        let functions =
+            functions(HttpFunction::new(requests, authenticator)).with_before_hook(begin_request_hook(&time));
+        let domain = domain_name(arguments, address);
         let (stop, stopped) = watch::channel(false);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table, stopped.clone()), domain)?;
-        let gateway = gateway.counting(Arc::clone(&metrics));
+        let gateway = gateway.with_metrics(Arc::clone(&metrics));
 
         let stopped_time = stopped.clone();
-        let worker = Arc::new(JobWorker { service: service(Lane::Worker) });
-        let open_work = worker.service.store.clone();
+        let worker = Arc::new(JobWorker { app: service(Lane::Worker) });
+        let open_work = worker.app.store.clone();
         let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
-        let metrics_stop = until(stopped.clone());
-        let (region, work, pump_stop) = (arguments.region.clone(), table.work(), until(stopped.clone()));
+        let metrics_stop = stop_requested(stopped.clone());
+        let (region, work, pump_stop) =
+            (arguments.region.clone(), table.work_notify(), stop_requested(stopped.clone()));
         Ok(Self {
             address,
             metrics_address,
             key_directory,
             stop,
-            gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), until(stopped))),
-            pump: tokio::spawn(async move {
-                unblock_lines(&worker.service).await;
-                pump::run(worker, &work, region, pump_stop).await;
+            gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), stop_requested(stopped))),
+            dispatcher: tokio::spawn(async move {
+                unblock_queues(&worker.app).await;
+                dispatcher::run(worker, &work, region, pump_stop).await;
             }),
-            expiry: tokio::spawn(expire(Arc::clone(&table))),
-            time: tokio::spawn(async move { time.run(until(stopped_time)).await }),
+            cleanup: tokio::spawn(run_cleanup(Arc::clone(&table))),
+            clock_keeper: tokio::spawn(async move { time.run(stop_requested(stopped_time)).await }),
             metrics: metrics_listener.map(|(listener, _)| {
                 tokio::spawn(metrics::serve(listener, metrics, open_work, metrics_stop))
             }),
@@ -189,19 +191,19 @@ impl Server {
         // Both have receivers, which live as long as their tasks.
         let _ = self.stop.send(true);
         let _ = self.gateway.await;
-        let _ = self.pump.await;
-        let _ = self.time.await;
+        let _ = self.dispatcher.await;
+        let _ = self.clock_keeper.await;
         if let Some(metrics) = self.metrics {
             let _ = metrics.await;
         }
-        self.expiry.abort();
-        let _ = self.expiry.await;
+        self.cleanup.abort();
+        let _ = self.cleanup.await;
         self.table.close().await;
     }
 }
 
 /// The host name of this server where a request names none.
-fn domain(arguments: &ServeArguments, address: SocketAddr) -> String {
+fn domain_name(arguments: &ServeArguments, address: SocketAddr) -> String {
     match (arguments.public_url.as_ref().and_then(Uri::host), address.ip()) {
         (Some(host), _) => host.to_owned(),
         (None, IpAddr::V4(ip)) => ip.to_string(),
@@ -225,8 +227,8 @@ async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), StartError> 
     Ok((listener, local))
 }
 
-fn temporary_directory() -> Result<TempDir, StartError> {
-    tempfile::Builder::new().prefix("imageshare-").tempdir().map_err(StartError::Temporary)
+fn create_temporary_directory() -> Result<TempDir, StartError> {
+    tempfile::Builder::new().prefix("imageshare-").tempdir().map_err(StartError::TemporaryDirectory)
 }
 
 fn settings(arguments: &ServeArguments) -> Settings {
@@ -239,7 +241,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
 }
 
 /// The functions by the names that `openapi.yaml` uses.
-pub fn functions(function: Function) -> Handlers {
+pub fn functions(function: HttpFunction) -> Handlers {
     let function = Arc::new(function);
     macro_rules! handlers {
         ($($name:literal => $library:ident),* $(,)?) => {
@@ -265,7 +267,7 @@ pub fn functions(function: Function) -> Handlers {
     }
 }
 
-fn begin_request(time: &Arc<TimeKeeper>) -> Before {
+fn begin_request_hook(time: &Arc<ClockKeeper>) -> BeforeHook {
     let time = Arc::clone(time);
     Arc::new(move || {
         let time = Arc::clone(&time);
@@ -280,36 +282,36 @@ fn health_check(table: &Arc<EmbeddedTable>, stopped: watch::Receiver<bool>) -> H
         Box::pin(async move {
             match table.health().await {
                 Ok(()) if is_stopping => Health::Stopping,
-                Ok(()) => Health::Good,
-                Err(problem) => health_of(problem),
+                Ok(()) => Health::Healthy,
+                Err(problem) => health_from_error(problem),
             }
         })
     })
 }
 
 /// How the service is with a table that has that problem, and what an operator can do.
-fn health_of(problem: TableProblem) -> Health {
+fn health_from_error(problem: HealthError) -> Health {
     match problem {
-        TableProblem::Silent => {
+        HealthError::Unresponsive => {
             Health::Down("The table does not answer. Look at the server's log, and restart it.")
         }
-        TableProblem::Storage(StorageFault::Full) => {
-            Health::Impaired("The disk is full: what is there can be read, and nothing stored. Make room.")
+        HealthError::Storage(StorageFault::Full) => {
+            Health::Degraded("The disk is full: what is there can be read, and nothing stored. Make room.")
         }
-        TableProblem::Storage(StorageFault::Damaged) => Health::Down(
+        HealthError::Storage(StorageFault::Damaged) => Health::Down(
             "The database is damaged. The server's log says where; stop the server, and restore a backup.",
         ),
-        TableProblem::Storage(StorageFault::Missing) => Health::Down(
+        HealthError::Storage(StorageFault::Missing) => Health::Down(
             "The data directory was removed or replaced. Nothing is stored: put it back, or stop the server and restore a backup.",
         ),
-        TableProblem::Storage(StorageFault::Failing) => {
+        HealthError::Storage(StorageFault::Failing) => {
             Health::Down("The disk cannot be read or written. Look at the server's log, and at the disk.")
         }
     }
 }
 
 /// Why a server does not start whose table cannot be read.
-fn unreadable(problem: StoreError, directory: &Path) -> StartError {
+fn clock_read_error(problem: StoreError, directory: &Path) -> StartError {
     match problem {
         StoreError::Storage { fault, detail } => {
             OpenError::Storage { fault, directory: directory.to_owned(), detail }.into()
@@ -319,26 +321,26 @@ fn unreadable(problem: StoreError, directory: &Path) -> StartError {
 }
 
 /// Gives their turns to jobs that wait in line for one that has ended: the last server was stopped before it could.
-async fn unblock_lines(service: &Service) {
-    if let Err(problem) = usecases::unblock_lines(service).await {
+async fn unblock_queues(service: &App) {
+    if let Err(problem) = usecases::unblock_queues(service).await {
         tracing::warn!(%problem, "jobs that wait in line could not be looked after; the sweep tries it in a minute");
     }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+async fn stop_requested(mut stopped: watch::Receiver<bool>) {
     // An error means that the server was dropped, which is a stop as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn expire(table: Arc<EmbeddedTable>) {
-    let mut turns = interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
+async fn run_cleanup(table: Arc<EmbeddedTable>) {
+    let mut turns = interval_at(Instant::now() + FIRST_CLEANUP_DELAY, CLEANUP_INTERVAL);
     // One that takes longer than an hour is followed by a rest.
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         match table.remove_expired().await {
-            Ok(Removed { items: 0, freed_bytes: 0, .. }) => {}
-            Ok(Removed { items, freed_bytes, .. }) => {
+            Ok(CleanupReport { items: 0, freed_bytes: 0, .. }) => {}
+            Ok(CleanupReport { items, freed_bytes, .. }) => {
                 tracing::info!(items, freed_bytes, "expired items were deleted");
             }
             Err(problem) => {

@@ -45,11 +45,11 @@ impl Signals {
 /// Whether whoever started the process has had it ignore `SIGHUP`; not known where there is no `/proc`.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find_map(|line| line.strip_prefix("SigIgn:")).is_some_and(has_hangup)
+    status.lines().find_map(|line| line.strip_prefix("SigIgn:")).is_some_and(contains_hangup)
 }
 
 /// Whether a set of signals, in hexadecimal digits, has `SIGHUP` in it: the first of them.
-fn has_hangup(signals: &str) -> bool {
+fn contains_hangup(signals: &str) -> bool {
     u64::from_str_radix(signals.trim(), 16).is_ok_and(|signals| signals & 1 == 1)
 }
 
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hangup_is_the_first_signal_of_a_set() {
-        assert!(has_hangup("\t0000000000000001") && has_hangup("0000000000001001"));
-        assert!(!has_hangup("\t0000000000001000") && !has_hangup(""));
+    fn hangup_is_the_lowest_bit_of_a_signal_mask() {
+        assert!(contains_hangup("\t0000000000000001") && contains_hangup("0000000000001001"));
+        assert!(!contains_hangup("\t0000000000001000") && !contains_hangup(""));
     }
 }

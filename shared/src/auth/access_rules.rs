@@ -26,23 +26,25 @@ struct AccessRule {
 
 impl AccessRules {
     /// Whether one of the rules allows a request to that path, as it came, without its query.
-    pub(super) fn allow(&self, method: &str, path: &str) -> bool {
+    pub(super) fn allows(&self, method: &str, path: &str) -> bool {
         let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
         // One slash would be two things: an end to the gateway's parameter, none to a wildcard.
         if path.to_ascii_lowercase().contains("%2f") {
             return false;
         }
         let Ok(path) = percent_decode_str(path).decode_utf8() else { return false };
-        let service = service_of(&path);
+        let service = service_for_path(&path);
         (method, path.as_ref()) == ("GET", "/v3/auth/tokens")
             || self.0.iter().any(|rule| {
-                rule.service == service && rule.method == method && matches(&steps(&rule.path), &path)
+                rule.service == service
+                    && rule.method == method
+                    && pattern_matches(&parse_pattern(&rule.path), &path)
             })
     }
 }
 
 /// The type under which the catalog has the service that a path belongs to.
-fn service_of(path: &str) -> &'static str {
+fn service_for_path(path: &str) -> &'static str {
     let is_glance = path.starts_with("/v2") && !path.starts_with("/v2/cloudimages");
     match path {
         _ if path.starts_with("/v3") => "identity",
@@ -53,22 +55,24 @@ fn service_of(path: &str) -> &'static str {
 
 /// A part of a rule's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum PatternToken {
     Literal(char),
     /// One character or more between two slashes.
-    Part,
+    Segment,
     /// Any text.
-    Anything,
+    AnyText,
 }
 
-fn steps(pattern: &str) -> Vec<Step> {
+fn parse_pattern(pattern: &str) -> Vec<PatternToken> {
     let (mut steps, mut rest) = (Vec::new(), pattern);
     while let Some(first) = rest.chars().next() {
         let tag = rest.strip_prefix('{').and_then(|tag| tag.split_once('}'));
         let (step, after) = match (rest.strip_prefix("**"), rest.strip_prefix('*'), tag) {
-            (Some(after), ..) => (Step::Anything, after),
-            (None, Some(after), _) | (None, None, Some((_, after))) => (Step::Part, after),
-            (None, None, None) => (Step::Literal(first), rest.get(first.len_utf8()..).unwrap_or_default()),
+            (Some(after), ..) => (PatternToken::AnyText, after),
+            (None, Some(after), _) | (None, None, Some((_, after))) => (PatternToken::Segment, after),
+            (None, None, None) => {
+                (PatternToken::Literal(first), rest.get(first.len_utf8()..).unwrap_or_default())
+            }
         };
         steps.push(step);
         rest = after;
@@ -78,27 +82,27 @@ fn steps(pattern: &str) -> Vec<Step> {
 
 /// Whether the steps make up the path: all places that can be reached are followed at once, so that no pattern takes longer
 /// than its length times that of the path.
-fn matches(steps: &[Step], path: &str) -> bool {
+fn pattern_matches(steps: &[PatternToken], path: &str) -> bool {
     let mut places = BTreeSet::from([0]);
     for character in path.chars() {
         let mut next = BTreeSet::new();
-        for place in with_skipped(steps, places) {
+        for place in skip_any_text(steps, places) {
             match steps.get(place) {
-                Some(Step::Literal(expected)) if *expected == character => next.extend([place + 1]),
-                Some(Step::Part) if character != '/' => next.extend([place, place + 1]),
-                Some(Step::Anything) => next.extend([place]),
+                Some(PatternToken::Literal(expected)) if *expected == character => next.extend([place + 1]),
+                Some(PatternToken::Segment) if character != '/' => next.extend([place, place + 1]),
+                Some(PatternToken::AnyText) => next.extend([place]),
                 _ => {}
             }
         }
         places = next;
     }
-    with_skipped(steps, places).contains(&steps.len())
+    skip_any_text(steps, places).contains(&steps.len())
 }
 
 /// The places, and those behind a step that any text is, even none.
-fn with_skipped(steps: &[Step], mut places: BTreeSet<usize>) -> BTreeSet<usize> {
+fn skip_any_text(steps: &[PatternToken], mut places: BTreeSet<usize>) -> BTreeSet<usize> {
     for place in 0..steps.len() {
-        if places.contains(&place) && steps.get(place) == Some(&Step::Anything) {
+        if places.contains(&place) && steps.get(place) == Some(&PatternToken::AnyText) {
             places.insert(place + 1);
         }
     }
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_stand_for_parts_and_for_any_text() {
+    fn wildcards_match_segments_or_any_text() {
         for (pattern, path, is_match) in [
             ("/v2/images", "/v2/images", true),
             ("/v2/images", "/v2/images/1", false),
@@ -136,7 +140,7 @@ mod tests {
             ("/{a", "/{a", true),
             ("", "/", false),
         ] {
-            assert_eq!(matches(&steps(pattern), path), is_match, "{pattern} {path}");
+            assert_eq!(pattern_matches(&parse_pattern(pattern), path), is_match, "{pattern} {path}");
         }
     }
 
@@ -157,29 +161,29 @@ mod tests {
             ("GET", "/v2/images/%FF", false),
             ("GET", "/v1/cloudimages/members", false),
         ] {
-            assert_eq!(rules.allow(method, path), is_allowed, "{method} {path}");
+            assert_eq!(rules.allows(method, path), is_allowed, "{method} {path}");
         }
         let of_another_service = AccessRules(vec![AccessRule {
             service: "compute".to_owned(),
             method: "GET".to_owned(),
             path: "/v2/images/*".to_owned(),
         }]);
-        assert!(!of_another_service.allow("GET", "/v2/images/1"));
-        assert!(!AccessRules(Vec::new()).allow("GET", "/v2/images"));
+        assert!(!of_another_service.allows("GET", "/v2/images/1"));
+        assert!(!AccessRules(Vec::new()).allows("GET", "/v2/images"));
     }
 
     proptest! {
         #[test]
-        fn any_pattern_is_decided_and_a_plain_one_means_itself(pattern in ".{0,60}", path in "/[a-z/]{0,60}") {
-            let _ = matches(&steps(&pattern), &path);
-            prop_assert!(matches(&steps(&path), &path));
+        fn plain_pattern_matches_itself_and_no_pattern_panics(pattern in ".{0,60}", path in "/[a-z/]{0,60}") {
+            let _ = pattern_matches(&parse_pattern(&pattern), &path);
+            prop_assert!(pattern_matches(&parse_pattern(&path), &path));
             let longer = format!("{path}x");
-            prop_assert!(!matches(&steps(&path), &longer));
+            prop_assert!(!pattern_matches(&parse_pattern(&path), &longer));
         }
     }
 
     #[test]
-    fn many_wildcards_take_no_longer_than_few() {
-        assert!(!matches(&steps(&"**a".repeat(40)), &"/".repeat(8_000)));
+    fn many_wildcards_do_not_slow_down_matching() {
+        assert!(!pattern_matches(&parse_pattern(&"**a".repeat(40)), &"/".repeat(8_000)));
     }
 }

@@ -17,7 +17,7 @@ pub enum BadClaimPaths {
     Malformed(String),
     /// The same is said twice.
     #[error("{0} is given twice: expected it once")]
-    Twice(&'static str),
+    Duplicate(&'static str),
 }
 
 /// Where project, account and roles stand in a token.
@@ -54,7 +54,7 @@ impl FromStr for ClaimPaths {
                 _ => return Err(malformed()),
             };
             if seen.contains(&name) {
-                return Err(BadClaimPaths::Twice(name));
+                return Err(BadClaimPaths::Duplicate(name));
             }
             let path = path.trim();
             if path.split('.').any(str::is_empty) {
@@ -69,16 +69,16 @@ impl FromStr for ClaimPaths {
 
 /// The members of a token's claims, none of them given twice.
 #[derive(Debug)]
-pub(super) struct Members(Map<String, Value>);
+pub(super) struct ClaimMap(Map<String, Value>);
 
-impl Members {
+impl ClaimMap {
     /// The claim of that name, `null` or not.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     /// The claim at that path: of that very name, or along its dots. One that is `null` is as good as absent.
-    pub(super) fn at(&self, path: &str) -> Option<&Value> {
+    pub(super) fn get_path(&self, path: &str) -> Option<&Value> {
         let along_dots = || {
             let (first, rest) = path.split_once('.')?;
             rest.split('.').try_fold(self.0.get(first)?, |value, name| value.get(name))
@@ -87,29 +87,29 @@ impl Members {
     }
 }
 
-impl<'de> Deserialize<'de> for Members {
+impl<'de> Deserialize<'de> for ClaimMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique;
+        struct UniqueNamesVisitor;
 
-        impl<'de> Visitor<'de> for Unique {
-            type Value = Members;
+        impl<'de> Visitor<'de> for UniqueNamesVisitor {
+            type Value = ClaimMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object whose members have different names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimMap, A::Error> {
                 let mut members = Map::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     if members.insert(name, value).is_some() {
                         return Err(A::Error::custom("a member that is given twice"));
                     }
                 }
-                Ok(Members(members))
+                Ok(ClaimMap(members))
             }
         }
 
-        deserializer.deserialize_map(Unique)
+        deserializer.deserialize_map(UniqueNamesVisitor)
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_named_stays_as_it_is() {
+    fn unset_claim_paths_keep_their_defaults() {
         let paths: ClaimPaths =
             "roles=realm_access.roles, project = https://example.com/tenant".parse().unwrap();
         assert_eq!(
@@ -128,16 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_say_where_a_claim_stands_is_refused() {
+    fn invalid_claim_paths_are_rejected() {
         for bad in ["", "roles", "roles=", "roles=a..b", "roles=.a", "user=sub", "roles=a,", "=a"] {
             assert!(matches!(bad.parse::<ClaimPaths>(), Err(BadClaimPaths::Malformed(_))), "{bad}");
         }
-        assert_eq!("roles=a,roles=b".parse::<ClaimPaths>(), Err(BadClaimPaths::Twice("roles")));
+        assert_eq!("roles=a,roles=b".parse::<ClaimPaths>(), Err(BadClaimPaths::Duplicate("roles")));
     }
 
     #[test]
-    fn claim_is_found_by_its_name_before_its_dots() {
-        let members: Members =
+    fn exact_claim_name_wins_over_dotted_path() {
+        let members: ClaimMap =
             serde_json::from_str(r#"{"a.b":1,"a":{"b":2,"c":{"d":3},"n":null},"n":null}"#).unwrap();
         for (path, found) in [
             ("a.b", Some(1)),
@@ -148,8 +148,8 @@ mod tests {
             ("n", None),
             ("x", None),
         ] {
-            assert_eq!(members.at(path).and_then(Value::as_i64), found, "{path}");
+            assert_eq!(members.get_path(path).and_then(Value::as_i64), found, "{path}");
         }
-        assert!(serde_json::from_str::<Members>(r#"{"a":1,"a":2}"#).is_err());
+        assert!(serde_json::from_str::<ClaimMap>(r#"{"a":1,"a":2}"#).is_err());
     }
 }

@@ -23,11 +23,11 @@ use serde_json::Value;
 
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
-use super::{Bearer, Unauthenticated};
+use super::{Bearer, CredentialError};
 use crate::domain::Timestamp;
 
 /// The most verified tokens that are cached with a key set: with the longest tokens, some 8 MB.
-const MAX_CACHED_TOKENS: usize = 1_000;
+const MAX_VERIFIED_TOKENS: usize = 1_000;
 
 /// How long a verified token is cached, unless it expires before.
 const TOKEN_TTL: Duration = Duration::from_mins(5);
@@ -85,7 +85,7 @@ impl Algorithm {
         }
     }
 
-    fn implementation(self) -> jsonwebtoken::Algorithm {
+    fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
             Self::Rs384 => jsonwebtoken::Algorithm::RS384,
@@ -110,7 +110,7 @@ impl fmt::Display for Algorithm {
 pub enum BadKeySet {
     /// The text is not a key set.
     #[error(r#"the key set is not JSON of the form {{"keys": […]}} (line {line}, column {column})"#)]
-    NotAKeySet {
+    Malformed {
         /// Where reading stopped, from 1.
         line: usize,
         /// Where in the line reading stopped.
@@ -127,13 +127,13 @@ pub enum BadKeySet {
         /// The key's `kid`, if it has one.
         kid: Option<String>,
         /// What is wrong with it.
-        fault: KeyFault,
+        fault: JwkError,
     },
 }
 
 /// What is wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFault {
+pub enum JwkError {
     /// A member is not of its type.
     #[error("is malformed: expected an object whose key_ops is an array and whose other members are strings")]
     Malformed,
@@ -147,10 +147,10 @@ pub enum KeyFault {
     UnsupportedAlgorithm(&'static str),
     /// A member is missing or not base64url.
     #[error("needs the member {0} in base64url without padding")]
-    Member(&'static str),
+    InvalidMember(&'static str),
     /// The members are no public key.
     #[error("is no valid public key")]
-    Invalid,
+    InvalidPublicKey,
     /// A secret that can be guessed.
     #[error("is too weak: expected a secret of 256 bits or more")]
     WeakSecret,
@@ -159,24 +159,24 @@ pub enum KeyFault {
     ModulusSize,
     /// A private key, which has no place in a verifier's configuration.
     #[error("holds its private part (d): give the public part only, and consider the key as leaked")]
-    Private,
+    PrivateKey,
     /// A secret that everybody can read.
     #[error("is a secret that is published: whoever reads it can sign with it")]
-    Published,
+    PublishedSecret,
     /// Another key has the same `kid`.
     #[error("has the same kid as a key before it")]
-    SameKid,
+    DuplicateKid,
 }
 
 /// A key of the set, bound to its algorithm.
 pub(super) struct Key {
     kid: Option<String>,
     algorithm: Algorithm,
-    material: Material,
+    material: KeyMaterial,
 }
 
 /// What a signature is verified with.
-enum Material {
+enum KeyMaterial {
     /// Verified by `ring`, which TLS brings along: the crate behind `jsonwebtoken` takes ten times as long for it.
     Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
     Other(DecodingKey),
@@ -193,19 +193,19 @@ impl fmt::Debug for Key {
 
 impl Key {
     /// A key as it is written; `None` where it is for other ends than signatures.
-    fn read(jwk: Value) -> Result<Option<Self>, KeyFault> {
-        let jwk = Jwk::deserialize(jwk).map_err(|_| KeyFault::Malformed)?;
-        if jwk.is_for_signatures() { jwk.key().map(Some) } else { Ok(None) }
+    fn from_jwk(jwk: Value) -> Result<Option<Self>, JwkError> {
+        let jwk = Jwk::deserialize(jwk).map_err(|_| JwkError::Malformed)?;
+        if jwk.is_for_signatures() { jwk.into_key().map(Some) } else { Ok(None) }
     }
 
     /// Whether that base64url text is the message's signature by this key.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
         match &self.material {
-            Material::Rsa(parameters, key) => URL_SAFE_NO_PAD
+            KeyMaterial::Rsa(parameters, key) => URL_SAFE_NO_PAD
                 .decode(signature)
                 .is_ok_and(|signature| key.verify(parameters, message.as_bytes(), &signature).is_ok()),
-            Material::Other(key) => {
-                let algorithm = self.algorithm.implementation();
+            KeyMaterial::Other(key) => {
+                let algorithm = self.algorithm.to_jsonwebtoken();
                 jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
             }
         }
@@ -216,28 +216,28 @@ impl Key {
 #[derive(Debug)]
 pub(super) struct KeySet {
     keys: Vec<Key>,
-    verified: TtlCache<TokenHash, Bearer, Timestamp, MAX_CACHED_TOKENS>,
+    verified_tokens: TtlCache<TokenHash, Bearer, Timestamp, MAX_VERIFIED_TOKENS>,
     /// How many tokens a key was looked for.
     #[cfg(test)]
-    pub(super) verifications: std::sync::atomic::AtomicUsize,
+    pub(super) verification_count: std::sync::atomic::AtomicUsize,
 }
 
 impl KeySet {
     /// Reads a set that was written for this service: a key that cannot be used is a mistake, and refused with its set.
     pub(super) fn parse(jwks_json: &str) -> Result<Self, BadKeySet> {
-        Self::read(jwks_json, false, Err)
+        Self::parse_with(jwks_json, false, Err)
     }
 
     /// Reads a set that its owner publishes for everybody. What is not for us is skipped, as RFC 7517 has it: the owner
     /// may add a key of another kind at any time. A secret that is published is none.
     pub(super) fn parse_published(jwks_json: &str) -> Result<Self, BadKeySet> {
-        Self::read(jwks_json, true, |unusable| {
+        Self::parse_with(jwks_json, true, |unusable| {
             tracing::warn!(%unusable, "a published key is not used");
             Ok(())
         })
     }
 
-    fn read(
+    fn parse_with(
         jwks_json: &str,
         is_published: bool,
         unusable: impl Fn(BadKeySet) -> Result<(), BadKeySet>,
@@ -247,16 +247,16 @@ impl KeySet {
             keys: Vec<Value>,
         }
         let jwks: Jwks = serde_json::from_str(jwks_json)
-            .map_err(|error| BadKeySet::NotAKeySet { line: error.line(), column: error.column() })?;
+            .map_err(|error| BadKeySet::Malformed { line: error.line(), column: error.column() })?;
         let mut keys = Vec::<Key>::new();
         for (index, jwk) in jwks.keys.into_iter().enumerate() {
             let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
             let is_taken = kid.is_some() && keys.iter().any(|key| key.kid == kid);
-            let key = match Key::read(jwk) {
+            let key = match Key::from_jwk(jwk) {
                 Ok(None) => continue,
-                Ok(Some(_)) if is_taken => Err(KeyFault::SameKid),
+                Ok(Some(_)) if is_taken => Err(JwkError::DuplicateKid),
                 Ok(Some(key)) if is_published && key.algorithm == Algorithm::Hs256 => {
-                    Err(KeyFault::Published)
+                    Err(JwkError::PublishedSecret)
                 }
                 Ok(Some(key)) => Ok(key),
                 Err(fault) => Err(fault),
@@ -271,37 +271,37 @@ impl KeySet {
         }
         Ok(Self {
             keys,
-            verified: TtlCache::default(),
+            verified_tokens: TtlCache::default(),
             #[cfg(test)]
-            verifications: std::sync::atomic::AtomicUsize::default(),
+            verification_count: std::sync::atomic::AtomicUsize::default(),
         })
     }
 
     /// Returns the bearer of a token that these keys have verified, if it is cached.
     pub(super) fn verified_bearer(&self, token: &TokenHash, now: Timestamp) -> Option<Bearer> {
-        self.verified.get(token, now)
+        self.verified_tokens.get(token, now)
     }
 
     /// Caches the bearer of a token that these keys have just verified: for five minutes, and not beyond its expiry.
     pub(super) fn cache_bearer(&self, token: TokenHash, bearer: &Bearer, now: Timestamp) {
-        self.verified.put(token, bearer.clone(), now..bearer.expires.min(now.plus(TOKEN_TTL)));
+        self.verified_tokens.insert(token, bearer.clone(), now..bearer.expires.min(now.plus(TOKEN_TTL)));
     }
 
     /// The key that a token's header means.
     ///
     /// A token without a `kid` is only taken where one key fits its algorithm. Trying all of them would let an
     /// unauthenticated caller choose how many signatures a request costs, and issuers with several keys name them.
-    pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, Unauthenticated> {
+    pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, CredentialError> {
         #[cfg(test)]
-        self.verifications.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.verification_count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let Some(kid) = kid else {
             let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
-            let key = fitting.next().ok_or(Unauthenticated::UnknownKey)?;
-            return if fitting.next().is_none() { Ok(key) } else { Err(Unauthenticated::KeyNotNamed) };
+            let key = fitting.next().ok_or(CredentialError::UnknownKey)?;
+            return if fitting.next().is_none() { Ok(key) } else { Err(CredentialError::MissingKeyId) };
         };
         let named = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid));
-        let key = named.ok_or(Unauthenticated::UnknownKey)?;
-        if key.algorithm == algorithm { Ok(key) } else { Err(Unauthenticated::WrongAlgorithm(key.algorithm)) }
+        let key = named.ok_or(CredentialError::UnknownKey)?;
+        if key.algorithm == algorithm { Ok(key) } else { Err(CredentialError::WrongAlgorithm(key.algorithm)) }
     }
 }
 
@@ -330,30 +330,30 @@ impl Jwk {
             && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
     }
 
-    fn key(self) -> Result<Key, KeyFault> {
+    fn into_key(self) -> Result<Key, JwkError> {
         let algorithm = self.algorithm()?;
         if self.d.is_some() {
-            return Err(KeyFault::Private);
+            return Err(JwkError::PrivateKey);
         }
         let material = match algorithm {
-            Algorithm::Rs256 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA256, self.rsa()?),
-            Algorithm::Rs384 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA384, self.rsa()?),
-            Algorithm::Rs512 => Material::Rsa(&RSA_PKCS1_2048_8192_SHA512, self.rsa()?),
-            Algorithm::Ps256 => Material::Rsa(&RSA_PSS_2048_8192_SHA256, self.rsa()?),
-            Algorithm::Es256 => Material::Other(self.point(32)?),
-            Algorithm::Es384 => Material::Other(self.point(48)?),
-            Algorithm::EdDsa => Material::Other(self.ed25519()?),
-            Algorithm::Hs256 => Material::Other(self.secret()?),
+            Algorithm::Rs256 => KeyMaterial::Rsa(&RSA_PKCS1_2048_8192_SHA256, self.rsa_components()?),
+            Algorithm::Rs384 => KeyMaterial::Rsa(&RSA_PKCS1_2048_8192_SHA384, self.rsa_components()?),
+            Algorithm::Rs512 => KeyMaterial::Rsa(&RSA_PKCS1_2048_8192_SHA512, self.rsa_components()?),
+            Algorithm::Ps256 => KeyMaterial::Rsa(&RSA_PSS_2048_8192_SHA256, self.rsa_components()?),
+            Algorithm::Es256 => KeyMaterial::Other(self.ec_key(32)?),
+            Algorithm::Es384 => KeyMaterial::Other(self.ec_key(48)?),
+            Algorithm::EdDsa => KeyMaterial::Other(self.ed25519_key()?),
+            Algorithm::Hs256 => KeyMaterial::Other(self.hmac_key()?),
         };
-        if let Material::Other(key) = &material {
-            let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm.implementation(), key);
-            verifier.map_err(|_| KeyFault::Invalid)?;
+        if let KeyMaterial::Other(key) = &material {
+            let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm.to_jsonwebtoken(), key);
+            verifier.map_err(|_| JwkError::InvalidPublicKey)?;
         }
         Ok(Key { kid: self.kid, algorithm, material })
     }
 
     /// The one algorithm that the key is for: its `alg`, or the first of its kind.
-    fn algorithm(&self) -> Result<Algorithm, KeyFault> {
+    fn algorithm(&self) -> Result<Algorithm, JwkError> {
         use Algorithm::{EdDsa, Es256, Es384, Hs256, Ps256, Rs256, Rs384, Rs512};
         let (fitting, names): (&[_], _) = match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", None) => (&[Rs256, Rs384, Rs512, Ps256], "RS256, RS384, RS512, PS256"),
@@ -361,59 +361,59 @@ impl Jwk {
             ("EC", Some("P-384")) => (&[Es384], "ES384"),
             ("OKP", Some("Ed25519")) => (&[EdDsa], "EdDSA"),
             ("oct", None) => (&[Hs256], "HS256"),
-            _ => return Err(KeyFault::UnsupportedKind),
+            _ => return Err(JwkError::UnsupportedKind),
         };
         let mut fitting = fitting.iter().copied();
         let found = match &self.alg {
             Some(alg) => fitting.find(|algorithm| algorithm.name() == alg),
             None => fitting.next(),
         };
-        found.ok_or(KeyFault::UnsupportedAlgorithm(names))
+        found.ok_or(JwkError::UnsupportedAlgorithm(names))
     }
 
     /// The library checks an RSA key only when it verifies with it, so what makes one usable is checked here.
-    fn rsa(&self) -> Result<RsaPublicKeyComponents<Vec<u8>>, KeyFault> {
-        let modulus = unsigned(bytes("n", self.n.as_ref())?);
-        let exponent = unsigned(bytes("e", self.e.as_ref())?);
+    fn rsa_components(&self) -> Result<RsaPublicKeyComponents<Vec<u8>>, JwkError> {
+        let modulus = strip_leading_zeros(decode_member("n", self.n.as_ref())?);
+        let exponent = strip_leading_zeros(decode_member("e", self.e.as_ref())?);
         let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
         if !(2048..=4096).contains(&bits) {
-            return Err(KeyFault::ModulusSize);
+            return Err(JwkError::ModulusSize);
         }
         let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
         let plausible = is_odd(&modulus) && is_odd(&exponent) && exponent.len() <= 4 && exponent != [1];
         if !plausible {
-            return Err(KeyFault::Invalid);
+            return Err(JwkError::InvalidPublicKey);
         }
         Ok(RsaPublicKeyComponents { n: modulus, e: exponent })
     }
 
     /// A point of a curve whose coordinates have that many bytes.
-    fn point(&self, length: usize) -> Result<DecodingKey, KeyFault> {
-        let (x, y) = (bytes("x", self.x.as_ref())?, bytes("y", self.y.as_ref())?);
+    fn ec_key(&self, length: usize) -> Result<DecodingKey, JwkError> {
+        let (x, y) = (decode_member("x", self.x.as_ref())?, decode_member("y", self.y.as_ref())?);
         if x.len() != length || y.len() != length {
-            return Err(KeyFault::Invalid);
+            return Err(JwkError::InvalidPublicKey);
         }
         Ok(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
     }
 
     /// The length is checked before the library sees the key: it would panic at a shorter one.
-    fn ed25519(&self) -> Result<DecodingKey, KeyFault> {
-        let x = bytes("x", self.x.as_ref())?;
-        if x.len() == 32 { Ok(DecodingKey::from_ed_der(&x)) } else { Err(KeyFault::Invalid) }
+    fn ed25519_key(&self) -> Result<DecodingKey, JwkError> {
+        let x = decode_member("x", self.x.as_ref())?;
+        if x.len() == 32 { Ok(DecodingKey::from_ed_der(&x)) } else { Err(JwkError::InvalidPublicKey) }
     }
 
-    fn secret(&self) -> Result<DecodingKey, KeyFault> {
-        let secret = bytes("k", self.k.as_ref())?;
-        if secret.len() < 32 { Err(KeyFault::WeakSecret) } else { Ok(DecodingKey::from_secret(&secret)) }
+    fn hmac_key(&self) -> Result<DecodingKey, JwkError> {
+        let secret = decode_member("k", self.k.as_ref())?;
+        if secret.len() < 32 { Err(JwkError::WeakSecret) } else { Ok(DecodingKey::from_secret(&secret)) }
     }
 }
 
-fn bytes(name: &'static str, member: Option<&String>) -> Result<Vec<u8>, KeyFault> {
-    let text = member.ok_or(KeyFault::Member(name))?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyFault::Member(name))
+fn decode_member(name: &'static str, member: Option<&String>) -> Result<Vec<u8>, JwkError> {
+    let text = member.ok_or(JwkError::InvalidMember(name))?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkError::InvalidMember(name))
 }
 
 /// A big-endian number without its leading zero bytes.
-fn unsigned(number: Vec<u8>) -> Vec<u8> {
+fn strip_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|byte| *byte == 0).collect()
 }

@@ -17,18 +17,18 @@ use crate::domain::{AccessKey, AccessKeyId, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// The most access keys that are remembered, and tokens.
-const MAX_KEYS: usize = 10_000;
+const MAX_CACHED_ENTRIES: usize = 10_000;
 
 /// How long a key is remembered.
-const IS_KEPT: Duration = Duration::from_secs(5);
+const CACHE_TTL: Duration = Duration::from_secs(5);
 
 /// The master keys, and the access keys that are remembered. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    masters: Arc<MasterKeys>,
-    known: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_KEYS>>,
+    master_keys: Arc<MasterKeys>,
+    credentials: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_CACHED_ENTRIES>>,
     /// Tokens that were issued here and not revoked when the table was asked last.
-    unrevoked: Arc<TtlCache<TokenHash, (), Timestamp, MAX_KEYS>>,
+    unrevoked_tokens: Arc<TtlCache<TokenHash, (), Timestamp, MAX_CACHED_ENTRIES>>,
 }
 
 /// An access key, and its secret where its master key is still in use.
@@ -43,18 +43,18 @@ pub struct Credential {
 impl Keyring {
     /// A keyring that derives secrets from those master keys.
     pub fn new(masters: MasterKeys) -> Self {
-        Self { masters: Arc::new(masters), ..Self::default() }
+        Self { master_keys: Arc::new(masters), ..Self::default() }
     }
 
     /// The secret for a new access key, and the id of its master key; `None` where the deployment has none.
-    pub fn issue(&self, id: &AccessKeyId) -> Option<(String, Secret)> {
-        let master = self.masters.newest()?;
-        Some((master.to_owned(), self.masters.secret(master, id)?))
+    pub fn derive_new_secret(&self, id: &AccessKeyId) -> Option<(String, Secret)> {
+        let master = self.master_keys.newest()?;
+        Some((master.to_owned(), self.master_keys.secret(master, id)?))
     }
 
     /// The secret of an access key; `None` where its master key is not in use any more.
-    pub fn secret_of(&self, key: &AccessKey) -> Option<Secret> {
-        self.masters.secret(&key.master, &key.id)
+    pub fn secret_for(&self, key: &AccessKey) -> Option<Secret> {
+        self.master_keys.secret(&key.master_key_id, &key.id)
     }
 
     /// Finds an access key for a request that came at that time: at most one read of the table, none where it is
@@ -68,14 +68,14 @@ impl Keyring {
         id: &AccessKeyId,
         now: Timestamp,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        if let Some(known) = self.known.get(id, now) {
+        if let Some(known) = self.credentials.get(id, now) {
             return Ok(Some(known));
         }
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
-        let secret = self.masters.secret(&key.master, id);
+        let secret = self.master_keys.secret(&key.master_key_id, id);
         let credential = Arc::new(Credential { key, secret });
         // From before the read: what changes while it is under way must not be remembered for longer.
-        self.remember(id.clone(), Arc::clone(&credential), now);
+        self.cache_credential(id.clone(), Arc::clone(&credential), now);
         Ok(Some(credential))
     }
 
@@ -86,13 +86,13 @@ impl Keyring {
         token: TokenHash,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        if self.unrevoked.get(&token, now).is_some() {
+        if self.unrevoked_tokens.get(&token, now).is_some() {
             return Ok(false);
         }
         let is_revoked = store.is_token_revoked(&token.to_base64()).await?;
         if !is_revoked {
             // From before the read, as for an access key.
-            self.unrevoked.put(token, (), now..now.plus(IS_KEPT));
+            self.unrevoked_tokens.insert(token, (), now..now.plus(CACHE_TTL));
         }
         Ok(is_revoked)
     }
@@ -105,22 +105,22 @@ impl Keyring {
         expires: Timestamp,
     ) -> Result<(), StoreError> {
         store.revoke_token(&token.to_base64(), expires).await?;
-        self.unrevoked.remove(&token);
+        self.unrevoked_tokens.remove(&token);
         Ok(())
     }
 
     /// The master keys.
-    pub(super) fn masters(&self) -> &MasterKeys {
-        &self.masters
+    pub(super) fn master_keys(&self) -> &MasterKeys {
+        &self.master_keys
     }
 
     /// Forgets an access key that was changed here.
-    pub fn forget(&self, id: &AccessKeyId) {
-        self.known.remove(id);
+    pub fn evict(&self, id: &AccessKeyId) {
+        self.credentials.remove(id);
     }
 
-    fn remember(&self, id: AccessKeyId, credential: Arc<Credential>, since: Timestamp) {
-        self.known.put(id, credential, since..since.plus(IS_KEPT));
+    fn cache_credential(&self, id: AccessKeyId, credential: Arc<Credential>, since: Timestamp) {
+        self.credentials.insert(id, credential, since..since.plus(CACHE_TTL));
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use crate::domain::Role;
 
     #[test]
-    fn a_key_is_remembered_for_five_seconds_or_until_it_is_changed() {
+    fn access_key_is_cached_for_five_seconds_or_until_evicted() {
         let keyring = Keyring::default();
         let id: AccessKeyId = "k".parse().unwrap();
         let key = AccessKey {
@@ -140,18 +140,18 @@ mod tests {
             account: None,
             user: None,
             roles: vec![Role::Member],
-            master: "m".to_owned(),
+            master_key_id: "m".to_owned(),
             created: Timestamp::from_unix_millis(0),
-            disabled: None,
+            disabled_at: None,
         };
         let credential = Arc::new(Credential { key, secret: None });
         let since = Timestamp::now();
-        keyring.remember(id.clone(), Arc::clone(&credential), since);
-        assert!(keyring.known.get(&id, since.plus(Duration::from_millis(4_999))).is_some());
-        assert!(keyring.known.get(&id, since.plus(Duration::from_secs(5))).is_none());
-        keyring.forget(&id);
-        assert!(keyring.known.get(&id, since).is_none());
-        keyring.remember(id.clone(), credential, since);
-        assert!(keyring.clone().known.get(&id, since).is_some(), "clones share what they know");
+        keyring.cache_credential(id.clone(), Arc::clone(&credential), since);
+        assert!(keyring.credentials.get(&id, since.plus(Duration::from_millis(4_999))).is_some());
+        assert!(keyring.credentials.get(&id, since.plus(Duration::from_secs(5))).is_none());
+        keyring.evict(&id);
+        assert!(keyring.credentials.get(&id, since).is_none());
+        keyring.cache_credential(id.clone(), credential, since);
+        assert!(keyring.clone().credentials.get(&id, since).is_some(), "clones share what they know");
     }
 }

@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::{AccessKeyId, TenantId};
 
-const CONTEXT: &[u8] = b"imageshare access key";
+const ACCESS_KEY_CONTEXT: &[u8] = b"imageshare access key";
 const TOKEN_CONTEXT: &[u8] = b"imageshare token";
 
 /// Why a list of master keys cannot be used. Names the place, and shows nothing of any key.
@@ -70,7 +70,8 @@ impl MasterKeys {
     pub fn secret(&self, master: &str, access_key: &AccessKeyId) -> Option<Secret> {
         let (_, key) = self.0.iter().find(|(id, _)| id == master)?;
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        let derived = mac.chain_update(CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
+        let derived =
+            mac.chain_update(ACCESS_KEY_CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
         Some(Secret(format!("{derived:x}")))
     }
 }
@@ -101,7 +102,7 @@ impl Secret {
     }
 
     /// Whether that is the secret. Takes the same time whatever the difference.
-    pub fn is(&self, given: &str) -> bool {
+    pub fn matches(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
 }
@@ -121,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_always_the_same_and_another_for_another_key_or_master_key() {
+    fn secret_is_deterministic_per_access_key_and_master_key() {
         let keys = MasterKeys::parse(&format!("{},\n {}\n", entry("new", 1), entry("old", 2))).unwrap();
         assert_eq!(keys.newest(), Some("new"));
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let secret = |master, id| keys.secret(master, id).unwrap();
         let first = secret("new", &a);
-        assert!(first.is(secret("new", &a).reveal()) && first.reveal().len() == 64);
-        assert!(!first.is(secret("new", &b).reveal()) && !first.is(secret("old", &a).reveal()));
+        assert!(first.matches(secret("new", &a).reveal()) && first.reveal().len() == 64);
+        assert!(!first.matches(secret("new", &b).reveal()) && !first.matches(secret("old", &a).reveal()));
         assert!(keys.secret("gone", &a).is_none());
     }
 
     #[test]
-    fn a_secret_is_a_plain_word_on_every_command_line() {
+    fn secret_is_alphanumeric() {
         let keys = MasterKeys::parse(&entry("a", 1)).unwrap();
         for number in 0..1000 {
             let secret = keys.secret("a", &format!("key{number}").parse().unwrap()).unwrap();
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_be_used_is_refused_by_place_and_shows_no_key() {
+    fn bad_master_key_is_reported_by_place_without_its_value() {
         for (text, place) in [
             ("a".to_owned(), 1),
             (format!("{},b:short", entry("a", 1)), 2),

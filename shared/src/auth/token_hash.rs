@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 pub(super) struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    pub(super) fn of(token: &str) -> Self {
+    pub(super) fn from_token(token: &str) -> Self {
         Self(Sha256::digest(token).into())
     }
 

@@ -16,19 +16,19 @@ struct Entries<K, V, T> {
     by_key: HashMap<K, Entry<V, T>>,
     /// The keys in the order in which they were put.
     by_age: BTreeMap<u64, K>,
-    next_number: u64,
+    next_sequence: u64,
 }
 
 #[derive(Debug)]
 struct Entry<V, T> {
     value: V,
     valid: Range<T>,
-    number: u64,
+    sequence: u64,
 }
 
 impl<K, V, T, const CAPACITY: usize> Default for TtlCache<K, V, T, CAPACITY> {
     fn default() -> Self {
-        Self(Mutex::new(Entries { by_key: HashMap::new(), by_age: BTreeMap::new(), next_number: 0 }))
+        Self(Mutex::new(Entries { by_key: HashMap::new(), by_age: BTreeMap::new(), next_sequence: 0 }))
     }
 }
 
@@ -41,16 +41,16 @@ impl<K: Clone + Eq + Hash, V: Clone, T: Ord, const CAPACITY: usize> TtlCache<K, 
     }
 
     /// Puts a value for that period; one that is never valid is not kept.
-    pub(super) fn put(&self, key: K, value: V, valid: Range<T>) {
+    pub(super) fn insert(&self, key: K, value: V, valid: Range<T>) {
         if valid.is_empty() {
             return;
         }
         let mut entries = self.lock();
         entries.remove(&key);
-        let number = entries.next_number;
-        entries.next_number += 1;
+        let number = entries.next_sequence;
+        entries.next_sequence += 1;
         entries.by_age.insert(number, key.clone());
-        entries.by_key.insert(key, Entry { value, valid, number });
+        entries.by_key.insert(key, Entry { value, valid, sequence: number });
         if entries.by_key.len() > CAPACITY
             && let Some((_, oldest)) = entries.by_age.pop_first()
         {
@@ -72,7 +72,7 @@ impl<K: Clone + Eq + Hash, V: Clone, T: Ord, const CAPACITY: usize> TtlCache<K, 
 impl<K: Eq + Hash, V, T> Entries<K, V, T> {
     fn remove(&mut self, key: &K) {
         if let Some(entry) = self.by_key.remove(key) {
-            self.by_age.remove(&entry.number);
+            self.by_age.remove(&entry.sequence);
         }
     }
 }
@@ -84,43 +84,43 @@ mod tests {
     type Cache = TtlCache<u32, u32, u32, 3>;
 
     #[test]
-    fn value_is_returned_during_its_period_only() {
+    fn cached_value_is_returned_only_while_valid() {
         let cache = Cache::default();
-        cache.put(1, 11, 5..10);
+        cache.insert(1, 11, 5..10);
         assert_eq!([4, 5, 9, 10].map(|now| cache.get(&1, now)), [None, Some(11), Some(11), None]);
         assert_eq!(cache.get(&2, 5), None);
-        cache.put(1, 12, 10..20);
+        cache.insert(1, 12, 10..20);
         assert_eq!(cache.get(&1, 10), Some(12));
         cache.remove(&1);
         assert_eq!(cache.get(&1, 10), None);
     }
 
     #[test]
-    fn oldest_value_is_dropped_beyond_the_capacity() {
+    fn oldest_value_is_evicted_beyond_capacity() {
         let cache = Cache::default();
-        (1..=3).for_each(|key| cache.put(key, key, 0..9));
-        cache.put(1, 11, 0..9);
-        cache.put(4, 4, 0..9);
+        (1..=3).for_each(|key| cache.insert(key, key, 0..9));
+        cache.insert(1, 11, 0..9);
+        cache.insert(4, 4, 0..9);
         assert_eq!([1, 2, 3, 4].map(|key| cache.get(&key, 0)), [Some(11), None, Some(3), Some(4)]);
         cache.remove(&3);
-        cache.put(5, 5, 0..9);
+        cache.insert(5, 5, 0..9);
         assert_eq!([1, 4, 5].map(|key| cache.get(&key, 0)), [Some(11), Some(4), Some(5)]);
     }
 
     #[test]
-    fn value_that_is_never_valid_displaces_no_other() {
+    fn never_valid_value_evicts_nothing() {
         let cache = Cache::default();
-        (1..=3).for_each(|key| cache.put(key, key, 0..9));
-        cache.put(4, 4, 9..9);
+        (1..=3).for_each(|key| cache.insert(key, key, 0..9));
+        cache.insert(4, 4, 9..9);
         assert_eq!(cache.get(&1, 0), Some(1));
     }
 
     #[test]
-    fn memory_stays_bounded_under_many_keys() {
+    fn cache_memory_stays_bounded() {
         let cache = Cache::default();
         for key in 0..10_000 {
-            cache.put(key, key, 0..9);
-            cache.put(key % 2, key, 0..9);
+            cache.insert(key, key, 0..9);
+            cache.insert(key % 2, key, 0..9);
         }
         let entries = cache.lock();
         assert_eq!((entries.by_key.len(), entries.by_age.len()), (3, 3));

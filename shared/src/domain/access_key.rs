@@ -18,11 +18,11 @@ pub struct AccessKey {
     /// Its roles in the project: at least one.
     pub roles: Vec<Role>,
     /// The id of the master key that its secret is derived from.
-    pub master: String,
+    pub master_key_id: String,
     /// When it was created.
     pub created: Timestamp,
     /// Since when it is refused, if it is.
-    pub disabled: Option<Timestamp>,
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl AccessKey {

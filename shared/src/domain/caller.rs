@@ -51,22 +51,22 @@ pub struct Caller {
 
 impl Caller {
     /// Whether the caller may change things in its own project.
-    pub fn can_act(&self) -> bool {
+    pub fn can_write(&self) -> bool {
         self.role >= Role::Member
     }
 
     /// Whether the caller may act in the name of that tenant.
-    pub fn acts_for(&self, tenant: &TenantId) -> bool {
-        self.is_admin() || (self.can_act() && self.tenant == *tenant)
+    pub fn can_write_for(&self, tenant: &TenantId) -> bool {
+        self.is_admin() || (self.can_write() && self.tenant == *tenant)
     }
 
     /// Whether the caller may see what that tenant sees.
-    pub fn reads_for(&self, tenant: &TenantId) -> bool {
+    pub fn can_read_for(&self, tenant: &TenantId) -> bool {
         self.is_admin() || self.tenant == *tenant
     }
 
     /// Whether the caller has no project of its own, being an administrator of the whole system.
-    pub fn is_of_system(&self) -> bool {
+    pub fn is_system_admin(&self) -> bool {
         self.is_admin() && self.tenant.as_str() == SYSTEM_PROJECT
     }
 

@@ -30,14 +30,14 @@ use tokio::time::Instant;
 use super::{Stamp, Timestamp};
 
 /// How far the clocks of two functions may differ.
-pub const FUNCTION_SKEW: Duration = Duration::from_secs(5);
+pub const MAX_FUNCTION_SKEW: Duration = Duration::from_secs(5);
 
-type Source = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+type TimeSource = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// A clock that never goes back. Clones share it.
 #[derive(Clone)]
 pub struct Clock {
-    source: Source,
+    source: TimeSource,
     skew: Duration,
     state: Arc<Mutex<State>>,
 }
@@ -45,9 +45,9 @@ pub struct Clock {
 struct State {
     /// The latest moment that was given or is known to have been, and when that was by the process's own time.
     floor: Timestamp,
-    since: Instant,
+    floor_set_at: Instant,
     /// The greatest stamp that was issued by the clock.
-    last: Option<Stamp>,
+    last_stamp: Option<Stamp>,
 }
 
 impl fmt::Debug for Clock {
@@ -57,19 +57,20 @@ impl fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// The machine's clock, in one of several processes whose clocks differ by at most [`FUNCTION_SKEW`].
-    pub fn of_function() -> Self {
-        Self::new(Timestamp::now, FUNCTION_SKEW)
+    /// The machine's clock, in one of several processes whose clocks differ by at most [`MAX_FUNCTION_SKEW`].
+    pub fn for_function() -> Self {
+        Self::new(Timestamp::now, MAX_FUNCTION_SKEW)
     }
 
     /// The machine's clock, in the only process that accepts requests.
-    pub fn of_server() -> Self {
+    pub fn for_server() -> Self {
         Self::new(Timestamp::now, Duration::ZERO)
     }
 
     /// A clock that follows `source`, in one of several processes whose clocks differ by at most `skew`.
     pub fn new(source: impl Fn() -> Timestamp + Send + Sync + 'static, skew: Duration) -> Self {
-        let state = State { floor: Timestamp::from_unix_millis(0), since: Instant::now(), last: None };
+        let state =
+            State { floor: Timestamp::from_unix_millis(0), floor_set_at: Instant::now(), last_stamp: None };
         Self { source: Arc::new(source), skew, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -97,12 +98,12 @@ impl Clock {
     /// The stamp of a request that is queued: above those that it has read and what was done after reading them, and above
     /// all that was carried out at once by whatever process.
     pub fn stamp_ahead(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
-        self.issue(self.skew, read.into_iter().max().map(past))
+        self.issue(self.skew, read.into_iter().max().map(next_millisecond))
     }
 
     /// The stamp of an answer to everything that waits: above all that was queued, too.
     pub fn stamp_ahead_of_queues(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
-        self.issue(self.skew * 2, read.into_iter().max().map(past))
+        self.issue(self.skew * 2, read.into_iter().max().map(next_millisecond))
     }
 
     /// Whether a stamp that it has issued is ahead of it, so that another process may issue a smaller one later. Never where
@@ -119,8 +120,8 @@ impl Clock {
     }
 
     /// The greatest stamp that it has issued, but for those from ahead; `None` before the first.
-    pub fn last(&self) -> Option<Stamp> {
-        self.lock().last
+    pub fn last_stamp(&self) -> Option<Stamp> {
+        self.lock().last_stamp
     }
 
     /// Goes on from that moment: no earlier one is given from now on. Returns how far the machine's clock is behind it.
@@ -128,7 +129,7 @@ impl Clock {
         let mut state = self.lock();
         let behind = moment.unix_millis().saturating_sub(self.advance(&mut state).unix_millis());
         if behind > 0 {
-            (state.floor, state.since) = (moment, Instant::now());
+            (state.floor, state.floor_set_at) = (moment, Instant::now());
         }
         Duration::from_millis(behind.max(0).unsigned_abs())
     }
@@ -136,22 +137,22 @@ impl Clock {
     fn issue(&self, ahead: Duration, floor: Option<Stamp>) -> Stamp {
         let mut state = self.lock();
         let now = self.advance(&mut state).plus(ahead);
-        let stamp = Stamp::at(now, floor.max(state.last));
+        let stamp = Stamp::at(now, floor.max(state.last_stamp));
         // Among several processes one that has read a stamp from ahead must not carry it into other requests: what is above
         // it is ordered by reading it.
         if self.skew.is_zero() || (ahead.is_zero() && stamp.time() <= now) {
-            state.last = Some(stamp);
+            state.last_stamp = Some(stamp);
         }
         stamp
     }
 
     fn advance(&self, state: &mut State) -> Timestamp {
         let now = Instant::now();
-        let elapsed = now.saturating_duration_since(state.since);
+        let elapsed = now.saturating_duration_since(state.floor_set_at);
         state.floor = state.floor.plus(elapsed).max((self.source)());
         // Fractions of a millisecond are kept for the next time.
         let fraction = Duration::from_nanos(u64::from(elapsed.subsec_nanos() % 1_000_000));
-        state.since = now.checked_sub(fraction).unwrap_or(now);
+        state.floor_set_at = now.checked_sub(fraction).unwrap_or(now);
         state.floor
     }
 
@@ -163,7 +164,7 @@ impl Clock {
 
 /// The first stamp of the next millisecond: requests that are carried out at once count on from what they have read by far
 /// less.
-fn past(read: Stamp) -> Stamp {
+fn next_millisecond(read: Stamp) -> Stamp {
     Stamp::first_of(read.time().plus(Duration::from_millis(1)))
 }
 
@@ -175,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    fn settable(skew: Duration) -> (Clock, Arc<AtomicI64>) {
+    fn settable_clock(skew: Duration) -> (Clock, Arc<AtomicI64>) {
         let millis = Arc::new(AtomicI64::new(1_000_000));
         let source = Arc::clone(&millis);
         (Clock::new(move || Timestamp::from_unix_millis(source.load(Ordering::SeqCst)), skew), millis)
@@ -183,8 +184,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn moments_and_stamps_grow_however_the_clock_is_set(sets in prop::collection::vec(0_i64..2_000_000, 1..30)) {
-            let (clock, millis) = settable(Duration::ZERO);
+        fn time_and_stamps_are_monotonic_when_clock_is_set(sets in prop::collection::vec(0_i64..2_000_000, 1..30)) {
+            let (clock, millis) = settable_clock(Duration::ZERO);
             let (mut moment, mut stamp) = (clock.now(), clock.stamp());
             for set in sets {
                 millis.store(set, Ordering::SeqCst);
@@ -195,8 +196,8 @@ mod tests {
         }
 
         #[test]
-        fn a_stamp_is_above_what_was_read(millis in 0_i64..9_000_000_000_000, low in any::<u64>()) {
-            let (clock, _) = settable(Duration::ZERO);
+        fn stamp_after_exceeds_stamps_read(millis in 0_i64..9_000_000_000_000, low in any::<u64>()) {
+            let (clock, _) = settable_clock(Duration::ZERO);
             let read = Stamp::first_of(Timestamp::from_unix_millis(millis)).plus(low.into());
             let stamp = clock.stamp_after([read]);
             prop_assert!(stamp > read && clock.stamp() > stamp);
@@ -206,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn a_queued_request_is_later_than_what_a_faster_clock_has_stamped() {
-        let (slow, millis) = settable(FUNCTION_SKEW);
-        let fast = settable(FUNCTION_SKEW);
+    fn queued_stamp_exceeds_stamps_of_faster_clock() {
+        let (slow, millis) = settable_clock(MAX_FUNCTION_SKEW);
+        let fast = settable_clock(MAX_FUNCTION_SKEW);
         fast.1.store(millis.load(Ordering::SeqCst) + 4_900, Ordering::SeqCst);
         let done_at_once = fast.0.stamp();
         let queued = slow.stamp_ahead([]);
@@ -223,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_clock_goes_on_from_the_moment_that_it_is_told() {
-        let (clock, millis) = settable(Duration::ZERO);
+    fn resumed_clock_continues_from_given_time() {
+        let (clock, millis) = settable_clock(Duration::ZERO);
         let behind = clock.resume(Timestamp::from_unix_millis(1_060_000));
         assert_eq!(behind.as_secs(), 60 - u64::from(behind < Duration::from_mins(1)));
         assert!(clock.now().unix_millis() >= 1_060_000 && clock.stamp().time().unix_millis() >= 1_060_000);

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::{MalformedId, Region, TenantId};
 
 /// What the name of an account or of a project must look like: as Keystone has it, and printable.
-pub const NAME_FORM: &str =
+pub const NAME_FORMAT: &str =
     "1 to 64 characters, none of them a control character, without white space at either end";
 
 /// The most characters of a name.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// The name of an account or of a project. Names are the same only if they are so character by character.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,16 +36,16 @@ impl FromStr for Name {
     type Err = MalformedId;
 
     fn from_str(text: &str) -> Result<Self, MalformedId> {
-        let is_name = (1..=LONGEST_NAME).contains(&text.chars().count())
+        let is_name = (1..=MAX_NAME_CHARS).contains(&text.chars().count())
             && !text.chars().any(char::is_control)
             && text.trim().len() == text.len();
-        if is_name { Ok(Self(text.to_owned())) } else { Err(MalformedId { expected: NAME_FORM }) }
+        if is_name { Ok(Self(text.to_owned())) } else { Err(MalformedId { expected: NAME_FORMAT }) }
     }
 }
 
 /// What the directory says of a tenant. No other tenant has both of its names, in whatever region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirectoryEntry {
     /// The tenant.
     pub tenant: TenantId,
     /// The name of the account that it belongs to.
@@ -58,7 +58,7 @@ pub struct Entry {
 
 /// A tenant by its names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Named {
+pub struct TenantName {
     /// The name of its account.
     pub account: Name,
     /// Its own, which may be left out where the account has one project in this region (`contract/decisions.md` 21).
@@ -67,14 +67,14 @@ pub struct Named {
 
 /// Whom a batch request names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Addressees {
+pub struct RecipientList {
     /// Tenants by their ids, without repetition.
     pub projects: Vec<TenantId>,
     /// Tenants by their names, each with its place in the request, without repetition.
-    pub accounts: Vec<(usize, Named)>,
+    pub accounts: Vec<(usize, TenantName)>,
 }
 
-impl From<Vec<TenantId>> for Addressees {
+impl From<Vec<TenantId>> for RecipientList {
     fn from(projects: Vec<TenantId>) -> Self {
         Self { projects, accounts: Vec::new() }
     }
@@ -82,7 +82,7 @@ impl From<Vec<TenantId>> for Addressees {
 
 /// Why names lead to no tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolved {
+pub enum ResolveError {
     /// Nobody has these names.
     #[error("no such account or project")]
     Unknown,
@@ -97,16 +97,19 @@ pub enum Unresolved {
 /// The one tenant in that region among those that were found by their names.
 ///
 /// # Errors
-/// [`Unresolved`] where there is none, or more than one.
-pub fn resolve<'a>(found: impl IntoIterator<Item = &'a Entry>, here: &str) -> Result<&'a Entry, Unresolved> {
+/// [`ResolveError`] where there is none, or more than one.
+pub fn resolve_tenant<'a>(
+    found: impl IntoIterator<Item = &'a DirectoryEntry>,
+    here: &str,
+) -> Result<&'a DirectoryEntry, ResolveError> {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|entry| entry.region.as_str() == here);
     match here.as_slice() {
         // A tenant that is being renamed may be found by both names.
         [first, rest @ ..] if rest.iter().all(|entry| entry.tenant == first.tenant) => Ok(first),
-        [] if elsewhere.is_empty() => Err(Unresolved::Unknown),
-        [] => Err(Unresolved::OtherRegion),
-        _ => Err(Unresolved::Ambiguous),
+        [] if elsewhere.is_empty() => Err(ResolveError::Unknown),
+        [] => Err(ResolveError::OtherRegion),
+        _ => Err(ResolveError::Ambiguous),
     }
 }
 
@@ -118,9 +121,9 @@ mod tests {
 
     use super::*;
 
-    fn entry(tenant: u8, is_here: bool) -> Entry {
+    fn entry(tenant: u8, is_here: bool) -> DirectoryEntry {
         let region = if is_here { "here" } else { "elsewhere" };
-        Entry {
+        DirectoryEntry {
             tenant: format!("t{tenant}").parse().unwrap(),
             account: "acme".parse().unwrap(),
             project: format!("p{tenant}").parse().unwrap(),
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_short_printable_and_has_no_space_around_it() {
+    fn directory_name_is_validated() {
         for good in ["a", "eu-de_Web Shop", "Käse & Söhne", "a#b/c", "🦀", &"ü".repeat(64)] {
             assert_eq!(good.parse::<Name>().map(|name| name.to_string()).as_deref(), Ok(good));
         }
@@ -140,22 +143,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_name_or_refused(text in ".{0,70}") {
+        fn parsing_any_text_as_name_never_panics(text in ".{0,70}") {
             if let Ok(name) = text.parse::<Name>() {
                 prop_assert_eq!(name.as_str(), text);
             }
         }
 
         #[test]
-        fn names_lead_to_the_one_tenant_in_this_region(found in prop::collection::vec((0_u8..4, any::<bool>()), 0..6)) {
+        fn names_resolve_to_only_tenant_in_region(found in prop::collection::vec((0_u8..4, any::<bool>()), 0..6)) {
             let entries: Vec<_> = found.iter().map(|(tenant, is_here)| entry(*tenant, *is_here)).collect();
             let here: BTreeSet<_> = found.iter().filter(|(_, is_here)| *is_here).map(|(tenant, _)| tenant).collect();
-            let resolved = resolve(&entries, "here");
+            let resolved = resolve_tenant(&entries, "here");
             match here.len() {
-                0 if found.is_empty() => prop_assert_eq!(resolved, Err(Unresolved::Unknown)),
-                0 => prop_assert_eq!(resolved, Err(Unresolved::OtherRegion)),
+                0 if found.is_empty() => prop_assert_eq!(resolved, Err(ResolveError::Unknown)),
+                0 => prop_assert_eq!(resolved, Err(ResolveError::OtherRegion)),
                 1 => prop_assert_eq!(resolved.unwrap().tenant.as_str(), format!("t{}", here.first().unwrap())),
-                _ => prop_assert_eq!(resolved, Err(Unresolved::Ambiguous)),
+                _ => prop_assert_eq!(resolved, Err(ResolveError::Ambiguous)),
             }
         }
     }

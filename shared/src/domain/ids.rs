@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::time::Timestamp;
 
 /// What an image or tenant id must look like (`contract/decisions.md` 20).
-pub const ID_FORM: &str = "1 to 64 characters of A-Z a-z 0-9 _ . -";
+pub const ID_FORMAT: &str = "1 to 64 characters of A-Z a-z 0-9 _ . -";
 
 /// A text that is not an id of the wanted form. Carries nothing of the text: the caller knows it, the log must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub struct MalformedId {
     pub expected: &'static str,
 }
 
-fn is_plain(text: &str) -> bool {
+fn is_valid_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         && !text.bytes().all(|b| b == b'.')
@@ -63,7 +63,7 @@ macro_rules! plain_id {
             type Error = MalformedId;
 
             fn try_from(text: String) -> Result<Self, MalformedId> {
-                if is_plain(&text) { Ok(Self($canonical(text))) } else { Err(MalformedId { expected: ID_FORM }) }
+                if is_valid_id(&text) { Ok(Self($canonical(text))) } else { Err(MalformedId { expected: ID_FORMAT }) }
             }
         }
 
@@ -76,14 +76,14 @@ macro_rules! plain_id {
 }
 
 /// An id that is a UUID with dashes, in lower case; any other as it is.
-fn uuid_in_lower_case(id: String) -> String {
+fn lowercase_if_uuid(id: String) -> String {
     if id.len() == 36 && Uuid::try_parse(&id).is_ok() { id.to_ascii_lowercase() } else { id }
 }
 
 plain_id! {
     /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere. UUIDs that differ only in case are one
     /// id (`contract/decisions.md` 32), in lower case.
-    ImageId, uuid_in_lower_case
+    ImageId, lowercase_if_uuid
 }
 
 plain_id! {
@@ -113,7 +113,7 @@ plain_id! {
 
 impl AccessKeyId {
     /// The id of an access key created now; those of later ones sort after it.
-    pub fn fresh() -> Self {
+    pub fn generate() -> Self {
         Self(Stamp::now().to_string())
     }
 }
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_holds_nothing_that_means_something_in_a_key_or_a_path() {
+    fn id_with_key_or_path_separator_is_rejected() {
         for bad in ["", "a#b", "a/b", "a b", "..", ".", "ü", "a\0", "%2e", &"x".repeat(65)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad:?}");
         }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn image_ids_that_differ_only_in_case_are_one() {
+    fn image_uuid_is_case_insensitive() {
         let id = |text: &str| text.parse::<ImageId>().unwrap();
         let lower = "e04a6e73-bd92-485d-b422-1b29db8cf543";
         assert_eq!(id(&lower.to_uppercase()), id(lower));
@@ -251,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn stamps_of_one_process_grow() {
+    fn stamps_of_one_process_are_increasing() {
         let stamps: Vec<_> = (0..10_000).map(|_| Stamp::now()).collect();
         assert!(stamps.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
-    fn the_next_stamps_are_above_and_of_the_same_kind() {
+    fn next_stamps_are_greater_and_valid() {
         let last = "0192f0c1a000700080000000000000000";
         assert!(last.parse::<Stamp>().is_err());
         for floor in [
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_read_back_and_a_random_uuid_is_none() {
+    fn stamp_round_trips_and_random_uuid_is_rejected() {
         let stamp = Stamp::now();
         assert_eq!(stamp.to_string().parse(), Ok(stamp));
         assert!(Uuid::new_v4().simple().to_string().parse::<Stamp>().is_err());
@@ -285,14 +285,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_an_id_or_refused(text in ".{0,80}") {
+        fn parsing_any_text_as_id_never_panics(text in ".{0,80}") {
             if let Ok(id) = text.parse::<ImageId>() {
                 prop_assert_eq!(id.as_str(), text);
             }
         }
 
         #[test]
-        fn the_first_stamp_of_a_moment_is_not_after_any_of_it(millis in 0_i64..0xffff_ffff_ffff) {
+        fn first_stamp_orders_by_time(millis in 0_i64..0xffff_ffff_ffff) {
             let moment = Timestamp::from_unix_millis(millis);
             prop_assert_eq!(Stamp::first_of(moment).time(), moment);
             if millis > 0 {

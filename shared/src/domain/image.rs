@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::property_rules::{expected_of, property};
+use super::property_rules::{property, value_rule};
 use super::{ImageId, KeyId, TenantId, Timestamp};
 
 /// Who can see an image besides its owner, in Glance's words.
@@ -38,7 +38,7 @@ impl Visibility {
     }
 
     /// Whether anybody may see an image of this visibility by its id.
-    pub fn is_open(self) -> bool {
+    pub fn is_visible_to_all(self) -> bool {
         matches!(self, Self::Community | Self::Public)
     }
 }
@@ -93,7 +93,7 @@ pub struct ImageHead {
     /// Its visibility.
     pub visibility: Visibility,
     /// What the rules of sharing look at.
-    pub make: Make,
+    pub spec: ImageSpec,
     /// Its name, as far as it orders lists.
     pub name: Option<String>,
     /// When it was registered.
@@ -101,16 +101,16 @@ pub struct ImageHead {
     /// When its details or its visibility were last changed.
     pub updated: Timestamp,
     /// The number of tenants that it is shared with, whatever they have answered.
-    pub members: u32,
+    pub member_count: u32,
     /// The image's revision.
     pub revision: u64,
 }
 
 /// What an image is made of, as far as the rules of sharing look at it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Make {
+pub struct ImageSpec {
     /// What sort of image it is.
-    pub kind: Kind,
+    pub kind: ImageKind,
     /// By what it is encrypted.
     pub encryption: Encryption,
 }
@@ -122,11 +122,11 @@ impl Image {
             id: self.id.clone(),
             owner: self.owner.clone(),
             visibility: self.visibility,
-            make: self.details.make(),
+            spec: self.details.spec(),
             name: self.details.name.clone(),
             created: self.created,
             updated: self.updated,
-            members,
+            member_count: members,
             revision: self.revision,
         }
     }
@@ -172,7 +172,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// What sort of image it is, which decides what accepting it needs (seed 001).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ImageKind {
     /// Boots a server.
     SystemDisk,
     /// Holds data only.
@@ -209,14 +209,14 @@ pub struct BadDetail {
 
 /// The most bytes that all of an image's details may take together: a page of 100 images stays well under the
 /// 6 MB that a function may answer.
-pub const DETAILS_BYTES: usize = 16 * 1024;
+pub const MAX_DETAILS_BYTES: usize = 16 * 1024;
 
 /// The most tags that an image may have.
-pub const MOST_TAGS: usize = 128;
+pub const MAX_TAGS: usize = 128;
 
 /// Whether a text can be a tag of an image.
 pub fn is_tag(text: &str) -> bool {
-    !text.is_empty() && is_text(text, 255)
+    !text.is_empty() && is_valid_text(text, 255)
 }
 
 impl Details {
@@ -224,68 +224,68 @@ impl Details {
     ///
     /// # Errors
     /// [`BadDetail`] names the first field that is not as it must be.
-    pub fn check(&self) -> Result<(), BadDetail> {
+    pub fn validate(&self) -> Result<(), BadDetail> {
         let texts = [
             ("name", &self.name),
             ("disk_format", &self.disk_format),
             ("container_format", &self.container_format),
         ];
         for (field, text) in texts {
-            if text.as_ref().is_some_and(|text| !is_text(text, 255)) {
-                return Err(bad(field, "at most 255 characters, none of them a control character"));
+            if text.as_ref().is_some_and(|text| !is_valid_text(text, 255)) {
+                return Err(bad_detail(field, "at most 255 characters, none of them a control character"));
             }
         }
-        if self.tags.len() > MOST_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
-            return Err(bad("tags", "at most 128 tags of 1 to 255 characters"));
+        if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| is_tag(tag)) {
+            return Err(bad_detail("tags", "at most 128 tags of 1 to 255 characters"));
         }
         if self.properties.len() > 128 {
-            return Err(bad("properties", "at most 128 properties"));
+            return Err(bad_detail("properties", "at most 128 properties"));
         }
         for (name, value) in &self.properties {
-            if name.is_empty() || !is_text(name, 255) {
-                return Err(bad("properties", "names of 1 to 255 characters"));
+            if name.is_empty() || !is_valid_text(name, 255) {
+                return Err(bad_detail("properties", "names of 1 to 255 characters"));
             }
             if value.contains('\0') {
-                return Err(bad(name, "a text without NUL characters"));
+                return Err(bad_detail(name, "a text without NUL characters"));
             }
             if let Some(expected) =
-                expected_of(name).filter(|(is_good, _)| !is_good(value)).map(|(_, text)| text)
+                value_rule(name).filter(|(is_good, _)| !is_good(value)).map(|(_, text)| text)
             {
-                return Err(bad(name, expected));
+                return Err(bad_detail(name, expected));
             }
         }
-        let mut keys = self.keys();
+        let mut keys = self.key_ids();
         let first = keys.next();
         if keys.any(|key| Some(key) != first) {
-            return Err(bad(property::CMK_ID, "the same key in every property that names one"));
+            return Err(bad_detail(property::CMK_ID, "the same key in every property that names one"));
         }
         let bytes = self.tags.iter().map(String::len).sum::<usize>()
             + self.properties.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        if bytes > DETAILS_BYTES {
-            return Err(bad("properties", "at most 16 KiB of tags and properties in all"));
+        if bytes > MAX_DETAILS_BYTES {
+            return Err(bad_detail("properties", "at most 16 KiB of tags and properties in all"));
         }
         Ok(())
     }
 
     /// What sort of image it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ImageKind {
         if self.property(property::WHOLE_IMAGE) == Some("true") {
             let gib =
                 |name| self.property(name).and_then(|text| text.parse::<u32>().ok()).map_or(0, u64::from);
-            Kind::FullEcs {
+            ImageKind::FullEcs {
                 from_backup: self.property(property::BACKUP_ID).is_some_and(|id| !id.is_empty()),
                 backup_gib: gib(property::SYSTEM_BACKUP_GIB) + gib(property::DATA_BACKUP_GIB),
             }
         } else if self.property(property::VIRTUAL_ENV_TYPE) == Some("DataImage") {
-            Kind::DataDisk
+            ImageKind::DataDisk
         } else {
-            Kind::SystemDisk
+            ImageKind::SystemDisk
         }
     }
 
     /// By what key the image is encrypted, if it is.
     pub fn encryption(&self) -> Encryption {
-        match (self.keys().next().map(str::parse), self.property(property::ENCRYPTED)) {
+        match (self.key_ids().next().map(str::parse), self.property(property::ENCRYPTED)) {
             (Some(Ok(key)), _) => Encryption::Key(key),
             (Some(Err(_)), _) | (None, Some("1" | "true")) => Encryption::DefaultKey,
             (None, _) => Encryption::None,
@@ -293,18 +293,18 @@ impl Details {
     }
 
     /// The keys that properties of the image name.
-    fn keys(&self) -> impl Iterator<Item = &str> {
-        property::KEYS.iter().filter_map(|name| self.property(name)).filter(|id| !id.is_empty())
+    fn key_ids(&self) -> impl Iterator<Item = &str> {
+        property::KEY_ID_PROPERTIES.iter().filter_map(|name| self.property(name)).filter(|id| !id.is_empty())
     }
 
     /// What the image is made of, as far as the rules of sharing look at it.
-    pub fn make(&self) -> Make {
-        Make { kind: self.kind(), encryption: self.encryption() }
+    pub fn spec(&self) -> ImageSpec {
+        ImageSpec { kind: self.kind(), encryption: self.encryption() }
     }
 
     /// Whether the image is made of something else than `before`, as far as recipients are judged by it or consent to it.
-    pub fn is_made_otherwise_than(&self, before: &Self) -> bool {
-        self.make() != before.make() || self.formats() != before.formats()
+    pub fn differs_materially_from(&self, before: &Self) -> bool {
+        self.spec() != before.spec() || self.formats() != before.formats()
     }
 
     /// The name of a format that `after` changes, although it was given before.
@@ -323,11 +323,11 @@ impl Details {
     }
 }
 
-fn bad(field: &str, expected: &'static str) -> BadDetail {
+fn bad_detail(field: &str, expected: &'static str) -> BadDetail {
     BadDetail { field: field.to_owned(), expected }
 }
 
-fn is_text(text: &str, most_chars: usize) -> bool {
+fn is_valid_text(text: &str, most_chars: usize) -> bool {
     text.chars().count() <= most_chars && !text.chars().any(char::is_control)
 }
 
@@ -335,64 +335,77 @@ fn is_text(text: &str, most_chars: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn with(properties: &[(&str, &str)]) -> Details {
+    fn with_properties(properties: &[(&str, &str)]) -> Details {
         let properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Details { properties, ..Details::default() }
     }
 
     #[test]
-    fn a_full_ecs_image_needs_the_sum_of_its_backups() {
-        let image = with(&[
+    fn full_ecs_image_size_is_sum_of_its_backups() {
+        let image = with_properties(&[
             ("__whole_image", "true"),
             ("__backup_id", "b-1"),
             ("__system_disk_backup_gib", "40"),
             ("__data_disk_backup_gib", "4294967295"),
         ]);
-        assert_eq!(image.check(), Ok(()));
-        assert_eq!(image.kind(), Kind::FullEcs { from_backup: true, backup_gib: 4_294_967_335 });
-        assert_eq!(with(&[("virtual_env_type", "DataImage")]).kind(), Kind::DataDisk);
-        assert_eq!(with(&[]).kind(), Kind::SystemDisk);
+        assert_eq!(image.validate(), Ok(()));
+        assert_eq!(image.kind(), ImageKind::FullEcs { from_backup: true, backup_gib: 4_294_967_335 });
+        assert_eq!(with_properties(&[("virtual_env_type", "DataImage")]).kind(), ImageKind::DataDisk);
+        assert_eq!(with_properties(&[]).kind(), ImageKind::SystemDisk);
     }
 
     #[test]
-    fn an_image_is_encrypted_by_a_key_or_by_the_services_own() {
-        let encryption = |properties: &[_]| with(properties).encryption();
+    fn encryption_is_read_from_key_properties() {
+        let encryption = |properties: &[_]| with_properties(properties).encryption();
         assert_eq!(encryption(&[("__system__cmkid", "")]), Encryption::None);
         assert_eq!(encryption(&[("__system__encrypted", "0")]), Encryption::None);
         assert_eq!(encryption(&[("__system__encrypted", "1")]), Encryption::DefaultKey);
         let key = [("__system__encrypted", "1"), ("__system__cmkid", "k-1")];
         assert_eq!(encryption(&key), Encryption::Key("k-1".parse().unwrap()));
-        assert!(with(&[("__system__cmkid", "no key#")]).check().is_err());
+        assert!(with_properties(&[("__system__cmkid", "no key#")]).validate().is_err());
         for name in ["cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"] {
             assert_eq!(encryption(&[(name, "k-1")]), Encryption::Key("k-1".parse().unwrap()), "{name}");
-            assert_eq!(with(&[(name, "k-1"), ("__system__cmkid", "k-1")]).check(), Ok(()), "{name}");
-            assert!(with(&[(name, "k-1"), ("__system__cmkid", "k-2")]).check().is_err(), "{name}");
+            assert_eq!(
+                with_properties(&[(name, "k-1"), ("__system__cmkid", "k-1")]).validate(),
+                Ok(()),
+                "{name}"
+            );
+            assert!(
+                with_properties(&[(name, "k-1"), ("__system__cmkid", "k-2")]).validate().is_err(),
+                "{name}"
+            );
         }
-        assert!(with(&key).make() != with(&[]).make() && with(&[("other", "x")]).make() == with(&[]).make());
+        assert!(
+            with_properties(&key).spec() != with_properties(&[]).spec()
+                && with_properties(&[("other", "x")]).spec() == with_properties(&[]).spec()
+        );
     }
 
     #[test]
-    fn format_is_said_once() {
+    fn format_cannot_change_once_set() {
         let of = |disk: Option<&str>| Details { disk_format: disk.map(str::to_owned), ..Details::default() };
         let (none, raw, qcow2) = (of(None), of(Some("raw")), of(Some("qcow2")));
         assert_eq!((none.changed_format(&raw), raw.changed_format(&raw)), (None, None));
         assert_eq!(raw.changed_format(&qcow2), Some("disk_format"));
         assert_eq!(raw.changed_format(&none), Some("disk_format"));
-        assert!(raw.is_made_otherwise_than(&none) && !raw.is_made_otherwise_than(&raw));
+        assert!(raw.differs_materially_from(&none) && !raw.differs_materially_from(&raw));
     }
 
     #[test]
-    fn a_property_that_means_something_has_a_value_that_does() {
-        let field = |details: Details| details.check().map_err(|problem| problem.field);
-        assert_eq!(field(with(&[("__whole_image", "yes")])), Err("__whole_image".to_owned()));
+    fn invalid_details_are_rejected() {
+        let field = |details: Details| details.validate().map_err(|problem| problem.field);
+        assert_eq!(field(with_properties(&[("__whole_image", "yes")])), Err("__whole_image".to_owned()));
         assert_eq!(
-            field(with(&[("__data_disk_backup_gib", "-1")])),
+            field(with_properties(&[("__data_disk_backup_gib", "-1")])),
             Err("__data_disk_backup_gib".to_owned())
         );
-        assert_eq!(field(with(&[("any", "thing")])), Ok(()));
-        assert_eq!(field(with(&[("any", "thi\0ng")])), Err("any".to_owned()));
-        assert_eq!(field(with(&[("any", &"x".repeat(DETAILS_BYTES))])), Err("properties".to_owned()));
+        assert_eq!(field(with_properties(&[("any", "thing")])), Ok(()));
+        assert_eq!(field(with_properties(&[("any", "thi\0ng")])), Err("any".to_owned()));
+        assert_eq!(
+            field(with_properties(&[("any", &"x".repeat(MAX_DETAILS_BYTES))])),
+            Err("properties".to_owned())
+        );
         assert_eq!(
             field(Details { name: Some("x".repeat(256)), ..Details::default() }),
             Err("name".to_owned())

@@ -63,7 +63,8 @@ pub struct Job {
     /// For which tenants, without repetition.
     pub tenants: Vec<TenantId>,
     /// When it was asked.
-    pub accepted: Timestamp,
+    #[serde(rename = "accepted")]
+    pub accepted_at: Timestamp,
     /// The tenants in whose queues it stands while it is open: whose images it is about, or whose answer it is. None where it
     /// is carried out at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,16 +72,16 @@ pub struct Job {
 }
 
 /// The most pairs of a piece: a worker's unit of retry, and a few steps long.
-const PAIRS_PER_PIECE: usize = 200;
+const MAX_PAIRS_PER_WORK_ITEM: usize = 200;
 
 /// The most pairs of a step.
-const PAIRS_PER_STEP: usize = 50;
+const MAX_PAIRS_PER_STEP: usize = 50;
 
 /// The most pieces of a job that are carried out side by side.
-const LANES: usize = 8;
+const MAX_PARALLEL_WORK_ITEMS: usize = 8;
 
 /// The most items of a step besides the piece: a transaction takes 100.
-pub(super) const ITEMS_PER_STEP: usize = 99;
+pub(super) const MAX_ITEMS_PER_STEP: usize = 99;
 
 impl Job {
     /// How many pairs there are, as far as it is known beforehand.
@@ -102,43 +103,43 @@ impl Job {
 
     /// Divides a job that names its images into pieces, as runs of pair numbers: whole images where that is possible, so
     /// that two workers seldom write to the same image.
-    pub fn pieces(&self) -> Vec<Range<usize>> {
+    pub fn work_items(&self) -> Vec<Range<usize>> {
         let pairs = self.images.len() * self.tenants.len();
         let per_image = self.tenants.len().max(1);
-        let size = if per_image > PAIRS_PER_PIECE {
-            PAIRS_PER_PIECE
+        let size = if per_image > MAX_PAIRS_PER_WORK_ITEM {
+            MAX_PAIRS_PER_WORK_ITEM
         } else {
-            PAIRS_PER_PIECE / per_image * per_image
+            MAX_PAIRS_PER_WORK_ITEM / per_image * per_image
         };
         (0..pairs).step_by(size).map(|first| first..pairs.min(first + size)).collect()
     }
 
     /// Whether it has more pieces than one, and so waits in line.
     pub fn is_large(&self) -> bool {
-        self.images.len().saturating_mul(self.tenants.len()) > PAIRS_PER_PIECE
+        self.images.len().saturating_mul(self.tenants.len()) > MAX_PAIRS_PER_WORK_ITEM
     }
 
     /// How many of its pieces are carried out side by side. Two that share an image would keep each other from writing.
-    pub fn lanes(&self) -> usize {
-        LANES.min(self.images.len())
+    pub fn max_parallel_work_items(&self) -> usize {
+        MAX_PARALLEL_WORK_ITEMS.min(self.images.len())
     }
 
     /// Whether all of its pairs may fit into one transaction, beside the job and the request's idempotency key, as far as
     /// can be said before anything is known of them.
-    pub fn fits_one_transaction(&self) -> bool {
+    pub fn fits_in_one_transaction(&self) -> bool {
         let pairs = self.images.len().saturating_mul(self.tenants.len());
-        pairs > 0 && pairs.saturating_add(self.images.len()) < ITEMS_PER_STEP
+        pairs > 0 && pairs.saturating_add(self.images.len()) < MAX_ITEMS_PER_STEP
     }
 
     /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
     /// anything is known of them: each writes its membership and the count of its image, and reads its tenant besides.
-    pub fn step(&self, left: Range<usize>) -> Range<usize> {
+    pub fn next_step(&self, left: Range<usize>) -> Range<usize> {
         let (mut images, mut tenants) = (HashSet::new(), HashSet::new());
         let fits = |number: &usize| {
             images.extend(self.pair(*number).map(|(image, _)| image));
             tenants.extend(self.pair(*number).map(|(_, tenant)| tenant));
             let pairs = number - left.start + 1;
-            pairs <= PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= ITEMS_PER_STEP
+            pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_PER_STEP
         };
         left.start..left.start + left.clone().take_while(fits).count()
     }
@@ -150,7 +151,7 @@ pub enum Outcome {
     /// It is as the job wanted it.
     Done,
     /// The image was deleted in the meantime.
-    ImageGone,
+    ImageDeleted,
     /// The image's visibility is not `shared` any more.
     NotShareable,
     /// The image has as many recipients as it may have.
@@ -172,7 +173,7 @@ pub enum Outcome {
     /// As many images of the owner wait for the tenant's answer as may.
     OwnerPendingLimit,
     /// A later request wants it otherwise, and has won (`contract/decisions.md` 26).
-    Overtaken,
+    Superseded,
     /// No vault was named for a full-ECS image, or the tenant has none of that id.
     NoVault,
     /// The vault is not for backups.
@@ -182,13 +183,13 @@ pub enum Outcome {
     /// The vault has not enough room.
     VaultFull,
     /// It could not be done in many attempts.
-    GaveUp,
+    RetriesExhausted,
 }
 
 impl Outcome {
-    const ALL: [(Self, u8); 18] = [
+    const BYTE_CODES: [(Self, u8); 18] = [
         (Self::Done, b'.'),
-        (Self::ImageGone, b'i'),
+        (Self::ImageDeleted, b'i'),
         (Self::NotShareable, b'v'),
         (Self::MemberLimit, b'l'),
         (Self::NotAMember, b'm'),
@@ -199,22 +200,22 @@ impl Outcome {
         (Self::OtherRegion, b'r'),
         (Self::PendingLimit, b'p'),
         (Self::OwnerPendingLimit, b'q'),
-        (Self::Overtaken, b's'),
+        (Self::Superseded, b's'),
         (Self::NoVault, b'n'),
         (Self::NotABackupVault, b'o'),
         (Self::VaultUnavailable, b'u'),
         (Self::VaultFull, b'f'),
-        (Self::GaveUp, b'g'),
+        (Self::RetriesExhausted, b'g'),
     ];
 
     /// Whether the pair has failed. One that was overtaken has not: a later request has decided on it.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Done | Self::Overtaken)
+        !matches!(self, Self::Done | Self::Superseded)
     }
 
     /// Whether it rests on a count, a grant, a vault, or on what the image's owner has queued, which may have been read after
     /// the membership: not even a batch read is of one moment.
-    pub(super) fn rests_on_more_than_the_pair(self) -> bool {
+    pub(super) fn depends_on_other_items(self) -> bool {
         matches!(
             self,
             Self::MemberLimit
@@ -229,35 +230,35 @@ impl Outcome {
 
     /// The outcome as one byte in the table.
     pub fn to_byte(self) -> u8 {
-        Self::ALL.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)
+        Self::BYTE_CODES.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)
     }
 
     /// The outcome that was written as that byte.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == byte).map(|(outcome, _)| *outcome)
+        Self::BYTE_CODES.iter().find(|(_, known)| *known == byte).map(|(outcome, _)| *outcome)
     }
 }
 
 /// A run of a job's pairs and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct WorkItem {
     /// Its place among the job's pieces, from 0.
     pub number: u16,
     /// Its pairs.
     pub pairs: Range<usize>,
     /// The images of its pairs, where the job names none.
-    pub found: Vec<ImageId>,
+    pub found_images: Vec<ImageId>,
     /// What became of the first of them. The cursor is this list's length.
     pub outcomes: Vec<Outcome>,
     /// When its last pair was carried out.
-    pub finished: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
     /// How often a sweep has found it open.
     pub attempts: u32,
 }
 
-impl Piece {
+impl WorkItem {
     /// The pairs that are still to be carried out.
-    pub fn left(&self) -> Range<usize> {
+    pub fn remaining_pairs(&self) -> Range<usize> {
         self.pairs.start + self.outcomes.len().min(self.pairs.len())..self.pairs.end
     }
 }
@@ -277,18 +278,18 @@ pub enum JobStatus {
 
 /// A job together with its pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct JobReport {
     /// What was asked.
     pub job: Job,
     /// How far it has come: the pieces that have been begun, in order.
-    pub pieces: Vec<Piece>,
+    pub work_items: Vec<WorkItem>,
 }
 
-impl Report {
+impl JobReport {
     /// Where the job stands.
     pub fn status(&self) -> JobStatus {
-        let ended = self.ended().is_some();
-        match (ended, self.done()) {
+        let ended = self.ended_at().is_some();
+        match (ended, self.done_count()) {
             (true, _) if self.has_failed() => JobStatus::Fail,
             (true, _) => JobStatus::Success,
             (false, 0) => JobStatus::Init,
@@ -298,36 +299,40 @@ impl Report {
 
     /// Whether any pair has failed, also one that cannot be named.
     fn has_failed(&self) -> bool {
-        self.pieces.iter().flat_map(|piece| &piece.outcomes).any(|outcome| outcome.is_failure())
+        self.work_items.iter().flat_map(|piece| &piece.outcomes).any(|outcome| outcome.is_failure())
     }
 
     /// How many pairs have been carried out.
-    pub fn done(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.outcomes.len()).sum()
+    pub fn done_count(&self) -> usize {
+        self.work_items.iter().map(|piece| piece.outcomes.len()).sum()
     }
 
     /// How far it has come, in whole per cent; 100 only when it has ended.
     pub fn percent(&self) -> usize {
-        if self.ended().is_some() { 100 } else { (self.done() * 100 / self.job.pair_count().max(1)).min(99) }
+        if self.ended_at().is_some() {
+            100
+        } else {
+            (self.done_count() * 100 / self.job.pair_count().max(1)).min(99)
+        }
     }
 
     /// When the last piece was finished, if all are.
-    pub fn ended(&self) -> Option<Timestamp> {
-        let begun: usize = self.pieces.iter().map(|piece| piece.pairs.len()).sum();
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let begun: usize = self.work_items.iter().map(|piece| piece.pairs.len()).sum();
         if !matches!(self.job.task, Task::RespondToAll { .. }) && begun < self.job.pair_count() {
             return None;
         }
         let last = self
-            .pieces
+            .work_items
             .iter()
-            .map(|piece| piece.finished)
+            .map(|piece| piece.finished_at)
             .try_fold(None, |last, end| Some(last.max(Some(end?))));
         last.flatten()
     }
 
     /// Every pair that has been carried out, with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
-        self.pieces.iter().flat_map(|piece| {
+        self.work_items.iter().flat_map(|piece| {
             piece.pairs.clone().zip(&piece.outcomes).filter_map(|(number, outcome)| {
                 let (image, tenant) = self.pair(piece, number)?;
                 Some((image, tenant, *outcome))
@@ -335,10 +340,10 @@ impl Report {
         })
     }
 
-    fn pair<'a>(&'a self, piece: &'a Piece, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
+    fn pair<'a>(&'a self, piece: &'a WorkItem, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
         match self.job.task {
             Task::RespondToAll { .. } => {
-                piece.found.get(number.checked_sub(piece.pairs.start)?).zip(self.job.tenants.first())
+                piece.found_images.get(number.checked_sub(piece.pairs.start)?).zip(self.job.tenants.first())
             }
             Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => self.job.pair(number),
         }
@@ -348,7 +353,7 @@ impl Report {
     pub fn is_open_for(&self, image: &ImageId, tenant: &TenantId) -> bool {
         let names = self.job.images.contains(image) && self.job.tenants.contains(tenant);
         let is_pair = |(of, to, _): (&ImageId, &TenantId, Outcome)| of == image && to == tenant;
-        names && self.ended().is_none() && !self.outcomes().any(is_pair)
+        names && self.ended_at().is_none() && !self.outcomes().any(is_pair)
     }
 
     /// The pairs that failed.
@@ -371,26 +376,26 @@ mod tests {
             task: Task::Share,
             images: (0..images).map(|n| format!("image-{n}").parse().unwrap()).collect(),
             tenants: (0..tenants).map(|n| format!("tenant-{n}").parse().unwrap()).collect(),
-            accepted: Timestamp::now(),
+            accepted_at: Timestamp::now(),
             queues: Vec::new(),
         }
     }
 
     proptest! {
         #[test]
-        fn pieces_and_steps_cover_every_pair_once(images in 1_usize..=100, tenants in 1_usize..=100) {
+        fn work_items_and_steps_cover_every_pair_once(images in 1_usize..=100, tenants in 1_usize..=100) {
             let job = job(images, tenants);
-            let pieces = job.pieces();
+            let pieces = job.work_items();
             prop_assert!(pieces.len() <= 50);
             let mut next = 0;
             for piece in pieces {
                 prop_assert_eq!(piece.start, next);
-                prop_assert!(piece.len() <= PAIRS_PER_PIECE);
+                prop_assert!(piece.len() <= MAX_PAIRS_PER_WORK_ITEM);
                 while next < piece.end {
-                    let step = job.step(next..piece.end);
-                    prop_assert!(!step.is_empty() && step.len() <= PAIRS_PER_STEP);
+                    let step = job.next_step(next..piece.end);
+                    prop_assert!(!step.is_empty() && step.len() <= MAX_PAIRS_PER_STEP);
                     let touched: HashSet<_> = step.clone().filter_map(|n| job.pair(n)).map(|(image, _)| image).collect();
-                    prop_assert!(step.len() + touched.len() <= ITEMS_PER_STEP);
+                    prop_assert!(step.len() + touched.len() <= MAX_ITEMS_PER_STEP);
                     next = step.end;
                 }
             }
@@ -398,83 +403,89 @@ mod tests {
         }
 
         #[test]
-        fn a_piece_never_ends_within_an_image(images in 1_usize..=100, tenants in 1_usize..=100) {
-            for piece in job(images, tenants).pieces() {
+        fn work_item_never_splits_an_image(images in 1_usize..=100, tenants in 1_usize..=100) {
+            for piece in job(images, tenants).work_items() {
                 prop_assert_eq!(piece.end % tenants, 0);
             }
         }
 
         #[test]
-        fn a_job_has_ended_when_all_its_pieces_have(ends in prop::collection::vec(prop::option::of(0_i64..1000), 1..6)) {
+        fn job_ends_with_its_last_work_item(ends in prop::collection::vec(prop::option::of(0_i64..1000), 1..6)) {
             let job = job(1, ends.len());
-            let piece = |(number, end): (usize, &Option<i64>)| Piece {
+            let piece = |(number, end): (usize, &Option<i64>)| WorkItem {
                 number: u16::try_from(number).unwrap(),
                 pairs: number..number + 1,
-                found: Vec::new(),
+                found_images: Vec::new(),
                 outcomes: end.map(|_| Outcome::Done).into_iter().collect(),
-                finished: end.map(Timestamp::from_unix_millis),
+                finished_at: end.map(Timestamp::from_unix_millis),
                 attempts: 0,
             };
-            let report = Report { job, pieces: ends.iter().enumerate().map(piece).collect() };
+            let report = JobReport { job, work_items: ends.iter().enumerate().map(piece).collect() };
             let all = ends.iter().all(Option::is_some);
-            prop_assert_eq!(report.ended(), if all { ends.iter().flatten().max().map(|t| Timestamp::from_unix_millis(*t)) } else { None });
+            prop_assert_eq!(report.ended_at(), if all { ends.iter().flatten().max().map(|t| Timestamp::from_unix_millis(*t)) } else { None });
             prop_assert_eq!(report.percent() == 100, all);
             prop_assert_eq!(report.status() == JobStatus::Success, all);
-            prop_assert_eq!(report.outcomes().count(), report.done());
+            prop_assert_eq!(report.outcomes().count(), report.done_count());
         }
     }
 
     #[test]
-    fn a_job_that_finds_its_images_tells_of_those_that_it_has_found() {
+    fn respond_to_all_report_lists_found_images() {
         let task = Task::RespondToAll { status: Status::Accepted, vault: None, expected: 4 };
         let job = Job { task, images: Vec::new(), ..job(0, 1) };
-        assert_eq!((job.pieces().len(), job.pair_count()), (0, 4));
-        let found = |number: u16, first: usize| Piece {
+        assert_eq!((job.work_items().len(), job.pair_count()), (0, 4));
+        let found = |number: u16, first: usize| WorkItem {
             number,
             pairs: first..first + 1,
-            found: vec![format!("image-{first}").parse().unwrap()],
+            found_images: vec![format!("image-{first}").parse().unwrap()],
             outcomes: vec![Outcome::Done],
-            finished: Some(Timestamp::from_unix_millis(1)),
+            finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
-        let walk =
-            Piece { pairs: 0..0, found: Vec::new(), outcomes: Vec::new(), finished: None, ..found(0, 0) };
-        let mut report = Report { job, pieces: vec![walk, found(1, 0), found(2, 1)] };
+        let walk = WorkItem {
+            pairs: 0..0,
+            found_images: Vec::new(),
+            outcomes: Vec::new(),
+            finished_at: None,
+            ..found(0, 0)
+        };
+        let mut report = JobReport { job, work_items: vec![walk, found(1, 0), found(2, 1)] };
         let images: Vec<_> = report.outcomes().map(|(image, _, _)| image.to_string()).collect();
         assert_eq!((images, report.percent()), (vec!["image-0".to_owned(), "image-1".to_owned()], 50));
         assert_eq!(report.status(), JobStatus::Running);
-        report.pieces[0].finished = Some(Timestamp::from_unix_millis(2));
+        report.work_items[0].finished_at = Some(Timestamp::from_unix_millis(2));
         assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));
     }
 
     #[test]
-    fn a_job_does_not_fail_by_a_pair_that_was_overtaken() {
-        let piece = |outcomes: Vec<Outcome>| Piece {
+    fn superseded_pair_does_not_fail_the_job() {
+        let piece = |outcomes: Vec<Outcome>| WorkItem {
             number: 0,
             pairs: 0..2,
-            found: Vec::new(),
+            found_images: Vec::new(),
             outcomes,
-            finished: Some(Timestamp::from_unix_millis(1)),
+            finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
-        let status =
-            |outcome| Report { job: job(1, 2), pieces: vec![piece(vec![Outcome::Done, outcome])] }.status();
+        let status = |outcome| {
+            JobReport { job: job(1, 2), work_items: vec![piece(vec![Outcome::Done, outcome])] }.status()
+        };
         assert_eq!(
-            (status(Outcome::Overtaken), status(Outcome::GaveUp)),
+            (status(Outcome::Superseded), status(Outcome::RetriesExhausted)),
             (JobStatus::Success, JobStatus::Fail)
         );
     }
 
     #[test]
-    fn an_outcome_is_read_back() {
-        for (outcome, byte) in Outcome::ALL {
+    fn outcome_byte_round_trips() {
+        for (outcome, byte) in Outcome::BYTE_CODES {
             assert_eq!((outcome.to_byte(), Outcome::from_byte(byte)), (byte, Some(outcome)));
         }
         assert_eq!(Outcome::from_byte(b'x'), None);
     }
 
     #[test]
-    fn a_job_of_no_pairs_has_no_pieces_and_no_pair() {
-        assert_eq!((job(3, 0).pieces(), job(3, 0).pair(0)), (Vec::new(), None));
+    fn job_without_pairs_has_no_work_items() {
+        assert_eq!((job(3, 0).work_items(), job(3, 0).pair(0)), (Vec::new(), None));
     }
 }

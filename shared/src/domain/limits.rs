@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ImageHead, Kind, ReadRate};
+use super::{ImageHead, ImageKind, ReadRate};
 
 /// How many of a thing there may be (`contract/decisions.md` 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +29,11 @@ pub struct Limits {
 }
 
 /// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
-pub const NAMES_PER_BATCH: usize = 100;
+pub const MAX_NAMES_PER_BATCH: usize = 100;
 
 /// The most recipients that a deployment may allow an image: the job that ends a deleted image's memberships names them all in
 /// one item, which DynamoDB limits to 400 KB: 67 bytes for each of the longest ids.
-pub const MOST_MEMBERS_PER_IMAGE: u32 = 5_000;
+pub const MAX_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Limits {
     /// How fast one tenant may read.
@@ -44,21 +44,21 @@ impl Limits {
     /// The defaults, changed by those settings.
     ///
     /// # Errors
-    /// [`BadLimit::Twice`] where two of them name the same limit.
-    pub fn of(settings: &[Limit]) -> Result<Self, BadLimit> {
+    /// [`BadLimit::Duplicate`] where two of them name the same limit.
+    pub fn from_settings(settings: &[LimitSetting]) -> Result<Self, BadLimit> {
         for (place, setting) in settings.iter().enumerate() {
             if settings.iter().skip(place + 1).any(|other| other.name == setting.name) {
-                return Err(BadLimit::Twice(setting.name.text()));
+                return Err(BadLimit::Duplicate(setting.name.text()));
             }
         }
         Ok(settings.iter().copied().collect())
     }
 
     /// The most recipients that an image may have.
-    pub fn members_of(&self, image: &ImageHead) -> u32 {
-        match image.make.kind {
-            Kind::FullEcs { .. } => self.members_per_full_ecs_image,
-            Kind::SystemDisk | Kind::DataDisk => self.members_per_image,
+    pub fn member_limit(&self, image: &ImageHead) -> u32 {
+        match image.spec.kind {
+            ImageKind::FullEcs { .. } => self.members_per_full_ecs_image,
+            ImageKind::SystemDisk | ImageKind::DataDisk => self.members_per_image,
         }
     }
 }
@@ -80,13 +80,13 @@ impl Default for Limits {
 
 /// One setting of the form `name=number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    name: Name,
+pub struct LimitSetting {
+    name: LimitName,
     value: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
+enum LimitName {
     MembersPerImage,
     MembersPerFullEcsImage,
     ImagesPerTenant,
@@ -97,7 +97,7 @@ enum Name {
     ReadUnitsPerSecond,
 }
 
-impl Name {
+impl LimitName {
     fn text(self) -> &'static str {
         match self {
             Self::MembersPerImage => "members-per-image",
@@ -119,37 +119,37 @@ pub enum BadLimit {
     #[error(
         "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER, access-keys-per-project=NUMBER or read-units-per-second=NUMBER"
     )]
-    Name,
+    UnknownName,
     /// The limit is named twice, and which is meant is not known.
     #[error("{0} is named twice; name it once")]
-    Twice(&'static str),
+    Duplicate(&'static str),
     /// The value is not a number in range.
     #[error("expected a number from 1 to {most}")]
-    Value {
+    OutOfRange {
         /// The largest value that the limit may have.
         most: u32,
     },
 }
 
-impl FromStr for Limit {
+impl FromStr for LimitSetting {
     type Err = BadLimit;
 
     fn from_str(text: &str) -> Result<Self, BadLimit> {
         let (name, most) = match text.split_once('=').map(|(name, _)| name) {
-            Some("members-per-image") => (Name::MembersPerImage, MOST_MEMBERS_PER_IMAGE),
-            Some("members-per-full-ecs-image") => (Name::MembersPerFullEcsImage, MOST_MEMBERS_PER_IMAGE),
-            Some("images-per-tenant") => (Name::ImagesPerTenant, u32::MAX),
-            Some("pending-per-tenant") => (Name::PendingPerTenant, u32::MAX),
-            Some("pending-per-owner") => (Name::PendingPerOwner, u32::MAX),
-            Some("open-pairs-per-tenant") => (Name::OpenPairsPerTenant, u32::MAX),
-            Some("access-keys-per-project") => (Name::AccessKeysPerProject, u32::MAX),
-            Some("read-units-per-second") => (Name::ReadUnitsPerSecond, u32::MAX),
-            _ => return Err(BadLimit::Name),
+            Some("members-per-image") => (LimitName::MembersPerImage, MAX_MEMBERS_PER_IMAGE),
+            Some("members-per-full-ecs-image") => (LimitName::MembersPerFullEcsImage, MAX_MEMBERS_PER_IMAGE),
+            Some("images-per-tenant") => (LimitName::ImagesPerTenant, u32::MAX),
+            Some("pending-per-tenant") => (LimitName::PendingPerTenant, u32::MAX),
+            Some("pending-per-owner") => (LimitName::PendingPerOwner, u32::MAX),
+            Some("open-pairs-per-tenant") => (LimitName::OpenPairsPerTenant, u32::MAX),
+            Some("access-keys-per-project") => (LimitName::AccessKeysPerProject, u32::MAX),
+            Some("read-units-per-second") => (LimitName::ReadUnitsPerSecond, u32::MAX),
+            _ => return Err(BadLimit::UnknownName),
         };
         let value = text.split_once('=').and_then(|(_, value)| value.parse().ok());
         match value {
             Some(value) if (1..=most).contains(&value) => Ok(Self { name, value }),
-            _ => Err(BadLimit::Value { most }),
+            _ => Err(BadLimit::OutOfRange { most }),
         }
     }
 }
@@ -177,20 +177,20 @@ impl fmt::Display for Limits {
     }
 }
 
-impl FromIterator<Limit> for Limits {
+impl FromIterator<LimitSetting> for Limits {
     /// The defaults, changed by each setting in turn.
-    fn from_iter<T: IntoIterator<Item = Limit>>(settings: T) -> Self {
+    fn from_iter<T: IntoIterator<Item = LimitSetting>>(settings: T) -> Self {
         let mut limits = Self::default();
-        for Limit { name, value } in settings {
+        for LimitSetting { name, value } in settings {
             match name {
-                Name::MembersPerImage => limits.members_per_image = value,
-                Name::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
-                Name::ImagesPerTenant => limits.images_per_tenant = value,
-                Name::PendingPerTenant => limits.pending_per_tenant = value,
-                Name::PendingPerOwner => limits.pending_per_owner = value,
-                Name::OpenPairsPerTenant => limits.open_pairs_per_tenant = value,
-                Name::AccessKeysPerProject => limits.access_keys_per_project = value,
-                Name::ReadUnitsPerSecond => limits.read_units_per_second = value,
+                LimitName::MembersPerImage => limits.members_per_image = value,
+                LimitName::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
+                LimitName::ImagesPerTenant => limits.images_per_tenant = value,
+                LimitName::PendingPerTenant => limits.pending_per_tenant = value,
+                LimitName::PendingPerOwner => limits.pending_per_owner = value,
+                LimitName::OpenPairsPerTenant => limits.open_pairs_per_tenant = value,
+                LimitName::AccessKeysPerProject => limits.access_keys_per_project = value,
+                LimitName::ReadUnitsPerSecond => limits.read_units_per_second = value,
             }
         }
         limits
@@ -202,30 +202,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_a_name_and_a_number() {
+    fn limit_setting_is_parsed() {
         let limits: Limits = ["members-per-image=3", "members-per-image=5"]
             .iter()
-            .map(|t| t.parse::<Limit>().unwrap())
+            .map(|t| t.parse::<LimitSetting>().unwrap())
             .collect();
         assert_eq!(limits, Limits { members_per_image: 5, ..Limits::default() });
-        let settings: Vec<Limit> = ["pending-per-owner=3", "members-per-image=3", "members-per-image=3"]
-            .map(|t| t.parse().unwrap())
-            .into();
-        assert_eq!(Limits::of(&settings), Err(BadLimit::Twice("members-per-image")));
-        assert_eq!(Limits::of(&settings[..2]), Ok(settings[..2].iter().copied().collect()));
-        let limits: Limits = ["read-units-per-second=7".parse::<Limit>().unwrap()].into_iter().collect();
+        let settings: Vec<LimitSetting> =
+            ["pending-per-owner=3", "members-per-image=3", "members-per-image=3"]
+                .map(|t| t.parse().unwrap())
+                .into();
+        assert_eq!(Limits::from_settings(&settings), Err(BadLimit::Duplicate("members-per-image")));
+        assert_eq!(Limits::from_settings(&settings[..2]), Ok(settings[..2].iter().copied().collect()));
+        let limits: Limits =
+            ["read-units-per-second=7".parse::<LimitSetting>().unwrap()].into_iter().collect();
         assert_eq!(limits.read_rate(), ReadRate { units_per_second: 7 });
-        assert_eq!("read-units-per-second=0".parse::<Limit>(), Err(BadLimit::Value { most: u32::MAX }));
-        assert_eq!("members-per-image=0".parse::<Limit>(), Err(BadLimit::Value { most: 5_000 }));
-        assert_eq!("members-per-image".parse::<Limit>(), Err(BadLimit::Name));
-        assert_eq!("pictures=3".parse::<Limit>(), Err(BadLimit::Name));
+        assert_eq!(
+            "read-units-per-second=0".parse::<LimitSetting>(),
+            Err(BadLimit::OutOfRange { most: u32::MAX })
+        );
+        assert_eq!("members-per-image=0".parse::<LimitSetting>(), Err(BadLimit::OutOfRange { most: 5_000 }));
+        assert_eq!("members-per-image".parse::<LimitSetting>(), Err(BadLimit::UnknownName));
+        assert_eq!("pictures=3".parse::<LimitSetting>(), Err(BadLimit::UnknownName));
     }
 
     #[test]
-    fn limits_are_shown_as_they_are_set() {
+    fn limits_round_trip_through_text() {
         let limits = Limits { members_per_image: 3, read_units_per_second: 7, ..Limits::default() };
         let shown = limits.to_string();
-        let read: Limits = shown.split(',').map(|text| text.parse::<Limit>().unwrap()).collect();
+        let read: Limits = shown.split(',').map(|text| text.parse::<LimitSetting>().unwrap()).collect();
         assert_eq!(read, limits);
     }
 }

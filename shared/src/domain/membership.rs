@@ -77,7 +77,8 @@ impl FromStr for Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Membership {
     /// The image is shared with the tenant.
-    Standing(Standing),
+    #[serde(rename = "Standing")]
+    Active(Active),
     /// The image is not shared with the tenant. That is kept for a while, so that a share which was requested before the
     /// unshare and is carried out later does not bring the membership back.
     Ended(Ended),
@@ -85,10 +86,10 @@ pub enum Membership {
 
 /// A membership that stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Active {
     /// The share that it began with: the earliest that no unshare has ended.
     pub since: Stamp,
-    /// Shares after `since`, ascending; the oldest are forgotten above [`SHARES_KEPT`].
+    /// Shares after `since`, ascending; the oldest are forgotten above [`MAX_RESHARES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reshared: Vec<Stamp>,
     /// The newest unshare before `since`.
@@ -96,13 +97,16 @@ pub struct Standing {
     pub unshared: Option<Stamp>,
     /// The newest answer, if it is newer than that unshare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Answer>,
+    #[serde(rename = "answered")]
+    pub decision: Option<Decision>,
     /// The newest of the shares above that asks for no consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub granted: Option<Stamp>,
+    #[serde(rename = "granted")]
+    pub auto_accepted: Option<Stamp>,
     /// What an accepted full-ECS image holds of a vault of the recipient's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reserved: Option<Reservation>,
+    #[serde(rename = "reserved")]
+    pub reservation: Option<Reservation>,
 }
 
 /// A membership that was ended.
@@ -112,10 +116,12 @@ pub struct Ended {
     pub unshared: Stamp,
     /// The newest answer, if it is newer: it was given to a share that is newer too and not yet carried out, or in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Answer>,
+    #[serde(rename = "answered")]
+    pub decision: Option<Decision>,
     /// Whether the image was shared with the tenant before: then an earlier answer was overtaken by the withdrawal.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub stood: bool,
+    #[serde(rename = "stood")]
+    pub was_active: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -125,7 +131,7 @@ fn is_false(value: &bool) -> bool {
 
 /// What a recipient has said, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct Decision {
     /// When it was requested.
     pub at: Stamp,
     /// What was said.
@@ -135,16 +141,16 @@ pub struct Answer {
     pub found: Option<Stamp>,
 }
 
-impl Answer {
+impl Decision {
     /// Whether it is an answer to a standing that began then.
-    fn is_to(self, since: Stamp) -> bool {
+    fn applies_to(self, since: Stamp) -> bool {
         Some(self.at).max(self.found) >= Some(since)
     }
 }
 
 /// How many repeated shares a membership remembers. They matter only while an older unshare may still be under way,
 /// which is minutes.
-pub const SHARES_KEPT: usize = 16;
+pub const MAX_RESHARES: usize = 16;
 
 /// The answer of a tenant with whom the image is not shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -157,58 +163,64 @@ impl Membership {
     /// Returns what is to be written, or `None` where nothing changes.
     pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let standing = match current {
-            None => Standing::begin(at, None, None),
-            Some(Self::Ended(Ended { unshared, answered, .. })) if *unshared < at => {
-                Standing::begin(at, Some(*unshared), *answered)
+            None => Active::new(at, None, None),
+            Some(Self::Ended(Ended { unshared, decision: answered, .. })) if *unshared < at => {
+                Active::new(at, Some(*unshared), *answered)
             }
             Some(Self::Ended(_)) => return None,
-            Some(Self::Standing(standing)) => standing.share_again(at)?,
+            Some(Self::Active(standing)) => standing.reshare(at)?,
         };
-        Some(Self::Standing(standing))
+        Some(Self::Active(standing))
     }
 
     /// Applies a grant: a share that is effective at once. Returns what is to be written, or `None` where nothing changes.
-    pub fn grant(current: Option<&Self>, at: Stamp) -> Option<Self> {
+    pub fn share_auto_accepted(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let shared = Self::share(current, at);
-        let standing = shared.as_ref().or(current)?.standing()?;
+        let standing = shared.as_ref().or(current)?.active()?;
         if standing.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
         let granted =
-            Self::Standing(Standing { granted: standing.granted.max(Some(at)), ..standing.clone() });
+            Self::Active(Active { auto_accepted: standing.auto_accepted.max(Some(at)), ..standing.clone() });
         (Some(&granted) != current).then_some(granted)
     }
 
     /// Applies an unshare. Returns what is to be written, or `None` where nothing changes.
     pub fn unshare(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            None => Some(Self::ended(at, None, false)),
+            None => Some(Self::new_ended(at, None, false)),
             Some(Self::Ended(ended)) => {
-                (ended.unshared < at).then(|| Self::ended(at, ended.answered, ended.stood))
+                (ended.unshared < at).then(|| Self::new_ended(at, ended.decision, ended.was_active))
             }
-            Some(Self::Standing(standing)) => standing.unshare(at),
+            Some(Self::Active(standing)) => standing.unshare(at),
         }
     }
 
     /// Applies an unshare of an image that is gone: nothing that was shared later stands either. Returns what is to be
     /// written, or `None` where nothing changes.
-    pub fn end(current: Option<&Self>, at: Stamp) -> Option<Self> {
+    pub fn unshare_deleted_image(current: Option<&Self>, at: Stamp) -> Option<Self> {
         match current {
-            Some(standing @ Self::Standing(_)) => Some(Self::ended(at.max(standing.newest()), None, true)),
+            Some(standing @ Self::Active(_)) => {
+                Some(Self::new_ended(at.max(standing.newest_stamp()), None, true))
+            }
             _ => Self::unshare(current, at),
         }
     }
 
-    fn ended(unshared: Stamp, answered: Option<Answer>, stood: bool) -> Self {
-        Self::Ended(Ended { unshared, answered: answered.filter(|answer| answer.at > unshared), stood })
+    fn new_ended(unshared: Stamp, answered: Option<Decision>, stood: bool) -> Self {
+        Self::Ended(Ended {
+            unshared,
+            decision: answered.filter(|answer| answer.at > unshared),
+            was_active: stood,
+        })
     }
 
     /// Whether a request of that stamp was overtaken by a withdrawal: the image was shared with the tenant, and its owner
     /// withdrew it later.
-    pub fn is_withdrawn_after(&self, at: Stamp) -> bool {
+    pub fn is_unshared_after(&self, at: Stamp) -> bool {
         match self {
-            Self::Standing(standing) => standing.unshared.is_some_and(|unshared| at < unshared),
-            Self::Ended(ended) => ended.stood && at < ended.unshared,
+            Self::Active(standing) => standing.unshared.is_some_and(|unshared| at < unshared),
+            Self::Ended(ended) => ended.was_active && at < ended.unshared,
         }
     }
 
@@ -217,45 +229,43 @@ impl Membership {
     ///
     /// # Errors
     /// [`NotAMember`] where no membership stands that the answer could be meant for.
-    pub fn answer(current: Option<&Self>, at: Stamp, status: Status) -> Result<Option<Self>, NotAMember> {
-        let Some(Self::Standing(standing)) = current else { return Err(NotAMember) };
+    pub fn decide(current: Option<&Self>, at: Stamp, status: Status) -> Result<Option<Self>, NotAMember> {
+        let Some(Self::Active(standing)) = current else { return Err(NotAMember) };
         if standing.unshared.is_some_and(|unshared| at < unshared) {
             return Err(NotAMember);
         }
-        if standing.answered.is_some_and(|answered| at <= answered.at) {
+        if standing.decision.is_some_and(|answered| at <= answered.at) {
             return Ok(None);
         }
         let found = Some(standing.since).filter(|since| *since > at);
-        let mut next = Standing { answered: Some(Answer { at, status, found }), ..standing.clone() };
+        let mut next = Active { decision: Some(Decision { at, status, found }), ..standing.clone() };
         if status != Status::Accepted {
-            next.reserved = None;
+            next.reservation = None;
         }
-        Ok(Some(Self::Standing(next)))
+        Ok(Some(Self::Active(next)))
     }
 
     /// The same, holding that in the place of what it held of a vault.
     #[must_use]
-    pub fn reserving(self, reservation: Reservation) -> Self {
+    pub fn with_reservation(self, reservation: Reservation) -> Self {
         match self {
-            Self::Standing(standing) => Self::Standing(Standing { reserved: Some(reservation), ..standing }),
+            Self::Active(standing) => Self::Active(Active { reservation: Some(reservation), ..standing }),
             Self::Ended(_) => self,
         }
     }
 
     /// The same, as if its recipient had said nothing.
     #[must_use]
-    pub fn unanswered(self) -> Self {
+    pub fn without_decision(self) -> Self {
         match self {
-            Self::Standing(standing) => {
-                Self::Standing(Standing { answered: None, reserved: None, ..standing })
-            }
-            Self::Ended(ended) => Self::Ended(Ended { answered: None, ..ended }),
+            Self::Active(standing) => Self::Active(Active { decision: None, reservation: None, ..standing }),
+            Self::Ended(ended) => Self::Ended(Ended { decision: None, ..ended }),
         }
     }
 
     /// What its recipient has said; `None` where the image is not shared with the tenant.
     pub fn status(&self) -> Option<Status> {
-        self.standing().map(Standing::status)
+        self.active().map(Active::status)
     }
 
     /// Whether it waits for its recipient's answer.
@@ -264,18 +274,18 @@ impl Membership {
     }
 
     /// What it holds of a vault.
-    pub fn reserved(&self) -> Option<&Reservation> {
-        self.standing()?.reserved.as_ref()
+    pub fn reservation(&self) -> Option<&Reservation> {
+        self.active()?.reservation.as_ref()
     }
 
     /// The newest of the requests that formed it.
-    pub fn newest(&self) -> Stamp {
+    pub fn newest_stamp(&self) -> Stamp {
         match self {
-            Self::Ended(Ended { unshared, answered, .. }) => {
+            Self::Ended(Ended { unshared, decision: answered, .. }) => {
                 answered.map_or(*unshared, |answer| answer.at.max(*unshared))
             }
-            Self::Standing(standing) => {
-                let answered = standing.answered.map(|answer| answer.at);
+            Self::Active(standing) => {
+                let answered = standing.decision.map(|answer| answer.at);
                 let others = [standing.reshared.last().copied(), standing.unshared, answered];
                 others.into_iter().flatten().fold(standing.since, Stamp::max)
             }
@@ -283,31 +293,38 @@ impl Membership {
     }
 
     /// The standing membership, if there is one.
-    pub fn standing(&self) -> Option<&Standing> {
+    pub fn active(&self) -> Option<&Active> {
         match self {
-            Self::Standing(standing) => Some(standing),
+            Self::Active(standing) => Some(standing),
             Self::Ended(_) => None,
         }
     }
 }
 
-impl Standing {
-    fn begin(since: Stamp, unshared: Option<Stamp>, answered: Option<Answer>) -> Self {
-        Self { since, reshared: Vec::new(), unshared, answered, granted: None, reserved: None }
+impl Active {
+    fn new(since: Stamp, unshared: Option<Stamp>, answered: Option<Decision>) -> Self {
+        Self {
+            since,
+            reshared: Vec::new(),
+            unshared,
+            decision: answered,
+            auto_accepted: None,
+            reservation: None,
+        }
     }
 
     /// What the recipient has said. A grant is as good as consent until it says something.
     pub fn status(&self) -> Status {
-        let unanswered = if self.granted.is_some() { Status::Accepted } else { Status::Pending };
-        self.in_force().map_or(unanswered, |answer| answer.status)
+        let unanswered = if self.auto_accepted.is_some() { Status::Accepted } else { Status::Pending };
+        self.effective_decision().map_or(unanswered, |answer| answer.status)
     }
 
     /// The answer that counts.
-    fn in_force(&self) -> Option<Answer> {
-        self.answered.filter(|answer| answer.is_to(self.since))
+    fn effective_decision(&self) -> Option<Decision> {
+        self.decision.filter(|answer| answer.applies_to(self.since))
     }
 
-    fn share_again(&self, at: Stamp) -> Option<Self> {
+    fn reshare(&self, at: Stamp) -> Option<Self> {
         if at == self.since || self.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
@@ -315,7 +332,7 @@ impl Standing {
         let later = if at < self.since { std::mem::replace(&mut next.since, at) } else { at };
         let place = next.reshared.binary_search(&later).err()?;
         next.reshared.insert(place, later);
-        if next.reshared.len() > SHARES_KEPT {
+        if next.reshared.len() > MAX_RESHARES {
             next.reshared.remove(0);
         }
         (next != *self).then_some(next)
@@ -327,17 +344,17 @@ impl Standing {
         }
         let mut later =
             iter::once(self.since).chain(self.reshared.iter().copied()).filter(|share| *share > at);
-        let Some(since) = later.next() else { return Some(Membership::ended(at, self.answered, true)) };
-        let answered = self.answered.filter(|answer| answer.at > at);
+        let Some(since) = later.next() else { return Some(Membership::new_ended(at, self.decision, true)) };
+        let answered = self.decision.filter(|answer| answer.at > at);
         let mut next = Self {
             reshared: later.collect(),
-            granted: self.granted.filter(|granted| *granted > at),
-            ..Self::begin(since, Some(at), answered)
+            auto_accepted: self.auto_accepted.filter(|granted| *granted > at),
+            ..Self::new(since, Some(at), answered)
         };
-        if next.in_force().is_some() {
-            next.reserved.clone_from(&self.reserved);
+        if next.effective_decision().is_some() {
+            next.reservation.clone_from(&self.reservation);
         }
-        Some(Membership::Standing(next))
+        Some(Membership::Active(next))
     }
 }
 

@@ -11,7 +11,7 @@ mod iso_time;
 mod job;
 mod key_grant;
 mod limits;
-mod member;
+mod member_view;
 mod membership;
 mod permission;
 mod property_rules;
@@ -23,28 +23,30 @@ mod vault;
 
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
-pub use self::clock::{Clock, FUNCTION_SKEW};
-pub use self::directory::{Addressees, Entry, NAME_FORM, Name, Named, Unresolved, resolve};
+pub use self::clock::{Clock, MAX_FUNCTION_SKEW};
+pub use self::directory::{
+    DirectoryEntry, NAME_FORMAT, Name, RecipientList, ResolveError, TenantName, resolve_tenant,
+};
 pub use self::ids::{
-    AccessKeyId, ID_FORM, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
+    AccessKeyId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
 };
 pub use self::image::{
-    BadDetail, DETAILS_BYTES, Details, Encryption, Image, ImageHead, Kind, MOST_TAGS, Make,
+    BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,
     UnknownVisibility, Visibility, is_tag,
 };
-pub use self::job::{Job, JobStatus, Outcome, Piece, Report, Task};
+pub use self::job::{Job, JobReport, JobStatus, Outcome, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
-pub use self::limits::{BadLimit, Limit, Limits, MOST_MEMBERS_PER_IMAGE, NAMES_PER_BATCH};
-pub use self::member::Member;
+pub use self::limits::{BadLimit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
+pub use self::member_view::MemberView;
 pub use self::membership::{
-    Answer, Ended, Membership, NotAMember, SHARES_KEPT, Standing, Status, UnknownStatus,
+    Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status, UnknownStatus,
 };
-pub use self::permission::{AddedAndRemoved, NotGranted, Permissions, decide_permissions};
-pub use self::property_rules::{is_reserved, property};
+pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
+pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
-pub use self::step::{Change, Decision, Known, Needed, Rules, decide, give_up, needed};
-pub use self::tenant::{Inbox, Line, Queue, Tenant};
+pub use self::step::{Change, ExtraReads, Plan, Rules, StepInput, extra_reads, plan, plan_failure};
+pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;
 pub use self::vault::{
-    MOST_VAULT_GIB, Protection, Reservation, UnknownWord, Vault, VaultDetails, VaultKey, VaultStatus,
+    MAX_VAULT_GIB, Protection, Reservation, UnknownValue, Vault, VaultDetails, VaultKey, VaultStatus,
 };

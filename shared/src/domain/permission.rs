@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::step::{decide_grant, decide_removal};
-use super::{Decision, ImageHead, Known, Outcome, Rules, Stamp, TenantId};
+use super::step::{plan_auto_accepted_share, plan_unshare};
+use super::{ImageHead, Outcome, Plan, Rules, Stamp, StepInput, TenantId};
 
 /// To whom an image is granted, and from whom it is taken. Nobody stands in both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Permissions {
+pub struct PermissionChange {
     add: BTreeSet<TenantId>,
     remove: BTreeSet<TenantId>,
 }
@@ -18,7 +18,7 @@ pub struct Permissions {
 #[error("{0} is both added and removed")]
 pub struct AddedAndRemoved(pub TenantId);
 
-impl Permissions {
+impl PermissionChange {
     /// Grants to some, takes from others.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Permissions {
 /// Why nothing is granted or taken: what stands in the way of one of the grants.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the image cannot be granted to {tenant}")]
-pub struct NotGranted {
+pub struct ShareRefused {
     /// To whom it cannot be granted.
     pub tenant: TenantId,
     /// Why.
@@ -55,21 +55,21 @@ pub struct NotGranted {
 /// named. What is taken is taken first, so that the limit is of what there is in the end.
 ///
 /// # Errors
-/// [`NotGranted`] names the first that stands in the way; then nothing is to be written.
-pub fn decide_permissions(
+/// [`ShareRefused`] names the first that stands in the way; then nothing is to be written.
+pub fn plan_permissions(
     image: &ImageHead,
-    wanted: &Permissions,
+    wanted: &PermissionChange,
     at: Stamp,
-    known: &Known,
+    known: &StepInput,
     rules: Rules<'_>,
-) -> Result<Decision, NotGranted> {
-    let mut decision = Decision::default();
+) -> Result<Plan, ShareRefused> {
+    let mut decision = Plan::default();
     for tenant in &wanted.remove {
-        decide_removal(&mut decision, (image, tenant), at, known);
+        plan_unshare(&mut decision, (image, tenant), at, known);
     }
     for tenant in &wanted.add {
-        let granted = decide_grant(&mut decision, (image, tenant), at, known, rules);
-        granted.map_err(|outcome| NotGranted { tenant: tenant.clone(), outcome })?;
+        let granted = plan_auto_accepted_share(&mut decision, (image, tenant), at, known, rules);
+        granted.map_err(|outcome| ShareRefused { tenant: tenant.clone(), outcome })?;
     }
     Ok(decision)
 }
@@ -96,58 +96,58 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn decided(members: u32, [add, remove]: [&[&str]; 2], known: &[&str]) -> Result<Decision, NotGranted> {
-        let wanted = Permissions::new(tenants(add), tenants(remove)).unwrap();
+    fn plan_for(members: u32, [add, remove]: [&[&str]; 2], known: &[&str]) -> Result<Plan, ShareRefused> {
+        let wanted = PermissionChange::new(tenants(add), tenants(remove)).unwrap();
         let membership = Membership::share(None, Stamp::now()).unwrap();
         let memberships = tenants(known).into_iter().map(|tenant| {
             let pair = ("image".parse().unwrap(), tenant);
             (pair, membership.clone())
         });
         let image = image(members);
-        let known = Known {
+        let known = StepInput {
             memberships: memberships.collect(),
             images: [(image.id.clone(), image.clone())].into(),
-            ..Known::default()
+            ..StepInput::default()
         };
         let limits = Limits { members_per_image: 3, ..Limits::default() };
         let rules = Rules { limits: &limits, region: "here", directory_is_complete: false };
-        decide_permissions(&image, &wanted, Stamp::now(), &known, rules)
+        plan_permissions(&image, &wanted, Stamp::now(), &known, rules)
     }
 
     #[test]
-    fn who_is_added_has_accepted_and_who_is_removed_is_no_member() {
-        let decision = decided(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
+    fn added_tenant_is_accepted_and_removed_tenant_is_ended() {
+        let decision = plan_for(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
         let status = |tenant: &str| {
             let change = decision.changes.iter().find(|change| change.tenant.as_str() == tenant).unwrap();
-            change.becomes.status()
+            change.membership.status()
         };
         let accepted = Some(Status::Accepted);
         assert_eq!(["a", "b", "c", "d"].map(status), [accepted, accepted, None, None]);
-        assert_eq!(decision.members.values().copied().collect::<Vec<_>>(), [1]);
-        assert_eq!(decision.pending, [(("c".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
+        assert_eq!(decision.member_deltas.values().copied().collect::<Vec<_>>(), [1]);
+        assert_eq!(decision.pending_deltas, [(("c".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
     }
 
     #[test]
-    fn who_was_asked_and_is_granted_the_image_is_not_asked_any_more() {
-        let decision = decided(1, [&["a"], &[]], &["a"]).unwrap();
-        assert_eq!(decision.members.len(), 1);
-        assert_eq!(decision.pending, [(("a".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
+    fn auto_accepted_share_clears_pending_membership() {
+        let decision = plan_for(1, [&["a"], &[]], &["a"]).unwrap();
+        assert_eq!(decision.member_deltas.len(), 1);
+        assert_eq!(decision.pending_deltas, [(("a".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
     }
 
     #[test]
-    fn nobody_is_added_and_removed_at_once() {
-        let refused = Permissions::new(tenants(&["a", "b"]), tenants(&["b", "c"]));
+    fn tenant_in_add_and_remove_is_rejected() {
+        let refused = PermissionChange::new(tenants(&["a", "b"]), tenants(&["b", "c"]));
         assert_eq!(refused, Err(AddedAndRemoved("b".parse().unwrap())));
     }
 
     #[test]
-    fn the_limit_is_of_what_there_is_in_the_end() {
-        assert!(decided(3, [&["a"], &["b"]], &["b"]).is_ok());
-        assert!(decided(3, [&["a"], &["b"]], &[]).is_err());
-        assert!(decided(3, [&["a"], &[]], &["a"]).is_ok());
-        assert!(decided(2, [&["a"], &[]], &[]).is_ok());
-        assert!(decided(9, [&["a"], &["b", "c"]], &["b", "c"]).is_ok(), "a limit that was lowered");
-        let full = NotGranted { tenant: "b".parse().unwrap(), outcome: Outcome::MemberLimit };
-        assert_eq!(decided(2, [&["a", "b"], &[]], &[]), Err(full));
+    fn member_limit_applies_after_removals() {
+        assert!(plan_for(3, [&["a"], &["b"]], &["b"]).is_ok());
+        assert!(plan_for(3, [&["a"], &["b"]], &[]).is_err());
+        assert!(plan_for(3, [&["a"], &[]], &["a"]).is_ok());
+        assert!(plan_for(2, [&["a"], &[]], &[]).is_ok());
+        assert!(plan_for(9, [&["a"], &["b", "c"]], &["b", "c"]).is_ok(), "a limit that was lowered");
+        let full = ShareRefused { tenant: "b".parse().unwrap(), outcome: Outcome::MemberLimit };
+        assert_eq!(plan_for(2, [&["a", "b"], &[]], &[]), Err(full));
     }
 }

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::{ID_FORM, KeyId};
+use super::{ID_FORMAT, KeyId};
 
 /// The names of the properties that mean something to this service.
 pub mod property {
@@ -25,7 +25,7 @@ pub mod property {
     pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
     /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder), those of
     /// an encrypted image (Glance) and of ephemeral encryption (Nova).
-    pub const KEYS: [&str; 4] =
+    pub const KEY_ID_PROPERTIES: [&str; 4] =
         [CMK_ID, "cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"];
 }
 
@@ -34,7 +34,7 @@ const GLANCE_NAMESPACE: &str = "os_glance";
 
 /// The attributes of an image that clients hold as something other than a property: those of Glance's and IMS's images.
 /// gophercloud and the other clients in Go take a name for one of these whatever its case is.
-const ATTRIBUTES: [&str; 32] = [
+const IMAGE_ATTRIBUTES: [&str; 32] = [
     "__image_size",
     "__imagetype",
     "__isregistered",
@@ -79,7 +79,7 @@ const ATTRIBUTES: [&str; 32] = [
 /// * chnsz/golangsdk, `openstack/ims/v2/cloudimages/results.go`: `__is_offshelved` is a truth value there, and a text in
 ///   huaweicloudsdkims 3.1.219.
 /// * `active_at` is IMS's own word for when an image was made.
-const MODEL_NAMES: [&str; 17] = [
+const CLIENT_MODEL_NAMES: [&str; 17] = [
     "__is_offshelved",
     "_synchronized",
     "active_at",
@@ -101,33 +101,35 @@ const MODEL_NAMES: [&str; 17] = [
 
 /// Whether no property may have that name: it is kept for Glance, is a part of a client's model, or would be taken for an
 /// attribute by clients that do not look at the case of a name.
-pub fn is_reserved(name: &str) -> bool {
-    let folded = folded(name);
+pub fn is_reserved_property(name: &str) -> bool {
+    let folded = fold_case(name);
     folded.starts_with(GLANCE_NAMESPACE)
-        || MODEL_NAMES.contains(&folded.as_str())
-        || (name != folded && ATTRIBUTES.contains(&folded.as_str()))
+        || CLIENT_MODEL_NAMES.contains(&folded.as_str())
+        || (name != folded && IMAGE_ATTRIBUTES.contains(&folded.as_str()))
 }
 
 /// A name as clients in Go compare it: by its upper case, so that `ſ` is an `s` and the Kelvin sign a `k`.
-fn folded(name: &str) -> String {
+fn fold_case(name: &str) -> String {
     let upper: String = name.chars().flat_map(char::to_uppercase).collect();
     upper.to_lowercase()
 }
 
 /// Whether a value can be that of a property.
-pub(super) type Check = fn(&str) -> bool;
+pub(super) type ValueCheck = fn(&str) -> bool;
 
 /// What the value of a property of that name must be, and how that is said; `None` where it may be any text.
 ///
 /// The numbers and truth values are those that openstacksdk 4.22.0 converts (`openstack/image/v2/image.py`), and
 /// chnsz/golangsdk for `__system_support_market`; the ids of images are those of Glance's `etc/schema-image.json`.
-pub(super) fn expected_of(name: &str) -> Option<(Check, &'static str)> {
+pub(super) fn value_rule(name: &str) -> Option<(ValueCheck, &'static str)> {
     match name {
         property::WHOLE_IMAGE | "__isregistered" | "__system_support_market" => {
             Some((is_bool, "\"true\" or \"false\""))
         }
         property::SYSTEM_BACKUP_GIB | property::DATA_BACKUP_GIB => Some((is_gib, "a whole number of GiB")),
-        property::VIRTUAL_ENV_TYPE => Some((is_env, "FusionCompute, Ironic, DataImage or IsoImage")),
+        property::VIRTUAL_ENV_TYPE => {
+            Some((is_virtual_env_type, "FusionCompute, Ironic, DataImage or IsoImage"))
+        }
         "__imagetype" => Some((is_image_type, "gold, private, shared or market")),
         "kernel_id" | "ramdisk_id" => Some((is_uuid, "the id of an image, a UUID with dashes")),
         "hw_cpu_cores"
@@ -135,12 +137,12 @@ pub(super) fn expected_of(name: &str) -> Option<(Check, &'static str)> {
         | "hw_cpu_threads"
         | "hw_serial_port_count"
         | "hw_video_ram"
-        | "os_shutdown_timeout" => Some((is_number, "a whole number, as a text")),
+        | "os_shutdown_timeout" => Some((is_integer, "a whole number, as a text")),
         "hw_boot_menu" | "hw_vif_multiqueue_enabled" | "os_require_quiesce" => {
             Some((is_flag, "\"true\", \"false\", \"yes\" or \"no\""))
         }
-        "instance_type_rxtx_factor" => Some((is_factor, "a decimal number, as a text")),
-        key if property::KEYS.contains(&key) => Some((is_key, ID_FORM)),
+        "instance_type_rxtx_factor" => Some((is_decimal, "a decimal number, as a text")),
+        key if property::KEY_ID_PROPERTIES.contains(&key) => Some((is_key_id, ID_FORMAT)),
         _ => None,
     }
 }
@@ -157,19 +159,19 @@ fn is_gib(text: &str) -> bool {
     text.parse::<u32>().is_ok()
 }
 
-fn is_number(text: &str) -> bool {
+fn is_integer(text: &str) -> bool {
     text.parse::<u32>().is_ok()
 }
 
-fn is_factor(text: &str) -> bool {
+fn is_decimal(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn is_key(text: &str) -> bool {
+fn is_key_id(text: &str) -> bool {
     text.is_empty() || text.parse::<KeyId>().is_ok()
 }
 
-fn is_env(text: &str) -> bool {
+fn is_virtual_env_type(text: &str) -> bool {
     matches!(text, "FusionCompute" | "Ironic" | "DataImage" | "IsoImage")
 }
 
@@ -186,22 +188,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_that_a_client_takes_for_its_own_is_reserved() {
+    fn client_model_property_name_is_reserved() {
         for name in ["properties", "Properties", "metadata", "os_glance_import_task", "OS_GLANCE_x", "Tags"] {
-            assert!(is_reserved(name), "{name}");
+            assert!(is_reserved_property(name), "{name}");
         }
         // What Go's decoder of JSON takes for an s and a k.
-        assert!(is_reserved("tag\u{17f}") && is_reserved("min_dis\u{212a}"));
+        assert!(is_reserved_property("tag\u{17f}") && is_reserved_property("min_dis\u{212a}"));
         for name in
             ["tags", "__os_type", "hw_disk_bus", "description", "OS_TYPE", "os_glacier", "properties2"]
         {
-            assert!(!is_reserved(name), "{name}");
+            assert!(!is_reserved_property(name), "{name}");
         }
     }
 
     #[test]
-    fn value_is_of_the_type_that_clients_convert_it_to() {
-        let holds = |name: &str, value: &str| expected_of(name).is_none_or(|(is_good, _)| is_good(value));
+    fn typed_property_value_is_validated() {
+        let holds = |name: &str, value: &str| value_rule(name).is_none_or(|(is_good, _)| is_good(value));
         for (name, good, bad) in [
             ("hw_cpu_cores", "4", "four"),
             ("os_shutdown_timeout", "60", "-1"),

@@ -21,8 +21,8 @@ pub struct ReadRate {
 /// function. A wall clock that is set back stops the refill for no longer than until the next call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReadBucket {
-    missing: f64,
-    at: Timestamp,
+    deficit: f64,
+    updated_at: Timestamp,
 }
 
 impl ReadRate {
@@ -31,7 +31,7 @@ impl ReadRate {
     }
 
     /// What a full bucket holds.
-    fn burst(self) -> f64 {
+    fn capacity(self) -> f64 {
         self.per_second() * BURST_SECONDS
     }
 }
@@ -39,40 +39,40 @@ impl ReadRate {
 impl ReadBucket {
     /// A full bucket.
     pub fn full(now: Timestamp) -> Self {
-        Self { missing: 0.0, at: now }
+        Self { deficit: 0.0, updated_at: now }
     }
 
     /// Takes out what a read has cost.
     pub fn take(&mut self, units: f64, rate: ReadRate, now: Timestamp) {
         self.refill(rate, now);
-        self.missing += units.max(0.0);
+        self.deficit += units.max(0.0);
     }
 
     /// Whether the bucket holds as much as it can.
     pub fn is_full(&self, rate: ReadRate, now: Timestamp) -> bool {
-        self.missing_at(rate, now) <= 0.0
+        self.deficit_at(rate, now) <= 0.0
     }
 
     /// How long a tenant has to wait until it may read; `None` where it may read now.
-    pub fn wait(&mut self, rate: ReadRate, now: Timestamp) -> Option<Duration> {
+    pub fn retry_after(&mut self, rate: ReadRate, now: Timestamp) -> Option<Duration> {
         self.refill(rate, now);
-        let overdrawn = self.missing - rate.burst();
+        let overdrawn = self.deficit - rate.capacity();
         // More than a century is as good as ever.
         let seconds = (overdrawn / rate.per_second()).min(4e9);
         (overdrawn >= 0.0).then(|| Duration::from_secs_f64(seconds).max(Duration::from_millis(1)))
     }
 
     fn refill(&mut self, rate: ReadRate, now: Timestamp) {
-        self.missing = self.missing_at(rate, now);
-        self.at = now;
+        self.deficit = self.deficit_at(rate, now);
+        self.updated_at = now;
     }
 
-    fn missing_at(&self, rate: ReadRate, now: Timestamp) -> f64 {
-        let passed = now.unix_millis().saturating_sub(self.at.unix_millis()).max(0);
+    fn deficit_at(&self, rate: ReadRate, now: Timestamp) -> f64 {
+        let passed = now.unix_millis().saturating_sub(self.updated_at.unix_millis()).max(0);
         // Exact for 285,000 years.
         #[expect(clippy::cast_precision_loss)]
         let refilled = passed as f64 / 1000.0 * rate.per_second();
-        (self.missing - refilled).max(0.0)
+        (self.deficit - refilled).max(0.0)
     }
 }
 
@@ -89,38 +89,38 @@ mod tests {
     }
 
     #[test]
-    fn burst_of_a_minutes_worth_may_be_read_at_once() {
+    fn burst_of_one_minute_is_allowed() {
         let mut bucket = ReadBucket::full(at(0));
         bucket.take(599.5, RATE, at(0));
-        assert_eq!(bucket.wait(RATE, at(0)), None);
+        assert_eq!(bucket.retry_after(RATE, at(0)), None);
         bucket.take(0.5, RATE, at(0));
-        assert_eq!(bucket.wait(RATE, at(0)), Some(Duration::from_millis(1)));
-        assert_eq!(bucket.wait(RATE, at(1)), None);
+        assert_eq!(bucket.retry_after(RATE, at(0)), Some(Duration::from_millis(1)));
+        assert_eq!(bucket.retry_after(RATE, at(1)), None);
     }
 
     #[test]
-    fn costly_read_is_paid_after_it_was_made() {
+    fn expensive_read_is_charged_afterwards() {
         let mut bucket = ReadBucket::full(at(0));
         bucket.take(650.0, RATE, at(0));
-        assert_eq!(bucket.wait(RATE, at(0)), Some(Duration::from_secs(5)));
-        assert_eq!(bucket.wait(RATE, at(4_000)), Some(Duration::from_secs(1)));
-        assert_eq!(bucket.wait(RATE, at(5_001)), None);
+        assert_eq!(bucket.retry_after(RATE, at(0)), Some(Duration::from_secs(5)));
+        assert_eq!(bucket.retry_after(RATE, at(4_000)), Some(Duration::from_secs(1)));
+        assert_eq!(bucket.retry_after(RATE, at(5_001)), None);
         assert!(!bucket.is_full(RATE, at(64_999)));
         assert!(bucket.is_full(RATE, at(65_000)));
     }
 
     #[test]
-    fn clock_that_is_set_back_neither_refills_nor_stops_the_refill() {
+    fn clock_set_back_does_not_affect_refill() {
         let mut bucket = ReadBucket::full(at(1_000_000));
         bucket.take(650.0, RATE, at(1_000_000));
-        assert_eq!(bucket.wait(RATE, at(0)), Some(Duration::from_secs(5)));
-        assert_eq!(bucket.wait(RATE, at(5_001)), None);
+        assert_eq!(bucket.retry_after(RATE, at(0)), Some(Duration::from_secs(5)));
+        assert_eq!(bucket.retry_after(RATE, at(5_001)), None);
     }
 
     proptest! {
         /// Reads that wait as they are told: what is read in a while is the burst, the refill and one read at most.
         #[test]
-        fn rate_holds_over_any_time(
+        fn read_rate_is_never_exceeded(
             units_per_second in 1..100_000_u32,
             reads in prop::collection::vec((0..20_000_u32, 0..5_000_i64), 1..200),
         ) {
@@ -128,10 +128,10 @@ mod tests {
             let (mut bucket, mut now, mut read, mut largest) = (ReadBucket::full(at(0)), 0, 0.0, 0.0_f64);
             for (half_units, pause) in reads {
                 now += pause;
-                if let Some(wait) = bucket.wait(rate, at(now)) {
+                if let Some(wait) = bucket.retry_after(rate, at(now)) {
                     prop_assert!(wait > Duration::ZERO);
                     now += i64::try_from(wait.as_millis()).unwrap() + 1;
-                    prop_assert_eq!(bucket.wait(rate, at(now)), None, "it may read when it was told so");
+                    prop_assert_eq!(bucket.retry_after(rate, at(now)), None, "it may read when it was told so");
                 }
                 let units = f64::from(half_units) / 2.0;
                 bucket.take(units, rate, at(now));
@@ -142,11 +142,11 @@ mod tests {
                 prop_assert!(read <= most + 1.0, "{read} of {most}");
             }
             let end = at(now + 1_000 * 3_600 * 24 * 365);
-            prop_assert!(bucket.is_full(rate, end) && bucket.wait(rate, end).is_none());
+            prop_assert!(bucket.is_full(rate, end) && bucket.retry_after(rate, end).is_none());
         }
 
         #[test]
-        fn any_numbers_give_an_answer(
+        fn read_bucket_never_panics(
             units in any::<f64>(),
             units_per_second in any::<u32>(),
             moments in any::<[i64; 3]>(),
@@ -155,7 +155,7 @@ mod tests {
             let mut bucket = ReadBucket::full(at(moments[0]));
             bucket.take(units, rate, at(moments[1]));
             bucket.take(units, rate, at(moments[2]));
-            let _ = bucket.wait(rate, at(moments[0]));
+            let _ = bucket.retry_after(rate, at(moments[0]));
         }
     }
 }

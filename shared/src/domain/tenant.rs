@@ -13,7 +13,7 @@ pub struct Tenant {
     pub region: Option<String>,
     /// The stamp of the newest request about its images, or of its own, that was queued. Every later one is above it
     /// (`contract/decisions.md` 26).
-    pub clock: Option<Stamp>,
+    pub last_queued: Option<Stamp>,
     /// The requests that were queued and have not ended.
     pub queue: Queue,
 }
@@ -24,30 +24,30 @@ pub struct Queue {
     /// All of them. One may have ended a moment ago.
     pub jobs: BTreeSet<JobId>,
     /// How many pairs they have.
-    pub pairs: u64,
+    pub pair_count: u64,
     /// Of each line, the large job whose work items are being handed out; the others of the line wait for its end.
-    pub active: HashMap<Line, JobId>,
+    pub current: HashMap<QueueKind, JobId>,
 }
 
 /// A line in which the large jobs of a tenant wait for each other, so that a tenant who asks for much does not keep the
 /// workers from others. What takes something away has a line of its own, and does not wait for what gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Line {
+pub enum QueueKind {
     /// Shares and answers.
-    Give,
+    General,
     /// Unshares.
-    Take,
+    Unshare,
 }
 
-impl Line {
+impl QueueKind {
     /// Both lines.
-    pub const ALL: [Self; 2] = [Self::Give, Self::Take];
+    pub const ALL: [Self; 2] = [Self::General, Self::Unshare];
 
     /// The line of a task.
     pub fn of(task: &Task) -> Self {
         match task {
-            Task::Unshare => Self::Take,
-            Task::Share | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => Self::Give,
+            Task::Unshare => Self::Unshare,
+            Task::Share | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => Self::General,
         }
     }
 }
@@ -56,7 +56,7 @@ impl Line {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inbox {
     /// All of them.
-    pub waiting: u32,
+    pub pending: u32,
     /// Those of each owner.
-    pub of_owner: HashMap<TenantId, u32>,
+    pub pending_by_owner: HashMap<TenantId, u32>,
 }

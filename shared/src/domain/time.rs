@@ -9,12 +9,13 @@ use time::macros::format_description;
 
 use super::iso_time;
 
-const SECONDS: &[BorrowedFormatItem<'_>] =
+const SECONDS_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-const MILLIS: &[BorrowedFormatItem<'_>] =
+const MILLIS_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-const BASIC: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+const BASIC_FORMAT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// A moment in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,34 +56,34 @@ impl Timestamp {
     }
 
     /// `2026-11-21T22:46:56Z`, as images and members are dated (`contract/glance.md` 2.1).
-    pub fn to_seconds_text(self) -> String {
-        self.format(SECONDS)
+    pub fn to_iso_seconds(self) -> String {
+        self.format(SECONDS_FORMAT)
     }
 
     /// `2024-11-06T06:30:00.778Z`, as jobs are dated (`contract/ims.md` 1.4).
-    pub fn to_millis_text(self) -> String {
-        self.format(MILLIS)
+    pub fn to_iso_millis(self) -> String {
+        self.format(MILLIS_FORMAT)
     }
 
     /// Reads `2026-11-21T22:46:56Z`; `None` for anything else.
-    pub fn parse_seconds_text(text: &str) -> Option<Self> {
-        Self::parse(text, SECONDS)
+    pub fn parse_iso_seconds(text: &str) -> Option<Self> {
+        Self::parse(text, SECONDS_FORMAT)
     }
 
     /// Reads `20261121T224656Z`, as signed requests are dated (`contract/ims.md` 1.8); `None` for anything else.
-    pub fn parse_basic_text(text: &str) -> Option<Self> {
-        Self::parse(text, BASIC)
+    pub fn parse_iso_basic(text: &str) -> Option<Self> {
+        Self::parse(text, BASIC_FORMAT)
     }
 
     /// `20261121T224656Z`.
-    pub fn to_basic_text(self) -> String {
-        self.format(BASIC)
+    pub fn to_iso_basic(self) -> String {
+        self.format(BASIC_FORMAT)
     }
 
     /// Reads a moment in any form of ISO 8601 that Glance reads: a date that may end after the year or the month, a time of day
     /// that may end after the hour or the minute, a fraction, an offset; what is left out is the first moment, in UTC. `None`
     /// for anything else.
-    pub fn parse_iso_text(text: &str) -> Option<Self> {
+    pub fn parse_iso(text: &str) -> Option<Self> {
         let date = iso_time::parse(text)?;
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
     }
@@ -107,32 +108,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_those_of_the_contract() {
+    fn timestamp_formats_match_contract() {
         let moment = Timestamp::from_unix_millis(1_730_874_600_778);
-        assert_eq!(moment.to_millis_text(), "2024-11-06T06:30:00.778Z");
-        assert_eq!(moment.to_seconds_text(), "2024-11-06T06:30:00Z");
+        assert_eq!(moment.to_iso_millis(), "2024-11-06T06:30:00.778Z");
+        assert_eq!(moment.to_iso_seconds(), "2024-11-06T06:30:00Z");
         assert_eq!(
-            Timestamp::parse_seconds_text("2024-11-06T06:30:00Z").map(Timestamp::unix_seconds),
+            Timestamp::parse_iso_seconds("2024-11-06T06:30:00Z").map(Timestamp::unix_seconds),
             Some(1_730_874_600)
         );
-        assert_eq!(Timestamp::parse_seconds_text("yesterday"), None);
-        let basic = Timestamp::parse_basic_text("20241106T063000Z").unwrap();
+        assert_eq!(Timestamp::parse_iso_seconds("yesterday"), None);
+        let basic = Timestamp::parse_iso_basic("20241106T063000Z").unwrap();
         assert_eq!(
-            (basic.unix_seconds(), basic.to_basic_text().as_str()),
+            (basic.unix_seconds(), basic.to_iso_basic().as_str()),
             (1_730_874_600, "20241106T063000Z")
         );
         for bad in ["2024-11-06T06:30:00Z", "20241106T063000", "20241306T063000Z", "20241106T063000Z ", ""] {
-            assert_eq!(Timestamp::parse_basic_text(bad), None, "{bad}");
+            assert_eq!(Timestamp::parse_iso_basic(bad), None, "{bad}");
         }
         for sign in ["+", "-", " "] {
-            assert_eq!(Timestamp::parse_basic_text(&format!("{sign}20241106T063000Z")), None);
-            assert_eq!(Timestamp::parse_seconds_text(&format!("{sign}2024-11-06T06:30:00Z")), None);
+            assert_eq!(Timestamp::parse_iso_basic(&format!("{sign}20241106T063000Z")), None);
+            assert_eq!(Timestamp::parse_iso_seconds(&format!("{sign}2024-11-06T06:30:00Z")), None);
         }
     }
 
     #[test]
-    fn other_forms_of_iso_8601_are_read() {
-        let millis = |text| Timestamp::parse_iso_text(text).map(Timestamp::unix_millis);
+    fn other_iso_8601_formats_are_parsed() {
+        let millis = |text| Timestamp::parse_iso(text).map(Timestamp::unix_millis);
         for text in ["2024-11-06T06:30:00.778Z", "2024-11-06T06:30:00.778", "2024-11-06T08:30:00.778+02:00"] {
             assert_eq!(millis(text), Some(1_730_874_600_778), "{text}");
         }

@@ -14,7 +14,7 @@ use super::{Outcome, Stamp, TenantId, VaultId};
 pub type VaultKey = (TenantId, VaultId);
 
 /// The largest vault, in GiB, that Cloud Backup and Recovery offers.
-pub const MOST_VAULT_GIB: u32 = 10_485_760;
+pub const MAX_VAULT_GIB: u32 = 10_485_760;
 
 /// What a vault is for, in the words of Cloud Backup and Recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub enum VaultStatus {
 /// A text that is none of the words that are possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
-pub struct UnknownWord(pub &'static str);
+pub struct UnknownValue(pub &'static str);
 
 impl Protection {
     const ALL: [Self; 3] = [Self::Backup, Self::Replication, Self::Hybrid];
@@ -63,11 +63,11 @@ impl Protection {
 }
 
 impl FromStr for Protection {
-    type Err = UnknownWord;
+    type Err = UnknownValue;
 
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
         let known = Self::ALL.into_iter().find(|protection| protection.as_str() == text);
-        known.ok_or(UnknownWord("\"backup\", \"replication\" or \"hybrid\""))
+        known.ok_or(UnknownValue("\"backup\", \"replication\" or \"hybrid\""))
     }
 }
 
@@ -87,11 +87,11 @@ impl VaultStatus {
 }
 
 impl FromStr for VaultStatus {
-    type Err = UnknownWord;
+    type Err = UnknownValue;
 
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
         let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        known.ok_or(UnknownWord("\"available\", \"lock\", \"frozen\", \"deleting\" or \"error\""))
+        known.ok_or(UnknownValue("\"available\", \"lock\", \"frozen\", \"deleting\" or \"error\""))
     }
 }
 
@@ -131,7 +131,7 @@ impl Vault {
     ///
     /// # Errors
     /// The outcome of an acceptance that cannot be.
-    pub fn takes(&self, gib: u64, growth_gib: i64) -> Result<(), Outcome> {
+    pub fn check_capacity(&self, gib: u64, growth_gib: i64) -> Result<(), Outcome> {
         if self.details.protection != Protection::Backup {
             return Err(Outcome::NotABackupVault);
         }
@@ -165,27 +165,33 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_vault_takes_what_there_is_room_for() {
+    fn backup_vault_accepts_up_to_its_capacity() {
         let vault = vault(Protection::Backup, VaultStatus::Available);
-        assert_eq!(vault.takes(40, 0), Ok(()));
-        assert_eq!(vault.takes(41, 0), Err(Outcome::VaultFull));
-        assert_eq!(vault.takes(40, 1), Err(Outcome::VaultFull));
-        assert_eq!(vault.takes(50, -10), Ok(()));
-        assert_eq!(vault.takes(u64::MAX, i64::MAX), Err(Outcome::VaultFull));
+        assert_eq!(vault.check_capacity(40, 0), Ok(()));
+        assert_eq!(vault.check_capacity(41, 0), Err(Outcome::VaultFull));
+        assert_eq!(vault.check_capacity(40, 1), Err(Outcome::VaultFull));
+        assert_eq!(vault.check_capacity(50, -10), Ok(()));
+        assert_eq!(vault.check_capacity(u64::MAX, i64::MAX), Err(Outcome::VaultFull));
     }
 
     #[test]
-    fn no_other_vault_does() {
+    fn unusable_vault_is_rejected() {
         for status in VaultStatus::ALL.into_iter().filter(|status| *status != VaultStatus::Available) {
-            assert_eq!(vault(Protection::Backup, status).takes(1, 0), Err(Outcome::VaultUnavailable));
+            assert_eq!(
+                vault(Protection::Backup, status).check_capacity(1, 0),
+                Err(Outcome::VaultUnavailable)
+            );
         }
         for protection in [Protection::Replication, Protection::Hybrid] {
-            assert_eq!(vault(protection, VaultStatus::Frozen).takes(1, 0), Err(Outcome::NotABackupVault));
+            assert_eq!(
+                vault(protection, VaultStatus::Frozen).check_capacity(1, 0),
+                Err(Outcome::NotABackupVault)
+            );
         }
     }
 
     #[test]
-    fn each_word_is_read_back() {
+    fn protection_and_vault_status_round_trip() {
         assert!(Protection::ALL.into_iter().all(|word| word.to_string().parse() == Ok(word)));
         assert!(VaultStatus::ALL.into_iter().all(|word| word.to_string().parse() == Ok(word)));
         assert!("Backup".parse::<Protection>().is_err() && "".parse::<VaultStatus>().is_err());

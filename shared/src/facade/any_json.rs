@@ -26,18 +26,19 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// That value, or one that differs from it in a few places: members and elements are missing, or of any other kind.
-pub(super) fn nearly(value: &Value) -> BoxedStrategy<Value> {
+pub(super) fn near_variants(value: &Value) -> BoxedStrategy<Value> {
     let kept = match value {
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| {
                 let name = name.clone();
-                prop::option::weighted(0.9, nearly(value)).prop_map(move |value| Some((name.clone(), value?)))
+                prop::option::weighted(0.9, near_variants(value))
+                    .prop_map(move |value| Some((name.clone(), value?)))
             };
             let members = members.iter().map(member).collect::<Vec<_>>();
             members.prop_map(|members| Value::Object(members.into_iter().flatten().collect())).boxed()
         }
         Value::Array(elements) => {
-            elements.iter().map(nearly).collect::<Vec<_>>().prop_map(Value::Array).boxed()
+            elements.iter().map(near_variants).collect::<Vec<_>>().prop_map(Value::Array).boxed()
         }
         other => Just(other.clone()).boxed(),
     };

@@ -4,33 +4,36 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::function::Call;
-use crate::store::Remembered;
+use crate::function::AuthenticatedRequest;
+use crate::store::IdempotencyRequest;
 
 /// A header that is no idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Idempotency-Key: expected 1 to 255 visible ASCII characters.")]
-pub(super) struct BadKey;
+pub(super) struct InvalidIdempotencyKey;
 
 /// The request under the idempotency key of its header; `None` where it has none. `request` is what makes two requests of
 /// one operation the same.
 ///
 /// # Errors
-/// [`BadKey`], also where the header is there without a value: its client believes that a retry is safe.
-pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, BadKey> {
+/// [`InvalidIdempotencyKey`], also where the header is there without a value: its client believes that a retry is safe.
+pub(super) fn parse_header(
+    call: &AuthenticatedRequest,
+    request: &impl Serialize,
+) -> Result<Option<IdempotencyRequest>, InvalidIdempotencyKey> {
     let Some(key) = call.raw_header("idempotency-key") else { return Ok(None) };
-    if !is_key(key) {
-        return Err(BadKey);
+    if !is_valid_key(key) {
+        return Err(InvalidIdempotencyKey);
     }
     let request = serde_json::to_vec(&(call.route(), request)).unwrap_or_default();
-    Ok(Some(Remembered {
+    Ok(Some(IdempotencyRequest {
         tenant: call.caller().tenant.clone(),
         key_digest: hex_digest(key),
         request_digest: hex_digest(&request),
     }))
 }
 
-fn is_key(key: &[u8]) -> bool {
+fn is_valid_key(key: &[u8]) -> bool {
     (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)
 }
 
@@ -44,9 +47,9 @@ mod tests {
 
     #[test]
     fn key_is_visible_ascii_and_not_empty() {
-        assert!(is_key(b"order-66") && is_key(&[b'x'; 255]));
+        assert!(is_valid_key(b"order-66") && is_valid_key(&[b'x'; 255]));
         for bad in [&b""[..], b"a b", b"\xc3\xa9", &[b'x'; 256]] {
-            assert!(!is_key(bad), "{bad:?}");
+            assert!(!is_valid_key(bad), "{bad:?}");
         }
     }
 }

@@ -19,10 +19,10 @@ use crate::domain::Caller;
 use crate::usecases::Marker;
 
 /// What stands between position and seal; no id holds it.
-const MARK: char = '~';
+const SEPARATOR: char = '~';
 
 /// As many bytes of the digest as leave nothing to chance.
-const SEAL_BYTES: usize = 12;
+const CHECKSUM_BYTES: usize = 12;
 
 /// What the pages of a list have in common.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Listing {
     /// The list of a query: in whatever order its keys stand, but in the order of the values of each. Where a page begins
     /// and how long it is are no part of it.
     #[must_use]
-    pub fn of_query<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn with_query<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut pairs: Vec<_> =
             pairs.into_iter().filter(|(key, _)| !["limit", "marker"].contains(key)).collect();
         pairs.sort_by_key(|(key, _)| *key);
@@ -54,27 +54,27 @@ impl Listing {
     }
 
     /// The marker of a page that ended at a position.
-    pub fn write(&self, position: impl Display) -> String {
+    pub fn encode_marker(&self, position: impl Display) -> String {
         let position = position.to_string();
-        let seal = self.seal(&position);
-        format!("{position}{MARK}{seal}")
+        let seal = self.checksum(&position);
+        format!("{position}{SEPARATOR}{seal}")
     }
 
     /// The position in a marker that a page of this list gave; `None` for any other text.
-    pub fn read<'a>(&self, marker: &'a str) -> Option<&'a str> {
-        let (position, seal) = marker.rsplit_once(MARK)?;
-        (self.seal(position) == seal).then_some(position)
+    pub fn decode_marker<'a>(&self, marker: &'a str) -> Option<&'a str> {
+        let (position, seal) = marker.rsplit_once(SEPARATOR)?;
+        (self.checksum(position) == seal).then_some(position)
     }
 
     /// Where a list of images goes on: after an image, or after the place that a page of this list gave.
-    pub fn read_of_images(&self, marker: &str) -> Option<Marker> {
-        let text = if marker.contains(MARK) { self.read(marker)? } else { marker };
+    pub fn decode_image_marker(&self, marker: &str) -> Option<Marker> {
+        let text = if marker.contains(SEPARATOR) { self.decode_marker(marker)? } else { marker };
         text.parse().ok()
     }
 
-    fn seal(&self, position: &str) -> String {
+    fn checksum(&self, position: &str) -> String {
         let digest = self.clone().with(position).0.finalize();
-        URL_SAFE_NO_PAD.encode(digest.iter().copied().take(SEAL_BYTES).collect::<Vec<_>>())
+        URL_SAFE_NO_PAD.encode(digest.iter().copied().take(CHECKSUM_BYTES).collect::<Vec<_>>())
     }
 }
 
@@ -83,89 +83,92 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn listing(tenant: &str, pairs: &[(&str, &str)]) -> Listing {
-        Listing::new("GET /list", &example::caller(tenant)).of_query(pairs.iter().copied())
+        Listing::new("GET /list", &fixtures::caller(tenant)).with_query(pairs.iter().copied())
     }
 
     fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
         prop::collection::vec(("[a-c]{0,2}", "[a-c=&]{0,3}"), 0..4)
     }
 
-    fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+    fn as_str_pairs(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
         pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
     proptest! {
         #[test]
-        fn a_position_comes_back_in_its_own_list_and_in_no_other(
+        fn marker_decodes_only_in_its_own_list(
             position in "[a-z0-9~.]{0,12}", one in pairs(), other in pairs(), a in "[a-c]{1,3}", b in "[a-c]{1,3}",
         ) {
-            let own = listing(&a, &borrowed(&one));
-            let marker = own.write(&position);
-            prop_assert_eq!(own.read(&marker), Some(position.as_str()));
+            let own = listing(&a, &as_str_pairs(&one));
+            let marker = own.encode_marker(&position);
+            prop_assert_eq!(own.decode_marker(&marker), Some(position.as_str()));
             let sorted = |pairs: &[(String, String)]| {
                 let mut pairs = pairs.to_vec();
                 pairs.sort_by(|one, other| one.0.cmp(&other.0));
                 pairs
             };
             let is_same = a == b && sorted(&one) == sorted(&other);
-            prop_assert_eq!(listing(&b, &borrowed(&other)).read(&marker).is_some(), is_same);
-            prop_assert_eq!(own.with("x").read(&marker), None);
+            prop_assert_eq!(listing(&b, &as_str_pairs(&other)).decode_marker(&marker).is_some(), is_same);
+            prop_assert_eq!(own.with("x").decode_marker(&marker), None);
         }
 
         #[test]
-        fn a_marker_that_was_cut_off_or_changed_is_none(
+        fn truncated_or_altered_marker_is_rejected(
             position in "[a-z0-9]{1,8}(~[0-9]{1,13})?", at in any::<prop::sample::Index>(), into in "[ -~é]",
         ) {
             let own = listing("own", &[]);
-            let marker = own.write(position);
+            let marker = own.encode_marker(position);
             let at = at.index(marker.len());
             let (before, after) = (&marker[..at], &marker[at + 1..]);
-            prop_assert_eq!(own.read(before), None);
+            prop_assert_eq!(own.decode_marker(before), None);
             let changed = format!("{before}{into}{after}");
-            prop_assert_eq!(own.read(&changed).is_some(), changed == marker);
+            prop_assert_eq!(own.decode_marker(&changed).is_some(), changed == marker);
             let longer = format!("{marker}{into}");
-            prop_assert_eq!(own.read(&longer), None);
+            prop_assert_eq!(own.decode_marker(&longer), None);
         }
 
         #[test]
-        fn any_text_is_a_marker_or_none(text in "\\PC{0,80}") {
+        fn arbitrary_text_is_accepted_only_as_image_id(text in "\\PC{0,80}") {
             let own = listing("own", &[]);
-            prop_assert_eq!(own.read(&text), None);
+            prop_assert_eq!(own.decode_marker(&text), None);
             let is_id = text.parse::<crate::domain::ImageId>().is_ok();
-            prop_assert_eq!(own.read_of_images(&text).is_some(), is_id);
+            prop_assert_eq!(own.decode_image_marker(&text).is_some(), is_id);
         }
     }
 
     #[test]
-    fn how_long_a_page_is_and_where_it_begins_are_no_part_of_its_list() {
-        let marker = listing("own", &[("name", "a"), ("limit", "2")]).write("i-1~5");
+    fn limit_and_marker_do_not_change_the_listing() {
+        let marker = listing("own", &[("name", "a"), ("limit", "2")]).encode_marker("i-1~5");
         for same in [&[("marker", "x"), ("name", "a")][..], &[("name", "a"), ("limit", "7")]] {
-            assert_eq!(listing("own", same).read(&marker), Some("i-1~5"));
+            assert_eq!(listing("own", same).decode_marker(&marker), Some("i-1~5"));
         }
-        assert!(listing("own", &[("name", "a"), ("sort_key", "id")]).read(&marker).is_none());
+        assert!(listing("own", &[("name", "a"), ("sort_key", "id")]).decode_marker(&marker).is_none());
     }
 
     #[test]
-    fn the_order_of_the_values_of_a_key_counts_and_that_of_the_keys_does_not() {
-        let marker = listing("own", &[("sort_key", "name"), ("tag", "t"), ("sort_key", "id")]).write("i");
+    fn value_order_matters_but_key_order_does_not() {
+        let marker =
+            listing("own", &[("sort_key", "name"), ("tag", "t"), ("sort_key", "id")]).encode_marker("i");
         let same = [("tag", "t"), ("sort_key", "name"), ("sort_key", "id")];
-        assert_eq!(listing("own", &same).read(&marker), Some("i"));
+        assert_eq!(listing("own", &same).decode_marker(&marker), Some("i"));
         assert!(
-            listing("own", &[("tag", "t"), ("sort_key", "id"), ("sort_key", "name")]).read(&marker).is_none()
+            listing("own", &[("tag", "t"), ("sort_key", "id"), ("sort_key", "name")])
+                .decode_marker(&marker)
+                .is_none()
         );
     }
 
     #[test]
-    fn a_list_of_images_goes_on_after_an_image_or_at_a_place_that_it_gave() {
+    fn image_list_resumes_after_image_id_or_own_marker() {
         let own = listing("own", &[]);
         let place: Marker = "i-1~5".parse().unwrap();
-        assert_eq!(own.read_of_images(&own.write(&place)), Some(place));
-        assert_eq!(own.read_of_images("i-1"), "i-1".parse().ok());
-        for bad in ["", "i-1~5", "i-1~", "~", "a#b", &own.write("i-1~x"), &own.write("")] {
-            assert_eq!(own.read_of_images(bad), None, "{bad}");
+        assert_eq!(own.decode_image_marker(&own.encode_marker(&place)), Some(place));
+        assert_eq!(own.decode_image_marker("i-1"), "i-1".parse().ok());
+        for bad in ["", "i-1~5", "i-1~", "~", "a#b", &own.encode_marker("i-1~x"), &own.encode_marker("")] {
+            assert_eq!(own.decode_image_marker(bad), None, "{bad}");
         }
     }
 }

@@ -4,10 +4,9 @@
 pub mod alibaba;
 #[cfg(test)]
 mod any_json;
+mod field_value;
 #[cfg(test)]
-mod example;
-mod fault;
-mod field;
+mod fixtures;
 pub mod glance;
 mod idempotency;
 pub mod identity;
@@ -16,12 +15,15 @@ pub mod marker;
 mod page;
 pub mod query;
 pub mod registry;
-mod reply;
+mod response;
+mod server_error;
 pub mod strict_json;
 mod time_filter;
-mod vault;
+mod vault_id;
 
-pub use self::reply::{Problem, Reply, error, json, no_content, with_challenge};
+pub use self::response::{
+    ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
+};
 
 /// What a GET or a DELETE is told that came with a body, which these operations would not look at.
-const NO_BODY_EXPECTED: &str = "A body is not expected with this request.";
+const UNEXPECTED_BODY: &str = "A body is not expected with this request.";

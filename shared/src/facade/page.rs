@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::usecases::{ImagePage, Marker, Seen};
+use crate::usecases::{ImagePage, Marker, VisibleImage};
 
 /// What a page says of itself.
 #[derive(Debug, Serialize)]
@@ -16,35 +16,35 @@ pub(super) struct PageInfo {
 }
 
 /// The most bytes of images on a page; what the gateway's envelope adds is counted with them.
-pub(super) const MOST_BYTES: usize = 5_000_000;
+pub(super) const MAX_BYTES: usize = 5_000_000;
 
 /// The images of a page as `wire` shows them, cut short before they are more than that many bytes, and where to go on.
 /// Each image is text already: it is written once, to know its size.
-pub(super) fn texts(
+pub(super) fn render_images(
     page: ImagePage,
-    most_bytes: usize,
-    wire: impl Fn(&Seen) -> Option<Box<RawValue>>,
+    max_bytes: usize,
+    wire: impl Fn(&VisibleImage) -> Option<Box<RawValue>>,
 ) -> (Vec<Box<RawValue>>, Option<Marker>) {
     let (mut images, mut bytes, mut last) = (Vec::new(), 0, None);
     for row in page.rows {
-        let Some(text) = wire(&row.seen) else { continue };
-        bytes += bytes_in_envelope(text.get());
-        if bytes > most_bytes && last.is_some() {
-            return (images, last.map(Marker::Place));
+        let Some(text) = wire(&row.visible) else { continue };
+        bytes += escaped_len(text.get());
+        if bytes > max_bytes && last.is_some() {
+            return (images, last.map(Marker::Cursor));
         }
-        last = Some(row.place);
+        last = Some(row.cursor);
         images.push(text);
     }
     (images, page.next)
 }
 
 /// An image as its JSON text; texts, numbers and booleans are always written.
-pub(super) fn text(wire: &impl Serialize) -> Option<Box<RawValue>> {
+pub(super) fn raw_json(wire: &impl Serialize) -> Option<Box<RawValue>> {
     to_raw_value(wire).ok()
 }
 
 /// The size of a JSON text in the answer of a function, which holds the body as a JSON string.
-fn bytes_in_envelope(json: &str) -> usize {
+fn escaped_len(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
@@ -54,46 +54,46 @@ mod tests {
 
     use super::*;
     use crate::domain::{Image, Timestamp};
-    use crate::facade::example;
+    use crate::facade::fixtures;
     use crate::store::Position;
-    use crate::usecases::{Row, Shown};
+    use crate::usecases::{ImageRow, ListReason};
 
     fn page(ids: &[&str]) -> ImagePage {
-        let seen = |id: &&str| Seen {
+        let seen = |id: &&str| VisibleImage {
             image: Image {
                 id: id.parse().unwrap(),
                 created: Timestamp::from_unix_millis(5),
-                ..example::image(&[])
+                ..fixtures::image(&[])
             },
-            shown: Shown::Own,
+            reason: ListReason::Owned,
             members: 0,
         };
         let row = |id| {
             let seen = seen(id);
             let position = Position { created: seen.image.created, image: seen.image.id.clone() };
-            Row { seen, place: position.into() }
+            ImageRow { visible: seen, cursor: position.into() }
         };
         ImagePage { rows: ids.iter().map(row).collect(), next: None }
     }
 
-    fn wire(seen: &Seen) -> Option<Box<RawValue>> {
-        text(&json!({ "id": seen.image.id.as_str() }))
+    fn wire(seen: &VisibleImage) -> Option<Box<RawValue>> {
+        raw_json(&json!({ "id": seen.image.id.as_str() }))
     }
 
     #[test]
-    fn a_page_that_would_be_too_large_ends_earlier_and_says_where_to_go_on() {
-        let (whole, next) = texts(page(&["a", "b", "c"]), MOST_BYTES, wire);
+    fn oversized_page_is_cut_and_returns_next_marker() {
+        let (whole, next) = render_images(page(&["a", "b", "c"]), MAX_BYTES, wire);
         let [a, b, c] = whole.as_slice() else { panic!("three images") };
         assert_eq!((c.get(), next), (r#"{"id":"c"}"#, None));
-        let two = bytes_in_envelope(a.get()) + bytes_in_envelope(b.get());
-        let (cut, next) = texts(page(&["a", "b", "c"]), two, wire);
+        let two = escaped_len(a.get()) + escaped_len(b.get());
+        let (cut, next) = render_images(page(&["a", "b", "c"]), two, wire);
         assert_eq!((cut.len(), next.map(|next| next.to_string()).as_deref()), (2, Some("b~5")));
-        assert_eq!(texts(page(&["a", "b"]), 1, wire).0.len(), 1);
+        assert_eq!(render_images(page(&["a", "b"]), 1, wire).0.len(), 1);
     }
 
     #[test]
-    fn what_an_image_takes_in_the_envelope_is_known_to_the_byte() {
+    fn escaped_length_is_exact() {
         let json = json!({ "a": "say \"hi\" \\ \n é" }).to_string();
-        assert_eq!(bytes_in_envelope(&json), Value::from(json).to_string().len() - 2);
+        assert_eq!(escaped_len(&json), Value::from(json).to_string().len() - 2);
     }
 }

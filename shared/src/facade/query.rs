@@ -11,7 +11,7 @@ pub const ENCODING: &str = "percent-encoded UTF-8";
 ///
 /// # Errors
 /// The key whose value is not [`ENCODING`], or `the query` where it is the key itself.
-pub fn pairs(raw: &str) -> Result<Vec<(String, String)>, String> {
+pub fn parse_pairs(raw: &str) -> Result<Vec<(String, String)>, String> {
     let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decode(key).ok_or("the query")?;
@@ -35,15 +35,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_query_is_read_or_refused(raw in ".{0,60}") {
-            let _ = pairs(&raw);
+        fn query_parser_never_panics(raw in ".{0,60}") {
+            let _ = parse_pairs(&raw);
         }
 
         #[test]
-        fn what_was_encoded_is_decoded(texts in prop::collection::vec((".{0,8}", ".{0,8}"), 1..5)) {
+        fn encoded_query_pairs_round_trip(texts in prop::collection::vec((".{0,8}", ".{0,8}"), 1..5)) {
             let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             let raw: Vec<_> = texts.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
-            prop_assert_eq!(pairs(&raw.join("&")), Ok(texts));
+            prop_assert_eq!(parse_pairs(&raw.join("&")), Ok(texts));
         }
     }
 }

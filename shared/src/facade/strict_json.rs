@@ -19,31 +19,32 @@ const MAX_VALUES: usize = 4_096;
 /// # Errors
 /// What is wrong, and where: the text is no JSON, is nested too deeply, has too many values, or has an object with a member
 /// twice.
-pub fn read(text: &[u8]) -> Result<Value, serde_json::Error> {
+pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     let left = Cell::new(MAX_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
+    let value = LimitedValue { remaining: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
 /// Reads a value, of those that may still come.
 #[derive(Clone, Copy)]
-struct Strict<'a> {
-    left: &'a Cell<usize>,
+struct LimitedValue<'a> {
+    remaining: &'a Cell<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for LimitedValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.left.get().checked_sub(1);
-        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        let left = self.remaining.get().checked_sub(1);
+        self.remaining
+            .set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for LimitedValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,21 +103,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_is_given_twice_is_refused_at_any_depth() {
+    fn duplicate_member_is_rejected_at_any_depth() {
         for bad in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#] {
-            let refused = read(bad.as_bytes()).unwrap_err().to_string();
+            let refused = parse(bad.as_bytes()).unwrap_err().to_string();
             assert!(refused.starts_with("a member is given twice at line 1 column"), "{refused}");
         }
         let good = r#"[{"a":{"a":[]}},{"a":-1},null,true,1.5,18446744073709551615,"x"]"#;
-        assert_eq!(read(good.as_bytes()).unwrap(), serde_json::from_str::<Value>(good).unwrap());
-        assert!(read(b"{} {}").is_err());
+        assert_eq!(parse(good.as_bytes()).unwrap(), serde_json::from_str::<Value>(good).unwrap());
+        assert!(parse(b"{} {}").is_err());
     }
 
     #[test]
-    fn more_values_than_memory_is_meant_for_are_refused() {
+    fn too_many_json_values_are_rejected() {
         let objects = |count| format!("[{}]", vec!["{\"a\":0}"; count].join(","));
-        assert!(read(objects((MAX_VALUES - 1) / 2).as_bytes()).is_ok());
-        let refused = read(objects(MAX_VALUES / 2).as_bytes()).unwrap_err().to_string();
+        assert!(parse(objects((MAX_VALUES - 1) / 2).as_bytes()).is_ok());
+        let refused = parse(objects(MAX_VALUES / 2).as_bytes()).unwrap_err().to_string();
         assert!(refused.starts_with("more than 4096 values"), "{refused}");
     }
 }

@@ -4,12 +4,13 @@
 use crate::domain::Timestamp;
 
 /// What is said of a value that is no such filter.
-pub(super) const EXPECTED: &str = "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
+pub(super) const EXPECTED_FORMAT: &str =
+    "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
 
 /// The filter.
 #[derive(Debug)]
 pub(super) struct TimeFilter {
-    holds: fn(&i64, &i64) -> bool,
+    compare: fn(&i64, &i64) -> bool,
     seconds: i64,
 }
 
@@ -26,16 +27,16 @@ impl TimeFilter {
             "neq" => i64::ne,
             _ => return None,
         };
-        Some(Self { holds, seconds: time(text)?.unix_seconds() })
+        Some(Self { compare: holds, seconds: time(text)?.unix_seconds() })
     }
 
     /// The filter that a moment passes in whose second `moment` is.
-    pub(super) fn same_as(moment: Timestamp) -> Self {
-        Self { holds: i64::eq, seconds: moment.unix_seconds() }
+    pub(super) fn same_second(moment: Timestamp) -> Self {
+        Self { compare: i64::eq, seconds: moment.unix_seconds() }
     }
 
     /// Whether a moment passes.
-    pub(super) fn passes(&self, moment: Timestamp) -> bool {
-        (self.holds)(&moment.unix_seconds(), &self.seconds)
+    pub(super) fn matches(&self, moment: Timestamp) -> bool {
+        (self.compare)(&moment.unix_seconds(), &self.seconds)
     }
 }

@@ -6,22 +6,22 @@ use lambda_http::Context;
 use tokio::time::Instant;
 
 /// How long an API gateway waits for a function.
-const GATEWAY: Duration = Duration::from_secs(29);
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// What is left for answering.
-const MARGIN: Duration = Duration::from_millis(500);
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
 /// Until when a function that answers HTTP tries, which begins now: until a gateway has waited too long, or until Lambda ends
 /// it, where that is said and earlier.
-pub fn deadline(context: Option<&Context>) -> Instant {
-    let of_gateway = Instant::now() + GATEWAY - MARGIN;
-    context.map_or(of_gateway, |context| of_gateway.min(end_of(context)))
+pub fn http_deadline(context: Option<&Context>) -> Instant {
+    let of_gateway = Instant::now() + GATEWAY_TIMEOUT - RESPONSE_MARGIN;
+    context.map_or(of_gateway, |context| of_gateway.min(lambda_deadline(context)))
 }
 
 /// Until when a function tries before Lambda ends it.
-pub fn end_of(context: &Context) -> Instant {
+pub fn lambda_deadline(context: &Context) -> Instant {
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(MARGIN)
+    Instant::now() + left.saturating_sub(RESPONSE_MARGIN)
 }
 
 #[cfg(test)]
@@ -36,13 +36,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_before_the_function_ends_and_before_the_gateway_goes() {
-        let left = |context: Option<&Context>| deadline(context).duration_since(Instant::now()).as_secs_f64();
+    fn deadline_precedes_lambda_and_gateway_timeouts() {
+        let left =
+            |context: Option<&Context>| http_deadline(context).duration_since(Instant::now()).as_secs_f64();
         assert!((left(Some(&context(Duration::from_secs(10)))) - 9.5).abs() < 0.1);
         assert!((left(Some(&context(Duration::from_mins(15)))) - 28.5).abs() < 0.1);
         assert!((left(None) - 28.5).abs() < 0.1);
         assert!(left(Some(&context(Duration::ZERO))) < 0.1);
-        let left = end_of(&context(Duration::from_mins(1))).duration_since(Instant::now());
+        let left = lambda_deadline(&context(Duration::from_mins(1))).duration_since(Instant::now());
         assert!((left.as_secs_f64() - 59.5).abs() < 0.1);
     }
 }

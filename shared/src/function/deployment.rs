@@ -21,16 +21,16 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
-use super::address::BadPublicUrl;
-use super::{Function, address};
+use super::base_url::BadPublicUrl;
+use super::{HttpFunction, base_url};
 use crate::auth::{
-    Authenticator, Authorities, BadAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl, ClaimPaths,
-    Expectations, MasterKeys,
+    Authenticator, BadCertificateAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl,
+    CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys,
 };
-use crate::domain::{BadLimit, Clock, Limit, Limits};
+use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
-use crate::{Service, Settings};
+use crate::{App, Settings};
 
 /// How long a function waits, while it initialises, for the table and the keys of tokens.
 const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -40,13 +40,13 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 pub enum BadDeployment {
     /// A variable is missing.
     #[error("the environment variable {0} is missing")]
-    Missing(&'static str),
+    MissingVariable(&'static str),
     /// `IMAGESHARE_JWKS` is no key set.
     #[error("IMAGESHARE_JWKS: {0}")]
-    Keys(#[from] BadKeySet),
+    KeySet(#[from] BadKeySet),
     /// `IMAGESHARE_JWKS` is no key set, and no address of one either.
     #[error("IMAGESHARE_JWKS: {0}")]
-    KeysUrl(BadUrl),
+    KeySetUrl(BadUrl),
     /// `IMAGESHARE_KEYSTONE_URL` is no address.
     #[error("IMAGESHARE_KEYSTONE_URL: {0}")]
     Keystone(BadUrl),
@@ -55,7 +55,7 @@ pub enum BadDeployment {
     Claims(#[from] BadClaimPaths),
     /// `IMAGESHARE_ISSUER_CA` holds no certificates that can be used.
     #[error("IMAGESHARE_ISSUER_CA: {0}")]
-    Authorities(#[from] BadAuthorities),
+    Authorities(#[from] BadCertificateAuthorities),
     /// `IMAGESHARE_MASTER_KEYS` is no list of master keys.
     #[error("IMAGESHARE_MASTER_KEYS: {0}")]
     MasterKeys(#[from] BadMasterKeys),
@@ -85,8 +85,8 @@ impl fmt::Debug for BadDeployment {
 
 /// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level. Lambda's runtime says
 /// no more than `info` whatever that is: at `trace` it writes whole events, and a client's credential with them.
-pub fn start_log() {
-    let level = optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+pub fn init_logging() {
+    let level = optional_var("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info"));
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
@@ -98,8 +98,8 @@ pub fn start_log() {
 ///
 /// # Errors
 /// [`BadDeployment`] names the variable that is missing or wrong.
-pub async fn service_from_env() -> Result<Service, BadDeployment> {
-    let service = described_service()?;
+pub async fn app_from_env() -> Result<App, BadDeployment> {
+    let service = load_app()?;
     warm_up(service.store.clone(), Authenticator::without_keys()).await?;
     Ok(service)
 }
@@ -110,10 +110,10 @@ pub async fn service_from_env() -> Result<Service, BadDeployment> {
 /// # Errors
 /// [`BadDeployment::Table`] where the table refuses the function.
 async fn warm_up(store: Store, authenticator: Authenticator) -> Result<(), BadDeployment> {
-    let asking = tokio::spawn(async move { tokio::join!(store.probe(), authenticator.prepare()).0 });
+    let asking = tokio::spawn(async move { tokio::join!(store.probe(), authenticator.prefetch_keys()).0 });
     match timeout(WARM_UP_TIMEOUT, asking).await {
         Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(problem))) if problem.is_passing() => {
+        Ok(Ok(Err(problem))) if problem.is_transient() => {
             tracing::warn!(%problem, "the table does not answer; requests ask it again");
         }
         Ok(Ok(Err(problem))) => return Err(BadDeployment::Table(problem)),
@@ -124,82 +124,87 @@ async fn warm_up(store: Store, authenticator: Authenticator) -> Result<(), BadDe
 }
 
 /// The service as the environment describes it, with which nothing was asked of the table yet.
-fn described_service() -> Result<Service, BadDeployment> {
-    let region = required("AWS_REGION")?;
-    let store =
-        Store::new(DynamoDb::new(client(&region)?, required("IMAGESHARE_TABLE")?), Clock::of_function());
-    let limits = optional("IMAGESHARE_LIMITS").unwrap_or_default();
-    let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<Limit>);
-    let limits = Limits::of(&limits.collect::<Result<Vec<_>, _>>()?)?;
-    let directory_is_complete = match optional("IMAGESHARE_DIRECTORY").as_deref() {
+fn load_app() -> Result<App, BadDeployment> {
+    let region = required_var("AWS_REGION")?;
+    let store = Store::new(
+        DynamoDb::new(dynamodb_client(&region)?, required_var("IMAGESHARE_TABLE")?),
+        Clock::for_function(),
+    );
+    let limits = optional_var("IMAGESHARE_LIMITS").unwrap_or_default();
+    let limits = limits.split(',').filter(|text| !text.is_empty()).map(str::parse::<LimitSetting>);
+    let limits = Limits::from_settings(&limits.collect::<Result<Vec<_>, _>>()?)?;
+    let directory_is_complete = match optional_var("IMAGESHARE_DIRECTORY").as_deref() {
         None => false,
         Some("complete") => true,
         Some(_) => return Err(BadDeployment::Directory),
     };
-    let public_url = optional("IMAGESHARE_PUBLIC_URL");
-    public_url.as_deref().map(address::public_url).transpose()?;
+    let public_url = optional_var("IMAGESHARE_PUBLIC_URL");
+    public_url.as_deref().map(base_url::parse_public_url).transpose()?;
     let settings = Settings { region, public_url, directory_is_complete, limits };
-    Ok(Service { store, settings: Arc::new(settings) })
+    Ok(App { store, settings: Arc::new(settings) })
 }
 
-/// A function that answers HTTP, as the environment describes it: besides [`service_from_env`]'s variables,
+/// A function that answers HTTP, as the environment describes it: besides [`app_from_env`]'s variables,
 /// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and
 /// `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
 /// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
 /// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
 /// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
 /// for new access keys first), without which there are no access keys.
-pub(super) async fn function_from_env() -> Result<Function, BadDeployment> {
-    let authorities = match optional("IMAGESHARE_ISSUER_CA") {
+pub(super) async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
+    let authorities = match optional_var("IMAGESHARE_ISSUER_CA") {
         Some(certificates) => certificates.parse()?,
-        None => Authorities::default(),
+        None => CertificateAuthorities::default(),
     };
-    let keystone = optional("IMAGESHARE_KEYSTONE_URL");
-    let authenticator = match optional("IMAGESHARE_JWKS") {
-        Some(keys) => trusting(&keys, &authorities)?,
+    let keystone = optional_var("IMAGESHARE_KEYSTONE_URL");
+    let authenticator = match optional_var("IMAGESHARE_JWKS") {
+        Some(keys) => jwks_authenticator(&keys, &authorities)?,
         None if keystone.is_some() => Authenticator::without_keys(),
-        None => return Err(BadDeployment::Missing("IMAGESHARE_JWKS")),
+        None => return Err(BadDeployment::MissingVariable("IMAGESHARE_JWKS")),
     };
     let authenticator = match keystone {
         Some(url) => authenticator.with_keystone(&url, &authorities).map_err(BadDeployment::Keystone)?,
         None => authenticator,
     };
-    let masters = MasterKeys::parse(&optional("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
+    let masters = MasterKeys::parse(&optional_var("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
-    let service = described_service()?;
+    let service = load_app()?;
     warm_up(service.store.clone(), authenticator.clone()).await?;
-    Ok(Function::new(service, authenticator))
+    Ok(HttpFunction::new(service, authenticator))
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
-fn trusting(keys: &str, authorities: &Authorities) -> Result<Authenticator, BadDeployment> {
-    let expected = Expectations {
-        issuer: optional("IMAGESHARE_ISSUER"),
-        audience: optional("IMAGESHARE_AUDIENCE"),
-        claims: optional("IMAGESHARE_CLAIMS")
+fn jwks_authenticator(
+    keys: &str,
+    authorities: &CertificateAuthorities,
+) -> Result<Authenticator, BadDeployment> {
+    let expected = ExpectedClaims {
+        issuer: optional_var("IMAGESHARE_ISSUER"),
+        audience: optional_var("IMAGESHARE_AUDIENCE"),
+        claim_paths: optional_var("IMAGESHARE_CLAIMS")
             .map_or_else(|| Ok(ClaimPaths::default()), |text| text.parse())?,
     };
     if keys.trim_start().starts_with('{') {
         return Ok(Authenticator::from_jwks(keys, expected)?);
     }
     let authenticator = Authenticator::without_keys();
-    authenticator.with_jwks_url(keys.trim(), expected, authorities).map_err(BadDeployment::KeysUrl)
+    authenticator.with_jwks_url(keys.trim(), expected, authorities).map_err(BadDeployment::KeySetUrl)
 }
 
-fn required(name: &'static str) -> Result<String, BadDeployment> {
-    optional(name).ok_or(BadDeployment::Missing(name))
+fn required_var(name: &'static str) -> Result<String, BadDeployment> {
+    optional_var(name).ok_or(BadDeployment::MissingVariable(name))
 }
 
 /// A variable that is set to nothing, as deployment tools do it, is not set.
-fn optional(name: &str) -> Option<String> {
+fn optional_var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn client(region: &str) -> Result<Client, BadDeployment> {
+fn dynamodb_client(region: &str) -> Result<Client, BadDeployment> {
     let credentials = Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        optional("AWS_SESSION_TOKEN"),
+        required_var("AWS_ACCESS_KEY_ID")?,
+        required_var("AWS_SECRET_ACCESS_KEY")?,
+        optional_var("AWS_SESSION_TOKEN"),
         None,
         "environment",
     );
@@ -215,7 +220,7 @@ fn client(region: &str) -> Result<Client, BadDeployment> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
         .http_client(http);
-    let config = match endpoint()? {
+    let config = match dynamodb_endpoint()? {
         Some(url) => config.endpoint_url(url),
         None => config,
     };
@@ -223,9 +228,9 @@ fn client(region: &str) -> Result<Client, BadDeployment> {
 }
 
 /// The address of another DynamoDB, where one is named.
-fn endpoint() -> Result<Option<String>, BadDeployment> {
+fn dynamodb_endpoint() -> Result<Option<String>, BadDeployment> {
     for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"] {
-        if let Some(url) = optional(name) {
+        if let Some(url) = optional_var(name) {
             let uri: Uri = url.parse().map_err(|_| BadDeployment::Endpoint(name))?;
             let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
             return if is_web { Ok(Some(url)) } else { Err(BadDeployment::Endpoint(name)) };

@@ -13,55 +13,55 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use uuid::Uuid;
 
-use super::{request_id_of, route_of};
+use super::{request_id_or_new, route_key};
 use crate::domain::{AccessKeyId, Caller};
-use crate::facade::{Problem, Reply};
+use crate::facade::{ErrorInfo, HttpResponse};
 use crate::store::Usage;
 
 /// The gateway's route of what no other route matches.
 const DEFAULT_ROUTE: &str = "$default";
 
 /// The longest reason and the longest path in the log, in characters.
-const MAX_TEXT: usize = 300;
+const MAX_TEXT_CHARS: usize = 300;
 
 /// The longest segment of a path in the log: an id has 36 characters, a token has more.
-const MAX_SEGMENT: usize = 40;
+const MAX_SEGMENT_LENGTH: usize = 40;
 
 /// One request on its way, as the log will tell of it.
 #[derive(Debug)]
-pub(super) struct Trace {
+pub(super) struct RequestTrace {
     pub(super) request_id: String,
     pub(super) route: String,
-    begun: Instant,
+    started_at: Instant,
     client: Option<String>,
     /// Where no route matched.
-    path: Option<String>,
+    unmatched_path: Option<String>,
     action: OnceLock<String>,
     access_key: OnceLock<AccessKeyId>,
 }
 
-impl Trace {
+impl RequestTrace {
     /// Begins with what the gateway says of the request.
-    pub(super) fn begin(request: &Request) -> Self {
-        let route = route_of(request);
+    pub(super) fn start(request: &Request) -> Self {
+        let route = route_key(request);
         let client = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
             _ => None,
         };
-        let path = (route == DEFAULT_ROUTE).then(|| path_for_log(request.raw_http_path()));
+        let path = (route == DEFAULT_ROUTE).then(|| redact_path(request.raw_http_path()));
         Self {
-            request_id: request_id_of(request),
+            request_id: request_id_or_new(request),
             route,
-            begun: Instant::now(),
+            started_at: Instant::now(),
             client,
-            path,
+            unmatched_path: path,
             action: OnceLock::new(),
             access_key: OnceLock::new(),
         }
     }
 
     /// Notes which action of an RPC dialect the request names, where that can be the name of one.
-    pub(super) fn note_action(&self, name: &str) {
+    pub(super) fn record_action(&self, name: &str) {
         if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.action.get_or_init(|| name.to_owned());
         }
@@ -69,7 +69,7 @@ impl Trace {
 
     /// Notes which access key the request claims to be made with, whether or not that is so. Only what looks like an id of
     /// this service: somebody may have put the secret in its place.
-    pub(super) fn note_access_key(&self, claimed: &str) {
+    pub(super) fn record_access_key(&self, claimed: &str) {
         if Uuid::try_parse(claimed).is_ok()
             && let Ok(id) = claimed.parse()
         {
@@ -78,28 +78,33 @@ impl Trace {
     }
 
     /// Puts the request's id on its answer, and logs the request.
-    pub(super) fn finish(&self, mut reply: Reply, caller: Option<&Caller>, used: Usage) -> Reply {
+    pub(super) fn finish(
+        &self,
+        mut reply: HttpResponse,
+        caller: Option<&Caller>,
+        used: Usage,
+    ) -> HttpResponse {
         for (name, id) in [
             ("x-request-id", HeaderValue::from_str(&self.request_id)),
             ("x-openstack-request-id", HeaderValue::from_str(&format!("req-{}", self.request_id))),
         ] {
             reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
         }
-        let problem = reply.extensions().get::<Problem>();
+        let problem = reply.extensions().get::<ErrorInfo>();
         let access_key = caller.and_then(|caller| caller.access_key.as_ref()).or(self.access_key.get());
         tracing::info!(
             request_id = self.request_id,
             client = self.client,
             tenant = caller.map(|caller| caller.tenant.as_str()),
-            user = caller.and_then(|caller| caller.user.as_deref()).map(short).as_deref(),
-            access_key = access_key.map(|id| short(id.as_str())).as_deref(),
+            user = caller.and_then(|caller| caller.user.as_deref()).map(shorten_id).as_deref(),
+            access_key = access_key.map(|id| shorten_id(id.as_str())).as_deref(),
             operation = self.route,
             action = self.action.get(),
-            path = self.path,
+            path = self.unmatched_path,
             status = reply.status().as_u16(),
             code = problem.map(|problem| problem.code.as_str()),
-            reason = problem.map(|problem| cut(&problem.reason, MAX_TEXT)).as_deref(),
-            duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            reason = problem.map(|problem| truncate(&problem.message, MAX_TEXT_CHARS)).as_deref(),
+            duration_us = u64::try_from(self.started_at.elapsed().as_micros()).unwrap_or(u64::MAX),
             round_trips = used.round_trips,
             read_units = used.read_units,
             write_units = used.write_units,
@@ -110,7 +115,7 @@ impl Trace {
 }
 
 /// An id of somebody, shortened so that it can be found by whoever knows it.
-fn short(id: &str) -> Cow<'_, str> {
+fn shorten_id(id: &str) -> Cow<'_, str> {
     let begin = |length| id.chars().take(length).collect::<String>();
     match id.chars().count() {
         0..=8 => Cow::Borrowed(id),
@@ -120,23 +125,23 @@ fn short(id: &str) -> Cow<'_, str> {
 }
 
 /// A path as the log may hold it: clients of Keystone's older API put a token there.
-pub fn path_for_log(path: &str) -> String {
+pub fn redact_path(path: &str) -> String {
     let (mut safe, mut follows_tokens) = (String::new(), false);
     for (number, segment) in path.split('/').enumerate() {
         if number > 0 {
             safe.push('/');
         }
-        if follows_tokens || segment.len() > MAX_SEGMENT {
+        if follows_tokens || segment.len() > MAX_SEGMENT_LENGTH {
             safe.push('…');
         } else {
             safe.push_str(segment);
         }
         follows_tokens = segment.eq_ignore_ascii_case("tokens");
     }
-    cut(&safe, MAX_TEXT).into_owned()
+    truncate(&safe, MAX_TEXT_CHARS).into_owned()
 }
 
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
+fn truncate(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),
@@ -149,20 +154,20 @@ mod tests {
 
     #[test]
     fn long_ids_are_shortened() {
-        assert_eq!(short("u-1"), "u-1");
-        assert_eq!(short("alice.smith"), "alic…");
-        assert_eq!(short("019abc0e-4f1c-7d3e-9b5a-6c7d8e9f0a1b"), "019abc0e…0a1b");
-        assert_eq!(short("ééééééééé"), "éééé…");
+        assert_eq!(shorten_id("u-1"), "u-1");
+        assert_eq!(shorten_id("alice.smith"), "alic…");
+        assert_eq!(shorten_id("019abc0e-4f1c-7d3e-9b5a-6c7d8e9f0a1b"), "019abc0e…0a1b");
+        assert_eq!(shorten_id("ééééééééé"), "éééé…");
     }
 
     #[test]
-    fn path_in_the_log_holds_no_token() {
+    fn logged_path_contains_no_token() {
         let id = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
         for path in ["/", "", "/v2/nothing", &format!("/v2/images/{id}/nothing")] {
-            assert_eq!(path_for_log(path), path);
+            assert_eq!(redact_path(path), path);
         }
-        assert_eq!(path_for_log("/v2.0/tokens/0123456789abcdef/endpoints"), "/v2.0/tokens/…/endpoints");
-        assert_eq!(path_for_log(&format!("/a/{}", "x".repeat(41))), "/a/…");
-        assert_eq!(path_for_log(&"/é".repeat(400)).chars().count(), MAX_TEXT + 1);
+        assert_eq!(redact_path("/v2.0/tokens/0123456789abcdef/endpoints"), "/v2.0/tokens/…/endpoints");
+        assert_eq!(redact_path(&format!("/a/{}", "x".repeat(41))), "/a/…");
+        assert_eq!(redact_path(&"/é".repeat(400)).chars().count(), MAX_TEXT_CHARS + 1);
     }
 }

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::call::{NotWritten, is_condition};
+use super::idempotency::{IdempotencyRequest, record_created};
 use super::item::{self, Item};
-use super::keys::{self, GPK, GSK, INDEX, PK, TTL};
-use super::requests::{Remembered, remember_created};
-use super::{Created, Store, StoreError};
+use super::keys::{self, GPK, GSK, LISTS_INDEX, PK, TTL};
+use super::table_calls::{WriteError, is_condition_failure};
+use super::{CreateOutcome, Store, StoreError};
 use crate::domain::{AccessKey, AccessKeyId, Role, TenantId, Timestamp};
 use crate::table::{Query, Write};
 
 /// How long one that is disabled is still listed.
-const DISABLED_IS_KEPT: Duration = Duration::from_hours(90 * 24);
+const DISABLED_KEY_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 impl Store {
     /// Writes a new access key, whose id is fresh. One transaction: the key, its project's count of them, and the request
@@ -23,23 +23,23 @@ impl Store {
     pub async fn create_access_key(
         &self,
         key: &AccessKey,
-        most: u32,
-        remembered: Option<&Remembered>,
-    ) -> Result<Created, StoreError> {
-        let put = Write::put(item_of(key)).only_if("attribute_not_exists(pk)");
+        max_keys: u32,
+        idempotency: Option<&IdempotencyRequest>,
+    ) -> Result<CreateOutcome, StoreError> {
+        let put = Write::put(access_key_item(key)).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&key.project), "ADD access_keys :one")
             .only_if("attribute_not_exists(access_keys) OR access_keys < :most")
             .value(":one", item::number(1))
-            .value(":most", item::number(most));
-        let request = remembered.map(|request| remember_created(request, key.id.as_str(), key.created));
+            .value(":most", item::number(max_keys));
+        let request = idempotency.map(|request| record_created(request, key.id.as_str(), key.created));
         let writes: Vec<_> = [put, count].into_iter().chain(request).collect();
         match self.transact(&writes).await {
-            Ok(()) => Ok(Created::Yes),
-            Err(NotWritten::Conditions(reasons)) if reasons.get(2).is_some_and(is_condition) => {
-                Ok(Created::Before)
+            Ok(()) => Ok(CreateOutcome::Created),
+            Err(WriteError::ConditionFailed(reasons)) if reasons.get(2).is_some_and(is_condition_failure) => {
+                Ok(CreateOutcome::IdempotencyKeyUsed)
             }
-            Err(NotWritten::Conditions(_)) => Ok(Created::TooMany),
-            Err(NotWritten::Store(error)) => Err(error),
+            Err(WriteError::ConditionFailed(_)) => Ok(CreateOutcome::LimitReached),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 
@@ -59,14 +59,14 @@ impl Store {
         &self,
         project: &TenantId,
         after: Option<&AccessKeyId>,
-        most: usize,
+        limit: usize,
     ) -> Result<(Vec<AccessKey>, bool), StoreError> {
         let query = match after {
             None => Query::new("gpk = :list"),
             Some(after) => Query::new("gpk = :list AND gsk > :after").value(":after", item::text(after)),
         };
-        let query = query.value(":list", item::text(keys::access_keys_of(project)));
-        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
+        let query = query.value(":list", item::text(keys::access_key_partition(project)));
+        let page = self.query(&Query { index: Some(LISTS_INDEX), limit: Some(limit), ..query }).await?;
         let listed = page.items.iter().map(|found| item::get_parsed(found, GSK));
         let listed = listed.map(|id| id.map(|id: AccessKeyId| keys::access_key(&id)));
         let found = self.read(listed.collect::<Result<_, _>>()?).await?;
@@ -85,35 +85,36 @@ impl Store {
             .only_if("attribute_exists(pk) AND attribute_not_exists(disabled_at)")
             .name("#ttl", TTL)
             .value(":now", item::number(now.unix_millis()))
-            .value(":end", item::number(now.plus(DISABLED_IS_KEPT).unix_seconds()));
+            .value(":end", item::number(now.plus(DISABLED_KEY_RETENTION).unix_seconds()));
         let count = Write::update(keys::tenant(&key.project), "ADD access_keys :minus_one");
         match self.transact(&[disable, count.value(":minus_one", item::number(-1))]).await {
-            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
-            Err(NotWritten::Store(error)) => Err(error),
+            Ok(()) | Err(WriteError::ConditionFailed(_)) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 }
 
-fn item_of(key: &AccessKey) -> Item {
+fn access_key_item(key: &AccessKey) -> Item {
     let roles: Vec<_> = key.roles.iter().map(|role| role.name()).collect();
     let attributes = [
-        (GPK, Some(item::text(keys::access_keys_of(&key.project)))),
+        (GPK, Some(item::text(keys::access_key_partition(&key.project)))),
         (GSK, Some(item::text(&key.id))),
         ("name", Some(item::text(&key.name))),
         ("project", Some(item::text(&key.project))),
         ("account", key.account.as_ref().map(item::text)),
         ("user", key.user.as_ref().map(item::text)),
         ("roles", Some(item::text(roles.join(" ")))),
-        ("master", Some(item::text(&key.master))),
+        ("master", Some(item::text(&key.master_key_id))),
         ("created", Some(item::number(key.created.unix_millis()))),
-        ("disabled_at", key.disabled.map(|moment| item::number(moment.unix_millis()))),
+        ("disabled_at", key.disabled_at.map(|moment| item::number(moment.unix_millis()))),
     ];
     let set = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
     item::item(keys::access_key(&key.id), set)
 }
 
 fn parse(found: &Item) -> Result<AccessKey, StoreError> {
-    let id = keys::access_key_of_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    let id =
+        keys::parse_access_key_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
     let optional = |name| found.contains_key(name).then(|| item::get_text(found, name).map(str::to_owned));
     let roles = item::get_text(found, "roles")?.split(' ').map(Role::from_name);
     let disabled = item::find_number(found, "disabled_at")?;
@@ -124,8 +125,8 @@ fn parse(found: &Item) -> Result<AccessKey, StoreError> {
         account: optional("account").transpose()?,
         user: optional("user").transpose()?,
         roles: roles.collect::<Option<_>>().ok_or(StoreError::Unreadable("roles"))?,
-        master: item::get_text(found, "master")?.to_owned(),
+        master_key_id: item::get_text(found, "master")?.to_owned(),
         created: Timestamp::from_unix_millis(item::get_number(found, "created")?),
-        disabled: disabled.map(Timestamp::from_unix_millis),
+        disabled_at: disabled.map(Timestamp::from_unix_millis),
     })
 }

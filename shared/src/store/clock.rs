@@ -8,7 +8,7 @@ use crate::table::Write;
 
 /// How far the clock of a server has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeptTime {
+pub struct SavedClock {
     /// The moment that it had reached when this was written.
     pub reached: Timestamp,
     /// No stamp of a later moment was issued.
@@ -20,10 +20,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn kept_time(&self) -> Result<Option<KeptTime>, StoreError> {
+    pub async fn saved_clock(&self) -> Result<Option<SavedClock>, StoreError> {
         let Some(item) = self.read_one(keys::clock()).await? else { return Ok(None) };
         let moment = |name| item::get_number(&item, name).map(Timestamp::from_unix_millis);
-        Ok(Some(KeptTime { reached: moment("reached")?, reserved: moment("reserved")? }))
+        Ok(Some(SavedClock { reached: moment("reached")?, reserved: moment("reserved")? }))
     }
 
     /// Writes that the clock of this table's server has reached a moment, and goes no further than another until that is
@@ -31,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn keep_time(&self, reached: Timestamp, reserved: Timestamp) -> Result<(), StoreError> {
+    pub async fn save_clock(&self, reached: Timestamp, reserved: Timestamp) -> Result<(), StoreError> {
         let moments = [("reached", reached), ("reserved", reserved)];
         let moments = moments.map(|(name, moment)| (name, item::number(moment.unix_millis())));
         self.update(&Write::put(item::item(keys::clock(), moments))).await?;

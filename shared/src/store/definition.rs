@@ -7,18 +7,18 @@ use super::keys::{Index, PK, SK};
 
 /// The body of the `CreateTable` call that makes a table of that name: on demand, with the indexes of keys. Its items
 /// expire by the attribute [`TTL`](super::TTL).
-pub fn definition(name: &str) -> Value {
+pub fn table_definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
     let keys = |hash, range| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
     let index = |index: Index| {
         json!({
             "IndexName": index.name(),
-            "KeySchema": keys(index.partition(), index.sort()),
+            "KeySchema": keys(index.partition_key(), index.sort_key()),
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         })
     };
-    let of_indexes = Index::ALL.into_iter().flat_map(|index| [index.partition(), index.sort()]);
-    let attributes: Vec<_> = [PK, SK].into_iter().chain(of_indexes).map(attribute).collect();
+    let index_attributes = Index::ALL.into_iter().flat_map(|index| [index.partition_key(), index.sort_key()]);
+    let attributes: Vec<_> = [PK, SK].into_iter().chain(index_attributes).map(attribute).collect();
     json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::call::{NotWritten, is_condition};
 use super::item::{self, Item};
-use super::keys::{self, GSK, INDEX, PK, SK};
-use super::{Store, StoreError, Written};
-use crate::domain::{Entry, Name, TenantId};
+use super::keys::{self, GSK, LISTS_INDEX, PK, SK};
+use super::table_calls::{WriteError, is_condition_failure};
+use super::{Commit, Store, StoreError};
+use crate::domain::{DirectoryEntry, Name, TenantId};
 use crate::table::{Query, Write};
 
 /// How many of an account's projects are read at a time.
@@ -15,11 +15,11 @@ const PROJECTS_PER_PAGE: usize = 100;
 
 /// What came of writing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listed {
+pub enum PutEntryOutcome {
     /// It is written.
-    Yes,
+    Written,
     /// It was changed or deleted by somebody else in the meantime.
-    Stale,
+    Conflict,
     /// Its names are those of that tenant.
     NamesTaken(TenantId),
 }
@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn entry(&self, tenant: &TenantId) -> Result<Option<Entry>, StoreError> {
+    pub async fn entry(&self, tenant: &TenantId) -> Result<Option<DirectoryEntry>, StoreError> {
         self.read_one(keys::tenant(tenant)).await?.as_ref().map_or(Ok(None), parse)
     }
 
@@ -37,35 +37,44 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn put_entry(&self, read: Option<&Entry>, entry: &Entry) -> Result<Listed, StoreError> {
+    pub async fn put_entry(
+        &self,
+        previous: Option<&DirectoryEntry>,
+        entry: &DirectoryEntry,
+    ) -> Result<PutEntryOutcome, StoreError> {
         const SET: &str =
             "SET #account = :account, #project = :project, #region = :region, gpk = :list, gsk = :tenant";
         let set = Write::update(keys::tenant(&entry.tenant), SET)
             .value(":account", item::text(&entry.account))
             .value(":project", item::text(&entry.project))
             .value(":region", item::text(&entry.region))
-            .value(":list", item::text(keys::DIRECTORY))
+            .value(":list", item::text(keys::DIRECTORY_PARTITION))
             .value(":tenant", item::text(&entry.tenant));
-        let set = match read {
-            Some(read) => while_unchanged(set, read),
-            None => named(set).only_if("attribute_not_exists(#account)"),
+        let set = match previous {
+            Some(read) => if_entry_unchanged(set, read),
+            None => with_attribute_names(set).only_if("attribute_not_exists(#account)"),
         };
-        let (names, attributes) = (keys::names(&entry.account, &entry.project), names_of(entry));
-        let take = Write::put(item::item(names.clone(), attributes))
+        let (names, attributes) =
+            (keys::tenant_names(&entry.account, &entry.project), names_attributes(entry));
+        let put_names = Write::put(item::item(names.clone(), attributes))
             .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
             .name("#tenant", TENANT)
             .value(":tenant", item::text(&entry.tenant));
-        let former = read.map(|read| keys::names(&read.account, &read.project));
-        let give_up = former.filter(|former| *former != names).map(Write::delete);
-        let writes: Vec<_> = [set, take].into_iter().chain(give_up).collect();
+        let old_names = previous.map(|read| keys::tenant_names(&read.account, &read.project));
+        let delete_names = old_names.filter(|former| *former != names).map(Write::delete);
+        let writes: Vec<_> = [set, put_names].into_iter().chain(delete_names).collect();
         let reasons = match self.transact(&writes).await {
-            Ok(()) => return Ok(Listed::Yes),
-            Err(NotWritten::Store(error)) => return Err(error),
-            Err(NotWritten::Conditions(reasons)) => reasons,
+            Ok(()) => return Ok(PutEntryOutcome::Written),
+            Err(WriteError::Store(error)) => return Err(error),
+            Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
-        match reasons.get(1).filter(|reason| is_condition(reason)).and_then(|taken| taken.found.as_ref()) {
-            Some(found) => Ok(Listed::NamesTaken(item::get_parsed(found, TENANT)?)),
-            None => Ok(Listed::Stale),
+        match reasons
+            .get(1)
+            .filter(|reason| is_condition_failure(reason))
+            .and_then(|taken| taken.found.as_ref())
+        {
+            Some(found) => Ok(PutEntryOutcome::NamesTaken(item::get_parsed(found, TENANT)?)),
+            None => Ok(PutEntryOutcome::Conflict),
         }
     }
 
@@ -73,10 +82,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn delete_entry(&self, read: &Entry) -> Result<Written, StoreError> {
+    pub async fn delete_entry(&self, entry: &DirectoryEntry) -> Result<Commit, StoreError> {
         const REMOVE: &str = "REMOVE #account, #project, #region, gpk, gsk";
-        let remove = while_unchanged(Write::update(keys::tenant(&read.tenant), REMOVE), read);
-        self.written(&[remove, Write::delete(keys::names(&read.account, &read.project))]).await
+        let remove = if_entry_unchanged(Write::update(keys::tenant(&entry.tenant), REMOVE), entry);
+        self.commit(&[remove, Write::delete(keys::tenant_names(&entry.account, &entry.project))]).await
     }
 
     /// At most `most` entries in the order of the tenants' ids, those after `after`; and after which to go on, where there
@@ -87,14 +96,14 @@ impl Store {
     pub async fn entries(
         &self,
         after: Option<&TenantId>,
-        most: usize,
-    ) -> Result<(Vec<Entry>, Option<TenantId>), StoreError> {
+        limit: usize,
+    ) -> Result<(Vec<DirectoryEntry>, Option<TenantId>), StoreError> {
         let query = match after {
             None => Query::new("gpk = :list"),
             Some(after) => Query::new("gpk = :list AND gsk > :after").value(":after", item::text(after)),
         };
-        let query = query.value(":list", item::text(keys::DIRECTORY));
-        let page = self.query(&Query { index: Some(INDEX), most: Some(most), ..query }).await?;
+        let query = query.value(":list", item::text(keys::DIRECTORY_PARTITION));
+        let page = self.query(&Query { index: Some(LISTS_INDEX), limit: Some(limit), ..query }).await?;
         let tenants = page.items.iter().map(|found| item::get_parsed(found, GSK));
         let tenants = tenants.collect::<Result<Vec<TenantId>, _>>()?;
         let found = self.read(tenants.iter().map(keys::tenant).collect()).await?;
@@ -108,11 +117,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn entries_named<'a>(
+    pub async fn entries_by_name<'a>(
         &self,
         names: impl IntoIterator<Item = (&'a Name, &'a Name)>,
-    ) -> Result<HashMap<(Name, Name), Entry>, StoreError> {
-        let keys = names.into_iter().map(|(account, project)| keys::names(account, project));
+    ) -> Result<HashMap<(Name, Name), DirectoryEntry>, StoreError> {
+        let keys = names.into_iter().map(|(account, project)| keys::tenant_names(account, project));
         let found = self.read(keys.collect()).await?;
         let entries = found.iter().map(parse_names).map(|entry| {
             let entry = entry?;
@@ -125,14 +134,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn entries_of_account(
+    pub async fn account_entries(
         &self,
         account: &Name,
-        enough: impl Fn(&[Entry]) -> bool,
-    ) -> Result<Vec<Entry>, StoreError> {
+        is_enough: impl Fn(&[DirectoryEntry]) -> bool,
+    ) -> Result<Vec<DirectoryEntry>, StoreError> {
         let query =
             Query::new("pk = :account").value(":account", item::text(keys::account_partition(account)));
-        let mut query = Query { consistent: true, most: Some(PROJECTS_PER_PAGE), ..query };
+        let mut query = Query { consistent: true, limit: Some(PROJECTS_PER_PAGE), ..query };
         let mut entries = Vec::new();
         loop {
             let page = self.query(&query).await?;
@@ -140,7 +149,7 @@ impl Store {
                 entries.push(parse_names(found)?);
             }
             query.start = page.next;
-            if query.start.is_none() || enough(&entries) {
+            if query.start.is_none() || is_enough(&entries) {
                 return Ok(entries);
             }
         }
@@ -151,30 +160,31 @@ impl Store {
 const TENANT: &str = "tenant";
 
 /// Several of these attributes are called by words of DynamoDB's own.
-fn named(write: Write) -> Write {
+fn with_attribute_names(write: Write) -> Write {
     write.name("#account", "account").name("#project", "project").name("#region", "region")
 }
 
 /// The same write, if the entry is as it was read.
-fn while_unchanged(write: Write, read: &Entry) -> Write {
-    named(write)
+fn if_entry_unchanged(write: Write, entry: &DirectoryEntry) -> Write {
+    with_attribute_names(write)
         .only_if("#account = :read_account AND #project = :read_project AND #region = :read_region")
-        .value(":read_account", item::text(&read.account))
-        .value(":read_project", item::text(&read.project))
-        .value(":read_region", item::text(&read.region))
+        .value(":read_account", item::text(&entry.account))
+        .value(":read_project", item::text(&entry.project))
+        .value(":read_region", item::text(&entry.region))
 }
 
-fn names_of(entry: &Entry) -> [(&'static str, item::AttributeValue); 2] {
+fn names_attributes(entry: &DirectoryEntry) -> [(&'static str, item::AttributeValue); 2] {
     [(TENANT, item::text(&entry.tenant)), ("region", item::text(&entry.region))]
 }
 
 /// Reads an entry from a tenant's item; `None` where the directory says nothing of it.
-fn parse(found: &Item) -> Result<Option<Entry>, StoreError> {
+fn parse(found: &Item) -> Result<Option<DirectoryEntry>, StoreError> {
     if !found.contains_key("account") {
         return Ok(None);
     }
-    let tenant = keys::tenant_of_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
-    Ok(Some(Entry {
+    let tenant =
+        keys::parse_tenant_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    Ok(Some(DirectoryEntry {
         tenant,
         account: item::get_parsed(found, "account")?,
         project: item::get_parsed(found, "project")?,
@@ -183,10 +193,10 @@ fn parse(found: &Item) -> Result<Option<Entry>, StoreError> {
 }
 
 /// Reads an entry from the item of its names.
-fn parse_names(found: &Item) -> Result<Entry, StoreError> {
-    let names = keys::names_of_key(item::get_text(found, PK)?, item::get_text(found, SK)?);
+fn parse_names(found: &Item) -> Result<DirectoryEntry, StoreError> {
+    let names = keys::parse_tenant_names(item::get_text(found, PK)?, item::get_text(found, SK)?);
     let (account, project) = names.ok_or(StoreError::Unreadable(SK))?;
-    Ok(Entry {
+    Ok(DirectoryEntry {
         tenant: item::get_parsed(found, TENANT)?,
         account,
         project,

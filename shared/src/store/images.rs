@@ -10,66 +10,68 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{NotWritten, is_condition};
-use super::filings::Filings;
+use super::idempotency::{IdempotencyRequest, record_created};
 use super::item::{self, Item};
-use super::jobs::{Release, job_writes};
-use super::keys::{self, List, list_entry, short};
+use super::jobs::{JobStart, job_writes};
+use super::keys::{self, List, list_entry_attributes, name_prefix};
+use super::lookups::LookupChanges;
 use super::memberships::{MEMBER_REV, Recipients};
-use super::requests::{Remembered, remember_created};
+use super::table_calls::{WriteError, is_condition_failure};
 use super::{Store, StoreError, memberships};
-use crate::domain::{Details, Image, ImageHead, ImageId, Job, Make, Status, TenantId, Timestamp, Visibility};
-use crate::table::{Attributes, Write};
+use crate::domain::{
+    Details, Image, ImageHead, ImageId, ImageSpec, Job, Status, TenantId, Timestamp, Visibility,
+};
+use crate::table::{Projection, Write};
 
 /// What came of registering an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
+pub enum CreateOutcome {
     /// It is registered.
-    Yes,
+    Created,
     /// There is, or was, an image of that id.
     IdTaken,
     /// Its owner has as many images as it may have.
-    TooMany,
+    LimitReached,
     /// The idempotency key of the request was used before.
-    Before,
+    IdempotencyKeyUsed,
 }
 
 /// What came of changing an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum Commit {
     /// It is changed.
-    Yes,
+    Committed,
     /// It was changed or deleted by somebody else in the meantime.
-    Stale,
+    Conflict,
 }
 
 /// What came of updating an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpdatedImage {
+pub enum UpdateOutcome {
     /// It is updated.
-    Yes,
+    Updated,
     /// It, or the number of its members, was changed by somebody else in the meantime.
-    Stale,
+    Conflict,
 }
 
 /// What an update does about an image's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MembersThen<'a> {
+pub enum MemberUpdate<'a> {
     /// There must be none.
-    None,
+    RequireNone,
     /// There may be some, and nothing that their entries in lists say changes.
-    Kept,
+    Keep,
     /// A job of that transaction rewrites their entries. It must name all of these recipients.
-    Refreshed(&'a Recipients, &'a Job),
+    Refresh(&'a Recipients, &'a Job),
 }
 
 /// What came of deleting an image.
-pub type Deleted = Written;
+pub type DeleteOutcome = Commit;
 
 /// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
 /// a hundred images, and each attribute of each is parsed several times on its way.
-const SHOWN: Attributes =
-    Attributes::These(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, memberships::MEMBERSHIP]);
+const LISTED_ATTRIBUTES: Projection =
+    Projection::Only(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, memberships::MEMBERSHIP]);
 
 /// The attribute of a record that holds what is shown of an image.
 const RECORD: &str = "image";
@@ -81,7 +83,7 @@ const HEAD: &str = "head";
 const MEMBERS: &str = "members";
 
 #[derive(Serialize, Deserialize)]
-struct Record<'a> {
+struct ImageRecord<'a> {
     owner: Cow<'a, TenantId>,
     visibility: Visibility,
     created: Timestamp,
@@ -89,8 +91,8 @@ struct Record<'a> {
     details: Cow<'a, Details>,
 }
 
-impl<'a> Record<'a> {
-    fn of(image: &'a Image) -> Self {
+impl<'a> ImageRecord<'a> {
+    fn from_image(image: &'a Image) -> Self {
         let Image { visibility, created, updated, .. } = *image;
         let (owner, details) = (Cow::Borrowed(&image.owner), Cow::Borrowed(&image.details));
         Self { owner, visibility, created, updated, details }
@@ -101,7 +103,7 @@ impl<'a> Record<'a> {
 struct HeadRecord {
     owner: TenantId,
     visibility: Visibility,
-    make: Make,
+    make: ImageSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     created: Timestamp,
@@ -109,28 +111,28 @@ struct HeadRecord {
 }
 
 impl HeadRecord {
-    fn of(image: &Image) -> Self {
-        let ImageHead { owner, visibility, make, name, created, updated, .. } = image.head(0);
+    fn from_image(image: &Image) -> Self {
+        let ImageHead { owner, visibility, spec: make, name, created, updated, .. } = image.head(0);
         // Only lists need it here, and a head is to stay small.
-        let name = name.map(|name| short(&name).to_owned());
+        let name = name.map(|name| name_prefix(&name).to_owned());
         Self { owner, visibility, make, name, created, updated }
     }
 }
 
 /// The condition of a write onto what was read of an image's head.
-pub(super) const AS_READ: &str = "attribute_exists(head) AND rev = :read";
+pub(super) const HEAD_UNCHANGED: &str = "attribute_exists(head) AND rev = :read";
 
 /// What is read of the images of a page of a list.
 #[derive(Debug, Default)]
-pub struct Wanted<'a> {
+pub struct ImageFetch<'a> {
     /// The images.
     pub images: Vec<&'a ImageId>,
     /// Of which of them the number of members is wanted.
-    pub counted: Vec<&'a ImageId>,
+    pub with_member_count: Vec<&'a ImageId>,
     /// Of which of them the answer of that tenant is wanted, if they are shared with it.
-    pub answered: Vec<&'a ImageId>,
+    pub with_status: Vec<&'a ImageId>,
     /// The tenant.
-    pub by: Option<&'a TenantId>,
+    pub tenant: Option<&'a TenantId>,
 }
 
 /// An image of a page of a list, and what else was wanted of it.
@@ -139,9 +141,9 @@ pub struct ListedImage {
     /// The image.
     pub image: Image,
     /// The number of its members; 0 where it was not wanted.
-    pub members: u32,
+    pub member_count: u32,
     /// What the tenant has answered; `None` where it was not wanted or the image is not shared with the tenant.
-    pub answer: Option<Status>,
+    pub status: Option<Status>,
 }
 
 impl Store {
@@ -153,33 +155,36 @@ impl Store {
     pub async fn create_image(
         &self,
         image: &Image,
-        most_images: u32,
-        remembered: Option<&Remembered>,
-    ) -> Result<Created, StoreError> {
-        let head = Write::put(head_of(image)?).only_if("attribute_not_exists(pk)");
+        max_images: u32,
+        idempotency: Option<&IdempotencyRequest>,
+    ) -> Result<CreateOutcome, StoreError> {
+        let head = Write::put(head_item(image)?).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&image.owner), "ADD images :one")
             .only_if("attribute_not_exists(images) OR images < :most")
             .value(":one", item::number(1))
-            .value(":most", item::number(most_images));
-        let filings = Filings::change(None, Some(image));
-        let mut writes = vec![head, count, Write::put(item_of(image)?)];
-        if image.visibility.is_open() {
-            writes.push(list_openly(image));
+            .value(":most", item::number(max_images));
+        let lookups = LookupChanges::between(None, Some(image));
+        let mut writes = vec![head, count, Write::put(image_item(image)?)];
+        if image.visibility.is_visible_to_all() {
+            writes.push(put_listing(image));
         }
-        let place_of_key = writes.len();
-        writes.extend(remembered.map(|request| remember_created(request, image.id.as_str(), image.created)));
-        match self.transact_filing(writes, filings).await {
-            Ok(()) => Ok(Created::Yes),
-            Err(NotWritten::Store(error)) => Err(error),
-            Err(NotWritten::Conditions(reasons))
-                if remembered.is_some() && reasons.get(place_of_key).is_some_and(is_condition) =>
+        let key_write_index = writes.len();
+        writes.extend(idempotency.map(|request| record_created(request, image.id.as_str(), image.created)));
+        match self.transact_with_lookups(writes, lookups).await {
+            Ok(()) => Ok(CreateOutcome::Created),
+            Err(WriteError::Store(error)) => Err(error),
+            Err(WriteError::ConditionFailed(reasons))
+                if idempotency.is_some()
+                    && reasons.get(key_write_index).is_some_and(is_condition_failure) =>
             {
-                Ok(Created::Before)
+                Ok(CreateOutcome::IdempotencyKeyUsed)
             }
-            Err(NotWritten::Conditions(reasons)) if reasons.first().is_some_and(is_condition) => {
-                Ok(Created::IdTaken)
+            Err(WriteError::ConditionFailed(reasons))
+                if reasons.first().is_some_and(is_condition_failure) =>
+            {
+                Ok(CreateOutcome::IdTaken)
             }
-            Err(NotWritten::Conditions(_)) => Ok(Created::TooMany),
+            Err(WriteError::ConditionFailed(_)) => Ok(CreateOutcome::LimitReached),
         }
     }
 
@@ -211,32 +216,32 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub async fn listed_images(
         &self,
-        wanted: &Wanted<'_>,
+        fetch: &ImageFetch<'_>,
     ) -> Result<HashMap<ImageId, ListedImage>, StoreError> {
-        let records = wanted.images.iter().map(|id| keys::image(id));
-        let heads = wanted.counted.iter().map(|id| keys::head(id));
-        let answers = wanted
-            .by
+        let records = fetch.images.iter().map(|id| keys::image(id));
+        let heads = fetch.with_member_count.iter().map(|id| keys::head(id));
+        let memberships = fetch
+            .tenant
             .into_iter()
-            .flat_map(|tenant| wanted.answered.iter().map(move |id| keys::membership(id, tenant)));
-        let keys = records.chain(heads).chain(answers).collect();
-        let (mut images, mut members, mut answers) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for item in &self.read_eventually(keys, SHOWN).await? {
+            .flat_map(|tenant| fetch.with_status.iter().map(move |id| keys::membership(id, tenant)));
+        let keys = records.chain(heads).chain(memberships).collect();
+        let (mut images, mut members, mut statuses) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for item in &self.read_eventually(keys, LISTED_ATTRIBUTES).await? {
             if item.contains_key(MEMBERS) {
-                members.insert(id_of(item)?, item::get_number(item, MEMBERS)?);
+                members.insert(parse_image_id(item)?, item::get_number(item, MEMBERS)?);
             } else if item.contains_key(memberships::MEMBERSHIP) {
-                answers.extend(
-                    memberships::answer(item)?
-                        .map(|answer| Ok::<_, StoreError>((id_of(item)?, answer)))
+                statuses.extend(
+                    memberships::parse_status(item)?
+                        .map(|answer| Ok::<_, StoreError>((parse_image_id(item)?, answer)))
                         .transpose()?,
                 );
             } else if let Some(image) = parse(item)? {
-                images.insert(image.id.clone(), ListedImage { image, members: 0, answer: None });
+                images.insert(image.id.clone(), ListedImage { image, member_count: 0, status: None });
             }
         }
         for (id, image) in &mut images {
-            image.members = members.get(id).copied().unwrap_or_default();
-            image.answer = answers.get(id).copied();
+            image.member_count = members.get(id).copied().unwrap_or_default();
+            image.status = statuses.get(id).copied();
         }
         Ok(images)
     }
@@ -273,36 +278,36 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub async fn update_image(
         &self,
-        read: &Image,
+        previous: &Image,
         image: &Image,
-        members: MembersThen<'_>,
-    ) -> Result<UpdatedImage, StoreError> {
-        let record = Write::put(item_of(image)?).only_if("rev = :read");
-        let record = record.value(":read", item::text(read.revision));
+        members: MemberUpdate<'_>,
+    ) -> Result<UpdateOutcome, StoreError> {
+        let record = Write::put(image_item(image)?).only_if("rev = :read");
+        let record = record.value(":read", item::text(previous.revision));
         let head = Write::update(keys::head(&image.id), "SET head = :head, rev = :next")
-            .value(":head", item::json(&HeadRecord::of(image))?)
+            .value(":head", item::json(&HeadRecord::from_image(image))?)
             .value(":next", item::text(image.revision));
         let head = match members {
-            MembersThen::None => head.only_if("members = :none").value(":none", item::number(0)),
-            MembersThen::Kept => head,
-            MembersThen::Refreshed(recipients, _) => head
+            MemberUpdate::RequireNone => head.only_if("members = :none").value(":none", item::number(0)),
+            MemberUpdate::Keep => head,
+            MemberUpdate::Refresh(recipients, _) => head
                 .only_if("member_rev = :member_rev")
                 .value(":member_rev", item::number(recipients.revision)),
         };
         let mut writes = vec![record, head];
-        if image.visibility.is_open() {
-            writes.push(list_openly(image));
-        } else if read.visibility.is_open() {
-            writes.push(unlist(&image.id));
+        if image.visibility.is_visible_to_all() {
+            writes.push(put_listing(image));
+        } else if previous.visibility.is_visible_to_all() {
+            writes.push(delete_listing(&image.id));
         }
-        if let MembersThen::Refreshed(_, job) = members {
-            writes.extend(job_writes(job, Release::First)?);
+        if let MemberUpdate::Refresh(_, job) = members {
+            writes.extend(job_writes(job, JobStart::Immediate)?);
         }
-        let filings = Filings::change(Some(read), Some(image));
-        match self.transact_filing(writes, filings).await {
-            Ok(()) => Ok(UpdatedImage::Yes),
-            Err(NotWritten::Store(error)) => Err(error),
-            Err(NotWritten::Conditions(_)) => Ok(UpdatedImage::Stale),
+        let lookups = LookupChanges::between(Some(previous), Some(image));
+        match self.transact_with_lookups(writes, lookups).await {
+            Ok(()) => Ok(UpdateOutcome::Updated),
+            Err(WriteError::Store(error)) => Err(error),
+            Err(WriteError::ConditionFailed(_)) => Ok(UpdateOutcome::Conflict),
         }
     }
 
@@ -313,28 +318,28 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub async fn delete_image(
         &self,
-        read: &Image,
+        image: &Image,
         recipients: &Recipients,
         unshare: Option<&Job>,
-    ) -> Result<Deleted, StoreError> {
+    ) -> Result<DeleteOutcome, StoreError> {
         // All but the key goes: that the id was used is kept for ever.
-        let tombstone = Write::update(keys::head(&read.id), "REMOVE head, rev, members, member_rev")
+        let tombstone = Write::update(keys::head(&image.id), "REMOVE head, rev, members, member_rev")
             .only_if("attribute_exists(head) AND rev = :read AND member_rev = :member_rev")
-            .value(":read", item::text(read.revision))
+            .value(":read", item::text(image.revision))
             .value(":member_rev", item::number(recipients.revision));
-        let count = Write::update(keys::tenant(&read.owner), "ADD images :minus_one");
-        let record = Write::delete(keys::image(&read.id));
+        let count = Write::update(keys::tenant(&image.owner), "ADD images :minus_one");
+        let record = Write::delete(keys::image(&image.id));
         let mut writes = vec![tombstone, record, count.value(":minus_one", item::number(-1))];
-        if read.visibility.is_open() {
-            writes.push(unlist(&read.id));
+        if image.visibility.is_visible_to_all() {
+            writes.push(delete_listing(&image.id));
         }
         if let Some(job) = unshare {
-            writes.extend(job_writes(job, Release::First)?);
+            writes.extend(job_writes(job, JobStart::Immediate)?);
         }
-        match self.transact_filing(writes, Filings::change(Some(read), None)).await {
-            Ok(()) => Ok(Written::Yes),
-            Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
-            Err(NotWritten::Store(error)) => Err(error),
+        match self.transact_with_lookups(writes, LookupChanges::between(Some(image), None)).await {
+            Ok(()) => Ok(Commit::Committed),
+            Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 
@@ -348,33 +353,34 @@ impl Store {
     }
 
     /// Writes all of the items or none.
-    pub(super) async fn written(&self, writes: &[Write]) -> Result<Written, StoreError> {
+    pub(super) async fn commit(&self, writes: &[Write]) -> Result<Commit, StoreError> {
         match self.write(writes).await {
-            Ok(()) => Ok(Written::Yes),
-            Err(NotWritten::Conditions(_)) => Ok(Written::Stale),
-            Err(NotWritten::Store(error)) => Err(error),
+            Ok(()) => Ok(Commit::Committed),
+            Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 }
 
-fn list_openly(image: &Image) -> Write {
-    let place = list_entry(&List::Open(image.visibility), &image.into());
-    Write::put(item::item(keys::listing(&image.id), place))
+fn put_listing(image: &Image) -> Write {
+    let entry = list_entry_attributes(&List::Open(image.visibility), &image.into());
+    Write::put(item::item(keys::listing(&image.id), entry))
 }
 
-fn unlist(image: &ImageId) -> Write {
+fn delete_listing(image: &ImageId) -> Write {
     Write::delete(keys::listing(image))
 }
 
-fn item_of(image: &Image) -> Result<Item, StoreError> {
-    let attributes = [(RECORD, item::json(&Record::of(image))?), ("rev", item::text(image.revision))];
-    let place = list_entry(&List::Owned(image.owner.clone()), &image.into());
-    Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(place)))
+fn image_item(image: &Image) -> Result<Item, StoreError> {
+    let attributes =
+        [(RECORD, item::json(&ImageRecord::from_image(image))?), ("rev", item::text(image.revision))];
+    let entry = list_entry_attributes(&List::Owned(image.owner.clone()), &image.into());
+    Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(entry)))
 }
 
-fn head_of(image: &Image) -> Result<Item, StoreError> {
+fn head_item(image: &Image) -> Result<Item, StoreError> {
     let attributes = [
-        (HEAD, item::json(&HeadRecord::of(image))?),
+        (HEAD, item::json(&HeadRecord::from_image(image))?),
         (MEMBERS, item::number(0)),
         (MEMBER_REV, item::number(0)),
         ("rev", item::text(image.revision)),
@@ -382,8 +388,8 @@ fn head_of(image: &Image) -> Result<Item, StoreError> {
     Ok(item::item(keys::head(&image.id), attributes))
 }
 
-fn id_of(item: &Item) -> Result<ImageId, StoreError> {
-    keys::image_of_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
+fn parse_image_id(item: &Item) -> Result<ImageId, StoreError> {
+    keys::parse_image_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
 }
 
 /// Reads an image from its record; `None` for an item of another kind.
@@ -391,9 +397,9 @@ pub(super) fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
     if !item.contains_key(RECORD) {
         return Ok(None);
     }
-    let record: Record<'_> = item::get_json(item, RECORD)?;
+    let record: ImageRecord<'_> = item::get_json(item, RECORD)?;
     Ok(Some(Image {
-        id: id_of(item)?,
+        id: parse_image_id(item)?,
         owner: record.owner.into_owned(),
         visibility: record.visibility,
         details: record.details.into_owned(),
@@ -411,14 +417,14 @@ pub(super) fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
     let HeadRecord { owner, visibility, make, name, created, updated } = item::get_json(item, HEAD)?;
     let (members, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
     Ok(Some(ImageHead {
-        id: id_of(item)?,
+        id: parse_image_id(item)?,
         owner,
         visibility,
-        make,
+        spec: make,
         name,
         created,
         updated,
-        members,
+        member_count: members,
         revision,
     }))
 }

@@ -8,7 +8,7 @@ use crate::table::Write;
 
 /// To whom a key is granted, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
+pub struct KeyGrantRecord {
     /// Who may use the key.
     pub tenant: TenantId,
     /// When it was granted.
@@ -20,11 +20,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn put_key_grant(&self, grant: &KeyGrant, now: Timestamp) -> Result<Granted, StoreError> {
+    pub async fn put_key_grant(
+        &self,
+        grant: &KeyGrant,
+        now: Timestamp,
+    ) -> Result<KeyGrantRecord, StoreError> {
         let write = Write::update(keys::key_grant(grant), "SET created = if_not_exists(created, :now)")
             .value(":now", item::number(now.unix_millis()));
-        let created = item::get_number(&self.unconditionally(&write).await?, "created")?;
-        Ok(Granted { tenant: grant.tenant.clone(), created: Timestamp::from_unix_millis(created) })
+        let created = item::get_number(&self.update_unconditional(&write).await?, "created")?;
+        Ok(KeyGrantRecord { tenant: grant.tenant.clone(), created: Timestamp::from_unix_millis(created) })
     }
 
     /// Withdraws a grant. One write; that there is none is no error.
@@ -32,14 +36,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn delete_key_grant(&self, grant: &KeyGrant) -> Result<(), StoreError> {
-        self.unconditionally(&Write::delete(keys::key_grant(grant))).await.map(drop)
+        self.update_unconditional(&Write::delete(keys::key_grant(grant))).await.map(drop)
     }
 
     /// Reads a grant. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<Granted>, StoreError> {
+    pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<KeyGrantRecord>, StoreError> {
         self.read_one(keys::key_grant(grant)).await?.as_ref().map(parse).transpose()
     }
 
@@ -52,23 +56,23 @@ impl Store {
         &self,
         (owner, key): (&TenantId, &KeyId),
         after: Option<&TenantId>,
-        most: usize,
-    ) -> Result<(Vec<Granted>, bool), StoreError> {
+        limit: usize,
+    ) -> Result<(Vec<KeyGrantRecord>, bool), StoreError> {
         let start = after.map(|tenant| {
             let (owner, key, tenant) = (owner.clone(), key.clone(), tenant.clone());
             keys::key_grant(&KeyGrant { owner, key, tenant })
         });
-        let (items, more) = self.partition(keys::key_grant_partition(owner, key), start, most).await?;
+        let (items, more) = self.partition_page(keys::key_grant_partition(owner, key), start, limit).await?;
         Ok((items.iter().map(parse).collect::<Result<_, _>>()?, more))
     }
 
     /// Makes a write that has no condition. Returns what it has changed.
-    async fn unconditionally(&self, write: &Write) -> Result<Item, StoreError> {
+    async fn update_unconditional(&self, write: &Write) -> Result<Item, StoreError> {
         Ok(self.update(write).await?)
     }
 }
 
-fn parse(item: &Item) -> Result<Granted, StoreError> {
+fn parse(item: &Item) -> Result<KeyGrantRecord, StoreError> {
     let created = Timestamp::from_unix_millis(item::get_number(item, "created")?);
-    Ok(Granted { tenant: item::get_parsed(item, SK)?, created })
+    Ok(KeyGrantRecord { tenant: item::get_parsed(item, SK)?, created })
 }

@@ -27,7 +27,8 @@ mod lists;
 use std::collections::HashMap;
 
 pub use self::lists::{
-    Filing, Index, List, Place, Position, Run, list_entry, moment, owner_of_received, short,
+    Cursor, Index, List, ListQuery, LookupKey, Position, list_entry_attributes, name_prefix,
+    parse_received_owner, sortable_time,
 };
 use crate::domain::{
     AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, TenantId, Timestamp, VaultKey,
@@ -52,7 +53,7 @@ pub const UPK: &str = "upk";
 /// See [`UPK`].
 pub const USK: &str = "usk";
 /// The first index: what a tenant owns and receives, and what is open. Every index holds keys only.
-pub const INDEX: &str = "lists";
+pub const LISTS_INDEX: &str = "lists";
 /// When DynamoDB may delete the item, in seconds since the Unix epoch.
 pub const TTL: &str = "ttl";
 
@@ -84,11 +85,11 @@ pub fn image(id: &ImageId) -> Key {
 }
 
 /// The sort key of an image's head.
-pub const HEAD: &str = "H";
+pub const HEAD_SORT_KEY: &str = "H";
 
 /// The head of an image.
 pub fn head(id: &ImageId) -> Key {
-    key(image_partition(id), HEAD)
+    key(image_partition(id), HEAD_SORT_KEY)
 }
 
 /// The listing of a public or community image.
@@ -97,7 +98,7 @@ pub fn listing(id: &ImageId) -> Key {
 }
 
 /// What the sort keys of an image's memberships begin with.
-pub const MEMBERSHIPS: &str = "M#";
+pub const MEMBERSHIP_PREFIX: &str = "M#";
 
 /// The owners who have shared with a tenant, as a partition.
 pub fn senders_partition(recipient: &TenantId) -> String {
@@ -105,7 +106,7 @@ pub fn senders_partition(recipient: &TenantId) -> String {
 }
 
 /// The recipient of a partition of senders.
-pub fn tenant_of_senders(pk: &str) -> Option<TenantId> {
+pub fn parse_senders_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("S#")?.parse().ok()
 }
 
@@ -115,23 +116,23 @@ pub fn sender(recipient: &TenantId, owner: &TenantId) -> Key {
 }
 
 /// Whether a write remembers a sender, which says nothing of any image.
-pub fn remembers_a_sender(write: &Write) -> bool {
+pub fn is_sender_write(write: &Write) -> bool {
     let Action::Put(item) = &write.action else { return false };
     matches!(item.get(PK), Some(AttributeValue::S(partition)) if partition.starts_with("S#"))
 }
 
 /// A membership.
 pub fn membership(image: &ImageId, tenant: &TenantId) -> Key {
-    key(image_partition(image), format!("{MEMBERSHIPS}{tenant}"))
+    key(image_partition(image), format!("{MEMBERSHIP_PREFIX}{tenant}"))
 }
 
 /// The tenant of a membership's sort key.
-pub fn tenant_of_membership(sk: &str) -> Option<TenantId> {
-    sk.strip_prefix(MEMBERSHIPS)?.parse().ok()
+pub fn parse_membership_sort_key(sk: &str) -> Option<TenantId> {
+    sk.strip_prefix(MEMBERSHIP_PREFIX)?.parse().ok()
 }
 
 /// The image of a partition key.
-pub fn image_of_partition(pk: &str) -> Option<ImageId> {
+pub fn parse_image_partition(pk: &str) -> Option<ImageId> {
     pk.strip_prefix("I#")?.parse().ok()
 }
 
@@ -141,11 +142,11 @@ pub fn job_partition(job: JobId) -> String {
 }
 
 /// The sort key of a job itself.
-pub const JOB: &str = "A";
+pub const JOB_SORT_KEY: &str = "A";
 
 /// A job.
 pub fn job(id: JobId) -> Key {
-    key(job_partition(id), JOB)
+    key(job_partition(id), JOB_SORT_KEY)
 }
 
 /// A tenant: its counters, and what the directory says of it.
@@ -154,35 +155,38 @@ pub fn tenant(id: &TenantId) -> Key {
 }
 
 /// The tenant of a partition key.
-pub fn tenant_of_partition(pk: &str) -> Option<TenantId> {
+pub fn parse_tenant_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("T#")?.parse().ok()
 }
 
 /// The tenant of a primary key, if it is that of a tenant.
-pub fn tenant_of_key(key: &Key) -> Option<TenantId> {
+pub fn parse_tenant_key(key: &Key) -> Option<TenantId> {
     let text = |name| key.get(name).and_then(|value| value.as_s().ok());
-    tenant_of_partition(text(PK)?).filter(|_| text(SK).is_some_and(|sk| sk == "A"))
+    parse_tenant_partition(text(PK)?).filter(|_| text(SK).is_some_and(|sk| sk == "A"))
 }
 
 /// The partition of the directory in the index.
-pub const DIRECTORY: &str = "D#";
+pub const DIRECTORY_PARTITION: &str = "D#";
 
 /// The partition of the names of an account's projects.
 pub fn account_partition(account: &Name) -> String {
-    format!("{DIRECTORY}{account}")
+    format!("{DIRECTORY_PARTITION}{account}")
 }
 
 /// What the sort keys of an account's projects begin with.
-const PROJECTS: &str = "P#";
+const PROJECT_PREFIX: &str = "P#";
 
 /// The names of a tenant.
-pub fn names(account: &Name, project: &Name) -> Key {
-    key(account_partition(account), format!("{PROJECTS}{project}"))
+pub fn tenant_names(account: &Name, project: &Name) -> Key {
+    key(account_partition(account), format!("{PROJECT_PREFIX}{project}"))
 }
 
 /// The names of a primary key: the account's and the project's.
-pub fn names_of_key(pk: &str, sk: &str) -> Option<(Name, Name)> {
-    Some((pk.strip_prefix(DIRECTORY)?.parse().ok()?, sk.strip_prefix(PROJECTS)?.parse().ok()?))
+pub fn parse_tenant_names(pk: &str, sk: &str) -> Option<(Name, Name)> {
+    Some((
+        pk.strip_prefix(DIRECTORY_PARTITION)?.parse().ok()?,
+        sk.strip_prefix(PROJECT_PREFIX)?.parse().ok()?,
+    ))
 }
 
 /// The partition of a tenant's vaults.
@@ -207,7 +211,7 @@ pub fn key_grant(grant: &KeyGrant) -> Key {
 
 /// What an item that a decision is made from is of.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum SnapshotItem {
     /// The head of an image.
     Image,
     /// A membership.
@@ -220,13 +224,13 @@ pub enum Subject {
     KeyGrant(KeyGrant),
 }
 
-impl Subject {
+impl SnapshotItem {
     /// What the item of that primary key is of; `None` for another kind of item.
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (kind, id) = pk.split_once('#')?;
         Some(match kind {
-            "I" if sk == HEAD => Self::Image,
-            "I" if sk.starts_with(MEMBERSHIPS) => Self::Membership,
+            "I" if sk == HEAD_SORT_KEY => Self::Image,
+            "I" if sk.starts_with(MEMBERSHIP_PREFIX) => Self::Membership,
             "T" if sk == "A" => Self::Tenant(id.parse().ok()?),
             "V" => Self::Vault((id.parse().ok()?, sk.parse().ok()?)),
             "G" => {
@@ -250,12 +254,12 @@ pub fn access_key(id: &AccessKeyId) -> Key {
 }
 
 /// The access key of a partition key.
-pub fn access_key_of_partition(pk: &str) -> Option<AccessKeyId> {
+pub fn parse_access_key_partition(pk: &str) -> Option<AccessKeyId> {
     pk.strip_prefix("C#")?.parse().ok()
 }
 
 /// The partition of a project's access keys in the index.
-pub fn access_keys_of(project: &TenantId) -> String {
+pub fn access_key_partition(project: &TenantId) -> String {
     format!("C#{project}")
 }
 
@@ -270,28 +274,28 @@ pub fn revoked_token(digest: &str) -> Key {
 }
 
 /// The number of a piece that is its whole job, and stands in the job's own item.
-pub(super) const ALONE: u16 = 0;
+pub(super) const SINGLE: u16 = 0;
 
 /// Names one piece of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PieceKey {
+pub struct WorkItemKey {
     /// The job.
     pub job: JobId,
-    /// The piece's place in it: from 1, or [`ALONE`].
+    /// The piece's place in it: from 1, or [`SINGLE`].
     pub number: u16,
 }
 
-impl PieceKey {
+impl WorkItemKey {
     const PREFIX: &str = "P#";
 
     /// The item's primary key.
-    pub fn table_key(self) -> Key {
+    pub fn primary_key(self) -> Key {
         key(job_partition(self.job), self.sort_key())
     }
 
     fn sort_key(self) -> String {
         match self.number {
-            ALONE => JOB.to_owned(),
+            SINGLE => JOB_SORT_KEY.to_owned(),
             number => format!("{}{number:05}", Self::PREFIX),
         }
     }
@@ -300,7 +304,7 @@ impl PieceKey {
     /// piece, whether or not it has more.
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let job = pk.strip_prefix("J#")?.parse().ok()?;
-        let number = if sk == JOB { ALONE } else { sk.strip_prefix(Self::PREFIX)?.parse().ok()? };
+        let number = if sk == JOB_SORT_KEY { SINGLE } else { sk.strip_prefix(Self::PREFIX)?.parse().ok()? };
         Some(Self { job, number })
     }
 
@@ -311,13 +315,13 @@ impl PieceKey {
     }
 
     /// Its place in that partition: by the time of the request.
-    pub fn open_position(self) -> String {
+    pub fn open_sort_key(self) -> String {
         format!("{}#{:05}", self.job, self.number)
     }
 }
 
 /// What the partitions of open pieces begin with.
-const OPEN: &str = "W#";
+const OPEN_PREFIX: &str = "W#";
 
 /// The partition of the large jobs that wait for an earlier one of their tenant.
 pub fn held_partition(shard: u8) -> String {
@@ -326,17 +330,17 @@ pub fn held_partition(shard: u8) -> String {
 
 /// The partition of open pieces of that shard.
 pub fn open_partition(shard: u8) -> String {
-    format!("{OPEN}{shard}")
+    format!("{OPEN_PREFIX}{shard}")
 }
 
 /// Whether a write makes a piece that is to be carried out, of which the table's stream tells job-worker on AWS.
-pub fn opens_a_piece(write: &Write) -> bool {
+pub fn opens_work_item(write: &Write) -> bool {
     let Action::Put(item) = &write.action else { return false };
-    matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN))
+    matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN_PREFIX))
 }
 
 /// A sort key that is above those of the jobs requested before that moment, and below all others.
-pub fn open_before(moment: Timestamp) -> String {
+pub fn open_upper_bound(moment: Timestamp) -> String {
     Stamp::first_of(moment).to_string()
 }
 
@@ -348,43 +352,43 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_key_or_none(pk in ".{0,50}", sk in ".{0,50}") {
-            let _ = PieceKey::parse(&pk, &sk);
-            let _ = tenant_of_membership(&sk);
-            let _ = (names_of_key(&pk, &sk), Subject::parse(&pk, &sk));
+        fn key_parsers_accept_any_text(pk in ".{0,50}", sk in ".{0,50}") {
+            let _ = WorkItemKey::parse(&pk, &sk);
+            let _ = parse_membership_sort_key(&sk);
+            let _ = (parse_tenant_names(&pk, &sk), SnapshotItem::parse(&pk, &sk));
         }
 
         #[test]
-        fn names_are_read_back_from_their_key_whatever_they_hold(account in "[ #a-z]{1,9}", project in "[ #A-Z]{1,9}") {
+        fn tenant_names_round_trip_through_their_key(account in "[ #a-z]{1,9}", project in "[ #A-Z]{1,9}") {
             if let (Ok(account), Ok(project)) = (account.parse(), project.parse()) {
-                let key = names(&account, &project);
+                let key = tenant_names(&account, &project);
                 let part = |name: &str| key[name].as_s().unwrap().as_str();
-                prop_assert_eq!(names_of_key(part(PK), part(SK)), Some((account, project)));
+                prop_assert_eq!(parse_tenant_names(part(PK), part(SK)), Some((account, project)));
             }
         }
     }
 
     #[test]
-    fn what_a_decision_is_made_from_is_told_by_its_key() {
+    fn snapshot_items_are_recognized_by_their_keys() {
         let text = |key: &Key, name: &str| key[name].as_s().unwrap().clone();
-        let parsed = |key: &Key| Subject::parse(&text(key, PK), &text(key, SK));
+        let parsed = |key: &Key| SnapshotItem::parse(&text(key, PK), &text(key, SK));
         let (image, tenant): (ImageId, TenantId) = ("i".parse().unwrap(), "t".parse().unwrap());
-        assert_eq!(parsed(&head(&image)), Some(Subject::Image));
-        assert_eq!(parsed(&membership(&image, &tenant)), Some(Subject::Membership));
-        assert_eq!(parsed(&super::tenant(&tenant)), Some(Subject::Tenant(tenant.clone())));
+        assert_eq!(parsed(&head(&image)), Some(SnapshotItem::Image));
+        assert_eq!(parsed(&membership(&image, &tenant)), Some(SnapshotItem::Membership));
+        assert_eq!(parsed(&super::tenant(&tenant)), Some(SnapshotItem::Tenant(tenant.clone())));
         let key = (tenant.clone(), "A".parse().unwrap());
-        assert_eq!(parsed(&vault(&key)), Some(Subject::Vault(key)));
+        assert_eq!(parsed(&vault(&key)), Some(SnapshotItem::Vault(key)));
         let grant = KeyGrant { owner: "o".parse().unwrap(), key: "k".parse().unwrap(), tenant };
-        assert_eq!(parsed(&key_grant(&grant)), Some(Subject::KeyGrant(grant)));
+        assert_eq!(parsed(&key_grant(&grant)), Some(SnapshotItem::KeyGrant(grant)));
         assert_eq!(parsed(&listing(&image)), None);
     }
 
     #[test]
-    fn a_piece_is_read_back_from_its_key() {
-        let piece = PieceKey { job: JobId(Stamp::now()), number: 50 };
-        assert_eq!(PieceKey::parse(&job_partition(piece.job), &piece.sort_key()), Some(piece));
-        let alone = PieceKey { number: ALONE, ..piece };
-        assert_eq!(PieceKey::parse(&job_partition(piece.job), JOB), Some(alone));
+    fn work_item_key_round_trips() {
+        let piece = WorkItemKey { job: JobId(Stamp::now()), number: 50 };
+        assert_eq!(WorkItemKey::parse(&job_partition(piece.job), &piece.sort_key()), Some(piece));
+        let alone = WorkItemKey { number: SINGLE, ..piece };
+        assert_eq!(WorkItemKey::parse(&job_partition(piece.job), JOB_SORT_KEY), Some(alone));
         assert!(piece.shard() < OPEN_SHARDS);
     }
 }

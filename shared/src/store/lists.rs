@@ -2,9 +2,9 @@
 //! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
 
 use super::item::{self, Item};
-use super::keys::{GSK, INDEX, Index, Key, List, NSK, Place, Position, Run, SK, USK};
+use super::keys::{Cursor, GSK, Index, Key, LISTS_INDEX, List, ListQuery, NSK, Position, SK, USK};
 use super::{Store, StoreError};
-use crate::table::{Attributes, Query};
+use crate::table::{Projection, Query};
 
 /// In which order a list is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub enum Order {
 
 /// How many entries are read past at the most, before a list that leaves out others is not read any further. Some 1,600
 /// read units.
-pub const MAX_READ_PAST: usize = 100_000;
+pub const MAX_SKIPPED_ENTRIES: usize = 100_000;
 
 /// A page of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct CursorPage {
     /// The places, in order; fewer than asked for are the last.
-    pub places: Vec<Place>,
+    pub cursors: Vec<Cursor>,
     /// Whether there may be more of them, though there are fewer than asked for: too many entries were to be read past.
-    pub is_cut: bool,
+    pub is_truncated: bool,
 }
 
 impl Store {
@@ -33,16 +33,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn places(
+    pub async fn positions(
         &self,
         list: &List,
         after: Option<&Position>,
         order: Order,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
-        let after = after.cloned().map(Place::from);
-        let page = self.run(&Run::Created(list.clone()), after.as_ref(), order, most).await?;
-        Ok(page.places.into_iter().map(|place| place.position).collect())
+        let after = after.cloned().map(Cursor::from);
+        let page =
+            self.query_list(&ListQuery::ByCreation(list.clone()), after.as_ref(), order, limit).await?;
+        Ok(page.cursors.into_iter().map(|place| place.position).collect())
     }
 
     /// At most `most` places of a run, those after `after` in that order. One query, or one for each megabyte of keys, which
@@ -50,39 +51,41 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn run(
+    pub async fn query_list(
         &self,
-        run: &Run,
-        after: Option<&Place>,
+        list_query: &ListQuery,
+        after: Option<&Cursor>,
         order: Order,
-        most: usize,
-    ) -> Result<Places, StoreError> {
-        let mut found = Places::default();
-        let Some((above, below)) = run.range(after, order) else { return Ok(found) };
-        let sort = run.index().map_or(SK, Index::sort);
-        let mut query = range_query(run, above, below);
+        limit: usize,
+    ) -> Result<CursorPage, StoreError> {
+        let mut found = CursorPage::default();
+        let Some((above, below)) = list_query.range(after, order) else { return Ok(found) };
+        let sort = list_query.index().map_or(SK, Index::sort_key);
+        let mut query = range_query(list_query, above, below);
         query.descending = order == Order::NewestFirst;
-        let mut read = 0;
-        while found.places.len() < most {
-            let wanted = most - found.places.len();
+        let mut read_count = 0;
+        while found.cursors.len() < limit {
+            let remaining = limit - found.cursors.len();
             // Where most are read past, twice as many each time: no more than twice what is needed.
-            query.most = Some(if run.reads_past() { wanted.max(read) } else { wanted });
+            query.limit =
+                Some(if list_query.skips_entries() { remaining.max(read_count) } else { remaining });
             let page = self.query(&query).await?;
-            read += page.items.len();
+            read_count += page.items.len();
             for item in &page.items {
-                let place = run.place(item::get_text(item, sort)?).ok_or(StoreError::Unreadable(sort))?;
-                found.places.extend(place);
+                let place =
+                    list_query.cursor(item::get_text(item, sort)?).ok_or(StoreError::Unreadable(sort))?;
+                found.cursors.extend(place);
             }
             query.start = page.next;
             if query.start.is_none() {
                 break;
             }
-            if read > MAX_READ_PAST && found.places.len() < most {
-                found.is_cut = true;
+            if read_count > MAX_SKIPPED_ENTRIES && found.cursors.len() < limit {
+                found.is_truncated = true;
                 break;
             }
         }
-        found.places.truncate(most);
+        found.cursors.truncate(limit);
         Ok(found)
     }
 
@@ -90,16 +93,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn count(&self, list: &List, most: usize) -> Result<usize, StoreError> {
+    pub async fn count_list(&self, list: &List, limit: usize) -> Result<usize, StoreError> {
         let mut count = 0;
         let query = Query::new("gpk = :list").value(":list", item::text(list));
-        let mut query = Query { index: Some(INDEX), attributes: Attributes::Count, ..query };
+        let mut query = Query { index: Some(LISTS_INDEX), projection: Projection::Count, ..query };
         loop {
-            query.most = Some(most - count);
+            query.limit = Some(limit - count);
             let page = self.query(&query).await?;
             count += page.count;
             query.start = page.next;
-            if query.start.is_none() || count >= most {
+            if query.start.is_none() || count >= limit {
                 return Ok(count);
             }
         }
@@ -107,24 +110,24 @@ impl Store {
 
     /// A page of the items of one partition, strongly consistent: at most `most`, those after `start`; and whether there
     /// are more.
-    pub(super) async fn partition(
+    pub(super) async fn partition_page(
         &self,
         partition: String,
         start: Option<Key>,
-        most: usize,
+        limit: usize,
     ) -> Result<(Vec<Item>, bool), StoreError> {
         let query = Query::new("pk = :partition").value(":partition", item::text(partition));
         let mut query = Query { consistent: true, start, ..query };
         let mut items = Vec::new();
         loop {
             // One more than wanted, to know whether there are more.
-            query.most = Some(most + 1 - items.len());
+            query.limit = Some(limit + 1 - items.len());
             let page = self.query(&query).await?;
             items.extend(page.items);
             query.start = page.next;
-            if items.len() > most || query.start.is_none() {
-                let more = items.len() > most;
-                items.truncate(most);
+            if items.len() > limit || query.start.is_none() {
+                let more = items.len() > limit;
+                items.truncate(limit);
                 return Ok((items, more));
             }
         }
@@ -132,7 +135,7 @@ impl Store {
 }
 
 /// The query of a run's entries between two sort keys.
-fn range_query(run: &Run, above: Option<String>, below: Option<String>) -> Query {
+fn range_query(list_query: &ListQuery, above: Option<String>, below: Option<String>) -> Query {
     macro_rules! conditions {
         ($pk:literal, $sk:literal) => {
             [
@@ -144,11 +147,11 @@ fn range_query(run: &Run, above: Option<String>, below: Option<String>) -> Query
         };
     }
     // As an index names its attributes, see `keys`.
-    let ([all, after, before, between], attributes) = match run.index() {
-        None => (conditions!("pk", "sk"), Attributes::These(&[SK])),
-        Some(Index::Lists) => (conditions!("gpk", "gsk"), Attributes::These(&[GSK])),
-        Some(Index::Names) => (conditions!("npk", "nsk"), Attributes::These(&[NSK])),
-        Some(Index::Updates) => (conditions!("upk", "usk"), Attributes::These(&[USK])),
+    let ([all, after, before, between], projection) = match list_query.index() {
+        None => (conditions!("pk", "sk"), Projection::Only(&[SK])),
+        Some(Index::Lists) => (conditions!("gpk", "gsk"), Projection::Only(&[GSK])),
+        Some(Index::Names) => (conditions!("npk", "nsk"), Projection::Only(&[NSK])),
+        Some(Index::Updates) => (conditions!("upk", "usk"), Projection::Only(&[USK])),
     };
     let condition = match (&above, &below) {
         (None, None) => all,
@@ -156,11 +159,11 @@ fn range_query(run: &Run, above: Option<String>, below: Option<String>) -> Query
         (None, Some(_)) => before,
         (Some(_), Some(_)) => between,
     };
-    let query = Query::new(condition).value(":list", item::text(run.partition()));
+    let query = Query::new(condition).value(":list", item::text(list_query.partition()));
     let ends = [(":above", above), (":below", below)];
     let query = ends.into_iter().fold(query, |query, (name, end)| match end {
         Some(end) => query.value(name, item::text(end)),
         None => query,
     });
-    Query { index: run.index().map(Index::name), attributes, ..query }
+    Query { index: list_query.index().map(Index::name), projection, ..query }
 }

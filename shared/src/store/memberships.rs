@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::images;
 use super::item::{self, Item};
-use super::keys::{self, MEMBERSHIPS, PK, SK};
+use super::keys::{self, MEMBERSHIP_PREFIX, PK, SK};
 use super::{Store, StoreError};
-use crate::domain::{Image, ImageHead, ImageId, Member, Membership, Status, TenantId, Timestamp};
-use crate::table::{Attributes, Query};
+use crate::domain::{Image, ImageHead, ImageId, MemberView, Membership, Status, TenantId, Timestamp};
+use crate::table::{Projection, Query};
 
 /// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
 pub(super) const MEMBER_REV: &str = "member_rev";
@@ -16,7 +16,7 @@ pub(super) const MEMBER_REV: &str = "member_rev";
 pub(super) const MEMBERSHIP: &str = "membership";
 
 /// The attribute of a membership that stands, whether or not any list shows it.
-pub(super) const STANDS: &str = "stands";
+pub(super) const ACTIVE: &str = "stands";
 
 /// The tenants that an image is shared with, and at which revision of its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<ImageHead>, Option<Member>), StoreError> {
+    ) -> Result<(Option<ImageHead>, Option<MemberView>), StoreError> {
         let (mut head, mut member) = (None, None);
         for item in self.read(vec![keys::head(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
@@ -54,7 +54,7 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<Image>, Option<Member>), StoreError> {
+    ) -> Result<(Option<Image>, Option<MemberView>), StoreError> {
         let (mut found_image, mut found_member) = (None, None);
         for item in self.read(vec![keys::image(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
@@ -70,24 +70,24 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn images_and_answers(
+    pub async fn images_and_statuses(
         &self,
         ids: &[ImageId],
         tenant: &TenantId,
     ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
         let keys = ids.iter().flat_map(|id| [keys::image(id), keys::membership(id, tenant)]);
-        let (mut images, mut answers) = (Vec::new(), HashMap::new());
+        let (mut images, mut statuses) = (Vec::new(), HashMap::new());
         for item in self.read(keys.collect()).await? {
             match parse(&item)? {
-                Some(read) => answers.extend(read.membership.status().map(|status| (read.image, status))),
+                Some(read) => statuses.extend(read.membership.status().map(|status| (read.image, status))),
                 None => images.extend(images::parse(&item)?),
             }
         }
-        let with_answer = |image: Image| {
-            let answer = answers.get(&image.id).copied();
-            (image, answer)
+        let with_status = |image: Image| {
+            let status = statuses.get(&image.id).copied();
+            (image, status)
         };
-        Ok(images.into_iter().map(with_answer).collect())
+        Ok(images.into_iter().map(with_status).collect())
     }
 
     /// Every tenant that an image is shared with.
@@ -100,7 +100,7 @@ impl Store {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
             filter: Some("attribute_exists(stands) OR attribute_exists(member_rev)"),
-            attributes: Attributes::These(&[SK, MEMBER_REV]),
+            projection: Projection::Only(&[SK, MEMBER_REV]),
             consistent: true,
             ..query
         };
@@ -111,7 +111,7 @@ impl Store {
                 if let Some(revision) = item::find_number(found, MEMBER_REV)? {
                     recipients.revision = revision;
                 }
-                recipients.tenants.extend(keys::tenant_of_membership(item::get_text(found, SK)?));
+                recipients.tenants.extend(keys::parse_membership_sort_key(item::get_text(found, SK)?));
             }
             query.start = page.next;
             if query.start.is_none() {
@@ -129,14 +129,14 @@ impl Store {
         &self,
         image: &ImageId,
         after: Option<&TenantId>,
-        most: usize,
-    ) -> Result<(Vec<Member>, bool), StoreError> {
+        limit: usize,
+    ) -> Result<(Vec<MemberView>, bool), StoreError> {
         let query = Query::new("pk = :image AND begins_with(sk, :memberships)")
             .value(":image", item::text(keys::image_partition(image)))
-            .value(":memberships", item::text(MEMBERSHIPS));
+            .value(":memberships", item::text(MEMBERSHIP_PREFIX));
         let mut query = Query {
             filter: Some("attribute_exists(stands)"),
-            attributes: Attributes::These(&[SK, MEMBERSHIP, "updated"]),
+            projection: Projection::Only(&[SK, MEMBERSHIP, "updated"]),
             consistent: true,
             start: after.map(|tenant| keys::membership(image, tenant)),
             ..query
@@ -144,15 +144,15 @@ impl Store {
         let mut members = Vec::new();
         loop {
             // One more than wanted, to know whether there are more; ended memberships may make it several calls.
-            query.most = Some(most + 1 - members.len());
+            query.limit = Some(limit + 1 - members.len());
             let page = self.query(&query).await?;
             for item in &page.items {
                 members.extend(parse_member(image, item)?);
             }
             query.start = page.next;
-            if members.len() > most || query.start.is_none() {
-                let more = members.len() > most;
-                members.truncate(most);
+            if members.len() > limit || query.start.is_none() {
+                let more = members.len() > limit;
+                members.truncate(limit);
                 return Ok((members, more));
             }
         }
@@ -160,12 +160,12 @@ impl Store {
 }
 
 /// What the tenant of a membership has answered; `None` where it has ended.
-pub(super) fn answer(item: &Item) -> Result<Option<Status>, StoreError> {
+pub(super) fn parse_status(item: &Item) -> Result<Option<Status>, StoreError> {
     Ok(item::get_json::<Membership>(item, MEMBERSHIP)?.status())
 }
 
 /// A membership as it was read.
-pub(super) struct Read {
+pub(super) struct StoredMembership {
     pub(super) image: ImageId,
     pub(super) tenant: TenantId,
     pub(super) membership: Membership,
@@ -173,26 +173,27 @@ pub(super) struct Read {
     pub(super) revision: u64,
 }
 
-impl Read {
-    fn into_member(self) -> Option<Member> {
-        let standing = self.membership.standing()?;
-        Some(Member::new(self.image, self.tenant, standing, self.updated))
+impl StoredMembership {
+    fn into_member(self) -> Option<MemberView> {
+        let active = self.membership.active()?;
+        Some(MemberView::new(self.image, self.tenant, active, self.updated))
     }
 }
 
 /// Reads a member of that image from the attributes that a list of members reads; `None` where the membership has ended.
-fn parse_member(image: &ImageId, item: &Item) -> Result<Option<Member>, StoreError> {
-    let tenant = keys::tenant_of_membership(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
+fn parse_member(image: &ImageId, item: &Item) -> Result<Option<MemberView>, StoreError> {
+    let tenant =
+        keys::parse_membership_sort_key(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
     let membership: Membership = item::get_json(item, MEMBERSHIP)?;
     let updated = Timestamp::from_unix_millis(item::get_number(item, "updated")?);
-    Ok(membership.standing().map(|standing| Member::new(image.clone(), tenant, standing, updated)))
+    Ok(membership.active().map(|standing| MemberView::new(image.clone(), tenant, standing, updated)))
 }
 
 /// Reads a membership; `None` for an item of another kind.
-pub(super) fn parse(item: &Item) -> Result<Option<Read>, StoreError> {
-    let Some(tenant) = keys::tenant_of_membership(item::get_text(item, SK)?) else { return Ok(None) };
-    let image = keys::image_of_partition(item::get_text(item, PK)?).ok_or(StoreError::Unreadable(PK))?;
-    Ok(Some(Read {
+pub(super) fn parse(item: &Item) -> Result<Option<StoredMembership>, StoreError> {
+    let Some(tenant) = keys::parse_membership_sort_key(item::get_text(item, SK)?) else { return Ok(None) };
+    let image = keys::parse_image_partition(item::get_text(item, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    Ok(Some(StoredMembership {
         image,
         tenant,
         membership: item::get_json(item, MEMBERSHIP)?,

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether a request may have changed something. Clones share the note.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Changes(Arc<AtomicBool>);
+pub(super) struct DirtyFlag(Arc<AtomicBool>);
 
-impl Changes {
+impl DirtyFlag {
     /// Notes that a write was made, or may have been.
-    pub(super) fn note(&self) {
+    pub(super) fn mark(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn are_possible(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -5,80 +5,82 @@
 //! condition that does not hold is an answer, and goes to the caller.
 
 mod access_keys;
-mod call;
 mod clock;
-mod decided;
+mod commit;
 mod definition;
 mod directory;
-mod filings;
+mod idempotency;
 mod images;
-mod inboxes;
+mod inbox_cache;
 mod item;
 mod jobs;
 mod key_grants;
 mod keys;
 mod lists;
+mod lookups;
 mod memberships;
 mod meter;
 mod nonces;
-mod patience;
+mod pending_scan;
 mod queues;
-mod requests;
+mod retry_budget;
 mod revocations;
 mod senders;
 mod snapshot;
+mod table_calls;
 mod vaults;
-mod walks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::inboxes::Inboxes;
-use self::meter::Changes;
-use self::senders::Senders;
+use self::inbox_cache::InboxCache;
+use self::meter::DirtyFlag;
+use self::senders::SenderCache;
 use crate::domain::{Clock, TenantId};
 use crate::table::Table;
 
-pub use self::call::StoreError;
-pub use self::clock::KeptTime;
-pub use self::definition::definition;
-pub use self::directory::Listed;
-pub use self::images::{Created, Deleted, ListedImage, MembersThen, UpdatedImage, Wanted, Written};
-pub use self::jobs::OpenPiece;
-pub use self::key_grants::Granted;
-pub use self::keys::{
-    Filing, List, OPEN_SHARDS, PieceKey, Place, Position, Run, TTL, moment, opens_a_piece,
-    remembers_a_sender, short,
+pub use self::clock::SavedClock;
+pub use self::definition::table_definition;
+pub use self::directory::PutEntryOutcome;
+pub use self::idempotency::{IdempotencyRequest, PriorCreation, SubmitOutcome};
+pub use self::images::{
+    Commit, CreateOutcome, DeleteOutcome, ImageFetch, ListedImage, MemberUpdate, UpdateOutcome,
 };
-pub use self::lists::{MAX_READ_PAST, Order, Places};
+pub use self::jobs::OpenWorkItem;
+pub use self::key_grants::KeyGrantRecord;
+pub use self::keys::{
+    Cursor, List, ListQuery, LookupKey, OPEN_SHARDS, Position, TTL, WorkItemKey, is_sender_write,
+    name_prefix, opens_work_item, sortable_time,
+};
+pub use self::lists::{CursorPage, MAX_SKIPPED_ENTRIES, Order};
 pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
-pub use self::queues::{QueueOf, Queued};
-pub use self::requests::{Earlier, Remembered, Submitted};
+pub(crate) use self::pending_scan::{PendingScan, ScanStep};
+pub use self::queues::{EnqueueOutcome, QueueTenant};
 pub(crate) use self::snapshot::{Pair, Snapshot};
-pub use self::vaults::{OwnVault, VaultDeleted};
-pub(crate) use self::walks::{Stride, Walk};
+pub use self::table_calls::StoreError;
+pub use self::vaults::{DeleteVaultOutcome, VaultRecord};
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     table: Arc<dyn Table>,
     meter: Meter,
-    changes: Changes,
-    until: Option<Instant>,
+    dirty: DirtyFlag,
+    deadline: Option<Instant>,
     clock: Clock,
-    inboxes: Inboxes,
-    senders: Senders,
+    inbox_cache: InboxCache,
+    sender_cache: SenderCache,
 }
 
 impl Store {
     /// What is kept in that table, of a process with that clock.
     pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
-        let (inboxes, senders) = (Inboxes::default(), Senders::default());
-        let (meter, changes) = (Meter::default(), Changes::default());
-        Self { table: Arc::new(table), meter, changes, until: None, clock, inboxes, senders }
+        let (inbox_cache, sender_cache) = (InboxCache::default(), SenderCache::default());
+        let (meter, dirty) = (Meter::default(), DirtyFlag::default());
+        Self { table: Arc::new(table), meter, dirty, deadline: None, clock, inbox_cache, sender_cache }
     }
 
     /// The process's clock.
@@ -90,32 +92,32 @@ impl Store {
     /// changed ([`StoreError::InDoubt`]).
     #[must_use]
     pub fn metered(&self) -> Self {
-        Self { meter: Meter::default(), ..self.aside() }
+        Self { meter: Meter::default(), ..self.untracked() }
     }
 
     /// The same table, for writes that are no part of what the request asks for: where one is in doubt, the request is not.
-    fn aside(&self) -> Self {
-        Self { changes: Changes::default(), ..self.clone() }
+    fn untracked(&self) -> Self {
+        Self { dirty: DirtyFlag::default(), ..self.clone() }
     }
 
     /// The same table, whose calls are tried until that moment and no longer. Without one, each has its eight seconds.
     #[must_use]
-    pub fn until(&self, deadline: Instant) -> Self {
-        Self { until: Some(deadline), ..self.clone() }
+    pub fn with_deadline(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// The same table, whose calls are tried for so long, and not beyond the moment that was set before.
     #[must_use]
-    pub fn within(&self, time: Duration) -> Self {
+    pub fn with_timeout(&self, time: Duration) -> Self {
         let end = Instant::now() + time;
-        self.until(self.until.map_or(end, |until| until.min(end)))
+        self.with_deadline(self.deadline.map_or(end, |until| until.min(end)))
     }
 
     /// The same table, whose calls are made on behalf of that tenant: a table that shares its time out between tenants
     /// counts them to its share.
     #[must_use]
-    pub fn on_behalf_of(&self, tenant: &TenantId) -> Self {
-        match self.table.on_behalf_of(tenant) {
+    pub fn for_tenant(&self, tenant: &TenantId) -> Self {
+        match self.table.for_tenant(tenant) {
             Some(table) => Self { table, ..self.clone() },
             None => self.clone(),
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::call::NotWritten;
 use super::item;
 use super::keys::{self, TTL};
+use super::table_calls::WriteError;
 use super::{Store, StoreError};
 use crate::domain::{AccessKeyId, Timestamp};
 use crate::table::Write;
@@ -21,24 +21,24 @@ impl Store {
         access_key: &AccessKeyId,
         nonce: &str,
         now: Timestamp,
-        is_kept: Duration,
+        retention: Duration,
     ) -> Result<bool, StoreError> {
         // Tells the same put, sent again because its answer was lost, from another one.
         let put_id = uuid::Uuid::new_v4().simple().to_string();
         let attributes =
-            [("put", item::text(&put_id)), (TTL, item::number(now.plus(is_kept).unix_seconds()))];
+            [("put", item::text(&put_id)), (TTL, item::number(now.plus(retention).unix_seconds()))];
         let key = keys::nonce(access_key, &format!("{:x}", Sha256::digest(nonce)));
         let put = Write::put(item::item(key, attributes))
             .only_if("attribute_not_exists(pk) OR #ttl < :now")
             .name("#ttl", TTL)
             .value(":now", item::number(now.unix_seconds()));
-        match self.aside().write(&[put]).await {
+        match self.untracked().write(&[put]).await {
             Ok(()) => Ok(true),
-            Err(NotWritten::Conditions(reasons)) => {
+            Err(WriteError::ConditionFailed(reasons)) => {
                 let found = reasons.iter().find_map(|reason| reason.found.as_ref());
                 Ok(found.is_some_and(|found| item::get_text(found, "put").is_ok_and(|put| put == put_id)))
             }
-            Err(NotWritten::Store(error)) => Err(error),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 }

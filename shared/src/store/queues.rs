@@ -9,31 +9,31 @@ use std::iter;
 
 use futures_util::future::try_join_all;
 
-use super::call::{NotWritten, is_condition};
+use super::idempotency::{IdempotencyRequest, record_job, replay_outcome};
 use super::item::{self, AttributeValue, Item};
-use super::jobs::{Release, job_writes};
+use super::jobs::{JobStart, job_writes};
 use super::keys;
-use super::requests::{Remembered, before_as, remember};
-use super::{Store, StoreError, Submitted};
-use crate::domain::{Job, JobId, Line, Queue, Stamp, Tenant, TenantId};
+use super::table_calls::{WriteError, is_condition_failure};
+use super::{Store, StoreError, SubmitOutcome};
+use crate::domain::{Job, JobId, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::table::Write;
 
 /// What came of queueing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Queued {
+pub enum EnqueueOutcome {
     /// What came of the request.
-    Submitted(Submitted),
+    Submitted(SubmitOutcome),
     /// A later request of the tenant was queued meanwhile, or its line has moved: the job needs a new stamp.
-    Stale,
+    Conflict,
     /// The tenant has as many open jobs, or pairs in them, as it may.
-    Full,
+    QueueFull,
 }
 
 /// The most open jobs of a tenant: each is named on its item.
-const JOBS_PER_TENANT: usize = 100;
+const MAX_OPEN_JOBS: usize = 100;
 
 /// A tenant in whose queue a job is to stand, as it was read.
-pub type QueueOf = (TenantId, Tenant);
+pub type QueueTenant = (TenantId, Tenant);
 
 impl Store {
     /// Reads a tenant. One read.
@@ -49,59 +49,65 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn queue(
+    pub async fn enqueue_job(
         &self,
         job: &Job,
-        queues: &[QueueOf],
-        most_pairs: u32,
-        remembered: Option<&Remembered>,
-    ) -> Result<Queued, StoreError> {
-        let line = Line::of(&job.task);
-        let must_wait = queues.first().is_some_and(|(_, first)| first.queue.active.contains_key(&line));
-        let (place, release) = match (job.is_large(), must_wait) {
-            (false, _) => (Place::Beside, Release::First),
-            (true, false) => (Place::Active(line), Release::First),
-            (true, true) => (Place::Behind(line), Release::Held),
+        queues: &[QueueTenant],
+        max_pairs: u32,
+        idempotency: Option<&IdempotencyRequest>,
+    ) -> Result<EnqueueOutcome, StoreError> {
+        let kind = QueueKind::of(&job.task);
+        let must_wait = queues.first().is_some_and(|(_, first)| first.queue.current.contains_key(&kind));
+        let (slot, start) = match (job.is_large(), must_wait) {
+            (false, _) => (QueueSlot::Parallel, JobStart::Immediate),
+            (true, false) => (QueueSlot::Active(kind), JobStart::Immediate),
+            (true, true) => (QueueSlot::Held(kind), JobStart::Held),
         };
-        let places = iter::once((place, job.pair_count())).chain(iter::repeat((Place::Beside, 0)));
-        let mut writes: Vec<_> = remembered.map(|request| remember(request, job)).into_iter().collect();
-        let enqueue = |((id, _), (place, pairs)): (&QueueOf, _)| enqueue(id, job, place, pairs, most_pairs);
-        writes.extend(queues.iter().zip(places).map(enqueue));
+        let slots = iter::once((slot, job.pair_count())).chain(iter::repeat((QueueSlot::Parallel, 0)));
+        let mut writes: Vec<_> = idempotency.map(|request| record_job(request, job)).into_iter().collect();
+        let enqueue =
+            |((id, _), (place, pairs)): (&QueueTenant, _)| enqueue_write(id, job, place, pairs, max_pairs);
+        writes.extend(queues.iter().zip(slots).map(enqueue));
         let header = writes.len();
-        writes.extend(job_writes(job, release)?);
+        writes.extend(job_writes(job, start)?);
         let reasons = match self.transact(&writes).await {
-            Ok(()) => return Ok(Queued::Submitted(Submitted::Yes)),
-            Err(NotWritten::Store(error)) => return Err(error),
-            Err(NotWritten::Conditions(reasons)) => reasons,
+            Ok(()) => return Ok(EnqueueOutcome::Submitted(SubmitOutcome::Accepted)),
+            Err(WriteError::Store(error)) => return Err(error),
+            Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
         let found = |place: usize| {
-            reasons.get(place).filter(|reason| is_condition(reason)).and_then(|reason| reason.found.as_ref())
+            reasons
+                .get(place)
+                .filter(|reason| is_condition_failure(reason))
+                .and_then(|reason| reason.found.as_ref())
         };
-        match (remembered.zip(found(0)), found(header)) {
-            (Some((remembered, before)), _) => before_as(before, remembered).map(Queued::Submitted),
+        match (idempotency.zip(found(0)), found(header)) {
+            (Some((idempotency, before)), _) => {
+                replay_outcome(before, idempotency).map(EnqueueOutcome::Submitted)
+            }
             // An earlier attempt was made, and its answer lost.
             (None, Some(before)) if item::get_json::<Job>(before, "job")? == *job => {
-                Ok(Queued::Submitted(Submitted::Yes))
+                Ok(EnqueueOutcome::Submitted(SubmitOutcome::Accepted))
             }
-            _ => self.why_not_queued(job, queues, most_pairs).await,
+            _ => self.enqueue_failure(job, queues, max_pairs).await,
         }
     }
 
-    async fn why_not_queued(
+    async fn enqueue_failure(
         &self,
         job: &Job,
-        queues: &[QueueOf],
-        most_pairs: u32,
-    ) -> Result<Queued, StoreError> {
+        queues: &[QueueTenant],
+        max_pairs: u32,
+    ) -> Result<EnqueueOutcome, StoreError> {
         for (number, (id, _)) in queues.iter().enumerate() {
-            let Queue { jobs, pairs, .. } = self.tenant(id).await?.queue;
+            let Queue { jobs, pair_count: pairs, .. } = self.tenant(id).await?.queue;
             let more = if number == 0 { job.pair_count() } else { 0 };
             let pairs = pairs.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
-            if jobs.len() >= JOBS_PER_TENANT || (number == 0 && pairs > u64::from(most_pairs)) {
-                return Ok(Queued::Full);
+            if jobs.len() >= MAX_OPEN_JOBS || (number == 0 && pairs > u64::from(max_pairs)) {
+                return Ok(EnqueueOutcome::QueueFull);
             }
         }
-        Ok(Queued::Stale)
+        Ok(EnqueueOutcome::Conflict)
     }
 
     /// Takes a job that has ended out of its queues, and makes the next large one of its line active. That it was taken out
@@ -113,14 +119,14 @@ impl Store {
         for (number, tenant) in job.queues.iter().enumerate() {
             let is_first = number == 0;
             let pairs = if is_first { job.pair_count() } else { 0 };
-            let taken = Write::update(keys::tenant(tenant), taking_out(job, is_first))
+            let remove = Write::update(keys::tenant(tenant), dequeue_expression(job, is_first))
                 .only_if("contains(queued, :job)")
                 .value(":job", item::text(job.id))
                 .value(":jobs", AttributeValue::Ss(vec![job.id.to_string()]))
                 .value(":minus", item::number(-i128::try_from(pairs).unwrap_or_default()));
             // Of several workers that see the end of a job only one takes it out, and goes on.
-            if self.update_if(&taken).await? && is_first && job.is_large() {
-                self.activate_next(tenant, Line::of(&job.task)).await?;
+            if self.try_update(&remove).await? && is_first && job.is_large() {
+                self.activate_next(tenant, QueueKind::of(&job.task)).await?;
             }
         }
         Ok(())
@@ -131,22 +137,22 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub(crate) async fn activate_next(&self, tenant: &TenantId, line: Line) -> Result<(), StoreError> {
+    pub(crate) async fn activate_next(&self, tenant: &TenantId, kind: QueueKind) -> Result<(), StoreError> {
         let queue = self.tenant(tenant).await?.queue;
-        if queue.active.contains_key(&line) {
+        if queue.current.contains_key(&kind) {
             return Ok(());
         }
         for id in queue.jobs {
             let Some(job) = self.held_job(id).await? else { continue };
-            if Line::of(&job.task) != line {
+            if QueueKind::of(&job.task) != kind {
                 continue;
             }
-            let activate = Write::update(keys::tenant(tenant), activating(line))
-                .only_if(format!("attribute_not_exists({})", active(line)))
+            let activate = Write::update(keys::tenant(tenant), activate_expression(kind))
+                .only_if(format!("attribute_not_exists({})", active_attribute(kind)))
                 .value(":job", item::text(id));
             let mut writes = vec![activate];
-            writes.extend(job_writes(&job, Release::OfHeld)?);
-            return self.written(&writes).await.map(drop);
+            writes.extend(job_writes(&job, JobStart::Unblocked)?);
+            return self.commit(&writes).await.map(drop);
         }
         Ok(())
     }
@@ -158,11 +164,11 @@ impl Store {
     /// [`StoreError`] where the table failed.
     pub(crate) async fn unblock(&self, held: &Job) -> Result<(), StoreError> {
         let Some(tenant) = held.queues.first() else { return Ok(()) };
-        let line = Line::of(&held.task);
-        let Some(active) = self.tenant(tenant).await?.queue.active.get(&line).copied() else {
-            return self.activate_next(tenant, line).await;
+        let kind = QueueKind::of(&held.task);
+        let Some(active) = self.tenant(tenant).await?.queue.current.get(&kind).copied() else {
+            return self.activate_next(tenant, kind).await;
         };
-        match self.report(active).await?.filter(|report| report.ended().is_some()) {
+        match self.report(active).await?.filter(|report| report.ended_at().is_some()) {
             Some(ended) => self.dequeue(&ended.job).await,
             None => Ok(()),
         }
@@ -173,50 +179,51 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub(crate) async fn raise_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
-        let aside = self.aside();
-        let raise = async |tenant: &TenantId| aside.update_if(&raise_clock(tenant, stamp)).await.map(drop);
-        try_join_all(tenants.iter().map(|tenant| raise(tenant))).await.map(drop)
+    pub(crate) async fn advance_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
+        let untracked = self.untracked();
+        let advance =
+            async |tenant: &TenantId| untracked.try_update(&advance_clock(tenant, stamp)).await.map(drop);
+        try_join_all(tenants.iter().map(|tenant| advance(tenant))).await.map(drop)
     }
 
     /// Makes a write, unless its condition does not hold. Returns whether it was made.
-    async fn update_if(&self, write: &Write) -> Result<bool, StoreError> {
+    async fn try_update(&self, write: &Write) -> Result<bool, StoreError> {
         match self.update(write).await {
             Ok(_) => Ok(true),
-            Err(NotWritten::Conditions(_)) => Ok(false),
-            Err(NotWritten::Store(error)) => Err(error),
+            Err(WriteError::ConditionFailed(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 }
 
 /// Where in a queue a job stands.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum QueueSlot {
     /// In no line.
-    Beside,
+    Parallel,
     /// At the head of a line.
-    Active(Line),
+    Active(QueueKind),
     /// In a line, behind its active job.
-    Behind(Line),
+    Held(QueueKind),
 }
 
 /// Puts a job into the queue of a tenant, of whom it must be the newest request.
-fn enqueue(tenant: &TenantId, job: &Job, place: Place, pairs: usize, most_pairs: u32) -> Write {
+fn enqueue_write(tenant: &TenantId, job: &Job, place: QueueSlot, pairs: usize, max_pairs: u32) -> Write {
     const SET: &str = "SET #clock = :job ADD queued :jobs, open_pairs :pairs";
     let pairs = i128::try_from(pairs).unwrap_or(i128::MAX);
     let expression = match place {
-        Place::Beside | Place::Behind(_) => SET,
-        Place::Active(Line::Give) => {
+        QueueSlot::Parallel | QueueSlot::Held(_) => SET,
+        QueueSlot::Active(QueueKind::General) => {
             "SET #clock = :job, active_give = :job ADD queued :jobs, open_pairs :pairs"
         }
-        Place::Active(Line::Take) => {
+        QueueSlot::Active(QueueKind::Unshare) => {
             "SET #clock = :job, active_take = :job ADD queued :jobs, open_pairs :pairs"
         }
     };
     let in_line = match place {
-        Place::Beside => String::new(),
-        Place::Active(line) => format!(" AND attribute_not_exists({})", active(line)),
-        Place::Behind(line) => format!(" AND attribute_exists({})", active(line)),
+        QueueSlot::Parallel => String::new(),
+        QueueSlot::Active(kind) => format!(" AND attribute_not_exists({})", active_attribute(kind)),
+        QueueSlot::Held(kind) => format!(" AND attribute_exists({})", active_attribute(kind)),
     };
     let condition = format!(
         "(attribute_not_exists(#clock) OR #clock < :job) \
@@ -229,12 +236,12 @@ fn enqueue(tenant: &TenantId, job: &Job, place: Place, pairs: usize, most_pairs:
         .value(":job", item::text(job.id))
         .value(":jobs", AttributeValue::Ss(vec![job.id.to_string()]))
         .value(":pairs", item::number(pairs))
-        .value(":room", item::number(i128::from(most_pairs) - pairs))
-        .value(":most_jobs", item::number(i128::try_from(JOBS_PER_TENANT).unwrap_or_default()))
+        .value(":room", item::number(i128::from(max_pairs) - pairs))
+        .value(":most_jobs", item::number(i128::try_from(MAX_OPEN_JOBS).unwrap_or_default()))
 }
 
 /// Leaves the stamp of a request that was carried out at once on the item of a tenant, of whom it must be the newest request.
-pub(super) fn raise_clock(tenant: &TenantId, stamp: Stamp) -> Write {
+pub(super) fn advance_clock(tenant: &TenantId, stamp: Stamp) -> Write {
     Write::update(keys::tenant(tenant), "SET #clock = :stamp")
         .only_if("attribute_not_exists(#clock) OR #clock < :stamp")
         .name("#clock", CLOCK)
@@ -244,30 +251,30 @@ pub(super) fn raise_clock(tenant: &TenantId, stamp: Stamp) -> Write {
 const CLOCK: &str = "clock";
 
 /// The attribute of a tenant that names the active job of a line.
-fn active(line: Line) -> &'static str {
-    match line {
-        Line::Give => "active_give",
-        Line::Take => "active_take",
+fn active_attribute(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::General => "active_give",
+        QueueKind::Unshare => "active_take",
     }
 }
 
-fn activating(line: Line) -> &'static str {
-    match line {
-        Line::Give => "SET active_give = :job",
-        Line::Take => "SET active_take = :job",
+fn activate_expression(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::General => "SET active_give = :job",
+        QueueKind::Unshare => "SET active_take = :job",
     }
 }
 
 /// Takes a job out of a queue. A large one that has ended was the active one of its line.
-fn taking_out(job: &Job, is_first: bool) -> &'static str {
-    match Line::of(&job.task) {
-        Line::Give if is_first && job.is_large() => {
+fn dequeue_expression(job: &Job, is_first: bool) -> &'static str {
+    match QueueKind::of(&job.task) {
+        QueueKind::General if is_first && job.is_large() => {
             "REMOVE active_give DELETE queued :jobs ADD open_pairs :minus"
         }
-        Line::Take if is_first && job.is_large() => {
+        QueueKind::Unshare if is_first && job.is_large() => {
             "REMOVE active_take DELETE queued :jobs ADD open_pairs :minus"
         }
-        Line::Give | Line::Take => "DELETE queued :jobs ADD open_pairs :minus",
+        QueueKind::General | QueueKind::Unshare => "DELETE queued :jobs ADD open_pairs :minus",
     }
 }
 
@@ -284,13 +291,13 @@ pub(super) fn parse(item: &Item) -> Result<Tenant, StoreError> {
     };
     let mut queue = Queue {
         jobs: jobs.map_err(|_| StoreError::Unreadable("queued"))?,
-        pairs: item::find_number(item, "open_pairs")?.unwrap_or_default(),
+        pair_count: item::find_number(item, "open_pairs")?.unwrap_or_default(),
         ..Queue::default()
     };
-    for line in Line::ALL {
-        queue.active.extend(stamp(active(line))?.map(|id| (line, JobId(id))));
+    for kind in QueueKind::ALL {
+        queue.current.extend(stamp(active_attribute(kind))?.map(|id| (kind, JobId(id))));
     }
     let account = text("account")?.map(|name| name.parse().map_err(|_| StoreError::Unreadable("account")));
     let region = text("region")?.map(str::to_owned);
-    Ok(Tenant { account: account.transpose()?, region, clock: stamp(CLOCK)?, queue })
+    Ok(Tenant { account: account.transpose()?, region, last_queued: stamp(CLOCK)?, queue })
 }

@@ -1,8 +1,8 @@
 //! Tokens that were revoked before their end. TTL forgets them when they have expired anyway.
 
-use super::call::NotWritten;
 use super::item;
 use super::keys::{self, TTL};
+use super::table_calls::WriteError;
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::table::Write;
@@ -17,8 +17,8 @@ impl Store {
         let put = Write::put(item::item(keys::revoked_token(digest), attributes));
         match self.write(&[put]).await {
             // It has no condition that could fail.
-            Ok(()) | Err(NotWritten::Conditions(_)) => Ok(()),
-            Err(NotWritten::Store(error)) => Err(error),
+            Ok(()) | Err(WriteError::ConditionFailed(_)) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 

@@ -7,81 +7,80 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 
-use super::call::NotWritten;
 use super::item;
 use super::keys::{self, PK, SK};
 use super::snapshot::Snapshot;
+use super::table_calls::WriteError;
 use super::{Store, StoreError};
-use crate::domain::{Decision, TenantId};
-use crate::table::{Attributes, Query, Write};
+use crate::domain::{Plan, TenantId};
+use crate::table::{Projection, Query, Write};
 
 /// The pairs of recipient and owner whose items this process has written or seen. They are never deleted.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Senders(Arc<Mutex<HashSet<(TenantId, TenantId)>>>);
+pub(super) struct SenderCache(Arc<Mutex<HashSet<(TenantId, TenantId)>>>);
 
 /// As many are kept in memory, some 200 bytes each.
-const MAX_KEPT: usize = 10_000;
+const MAX_CACHED_PAIRS: usize = 10_000;
 
-impl Senders {
-    fn has(&self, pair: &(TenantId, TenantId)) -> bool {
+impl SenderCache {
+    fn contains(&self, pair: &(TenantId, TenantId)) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(pair)
     }
 
-    fn keep(&self, pairs: impl IntoIterator<Item = (TenantId, TenantId)>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() > MAX_KEPT {
-            kept.clear();
+    fn insert_all(&self, pairs: impl IntoIterator<Item = (TenantId, TenantId)>) {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() > MAX_CACHED_PAIRS {
+            cached.clear();
         }
-        kept.extend(pairs);
+        cached.extend(pairs);
     }
 }
 
 impl Store {
     /// Remembers the owners of the images that tenants are to receive by a decision, before it is written. Nothing for pairs that
     /// this process has seen; else one batch read for every 100, and a write of one unit for each that is new.
-    pub(super) async fn remember_senders(
-        &self,
-        decision: &Decision,
-        read: &Snapshot,
-    ) -> Result<(), StoreError> {
-        let begins = decision.changes.iter().filter(|change| {
-            let current = read.known.memberships.get(&(change.image.clone(), change.tenant.clone()));
-            let stood = current.is_some_and(|current| current.standing().is_some());
-            change.becomes.standing().is_some() && !stood
+    pub(super) async fn record_senders(&self, plan: &Plan, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let new_memberships = plan.changes.iter().filter(|change| {
+            let current = snapshot.input.memberships.get(&(change.image.clone(), change.tenant.clone()));
+            let was_active = current.is_some_and(|current| current.active().is_some());
+            change.membership.active().is_some() && !was_active
         });
-        let pairs = begins.filter_map(|change| {
-            Some((change.tenant.clone(), read.known.images.get(&change.image)?.owner.clone()))
+        let pairs = new_memberships.filter_map(|change| {
+            Some((change.tenant.clone(), snapshot.input.images.get(&change.image)?.owner.clone()))
         });
-        self.remember_pairs(pairs.collect()).await
+        self.record_sender_pairs(pairs.collect()).await
     }
 
     /// One batch read for every 100 pairs that this process does not know, and a write for each that is new.
-    async fn remember_pairs(&self, mut pairs: HashSet<(TenantId, TenantId)>) -> Result<(), StoreError> {
-        pairs.retain(|pair| !self.senders.has(pair));
+    async fn record_sender_pairs(&self, mut pairs: HashSet<(TenantId, TenantId)>) -> Result<(), StoreError> {
+        pairs.retain(|pair| !self.sender_cache.contains(pair));
         if pairs.is_empty() {
             return Ok(());
         }
-        let wanted = pairs.iter().map(|(recipient, owner)| keys::sender(recipient, owner)).collect();
-        let found = self.read_eventually(wanted, Attributes::These(&[PK, SK])).await?;
+        let keys = pairs.iter().map(|(recipient, owner)| keys::sender(recipient, owner)).collect();
+        let found = self.read_eventually(keys, Projection::Only(&[PK, SK])).await?;
         let pair = |item| {
-            let recipient = keys::tenant_of_senders(item::get_text(item, PK).ok()?)?;
+            let recipient = keys::parse_senders_partition(item::get_text(item, PK).ok()?)?;
             Some((recipient, item::get_parsed(item, SK).ok()?))
         };
         let found: HashSet<_> = found.iter().filter_map(pair).collect();
         let new = pairs.iter().filter(|pair| !found.contains(*pair));
-        let aside = self.aside();
+        let untracked = self.untracked();
         let put = async |(recipient, owner): &(TenantId, TenantId)| {
-            let nothing: [(&str, _); 0] = [];
-            match aside.update(&Write::put(item::item(keys::sender(recipient, owner), nothing))).await {
+            let no_attributes: [(&str, _); 0] = [];
+            match untracked
+                .update(&Write::put(item::item(keys::sender(recipient, owner), no_attributes)))
+                .await
+            {
                 Ok(_) => Ok(()),
-                Err(NotWritten::Store(error)) => Err(error),
-                Err(NotWritten::Conditions(_)) => {
+                Err(WriteError::Store(error)) => Err(error),
+                Err(WriteError::ConditionFailed(_)) => {
                     Err(StoreError::Refused("a put without a condition".into()))
                 }
             }
         };
         try_join_all(new.map(put)).await?;
-        self.senders.keep(pairs);
+        self.sender_cache.insert_all(pairs);
         Ok(())
     }
 
@@ -90,13 +89,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn senders(&self, recipient: &TenantId, most: usize) -> Result<Vec<TenantId>, StoreError> {
+    pub async fn senders(&self, recipient: &TenantId, limit: usize) -> Result<Vec<TenantId>, StoreError> {
         let query =
             Query::new("pk = :recipient").value(":recipient", item::text(keys::senders_partition(recipient)));
-        let mut query = Query { attributes: Attributes::These(&[SK]), ..query };
+        let mut query = Query { projection: Projection::Only(&[SK]), ..query };
         let mut senders = Vec::new();
-        while senders.len() < most {
-            query.most = Some(most - senders.len());
+        while senders.len() < limit {
+            query.limit = Some(limit - senders.len());
             let page = self.query(&query).await?;
             for item in &page.items {
                 senders.push(item::get_parsed(item, SK)?);

@@ -1,16 +1,16 @@
 //! Vaults: each stands in its owner's partition, with the sum of what is reserved of it.
 
-use super::call::NotWritten;
-use super::decided::RESERVED;
+use super::commit::RESERVED;
 use super::item::{self, Item};
 use super::keys::{self, SK};
+use super::table_calls::WriteError;
 use super::{Store, StoreError};
 use crate::domain::{Stamp, TenantId, Timestamp, Vault, VaultDetails, VaultId, VaultKey};
 use crate::table::Write;
 
 /// A vault as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnVault {
+pub struct VaultRecord {
     /// Its id.
     pub id: VaultId,
     /// The vault.
@@ -21,9 +21,9 @@ pub struct OwnVault {
 
 /// What came of forgetting a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VaultDeleted {
+pub enum DeleteVaultOutcome {
     /// There is none any more.
-    Yes,
+    Deleted,
     /// Something is reserved of it.
     InUse,
 }
@@ -39,7 +39,7 @@ impl Store {
         key: &VaultKey,
         details: &VaultDetails,
         at: Stamp,
-    ) -> Result<Option<OwnVault>, StoreError> {
+    ) -> Result<Option<VaultRecord>, StoreError> {
         const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), reserved_gib = if_not_exists(reserved_gib, :zero)";
         let write = Write::update(keys::vault(key), SET)
             .only_if("attribute_not_exists(pk) OR reserved_gib <= :capacity")
@@ -49,9 +49,9 @@ impl Store {
             .value(":zero", item::number(0))
             .value(":capacity", item::number(details.capacity_gib));
         match self.update(&write).await {
-            Ok(updated) => parse_own(key.1.clone(), &updated).map(Some),
-            Err(NotWritten::Conditions(_)) => Ok(None),
-            Err(NotWritten::Store(error)) => Err(error),
+            Ok(updated) => parse_record(key.1.clone(), &updated).map(Some),
+            Err(WriteError::ConditionFailed(_)) => Ok(None),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 
@@ -59,14 +59,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn delete_vault(&self, key: &VaultKey) -> Result<VaultDeleted, StoreError> {
+    pub async fn delete_vault(&self, key: &VaultKey) -> Result<DeleteVaultOutcome, StoreError> {
         let write = Write::delete(keys::vault(key))
             .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
             .value(":zero", item::number(0));
         match self.update(&write).await {
-            Ok(_) => Ok(VaultDeleted::Yes),
-            Err(NotWritten::Conditions(_)) => Ok(VaultDeleted::InUse),
-            Err(NotWritten::Store(error)) => Err(error),
+            Ok(_) => Ok(DeleteVaultOutcome::Deleted),
+            Err(WriteError::ConditionFailed(_)) => Ok(DeleteVaultOutcome::InUse),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 
@@ -74,9 +74,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn vault(&self, key: &VaultKey) -> Result<Option<OwnVault>, StoreError> {
+    pub async fn vault(&self, key: &VaultKey) -> Result<Option<VaultRecord>, StoreError> {
         let item = self.read_one(keys::vault(key)).await?;
-        item.map(|item| parse_own(key.1.clone(), &item)).transpose()
+        item.map(|item| parse_record(key.1.clone(), &item)).transpose()
     }
 
     /// A page of a tenant's vaults in the order of their ids: at most `most`, those after `after`; and whether there are
@@ -88,11 +88,11 @@ impl Store {
         &self,
         tenant: &TenantId,
         after: Option<&VaultId>,
-        most: usize,
-    ) -> Result<(Vec<OwnVault>, bool), StoreError> {
+        limit: usize,
+    ) -> Result<(Vec<VaultRecord>, bool), StoreError> {
         let start = after.map(|vault| keys::vault(&(tenant.clone(), vault.clone())));
-        let (items, more) = self.partition(keys::vault_partition(tenant), start, most).await?;
-        let vaults = items.iter().map(|item| parse_own(item::get_parsed(item, SK)?, item));
+        let (items, more) = self.partition_page(keys::vault_partition(tenant), start, limit).await?;
+        let vaults = items.iter().map(|item| parse_record(item::get_parsed(item, SK)?, item));
         Ok((vaults.collect::<Result<_, _>>()?, more))
     }
 }
@@ -106,8 +106,8 @@ pub(super) fn parse(item: &Item) -> Result<Vault, StoreError> {
     })
 }
 
-fn parse_own(id: VaultId, item: &Item) -> Result<OwnVault, StoreError> {
-    Ok(OwnVault {
+fn parse_record(id: VaultId, item: &Item) -> Result<VaultRecord, StoreError> {
+    Ok(VaultRecord {
         id,
         vault: parse(item)?,
         created: Timestamp::from_unix_millis(item::get_number(item, "created")?),

@@ -19,12 +19,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use hyper_util::client::legacy::Error as HttpError;
 
 use super::{
-    Action, Answer, Attributes, BatchRead, CONDITION_FAILED, Failure, Found, Item, Key, Page, Query, Reason,
-    Table, Token, Values, Write, Written, no_lone_check,
+    Action, BatchRead, CONDITION_FAILED, CancelReason, Item, Key, Page, Projection, Query, ReadOutput, Table,
+    TableError, TableFuture, TransactionToken, Values, Write, WriteOutput, standalone_check_error,
 };
 
-const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
-const FOUND: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+const RETURN_CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
+const RETURN_OLD_ITEM: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
 /// A table of the real DynamoDB, or of one that an endpoint stands for.
 #[derive(Debug, Clone)]
@@ -41,37 +41,38 @@ impl DynamoDb {
 }
 
 impl Table for DynamoDb {
-    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(key.clone()));
-        let call = call.consistent_read(true).return_consumed_capacity(CAPACITY);
+        let call = call.consistent_read(true).return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
-            let answer = call.send().await.map_err(failure)?;
-            let units = units(answer.consumed_capacity());
-            Ok(Found { items: answer.item.into_iter().collect(), unread: Vec::new(), units })
+            let output = call.send().await.map_err(table_error)?;
+            let units = capacity_units(output.consumed_capacity());
+            Ok(ReadOutput { items: output.item.into_iter().collect(), unprocessed: Vec::new(), units })
         })
     }
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
         Box::pin(async move {
-            let (projection, names) = read.attributes.projection().unzip();
+            let (projection, names) = read.projection.expression().unzip();
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(read.keys.clone()))
                 .consistent_read(read.consistent)
                 .set_projection_expression(projection)
                 .set_expression_attribute_names(names)
                 .build()
-                .map_err(unbuilt)?;
+                .map_err(build_error)?;
             let call = self.client.batch_get_item().request_items(&self.table, wanted);
-            let answer = call.return_consumed_capacity(CAPACITY).send().await.map_err(failure)?;
-            let units = units(answer.consumed_capacity());
-            let items = answer.responses.into_iter().flatten().flat_map(|(_, items)| items).collect();
-            let unread = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, unread)| unread.keys);
-            Ok(Found { items, unread: unread.collect(), units })
+            let output = call.return_consumed_capacity(RETURN_CAPACITY).send().await.map_err(table_error)?;
+            let units = capacity_units(output.consumed_capacity());
+            let items = output.responses.into_iter().flatten().flat_map(|(_, items)| items).collect();
+            let unprocessed =
+                output.unprocessed_keys.into_iter().flatten().flat_map(|(_, unread)| unread.keys);
+            Ok(ReadOutput { items, unprocessed: unprocessed.collect(), units })
         })
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
-        let (projection, names) = query.attributes.projection().unzip();
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        let (projection, names) = query.projection.expression().unzip();
         let call = self
             .client
             .query()
@@ -82,45 +83,51 @@ impl Table for DynamoDb {
             .set_expression_attribute_values(values(&query.values))
             .set_projection_expression(projection)
             .set_expression_attribute_names(names)
-            .set_select((query.attributes == Attributes::Count).then_some(Select::Count))
+            .set_select((query.projection == Projection::Count).then_some(Select::Count))
             .scan_index_forward(!query.descending)
-            .set_limit(query.most.map(|most| i32::try_from(most).unwrap_or(i32::MAX)))
+            .set_limit(query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(query.start.clone())
             .consistent_read(query.consistent)
-            .return_consumed_capacity(CAPACITY);
+            .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
-            let answer = call.send().await.map_err(failure)?;
+            let output = call.send().await.map_err(table_error)?;
             Ok(Page {
-                units: units(answer.consumed_capacity()),
-                count: usize::try_from(answer.count).unwrap_or_default(),
-                items: answer.items.unwrap_or_default(),
-                next: answer.last_evaluated_key,
+                units: capacity_units(output.consumed_capacity()),
+                count: usize::try_from(output.count).unwrap_or_default(),
+                items: output.items.unwrap_or_default(),
+                next: output.last_evaluated_key,
             })
         })
     }
 
-    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         match &write.action {
             Action::Put(item) => self.put(item, write),
             Action::Update(key, expression) => self.update(key, expression, write),
             Action::Delete(key) => self.delete(key, write),
-            Action::Check(_) => Box::pin(async { Err(no_lone_check()) }),
+            Action::Check(_) => Box::pin(async { Err(standalone_check_error()) }),
         }
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
         Box::pin(async move {
-            let items = writes.iter().map(|write| self.in_transaction(write));
-            let items = items.collect::<Result<_, _>>().map_err(unbuilt)?;
+            let items = writes.iter().map(|write| self.transact_item(write));
+            let items = items.collect::<Result<_, _>>().map_err(build_error)?;
             let call = self.client.transact_write_items().set_transact_items(Some(items));
             let call = call.client_request_token(token.to_string());
-            match call.return_consumed_capacity(CAPACITY).send().await {
-                Ok(answer) => Ok(written(None, answer.consumed_capacity())),
+            match call.return_consumed_capacity(RETURN_CAPACITY).send().await {
+                Ok(output) => Ok(write_output(None, output.consumed_capacity())),
                 Err(error) => Err(match error.as_service_error() {
                     Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                        Failure::Canceled(canceled.cancellation_reasons().iter().map(reason).collect())
+                        TableError::Canceled(
+                            canceled.cancellation_reasons().iter().map(cancel_reason).collect(),
+                        )
                     }
-                    _ => failure(error),
+                    _ => table_error(error),
                 }),
             }
         })
@@ -128,7 +135,7 @@ impl Table for DynamoDb {
 }
 
 impl DynamoDb {
-    fn put<'a>(&'a self, item: &'a Item, write: &'a Write) -> Answer<'a, Written> {
+    fn put<'a>(&'a self, item: &'a Item, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         let call = self
             .client
             .put_item()
@@ -137,22 +144,27 @@ impl DynamoDb {
             .set_condition_expression(condition(write))
             .set_expression_attribute_names(names(write))
             .set_expression_attribute_values(values(&write.values))
-            .return_values_on_condition_check_failure(FOUND)
-            .return_consumed_capacity(CAPACITY);
+            .return_values_on_condition_check_failure(RETURN_OLD_ITEM)
+            .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
             match call.send().await {
-                Ok(answer) => Ok(written(None, answer.consumed_capacity())),
+                Ok(output) => Ok(write_output(None, output.consumed_capacity())),
                 Err(error) => Err(match error.as_service_error() {
                     Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                         condition_failed(failed.message.clone(), failed.item.clone())
                     }
-                    _ => failure(error),
+                    _ => table_error(error),
                 }),
             }
         })
     }
 
-    fn update<'a>(&'a self, key: &'a Key, expression: &'a str, write: &'a Write) -> Answer<'a, Written> {
+    fn update<'a>(
+        &'a self,
+        key: &'a Key,
+        expression: &'a str,
+        write: &'a Write,
+    ) -> TableFuture<'a, WriteOutput> {
         let call = self
             .client
             .update_item()
@@ -163,21 +175,21 @@ impl DynamoDb {
             .set_expression_attribute_names(names(write))
             .set_expression_attribute_values(values(&write.values))
             .return_values(ReturnValue::UpdatedNew)
-            .return_consumed_capacity(CAPACITY);
+            .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
             match call.send().await {
-                Ok(mut answer) => Ok(written(answer.attributes.take(), answer.consumed_capacity())),
+                Ok(mut output) => Ok(write_output(output.attributes.take(), output.consumed_capacity())),
                 Err(error) => Err(match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                         condition_failed(failed.message.clone(), None)
                     }
-                    _ => failure(error),
+                    _ => table_error(error),
                 }),
             }
         })
     }
 
-    fn delete<'a>(&'a self, key: &'a Key, write: &'a Write) -> Answer<'a, Written> {
+    fn delete<'a>(&'a self, key: &'a Key, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         let call = self
             .client
             .delete_item()
@@ -186,21 +198,21 @@ impl DynamoDb {
             .set_condition_expression(condition(write))
             .set_expression_attribute_names(names(write))
             .set_expression_attribute_values(values(&write.values))
-            .return_consumed_capacity(CAPACITY);
+            .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
             match call.send().await {
-                Ok(answer) => Ok(written(None, answer.consumed_capacity())),
+                Ok(output) => Ok(write_output(None, output.consumed_capacity())),
                 Err(error) => Err(match error.as_service_error() {
                     Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
                         condition_failed(failed.message.clone(), None)
                     }
-                    _ => failure(error),
+                    _ => table_error(error),
                 }),
             }
         })
     }
 
-    fn in_transaction(&self, write: &Write) -> Result<TransactWriteItem, BuildError> {
+    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, BuildError> {
         let item = TransactWriteItem::builder();
         let item = match &write.action {
             Action::Put(put) => item.put(
@@ -210,7 +222,7 @@ impl DynamoDb {
                     .set_condition_expression(condition(write))
                     .set_expression_attribute_names(names(write))
                     .set_expression_attribute_values(values(&write.values))
-                    .return_values_on_condition_check_failure(FOUND)
+                    .return_values_on_condition_check_failure(RETURN_OLD_ITEM)
                     .build()?,
             ),
             Action::Update(key, expression) => item.update(
@@ -261,28 +273,31 @@ fn values(values: &Values) -> Option<HashMap<String, AttributeValue>> {
     (!values.is_empty()).then(|| named.collect())
 }
 
-fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
+fn capacity_units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
     consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
 
-fn written<'a>(updated: Option<Item>, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> Written {
-    Written { updated: updated.unwrap_or_default(), units: units(consumed) }
+fn write_output<'a>(
+    updated: Option<Item>,
+    consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
+) -> WriteOutput {
+    WriteOutput { updated: updated.unwrap_or_default(), units: capacity_units(consumed) }
 }
 
-fn reason(reason: &CancellationReason) -> Reason {
-    Reason {
+fn cancel_reason(reason: &CancellationReason) -> CancelReason {
+    CancelReason {
         code: reason.code().filter(|code| *code != "None").map(str::to_owned),
         message: reason.message().map(str::to_owned),
         found: reason.item().cloned(),
     }
 }
 
-fn condition_failed(message: Option<String>, found: Option<Item>) -> Failure {
-    Failure::Canceled(vec![Reason { code: Some(CONDITION_FAILED.to_owned()), message, found }])
+fn condition_failed(message: Option<String>, found: Option<Item>) -> TableError {
+    TableError::Canceled(vec![CancelReason { code: Some(CONDITION_FAILED.to_owned()), message, found }])
 }
 
-fn unbuilt(error: BuildError) -> Failure {
-    Failure::Service { code: "ValidationException".to_owned(), message: error.to_string() }
+fn build_error(error: BuildError) -> TableError {
+    TableError::Service { code: "ValidationException".to_owned(), message: error.to_string() }
 }
 
 /// Whether a call failed before anything of it was sent.
@@ -303,18 +318,18 @@ fn was_not_sent<E>(error: &SdkError<E, HttpResponse>) -> bool {
     }
 }
 
-fn failure<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> Failure {
-    let has_failed_inside = error.raw_response().is_some_and(|response| response.status().is_server_error());
+fn table_error<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> TableError {
+    let is_server_error = error.raw_response().is_some_and(|response| response.status().is_server_error());
     match error.as_service_error() {
-        None if was_not_sent(&error) => Failure::NotSent(error.to_string()),
-        None => Failure::NoAnswer(error.to_string()),
+        None if was_not_sent(&error) => TableError::NotSent(error.to_string()),
+        None => TableError::NoResponse(error.to_string()),
         Some(service) => {
             let code = service.code().unwrap_or("unknown").to_owned();
             let message = service.message().unwrap_or_default().to_owned();
-            if has_failed_inside {
-                Failure::NoAnswer(format!("{code}: {message}"))
+            if is_server_error {
+                TableError::NoResponse(format!("{code}: {message}"))
             } else {
-                Failure::Service { code, message }
+                TableError::Service { code, message }
             }
         }
     }

@@ -25,44 +25,48 @@ pub type Item = HashMap<String, AttributeValue>;
 pub type Key = Item;
 
 /// An answer that is on its way.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+pub type TableFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TableError>> + Send + 'a>>;
 
 /// One DynamoDB table.
 pub trait Table: fmt::Debug + Send + Sync {
     /// `GetItem`, strongly consistent.
-    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found>;
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput>;
 
     /// `BatchGetItem` of at most 100 keys.
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found>;
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput>;
 
     /// `Query`: one page.
-    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page>;
 
     /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed. A check alone is refused.
-    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written>;
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput>;
 
     /// `TransactWriteItems`: all of them or none. The same call again, with the same token, changes nothing.
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written>;
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput>;
 
     /// Returns the same table for calls on behalf of a tenant, where it matters to the table for whom a call is: one that
     /// makes its calls one after the other shares its time out between tenants. `None` where the table shares out nothing.
-    fn on_behalf_of(&self, _tenant: &TenantId) -> Option<Arc<dyn Table>> {
+    fn for_tenant(&self, _tenant: &TenantId) -> Option<Arc<dyn Table>> {
         None
     }
 }
 
 /// Names a transaction, so that whoever did not hear its answer may send it again: DynamoDB remembers it for ten minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token(Uuid);
+pub struct TransactionToken(Uuid);
 
-impl Token {
+impl TransactionToken {
     /// The token of a new transaction.
-    pub fn fresh() -> Self {
+    pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 }
 
-impl fmt::Display for Token {
+impl fmt::Display for TransactionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.simple().fmt(f)
     }
@@ -70,9 +74,9 @@ impl fmt::Display for Token {
 
 /// Why DynamoDB did not do what it was asked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Failure {
+pub enum TableError {
     /// Nothing was written. One reason for each write, in order.
-    Canceled(Vec<Reason>),
+    Canceled(Vec<CancelReason>),
     /// An error of the service, or of what lies before it.
     Service {
         /// Its code, such as `ThrottlingException`.
@@ -83,7 +87,7 @@ pub enum Failure {
     /// The call was not sent, since there was no connection. Nothing was done.
     NotSent(String),
     /// There was no answer, or that something has failed inside; what was asked may have been done.
-    NoAnswer(String),
+    NoResponse(String),
     /// The call was not taken, and no further one will be. Nothing was done.
     Closed(String),
     /// The table's storage does not do what it must. Nothing was done that this call asked for.
@@ -114,16 +118,16 @@ impl fmt::Display for StorageFault {
     }
 }
 
-impl Failure {
+impl TableError {
     /// Whether what was asked may have been done all the same.
-    pub fn may_have_been_done(&self) -> bool {
-        matches!(self, Self::NoAnswer(_))
+    pub fn may_have_been_applied(&self) -> bool {
+        matches!(self, Self::NoResponse(_))
     }
 }
 
 /// What one write had to say to the failure of all.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Reason {
+pub struct CancelReason {
     /// DynamoDB's code, such as `ConditionalCheckFailed`; `None` where this write was not the reason.
     pub code: Option<String>,
     /// Its message.
@@ -133,23 +137,23 @@ pub struct Reason {
 }
 
 /// What a check alone is answered with, for which DynamoDB has no call.
-pub fn no_lone_check() -> Failure {
-    Failure::Service {
+pub fn standalone_check_error() -> TableError {
+    TableError::Service {
         code: "ValidationException".to_owned(),
         message: "a check stands in a transaction".to_owned(),
     }
 }
 
-/// The code of a [`Reason`] whose condition did not hold.
+/// The code of a [`CancelReason`] whose condition did not hold.
 pub const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// Items that were read by key; missing ones are missing.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Found {
+pub struct ReadOutput {
     /// The items, in no order.
     pub items: Vec<Item>,
     /// The keys that were not read, since the table was too busy.
-    pub unread: Vec<Key>,
+    pub unprocessed: Vec<Key>,
     /// The read capacity units that it took.
     pub units: f64,
 }
@@ -169,7 +173,7 @@ pub struct Page {
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Written {
+pub struct WriteOutput {
     /// The attributes that an update alone has changed, as they are now.
     pub updated: Item,
     /// The write capacity units that it took, those of the index among them.
@@ -178,21 +182,21 @@ pub struct Written {
 
 /// The attributes of each item that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Attributes {
+pub enum Projection {
     /// All that the table or the index has.
     #[default]
     All,
     /// Those.
-    These(&'static [&'static str]),
+    Only(&'static [&'static str]),
     /// None: the items are only counted.
     Count,
 }
 
-impl Attributes {
+impl Projection {
     /// The projection expression and the names in it, which may be DynamoDB's own words, such as `owner`; `None` where the
     /// items are read whole.
-    pub fn projection(self) -> Option<(String, HashMap<String, String>)> {
-        let Self::These(attributes) = self else { return None };
+    pub fn expression(self) -> Option<(String, HashMap<String, String>)> {
+        let Self::Only(attributes) = self else { return None };
         let names = (0..).map(|place: u8| format!("#{place}"));
         let expression = names.clone().take(attributes.len()).collect::<Vec<_>>().join(",");
         Some((expression, names.zip(attributes.iter().map(|name| (*name).to_owned())).collect()))
@@ -207,7 +211,7 @@ pub struct BatchRead {
     /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
     pub consistent: bool,
     /// What of them is read.
-    pub attributes: Attributes,
+    pub projection: Projection,
 }
 
 /// The values that an expression names, such as `:image`.
@@ -225,13 +229,13 @@ pub struct Query {
     /// The values of the expressions.
     pub values: Values,
     /// What of the items is read.
-    pub attributes: Attributes,
+    pub projection: Projection,
     /// Whether the sort keys fall.
     pub descending: bool,
     /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
     pub consistent: bool,
     /// How many items are read, before the filter, at most.
-    pub most: Option<usize>,
+    pub limit: Option<usize>,
     /// Where the page starts.
     pub start: Option<Key>,
 }
@@ -279,25 +283,25 @@ pub enum Action {
 impl Write {
     /// Puts an item.
     pub fn put(item: Item) -> Self {
-        Self::of(Action::Put(item))
+        Self::new(Action::Put(item))
     }
 
     /// Changes an item as the update expression says.
     pub fn update(key: Key, expression: &'static str) -> Self {
-        Self::of(Action::Update(key, expression))
+        Self::new(Action::Update(key, expression))
     }
 
     /// Deletes an item.
     pub fn delete(key: Key) -> Self {
-        Self::of(Action::Delete(key))
+        Self::new(Action::Delete(key))
     }
 
     /// Writes nothing, and lets the transaction's other writes be made only if its condition holds of an item.
     pub fn check(key: Key) -> Self {
-        Self::of(Action::Check(key))
+        Self::new(Action::Check(key))
     }
 
-    fn of(action: Action) -> Self {
+    fn new(action: Action) -> Self {
         Self { action, condition: None, names: Vec::new(), values: Vec::new() }
     }
 

@@ -1,9 +1,9 @@
 //! Create, list and disable the access keys of a project.
 
-use crate::Service;
+use crate::App;
 use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
-use crate::store::{Created, Earlier, Remembered, StoreError};
+use crate::store::{CreateOutcome, IdempotencyRequest, PriorCreation, StoreError};
 
 /// An access key to be created, for the caller's project.
 #[derive(Debug, Clone)]
@@ -25,19 +25,19 @@ pub struct AccessKeyPage {
 
 /// Why something was not done with access keys. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
+pub enum AccessKeyError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
     /// The access key would be able to do more than its creator.
     #[error("the role {} is more than the caller's", .0.name())]
-    RoleTooStrong(Role),
+    RoleExceedsCaller(Role),
     /// The access key may do more than the caller.
     #[error("the access key has the role {}, which is more than the caller's", .0.name())]
-    KeyTooStrong(Role),
+    KeyRoleExceedsCaller(Role),
     /// The project has as many access keys as it may have, so many.
     #[error("the project has {0} access keys, the most allowed")]
-    TooMany(u32),
+    KeyLimit(u32),
     /// No such access key, or none of the caller's project.
     #[error("access key not found")]
     NotFound,
@@ -46,7 +46,7 @@ pub enum KeyRefusal {
     NoMasterKey,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
-    KeyUsed,
+    IdempotencyKeyReused,
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,39 +56,39 @@ pub enum KeyRefusal {
 /// ask for again. One transaction.
 ///
 /// # Errors
-/// [`KeyRefusal`]; then nothing was created.
+/// [`AccessKeyError`]; then nothing was created.
 pub async fn create_access_key(
-    service: &Service,
+    service: &App,
     keyring: &Keyring,
     caller: &Caller,
     new: NewAccessKey,
-) -> Result<(AccessKey, Secret), KeyRefusal> {
-    create_access_key_once(service, keyring, caller, new, None).await
+) -> Result<(AccessKey, Secret), AccessKeyError> {
+    create_access_key_idempotent(service, keyring, caller, new, None).await
 }
 
 /// Creates an access key, unless the request was made before under its idempotency key: then the access key of that time is
 /// returned with its secret, which is derived again. One transaction, and two reads more where there is a key.
 ///
 /// # Errors
-/// [`KeyRefusal`]; then nothing was created.
-pub async fn create_access_key_once(
-    service: &Service,
+/// [`AccessKeyError`]; then nothing was created.
+pub async fn create_access_key_idempotent(
+    service: &App,
     keyring: &Keyring,
     caller: &Caller,
     new: NewAccessKey,
-    remembered: Option<&Remembered>,
-) -> Result<(AccessKey, Secret), KeyRefusal> {
-    if !caller.can_act() {
-        return Err(KeyRefusal::ReadOnly);
+    idempotency: Option<&IdempotencyRequest>,
+) -> Result<(AccessKey, Secret), AccessKeyError> {
+    if !caller.can_write() {
+        return Err(AccessKeyError::ReadOnly);
     }
     if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
-        return Err(KeyRefusal::RoleTooStrong(role));
+        return Err(AccessKeyError::RoleExceedsCaller(role));
     }
-    if let Some(before) = created_before(service, keyring, caller, remembered).await? {
+    if let Some(before) = find_replayed_key(service, keyring, caller, idempotency).await? {
         return Ok(before);
     }
-    let id = AccessKeyId::fresh();
-    let (master, secret) = keyring.issue(&id).ok_or(KeyRefusal::NoMasterKey)?;
+    let id = AccessKeyId::generate();
+    let (master, secret) = keyring.derive_new_secret(&id).ok_or(AccessKeyError::NoMasterKey)?;
     let key = AccessKey {
         id,
         name: new.name,
@@ -96,53 +96,53 @@ pub async fn create_access_key_once(
         account: caller.account.clone(),
         user: caller.user.clone(),
         roles: new.roles,
-        master,
+        master_key_id: master,
         created: service.clock().now(),
-        disabled: None,
+        disabled_at: None,
     };
-    let most = service.settings.limits.access_keys_per_project;
-    match service.store.create_access_key(&key, most, remembered).await? {
-        Created::Yes => Ok((key, secret)),
+    let limit = service.settings.limits.access_keys_per_project;
+    match service.store.create_access_key(&key, limit, idempotency).await? {
+        CreateOutcome::Created => Ok((key, secret)),
         // Two of the same request were under way.
-        Created::Before => {
-            created_before(service, keyring, caller, remembered).await?.ok_or(KeyRefusal::NotFound)
+        CreateOutcome::IdempotencyKeyUsed => {
+            find_replayed_key(service, keyring, caller, idempotency).await?.ok_or(AccessKeyError::NotFound)
         }
-        Created::TooMany | Created::IdTaken => Err(KeyRefusal::TooMany(most)),
+        CreateOutcome::LimitReached | CreateOutcome::IdTaken => Err(AccessKeyError::KeyLimit(limit)),
     }
 }
 
 /// The access key that a request has created, if it was made before, with its secret.
-async fn created_before(
-    service: &Service,
+async fn find_replayed_key(
+    service: &App,
     keyring: &Keyring,
     caller: &Caller,
-    remembered: Option<&Remembered>,
-) -> Result<Option<(AccessKey, Secret)>, KeyRefusal> {
-    let Some(remembered) = remembered else { return Ok(None) };
-    let id = match service.store.created_before(remembered).await? {
+    idempotency: Option<&IdempotencyRequest>,
+) -> Result<Option<(AccessKey, Secret)>, AccessKeyError> {
+    let Some(remembered) = idempotency else { return Ok(None) };
+    let id = match service.store.prior_creation(remembered).await? {
         None => return Ok(None),
-        Some(Earlier::KeyUsed) => return Err(KeyRefusal::KeyUsed),
-        Some(Earlier::Created(id)) => id,
+        Some(PriorCreation::KeyReused) => return Err(AccessKeyError::IdempotencyKeyReused),
+        Some(PriorCreation::Created(id)) => id,
     };
     let id: AccessKeyId = id.parse().map_err(|_| StoreError::Unreadable("created"))?;
     // One that was disabled long ago is forgotten, and the secret of an old master key cannot be derived.
-    let key = service.store.access_key(&id).await?.filter(|key| caller.acts_for(&key.project));
-    let key = key.ok_or(KeyRefusal::NotFound)?;
-    let secret = keyring.secret_of(&key).ok_or(KeyRefusal::NoMasterKey)?;
+    let key = service.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key = key.ok_or(AccessKeyError::NotFound)?;
+    let secret = keyring.secret_for(&key).ok_or(AccessKeyError::NoMasterKey)?;
     Ok(Some((key, secret)))
 }
 
 /// Lists the access keys of the caller's project: at most `most`, those after `after`. One query and one batch read.
 ///
 /// # Errors
-/// [`KeyRefusal::Store`] where the table failed.
+/// [`AccessKeyError::Store`] where the table failed.
 pub async fn list_access_keys(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     after: Option<&AccessKeyId>,
-    most: usize,
-) -> Result<AccessKeyPage, KeyRefusal> {
-    let (keys, more) = service.store.access_keys(&caller.tenant, after, most).await?;
+    limit: usize,
+) -> Result<AccessKeyPage, AccessKeyError> {
+    let (keys, more) = service.store.access_keys(&caller.tenant, after, limit).await?;
     let next = keys.last().filter(|_| more).map(|last| last.id.clone());
     Ok(AccessKeyPage { keys, next })
 }
@@ -152,23 +152,23 @@ pub async fn list_access_keys(
 /// one transaction.
 ///
 /// # Errors
-/// [`KeyRefusal`]; then nothing was changed.
+/// [`AccessKeyError`]; then nothing was changed.
 pub async fn disable_access_key(
-    service: &Service,
+    service: &App,
     keyring: &Keyring,
     caller: &Caller,
     id: &AccessKeyId,
-) -> Result<(), KeyRefusal> {
-    if !caller.can_act() {
-        return Err(KeyRefusal::ReadOnly);
+) -> Result<(), AccessKeyError> {
+    if !caller.can_write() {
+        return Err(AccessKeyError::ReadOnly);
     }
     // Project and roles of an access key never change, so nothing can come between reading and writing.
-    let key = service.store.access_key(id).await?.filter(|key| caller.acts_for(&key.project));
-    let key = key.ok_or(KeyRefusal::NotFound)?;
+    let key = service.store.access_key(id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key = key.ok_or(AccessKeyError::NotFound)?;
     if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
-        return Err(KeyRefusal::KeyTooStrong(role));
+        return Err(AccessKeyError::KeyRoleExceedsCaller(role));
     }
     service.store.disable_access_key(&key, service.clock().now()).await?;
-    keyring.forget(&key.id);
+    keyring.evict(&key.id);
     Ok(())
 }

@@ -5,23 +5,25 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use super::Refusal;
-use crate::Service;
-use crate::domain::{Addressees, Caller, Entry, Name, Named, Role, TenantId, Unresolved, resolve};
-use crate::store::{Listed, Snapshot, StoreError, Written};
+use super::UseCaseError;
+use crate::App;
+use crate::domain::{
+    Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, resolve_tenant,
+};
+use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
 
 /// Some of the directory, in the order of the tenants' ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryPage {
+pub struct DirectoryPage {
     /// The entries.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<DirectoryEntry>,
     /// The tenant after which the next page begins, where there may be one.
     pub next: Option<TenantId>,
 }
 
 /// Why something was not done with the directory. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DirectoryRefusal {
+pub enum DirectoryError {
     /// Only an admin may; the caller has that role.
     #[error("the role admin is needed, not {}", .0.name())]
     AdminOnly(Role),
@@ -33,93 +35,93 @@ pub enum DirectoryRefusal {
     NamesTaken(TenantId),
     /// The names lead to no tenant.
     #[error(transparent)]
-    Unresolved(#[from] Unresolved),
+    Unresolved(#[from] ResolveError),
     /// Somebody else changes the same entry all the time.
     #[error("tenant {0} is being changed by others")]
-    Contended(TenantId),
+    Conflict(TenantId),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// How often a change is made anew because somebody else changed the entry in between.
-const ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
 /// Writes what the directory says of a tenant, in the place of what it said. One read and one transaction; both again where
 /// somebody else changed the entry in between; nothing is written where it says so already.
 ///
 /// # Errors
-/// [`DirectoryRefusal`]; then nothing was changed.
-pub async fn put_tenant(service: &Service, caller: &Caller, entry: &Entry) -> Result<(), DirectoryRefusal> {
-    admin_only(caller)?;
-    for _ in 0..ATTEMPTS {
+/// [`DirectoryError`]; then nothing was changed.
+pub async fn put_tenant(
+    service: &App,
+    caller: &Caller,
+    entry: &DirectoryEntry,
+) -> Result<(), DirectoryError> {
+    require_admin(caller)?;
+    for _ in 0..MAX_ATTEMPTS {
         let read = service.store.entry(&entry.tenant).await?;
         if read.as_ref() == Some(entry) {
             return Ok(());
         }
         match service.store.put_entry(read.as_ref(), entry).await? {
-            Listed::Yes => return Ok(()),
-            Listed::NamesTaken(tenant) => return Err(DirectoryRefusal::NamesTaken(tenant)),
-            Listed::Stale => {}
+            PutEntryOutcome::Written => return Ok(()),
+            PutEntryOutcome::NamesTaken(tenant) => return Err(DirectoryError::NamesTaken(tenant)),
+            PutEntryOutcome::Conflict => {}
         }
     }
-    Err(DirectoryRefusal::Contended(entry.tenant.clone()))
+    Err(DirectoryError::Conflict(entry.tenant.clone()))
 }
 
 /// Reads what the directory says of a tenant. One read.
 ///
 /// # Errors
-/// [`DirectoryRefusal`].
+/// [`DirectoryError`].
 pub async fn show_tenant(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     tenant: &TenantId,
-) -> Result<Entry, DirectoryRefusal> {
-    admin_only(caller)?;
-    service.store.entry(tenant).await?.ok_or_else(|| DirectoryRefusal::NotFound(tenant.clone()))
+) -> Result<DirectoryEntry, DirectoryError> {
+    require_admin(caller)?;
+    service.store.entry(tenant).await?.ok_or_else(|| DirectoryError::NotFound(tenant.clone()))
 }
 
 /// Takes a tenant out of the directory: it goes on having its images and memberships. One read and one transaction; both
 /// again where somebody else changed the entry in between.
 ///
 /// # Errors
-/// [`DirectoryRefusal`]; then nothing was changed.
-pub async fn delete_tenant(
-    service: &Service,
-    caller: &Caller,
-    tenant: &TenantId,
-) -> Result<(), DirectoryRefusal> {
-    for _ in 0..ATTEMPTS {
+/// [`DirectoryError`]; then nothing was changed.
+pub async fn delete_tenant(service: &App, caller: &Caller, tenant: &TenantId) -> Result<(), DirectoryError> {
+    for _ in 0..MAX_ATTEMPTS {
         let read = show_tenant(service, caller, tenant).await?;
-        if service.store.delete_entry(&read).await? == Written::Yes {
+        if service.store.delete_entry(&read).await? == Commit::Committed {
             return Ok(());
         }
     }
-    Err(DirectoryRefusal::Contended(tenant.clone()))
+    Err(DirectoryError::Conflict(tenant.clone()))
 }
 
 /// Lists the directory: at most `most` entries, those after `after`. One query and one batch read.
 ///
 /// # Errors
-/// [`DirectoryRefusal`].
+/// [`DirectoryError`].
 pub async fn list_tenants(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     after: Option<&TenantId>,
-    most: usize,
-) -> Result<EntryPage, DirectoryRefusal> {
-    admin_only(caller)?;
-    let (entries, next) = service.store.entries(after, most).await?;
-    Ok(EntryPage { entries, next })
+    limit: usize,
+) -> Result<DirectoryPage, DirectoryError> {
+    require_admin(caller)?;
+    let (entries, next) = service.store.entries(after, limit).await?;
+    Ok(DirectoryPage { entries, next })
 }
 
 /// Finds the tenant of these names in this region, for whoever knows them. One read; without the project's name one query.
 ///
 /// # Errors
-/// [`DirectoryRefusal`].
-pub async fn find_tenant(service: &Service, named: &Named) -> Result<Entry, DirectoryRefusal> {
-    let found = find(service, named).await?;
-    Ok(resolve(&found, &service.settings.region)?.clone())
+/// [`DirectoryError`].
+pub async fn find_tenant(service: &App, named: &TenantName) -> Result<DirectoryEntry, DirectoryError> {
+    let found = find_entries(service, named).await?;
+    Ok(resolve_tenant(&found, &service.settings.region)?.clone())
 }
 
 /// Finds the project of that name in an account: the named one, or the caller's own; in whatever region. One read, and
@@ -128,24 +130,24 @@ pub async fn find_tenant(service: &Service, named: &Named) -> Result<Entry, Dire
 /// # Errors
 /// [`StoreError`] where the table failed.
 pub async fn find_project(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     account: Option<&Name>,
     name: &Name,
-) -> Result<Option<Entry>, StoreError> {
+) -> Result<Option<DirectoryEntry>, StoreError> {
     let own = match account {
         Some(_) => None,
         None => own_entry(service, caller).await?.map(|own| own.account),
     };
     let Some(account) = account.or(own.as_ref()) else { return Ok(None) };
-    Ok(service.store.entries_named([(account, name)]).await?.into_values().next())
+    Ok(service.store.entries_by_name([(account, name)]).await?.into_values().next())
 }
 
 /// Reads what the directory says of the caller's project. One read.
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub async fn own_entry(service: &Service, caller: &Caller) -> Result<Option<Entry>, StoreError> {
+pub async fn own_entry(service: &App, caller: &Caller) -> Result<Option<DirectoryEntry>, StoreError> {
     service.store.entry(&caller.tenant).await
 }
 
@@ -154,13 +156,13 @@ pub async fn own_entry(service: &Service, caller: &Caller) -> Result<Option<Entr
 /// Reads nothing where the directory knows every recipient or not the caller; else one batch read.
 ///
 /// # Errors
-/// [`Refusal::ProjectName`] for the first such name.
-pub(super) async fn refuse_names(
-    service: &Service,
+/// [`UseCaseError::ProjectNameAsId`] for the first such name.
+pub(super) async fn reject_names_as_ids(
+    service: &App,
     caller: &Caller,
     read: &Snapshot,
     recipients: impl IntoIterator<Item = &TenantId>,
-) -> Result<(), Refusal> {
+) -> Result<(), UseCaseError> {
     let Some(account) = read.tenant(&caller.tenant).account else { return Ok(()) };
     let unlisted = recipients.into_iter().filter(|tenant| read.tenant(tenant).account.is_none());
     let names: Vec<_> =
@@ -168,10 +170,10 @@ pub(super) async fn refuse_names(
     if names.is_empty() {
         return Ok(());
     }
-    let found = service.store.entries_named(names.iter().map(|(_, name)| (&account, name))).await?;
+    let found = service.store.entries_by_name(names.iter().map(|(_, name)| (&account, name))).await?;
     for (named, name) in names {
         if let Some(entry) = found.get(&(account.clone(), name)) {
-            return Err(Refusal::ProjectName { named: named.clone(), tenant: entry.tenant.clone() });
+            return Err(UseCaseError::ProjectNameAsId { named: named.clone(), tenant: entry.tenant.clone() });
         }
     }
     Ok(())
@@ -181,17 +183,22 @@ pub(super) async fn refuse_names(
 /// for all with a project's name, and one query for each without, all at once.
 ///
 /// # Errors
-/// [`Refusal::Unresolved`] for the first name that leads to no tenant.
-pub(super) async fn tenants_of(service: &Service, named: Addressees) -> Result<Vec<TenantId>, Refusal> {
-    let Addressees { projects: mut tenants, accounts } = named;
+/// [`UseCaseError::ResolveError`] for the first name that leads to no tenant.
+pub(super) async fn resolve_tenants(
+    service: &App,
+    named: RecipientList,
+) -> Result<Vec<TenantId>, UseCaseError> {
+    let RecipientList { projects: mut tenants, accounts } = named;
     if accounts.is_empty() {
         return Ok(tenants);
     }
     let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
     let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
     let (by_names, by_account) = tokio::try_join!(
-        service.store.entries_named(by_names),
-        try_join_all(by_account.map(async |(_, named)| Ok((&named.account, find(service, named).await?)))),
+        service.store.entries_by_name(by_names),
+        try_join_all(
+            by_account.map(async |(_, named)| Ok((&named.account, find_entries(service, named).await?)))
+        ),
     )?;
     let by_account: HashMap<_, _> = by_account.into_iter().collect();
     for (place, named) in &accounts {
@@ -199,8 +206,8 @@ pub(super) async fn tenants_of(service: &Service, named: Addressees) -> Result<V
             Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),
             None => by_account.get(&named.account).into_iter().flatten().collect(),
         };
-        let entry = resolve(found, &service.settings.region)
-            .map_err(|problem| Refusal::Unresolved { place: *place, problem })?;
+        let entry = resolve_tenant(found, &service.settings.region)
+            .map_err(|problem| UseCaseError::Unresolved { place: *place, problem })?;
         if !tenants.contains(&entry.tenant) {
             tenants.push(entry.tenant.clone());
         }
@@ -209,22 +216,22 @@ pub(super) async fn tenants_of(service: &Service, named: Addressees) -> Result<V
 }
 
 /// Who has these names.
-async fn find(service: &Service, named: &Named) -> Result<Vec<Entry>, StoreError> {
+async fn find_entries(service: &App, named: &TenantName) -> Result<Vec<DirectoryEntry>, StoreError> {
     let (store, account, here) = (&service.store, &named.account, &service.settings.region);
     if let Some(project) = &named.project {
-        return Ok(store.entries_named([(account, project)]).await?.into_values().collect());
+        return Ok(store.entries_by_name([(account, project)]).await?.into_values().collect());
     }
-    let is_ambiguous = |found: &[Entry]| resolve(found, here) == Err(Unresolved::Ambiguous);
-    let found = store.entries_of_account(account, is_ambiguous).await?;
-    match resolve(&found, here) {
-        Ok(_) | Err(Unresolved::Ambiguous) => Ok(found),
+    let is_ambiguous = |found: &[DirectoryEntry]| resolve_tenant(found, here) == Err(ResolveError::Ambiguous);
+    let found = store.account_entries(account, is_ambiguous).await?;
+    match resolve_tenant(&found, here) {
+        Ok(_) | Err(ResolveError::Ambiguous) => Ok(found),
         // A tenant that is renamed while its account is read may be seen under neither name.
-        Err(Unresolved::Unknown | Unresolved::OtherRegion) => {
-            store.entries_of_account(account, is_ambiguous).await
+        Err(ResolveError::Unknown | ResolveError::OtherRegion) => {
+            store.account_entries(account, is_ambiguous).await
         }
     }
 }
 
-fn admin_only(caller: &Caller) -> Result<(), DirectoryRefusal> {
-    if caller.is_admin() { Ok(()) } else { Err(DirectoryRefusal::AdminOnly(caller.role)) }
+fn require_admin(caller: &Caller) -> Result<(), DirectoryError> {
+    if caller.is_admin() { Ok(()) } else { Err(DirectoryError::AdminOnly(caller.role)) }
 }

@@ -12,14 +12,14 @@ pub(super) struct Failures {
 
 impl Failures {
     /// Those among the outcomes of a job's pairs from that number on.
-    pub(super) fn of(job: &Job, first_pair: usize, outcomes: &[Outcome]) -> Self {
+    pub(super) fn from_outcomes(job: &Job, first_pair: usize, outcomes: &[Outcome]) -> Self {
         let mut failures = Self::default();
-        failures.add(job, first_pair, outcomes);
+        failures.add_outcomes(job, first_pair, outcomes);
         failures
     }
 
     /// Adds those among the outcomes of a job's pairs from that number on.
-    pub(super) fn add(&mut self, job: &Job, first_pair: usize, outcomes: &[Outcome]) {
+    pub(super) fn add_outcomes(&mut self, job: &Job, first_pair: usize, outcomes: &[Outcome]) {
         for (number, outcome) in (first_pair..).zip(outcomes).filter(|(_, outcome)| outcome.is_failure()) {
             self.count += 1;
             if self.first.is_none() {
@@ -30,7 +30,7 @@ impl Failures {
     }
 
     /// Why the first of them failed, by the outcome's name, and which pair it is; `None` where none failed.
-    pub(super) fn first(&self) -> Option<String> {
+    pub(super) fn describe_first(&self) -> Option<String> {
         let (image, tenant, outcome) = self.first.as_ref()?;
         Some(format!("{outcome:?}: image {image}, project {tenant}"))
     }

@@ -1,14 +1,14 @@
 //! Ask a job.
 
-use super::Refusal;
-use crate::Service;
-use crate::domain::{Caller, JobId, Report};
+use super::UseCaseError;
+use crate::App;
+use crate::domain::{Caller, JobId, JobReport};
 
 /// Reads a job that the caller's project made: what was asked, how far it has come, what became of each pair. One query.
 ///
 /// # Errors
-/// [`Refusal::JobNotFound`] for an unknown job and for another project's alike (`contract/decisions.md` 16).
-pub async fn job_status(service: &Service, caller: &Caller, id: JobId) -> Result<Report, Refusal> {
+/// [`UseCaseError::JobNotFound`] for an unknown job and for another project's alike (`contract/decisions.md` 16).
+pub async fn job_status(service: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
     let report = service.store.report(id).await?;
-    report.filter(|report| caller.reads_for(&report.job.creator)).ok_or(Refusal::JobNotFound)
+    report.filter(|report| caller.can_read_for(&report.job.creator)).ok_or(UseCaseError::JobNotFound)
 }

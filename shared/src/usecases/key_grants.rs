@@ -1,46 +1,46 @@
 //! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
 //! `contract/decisions.md` 14).
 
-use super::{Exact, ImagePage, ImageQuery, Marker, Refusal, list_images};
-use crate::Service;
+use super::{ImagePage, ImageQuery, IndexFilter, Marker, UseCaseError, list_images};
+use crate::App;
 use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
-use crate::store::{Granted, List, StoreError};
+use crate::store::{KeyGrantRecord, List, StoreError};
 
 /// Why something was not done with grants of keys. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrantRefusal {
+pub enum KeyGrantError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
     /// The key was to be granted to its owner.
     #[error("{0} owns the key")]
-    OwnKey(TenantId),
+    OwnerIsRecipient(TenantId),
     /// The key is not granted to that tenant.
     #[error("the key is not granted to {0}")]
     NotFound(TenantId),
     /// What the grant is for could not be listed.
     #[error(transparent)]
-    List(#[from] Refusal),
+    UseCase(#[from] UseCaseError),
 }
 
-impl From<StoreError> for GrantRefusal {
+impl From<StoreError> for KeyGrantError {
     fn from(problem: StoreError) -> Self {
-        Self::List(problem.into())
+        Self::UseCase(problem.into())
     }
 }
 
 /// Some of a key's grants, in the order of the tenants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantPage {
+pub struct KeyGrantPage {
     /// The grants.
-    pub grants: Vec<Granted>,
+    pub grants: Vec<KeyGrantRecord>,
     /// The last of their tenants, where there are more.
     pub next: Option<TenantId>,
 }
 
 /// Some of the memberships that rely on a grant, newest image first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependents {
+pub struct DependentMemberships {
     /// The images, each with what the tenant has said to it.
     pub memberships: Vec<(Image, Status)>,
     /// Where to go on, where there may be more.
@@ -50,18 +50,18 @@ pub struct Dependents {
 /// Grants a key of the caller's project to a tenant; granting it again changes nothing. One write.
 ///
 /// # Errors
-/// [`GrantRefusal`]; then nothing was written.
+/// [`KeyGrantError`]; then nothing was written.
 pub async fn grant_key(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
-) -> Result<Granted, GrantRefusal> {
-    if !caller.can_act() {
-        return Err(GrantRefusal::ReadOnly);
+) -> Result<KeyGrantRecord, KeyGrantError> {
+    if !caller.can_write() {
+        return Err(KeyGrantError::ReadOnly);
     }
     if tenant == caller.tenant {
-        return Err(GrantRefusal::OwnKey(tenant));
+        return Err(KeyGrantError::OwnerIsRecipient(tenant));
     }
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
     Ok(service.store.put_key_grant(&grant, service.clock().now()).await?)
@@ -70,52 +70,52 @@ pub async fn grant_key(
 /// Shows a grant of a key of the caller's project. One read.
 ///
 /// # Errors
-/// [`GrantRefusal`]
+/// [`KeyGrantError`]
 pub async fn show_key_grant(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
-) -> Result<Granted, GrantRefusal> {
+) -> Result<KeyGrantRecord, KeyGrantError> {
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
-    service.store.key_grant(&grant).await?.ok_or(GrantRefusal::NotFound(grant.tenant))
+    service.store.key_grant(&grant).await?.ok_or(KeyGrantError::NotFound(grant.tenant))
 }
 
 /// Lists to whom a key of the caller's project is granted: at most `most`, those after `after`. One query.
 ///
 /// # Errors
-/// [`GrantRefusal`]
+/// [`KeyGrantError`]
 pub async fn list_key_grants(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     key: &KeyId,
     after: Option<&TenantId>,
-    most: usize,
-) -> Result<GrantPage, GrantRefusal> {
-    let (grants, more) = service.store.key_grants((&caller.tenant, key), after, most).await?;
+    limit: usize,
+) -> Result<KeyGrantPage, KeyGrantError> {
+    let (grants, more) = service.store.key_grants((&caller.tenant, key), after, limit).await?;
     let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
-    Ok(GrantPage { grants, next })
+    Ok(KeyGrantPage { grants, next })
 }
 
 /// Withdraws a grant of a key of the caller's project: from then on nothing under the key is shared with the tenant anew.
 /// Memberships that rely on it stay, and the first of them are returned. That there is no such grant is no error, so that
-/// who had no answer asks again. One write, and what [`dependents`] reads.
+/// who had no answer asks again. One write, and what [`list_dependent_memberships`] reads.
 ///
 /// # Errors
-/// [`GrantRefusal`]
-pub async fn withdraw_key_grant(
-    service: &Service,
+/// [`KeyGrantError`]
+pub async fn revoke_key_grant(
+    service: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
-    most: usize,
-) -> Result<Dependents, GrantRefusal> {
-    if !caller.can_act() {
-        return Err(GrantRefusal::ReadOnly);
+    limit: usize,
+) -> Result<DependentMemberships, KeyGrantError> {
+    if !caller.can_write() {
+        return Err(KeyGrantError::ReadOnly);
     }
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
     service.store.delete_key_grant(&grant).await?;
-    dependents(service, caller, &grant.key, &grant.tenant, (None, most)).await
+    list_dependent_memberships(service, caller, &grant.key, &grant.tenant, (None, limit)).await
 }
 
 /// Lists the memberships of a tenant that rely on a key of the caller's project, whether or not it is granted still: those
@@ -123,34 +123,34 @@ pub async fn withdraw_key_grant(
 /// tenant's memberships of what it finds in one batch read for every 50.
 ///
 /// # Errors
-/// [`GrantRefusal`]
-pub async fn dependents(
-    service: &Service,
+/// [`KeyGrantError`]
+pub async fn list_dependent_memberships(
+    service: &App,
     caller: &Caller,
     key: &KeyId,
     tenant: &TenantId,
-    (after, most): (Option<Marker>, usize),
-) -> Result<Dependents, GrantRefusal> {
+    (after, limit): (Option<Marker>, usize),
+) -> Result<DependentMemberships, KeyGrantError> {
     let query = ImageQuery {
         lists: vec![List::Owned(caller.tenant.clone())],
-        matches: |seen: &super::Seen| matches!(seen.image.details.encryption(), Encryption::Key(used) if used == *key),
-        exact: Exact::default(),
-        counts_members: false,
+        filter: |seen: &super::VisibleImage| matches!(seen.image.details.encryption(), Encryption::Key(used) if used == *key),
+        index_filter: IndexFilter::default(),
+        needs_member_counts: false,
         sort: Vec::new(),
         after,
-        most,
+        limit,
     };
     let page = match list_images(service, caller, query).await {
-        Err(Refusal::NothingFound { next, .. }) => {
+        Err(UseCaseError::ScanLimitReached { next, .. }) => {
             ImagePage { rows: Vec::new(), next: next.map(|next| *next) }
         }
         page => page?,
     };
-    let ids: Vec<_> = page.rows.into_iter().map(|row| row.seen.image.id).collect();
+    let ids: Vec<_> = page.rows.into_iter().map(|row| row.visible.image.id).collect();
     let mut memberships = Vec::new();
-    for (image, answer) in service.store.images_and_answers(&ids, tenant).await? {
+    for (image, answer) in service.store.images_and_statuses(&ids, tenant).await? {
         memberships.extend(answer.map(|status| (image, status)));
     }
     memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
-    Ok(Dependents { memberships, next: page.next })
+    Ok(DependentMemberships { memberships, next: page.next })
 }

@@ -1,10 +1,10 @@
 //! Accept or reject images that others share.
 
-use super::Refusal;
-use super::accept::{Batch, accept, queue_answer_to_all};
-use crate::Service;
+use super::UseCaseError;
+use super::accept_batch::{BatchRequest, accept, queue_respond_to_all};
+use crate::App;
 use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId, VaultId};
-use crate::store::Remembered;
+use crate::store::IdempotencyRequest;
 
 /// Checks that the caller acts for the recipient, and gives its answer to each image, in a job: at once where one
 /// transaction holds it and nothing older is left to do to the images, else soon. Returns the job's id.
@@ -13,18 +13,18 @@ use crate::store::Remembered;
 /// of images by answering. Two batch reads and one transaction.
 ///
 /// # Errors
-/// [`Refusal`]; then no job was made.
+/// [`UseCaseError`]; then no job was made.
 pub async fn respond(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     recipient: TenantId,
     images: Vec<ImageId>,
     (status, vault): (Status, Option<VaultId>),
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    may_answer(caller, &recipient)?;
+    idempotency: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    authorize_recipient(caller, &recipient)?;
     let task = Task::Respond { status, vault };
-    let batch = Batch { task, images, tenants: vec![recipient], remembered };
+    let batch = BatchRequest { task, images, tenants: vec![recipient], idempotency };
     accept(service, caller, batch).await
 }
 
@@ -33,27 +33,30 @@ pub async fn respond(
 /// moment ago.
 ///
 /// # Errors
-/// [`Refusal`]; then no job was made.
+/// [`UseCaseError`]; then no job was made.
 pub async fn respond_to_all(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     recipient: TenantId,
     (status, vault): (Status, Option<VaultId>),
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    may_answer(caller, &recipient)?;
-    let expected = service.store.inbox(&recipient).await?.waiting;
+    idempotency: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    authorize_recipient(caller, &recipient)?;
+    let expected = service.store.inbox(&recipient).await?.pending;
     let task = Task::RespondToAll { status, vault, expected };
-    let batch = Batch { task, images: Vec::new(), tenants: vec![recipient], remembered };
-    queue_answer_to_all(service, caller, &batch).await
+    let batch = BatchRequest { task, images: Vec::new(), tenants: vec![recipient], idempotency };
+    queue_respond_to_all(service, caller, &batch).await
 }
 
-fn may_answer(caller: &Caller, recipient: &TenantId) -> Result<(), Refusal> {
-    if !caller.can_act() {
-        return Err(Refusal::ReadOnly);
+fn authorize_recipient(caller: &Caller, recipient: &TenantId) -> Result<(), UseCaseError> {
+    if !caller.can_write() {
+        return Err(UseCaseError::ReadOnly);
     }
-    if !caller.acts_for(recipient) {
-        return Err(Refusal::OtherProject { acting: caller.tenant.clone(), named: recipient.clone() });
+    if !caller.can_write_for(recipient) {
+        return Err(UseCaseError::ProjectMismatch {
+            acting: caller.tenant.clone(),
+            named: recipient.clone(),
+        });
     }
     Ok(())
 }

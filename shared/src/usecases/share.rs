@@ -1,11 +1,11 @@
 //! Share images with tenants.
 
-use super::Refusal;
-use super::accept::{Batch, accept};
-use super::directory::{refuse_names, tenants_of};
-use crate::Service;
-use crate::domain::{Addressees, Caller, ImageHead, ImageId, JobId, Task, TenantId, Visibility};
-use crate::store::{Remembered, Snapshot, Submitted};
+use super::UseCaseError;
+use super::accept_batch::{BatchRequest, accept};
+use super::directory::{reject_names_as_ids, resolve_tenants};
+use crate::App;
+use crate::domain::{Caller, ImageHead, ImageId, JobId, RecipientList, Task, TenantId, Visibility};
+use crate::store::{IdempotencyRequest, Snapshot, SubmitOutcome};
 
 /// Checks that the caller owns every image and that each can be shared, and shares each image with each tenant, in a job:
 /// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
@@ -16,94 +16,96 @@ use crate::store::{Remembered, Snapshot, Submitted};
 /// read more where a request with a key is refused.
 ///
 /// # Errors
-/// [`Refusal`]; then no job was made.
+/// [`UseCaseError`]; then no job was made.
 pub async fn share(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     images: Vec<ImageId>,
-    with: impl Into<Addressees>,
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    owners_request(service, caller, (Task::Share, images, with.into()), remembered).await
+    recipients: impl Into<RecipientList>,
+    idempotency: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    accept_owner_request(service, caller, (Task::Share, images, recipients.into()), idempotency).await
 }
 
 /// Checks that the caller owns every image, and that each can be shared with each of the tenants.
-pub(super) async fn check(
-    service: &Service,
+pub(super) async fn authorize_share(
+    service: &App,
     caller: &Caller,
     read: &Snapshot,
     images: &[ImageId],
     tenants: &[TenantId],
-) -> Result<(), Refusal> {
-    for image in owned_images(service, caller, read, images).await? {
+) -> Result<(), UseCaseError> {
+    for image in require_owned_images(service, caller, read, images).await? {
         if image.visibility != Visibility::Shared {
             let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(Refusal::NotShared { image, visibility });
+            return Err(UseCaseError::NotShared { image, visibility });
         }
         if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(Refusal::SelfShare(owner.clone()));
+            return Err(UseCaseError::SelfShare(owner.clone()));
         }
     }
-    refuse_names(service, caller, read, tenants).await
+    reject_names_as_ids(service, caller, read, tenants).await
 }
 
 /// Accepts a request of an owner about its images and some tenants.
-pub(super) async fn owners_request(
-    service: &Service,
+pub(super) async fn accept_owner_request(
+    service: &App,
     caller: &Caller,
-    (task, images, addressees): (Task, Vec<ImageId>, Addressees),
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    if !caller.can_act() {
-        return Err(Refusal::ReadOnly);
+    (task, images, addressees): (Task, Vec<ImageId>, RecipientList),
+    idempotency: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    if !caller.can_write() {
+        return Err(UseCaseError::ReadOnly);
     }
-    let accepted = match resolved(service, caller, &images, addressees).await {
+    let accepted = match resolve_recipients(service, caller, &images, addressees).await {
         Ok(tenants) => {
-            let batch = Batch { task, images, tenants, remembered: remembered.clone() };
+            let batch = BatchRequest { task, images, tenants, idempotency: idempotency.clone() };
             accept(service, caller, batch).await
         }
         Err(refusal) => Err(refusal),
     };
     match accepted {
         Ok(job) => Ok(job),
-        Err(refusal) => unless_accepted_before(service, remembered.as_ref(), refusal).await,
+        Err(refusal) => replayed_job_or_error(service, idempotency.as_ref(), refusal).await,
     }
 }
 
 /// The tenants that a request names. What is wrong with its images is told first: only who owns them looks up names.
-async fn resolved(
-    service: &Service,
+async fn resolve_recipients(
+    service: &App,
     caller: &Caller,
     images: &[ImageId],
-    addressees: Addressees,
-) -> Result<Vec<TenantId>, Refusal> {
+    addressees: RecipientList,
+) -> Result<Vec<TenantId>, UseCaseError> {
     if !addressees.accounts.is_empty() {
         let read = service.store.heads_and_tenants(images, &[]).await?;
-        owned_images(service, caller, &read, images).await?;
+        require_owned_images(service, caller, &read, images).await?;
     }
-    tenants_of(service, addressees).await
+    resolve_tenants(service, addressees).await
 }
 
 /// The images of those ids, as they were read, provided that the caller may act on each as its owner.
-pub(super) async fn owned_images<'a>(
-    service: &Service,
+pub(super) async fn require_owned_images<'a>(
+    service: &App,
     caller: &Caller,
     read: &'a Snapshot,
     ids: &[ImageId],
-) -> Result<Vec<&'a ImageHead>, Refusal> {
+) -> Result<Vec<&'a ImageHead>, UseCaseError> {
     let mut owned = Vec::with_capacity(ids.len());
     for id in ids {
-        match read.known.images.get(id) {
-            Some(image) if caller.acts_for(&image.owner) => owned.push(image),
-            Some(image) if sees(service, caller, image).await? => return Err(Refusal::NotOwner(id.clone())),
-            _ => return Err(Refusal::ImageNotFound(id.clone())),
+        match read.input.images.get(id) {
+            Some(image) if caller.can_write_for(&image.owner) => owned.push(image),
+            Some(image) if can_see_image(service, caller, image).await? => {
+                return Err(UseCaseError::NotOwner(id.clone()));
+            }
+            _ => return Err(UseCaseError::ImageNotFound(id.clone())),
         }
     }
     Ok(owned)
 }
 
 /// Whether a caller who does not own the image can see it. One read where it is shared.
-async fn sees(service: &Service, caller: &Caller, image: &ImageHead) -> Result<bool, Refusal> {
+async fn can_see_image(service: &App, caller: &Caller, image: &ImageHead) -> Result<bool, UseCaseError> {
     match image.visibility {
         Visibility::Public | Visibility::Community => Ok(true),
         Visibility::Private => Ok(false),
@@ -119,18 +121,19 @@ async fn sees(service: &Service, caller: &Caller, image: &ImageHead) -> Result<b
 ///
 /// # Errors
 /// The refusal, where it is no retry.
-pub(super) async fn unless_accepted_before(
-    service: &Service,
-    remembered: Option<&Remembered>,
-    refusal: Refusal,
-) -> Result<JobId, Refusal> {
-    let (Some(remembered), false) = (remembered, matches!(refusal, Refusal::ReadOnly | Refusal::Store(_)))
+pub(super) async fn replayed_job_or_error(
+    service: &App,
+    idempotency: Option<&IdempotencyRequest>,
+    refusal: UseCaseError,
+) -> Result<JobId, UseCaseError> {
+    let (Some(remembered), false) =
+        (idempotency, matches!(refusal, UseCaseError::ReadOnly | UseCaseError::Store(_)))
     else {
         return Err(refusal);
     };
-    match service.store.submitted_before(remembered).await? {
-        Some(Submitted::Before(job)) => Ok(job),
-        Some(Submitted::KeyUsed) => Err(Refusal::KeyUsed),
-        Some(Submitted::Yes) | None => Err(refusal),
+    match service.store.prior_submission(remembered).await? {
+        Some(SubmitOutcome::Replayed(job)) => Ok(job),
+        Some(SubmitOutcome::KeyReused) => Err(UseCaseError::IdempotencyKeyReused),
+        Some(SubmitOutcome::Accepted) | None => Err(refusal),
     }
 }

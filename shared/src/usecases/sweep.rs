@@ -3,35 +3,35 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::carry_out::{abandon, carry_out, end_job};
-use crate::Service;
-use crate::domain::{Line, Timestamp};
-use crate::store::{OPEN_SHARDS, PieceKey, StoreError};
+use super::execute::{dequeue_if_ended, execute, fail_remaining};
+use crate::App;
+use crate::domain::{QueueKind, Timestamp};
+use crate::store::{OPEN_SHARDS, StoreError, WorkItemKey};
 
 /// A piece of a request that is older than this should have been carried out.
-const OVERDUE: Duration = Duration::from_mins(1);
+const OVERDUE_AFTER: Duration = Duration::from_mins(1);
 
 /// After so many sweeps a piece is given up. One sweep a minute.
-const ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
-/// The age at which a piece is given up where its attempts cannot be counted: that of one that was swept [`ATTEMPTS`] times.
-const UNCOUNTED_AGE: Duration = Duration::from_mins(11);
+/// The age at which a piece is given up where its attempts cannot be counted: that of one that was swept [`MAX_ATTEMPTS`] times.
+const MAX_UNCOUNTED_AGE: Duration = Duration::from_mins(11);
 
 /// The most pieces of a shard that one sweep takes on.
-const PIECES_PER_SHARD: usize = 100;
+const MAX_WORK_ITEMS_PER_SHARD: usize = 100;
 
 /// The most jobs of a shard that wait for an earlier one of their tenant and are looked at in one sweep.
-const HELD_PER_SHARD: usize = 100;
+const MAX_HELD_JOBS_PER_SHARD: usize = 100;
 
 /// What a sweep has found and done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Pieces that were carried out.
-    pub carried_out: usize,
+    pub executed: usize,
     /// Pieces that were ended as failed, or closed because they cannot be read.
-    pub given_up: usize,
+    pub failed: usize,
     /// Pieces that are still open.
-    pub left: usize,
+    pub remaining: usize,
     /// Shards whose open pieces were not listed: the listing failed, or no time was left. The next sweep lists them.
     pub unlisted_shards: usize,
 }
@@ -46,22 +46,22 @@ pub struct Swept {
 ///
 /// # Errors
 /// [`StoreError`] where no shard could be listed; a piece that fails is counted and left.
-pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreError> {
-    let mut swept = Swept::default();
+pub async fn sweep(service: &App, deadline: Timestamp) -> Result<SweepReport, StoreError> {
+    let mut swept = SweepReport::default();
     let mut first_problem = None;
     let first = fastrand::u8(0..OPEN_SHARDS);
     for shard in (first..OPEN_SHARDS).chain(0..first) {
-        if service.clock().now() >= until {
+        if service.clock().now() >= deadline {
             tracing::warn!(shard, "no time is left to list the open work of a shard");
             swept.unlisted_shards += 1;
             continue;
         }
-        let overdue = service.clock().now().minus(OVERDUE);
-        if let Err(problem) = unblock_held(service, shard, overdue).await {
+        let overdue = service.clock().now().minus(OVERDUE_AFTER);
+        if let Err(problem) = unblock_held_jobs(service, shard, overdue).await {
             tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
         }
-        match service.store.open_pieces(shard, Some(overdue), PIECES_PER_SHARD).await {
-            Ok(keys) => sweep_pieces(service, keys, until, &mut swept).await,
+        match service.store.open_work_items(shard, Some(overdue), MAX_WORK_ITEMS_PER_SHARD).await {
+            Ok(keys) => sweep_work_items(service, keys, deadline, &mut swept).await,
             Err(problem) => {
                 tracing::error!(shard, %problem, "the open work of a shard cannot be listed");
                 swept.unlisted_shards += 1;
@@ -80,27 +80,32 @@ pub async fn sweep(service: &Service, until: Timestamp) -> Result<Swept, StoreEr
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub async fn unblock_lines(service: &Service) -> Result<(), StoreError> {
+pub async fn unblock_queues(service: &App) -> Result<(), StoreError> {
     // Later than every stamp.
-    let end = service.clock().now().plus(OVERDUE);
+    let end = service.clock().now().plus(OVERDUE_AFTER);
     for shard in 0..OPEN_SHARDS {
-        unblock_held(service, shard, end).await?;
+        unblock_held_jobs(service, shard, end).await?;
     }
     Ok(())
 }
 
-async fn sweep_pieces(service: &Service, keys: Vec<PieceKey>, until: Timestamp, swept: &mut Swept) {
+async fn sweep_work_items(
+    service: &App,
+    keys: Vec<WorkItemKey>,
+    deadline: Timestamp,
+    swept: &mut SweepReport,
+) {
     for key in keys {
-        if service.clock().now() >= until {
-            swept.left += 1;
+        if service.clock().now() >= deadline {
+            swept.remaining += 1;
             continue;
         }
-        match attempt(service, key).await {
-            Ok(Attempt::CarriedOut) => swept.carried_out += 1,
-            Ok(Attempt::GivenUp) => swept.given_up += 1,
+        match attempt_work_item(service, key).await {
+            Ok(AttemptResult::Executed) => swept.executed += 1,
+            Ok(AttemptResult::Failed) => swept.failed += 1,
             Err(problem) => {
                 tracing::warn!(job = %key.job, piece = key.number, %problem, "an overdue piece failed");
-                swept.left += 1;
+                swept.remaining += 1;
             }
         }
     }
@@ -108,27 +113,27 @@ async fn sweep_pieces(service: &Service, keys: Vec<PieceKey>, until: Timestamp, 
 
 /// Gives its turn to each large job that waits for one that has ended: the worker that ended it may have been stopped before
 /// it could. One query, and [`crate::store::Store::unblock`] once for each line of a tenant.
-async fn unblock_held(service: &Service, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
+async fn unblock_held_jobs(service: &App, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
     let mut lines = HashSet::new();
-    for job in service.store.held_jobs(shard, overdue, HELD_PER_SHARD).await? {
-        if lines.insert((job.queues.first().cloned(), Line::of(&job.task))) {
+    for job in service.store.held_jobs(shard, overdue, MAX_HELD_JOBS_PER_SHARD).await? {
+        if lines.insert((job.queues.first().cloned(), QueueKind::of(&job.task))) {
             service.store.unblock(&job).await?;
         }
     }
     Ok(())
 }
 
-enum Attempt {
-    CarriedOut,
-    GivenUp,
+enum AttemptResult {
+    Executed,
+    Failed,
 }
 
-async fn attempt(service: &Service, key: PieceKey) -> Result<Attempt, StoreError> {
-    if !attempts_are_used_up(service, key).await? {
-        carry_out(service, key).await?;
-        return Ok(Attempt::CarriedOut);
+async fn attempt_work_item(service: &App, key: WorkItemKey) -> Result<AttemptResult, StoreError> {
+    if !attempts_exhausted(service, key).await? {
+        execute(service, key).await?;
+        return Ok(AttemptResult::Executed);
     }
-    let problem = match abandon(service, key).await {
+    let problem = match fail_remaining(service, key).await {
         Err(problem @ StoreError::Unreadable(_)) => problem.to_string(),
         Err(problem) => return Err(problem),
         Ok(()) => "its job is missing".to_owned(),
@@ -137,23 +142,23 @@ async fn attempt(service: &Service, key: PieceKey) -> Result<Attempt, StoreError
     if service.store.close_unreadable(key).await? {
         tracing::error!(job = %key.job, piece = key.number, problem, "a piece that cannot be read was closed; its item is kept");
         if let Some(job) = service.store.continue_lane(key).await? {
-            end_job(service, &job).await?;
+            dequeue_if_ended(service, &job).await?;
         }
     } else {
         tracing::error!(job = %key.job, piece = key.number, "piece given up");
     }
-    Ok(Attempt::GivenUp)
+    Ok(AttemptResult::Failed)
 }
 
 /// Counts one more attempt of a piece, and says whether it has had enough of them. Where the count itself cannot be read,
 /// the age of the piece decides.
-async fn attempts_are_used_up(service: &Service, key: PieceKey) -> Result<bool, StoreError> {
+async fn attempts_exhausted(service: &App, key: WorkItemKey) -> Result<bool, StoreError> {
     match service.store.count_attempt(key).await {
-        Ok(attempts) => Ok(attempts > ATTEMPTS),
+        Ok(attempts) => Ok(attempts > MAX_ATTEMPTS),
         Err(problem @ (StoreError::Unreadable(_) | StoreError::Refused(_))) => {
-            match service.store.open_piece(key).await {
+            match service.store.open_work_item(key).await {
                 Err(StoreError::Unreadable(_)) => {
-                    Ok(key.job.0.time() < service.clock().now().minus(UNCOUNTED_AGE))
+                    Ok(key.job.0.time() < service.clock().now().minus(MAX_UNCOUNTED_AGE))
                 }
                 _ => Err(problem),
             }

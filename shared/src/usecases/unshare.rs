@@ -1,10 +1,10 @@
 //! Stop sharing images with tenants.
 
-use super::Refusal;
-use super::share::owners_request;
-use crate::Service;
-use crate::domain::{Addressees, Caller, ImageId, JobId, Task};
-use crate::store::Remembered;
+use super::UseCaseError;
+use super::share::accept_owner_request;
+use crate::App;
+use crate::domain::{Caller, ImageId, JobId, RecipientList, Task};
+use crate::store::IdempotencyRequest;
 
 /// Checks that the caller owns every image, and ends each tenant's membership of each image, in a job: at once where one
 /// transaction holds it, else soon. A tenant that is no member is no error (`contract/decisions.md` 7). Returns the job's id.
@@ -13,13 +13,13 @@ use crate::store::Remembered;
 /// request with a key is refused.
 ///
 /// # Errors
-/// [`Refusal`]; then no job was made.
+/// [`UseCaseError`]; then no job was made.
 pub async fn unshare(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     images: Vec<ImageId>,
-    from: impl Into<Addressees>,
-    remembered: Option<Remembered>,
-) -> Result<JobId, Refusal> {
-    owners_request(service, caller, (Task::Unshare, images, from.into()), remembered).await
+    recipients: impl Into<RecipientList>,
+    idempotency: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    accept_owner_request(service, caller, (Task::Unshare, images, recipients.into()), idempotency).await
 }

@@ -1,12 +1,12 @@
 //! Keep the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
 
-use crate::Service;
+use crate::App;
 use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
-use crate::store::{OwnVault, StoreError, VaultDeleted};
+use crate::store::{DeleteVaultOutcome, StoreError, VaultRecord};
 
 /// Why something was not done with vaults. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VaultRefusal {
+pub enum VaultError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
@@ -25,7 +25,7 @@ pub enum VaultRefusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultPage {
     /// The vaults.
-    pub vaults: Vec<OwnVault>,
+    pub vaults: Vec<VaultRecord>,
     /// The last of them, where there are more.
     pub next: Option<VaultId>,
 }
@@ -34,41 +34,41 @@ pub struct VaultPage {
 /// reserved is refused. One write.
 ///
 /// # Errors
-/// [`VaultRefusal`]; then nothing was written.
+/// [`VaultError`]; then nothing was written.
 pub async fn put_vault(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     id: VaultId,
     details: &VaultDetails,
-) -> Result<OwnVault, VaultRefusal> {
-    if !caller.can_act() {
-        return Err(VaultRefusal::ReadOnly);
+) -> Result<VaultRecord, VaultError> {
+    if !caller.can_write() {
+        return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
     let put = service.store.put_vault(&key, details, Stamp::now()).await?;
-    put.ok_or(VaultRefusal::InUse(key.1))
+    put.ok_or(VaultError::InUse(key.1))
 }
 
 /// Shows a vault of the caller's project. One read.
 ///
 /// # Errors
-/// [`VaultRefusal`]
-pub async fn show_vault(service: &Service, caller: &Caller, id: VaultId) -> Result<OwnVault, VaultRefusal> {
+/// [`VaultError`]
+pub async fn show_vault(service: &App, caller: &Caller, id: VaultId) -> Result<VaultRecord, VaultError> {
     let key = (caller.tenant.clone(), id);
-    service.store.vault(&key).await?.ok_or(VaultRefusal::NotFound(key.1))
+    service.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
 }
 
 /// Lists the vaults of the caller's project: at most `most`, those after `after`. One query.
 ///
 /// # Errors
-/// [`VaultRefusal::Store`] where the table failed.
+/// [`VaultError::Store`] where the table failed.
 pub async fn list_vaults(
-    service: &Service,
+    service: &App,
     caller: &Caller,
     after: Option<&VaultId>,
-    most: usize,
-) -> Result<VaultPage, VaultRefusal> {
-    let (vaults, more) = service.store.vaults(&caller.tenant, after, most).await?;
+    limit: usize,
+) -> Result<VaultPage, VaultError> {
+    let (vaults, more) = service.store.vaults(&caller.tenant, after, limit).await?;
     let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
     Ok(VaultPage { vaults, next })
 }
@@ -76,14 +76,14 @@ pub async fn list_vaults(
 /// Forgets a vault of the caller's project, of which nothing may be reserved; that there is none is no error. One write.
 ///
 /// # Errors
-/// [`VaultRefusal`]; then nothing was changed.
-pub async fn delete_vault(service: &Service, caller: &Caller, id: VaultId) -> Result<(), VaultRefusal> {
-    if !caller.can_act() {
-        return Err(VaultRefusal::ReadOnly);
+/// [`VaultError`]; then nothing was changed.
+pub async fn delete_vault(service: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
+    if !caller.can_write() {
+        return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
     match service.store.delete_vault(&key).await? {
-        VaultDeleted::Yes => Ok(()),
-        VaultDeleted::InUse => Err(VaultRefusal::InUse(key.1)),
+        DeleteVaultOutcome::Deleted => Ok(()),
+        DeleteVaultOutcome::InUse => Err(VaultError::InUse(key.1)),
     }
 }

@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// Sends a request that must succeed, and returns its JSON.
-    pub async fn call(&mut self, method: &str, target: &str, body: &Value) -> Value {
+    pub async fn send_json(&mut self, method: &str, target: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, answer) = self.send(method, target, &body).await;
         assert!(
@@ -62,26 +62,26 @@ impl Client {
     }
 
     /// Registers an image and returns its id.
-    pub async fn image(&mut self) -> String {
-        let image = self.call("POST", "/v2/images", &serde_json::json!({ "name": "golden" })).await;
+    pub async fn create_image(&mut self) -> String {
+        let image = self.send_json("POST", "/v2/images", &serde_json::json!({ "name": "golden" })).await;
         image["id"].as_str().expect("an id").to_owned()
     }
 
     /// Shares images with projects and returns the job's id.
     pub async fn share(&mut self, images: &[String], projects: &[String]) -> String {
         let body = serde_json::json!({ "images": images, "projects": projects });
-        let job = self.call("POST", "/v1/cloudimages/members", &body).await;
+        let job = self.send_json("POST", "/v1/cloudimages/members", &body).await;
         job["job_id"].as_str().expect("a job").to_owned()
     }
 
     /// The status of a job.
     pub async fn job_status(&mut self, job: &str) -> String {
-        let job = self.call("GET", &format!("/v1/cloudimages/job/{job}"), &Value::Null).await;
+        let job = self.send_json("GET", &format!("/v1/cloudimages/job/{job}"), &Value::Null).await;
         job["status"].as_str().expect("a status").to_owned()
     }
 
     /// Waits until a job has succeeded.
-    pub async fn succeeded(&mut self, job: &str) {
+    pub async fn wait_for_success(&mut self, job: &str) {
         loop {
             match self.job_status(job).await.as_str() {
                 "SUCCESS" => return,

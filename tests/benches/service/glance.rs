@@ -4,76 +4,89 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::load::{CLIENTS, Load, millis};
-use crate::{figure, server};
+use crate::load::{CLIENTS, LoadResult, format_millis};
+use crate::{print_figure, server};
 
 /// What Glance took for a call: processor time a request, and requests a second.
-struct Peer {
+struct GlanceFigures {
     call: &'static str,
     cpu_micros: f64,
-    rate: f64,
+    requests_per_second: f64,
 }
 
-const CREATE: Peer = Peer { call: "Glance: create a member", cpu_micros: 8_400.0, rate: 145.0 };
-const ACCEPT: Peer = Peer { call: "Glance: accept", cpu_micros: 7_700.0, rate: 136.0 };
-const MEMBERS: Peer = Peer { call: "Glance: list 10 members", cpu_micros: 8_300.0, rate: 170.0 };
-const IMAGES: Peer = Peer { call: "Glance: list 25 shared images", cpu_micros: 14_700.0, rate: 89.0 };
+const CREATE_MEMBER: GlanceFigures =
+    GlanceFigures { call: "Glance: create a member", cpu_micros: 8_400.0, requests_per_second: 145.0 };
+const ACCEPT_SHARE: GlanceFigures =
+    GlanceFigures { call: "Glance: accept", cpu_micros: 7_700.0, requests_per_second: 136.0 };
+const LIST_MEMBERS: GlanceFigures =
+    GlanceFigures { call: "Glance: list 10 members", cpu_micros: 8_300.0, requests_per_second: 170.0 };
+const LIST_IMAGES: GlanceFigures =
+    GlanceFigures { call: "Glance: list 25 shared images", cpu_micros: 14_700.0, requests_per_second: 89.0 };
 
 pub async fn run() {
-    let memory = server::in_memory().await;
-    calls(&memory, "in memory", 20).await;
-    let thousand = thousand_members(&memory).await;
-    figure("Glance: list 1,000 members, one client, median", &millis(thousand), "under 10 ms");
+    let memory = server::start_in_memory().await;
+    compare_calls(&memory, "in memory", 20).await;
+    let thousand = list_thousand_members(&memory).await;
+    print_figure("Glance: list 1,000 members, one client, median", &format_millis(thousand), "under 10 ms");
     drop(memory);
-    let (disk, _directory) = server::on_disk().await;
-    calls(&disk, "on disk", 8).await;
+    let (disk, _directory) = server::start_on_disk().await;
+    compare_calls(&disk, "on disk", 8).await;
 }
 
-async fn calls(server: &Server, place: &str, times: u32) {
+async fn compare_calls(server: &ServerProcess, place: &str, times: u32) {
     for (peer, load) in [
-        (CREATE, create(server).await),
-        (ACCEPT, accept(server).await),
-        (MEMBERS, members(server).await),
-        (IMAGES, images(server).await),
+        (CREATE_MEMBER, create_members(server).await),
+        (ACCEPT_SHARE, accept_shares(server).await),
+        (LIST_MEMBERS, list_members(server).await),
+        (LIST_IMAGES, list_images(server).await),
     ] {
         let (load, cpu) = load;
-        let rate = format!("{:.0} ({:.0} ×)", load.rate(), load.rate() / peer.rate);
-        figure(&format!("{}, {place}: a second", peer.call), &rate, &format!("{times} × Glance or more"));
+        let rate = format!(
+            "{:.0} ({:.0} ×)",
+            load.requests_per_second(),
+            load.requests_per_second() / peer.requests_per_second
+        );
+        print_figure(
+            &format!("{}, {place}: a second", peer.call),
+            &rate,
+            &format!("{times} × Glance or more"),
+        );
         let micros = cpu.as_secs_f64() * 1e6;
         let cpu = format!("{micros:.0} µs (1/{:.0})", peer.cpu_micros / micros);
-        figure("  … server CPU a request", &cpu, "1/50 of Glance or less");
+        print_figure("  … server CPU a request", &cpu, "1/50 of Glance or less");
     }
 }
 
 /// Loads a server and returns the processor time that it took for each request too.
-async fn measured<C, F, R>(server: &Server, clients: Vec<C>, request: F) -> (Load, Duration)
+async fn measure_load<C, F, R>(server: &ServerProcess, clients: Vec<C>, request: F) -> (LoadResult, Duration)
 where
     C: Send + 'static,
     F: Fn(C, u64) -> R + Clone + Send + 'static,
     R: Future<Output = C> + Send,
 {
     let before = server.cpu_time();
-    let load = Load::run(clients, request).await;
-    let took = server.cpu_time().saturating_sub(before) * 1_000 / u32::try_from(load.sent()).unwrap_or(1);
+    let load = LoadResult::run(clients, request).await;
+    let took =
+        server.cpu_time().saturating_sub(before) * 1_000 / u32::try_from(load.sent_requests()).unwrap_or(1);
     (load, took / 1_000)
 }
 
-async fn create(server: &Server) -> (Load, Duration) {
+async fn create_members(server: &ServerProcess) -> (LoadResult, Duration) {
     let token = server.token("owner", "member");
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
         let mut client = Client::connect(&server.address, &token).await;
         let mut images = Vec::new();
         for _ in 0..10 {
-            images.push(client.image().await);
+            images.push(client.create_image().await);
         }
         clients.push((client, Arc::new(images), number));
     }
-    measured(server, clients, |(mut client, images, number), request| async move {
+    measure_load(server, clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"member":"project-{number}-{request}"}}"#);
         let (status, answer) = client.send("POST", &format!("/v2/images/{image}/members"), &body).await;
@@ -84,17 +97,17 @@ async fn create(server: &Server) -> (Load, Duration) {
 }
 
 /// Each client accepts and rejects in turn, so that each request changes something.
-async fn accept(server: &Server) -> (Load, Duration) {
+async fn accept_shares(server: &ServerProcess) -> (LoadResult, Duration) {
     let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
-        let image = owner.image().await;
+        let image = owner.create_image().await;
         let member = format!("recipient-{number}");
-        owner.call("POST", &format!("/v2/images/{image}/members"), &json!({ "member": member })).await;
+        owner.send_json("POST", &format!("/v2/images/{image}/members"), &json!({ "member": member })).await;
         let client = Client::connect(&server.address, &server.token(&member, "member")).await;
         clients.push((client, format!("/v2/images/{image}/members/{member}")));
     }
-    measured(server, clients, |(mut client, member), request| async move {
+    measure_load(server, clients, |(mut client, member), request| async move {
         let status = if request % 2 == 0 { "accepted" } else { "rejected" };
         let (status, answer) = client.send("PUT", &member, &format!(r#"{{"status":"{status}"}}"#)).await;
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
@@ -103,39 +116,44 @@ async fn accept(server: &Server) -> (Load, Duration) {
     .await
 }
 
-async fn members(server: &Server) -> (Load, Duration) {
+async fn list_members(server: &ServerProcess) -> (LoadResult, Duration) {
     let token = server.token("owner", "member");
     let mut owner = Client::connect(&server.address, &token).await;
-    let image = owner.image().await;
+    let image = owner.create_image().await;
     for number in 0..10 {
         let member = json!({ "member": format!("project-{number}") });
-        owner.call("POST", &format!("/v2/images/{image}/members"), &member).await;
+        owner.send_json("POST", &format!("/v2/images/{image}/members"), &member).await;
     }
-    reads(server, &token, format!("/v2/images/{image}/members"), ("members", 10)).await
+    read_list(server, &token, format!("/v2/images/{image}/members"), ("members", 10)).await
 }
 
-async fn images(server: &Server) -> (Load, Duration) {
+async fn list_images(server: &ServerProcess) -> (LoadResult, Duration) {
     let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
     let token = server.token("inbox", "member");
     let mut recipient = Client::connect(&server.address, &token).await;
     for _ in 0..25 {
-        let members = format!("/v2/images/{}/members", owner.image().await);
-        owner.call("POST", &members, &json!({ "member": "inbox" })).await;
-        recipient.call("PUT", &format!("{members}/inbox"), &json!({ "status": "accepted" })).await;
+        let members = format!("/v2/images/{}/members", owner.create_image().await);
+        owner.send_json("POST", &members, &json!({ "member": "inbox" })).await;
+        recipient.send_json("PUT", &format!("{members}/inbox"), &json!({ "status": "accepted" })).await;
     }
-    reads(server, &token, "/v2/images?visibility=shared".to_owned(), ("images", 25)).await
+    read_list(server, &token, "/v2/images?visibility=shared".to_owned(), ("images", 25)).await
 }
 
 /// Each client reads the same list, which holds so many of those.
-async fn reads(server: &Server, token: &str, path: String, holds: (&'static str, usize)) -> (Load, Duration) {
+async fn read_list(
+    server: &ServerProcess,
+    token: &str,
+    path: String,
+    holds: (&'static str, usize),
+) -> (LoadResult, Duration) {
     let (mut clients, path) = (Vec::new(), Arc::new(path));
     for _ in 0..CLIENTS {
         let mut client = Client::connect(&server.address, token).await;
-        let list = client.call("GET", &path, &Value::Null).await;
+        let list = client.send_json("GET", &path, &Value::Null).await;
         assert_eq!(list[holds.0].as_array().map(Vec::len), Some(holds.1), "{list}");
         clients.push((client, Arc::clone(&path)));
     }
-    measured(server, clients, |(mut client, path), _| async move {
+    measure_load(server, clients, |(mut client, path), _| async move {
         let (status, _) = client.send("GET", &path, "").await;
         assert_eq!(status, 200);
         (client, path)
@@ -143,13 +161,13 @@ async fn reads(server: &Server, token: &str, path: String, holds: (&'static str,
     .await
 }
 
-async fn thousand_members(server: &Server) -> Duration {
+async fn list_thousand_members(server: &ServerProcess) -> Duration {
     let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
-    let image = owner.image().await;
+    let image = owner.create_image().await;
     for first in (0..1_000).step_by(100) {
         let projects: Vec<String> = (first..first + 100).map(|number| format!("project-{number}")).collect();
         let job = owner.share(std::slice::from_ref(&image), &projects).await;
-        owner.succeeded(&job).await;
+        owner.wait_for_success(&job).await;
     }
     let mut times = Vec::new();
     for _ in 0..101 {

@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{figure, server};
+use crate::{print_figure, server};
 
 pub async fn run() {
     let begun = Instant::now();
-    let memory = server::in_memory().await;
-    figure("start, until it listens", &crate::load::millis(begun.elapsed()), "");
+    let memory = server::start_in_memory().await;
+    print_figure("start, until it listens", &crate::load::format_millis(begun.elapsed()), "");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    figure("idle, table in memory: resident", &mebibytes(memory.resident_bytes()), "under 40 MB");
+    print_figure(
+        "idle, table in memory: resident",
+        &format_megabytes(memory.resident_bytes()),
+        "under 40 MB",
+    );
     drop(memory);
-    let (disk, _directory) = server::on_disk().await;
+    let (disk, _directory) = server::start_on_disk().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    figure("idle, table on disk: resident", &mebibytes(disk.resident_bytes()), "under 40 MB");
+    print_figure("idle, table on disk: resident", &format_megabytes(disk.resident_bytes()), "under 40 MB");
 }
 
-fn mebibytes(bytes: u64) -> String {
+fn format_megabytes(bytes: u64) -> String {
     format!("{:.1} MB", f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1000.0)
 }

@@ -2,29 +2,37 @@
 
 use std::time::Instant;
 
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 
 use crate::client::Client;
-use crate::load::millis;
-use crate::{figure, server};
+use crate::load::format_millis;
+use crate::{print_figure, server};
 
 pub async fn run() {
-    let memory = server::in_memory().await;
-    figure("job of 100 images × 100 projects, in memory", &ten_thousand_pairs(&memory).await, "under 10 s");
+    let memory = server::start_in_memory().await;
+    print_figure(
+        "job of 100 images × 100 projects, in memory",
+        &share_ten_thousand_pairs(&memory).await,
+        "under 10 s",
+    );
     drop(memory);
-    let (disk, _directory) = server::on_disk().await;
-    figure("job of 100 images × 100 projects, on disk", &ten_thousand_pairs(&disk).await, "under 10 s");
+    let (disk, _directory) = server::start_on_disk().await;
+    print_figure(
+        "job of 100 images × 100 projects, on disk",
+        &share_ten_thousand_pairs(&disk).await,
+        "under 10 s",
+    );
 }
 
-async fn ten_thousand_pairs(server: &Server) -> String {
+async fn share_ten_thousand_pairs(server: &ServerProcess) -> String {
     let mut client = Client::connect(&server.address, &server.token("bench", "member")).await;
     let mut images = Vec::new();
     for _ in 0..100 {
-        images.push(client.image().await);
+        images.push(client.create_image().await);
     }
     let projects: Vec<String> = (0..100).map(|number| format!("project-{number}")).collect();
     let begun = Instant::now();
     let job = client.share(&images, &projects).await;
-    client.succeeded(&job).await;
-    millis(begun.elapsed())
+    client.wait_for_success(&job).await;
+    format_millis(begun.elapsed())
 }

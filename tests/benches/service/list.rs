@@ -2,46 +2,62 @@
 
 use std::time::{Duration, Instant};
 
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::load::{CLIENTS, millis};
-use crate::{figure, server};
+use crate::load::{CLIENTS, format_millis};
+use crate::{print_figure, server};
 
 /// Memberships of the project that has many.
-const MANY: usize = 100_000;
+const MANY_MEMBERSHIPS: usize = 100_000;
 
 pub async fn run() {
-    let server = server::in_memory().await;
+    let server = server::start_in_memory().await;
     let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
-    let few: Vec<String> = images(&server, 10).await;
+    let few: Vec<String> = create_images(&server, 10).await;
     let job = owner.share(&few, &["few".to_owned()]).await;
-    owner.succeeded(&job).await;
-    let first = writes(&mut owner, "early").await;
+    owner.wait_for_success(&job).await;
+    let first = share_latency(&mut owner, "early").await;
 
-    let many = images(&server, MANY).await;
+    let many = create_images(&server, MANY_MEMBERSHIPS).await;
     let mut last = String::new();
     for images in many.chunks(100) {
         last = owner.share(images, &["many".to_owned()]).await;
-        owner.succeeded(&last).await;
+        owner.wait_for_success(&last).await;
     }
-    owner.succeeded(&last).await;
-    let later = writes(&mut owner, "late").await;
+    owner.wait_for_success(&last).await;
+    let later = share_latency(&mut owner, "late").await;
 
     let mut client = Client::connect(&server.address, &server.token("few", "reader")).await;
-    figure("page of 10 of 10 pending images", &millis(page(&mut client, "").await), "under 5 ms");
+    print_figure(
+        "page of 10 of 10 pending images",
+        &format_millis(page_latency(&mut client, "").await),
+        "under 5 ms",
+    );
     let mut client = Client::connect(&server.address, &server.token("many", "reader")).await;
-    figure("page of 100 of 100,000 pending images", &millis(page(&mut client, "").await), "under 5 ms");
+    print_figure(
+        "page of 100 of 100,000 pending images",
+        &format_millis(page_latency(&mut client, "").await),
+        "under 5 ms",
+    );
     // Each client has registered its part in the order of time; the middle of a part is the middle of the list.
-    let middle = many.get(MANY / CLIENTS / 2).expect("an image");
+    let middle = many.get(MANY_MEMBERSHIPS / CLIENTS / 2).expect("an image");
     let after = format!("&marker={middle}");
-    figure("page of 100 in the middle of 100,000", &millis(page(&mut client, &after).await), "under 5 ms");
-    figure("share request with few memberships in the table, median", &millis(first), "");
-    figure("share request with 100,000 memberships in the table, median", &millis(later), "the same");
+    print_figure(
+        "page of 100 in the middle of 100,000",
+        &format_millis(page_latency(&mut client, &after).await),
+        "under 5 ms",
+    );
+    print_figure("share request with few memberships in the table, median", &format_millis(first), "");
+    print_figure(
+        "share request with 100,000 memberships in the table, median",
+        &format_millis(later),
+        "the same",
+    );
 }
 
-async fn images(server: &Server, count: usize) -> Vec<String> {
+async fn create_images(server: &ServerProcess, count: usize) -> Vec<String> {
     let token = server.token("owner", "member");
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|number| {
@@ -50,7 +66,7 @@ async fn images(server: &Server, count: usize) -> Vec<String> {
                 let mut client = Client::connect(&address, &token).await;
                 let mut images = Vec::new();
                 for _ in (number..count).step_by(CLIENTS) {
-                    images.push(client.image().await);
+                    images.push(client.create_image().await);
                 }
                 images
             })
@@ -64,7 +80,7 @@ async fn images(server: &Server, count: usize) -> Vec<String> {
 }
 
 /// The median time of a page of 100.
-async fn page(client: &mut Client, after: &str) -> Duration {
+async fn page_latency(client: &mut Client, after: &str) -> Duration {
     let target = format!("/v2/cloudimages?__imagetype=shared&member_status=pending&limit=100{after}");
     let mut times = Vec::new();
     for _ in 0..101 {
@@ -81,14 +97,14 @@ async fn page(client: &mut Client, after: &str) -> Duration {
 }
 
 /// The median time of a share request whose job has ended before the next one.
-async fn writes(client: &mut Client, name: &str) -> Duration {
-    let image = client.image().await;
+async fn share_latency(client: &mut Client, name: &str) -> Duration {
+    let image = client.create_image().await;
     let mut times = Vec::new();
     for number in 0..201 {
         let begun = Instant::now();
         let job = client.share(std::slice::from_ref(&image), &[format!("{name}-{number}")]).await;
         times.push(begun.elapsed());
-        client.succeeded(&job).await;
+        client.wait_for_success(&job).await;
     }
     times.sort();
     times[100]

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 pub const CLIENTS: usize = 16;
 
 /// How long they do, after a second that does not count.
-const SECONDS: u64 = 5;
+const LOAD_SECONDS: u64 = 5;
 
 /// What a load has shown.
-pub struct Load {
+pub struct LoadResult {
     latencies: Vec<Duration>,
-    seconds: f64,
+    duration_seconds: f64,
     sent: u64,
 }
 
-impl Load {
+impl LoadResult {
     /// Runs one task for each client; a task's function makes its next request.
     pub async fn run<C, F, R>(clients: Vec<C>, request: F) -> Self
     where
@@ -24,7 +24,7 @@ impl Load {
         R: Future<Output = C> + Send,
     {
         let begin = Instant::now() + Duration::from_secs(1);
-        let end = begin + Duration::from_secs(SECONDS);
+        let end = begin + Duration::from_secs(LOAD_SECONDS);
         let tasks: Vec<_> = clients
             .into_iter()
             .map(|mut client| {
@@ -54,18 +54,18 @@ impl Load {
             sent += sent_by_task;
         }
         latencies.sort();
-        Self { latencies, seconds: f64::from(u32::try_from(SECONDS).unwrap_or_default()), sent }
+        Self { latencies, duration_seconds: f64::from(u32::try_from(LOAD_SECONDS).unwrap_or_default()), sent }
     }
 
     /// How many requests were sent, those of the first second among them.
-    pub fn sent(&self) -> u64 {
+    pub fn sent_requests(&self) -> u64 {
         self.sent
     }
 
     /// Answers a second.
     #[allow(clippy::cast_precision_loss)]
-    pub fn rate(&self) -> f64 {
-        self.latencies.len() as f64 / self.seconds
+    pub fn requests_per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.duration_seconds
     }
 
     /// The latency that so many of a hundred requests stay under.
@@ -75,6 +75,6 @@ impl Load {
 }
 
 /// A duration in milliseconds, to a hundredth.
-pub fn millis(duration: Duration) -> String {
+pub fn format_millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod bare;
+mod baseline;
 mod capacity;
 mod client;
 mod glance;
@@ -27,7 +27,7 @@ use std::path::Path;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// One line of the result.
-pub fn figure(what: &str, measured: &str, aim: &str) {
+pub fn print_figure(what: &str, measured: &str, aim: &str) {
     println!("{what:<66} {measured:>22}   {aim}");
 }
 
@@ -41,17 +41,17 @@ fn main() {
     if let [serve, .., directory] = arguments.as_slice()
         && serve == "serve"
     {
-        return runtime.block_on(bare::serve(Path::new(directory)));
+        return runtime.block_on(baseline::serve(Path::new(directory)));
     }
     let wanted: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
-    server::build();
+    server::build_release();
     runtime.block_on(async {
         if is_wanted("capacity") {
             capacity::run().await;
         }
         if wanted != ["disk"] {
-            figure("", "measured", "aim");
+            print_figure("", "measured", "aim");
         }
         if is_wanted("signature") {
             signature::run();

@@ -4,29 +4,30 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use tempfile::TempDir;
 
 /// Builds the binary `imageshare` in release mode, from the repository's own lock file.
-pub fn build() {
+pub fn build_release() {
     let built = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
         .args(["build", "--release", "--quiet", "--bin", "imageshare"])
-        .current_dir(root())
+        .current_dir(workspace_root())
         .stdin(Stdio::null())
         .status();
     assert!(built.is_ok_and(|status| status.success()), "cargo build --release --bin imageshare failed");
 }
 
-fn root() -> PathBuf {
+fn workspace_root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn binary() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+fn release_binary() -> PathBuf {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from);
     target.join("release/imageshare")
 }
 
-const LIMITS: [&str; 10] = [
+const LIMIT_ARGUMENTS: [&str; 10] = [
     "--limit",
     "members-per-image=5000",
     "--limit",
@@ -40,13 +41,16 @@ const LIMITS: [&str; 10] = [
 ];
 
 /// A server whose table is in memory.
-pub async fn in_memory() -> Server {
-    Server::start(&binary(), &[&["--memory"], &LIMITS[..]].concat()).await
+pub async fn start_in_memory() -> ServerProcess {
+    ServerProcess::start(&release_binary(), &[&["--memory"], &LIMIT_ARGUMENTS[..]].concat()).await
 }
 
 /// A server whose table is a file in a new directory, and that directory.
-pub async fn on_disk() -> (Server, TempDir) {
+pub async fn start_on_disk() -> (ServerProcess, TempDir) {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().to_str().expect("a plain path").to_owned();
-    (Server::start(&binary(), &[&["--data", &path], &LIMITS[..]].concat()).await, directory)
+    (
+        ServerProcess::start(&release_binary(), &[&["--data", &path], &LIMIT_ARGUMENTS[..]].concat()).await,
+        directory,
+    )
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// `fsync` and `fdatasync` as libc has them, each after a millisecond.
-const SLOW_FLUSHES: &str = r#"
+const SLOW_FLUSH_SOURCE: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <time.h>
@@ -26,7 +26,7 @@ int fdatasync(int file) { return later("fdatasync", file); }
 
 pub fn run() {
     let directory = TempDir::new().expect("a directory");
-    let library = compile(directory.path());
+    let library = compile_library(directory.path());
     println!("with flushes that take a millisecond longer:");
     let ended = Command::new(env::current_exe().expect("this program"))
         .arg("disk")
@@ -36,9 +36,9 @@ pub fn run() {
     assert!(ended.is_ok_and(|status| status.success()), "the part `disk` failed");
 }
 
-fn compile(directory: &Path) -> std::path::PathBuf {
+fn compile_library(directory: &Path) -> std::path::PathBuf {
     let (source, library) = (directory.join("slow.c"), directory.join("slow.so"));
-    std::fs::write(&source, SLOW_FLUSHES).expect("a file");
+    std::fs::write(&source, SLOW_FLUSH_SOURCE).expect("a file");
     let compiled = Command::new("cc")
         .args(["-O2", "-shared", "-fPIC", "-o"])
         .arg(&library)

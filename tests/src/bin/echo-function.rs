@@ -12,10 +12,10 @@ async fn main() -> Result<(), Error> {
         Ok("panic") => process::abort(),
         _ => println!("started"),
     }
-    lambda_runtime::run(service_fn(answer)).await
+    lambda_runtime::run(service_fn(handle_event)).await
 }
 
-async fn answer(event: LambdaEvent<Value>) -> Result<Value, Error> {
+async fn handle_event(event: LambdaEvent<Value>) -> Result<Value, Error> {
     match event.payload.get("do").and_then(Value::as_str) {
         Some("fail") => Err("told to fail".into()),
         Some("end") => process::exit(3),

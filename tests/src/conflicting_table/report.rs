@@ -18,82 +18,88 @@ pub enum Operation {
 
 /// Calls of one operation or of several.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Tally {
+pub struct CallStats {
     /// Calls that read or wrote.
-    pub made: u32,
+    pub succeeded: u32,
     /// Calls that were rejected or cancelled for a transaction under way.
     pub conflicts: u32,
     /// Calls whose condition did not hold.
-    pub stale: u32,
+    pub failed_conditions: u32,
     /// The units of the calls that were made: of reads read units, of writes write units.
-    pub used: f64,
+    pub used_units: f64,
     /// The write units of the others.
-    pub wasted: f64,
+    pub wasted_units: f64,
 }
 
 /// Calls by operation.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Report(BTreeMap<Operation, Tally>);
+pub struct CallReport(BTreeMap<Operation, CallStats>);
 
-impl Report {
+impl CallReport {
     /// The calls of one operation.
-    pub fn of(&self, operation: Operation) -> Tally {
+    pub fn stats(&self, operation: Operation) -> CallStats {
         self.0.get(&operation).copied().unwrap_or_default()
     }
 
     /// All writes, plain ones and transactions.
-    pub fn writes(&self) -> Tally {
+    pub fn writes(&self) -> CallStats {
         let writes = self.0.range(Operation::PutItem..).map(|(_, tally)| *tally);
-        writes.fold(Tally::default(), Tally::plus)
+        writes.fold(CallStats::default(), CallStats::merge)
     }
 
     /// The units that writes wasted for each one that they used.
-    pub fn waste(&self) -> f64 {
-        let Tally { used, wasted, .. } = self.writes();
+    pub fn waste_ratio(&self) -> f64 {
+        let CallStats { used_units: used, wasted_units: wasted, .. } = self.writes();
         if wasted == 0.0 { 0.0 } else { wasted / used }
     }
 
-    pub(super) fn made(&mut self, operation: Operation, units: f64) {
+    pub(super) fn record_success(&mut self, operation: Operation, units: f64) {
         let tally = self.0.entry(operation).or_default();
-        tally.made += 1;
-        tally.used += units;
+        tally.succeeded += 1;
+        tally.used_units += units;
     }
 
-    pub(super) fn conflict(&mut self, operation: Operation, units: f64) {
+    pub(super) fn record_conflict(&mut self, operation: Operation, units: f64) {
         let tally = self.0.entry(operation).or_default();
         tally.conflicts += 1;
-        tally.wasted += units;
+        tally.wasted_units += units;
     }
 
-    pub(super) fn stale(&mut self, operation: Operation, units: f64) {
+    pub(super) fn record_failed_condition(&mut self, operation: Operation, units: f64) {
         let tally = self.0.entry(operation).or_default();
-        tally.stale += 1;
-        tally.wasted += units;
+        tally.failed_conditions += 1;
+        tally.wasted_units += units;
     }
 }
 
-impl Tally {
-    fn plus(self, other: Self) -> Self {
+impl CallStats {
+    fn merge(self, other: Self) -> Self {
         Self {
-            made: self.made + other.made,
+            succeeded: self.succeeded + other.succeeded,
             conflicts: self.conflicts + other.conflicts,
-            stale: self.stale + other.stale,
-            used: self.used + other.used,
-            wasted: self.wasted + other.wasted,
+            failed_conditions: self.failed_conditions + other.failed_conditions,
+            used_units: self.used_units + other.used_units,
+            wasted_units: self.wasted_units + other.wasted_units,
         }
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for CallStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { made, conflicts, stale, used, wasted } = self;
+        let Self {
+            succeeded: made,
+            conflicts,
+            failed_conditions: stale,
+            used_units: used,
+            wasted_units: wasted,
+        } = self;
         write!(f, "{made} made ({used} units), {conflicts} conflicts, {stale} stale ({wasted} units wasted)")
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "writes: {}, {:.1} % wasted", self.writes(), 100.0 * self.waste())?;
+        write!(f, "writes: {}, {:.1} % wasted", self.writes(), 100.0 * self.waste_ratio())?;
         self.0.iter().try_for_each(|(operation, tally)| write!(f, "\n  {operation:?}: {tally}"))
     }
 }

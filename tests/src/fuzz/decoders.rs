@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use imageshare::domain::{AccessKeyId, ImageId, JobId, TenantId, Timestamp};
 use imageshare::facade::{query, strict_json};
-use imageshare::store::{PieceKey, Position};
+use imageshare::store::{Position, WorkItemKey};
 use imageshare::usecases::Marker;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -21,11 +21,11 @@ pub fn run(input: &[u8]) -> bool {
     check_json(input);
     let Ok(text) = std::str::from_utf8(input) else { return true };
     check_query(text);
-    for id in [written::<ImageId>(text), written::<TenantId>(text), written::<AccessKeyId>(text)] {
+    for id in [round_trip::<ImageId>(text), round_trip::<TenantId>(text), round_trip::<AccessKeyId>(text)] {
         assert!(id.is_none_or(|id| id == text && !id.contains(['#', '/', '~', '%'])), "{text:?}");
     }
-    written::<JobId>(text);
-    written::<Marker>(text);
+    round_trip::<JobId>(text);
+    round_trip::<Marker>(text);
     check_times(text);
     check_keys(text);
     true
@@ -33,7 +33,7 @@ pub fn run(input: &[u8]) -> bool {
 
 fn check_json(input: &[u8]) {
     let usual = serde_json::from_slice::<Value>(input);
-    match strict_json::read(input) {
+    match strict_json::parse(input) {
         Ok(value) => assert_eq!(usual.ok(), Some(value)),
         Err(refused) if usual.is_ok() => assert!(refused.to_string().starts_with("a member is given twice")),
         Err(_) => {}
@@ -41,16 +41,16 @@ fn check_json(input: &[u8]) {
 }
 
 fn check_query(text: &str) {
-    let Ok(pairs) = query::pairs(text) else { return };
+    let Ok(pairs) = query::parse_pairs(text) else { return };
     let usual = form_urlencoded::parse(text.as_bytes()).into_owned();
     assert_eq!(usual.collect::<Vec<_>>(), pairs);
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let again = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-    assert_eq!(query::pairs(&again.collect::<Vec<_>>().join("&")), Ok(pairs));
+    assert_eq!(query::parse_pairs(&again.collect::<Vec<_>>().join("&")), Ok(pairs));
 }
 
 /// What a text is written as that can be parsed; it has to be parsed to the same again.
-fn written<T: FromStr + Display + Debug + PartialEq>(text: &str) -> Option<String> {
+fn round_trip<T: FromStr + Display + Debug + PartialEq>(text: &str) -> Option<String> {
     let parsed: T = text.parse().ok()?;
     let written = parsed.to_string();
     assert_eq!(written.parse().ok(), Some(parsed));
@@ -59,14 +59,14 @@ fn written<T: FromStr + Display + Debug + PartialEq>(text: &str) -> Option<Strin
 
 fn check_times(text: &str) {
     let seconds = |time: Option<Timestamp>| time.map(Timestamp::unix_seconds);
-    if let Some(time) = Timestamp::parse_seconds_text(text) {
-        assert_eq!(time.to_seconds_text(), text);
+    if let Some(time) = Timestamp::parse_iso_seconds(text) {
+        assert_eq!(time.to_iso_seconds(), text);
     }
-    if let Some(time) = Timestamp::parse_basic_text(text) {
-        assert_eq!(time.to_basic_text(), text);
+    if let Some(time) = Timestamp::parse_iso_basic(text) {
+        assert_eq!(time.to_iso_basic(), text);
     }
-    if let Some(time) = Timestamp::parse_iso_text(text) {
-        assert_eq!(seconds(Timestamp::parse_seconds_text(&time.to_seconds_text())), seconds(Some(time)));
+    if let Some(time) = Timestamp::parse_iso(text) {
+        assert_eq!(seconds(Timestamp::parse_iso_seconds(&time.to_iso_seconds())), seconds(Some(time)));
     }
 }
 
@@ -75,9 +75,9 @@ fn check_keys(text: &str) {
         assert_eq!(Position::parse(&place.to_string()), Some(place));
     }
     let Some((pk, sk)) = text.split_once('\n') else { return };
-    if let Some(piece) = PieceKey::parse(pk, sk) {
-        let key = piece.table_key();
+    if let Some(piece) = WorkItemKey::parse(pk, sk) {
+        let key = piece.primary_key();
         let part = |name: &str| key[name].as_s().expect("a text").as_str();
-        assert_eq!(PieceKey::parse(part("pk"), part("sk")), Some(piece));
+        assert_eq!(WorkItemKey::parse(part("pk"), part("sk")), Some(piece));
     }
 }

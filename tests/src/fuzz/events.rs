@@ -7,17 +7,17 @@
 use std::sync::{Arc, LazyLock};
 
 use imageshare::domain::Limits;
-use imageshare::store::{PieceKey, Store};
-use imageshare::{Service, Settings};
+use imageshare::store::{Store, WorkItemKey};
+use imageshare::{App, Settings};
 use job_worker::{WorkerError, handle};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::table::Unavailable;
+use super::table::UnavailableTable;
 
 struct Worker {
     runtime: Runtime,
-    service: Service,
+    service: App,
 }
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| {
@@ -28,8 +28,8 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
         directory_is_complete: false,
         limits: Limits::default(),
     };
-    let service = Service {
-        store: Store::new(Unavailable, imageshare::domain::Clock::of_function()),
+    let service = App {
+        store: Store::new(UnavailableTable, imageshare::domain::Clock::for_function()),
         settings: Arc::new(settings),
     };
     Worker { runtime, service }
@@ -41,7 +41,7 @@ pub fn run(input: &[u8]) -> bool {
     let answer = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
     match answer {
         Ok(answer) => {
-            let named = first_piece(&event).map(|record| json!({"itemIdentifier": record}));
+            let named = first_work_item_record(&event).map(|record| json!({"itemIdentifier": record}));
             let expected = json!({"batchItemFailures": Vec::from_iter(named)});
             assert_eq!(answer, expected, "{event}");
         }
@@ -52,12 +52,12 @@ pub fn run(input: &[u8]) -> bool {
 }
 
 /// The sequence number of the first record that tells of a new piece.
-fn first_piece(event: &Value) -> Option<&Value> {
+fn first_work_item_record(event: &Value) -> Option<&Value> {
     let records = event["Records"].as_array().into_iter().flatten();
     let key = |record: &Value, name: &str| Some(record["dynamodb"]["Keys"][name]["S"].as_str()?.to_owned());
     let is_piece = |record: &&Value| {
         let key = key(record, "pk").zip(key(record, "sk"));
-        record["eventName"] == "INSERT" && key.is_some_and(|(pk, sk)| PieceKey::parse(&pk, &sk).is_some())
+        record["eventName"] == "INSERT" && key.is_some_and(|(pk, sk)| WorkItemKey::parse(&pk, &sk).is_some())
     };
     records.filter(is_piece).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
 }

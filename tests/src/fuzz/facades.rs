@@ -1,5 +1,5 @@
 //! Whole requests, as the gateway hands them to the functions of one API dialect: routing, path, query, headers, body, and all
-//! that follows until the table. The input is a request ([`super::message`]). Unless it is signed it is made by `own1`, a member, or
+//! that follows until the table. The input is a request ([`super::request_text`]). Unless it is signed it is made by `own1`, a member, or
 //! by whom its `X-Auth-Token` names as `PROJECT/ROLE`. The table holds a few images and never changes.
 //!
 //! Every answer is one that `infra/openapi.yaml` describes, in status and body, and none says that the service failed. Where
@@ -12,53 +12,55 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 
-use super::message;
-use super::world::WORLD;
-use crate::document::Document;
-use crate::world::World;
+use super::fixture::FIXTURE;
+use super::request_text;
+use crate::api_document::ApiDocument;
+use crate::deployment::Deployment;
 
-static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
+static DOCUMENT: LazyLock<ApiDocument> = LazyLock::new(ApiDocument::load);
 
 /// Who sends.
-pub(super) const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+pub(super) const CLIENT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// Sends a request to Alibaba's actions.
 pub fn alibaba(input: &[u8]) -> bool {
-    run(input, |path| path == "/")
+    run_facade(input, |path| path == "/")
 }
 
 /// Sends a request to Glance's paths.
 pub fn glance(input: &[u8]) -> bool {
-    run(input, |path| {
+    run_facade(input, |path| {
         path == "/v2/images" || path.starts_with("/v2/images/") || path.starts_with("/v2/schemas/")
     })
 }
 
 /// Sends a request to the access keys' and Keystone's paths.
 pub fn identity(input: &[u8]) -> bool {
-    run(input, |path| path.starts_with("/v1/access-keys") || path.starts_with("/v3"))
+    run_facade(input, |path| path.starts_with("/v1/access-keys") || path.starts_with("/v3"))
 }
 
 /// Sends a request to IMS's paths.
 pub fn ims(input: &[u8]) -> bool {
-    run(input, |path| {
+    run_facade(input, |path| {
         path.starts_with("/v1/") && !path.starts_with("/v1/access-keys") || path == "/v2/cloudimages"
     })
 }
 
-fn run(input: &[u8], is_of_facade: fn(&str) -> bool) -> bool {
-    let Some(mut request) = message::read(&WORLD.filled(input)) else { return false };
+fn run_facade(input: &[u8], is_of_facade: fn(&str) -> bool) -> bool {
+    let Some(mut request) = request_text::parse_request(&FIXTURE.fill_placeholders(input)) else {
+        return false;
+    };
     if !is_of_facade(request.uri().path()) {
         return false;
     }
     if !is_signed(&request) {
-        authenticate(request.headers_mut());
+        insert_token(request.headers_mut());
     }
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let before = WORLD.table.writes();
-    let answer = WORLD.answer(request, CLIENT);
-    let wrote = WORLD.table.writes() > before;
-    check(&method, &path, &answer);
+    let before = FIXTURE.table.write_count();
+    let answer = FIXTURE.send(request, CLIENT_ADDRESS);
+    let wrote = FIXTURE.table.write_count() > before;
+    check_response(&method, &path, &answer);
     assert!(!wrote || answer.status().is_success(), "a refused request has written: {answer:?}");
     true
 }
@@ -69,25 +71,25 @@ fn is_signed(request: &Request<Bytes>) -> bool {
 }
 
 /// Puts in the token that is asked for.
-fn authenticate(headers: &mut HeaderMap) {
+fn insert_token(headers: &mut HeaderMap) {
     let said = headers.get("x-auth-token").map_or("own1/member", |value| value.to_str().unwrap_or_default());
     let Some((project, role)) = said.split_once('/') else { return };
-    let token = World::token(project, role);
+    let token = Deployment::token(project, role);
     headers.insert("x-auth-token", token.try_into().expect("a token is ASCII"));
 }
 
 /// Holds an answer to the document.
-pub(super) fn check(method: &str, path: &str, answer: &Response<Bytes>) {
+pub(super) fn check_response(method: &str, path: &str, answer: &Response<Bytes>) {
     let status = answer.status().as_u16();
     assert!(status < 500, "{method} {path}: {answer:?}");
     assert!(answer.headers().contains_key("x-request-id"), "{method} {path}: {answer:?}");
     if method == "HEAD" {
         return;
     }
-    let operation = DOCUMENT.operation_of(method, path);
+    let operation = DOCUMENT.find_operation(method, path);
     let body = Some(answer.body()).filter(|body| !body.is_empty());
     let body: Option<Value> = body.map(|body| serde_json::from_slice(body).expect("a JSON body"));
-    if let Some(problem) = DOCUMENT.undocumented(&operation, status, body.as_ref()) {
+    if let Some(problem) = DOCUMENT.response_violation(&operation, status, body.as_ref()) {
         panic!("{method} {path}: {problem}: {answer:?}");
     }
     assert!(status < 400 || body.is_some(), "{method} {path}: {answer:?} says nothing");

@@ -15,30 +15,45 @@ use imageshare::facade::{glance, identity, ims, query, registry};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::facades::{CLIENT, check};
-use super::world::WORLD;
-use crate::service::caller;
-use crate::world::World;
+use super::facades::{CLIENT_ADDRESS, check_response};
+use super::fixture::FIXTURE;
+use crate::deployment::Deployment;
+use crate::local_service::caller;
 
 const IMAGE: &str = "11111111-1111-1111-1111-111111111111";
 
 /// A list: the path that inputs name it by, where its things stand and what they are called, and its marker's name.
 struct List {
     path: &'static str,
-    things: &'static str,
-    id: &'static str,
-    marker: &'static str,
+    items_pointer: &'static str,
+    id_field: &'static str,
+    marker_parameter: &'static str,
 }
 
 const LISTS: [List; 8] = [
-    List { path: "/v2/cloudimages", things: "/images", id: "id", marker: "marker" },
-    List { path: "/v2/images", things: "/images", id: "id", marker: "marker" },
-    List { path: "/", things: "/Images", id: "ImageId", marker: "NextToken" },
-    List { path: "/members", things: "/members", id: "member_id", marker: "marker" },
-    List { path: "/v1/access-keys", things: "/access_keys", id: "id", marker: "marker" },
-    List { path: "/v1/tenants", things: "/tenants", id: "project_id", marker: "marker" },
-    List { path: "/v1/vaults", things: "/vaults", id: "vault_id", marker: "marker" },
-    List { path: "/v1/keys/k-1/grants", things: "/grants", id: "project_id", marker: "marker" },
+    List { path: "/v2/cloudimages", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
+    List { path: "/v2/images", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
+    List { path: "/", items_pointer: "/Images", id_field: "ImageId", marker_parameter: "NextToken" },
+    List { path: "/members", items_pointer: "/members", id_field: "member_id", marker_parameter: "marker" },
+    List {
+        path: "/v1/access-keys",
+        items_pointer: "/access_keys",
+        id_field: "id",
+        marker_parameter: "marker",
+    },
+    List {
+        path: "/v1/tenants",
+        items_pointer: "/tenants",
+        id_field: "project_id",
+        marker_parameter: "marker",
+    },
+    List { path: "/v1/vaults", items_pointer: "/vaults", id_field: "vault_id", marker_parameter: "marker" },
+    List {
+        path: "/v1/keys/k-1/grants",
+        items_pointer: "/grants",
+        id_field: "project_id",
+        marker_parameter: "marker",
+    },
 ];
 
 /// Sends a marker, and a position that is sealed.
@@ -52,19 +67,19 @@ pub fn run(input: &[u8]) -> bool {
     if ["marker", "limit"].iter().any(|word| asked.contains(word)) || path == "/" && !asked.is_empty() {
         return false;
     }
-    let Ok(pairs) = query::pairs(asked) else { return false };
+    let Ok(pairs) = query::parse_pairs(asked) else { return false };
     let listing = |project: &str| listing(path, project, &pairs);
 
-    let sealed = listing("own1").write(text);
-    assert_eq!(listing("own1").read(&sealed), Some(text));
-    assert_eq!(listing("mem1").read(&sealed), None);
-    if let Some(position) = listing("own1").read(text) {
-        assert_eq!(listing("own1").write(position), text);
+    let sealed = listing("own1").encode_marker(text);
+    assert_eq!(listing("own1").decode_marker(&sealed), Some(text));
+    assert_eq!(listing("mem1").decode_marker(&sealed), None);
+    if let Some(position) = listing("own1").decode_marker(text) {
+        assert_eq!(listing("own1").encode_marker(position), text);
     }
-    let Some(whole) = page(list, asked, None) else { return false };
+    let Some(whole) = fetch_page(list, asked, None) else { return false };
     let sealed = if path == "/members" { URL_SAFE_NO_PAD.encode(sealed) } else { sealed };
     for marker in [text, &sealed] {
-        if let Some(page) = page(list, asked, Some(marker)) {
+        if let Some(page) = fetch_page(list, asked, Some(marker)) {
             assert!(page.is_subset(&whole), "{page:?} {whole:?}");
         }
     }
@@ -76,8 +91,8 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
     let listing = |route: &str| Listing::new(route, &caller);
     let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     match path {
-        "/v2/cloudimages" => listing(ims::list::ROUTE).of_query(pairs),
-        "/v2/images" => listing(glance::list::ROUTE).of_query(pairs),
+        "/v2/cloudimages" => listing(ims::list::ROUTE).with_query(pairs),
+        "/v2/images" => listing(glance::list::ROUTE).with_query(pairs),
         "/members" => listing(ims::members::LIST_ROUTE).with(IMAGE),
         "/v1/access-keys" => listing(identity::list_keys::ROUTE),
         "/v1/tenants" => listing(registry::tenants::list::ROUTE),
@@ -88,25 +103,25 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
 }
 
 /// What a page shows; `None` where it was refused.
-fn page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
+fn fetch_page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
     let (path, asked) = match list.path {
         "/" => ("/", "Action=DescribeImages&Version=2020-09-30&RegionId=local&MaxResults=100"),
         "/members" => (&*format!("/v1/own1/cloudimages/{IMAGE}/members"), asked),
         path => (path, asked),
     };
     let marker = marker.map(|marker| utf8_percent_encode(marker, NON_ALPHANUMERIC).to_string());
-    let marker = marker.map(|marker| format!("&{}={marker}", list.marker)).unwrap_or_default();
+    let marker = marker.map(|marker| format!("&{}={marker}", list.marker_parameter)).unwrap_or_default();
     let role = if path == "/v1/tenants" { "admin" } else { "member" };
     let request = Request::get(format!("{path}?{asked}{marker}"));
-    let request = request.header("x-auth-token", World::token("own1", role)).body(Bytes::new()).ok()?;
-    let before = WORLD.table.writes();
-    let answer = WORLD.answer(request, CLIENT);
-    assert_eq!(WORLD.table.writes(), before, "a list has written: {answer:?}");
-    check("GET", path, &answer);
+    let request = request.header("x-auth-token", Deployment::token("own1", role)).body(Bytes::new()).ok()?;
+    let before = FIXTURE.table.write_count();
+    let answer = FIXTURE.send(request, CLIENT_ADDRESS);
+    assert_eq!(FIXTURE.table.write_count(), before, "a list has written: {answer:?}");
+    check_response("GET", path, &answer);
     if !answer.status().is_success() {
         return None;
     }
     let body: Value = serde_json::from_slice(answer.body()).expect("a JSON body");
-    let things = body.pointer(list.things)?.as_array()?;
-    Some(things.iter().filter_map(|thing| Some(thing[list.id].as_str()?.to_owned())).collect())
+    let things = body.pointer(list.items_pointer)?.as_array()?;
+    Some(things.iter().filter_map(|thing| Some(thing[list.id_field].as_str()?.to_owned())).collect())
 }

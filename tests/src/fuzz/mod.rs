@@ -7,12 +7,12 @@
 pub mod decoders;
 pub mod events;
 pub mod facades;
+mod fixture;
 pub mod markers;
-mod message;
+mod request_text;
 pub mod signatures;
 pub(crate) mod table;
 pub mod tokens;
-mod world;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]

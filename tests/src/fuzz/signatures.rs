@@ -1,5 +1,5 @@
 //! The readers of signed requests: `SDK-HMAC-SHA256` in both variants, `ACS3-HMAC-SHA256`, and version 1 among the parameters of
-//! query and form. The input is a request ([`super::message`]), looked at at the time that it names itself.
+//! query and form. The input is a request ([`super::request_text`]), looked at at the time that it names itself.
 //!
 //! No request is taken for another key's, nor an hour later. What it says is also signed anew in every way by the signer of
 //! the tests, which shares nothing with the reader: each of these is believed, and none with a byte more in its body.
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use imageshare::auth::signature::{self, SignatureFault, Signed, SignedRequest};
+use imageshare::auth::signature::{self, ClaimedSignature, SignatureError, SignedRequest};
 use imageshare::domain::Timestamp;
 use imageshare::facade::alibaba::Parameters;
 
-use super::message;
-use crate::signer::{Signer, Unsigned, Wire};
+use super::request_text;
+use crate::signer::{Signer, UnsignedRequest, WireRequest};
 
 const SECRET: &str = "sk-own1";
 
 /// What the signers write themselves.
-const OF_SIGNATURES: [&str; 10] = [
+const SIGNATURE_FIELDS: [&str; 10] = [
     "AccessKeyId",
     "Signature",
     "SignatureMethod",
@@ -33,45 +33,47 @@ const OF_SIGNATURES: [&str; 10] = [
 
 /// Looks at a request as it came and as it is when it is signed anew.
 pub fn run(input: &[u8]) -> bool {
-    let Some(request) = message::read(input) else { return false };
+    let Some(request) = request_text::parse_request(input) else { return false };
     let parameters = parameters(&request);
-    let now = date(request.headers(), &parameters);
-    let wire = as_signed(&request);
+    let now = request_date(request.headers(), &parameters);
+    let wire = as_signed_request(&request);
     for later in [Duration::ZERO, Duration::from_hours(1)] {
         for read in [
-            signature::read(&wire, now.plus(later)),
-            signature::read_rpc(&wire, &parameters, now.plus(later)),
+            signature::parse(&wire, now.plus(later)),
+            signature::parse_rpc(&wire, &parameters, now.plus(later)),
         ] {
             let Ok(Some(signed)) = read else { continue };
             assert!(later.is_zero(), "a request of an hour ago is believed");
-            assert!(!signed.is_by("the secret of another key"));
-            signed.is_by(SECRET);
+            assert!(!signed.is_signed_with("the secret of another key"));
+            signed.is_signed_with(SECRET);
         }
     }
-    sign_anew(&unsigned(&request, &parameters), now);
+    check_resigned(&strip_signature(&request, &parameters), now);
     true
 }
 
-fn sign_anew(request: &Unsigned, now: Timestamp) {
-    let signer = Signer { key: "ak-own1".to_owned(), secret: SECRET.to_owned(), at: now };
+fn check_resigned(request: &UnsignedRequest, now: Timestamp) {
+    let signer = Signer { key_id: "ak-own1".to_owned(), secret: SECRET.to_owned(), date: now };
     let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let collapsed = collapsed(request);
+    let collapsed = collapse_header_spaces(request);
     for wire in [
-        signer.access(request, &names),
-        signer.credential(&collapsed, &names, "", ""),
-        signer.credential(&collapsed, &names, "eu-de", "ims"),
+        signer.sign_access(request, &names),
+        signer.sign_credential(&collapsed, &names, "", ""),
+        signer.sign_credential(&collapsed, &names, "eu-de", "ims"),
     ] {
-        expect(&wire, |wire| signature::read(wire, now));
+        check_signature(&wire, |wire| signature::parse(wire, now));
     }
-    expect(&signer.acs3(request, &names, "a-nonce"), |wire| signature::read_rpc(wire, &[], now));
-    let all = signer.rpc(&request.method, &request.query, "a-nonce");
+    check_signature(&signer.sign_acs3(request, &names, "a-nonce"), |wire| {
+        signature::parse_rpc(wire, &[], now)
+    });
+    let all = signer.sign_rpc(&request.method, &request.query, "a-nonce");
     let (headers, method) = (HeaderMap::new(), request.method.as_str());
     let wire = SignedRequest { method, path: "/", query: "", headers: &headers, body: b"" };
-    assert!(is_believed(signature::read_rpc(&wire, &all, now)), "{all:?}");
+    assert!(is_valid(signature::parse_rpc(&wire, &all, now)), "{all:?}");
 }
 
 /// A request with single spaces in its headers, as the signer of the scoped variant expects them.
-fn collapsed(request: &Unsigned) -> Unsigned {
+fn collapse_header_spaces(request: &UnsignedRequest) -> UnsignedRequest {
     let mut request = request.clone();
     for (_, value) in &mut request.headers {
         *value = value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
@@ -80,19 +82,22 @@ fn collapsed(request: &Unsigned) -> Unsigned {
 }
 
 /// A request is believed as it was signed, and not with another body.
-fn expect(wire: &Wire, read: impl Fn(&SignedRequest<'_>) -> Result<Option<Signed>, SignatureFault>) {
+fn check_signature(
+    wire: &WireRequest,
+    read: impl Fn(&SignedRequest<'_>) -> Result<Option<ClaimedSignature>, SignatureError>,
+) {
     let headers = wire.header_map();
-    let signed = wire.as_signed(&headers);
-    assert!(is_believed(read(&signed)), "{wire:?}");
+    let signed = wire.as_signed_request(&headers);
+    assert!(is_valid(read(&signed)), "{wire:?}");
     let longer = [signed.body, b" "].concat();
-    assert!(!is_believed(read(&SignedRequest { body: &longer, ..signed })), "another body is believed");
+    assert!(!is_valid(read(&SignedRequest { body: &longer, ..signed })), "another body is believed");
 }
 
-fn is_believed(read: Result<Option<Signed>, SignatureFault>) -> bool {
-    read.is_ok_and(|signed| signed.is_some_and(|signed| signed.is_by(SECRET)))
+fn is_valid(read: Result<Option<ClaimedSignature>, SignatureError>) -> bool {
+    read.is_ok_and(|signed| signed.is_some_and(|signed| signed.is_signed_with(SECRET)))
 }
 
-fn as_signed(request: &Request<Bytes>) -> SignedRequest<'_> {
+fn as_signed_request(request: &Request<Bytes>) -> SignedRequest<'_> {
     SignedRequest {
         method: request.method().as_str(),
         path: request.uri().path(),
@@ -104,29 +109,29 @@ fn as_signed(request: &Request<Bytes>) -> SignedRequest<'_> {
 
 /// The parameters of query and form; none where they cannot be read.
 fn parameters(request: &Request<Bytes>) -> Vec<(String, String)> {
-    let read = Parameters::read(request.uri().query().unwrap_or_default(), Some(request.body()));
+    let read = Parameters::parse(request.uri().query().unwrap_or_default(), Some(request.body()));
     read.map(|read| read.pairs().to_vec()).unwrap_or_default()
 }
 
 /// The time that a request names; one of its own where it names none.
-fn date(headers: &HeaderMap, parameters: &[(String, String)]) -> Timestamp {
+fn request_date(headers: &HeaderMap, parameters: &[(String, String)]) -> Timestamp {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let parameter = parameters.iter().find(|(name, _)| name == "Timestamp").map(|(_, value)| value.as_str());
     let named = [
-        header("x-sdk-date").and_then(Timestamp::parse_basic_text),
-        header("x-acs-date").and_then(Timestamp::parse_seconds_text),
-        parameter.and_then(Timestamp::parse_seconds_text),
+        header("x-sdk-date").and_then(Timestamp::parse_iso_basic),
+        header("x-acs-date").and_then(Timestamp::parse_iso_seconds),
+        parameter.and_then(Timestamp::parse_iso_seconds),
     ];
     named.into_iter().flatten().next().unwrap_or(Timestamp::from_unix_millis(1_795_301_676_000))
 }
 
 /// What a request says besides its signature.
-fn unsigned(request: &Request<Bytes>, parameters: &[(String, String)]) -> Unsigned {
-    let is_own = |name: &str| !OF_SIGNATURES.contains(&name) && !name.starts_with("x-acs-");
+fn strip_signature(request: &Request<Bytes>, parameters: &[(String, String)]) -> UnsignedRequest {
+    let is_own = |name: &str| !SIGNATURE_FIELDS.contains(&name) && !name.starts_with("x-acs-");
     let headers = request.headers().iter().filter(|(name, _)| is_own(name.as_str()));
     let headers =
         headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    Unsigned {
+    UnsignedRequest {
         method: request.method().to_string(),
         path: percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned(),
         query: parameters.iter().filter(|(name, _)| is_own(name)).cloned().collect(),

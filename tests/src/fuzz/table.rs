@@ -5,94 +5,103 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use imageshare::table::{
-    Action, Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written,
+    Action, BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture, TransactionToken, Write,
+    WriteOutput,
 };
 use imageshare_local::table::TableLane;
 
 /// A table of which what is read is answered, and what is written is acknowledged and forgotten. An update is made, for what
 /// it tells, and taken back.
 #[derive(Debug, Clone)]
-pub struct Forgetful {
+pub struct DiscardingTable {
     table: TableLane,
-    writes: Arc<AtomicU64>,
+    write_count: Arc<AtomicU64>,
 }
 
-impl Forgetful {
+impl DiscardingTable {
     /// That table, as it is now.
     pub fn new(table: TableLane) -> Self {
-        Self { table, writes: Arc::default() }
+        Self { table, write_count: Arc::default() }
     }
 
     /// How many writes it has acknowledged.
-    pub fn writes(&self) -> u64 {
-        self.writes.load(Ordering::Relaxed)
+    pub fn write_count(&self) -> u64 {
+        self.write_count.load(Ordering::Relaxed)
     }
 
-    async fn made_and_taken_back(&self, key: &Key, update: &Write) -> Result<Written, Failure> {
+    async fn write_and_revert(&self, key: &Key, update: &Write) -> Result<WriteOutput, TableError> {
         let before = self.table.get_item(key).await?.items.pop();
         let written = self.table.write_item(update).await?;
-        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.write_count.fetch_add(1, Ordering::Relaxed);
         self.table.write_item(&before.map_or_else(|| Write::delete(key.clone()), Write::put)).await?;
         Ok(written)
     }
 
-    fn acknowledge(&self) -> Answer<'_, Written> {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        Box::pin(ready(Ok(Written::default())))
+    fn discard_write(&self) -> TableFuture<'_, WriteOutput> {
+        self.write_count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(ready(Ok(WriteOutput::default())))
     }
 }
 
-impl Table for Forgetful {
-    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
+impl Table for DiscardingTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         self.table.get_item(key)
     }
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
         self.table.batch_get_item(read)
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
         self.table.query(query)
     }
 
-    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         match &write.action {
-            Action::Update(key, _) => Box::pin(self.made_and_taken_back(key, write)),
-            _ => self.acknowledge(),
+            Action::Update(key, _) => Box::pin(self.write_and_revert(key, write)),
+            _ => self.discard_write(),
         }
     }
 
-    fn transact_write_items<'a>(&'a self, _: &'a [Write], _: Token) -> Answer<'a, Written> {
-        self.acknowledge()
+    fn transact_write_items<'a>(
+        &'a self,
+        _: &'a [Write],
+        _: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        self.discard_write()
     }
 }
 
 /// A table that never answers.
 #[derive(Debug)]
-pub struct Unavailable;
+pub struct UnavailableTable;
 
-fn no_answer<'a, T: Send + 'a>() -> Answer<'a, T> {
-    Box::pin(ready(Err(Failure::Closed("a test".to_owned()))))
+fn unavailable<'a, T: Send + 'a>() -> TableFuture<'a, T> {
+    Box::pin(ready(Err(TableError::Closed("a test".to_owned()))))
 }
 
-impl Table for Unavailable {
-    fn get_item<'a>(&'a self, _: &'a Key) -> Answer<'a, Found> {
-        no_answer()
+impl Table for UnavailableTable {
+    fn get_item<'a>(&'a self, _: &'a Key) -> TableFuture<'a, ReadOutput> {
+        unavailable()
     }
 
-    fn batch_get_item<'a>(&'a self, _: &'a BatchRead) -> Answer<'a, Found> {
-        no_answer()
+    fn batch_get_item<'a>(&'a self, _: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        unavailable()
     }
 
-    fn query<'a>(&'a self, _: &'a Query) -> Answer<'a, Page> {
-        no_answer()
+    fn query<'a>(&'a self, _: &'a Query) -> TableFuture<'a, Page> {
+        unavailable()
     }
 
-    fn write_item<'a>(&'a self, _: &'a Write) -> Answer<'a, Written> {
-        no_answer()
+    fn write_item<'a>(&'a self, _: &'a Write) -> TableFuture<'a, WriteOutput> {
+        unavailable()
     }
 
-    fn transact_write_items<'a>(&'a self, _: &'a [Write], _: Token) -> Answer<'a, Written> {
-        no_answer()
+    fn transact_write_items<'a>(
+        &'a self,
+        _: &'a [Write],
+        _: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        unavailable()
     }
 }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use hmac::{Hmac, Mac};
-use imageshare::auth::{Authenticator, Expectations};
+use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::{Caller, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -27,44 +27,48 @@ const EXPIRED_SECONDS: f64 = 1_795_301_646.0;
 
 static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
     let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
-    Authenticator::from_jwks(&json!({"keys": [key]}).to_string(), Expectations::default()).expect("a key")
+    Authenticator::from_jwks(&json!({"keys": [key]}).to_string(), ExpectedClaims::default()).expect("a key")
 });
 
 /// Looks at a token.
 pub fn run(input: &[u8]) -> bool {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         let Ok(token) = std::str::from_utf8(input) else { return false };
-        if let Some(caller) = caller(token) {
-            check(token, &caller);
+        if let Some(caller) = authenticate(token) {
+            check_claims(token, &caller);
         }
         return true;
     };
     let part = |json: &[u8]| URL_SAFE_NO_PAD.encode(json);
     let message = format!("{}.{}", part(&input[..end]), part(&input[end + 1..]));
-    let signature = signature(&message);
+    let signature = sign(&message);
     let token = format!("{message}.{}", part(&signature));
-    if let Some(caller) = caller(&token) {
-        check(&token, &caller);
+    if let Some(caller) = authenticate(&token) {
+        check_claims(&token, &caller);
         let mut other = signature;
         other[input.len() % 32] ^= 1;
-        assert_eq!(self::caller(&format!("{message}.{}", part(&other))), None, "a forged token was taken");
+        assert_eq!(
+            self::authenticate(&format!("{message}.{}", part(&other))),
+            None,
+            "a forged token was taken"
+        );
     }
     true
 }
 
-fn caller(token: &str) -> Option<Caller> {
+fn authenticate(token: &str) -> Option<Caller> {
     let now = Timestamp::from_unix_millis(NOW_SECONDS * 1000);
-    let found = AUTHENTICATOR.token_of_others(token, now).now_or_never();
+    let found = AUTHENTICATOR.verify_external_token(token, now).now_or_never();
     found.expect("nobody has to be asked").ok().map(|bearer| bearer.caller)
 }
 
 /// Holds a token that was taken to what it says.
-fn check(token: &str, caller: &Caller) {
+fn check_claims(token: &str, caller: &Caller) {
     let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64")).collect();
     let [header, claims, signed] = parts.as_slice() else { panic!("not three parts: {token}") };
     let (message, _) = token.rsplit_once('.').expect("three parts");
-    assert_eq!(signature(message), *signed, "a forged token was taken");
-    let (header, claims) = (Members::read(header), Members::read(claims));
+    assert_eq!(sign(message), *signed, "a forged token was taken");
+    let (header, claims) = (JsonObject::parse(header), JsonObject::parse(claims));
     assert_eq!(header.get("alg"), json!("HS256"));
     assert!(!header.0.contains_key("crit"));
     let has_expired = |expires: Value| expires.as_f64().is_none_or(|expires| expires <= EXPIRED_SECONDS);
@@ -76,10 +80,10 @@ fn check(token: &str, caller: &Caller) {
 }
 
 /// The members of an object. What those that mean nothing hold is nobody's concern, such as half a surrogate pair.
-struct Members<'a>(HashMap<String, &'a RawValue>);
+struct JsonObject<'a>(HashMap<String, &'a RawValue>);
 
-impl<'a> Members<'a> {
-    fn read(json: &'a [u8]) -> Self {
+impl<'a> JsonObject<'a> {
+    fn parse(json: &'a [u8]) -> Self {
         Self(serde_json::from_slice(json).expect("an object"))
     }
 
@@ -88,7 +92,7 @@ impl<'a> Members<'a> {
     }
 }
 
-fn signature(message: &str) -> Vec<u8> {
+fn sign(message: &str) -> Vec<u8> {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("any key");
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }

@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod crowds;
+mod concurrency;
 mod jobs;
-mod random;
+mod random_jobs;
 mod table;
 mod world;

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use imageshare::table::{
-    AttributeValue, Attributes, BatchRead, CONDITION_FAILED, Failure, Item, Key, Query, Reason, Table, Token,
-    Write, Written,
+    AttributeValue, BatchRead, CONDITION_FAILED, CancelReason, Item, Key, Projection, Query, Table,
+    TableError, TransactionToken, Write, WriteOutput,
 };
 use imageshare_local::table::{EmbeddedTable, Lane};
-use imageshare_tests::conflicting_table::{CONFLICT, ConflictingTable, Latencies, Operation, Report, Tally};
-use imageshare_tests::direct_table::DirectTable;
+use imageshare_tests::blocking_table::BlockingTable;
+use imageshare_tests::conflicting_table::{
+    CallReport, CallStats, ConflictingTable, Latencies, Operation, TRANSACTION_CONFLICT,
+};
 use tokio::time::{Instant, sleep};
 
 fn table() -> ConflictingTable {
     let lane = EmbeddedTable::open(None).unwrap().lane(Lane::Request);
-    ConflictingTable::new(DirectTable::new(lane), Latencies::default())
+    ConflictingTable::new(BlockingTable::new(lane), Latencies::default())
 }
 
 fn text(text: impl Into<String>) -> AttributeValue {
@@ -35,7 +37,7 @@ fn put(id: &str) -> Write {
     Write::put(item(id, "new"))
 }
 
-fn absent(id: &str) -> Write {
+fn check_absent(id: &str) -> Write {
     Write::check(key(id)).only_if("attribute_not_exists(pk)")
 }
 
@@ -43,37 +45,45 @@ fn update(id: &str) -> Write {
     Write::update(key(id), "SET content = :new").value(":new", text("updated"))
 }
 
-async fn after(millis: u64) {
+async fn sleep_millis(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-async fn transact(table: &ConflictingTable, writes: &[Write]) -> Result<Written, Failure> {
-    table.transact_write_items(writes, Token::fresh()).await
+async fn transact(table: &ConflictingTable, writes: &[Write]) -> Result<WriteOutput, TableError> {
+    table.transact_write_items(writes, TransactionToken::random()).await
 }
 
-async fn later(table: &ConflictingTable, millis: u64, writes: &[Write]) -> Result<Written, Failure> {
-    after(millis).await;
+async fn transact_after(
+    table: &ConflictingTable,
+    millis: u64,
+    writes: &[Write],
+) -> Result<WriteOutput, TableError> {
+    sleep_millis(millis).await;
     transact(table, writes).await
 }
 
-async fn write_later(table: &ConflictingTable, millis: u64, write: &Write) -> Result<Written, Failure> {
-    after(millis).await;
+async fn write_after(
+    table: &ConflictingTable,
+    millis: u64,
+    write: &Write,
+) -> Result<WriteOutput, TableError> {
+    sleep_millis(millis).await;
     table.write_item(write).await
 }
 
 /// The codes of a cancelled transaction's reasons, in order; `None` as DynamoDB writes it.
-fn codes(canceled: Result<Written, Failure>) -> Vec<String> {
-    let code = |reason: Reason| reason.code.unwrap_or("None".to_owned());
+fn cancellation_codes(canceled: Result<WriteOutput, TableError>) -> Vec<String> {
+    let code = |reason: CancelReason| reason.code.unwrap_or("None".to_owned());
     match canceled {
-        Err(Failure::Canceled(reasons)) => reasons.into_iter().map(code).collect(),
+        Err(TableError::Canceled(reasons)) => reasons.into_iter().map(code).collect(),
         other => panic!("{other:?}"),
     }
 }
 
 /// The code of a rejected call.
-fn code(rejected: Result<Written, Failure>) -> String {
+fn error_code(rejected: Result<WriteOutput, TableError>) -> String {
     match rejected {
-        Err(Failure::Service { code, .. }) => code,
+        Err(TableError::Service { code, .. }) => code,
         other => panic!("{other:?}"),
     }
 }
@@ -87,38 +97,41 @@ async fn contents<const N: usize>(table: &ConflictingTable, ids: [&str; N]) -> [
 }
 
 #[tokio::test(start_paused = true)]
-async fn transaction_on_an_item_of_another_is_cancelled() {
+async fn overlapping_transaction_is_cancelled() {
     let table = table();
     let (first, second) = ([put("a"), put("b")], [put("c"), update("b"), put("d")]);
-    let (first, second) = tokio::join!(transact(&table, &first), later(&table, 1, &second));
+    let (first, second) = tokio::join!(transact(&table, &first), transact_after(&table, 1, &second));
     first.unwrap();
-    assert_eq!(codes(second), ["None", CONFLICT, "None"]);
+    assert_eq!(cancellation_codes(second), ["None", TRANSACTION_CONFLICT, "None"]);
     assert_eq!(contents(&table, ["a", "b", "c", "d"]).await, ["new", "new", "-", "-"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn checked_item_conflicts_with_a_write_and_with_a_check() {
-    for (first, second) in
-        [(absent("a"), put("a")), (put("a"), absent("a")), (absent("a"), absent("a")), (put("a"), put("a"))]
-    {
+    for (first, second) in [
+        (check_absent("a"), put("a")),
+        (put("a"), check_absent("a")),
+        (check_absent("a"), check_absent("a")),
+        (put("a"), put("a")),
+    ] {
         let table = table();
         let (first, second) = ([first, put("b")], [put("c"), second]);
-        let (first, second) = tokio::join!(transact(&table, &first), later(&table, 9, &second));
+        let (first, second) = tokio::join!(transact(&table, &first), transact_after(&table, 9, &second));
         first.unwrap();
-        assert_eq!(codes(second), ["None", CONFLICT]);
+        assert_eq!(cancellation_codes(second), ["None", TRANSACTION_CONFLICT]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_write_into_a_transaction_is_rejected() {
+async fn plain_write_during_a_transaction_is_rejected() {
     for plain in [put("a"), update("a"), Write::delete(key("a"))] {
-        for in_transaction in [put("a"), absent("a")] {
+        for in_transaction in [put("a"), check_absent("a")] {
             let table = table();
             let writes = [in_transaction, put("b")];
             let (transaction, plain) =
-                tokio::join!(transact(&table, &writes), write_later(&table, 2, &plain));
+                tokio::join!(transact(&table, &writes), write_after(&table, 2, &plain));
             transaction.unwrap();
-            assert_eq!(code(plain), "TransactionConflictException");
+            assert_eq!(error_code(plain), "TransactionConflictException");
         }
     }
 }
@@ -131,65 +144,68 @@ async fn plain_writes_do_not_conflict_with_each_other() {
     let (plain, other) = tokio::join!(plain, transact(&table, &writes));
     assert!(plain.iter().all(Result::is_ok), "{plain:?}");
     other.unwrap();
-    assert_eq!((table.report().writes().made, table.report().writes().conflicts), (4, 0));
+    assert_eq!((table.report().writes().succeeded, table.report().writes().conflicts), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_write_under_way_cancels_no_transaction() {
+async fn plain_write_in_progress_does_not_cancel_a_transaction() {
     let table = table();
     let (plain, writes) = (put("a"), [update("a")]);
     // The plain write is made 2.5 ms after its request, the transaction begins 2 ms later and ends last.
-    let (plain, transaction) = tokio::join!(table.write_item(&plain), later(&table, 4, &writes));
+    let (plain, transaction) = tokio::join!(table.write_item(&plain), transact_after(&table, 4, &writes));
     plain.unwrap();
     transaction.unwrap();
     assert_eq!(contents(&table, ["a"]).await, ["updated"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_are_free_once_the_transaction_has_been_answered() {
+async fn items_are_released_when_the_transaction_completes() {
     let table = table();
-    let writes = [put("a"), absent("b")];
-    let (first, second) = tokio::join!(transact(&table, &writes), later(&table, 10, &writes));
+    let writes = [put("a"), check_absent("b")];
+    let (first, second) = tokio::join!(transact(&table, &writes), transact_after(&table, 10, &writes));
     let plain = table.write_item(&put("a")).await;
     assert!(first.is_ok() && second.is_ok() && plain.is_ok(), "{first:?} {second:?} {plain:?}");
     assert_eq!(table.report().writes().conflicts, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_transaction_holds_what_it_got_until_its_answer() {
+async fn cancelled_transaction_holds_its_items_until_it_returns() {
     let table = table();
     let (first, second, next) = ([put("a")], [put("a"), put("b")], [put("b")]);
     let (_, second, third, fourth) = tokio::join!(
         transact(&table, &first),
-        later(&table, 1, &second),
-        later(&table, 5, &next),
-        later(&table, 6, &next),
+        transact_after(&table, 1, &second),
+        transact_after(&table, 5, &next),
+        transact_after(&table, 6, &next),
     );
-    assert_eq!(codes(second), [CONFLICT, "None"]);
-    assert_eq!(codes(third), [CONFLICT]);
+    assert_eq!(cancellation_codes(second), [TRANSACTION_CONFLICT, "None"]);
+    assert_eq!(cancellation_codes(third), [TRANSACTION_CONFLICT]);
     fourth.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_transaction_leaves_the_winner_its_items() {
+async fn cancelled_transaction_does_not_release_the_winners_items() {
     let table = table();
     let writes = [put("a")];
     // The second is answered after 6 ms; the item is the first one's until 10 ms.
-    let (first, _, third) =
-        tokio::join!(transact(&table, &writes), later(&table, 1, &writes), later(&table, 8, &writes));
+    let (first, _, third) = tokio::join!(
+        transact(&table, &writes),
+        transact_after(&table, 1, &writes),
+        transact_after(&table, 8, &writes)
+    );
     first.unwrap();
-    assert_eq!(codes(third), [CONFLICT]);
+    assert_eq!(cancellation_codes(third), [TRANSACTION_CONFLICT]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_are_never_rejected_and_see_what_was_committed() {
+async fn reads_are_never_rejected_and_see_committed_data() {
     let table = table();
     table.write_item(&put("a")).await.unwrap();
     let writes = [update("a"), put("b")];
     let batch = BatchRead {
         keys: vec![key("a"), key("b")],
         consistent: true,
-        attributes: Attributes::These(&["content"]),
+        projection: Projection::Only(&["content"]),
     };
     let query = Query::new("pk = :a").value(":a", text("a"));
     let (a, a_and_b) = (key("a"), transact(&table, &writes));
@@ -216,52 +232,54 @@ async fn calls_take_their_latency_in_virtual_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_ends_though_its_caller_stopped_waiting() {
+async fn call_completes_after_its_caller_times_out() {
     let table = table();
     let writes = [put("a")];
     let call = transact(&table, &writes);
     tokio::time::timeout(Duration::from_millis(3), call).await.unwrap_err();
-    assert_eq!(codes(transact(&table, &writes).await), [CONFLICT]);
-    after(10).await;
+    assert_eq!(cancellation_codes(transact(&table, &writes).await), [TRANSACTION_CONFLICT]);
+    sleep_millis(10).await;
     assert_eq!(contents(&table, ["a"]).await, ["new"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn units_of_what_was_cancelled_are_wasted() {
+async fn units_of_cancelled_transactions_count_as_waste() {
     let table = table();
     let large = Write::put(item("large", &"x".repeat(1500)));
     let writes = [large, put("a")];
-    let (_, canceled) = tokio::join!(transact(&table, &writes), later(&table, 1, &writes));
-    assert_eq!(codes(canceled), [CONFLICT, CONFLICT]);
+    let (_, canceled) = tokio::join!(transact(&table, &writes), transact_after(&table, 1, &writes));
+    assert_eq!(cancellation_codes(canceled), [TRANSACTION_CONFLICT, TRANSACTION_CONFLICT]);
     // Two units for each KB: two of the large item, one of the other.
-    let tally = Tally { made: 1, conflicts: 1, stale: 0, used: 6.0, wasted: 6.0 };
-    assert_eq!(table.report().of(Operation::TransactWriteItems), tally);
+    let tally =
+        CallStats { succeeded: 1, conflicts: 1, failed_conditions: 0, used_units: 6.0, wasted_units: 6.0 };
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
 
-    let stale = [absent("large"), put("b")];
-    assert_eq!(codes(transact(&table, &stale).await), [CONDITION_FAILED, "None"]);
-    let tally = Tally { stale: 1, wasted: 12.0, ..tally };
-    assert_eq!(table.report().of(Operation::TransactWriteItems), tally);
+    let stale = [check_absent("large"), put("b")];
+    assert_eq!(cancellation_codes(transact(&table, &stale).await), [CONDITION_FAILED, "None"]);
+    let tally = CallStats { failed_conditions: 1, wasted_units: 12.0, ..tally };
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
 }
 
 #[tokio::test(start_paused = true)]
-async fn units_of_rejected_plain_writes_are_wasted() {
+async fn units_of_rejected_plain_writes_count_as_waste() {
     let table = table();
     table.write_item(&Write::put(item("a", &"x".repeat(1500)))).await.unwrap();
     let stale = update("a").only_if("attribute_not_exists(pk)");
-    assert_eq!(codes(table.write_item(&stale).await), [CONDITION_FAILED]);
+    assert_eq!(cancellation_codes(table.write_item(&stale).await), [CONDITION_FAILED]);
     let (update, check) = (update("a"), [Write::check(key("a")).only_if("attribute_exists(pk)")]);
     let (_, rejected) = tokio::join!(transact(&table, &check), table.write_item(&update));
-    assert_eq!(code(rejected), "TransactionConflictException");
-    let tally = Tally { made: 0, conflicts: 1, stale: 1, used: 0.0, wasted: 4.0 };
-    assert_eq!(table.report().of(Operation::UpdateItem), tally);
+    assert_eq!(error_code(rejected), "TransactionConflictException");
+    let tally =
+        CallStats { succeeded: 0, conflicts: 1, failed_conditions: 1, used_units: 0.0, wasted_units: 4.0 };
+    assert_eq!(table.report().stats(Operation::UpdateItem), tally);
     let writes = table.report().writes();
-    assert_eq!((writes.made, writes.conflicts, writes.stale), (2, 1, 1));
+    assert_eq!((writes.succeeded, writes.conflicts, writes.failed_conditions), (2, 1, 1));
     // 4 of the updates, beside 2 of the put and 4 of the check.
-    assert!((table.report().waste() - 4.0 / 6.0).abs() < 1e-9, "{}", table.report());
+    assert!((table.report().waste_ratio() - 4.0 / 6.0).abs() < 1e-9, "{}", table.report());
 }
 
 /// Forty clients that write three of ten items each, again and again until they have written them.
-async fn crowd(seed: u64) -> (Report, Duration) {
+async fn run_contending_clients(seed: u64) -> (CallReport, Duration) {
     fastrand::seed(seed);
     let (table, begun) = (table(), Instant::now());
     let clients = (0..40).map(|number| {
@@ -270,7 +288,7 @@ async fn crowd(seed: u64) -> (Report, Duration) {
         async move {
             let writes = ids.each_ref().map(|id| put(id));
             while transact(table, &writes).await.is_err() {
-                after(fastrand::u64(0..50)).await;
+                sleep_millis(fastrand::u64(0..50)).await;
             }
         }
     });
@@ -279,9 +297,9 @@ async fn crowd(seed: u64) -> (Report, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_seed_gives_one_sequence_of_conflicts() {
-    let (report, took) = crowd(1).await;
+async fn conflict_sequence_is_deterministic_for_a_seed() {
+    let (report, took) = run_contending_clients(1).await;
     assert!(report.writes().conflicts > 40, "{report}");
-    assert_eq!(crowd(1).await, (report.clone(), took));
-    assert_ne!(crowd(2).await, (report, took));
+    assert_eq!(run_contending_clients(1).await, (report.clone(), took));
+    assert_ne!(run_contending_clients(2).await, (report, took));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use imageshare::domain::Role;
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
 use serde_json::json;
 
 use super::World;
@@ -12,7 +12,7 @@ use super::World;
 const DIFFERENCES: &str = include_str!("../../../shared/src/facade/glance/DIFFERENCES.md");
 
 #[test]
-fn every_difference_names_a_test_that_exists() {
+fn every_difference_names_an_existing_test() {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
     let rows = DIFFERENCES.lines().filter(|line| line.starts_with("| ")).skip(1);
     let mut wrong = Vec::new();
@@ -32,10 +32,10 @@ fn every_difference_names_a_test_that_exists() {
 }
 
 #[tokio::test]
-async fn small_differences_are_as_the_page_says() {
+async fn small_differences_match_the_page() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web", "protected": true})).await;
-    assert_eq!(world.names("own1", "protected=True").await, "web");
+    let image = world.create_image("own1", &json!({"name": "web", "protected": true})).await;
+    assert_eq!(world.image_names("own1", "protected=True").await, "web");
     for (target, status) in [
         ("/v2/images?visibility=", 400),
         ("/v2/tasks", 404),
@@ -44,22 +44,23 @@ async fn small_differences_are_as_the_page_says() {
         ("/healthcheck", 404),
         ("//v2/images", 404),
     ] {
-        assert_eq!(world.ask("own1", "GET", target).await.status, status, "{target}");
+        assert_eq!(world.request("own1", "GET", target).await.status, status, "{target}");
     }
-    let options = world.ask("own1", "OPTIONS", "/v2/images").await;
+    let options = world.request("own1", "OPTIONS", "/v2/images").await;
     assert_eq!((options.status, options.headers["allow"].as_str()), (405, "GET, HEAD, POST"));
     let change = json!([{"op": "replace", "path": "/owner", "value": "mem1"}]);
-    let ask = Ask::new("PATCH", format!("/v2/images/{image}")).json(&change);
+    let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
     assert_eq!(world.send("adm1", Role::Admin, ask).await.status, 403);
 }
 
 #[tokio::test]
-async fn hidden_image_marks_a_place_as_any_other() {
+async fn hidden_image_is_a_valid_marker() {
     let world = World::start(&[]).await;
     for name in ["a", "b", "c"] {
-        world.image("own1", &json!({"name": name, "os_hidden": name == "b"})).await;
+        world.create_image("own1", &json!({"name": name, "os_hidden": name == "b"})).await;
     }
-    let hidden = world.ask("own1", "GET", "/v2/images?os_hidden=true").await.body["images"][0]["id"].clone();
+    let hidden =
+        world.request("own1", "GET", "/v2/images?os_hidden=true").await.body["images"][0]["id"].clone();
     let marker = hidden.as_str().unwrap();
-    assert_eq!(world.names("own1", &format!("marker={marker}")).await, "a");
+    assert_eq!(world.image_names("own1", &format!("marker={marker}")).await, "a");
 }

@@ -1,16 +1,16 @@
 //! Versions and schemas: what clients ask before and after their calls.
 
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
 use serde_json::json;
 
 use super::World;
 
 #[tokio::test]
-async fn anybody_is_told_the_versions_at_the_address_that_it_used() {
+async fn versions_use_the_host_of_the_request() {
     let world = World::start(&[]).await;
     let mut bodies = Vec::new();
     for (path, status) in [("/", 300), ("/versions", 200), ("/v2", 200), ("/v2/", 200)] {
-        let ask = Ask::new("GET", path).header("Host", "images.example:8080");
+        let ask = ApiRequest::new("GET", path).header("Host", "images.example:8080");
         let answer = world.api.send(&ask).await;
         assert_eq!(answer.status, status, "{path}");
         let current = &answer.body["versions"][0];
@@ -28,38 +28,43 @@ async fn anybody_is_told_the_versions_at_the_address_that_it_used() {
 }
 
 #[tokio::test]
-async fn minor_version_up_to_the_current_one_means_version_2() {
+async fn minor_versions_behave_as_version_2() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web"})).await;
+    let image = world.create_image("own1", &json!({"name": "web"})).await;
     for minor in 0..=17 {
         for path in ["", "/", "/images", "/images?limit=0", "/cloudimages", "/schemas/member"] {
-            let version_2 = world.ask("own1", "GET", &format!("/v2{path}")).await;
-            let answer = world.ask("own1", "GET", &format!("/v2.{minor}{path}")).await;
+            let version_2 = world.request("own1", "GET", &format!("/v2{path}")).await;
+            let answer = world.request("own1", "GET", &format!("/v2.{minor}{path}")).await;
             assert_eq!((answer.status, &answer.body), (200, &version_2.body), "{minor} {path}");
         }
     }
     let image = format!("/v2.7/images/{image}");
     let members = format!("{image}/members");
-    let added = world.say("own1", "POST", &members, &json!({"member": "mem1"})).await;
+    let added = world.request_with_body("own1", "POST", &members, &json!({"member": "mem1"})).await;
     assert_eq!((added.status, &added.body["member_id"]), (200, &json!("mem1")));
     let member = format!("{members}/mem1");
-    assert_eq!(world.say("mem1", "PUT", &member, &json!({"status": "accepted"})).await.status, 200);
-    assert_eq!(world.ask("own1", "GET", &members).await.body["members"][0]["status"], "accepted");
-    assert_eq!(world.ask("mem1", "GET", &member).await.body["status"], "accepted");
-    assert_eq!(world.ask("own1", "DELETE", &member).await.status, 204);
-    let other = world.ask("own1", "PUT", &image).await;
+    assert_eq!(
+        world.request_with_body("mem1", "PUT", &member, &json!({"status": "accepted"})).await.status,
+        200
+    );
+    assert_eq!(world.request("own1", "GET", &members).await.body["members"][0]["status"], "accepted");
+    assert_eq!(world.request("mem1", "GET", &member).await.body["status"], "accepted");
+    assert_eq!(world.request("own1", "DELETE", &member).await.status, 204);
+    let other = world.request("own1", "PUT", &image).await;
     assert_eq!((other.status, other.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, PATCH"));
-    assert_eq!(world.ask("own1", "DELETE", &image).await.status, 204);
+    assert_eq!(world.request("own1", "DELETE", &image).await.status, 204);
     for beyond in ["/v2.18", "/v2.017", "/v2.18/images", "/v2.99/images"] {
-        assert_eq!(world.ask("own1", "GET", beyond).await.status, 404, "{beyond}");
+        assert_eq!(world.request("own1", "GET", beyond).await.status, 404, "{beyond}");
     }
 }
 
 #[tokio::test]
-async fn caller_who_is_not_known_is_told_where_keystone_is() {
+async fn unauthenticated_caller_gets_the_keystone_address() {
     let world = World::start(&[]).await;
     for (method, target) in [("GET", "/v2/images"), ("GET", "/v1/cloudimages/quota"), ("PUT", "/v2/images")] {
-        for ask in [Ask::new(method, target), Ask::new(method, target).token("none that is known")] {
+        for ask in
+            [ApiRequest::new(method, target), ApiRequest::new(method, target).token("none that is known")]
+        {
             let refused = world.api.send(&ask.header("Host", "images.example:8080")).await;
             assert_eq!(refused.status, 401);
             assert_eq!(refused.headers["www-authenticate"], "Keystone uri=\"http://images.example:8080\"");
@@ -68,15 +73,15 @@ async fn caller_who_is_not_known_is_told_where_keystone_is() {
 }
 
 #[tokio::test]
-async fn a_schema_is_there_for_images_and_members() {
+async fn schemas_exist_for_images_and_members() {
     let world = World::start(&[]).await;
     for name in ["image", "images", "member", "members"] {
-        let answer = world.ask("own1", "GET", &format!("/v2/schemas/{name}")).await;
+        let answer = world.request("own1", "GET", &format!("/v2/schemas/{name}")).await;
         assert_eq!((answer.status, &answer.body["name"]), (200, &json!(name)));
-        assert_eq!(world.api.send(&Ask::new("GET", format!("/v2/schemas/{name}"))).await.status, 401);
+        assert_eq!(world.api.send(&ApiRequest::new("GET", format!("/v2/schemas/{name}"))).await.status, 401);
     }
-    assert_eq!(world.ask("own1", "GET", "/v2/schemas/task").await.status, 404);
-    let image = world.ask("own1", "GET", "/v2/schemas/image").await.body;
+    assert_eq!(world.request("own1", "GET", "/v2/schemas/task").await.status, 404);
+    let image = world.request("own1", "GET", "/v2/schemas/image").await.body;
     assert_eq!(image["additionalProperties"], json!({"type": "string"}));
     // python-glanceclient has an option for each of these, and loses the value of one that the schema does not name.
     for name in
@@ -84,8 +89,8 @@ async fn a_schema_is_there_for_images_and_members() {
     {
         assert_eq!(image["properties"][name]["is_base"], false, "{name}");
     }
-    let id = world.image("own1", &json!({"own": "property"})).await;
-    let shown = world.ask("own1", "GET", &format!("/v2/images/{id}")).await.body;
+    let id = world.create_image("own1", &json!({"own": "property"})).await;
+    let shown = world.request("own1", "GET", &format!("/v2/images/{id}")).await.body;
     for (name, value) in shown.as_object().unwrap() {
         let known = image["properties"].get(name);
         assert!(known.is_some() || value.is_string(), "{name} is a property that is no text");
@@ -95,14 +100,17 @@ async fn a_schema_is_there_for_images_and_members() {
 #[tokio::test]
 async fn schema_and_service_agree_on_ids_formats_and_sizes() {
     let world = World::start(&[]).await;
-    let schema = world.ask("own1", "GET", "/v2/schemas/image").await.body;
+    let schema = world.request("own1", "GET", "/v2/schemas/image").await.body;
     let properties = &schema["properties"];
     for format in ["disk_format", "container_format"] {
         for value in properties[format]["enum"].as_array().unwrap() {
-            let made = world.say("own1", "POST", "/v2/images", &json!({format: value})).await;
+            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({format: value})).await;
             assert_eq!((made.status, &made.body[format]), (201, value), "{format}");
         }
-        assert_eq!(world.say("own1", "POST", "/v2/images", &json!({format: "floppy"})).await.status, 400);
+        assert_eq!(
+            world.request_with_body("own1", "POST", "/v2/images", &json!({format: "floppy"})).await.status,
+            400
+        );
     }
     for size in ["min_disk", "min_ram"] {
         for (value, status) in [
@@ -111,23 +119,23 @@ async fn schema_and_service_agree_on_ids_formats_and_sizes() {
             (properties[size]["maximum"].as_i64().unwrap(), 201),
             (properties[size]["maximum"].as_i64().unwrap() + 1, 400),
         ] {
-            let made = world.say("own1", "POST", "/v2/images", &json!({size: value})).await;
+            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({size: value})).await;
             assert_eq!(made.status, status, "{size} {value}");
         }
     }
-    let refused = world.say("own1", "POST", "/v2/images", &json!({"min_ram": -1})).await;
+    let refused = world.request_with_body("own1", "POST", "/v2/images", &json!({"min_ram": -1})).await;
     assert_eq!(refused.message(), "min_ram: expected a whole number of MiB from 0 to 2147483647.");
     let uuid = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
     for (name, others) in [("id", &["i-1", ""][..]), ("kernel_id", &["i-1"]), ("ramdisk_id", &["x"])] {
         assert_eq!(properties[name]["pattern"], uuid, "{name}");
         let good = "0b680482-acaa-4045-b14c-9a8c7dfe9c70";
-        let made = world.say("own1", "POST", "/v2/images", &json!({name: good})).await;
+        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: good})).await;
         assert_eq!((made.status, &made.body[name]), (201, &json!(good)), "{name}");
         for other in others {
-            let made = world.say("own1", "POST", "/v2/images", &json!({name: other})).await;
+            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: other})).await;
             assert_eq!(made.status, 400, "{name} {other}");
         }
     }
-    let none = world.say("own1", "POST", "/v2/images", &json!({"kernel_id": null})).await;
+    let none = world.request_with_body("own1", "POST", "/v2/images", &json!({"kernel_id": null})).await;
     assert_eq!((none.status, none.body.get("kernel_id")), (201, None));
 }

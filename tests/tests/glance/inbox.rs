@@ -5,7 +5,7 @@ use serde_json::json;
 use super::World;
 
 /// What `me` sees: its own images, and those of others that it was offered or that are open.
-async fn world() -> World {
+async fn inbox_world() -> World {
     let world = World::start(&[]).await;
     for (owner, name, visibility) in [
         ("me", "mine-private", "private"),
@@ -18,7 +18,7 @@ async fn world() -> World {
         ("own1", "public", "public"),
         ("own1", "community", "community"),
     ] {
-        let image = world.image(owner, &json!({"name": name, "visibility": visibility})).await;
+        let image = world.create_image(owner, &json!({"name": name, "visibility": visibility})).await;
         match name {
             "waits" => world.share(owner, &image, "me", "pending").await,
             "taken" => world.share(owner, &image, "me", "accepted").await,
@@ -30,8 +30,8 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn a_recipient_lists_what_glance_lists() {
-    let world = world().await;
+async fn recipient_lists_the_same_images_as_in_glance() {
+    let world = inbox_world().await;
     for (query, expected) in [
         ("", "public taken mine-community mine-shared mine-private"),
         ("visibility=shared", "taken mine-shared"),
@@ -54,15 +54,15 @@ async fn a_recipient_lists_what_glance_lists() {
         ("__imagetype=shared", ""),
         ("limit=0", ""),
     ] {
-        assert_eq!(world.names("me", query).await, expected, "{query}");
+        assert_eq!(world.image_names("me", query).await, expected, "{query}");
     }
 }
 
 #[tokio::test]
-async fn the_list_refuses_in_the_words_of_glance() {
-    let world = world().await;
+async fn list_errors_use_glance_messages() {
+    let world = inbox_world().await;
     let unknown = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
-    let hidden = world.ask("own1", "GET", "/v2/images?name=secret").await.body["images"][0]["id"].clone();
+    let hidden = world.request("own1", "GET", "/v2/images?name=secret").await.body["images"][0]["id"].clone();
     for (query, message) in [
         ("member_status=bogus", "Invalid status: bogus".to_owned()),
         ("member_status=", "Invalid status: ".to_owned()),
@@ -89,15 +89,15 @@ async fn the_list_refuses_in_the_words_of_glance() {
         ),
         ("protected=x", "Invalid value 'x' for 'protected' filter. Valid values are 'true' or 'false'.".to_owned()),
     ] {
-        let answer = world.ask("me", "GET", &format!("/v2/images?{query}")).await;
+        let answer = world.request("me", "GET", &format!("/v2/images?{query}")).await;
         assert_eq!((answer.status, answer.message()), (400, message.as_str()), "{query}");
     }
 }
 
 #[tokio::test]
-async fn an_admin_lists_the_images_of_any_owner() {
-    let world = world().await;
-    let ask = imageshare_tests::api::Ask::new("GET", "/v2/images?owner=own1&visibility=shared");
+async fn admin_lists_the_images_of_any_owner() {
+    let world = inbox_world().await;
+    let ask = imageshare_tests::api::ApiRequest::new("GET", "/v2/images?owner=own1&visibility=shared");
     let answer = world.send("adm1", imageshare::domain::Role::Admin, ask).await;
-    assert_eq!(super::names(&answer.body), "secret refused taken waits");
+    assert_eq!(super::image_names_on(&answer.body), "secret refused taken waits");
 }

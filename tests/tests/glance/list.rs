@@ -1,21 +1,21 @@
 //! `GET /v2/images`: filters, order and pages.
 
-use imageshare_tests::api::Answer;
+use imageshare_tests::api::ApiResponse;
 use serde_json::{Value, json};
 
-use super::{World, names};
+use super::{World, image_names_on};
 
 #[tokio::test]
-async fn images_are_found_by_what_they_are_shown_with() {
+async fn images_are_filtered_by_their_shown_attributes() {
     let world = World::start(&[]).await;
     let first = world
-        .image(
+        .create_image(
             "own1",
             &json!({"name": "a,1", "tags": ["x", "y"], "min_disk": 9, "disk_format": "raw", "own": "é &"}),
         )
         .await;
-    let second = world.image("own1", &json!({"name": "b:2", "tags": ["x"], "protected": true})).await;
-    let third = world.image("own1", &json!({"name": "c", "os_hidden": true})).await;
+    let second = world.create_image("own1", &json!({"name": "b:2", "tags": ["x"], "protected": true})).await;
+    let third = world.create_image("own1", &json!({"name": "c", "os_hidden": true})).await;
     for (query, expected) in [
         (String::new(), "b:2 a,1"),
         (format!("id={first}"), "a,1"),
@@ -44,19 +44,19 @@ async fn images_are_found_by_what_they_are_shown_with() {
         ("created_at=lt:2020-01-01T00:00:00Z".to_owned(), ""),
         ("created_at=gt:2020-01-01T00:00:00Z&updated_at=gte:2020-01-01T00:00:00".to_owned(), "b:2 a,1"),
     ] {
-        assert_eq!(world.names("own1", &query).await, expected, "{query}");
+        assert_eq!(world.image_names("own1", &query).await, expected, "{query}");
     }
     for query in ["changes-since=2024-11-06T06:30:00Z", "created_at=202411", "min_ram=-1"] {
-        assert_eq!(world.ask("own1", "GET", &format!("/v2/images?{query}")).await.status, 400, "{query}");
+        assert_eq!(world.request("own1", "GET", &format!("/v2/images?{query}")).await.status, 400, "{query}");
     }
     let stranger = format!("id=in:{first},{second}&visibility=all&member_status=all");
-    assert_eq!(world.names("str1", &stranger).await, "");
+    assert_eq!(world.image_names("str1", &stranger).await, "");
 }
 
-async fn pages(world: &World, query: &str) -> Vec<Answer> {
-    let mut pages = vec![world.ask("own1", "GET", &format!("/v2/images?{query}")).await];
+async fn fetch_pages(world: &World, query: &str) -> Vec<ApiResponse> {
+    let mut pages = vec![world.request("own1", "GET", &format!("/v2/images?{query}")).await];
     while let Some(next) = pages.last().unwrap().body["next"].as_str() {
-        let page = world.ask("own1", "GET", next).await;
+        let page = world.request("own1", "GET", next).await;
         assert_eq!(page.status, 200, "{page:?}");
         pages.push(page);
     }
@@ -64,10 +64,10 @@ async fn pages(world: &World, query: &str) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn pages_show_every_image_once_in_every_order() {
+async fn pagination_shows_every_image_once_in_every_order() {
     let world = World::start(&[]).await;
     for name in ["c", "a", "e", "b", "d"] {
-        world.image("own1", &json!({"name": name, "own": if name < "c" { "1" } else { "2" }})).await;
+        world.create_image("own1", &json!({"name": name, "own": if name < "c" { "1" } else { "2" }})).await;
     }
     for (query, expected) in [
         ("limit=2", "d b e a c"),
@@ -82,8 +82,8 @@ async fn pages_show_every_image_once_in_every_order() {
         ("limit=5", "d b e a c"),
         ("", "d b e a c"),
     ] {
-        let pages = pages(&world, query).await;
-        let shown: Vec<_> = pages.iter().map(|page| names(&page.body)).collect();
+        let pages = fetch_pages(&world, query).await;
+        let shown: Vec<_> = pages.iter().map(|page| image_names_on(&page.body)).collect();
         assert_eq!(shown.join(" ").trim(), expected, "{query}");
         for page in &pages {
             assert_eq!(page.body["schema"], "/v2/schemas/images");
@@ -95,13 +95,13 @@ async fn pages_show_every_image_once_in_every_order() {
 }
 
 #[tokio::test]
-async fn a_page_holds_25_images_unless_told_otherwise() {
+async fn default_page_size_is_25() {
     let world = World::start(&[]).await;
     for number in 0..30 {
-        world.image("own1", &json!({"name": format!("{number:02}")})).await;
+        world.create_image("own1", &json!({"name": format!("{number:02}")})).await;
     }
     let lengths = async |query: &str| {
-        let pages = pages(&world, query).await;
+        let pages = fetch_pages(&world, query).await;
         pages.iter().map(|page| page.body["images"].as_array().unwrap().len()).collect::<Vec<_>>()
     };
     assert_eq!(lengths("").await, [25, 5]);
@@ -111,16 +111,16 @@ async fn a_page_holds_25_images_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn an_image_is_listed_as_it_is_shown() {
+async fn listed_image_equals_the_shown_image() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web", "__os_type": "Linux"})).await;
+    let image = world.create_image("own1", &json!({"name": "web", "__os_type": "Linux"})).await;
     world.share("own1", &image, "mem1", "accepted").await;
-    let shown = world.ask("mem1", "GET", &format!("/v2/images/{image}")).await.body;
+    let shown = world.request("mem1", "GET", &format!("/v2/images/{image}")).await.body;
     for project in ["own1", "mem1"] {
-        let list = world.ask(project, "GET", "/v2/images").await.body;
+        let list = world.request(project, "GET", "/v2/images").await.body;
         assert_eq!(list, json!({"images": [shown], "first": "/v2/images", "schema": "/v2/schemas/images"}));
     }
     assert_eq!(shown["__os_type"], Value::from("Linux"));
-    let with_body = world.say("own1", "GET", "/v2/images", &json!({})).await;
+    let with_body = world.request_with_body("own1", "GET", "/v2/images", &json!({})).await;
     assert_eq!((with_body.status, with_body.message()), (400, "A body is not expected with this request."));
 }

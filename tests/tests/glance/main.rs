@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod at_once;
+mod concurrency;
 mod differences;
 mod discovery;
 mod inbox;
 mod life_cycle;
 mod list;
 mod members;
+mod permissions;
 mod properties;
 mod retries;
 mod tags;
-mod who_may;
 
 use imageshare::domain::{Role, Timestamp};
-use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
 /// A server, and short ways to say what is sent to it.
@@ -29,23 +29,29 @@ impl World {
     }
 
     /// Sends a request as a member of that project.
-    async fn ask(&self, project: &str, method: &str, target: &str) -> Answer {
-        self.send(project, Role::Member, Ask::new(method, target)).await
+    async fn request(&self, project: &str, method: &str, target: &str) -> ApiResponse {
+        self.send(project, Role::Member, ApiRequest::new(method, target)).await
     }
 
     /// Sends a request with a body as a member of that project.
-    async fn say(&self, project: &str, method: &str, target: &str, body: &Value) -> Answer {
-        self.send(project, Role::Member, Ask::new(method, target).json(body)).await
+    async fn request_with_body(
+        &self,
+        project: &str,
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> ApiResponse {
+        self.send(project, Role::Member, ApiRequest::new(method, target).json(body)).await
     }
 
-    async fn send(&self, project: &str, role: Role, ask: Ask) -> Answer {
+    async fn send(&self, project: &str, role: Role, ask: ApiRequest) -> ApiResponse {
         self.api.send(&ask.token(&self.api.token(project, role))).await
     }
 
     /// Registers an image, made in an earlier millisecond than the next one, so that lists have one order.
-    async fn image(&self, owner: &str, said: &Value) -> String {
+    async fn create_image(&self, owner: &str, said: &Value) -> String {
         let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
-        let made = self.send(owner, role, Ask::new("POST", "/v2/images").json(said)).await;
+        let made = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(said)).await;
         assert_eq!(made.status, 201, "{made:?}");
         let moment = Timestamp::now();
         while Timestamp::now() == moment {
@@ -56,36 +62,42 @@ impl World {
 
     async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
         let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
-        let patch = Ask::new("PATCH", format!("/v2/images/{image}")).json(&patch);
+        let patch = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch);
         assert_eq!(self.send(owner, Role::Admin, patch).await.status, 200);
         // The lists of its members say so when the job of it is carried out.
-        self.api.settled().await;
+        self.api.wait_until_idle().await;
     }
 
-    async fn add(&self, owner: &str, image: &str, member: &str) -> Answer {
-        self.say(owner, "POST", &format!("/v2/images/{image}/members"), &json!({"member": member})).await
+    async fn add(&self, owner: &str, image: &str, member: &str) -> ApiResponse {
+        self.request_with_body(
+            owner,
+            "POST",
+            &format!("/v2/images/{image}/members"),
+            &json!({"member": member}),
+        )
+        .await
     }
 
-    async fn answer(&self, member: &str, image: &str, status: &str) -> Answer {
+    async fn decide(&self, member: &str, image: &str, status: &str) -> ApiResponse {
         let target = format!("/v2/images/{image}/members/{member}");
-        self.say(member, "PUT", &target, &json!({"status": status})).await
+        self.request_with_body(member, "PUT", &target, &json!({"status": status})).await
     }
 
-    async fn remove(&self, owner: &str, image: &str, member: &str) -> Answer {
-        self.ask(owner, "DELETE", &format!("/v2/images/{image}/members/{member}")).await
+    async fn remove(&self, owner: &str, image: &str, member: &str) -> ApiResponse {
+        self.request(owner, "DELETE", &format!("/v2/images/{image}/members/{member}")).await
     }
 
     /// Shares an image, and has the member answer unless it is to stay pending.
     async fn share(&self, owner: &str, image: &str, member: &str, status: &str) {
         assert_eq!(self.add(owner, image, member).await.status, 200);
         if status != "pending" {
-            assert_eq!(self.answer(member, image, status).await.status, 200);
+            assert_eq!(self.decide(member, image, status).await.status, 200);
         }
     }
 
     /// The members of an image with their statuses, as that project sees them.
     async fn members(&self, project: &str, image: &str) -> String {
-        let answer = self.ask(project, "GET", &format!("/v2/images/{image}/members")).await;
+        let answer = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let members = answer.body["members"].as_array().unwrap().iter();
         let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
@@ -95,14 +107,14 @@ impl World {
     }
 
     /// The names of the images that a project lists, in their order.
-    async fn names(&self, project: &str, query: &str) -> String {
-        let answer = self.ask(project, "GET", &format!("/v2/images?{query}")).await;
+    async fn image_names(&self, project: &str, query: &str) -> String {
+        let answer = self.request(project, "GET", &format!("/v2/images?{query}")).await;
         assert_eq!(answer.status, 200, "{query} {answer:?}");
-        names(&answer.body)
+        image_names_on(&answer.body)
     }
 }
 
-fn names(page: &Value) -> String {
+fn image_names_on(page: &Value) -> String {
     let images = page["images"].as_array().unwrap().iter();
     images.map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }

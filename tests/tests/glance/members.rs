@@ -1,15 +1,15 @@
 //! Members: added, listed, shown, answered for and removed, with Glance's statuses and messages.
 
 use imageshare::domain::Role;
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
 use serde_json::{Value, json};
 
 use super::World;
 
 #[tokio::test]
-async fn an_image_is_shared_accepted_rejected_and_unshared_as_openstacksdk_does_it() {
+async fn member_life_cycle_works_as_in_openstacksdk() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "img"})).await;
+    let image = world.create_image("own1", &json!({"name": "img"})).await;
     let members = format!("/v2/images/{image}/members");
     let member = format!("{members}/mem1");
     let added = world.add("own1", &image, "mem1").await;
@@ -21,33 +21,33 @@ async fn an_image_is_shared_accepted_rejected_and_unshared_as_openstacksdk_does_
     assert_eq!((added.status, &added.body), (200, &expected("pending", &created)));
 
     let accept = json!({"status": "accepted", "member": "mem1"});
-    let accepted = world.say("mem1", "PUT", &member, &accept).await;
+    let accepted = world.request_with_body("mem1", "PUT", &member, &accept).await;
     assert_eq!((accepted.status, &accepted.body), (200, &expected("accepted", &accepted.body["updated_at"])));
-    assert_eq!(world.say("mem1", "PUT", &member, &accept).await.status, 200, "the same again");
-    let listed = world.ask("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
+    assert_eq!(world.request_with_body("mem1", "PUT", &member, &accept).await.status, 200, "the same again");
+    let listed = world.request("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
     assert_eq!(listed.body["schema"], "/v2/schemas/members");
     assert_eq!(listed.body["members"][0]["status"], "accepted");
     // `find_member` names the image once more.
-    let found = world.ask("own1", "GET", &format!("{member}?image_id={image}")).await;
+    let found = world.request("own1", "GET", &format!("{member}?image_id={image}")).await;
     assert_eq!((found.status, &found.body["status"]), (200, &json!("accepted")));
 
     for status in ["rejected", "pending", "accepted"] {
         let body = json!({"status": status, "vault_id": "v-1"});
-        assert_eq!(world.say("mem1", "PUT", &member, &body).await.body["status"], status);
+        assert_eq!(world.request_with_body("mem1", "PUT", &member, &body).await.body["status"], status);
     }
     assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
-    let gone = world.ask("own1", "GET", &member).await;
+    let gone = world.request("own1", "GET", &member).await;
     let message = format!("mem1 not found in the member list of the image {image}.");
     assert_eq!((gone.status, gone.message()), (404, message.as_str()));
     let again = world.remove("own1", &image, "mem1").await;
     assert_eq!((again.status, again.message()), (404, message.as_str()));
-    assert_eq!(world.ask("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+    assert_eq!(world.request("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
 }
 
 #[tokio::test]
-async fn a_member_is_added_once_and_not_above_the_limit() {
+async fn member_is_added_once_and_within_the_limit() {
     let world = World::start(&["members-per-image=3"]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     for member in ["a", "b", "c"] {
         assert_eq!(world.add("own1", &image, member).await.status, 200);
     }
@@ -67,11 +67,11 @@ async fn a_member_is_added_once_and_not_above_the_limit() {
 }
 
 #[tokio::test]
-async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
+async fn invalid_member_body_is_rejected_for_any_caller_and_image() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     world.share("own1", &image, "mem1", "pending").await;
-    let before = world.api.dump_at_rest().await;
+    let before = world.api.dump_when_idle().await;
     let add = [
         ("", "Body expected in request."),
         ("{", "Malformed JSON in request body."),
@@ -93,12 +93,12 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
         let members = format!("/v2/images/{image}/members");
         for project in ["own1", "mem1", "str1"] {
             for (body, message) in add {
-                let ask = Ask::new("POST", &members).typed_body("text/plain", body);
+                let ask = ApiRequest::new("POST", &members).typed_body("text/plain", body);
                 let answer = world.send(project, Role::Member, ask).await;
                 assert_eq!((answer.status, answer.message()), (400, message), "{body}");
             }
             for (body, message) in update {
-                let ask = Ask::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
+                let ask = ApiRequest::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
                 let answer = world.send(project, Role::Member, ask).await;
                 assert_eq!((answer.status, answer.message()), (400, message), "{body}");
             }
@@ -107,7 +107,7 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
                 ("GET", format!("{members}/mem1")),
                 ("DELETE", format!("{members}/mem1")),
             ] {
-                let answer = world.say(project, method, &target, &json!({})).await;
+                let answer = world.request_with_body(project, method, &target, &json!({})).await;
                 assert_eq!(
                     (answer.status, answer.message()),
                     (400, "A body is not expected with this request.")
@@ -119,42 +119,42 @@ async fn a_bad_body_is_refused_whoever_sends_it_for_whatever_image() {
 }
 
 #[tokio::test]
-async fn the_content_type_is_not_looked_at() {
+async fn content_type_of_member_calls_is_ignored() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
-    let ask = Ask::new("POST", format!("/v2/images/{image}/members"));
+    let image = world.create_image("own1", &json!({})).await;
+    let ask = ApiRequest::new("POST", format!("/v2/images/{image}/members"));
     let ask = ask.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
     assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
     // python-glanceclient names a type on requests without a body.
-    let ask = Ask::new("GET", format!("/v2/images/{image}/members"));
+    let ask = ApiRequest::new("GET", format!("/v2/images/{image}/members"));
     let ask = ask.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
     assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
 }
 
 #[tokio::test]
-async fn the_value_of_a_status_is_looked_at_last() {
+async fn status_value_is_checked_last() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     world.share("own1", &image, "mem1", "pending").await;
     let target = format!("/v2/images/{image}/members/mem1");
     for bad in [json!("Accepted"), json!("bogus"), json!(""), json!(null), json!(7), json!({})] {
         let body = json!({"status": bad});
-        let own = world.say("mem1", "PUT", &target, &body).await;
+        let own = world.request_with_body("mem1", "PUT", &target, &body).await;
         let message = r#"Incorrect request: Status must be "pending", "accepted" or "rejected"."#;
         assert_eq!((own.status, own.message()), (400, message), "{bad}");
-        assert_eq!(world.say("own1", "PUT", &target, &body).await.status, 403, "{bad}");
-        assert_eq!(world.say("str1", "PUT", &target, &body).await.status, 404, "{bad}");
+        assert_eq!(world.request_with_body("own1", "PUT", &target, &body).await.status, 403, "{bad}");
+        assert_eq!(world.request_with_body("str1", "PUT", &target, &body).await.status, 404, "{bad}");
     }
 }
 
 #[tokio::test]
-async fn what_can_be_added_can_be_removed() {
+async fn every_valid_member_id_can_be_added_and_removed() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     let long = "x".repeat(64);
     for member in ["a", "A.b_c-9", "9c61004714024f9586705d090530f9fa", "-", "..a", &long] {
         assert_eq!(world.add("own1", &image, member).await.status, 200, "{member}");
-        assert_eq!(world.answer(member, &image, "accepted").await.status, 200, "{member}");
+        assert_eq!(world.decide(member, &image, "accepted").await.status, 200, "{member}");
         assert_eq!(world.remove("own1", &image, member).await.status, 204, "{member}");
     }
     for member in ["a/b", "ü", "a b", ".", "..", "a\0", "a#b", &"x".repeat(65)] {
@@ -164,15 +164,15 @@ async fn what_can_be_added_can_be_removed() {
 }
 
 #[tokio::test]
-async fn a_thousand_members_are_one_page() {
+async fn thousand_members_fit_in_one_page() {
     let world = World::start(&["members-per-image=1000"]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     let token = world.api.token("own1", Role::Member);
     for batch in 0..10 {
         let projects: Vec<_> = (0..100).map(|number| format!("p{}", batch * 100 + number)).collect();
-        let ask = Ask::new("POST", "/v1/cloudimages/members").token(&token);
+        let ask = ApiRequest::new("POST", "/v1/cloudimages/members").token(&token);
         let accepted = world.api.send(&ask.json(&json!({"images": [image], "projects": projects}))).await;
-        world.api.job(&token, "own1", &accepted).await;
+        world.api.wait_for_job(&token, "own1", &accepted).await;
     }
     assert_eq!(world.members("own1", &image).await.split(' ').count(), 1000);
     assert_eq!(world.members("p7", &image).await, "p7:pending");

@@ -1,24 +1,26 @@
 //! What an image may be said to be, and what may not be changed of it any more.
 
 use imageshare::domain::Role;
-use imageshare_tests::api::{Answer, Ask};
+use imageshare_tests::api::{ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
 use super::World;
 
-async fn patch(world: &World, image: &str, patch: &Value) -> Answer {
-    world.send("own1", Role::Member, Ask::new("PATCH", format!("/v2/images/{image}")).json(patch)).await
+async fn patch_image(world: &World, image: &str, patch: &Value) -> ApiResponse {
+    world
+        .send("own1", Role::Member, ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(patch))
+        .await
 }
 
-fn replace(name: &str, value: &Value) -> Value {
+fn replace_patch(name: &str, value: &Value) -> Value {
     json!([{"op": "replace", "path": format!("/{name}"), "value": value}])
 }
 
 #[tokio::test]
-async fn active_image_keeps_its_formats() {
+async fn active_image_formats_cannot_be_replaced() {
     let world = World::start(&[]).await;
     let said = json!({"name": "web", "disk_format": "raw", "container_format": "bare"});
-    let image = world.image("own1", &said).await;
+    let image = world.create_image("own1", &said).await;
     for visibility in ["shared", "private", "public"] {
         world.set_visibility("own1", &image, visibility).await;
         for (name, value) in [
@@ -26,13 +28,13 @@ async fn active_image_keeps_its_formats() {
             ("container_format", json!("ovf")),
             ("disk_format", json!(null)),
         ] {
-            let refused = patch(&world, &image, &replace(name, &value)).await;
+            let refused = patch_image(&world, &image, &replace_patch(name, &value)).await;
             assert_eq!((refused.status, refused.code()), (403, "IMG.0105"), "{refused:?}");
             let text = format!("Attribute {name} can be only replaced for a queued image");
             assert!(refused.message().contains(&text), "{refused:?}");
         }
         assert_eq!(
-            patch(&world, &image, &replace("disk_format", &json!("raw"))).await.status,
+            patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await.status,
             200,
             "the same"
         );
@@ -40,30 +42,33 @@ async fn active_image_keeps_its_formats() {
 }
 
 #[tokio::test]
-async fn format_that_was_left_out_is_said_before_the_image_is_shared() {
+async fn missing_format_can_be_set_until_the_image_is_shared() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web"})).await;
-    let said = patch(&world, &image, &replace("disk_format", &json!("raw"))).await;
+    let image = world.create_image("own1", &json!({"name": "web"})).await;
+    let said = patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await;
     assert_eq!((said.status, &said.body["disk_format"]), (200, &json!("raw")));
     world.share("own1", &image, "mem1", "accepted").await;
-    let refused = patch(&world, &image, &replace("container_format", &json!("bare"))).await;
+    let refused = patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await;
     assert_eq!(refused.status, 409, "somebody has consented to the image as it is: {refused:?}");
     assert!(refused.message().contains("Unshare it first"), "{refused:?}");
     assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
-    assert_eq!(patch(&world, &image, &replace("container_format", &json!("bare"))).await.status, 200);
+    assert_eq!(
+        patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await.status,
+        200
+    );
 }
 
 #[tokio::test]
-async fn property_that_breaks_a_recipients_tools_is_refused() {
+async fn property_that_breaks_client_tools_is_rejected() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web"})).await;
-    let before = world.api.dump_at_rest().await;
+    let image = world.create_image("own1", &json!({"name": "web"})).await;
+    let before = world.api.dump_when_idle().await;
     for name in
         ["properties", "Properties", "metadata", "owner_id", "connection", "Tags", "os_glance_x", "Deleted"]
     {
-        let made = world.say("own1", "POST", "/v2/images", &json!({name: "x"})).await;
+        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: "x"})).await;
         let add = json!([{"op": "add", "path": format!("/{name}"), "value": "x"}]);
-        for refused in [made, patch(&world, &image, &add).await] {
+        for refused in [made, patch_image(&world, &image, &add).await] {
             assert_eq!((refused.status, refused.code()), (403, "IMG.0105"), "{name}: {refused:?}");
             assert!(refused.message().contains(&format!("'{name}' is reserved")), "{refused:?}");
         }
@@ -74,10 +79,11 @@ async fn property_that_breaks_a_recipients_tools_is_refused() {
         ("__system_support_market", "x"),
         ("kernel_id", "x"),
     ] {
-        let made = world.say("own1", "POST", "/v2/images", &json!({name: value})).await;
+        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: value})).await;
         for refused in [
             made,
-            patch(&world, &image, &json!([{"op": "add", "path": format!("/{name}"), "value": value}])).await,
+            patch_image(&world, &image, &json!([{"op": "add", "path": format!("/{name}"), "value": value}]))
+                .await,
         ] {
             assert_eq!(refused.status, 400, "{name}: {refused:?}");
             assert!(refused.message().starts_with(&format!("{name}: expected")), "{refused:?}");
@@ -85,20 +91,24 @@ async fn property_that_breaks_a_recipients_tools_is_refused() {
     }
     assert_eq!(world.api.dump(), before);
     let remove = json!([{"op": "remove", "path": "/properties"}]);
-    assert_eq!(patch(&world, &image, &remove).await.status, 409, "there is none, but it could be removed");
+    assert_eq!(
+        patch_image(&world, &image, &remove).await.status,
+        409,
+        "there is none, but it could be removed"
+    );
 }
 
 #[tokio::test]
-async fn key_of_a_volume_is_a_key_and_needs_a_grant() {
+async fn volume_encryption_key_needs_a_grant() {
     let world = World::start(&[]).await;
     for name in ["cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"] {
-        let image = world.image("own1", &json!({name: "k-1"})).await;
+        let image = world.create_image("own1", &json!({name: "k-1"})).await;
         let refused = world.add("own1", &image, "mem1").await;
         assert_eq!((refused.status, refused.code()), (403, "IMG.0099"), "{name}: {refused:?}");
     }
     let two = json!({"cinder_encryption_key_id": "k-1", "__system__cmkid": "k-2"});
-    assert_eq!(world.say("own1", "POST", "/v2/images", &two).await.status, 400);
-    assert_eq!(world.ask("own1", "PUT", "/v1/keys/k-1/grants/mem1").await.status, 200);
-    let image = world.image("own1", &json!({"cinder_encryption_key_id": "k-1"})).await;
+    assert_eq!(world.request_with_body("own1", "POST", "/v2/images", &two).await.status, 400);
+    assert_eq!(world.request("own1", "PUT", "/v1/keys/k-1/grants/mem1").await.status, 200);
+    let image = world.create_image("own1", &json!({"cinder_encryption_key_id": "k-1"})).await;
     assert_eq!(world.add("own1", &image, "mem1").await.status, 200);
 }

@@ -2,61 +2,62 @@
 
 use futures_util::future::join_all;
 use imageshare::domain::Role;
-use imageshare_tests::api::{Answer, Ask};
+use imageshare_tests::api::{ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
 use super::World;
 
 /// One of an image's tags, percent-encoded.
-fn path(image: &str, tag: &str) -> String {
+fn tag_path(image: &str, tag: &str) -> String {
     format!("/v2/images/{image}/tags/{tag}")
 }
 
 impl World {
-    async fn tag(&self, image: &str, tag: &str) -> Answer {
-        self.ask("own1", "PUT", &path(image, tag)).await
+    async fn add_tag(&self, image: &str, tag: &str) -> ApiResponse {
+        self.request("own1", "PUT", &tag_path(image, tag)).await
     }
 
-    async fn untag(&self, image: &str, tag: &str) -> Answer {
-        self.ask("own1", "DELETE", &path(image, tag)).await
+    async fn remove_tag(&self, image: &str, tag: &str) -> ApiResponse {
+        self.request("own1", "DELETE", &tag_path(image, tag)).await
     }
 
     async fn tags(&self, image: &str) -> Value {
-        self.ask("own1", "GET", &format!("/v2/images/{image}")).await.body["tags"].clone()
+        self.request("own1", "GET", &format!("/v2/images/{image}")).await.body["tags"].clone()
     }
 }
 
 #[tokio::test]
-async fn a_tag_is_put_on_once_and_taken_off_once() {
+async fn tag_is_added_once_and_removed_once() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"name": "web", "tags": ["sniff"], "own": "property"})).await;
-    let before = world.ask("own1", "GET", &format!("/v2/images/{image}")).await.body;
-    let added = world.tag(&image, "snozz").await;
+    let image =
+        world.create_image("own1", &json!({"name": "web", "tags": ["sniff"], "own": "property"})).await;
+    let before = world.request("own1", "GET", &format!("/v2/images/{image}")).await.body;
+    let added = world.add_tag(&image, "snozz").await;
     assert_eq!((added.status, &added.body), (204, &Value::Null));
     assert_eq!(world.tags(&image).await, json!(["sniff", "snozz"]));
-    assert_eq!(world.names("own1", "tag=sniff&tag=snozz").await, "web");
+    assert_eq!(world.image_names("own1", "tag=sniff&tag=snozz").await, "web");
 
-    let stored = world.api.dump_at_rest().await;
-    assert_eq!(world.tag(&image, "snozz").await.status, 204, "again");
+    let stored = world.api.dump_when_idle().await;
+    assert_eq!(world.add_tag(&image, "snozz").await.status, 204, "again");
     assert_eq!(world.api.dump(), stored, "what is there is not written again");
 
-    let removed = world.untag(&image, "snozz").await;
+    let removed = world.remove_tag(&image, "snozz").await;
     assert_eq!((removed.status, &removed.body), (204, &Value::Null));
-    assert_eq!(world.names("own1", "tag=snozz").await, "");
-    let again = world.untag(&image, "snozz").await;
+    assert_eq!(world.image_names("own1", "tag=snozz").await, "");
+    let again = world.remove_tag(&image, "snozz").await;
     assert_eq!((again.status, again.code()), (404, "IMG.0121"));
     assert_eq!(again.message(), format!("Image {image} has no tag 'snozz'."));
-    let mut after = world.ask("own1", "GET", &format!("/v2/images/{image}")).await.body;
+    let mut after = world.request("own1", "GET", &format!("/v2/images/{image}")).await.body;
     after["updated_at"] = before["updated_at"].clone();
     assert_eq!(after, before, "nothing else has changed");
 }
 
 #[tokio::test]
-async fn only_who_may_change_an_image_tags_it() {
+async fn tagging_requires_write_access_to_the_image() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"tags": ["old"]})).await;
+    let image = world.create_image("own1", &json!({"tags": ["old"]})).await;
     world.share("own1", &image, "mem1", "accepted").await;
-    let before = world.api.dump_at_rest().await;
+    let before = world.api.dump_when_idle().await;
     let (not_the_owners, unseen) = ((403, "IMG.0047"), (404, "IMG.0027"));
     for (project, role, expected) in [
         ("own1", Role::Reader, (403, "IMG.0026")),
@@ -66,27 +67,31 @@ async fn only_who_may_change_an_image_tags_it() {
     ] {
         // Whether the image has the tag makes no difference.
         for (method, tag) in [("PUT", "new"), ("PUT", "old"), ("DELETE", "old"), ("DELETE", "none")] {
-            let answer = world.send(project, role, Ask::new(method, path(&image, tag))).await;
+            let answer = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
             assert_eq!((answer.status, answer.code()), expected, "{project} {method} {tag}");
         }
     }
     assert_eq!(world.api.dump(), before);
     for (method, tag) in [("PUT", "new"), ("DELETE", "old")] {
-        let answer = world.send("adm1", Role::Admin, Ask::new(method, path(&image, tag))).await;
+        let answer = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
         assert_eq!(answer.status, 204, "an admin: {method} {tag}");
     }
     assert_eq!(world.tags(&image).await, json!(["new"]));
     for unknown in ["7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "not-a-uuid", "a%23b"] {
         for method in ["PUT", "DELETE"] {
-            assert_eq!(world.ask("own1", method, &path(unknown, "old")).await.status, 404, "{unknown}");
+            assert_eq!(
+                world.request("own1", method, &tag_path(unknown, "old")).await.status,
+                404,
+                "{unknown}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_tag_is_nearly_any_text() {
+async fn tag_accepts_almost_any_text() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     let (longest, widest) = ("x".repeat(255), "%F0%9F%90%99".repeat(255));
     for (encoded, tag) in [
         ("golden", "golden"),
@@ -102,68 +107,68 @@ async fn a_tag_is_nearly_any_text() {
         (&longest, &longest),
         (&widest, "🐙".repeat(255).as_str()),
     ] {
-        assert_eq!(world.tag(&image, encoded).await.status, 204, "{encoded}");
+        assert_eq!(world.add_tag(&image, encoded).await.status, 204, "{encoded}");
         assert_eq!(world.tags(&image).await, json!([tag]));
-        assert_eq!(world.untag(&image, encoded).await.status, 204, "{encoded}");
+        assert_eq!(world.remove_tag(&image, encoded).await.status, 204, "{encoded}");
         assert_eq!(world.tags(&image).await, json!([]));
     }
 }
 
 #[tokio::test]
-async fn what_can_be_no_tag_is_refused_before_the_image_is_looked_for() {
+async fn invalid_tag_is_rejected_before_the_image_lookup() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
-    let before = world.api.dump_at_rest().await;
+    let image = world.create_image("own1", &json!({})).await;
+    let before = world.api.dump_when_idle().await;
     let (long, wide) = ("x".repeat(256), "%C3%A9".repeat(256));
     for bad in ["%00", "a%00b", "%0A", "%7F", "%FF", "%ED%A0%80", &long, &wide] {
         for (project, image) in [("own1", image.as_str()), ("str1", &image), ("own1", "none")] {
-            let refused = world.ask(project, "PUT", &path(image, bad)).await;
+            let refused = world.request(project, "PUT", &tag_path(image, bad)).await;
             assert_eq!((refused.status, refused.code()), (400, "IMG.0001"), "{bad}");
             assert!(refused.message().starts_with("tag: expected 1 to 255 characters"), "{refused:?}");
         }
-        assert_eq!(world.untag(&image, bad).await.status, 404, "{bad}");
+        assert_eq!(world.remove_tag(&image, bad).await.status, 404, "{bad}");
     }
     for method in ["PUT", "DELETE"] {
-        assert_eq!(world.ask("own1", method, &path(&image, "")).await.status, 404, "an empty step");
+        assert_eq!(world.request("own1", method, &tag_path(&image, "")).await.status, 404, "an empty step");
     }
     assert_eq!(world.api.dump(), before);
 }
 
 #[tokio::test]
-async fn an_image_has_no_more_tags_than_it_may() {
+async fn tag_limits_are_enforced() {
     let world = World::start(&[]).await;
     let tags: Vec<_> = (0..128).map(|number| number.to_string()).collect();
-    let full = world.image("own1", &json!({"tags": tags})).await;
+    let full = world.create_image("own1", &json!({"tags": tags})).await;
     // 32 tags of 510 bytes leave 64 of 16 KiB.
     let heavy: Vec<_> = (10..42).map(|number| format!("{number}{}", "é".repeat(253))).collect();
-    let heavy = world.image("own1", &json!({"tags": heavy})).await;
-    let before = world.api.dump_at_rest().await;
-    let refused = world.tag(&full, "more").await;
+    let heavy = world.create_image("own1", &json!({"tags": heavy})).await;
+    let before = world.api.dump_when_idle().await;
+    let refused = world.add_tag(&full, "more").await;
     assert_eq!((refused.status, refused.code()), (413, "IMG.0088"));
     let glances = format!("Image tag limit exceeded for image {full}: ");
     assert!(refused.message().starts_with(&glances) && refused.message().contains("Attempted: 129"));
-    assert_eq!(world.tag(&full, "127").await.status, 204, "one that is there");
-    let refused = world.tag(&heavy, &"x".repeat(200)).await;
+    assert_eq!(world.add_tag(&full, "127").await.status, 204, "one that is there");
+    let refused = world.add_tag(&heavy, &"x".repeat(200)).await;
     assert_eq!((refused.status, refused.code()), (400, "IMG.0001"));
     assert!(refused.message().contains("16 KiB"), "{refused:?}");
     assert_eq!(world.api.dump(), before);
-    assert_eq!(world.untag(&full, "0").await.status, 204);
-    assert_eq!(world.tag(&full, "more").await.status, 204);
+    assert_eq!(world.remove_tag(&full, "0").await.status, 204);
+    assert_eq!(world.add_tag(&full, "more").await.status, 204);
 }
 
 #[tokio::test]
-async fn changes_at_the_same_time_lose_none_of_each_other() {
+async fn concurrent_tag_changes_are_not_lost() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({"tags": ["old"]})).await;
+    let image = world.create_image("own1", &json!({"tags": ["old"]})).await;
     let patch = async {
         let rename = json!([{"op": "replace", "path": "/name", "value": "web"}]);
-        let ask = Ask::new("PATCH", format!("/v2/images/{image}")).json(&rename);
+        let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename);
         while world.send("own1", Role::Member, ask.clone()).await.status != 200 {}
     };
-    let untag = async { while world.untag(&image, "old").await.status != 204 {} };
+    let untag = async { while world.remove_tag(&image, "old").await.status != 204 {} };
     let add = async |number: u32| {
         loop {
-            match world.tag(&image, &number.to_string()).await.status {
+            match world.add_tag(&image, &number.to_string()).await.status {
                 204 => break,
                 // Others have changed it ten times in between.
                 status => assert_eq!(status, 409),
@@ -171,21 +176,21 @@ async fn changes_at_the_same_time_lose_none_of_each_other() {
         }
     };
     tokio::join!(patch, untag, join_all((10..34).map(add)));
-    let image = world.ask("own1", "GET", &format!("/v2/images/{image}")).await.body;
+    let image = world.request("own1", "GET", &format!("/v2/images/{image}")).await.body;
     let all: Vec<_> = (10..34).map(|number| number.to_string()).collect();
     assert_eq!((&image["name"], &image["tags"]), (&json!("web"), &json!(all)));
 }
 
 #[tokio::test]
-async fn another_method_is_told_these_and_a_minor_version_has_them_too() {
+async fn tag_routes_exist_in_minor_versions_and_list_their_methods() {
     let world = World::start(&[]).await;
-    let image = world.image("own1", &json!({})).await;
+    let image = world.create_image("own1", &json!({})).await;
     for version in ["/v2", "/v2.9"] {
-        let tag = path(&image, "a%20b").replacen("/v2", version, 1);
-        let other = world.ask("own1", "GET", &tag).await;
+        let tag = tag_path(&image, "a%20b").replacen("/v2", version, 1);
+        let other = world.request("own1", "GET", &tag).await;
         assert_eq!((other.status, other.headers["allow"].as_str()), (405, "DELETE, PUT"));
-        assert_eq!(world.ask("own1", "PUT", &tag).await.status, 204);
+        assert_eq!(world.request("own1", "PUT", &tag).await.status, 204);
         assert_eq!(world.tags(&image).await, json!(["a b"]));
-        assert_eq!(world.ask("own1", "DELETE", &tag).await.status, 204);
+        assert_eq!(world.request("own1", "DELETE", &tag).await.status, 204);
     }
 }

@@ -5,7 +5,7 @@ use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::Functions;
 use serde_json::{Value, json};
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 fn odd_values() -> Vec<Value> {
     let texts = ["", " ", "a#b", "a/b", "..", "\0", "ü", "\u{202e}", "null"].map(Value::from);
@@ -31,7 +31,7 @@ fn odd_values() -> Vec<Value> {
 }
 
 /// A body with each of its values replaced by something odd or left out.
-fn distortions(body: &Value) -> Vec<Value> {
+fn mutations(body: &Value) -> Vec<Value> {
     let mut all = odd_values();
     match body {
         Value::Object(members) => {
@@ -39,7 +39,7 @@ fn distortions(body: &Value) -> Vec<Value> {
                 let mut less = members.clone();
                 less.remove(name);
                 all.push(less.into());
-                for odd in distortions(member) {
+                for odd in mutations(member) {
                     let mut other = members.clone();
                     other.insert(name.clone(), odd);
                     all.push(other.into());
@@ -48,7 +48,7 @@ fn distortions(body: &Value) -> Vec<Value> {
         }
         Value::Array(items) => {
             for (place, item) in items.iter().enumerate() {
-                for odd in distortions(item) {
+                for odd in mutations(item) {
                     let mut other = items.clone();
                     other[place] = odd;
                     all.push(other.into());
@@ -61,16 +61,16 @@ fn distortions(body: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_as_the_document_says_is_refused() {
+async fn body_that_violates_the_schema_is_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let (mut faults, mut allowed) = (Faults::default(), Vec::new());
+    let before = world.api.dump_when_idle().await;
+    let (mut faults, mut allowed) = (Failures::default(), Vec::new());
     for operation in world.operations() {
-        let Some(schema) = &operation.body else { continue };
-        for body in distortions(&world.good_body(&operation)) {
-            let ask = world.ask(&operation, body.to_string());
-            if world.api.document.violation(schema, &body).is_some() {
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+        let Some(schema) = &operation.body_schema else { continue };
+        for body in mutations(&world.valid_body(&operation)) {
+            let ask = world.request(&operation, body.to_string());
+            if world.api.document.schema_violation(schema, &body).is_some() {
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             } else {
                 allowed.push(ask);
             }
@@ -78,13 +78,13 @@ async fn a_body_that_is_not_as_the_document_says_is_refused() {
     }
     assert_eq!(world.api.dump(), before, "something was written");
     for ask in allowed {
-        faults.expect_no_fault_of_ours(&ask, &world.send(&ask).await);
+        faults.expect_no_server_error(&ask, &world.send(&ask).await);
     }
-    faults.none();
+    faults.assert_none();
 }
 
 /// Bodies that are no JSON, or no JSON that anything here takes.
-fn unreadable() -> Vec<Vec<u8>> {
+fn unparsable_bodies() -> Vec<Vec<u8>> {
     let deep = |open: &str, length| open.repeat(length).into_bytes();
     let texts: [&[u8]; 26] = [
         b"",
@@ -123,22 +123,22 @@ fn unreadable() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_refused() {
+async fn unparsable_body_is_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
     for operation in world.operations() {
-        if operation.body.is_some() {
-            for body in unreadable() {
-                let ask = world.ask(&operation, body);
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+        if operation.body_schema.is_some() {
+            for body in unparsable_bodies() {
+                let ask = world.request(&operation, body);
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             }
             // Deep inside a key that nobody knows.
-            let good = world.good_body(&operation).to_string();
+            let good = world.valid_body(&operation).to_string();
             for open in ["[", "{\"a\":"] {
                 let deep = format!("{{\"unknown\":{},", open.repeat(2_000));
-                let ask = world.ask(&operation, good.replacen('{', &deep, 1));
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+                let ask = world.request(&operation, good.replacen('{', &deep, 1));
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             }
             // A key that is given twice means two things, and one of them would be ignored.
             let twice = good.replacen(
@@ -146,27 +146,27 @@ async fn a_body_that_cannot_be_read_is_refused() {
                 "{\"images\":[\"a\"],\"member\":\"a\",\"name\":\"a\",\"op\":\"add\",\"status\":\"\",",
                 1,
             );
-            let ask = world.ask(&operation, twice);
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            let ask = world.request(&operation, twice);
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         } else if operation.statuses().contains(&400) {
             for body in ["{}", "x"] {
-                let ask = world.ask(&operation, body);
+                let ask = world.request(&operation, body);
                 let answer = world.send(&ask).await;
-                faults.expect_refusal(&ask, &answer);
+                faults.expect_client_error(&ask, &answer);
                 assert!(answer.message().contains("body"), "{answer:?}");
             }
         }
-        if !operation.is_open {
-            let answer = world.send(&world.ask(&operation, vec![b' '; 12_000_000])).await;
+        if !operation.is_anonymous {
+            let answer = world.send(&world.request(&operation, vec![b' '; 12_000_000])).await;
             assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 /// Members that a good body may not have beside its own, whatever ignores unknown ones.
-fn poisons() -> Vec<String> {
+fn malformed_members() -> Vec<String> {
     let long = "9".repeat(5_000);
     let mut poisons = [
         r#""unknown":"\ud800""#,
@@ -202,28 +202,28 @@ fn poisons() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_unknown_member_is_read_as_strictly_as_any_other() {
+async fn unknown_member_must_be_valid_json() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
-    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
-        let good = world.good_body(&operation).to_string();
-        for poison in poisons() {
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body_schema.is_some()) {
+        let good = world.valid_body(&operation).to_string();
+        for poison in malformed_members() {
             // The first object of the body, which for a patch is an operation.
-            let ask = world.ask(&operation, good.replacen('{', &format!("{{{poison},"), 1));
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            let ask = world.request(&operation, good.replacen('{', &format!("{{{poison},"), 1));
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 #[tokio::test]
-async fn an_odd_but_sound_unknown_member_costs_no_fault() {
+async fn odd_but_valid_unknown_member_causes_no_server_error() {
     let world = World::start().await;
     let (long, many) = ("9".repeat(300), vec!["0"; 1_500].join(","));
-    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
-        let good = world.good_body(&operation).to_string();
+    for operation in world.operations().into_iter().filter(|operation| operation.body_schema.is_some()) {
+        let good = world.valid_body(&operation).to_string();
         for odd in [
             format!("\"unknown\":{long}"),
             format!("\"unknown\":-{long}.{long}e-{long}"),
@@ -234,7 +234,7 @@ async fn an_odd_but_sound_unknown_member_costs_no_fault() {
             r#""__proto__":{"admin":true},"constructor":{}"#.to_owned(),
             r#""unknown":-0.0"#.to_owned(),
         ] {
-            let ask = world.ask(&operation, good.replacen('{', &format!("{{{odd},"), 1));
+            let ask = world.request(&operation, good.replacen('{', &format!("{{{odd},"), 1));
             let answer = world.send(&ask).await;
             // Keystone ignores what it does not know. IMS's batch calls and our own say so: who sends it believes that it
             // counts.
@@ -244,16 +244,16 @@ async fn an_odd_but_sound_unknown_member_costs_no_fault() {
             assert!(!refuses || answer.status == 400, "{ask:?} {answer:?}");
         }
     }
-    Faults::default().none();
+    Failures::default().assert_none();
 }
 
 #[tokio::test]
-async fn a_body_in_another_encoding_or_of_another_type_is_refused() {
+async fn body_with_wrong_encoding_or_type_is_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
-    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
-        let good = world.good_body(&operation).to_string();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body_schema.is_some()) {
+        let good = world.valid_body(&operation).to_string();
         let utf_16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let overlong = good.replacen('{', "{\"unknown\":\"OVERLONG\",", 1).into_bytes();
         let place = overlong.windows(8).position(|window| window == b"OVERLONG").unwrap();
@@ -264,43 +264,44 @@ async fn a_body_in_another_encoding_or_of_another_type_is_refused() {
             bodies.push(body);
         }
         for body in bodies {
-            let ask = world.ask(&operation, body);
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            let ask = world.request(&operation, body);
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
-        let zipped =
-            world.ask(&operation, &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..]).header("Content-Encoding", "gzip");
-        faults.expect_refusal(&zipped, &world.send(&zipped).await);
+        let zipped = world
+            .request(&operation, &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..])
+            .header("Content-Encoding", "gzip");
+        faults.expect_client_error(&zipped, &world.send(&zipped).await);
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 #[tokio::test]
-async fn body_is_taken_up_to_the_limit_of_its_operation() {
+async fn body_is_accepted_up_to_the_limit_of_its_operation() {
     let world = World::start().await;
     for operation in world.api.document.operations() {
         let route = format!("{} {}", operation.method, operation.path);
         assert_eq!(body_limit(&route), operation.body_limit, "a function holds {route} to another limit");
     }
-    let mut faults = Faults::default();
-    for operation in world.operations().into_iter().filter(|operation| operation.body.is_some()) {
-        let good = world.good_body(&operation).to_string();
+    let mut faults = Failures::default();
+    for operation in world.operations().into_iter().filter(|operation| operation.body_schema.is_some()) {
+        let good = world.valid_body(&operation).to_string();
         let padded = |bytes: usize| format!("{good}{}", " ".repeat(bytes - good.len()));
-        let ask = world.ask(&operation, padded(operation.body_limit));
+        let ask = world.request(&operation, padded(operation.body_limit));
         let answer = world.send(&ask).await;
-        faults.expect_no_fault_of_ours(&ask, &answer);
+        faults.expect_no_server_error(&ask, &answer);
         assert_ne!(answer.status, 413, "{ask:?}");
-        let answer = world.send(&world.ask(&operation, padded(operation.body_limit + 1))).await;
+        let answer = world.send(&world.request(&operation, padded(operation.body_limit + 1))).await;
         assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
         assert!(answer.message().contains(&format!("{} bytes", operation.body_limit)), "{answer:?}");
     }
-    faults.none();
+    faults.assert_none();
 }
 
 #[tokio::test]
-async fn function_holds_a_body_to_the_limit_where_its_gateway_does_not() {
+async fn function_enforces_the_body_limit_without_a_gateway() {
     let functions = Functions::start();
-    let token = imageshare_tests::world::World::token("own1", "member");
+    let token = imageshare_tests::deployment::Deployment::token("own1", "member");
     for (route, target) in [
         ("POST /v1/cloudimages/members", "/v1/cloudimages/members"),
         ("PUT /v1/vaults/{vault_id}", "/v1/vaults/v-1"),

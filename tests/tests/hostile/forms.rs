@@ -1,11 +1,11 @@
 //! Parameters of Alibaba's calls, in a query and in a form.
 
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 /// Parameters beside those that name a good call of each action.
-fn odd() -> Vec<String> {
+fn odd_parameters() -> Vec<String> {
     let mut odd = [
         "ImageId=%FF",
         "%FF=a",
@@ -38,19 +38,24 @@ fn odd() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_call_that_says_too_much_or_nonsense_is_refused_in_query_and_form() {
+async fn invalid_parameters_are_rejected_in_query_and_form() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
     let good =
         format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={}", world.image);
-    for odd in odd() {
+    for odd in odd_parameters() {
         let all = format!("{good}&{odd}");
-        let form = Ask::new("POST", "/").typed_body("application/x-www-form-urlencoded", all.clone());
-        let mixed = Ask::new("POST", format!("/?{good}"));
+        let form = ApiRequest::new("POST", "/").typed_body("application/x-www-form-urlencoded", all.clone());
+        let mixed = ApiRequest::new("POST", format!("/?{good}"));
         let mixed = mixed.typed_body("application/x-www-form-urlencoded", odd.clone());
-        for ask in [Ask::new("GET", format!("/?{all}")), Ask::new("POST", format!("/?{all}")), form, mixed] {
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+        for ask in [
+            ApiRequest::new("GET", format!("/?{all}")),
+            ApiRequest::new("POST", format!("/?{all}")),
+            form,
+            mixed,
+        ] {
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
     }
     let secret = &world.secret_image;
@@ -58,19 +63,19 @@ async fn a_call_that_says_too_much_or_nonsense_is_refused_in_query_and_form() {
         for action in ["ModifyImagePermission", "DescribeImagePermission"] {
             let target =
                 format!("/?Action={action}&Version=2020-09-30&RegionId=local&ImageId={id}&AddAccount.1=own1");
-            let ask = Ask::new("GET", target);
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            let ask = ApiRequest::new("GET", target);
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 #[tokio::test]
-async fn a_form_of_any_size_is_answered() {
+async fn large_form_causes_no_server_error() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
     let good =
         format!("Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={}", world.image);
     for body in [
@@ -84,10 +89,10 @@ async fn a_form_of_any_size_is_answered() {
         "\0".repeat(15_000),
     ] {
         let all = format!("{good}{body}");
-        let ask = Ask::new("POST", "/").typed_body("application/x-www-form-urlencoded", all);
+        let ask = ApiRequest::new("POST", "/").typed_body("application/x-www-form-urlencoded", all);
         let answer = world.send(&ask).await;
-        faults.expect_no_fault_of_ours(&ask, &answer);
+        faults.expect_no_server_error(&ask, &answer);
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }

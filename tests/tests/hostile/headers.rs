@@ -1,19 +1,19 @@
 //! Headers.
 
 use imageshare::domain::Role;
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 #[tokio::test]
-async fn headers_that_cannot_be_are_refused() {
+async fn invalid_headers_are_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
-    for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {
-        let good = match operation.body {
-            Some(_) => world.ask(&operation, world.good_body(&operation).to_string()),
-            None => Ask::new(&operation.method, world.good_path(&operation.path)),
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
+    for operation in world.operations().into_iter().filter(|operation| !operation.is_anonymous) {
+        let good = match operation.body_schema {
+            Some(_) => world.request(&operation, world.valid_body(&operation).to_string()),
+            None => ApiRequest::new(&operation.method, world.valid_path(&operation.path)),
         };
         let huge = world.send(&good.clone().header("X-Huge", "x".repeat(11_000))).await;
         assert_eq!(huge.status, 431, "{huge:?}");
@@ -21,12 +21,12 @@ async fn headers_that_cannot_be_are_refused() {
         assert_eq!(world.send(&many).await.status, 431, "many small headers are as large as one huge");
         for host in ["", "a b", "[::1", "a:b:c", "a/b", "ü", "a:99999999", "%00"] {
             let ask = good.clone().header("Host", host);
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
         for parameter in operation.parameters_in("header") {
             for value in [&b""[..], b"a b", "ü".as_bytes(), b"\xff", &[b'k'; 256], b"a, b"] {
                 let ask = good.clone().header(&parameter.name, value);
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             }
         }
         for signature in [
@@ -68,24 +68,24 @@ async fn headers_that_cannot_be_are_refused() {
         "a/b/c",
         "application/json-patch+json",
     ] {
-        let ask = Ask::new("PATCH", &patch)
+        let ask = ApiRequest::new("PATCH", &patch)
             .typed_body(media_type, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"b\"}]");
         assert_eq!(world.send(&ask).await.status, 415, "{media_type}");
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 #[tokio::test]
-async fn a_credential_that_is_given_twice_is_none() {
+async fn duplicate_credentials_are_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
+    let before = world.api.dump_when_idle().await;
     let (own, other) = (&world.token, world.api.token("other", Role::Admin));
-    let mut faults = Faults::default();
-    for operation in world.operations().into_iter().filter(|operation| !operation.is_open) {
-        let good = match operation.body {
-            Some(_) => world.ask(&operation, world.good_body(&operation).to_string()),
-            None => Ask::new(&operation.method, world.good_path(&operation.path)),
+    let mut faults = Failures::default();
+    for operation in world.operations().into_iter().filter(|operation| !operation.is_anonymous) {
+        let good = match operation.body_schema {
+            Some(_) => world.request(&operation, world.valid_body(&operation).to_string()),
+            None => ApiRequest::new(&operation.method, world.valid_path(&operation.path)),
         };
         for ask in [
             good.clone().token(own).token(&other),
@@ -106,7 +106,7 @@ async fn a_credential_that_is_given_twice_is_none() {
             ),
         ] {
             let answer = world.api.send(&ask).await;
-            World::leaks_nothing(&answer.body.to_string());
+            World::assert_no_leak(&answer.body.to_string());
             assert!([400, 401].contains(&answer.status), "{ask:?} {answer:?}");
         }
         // Not two credentials, but two who disagree on whom they are for.
@@ -124,14 +124,14 @@ async fn a_credential_that_is_given_twice_is_none() {
             ("Accept-Encoding", "gzip;q=NaN"),
         ] {
             // A body that none can be, so that nothing comes of it.
-            let ask = world.ask(&operation, "{]").header(name, value);
-            if operation.body.is_some() {
+            let ask = world.request(&operation, "{]").header(name, value);
+            if operation.body_schema.is_some() {
                 let answer = world.send(&ask).await;
                 assert!(!answer.body.to_string().contains("other.example"), "{answer:?}");
-                faults.expect_refusal(&ask, &answer);
+                faults.expect_client_error(&ask, &answer);
             }
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }

@@ -6,11 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod any_body;
+mod arbitrary_bodies;
 mod bodies;
 mod forms;
 mod headers;
-mod keys;
+mod key_injection;
 mod methods;
 mod paths;
 mod queries;

@@ -1,21 +1,21 @@
 //! Methods and paths that there are not.
 
-use imageshare_tests::api::{Answer, Ask};
+use imageshare_tests::api::{ApiRequest, ApiResponse};
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 #[tokio::test]
-async fn another_method_is_told_the_methods_and_another_path_that_there_is_none() {
+async fn unsupported_method_gets_405_and_unknown_path_404() {
     let world = World::start().await;
-    for (path, methods) in world.api.document.methods() {
-        let target = world.good_path(&path);
+    for (path, methods) in world.api.document.methods_by_path() {
+        let target = world.valid_path(&path);
         for method in
             ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "G'T"]
         {
             if methods.iter().any(|known| known == method) {
                 continue;
             }
-            let answer = world.send(&Ask::new(method, &target)).await;
+            let answer = world.send(&ApiRequest::new(method, &target)).await;
             let allow = answer.headers.get("allow").map(String::as_str);
             assert_eq!((answer.status, allow), (405, Some(methods.join(", ").as_str())), "{method} {target}");
         }
@@ -52,26 +52,26 @@ async fn another_method_is_told_the_methods_and_another_path_that_there_is_none(
         "/$default",
     ] {
         for method in ["GET", "POST", "DELETE", "OPTIONS"] {
-            let answer = world.send(&Ask::new(method, path)).await;
+            let answer = world.send(&ApiRequest::new(method, path)).await;
             assert_eq!((answer.status, answer.code()), (404, "IMG.0086"), "{method} {path} {answer:?}");
             assert!(!answer.headers.contains_key("allow"));
-            let anonymous = world.api.send(&Ask::new(method, path)).await;
+            let anonymous = world.api.send(&ApiRequest::new(method, path)).await;
             assert_eq!((anonymous.status, anonymous.code()), (404, answer.code()), "{method} {path}");
         }
     }
-    Faults::default().none();
+    Failures::default().assert_none();
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_is_without_the_body() {
+async fn head_matches_get_without_the_body() {
     let world = World::start().await;
     let operations = world.operations().into_iter().filter(|operation| operation.method == "GET");
     for operation in operations {
-        let target = world.good_path(&operation.path);
+        let target = world.valid_path(&operation.path);
         for token in [&world.token, "none"] {
-            let get = world.api.send(&Ask::new("GET", &target).token(token)).await;
-            let head = world.api.send(&Ask::new("HEAD", &target).token(token)).await;
-            let seen = |answer: &Answer| {
+            let get = world.api.send(&ApiRequest::new("GET", &target).token(token)).await;
+            let head = world.api.send(&ApiRequest::new("HEAD", &target).token(token)).await;
+            let seen = |answer: &ApiResponse| {
                 let header = |name: &str| answer.headers.get(name).cloned();
                 (answer.status, header("content-type"), header("content-length"))
             };
@@ -79,5 +79,5 @@ async fn head_is_answered_as_get_is_without_the_body() {
             assert!(head.body.is_null());
         }
     }
-    Faults::default().none();
+    Failures::default().assert_none();
 }

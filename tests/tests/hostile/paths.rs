@@ -1,15 +1,15 @@
 //! Paths, and the ids in them.
 
-use imageshare_tests::api::Ask;
-use imageshare_tests::document::Operation;
+use imageshare_tests::api::ApiRequest;
+use imageshare_tests::api_document::Operation;
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 #[tokio::test]
-async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
+async fn invalid_id_in_a_path_is_rejected() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
     let long = "x".repeat(65);
     let odd = [
         "%23",
@@ -40,22 +40,22 @@ async fn an_id_that_none_can_be_is_refused_wherever_it_stands_in_a_path() {
     for operation in world.operations() {
         for parameter in World::ids_in_path(&operation) {
             for id in odd {
-                let path = world.path(&operation.path, (&parameter.name, &id.replace(' ', "%20")));
-                let ask = Ask::new(&operation.method, path);
-                let ask = match operation.body {
-                    Some(_) => ask.json(&world.good_body(&operation)),
+                let path = world.path_with(&operation.path, (&parameter.name, &id.replace(' ', "%20")));
+                let ask = ApiRequest::new(&operation.method, path);
+                let ask = match operation.body_schema {
+                    Some(_) => ask.json(&world.valid_body(&operation)),
                     None => ask,
                 };
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             }
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }
 
 /// Ways to write a path so that it is, or looks like, another one: before it, and after it.
-const TRICKS: [(&str, &str); 22] = [
+const PATH_VARIANTS: [(&str, &str); 22] = [
     ("/", ""),
     ("/.", ""),
     ("/..", ""),
@@ -81,35 +81,35 @@ const TRICKS: [(&str, &str); 22] = [
 ];
 
 #[tokio::test]
-async fn a_path_that_is_written_another_way_is_another_path() {
+async fn path_variants_do_not_reach_the_operation() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let mut faults = Faults::default();
+    let before = world.api.dump_when_idle().await;
+    let mut faults = Failures::default();
     // What is open to anybody but has no body, health and the versions, may be found in more ways.
-    let is_found_one_way = |operation: &Operation| !operation.is_open || operation.body.is_some();
+    let is_found_one_way = |operation: &Operation| !operation.is_anonymous || operation.body_schema.is_some();
     for operation in world.operations().into_iter().filter(is_found_one_way) {
-        let path = world.good_path(&operation.path);
+        let path = world.valid_path(&operation.path);
         let with_body = |target: String| {
-            let ask = Ask::new(&operation.method, target);
-            if operation.body.is_some() { ask.json(&world.good_body(&operation)) } else { ask }
+            let ask = ApiRequest::new(&operation.method, target);
+            if operation.body_schema.is_some() { ask.json(&world.valid_body(&operation)) } else { ask }
         };
         // What is added to the step of a tag makes another tag.
         let is_another = |(before, after): &(&str, &str)| {
             !operation.path.ends_with("{tag}") || !before.is_empty() || after.starts_with('/')
         };
-        for (before, after) in TRICKS.into_iter().filter(is_another) {
+        for (before, after) in PATH_VARIANTS.into_iter().filter(is_another) {
             let ask = with_body(format!("{before}{path}{after}"));
-            faults.expect_refusal(&ask, &world.send(&ask).await);
+            faults.expect_client_error(&ask, &world.send(&ask).await);
         }
         // A minor version has no route of its own, and its function gets the path decoded.
         let is_decoded = path.starts_with("/v2.7");
         for target in [path.to_uppercase(), path.replacen('/', "%2f", 2).replacen("%2f", "/", 1)] {
             if target != path && !is_decoded {
                 let ask = with_body(target);
-                faults.expect_refusal(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&ask, &world.send(&ask).await);
             }
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    faults.none();
+    faults.assert_none();
 }

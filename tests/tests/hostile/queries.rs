@@ -1,14 +1,14 @@
 //! Queries.
 
-use imageshare_tests::api::Ask;
-use imageshare_tests::document::Parameter;
+use imageshare_tests::api::ApiRequest;
+use imageshare_tests::api_document::Parameter;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 /// The value of a query parameter as its schema sees it.
-fn typed(parameter: &Parameter, text: &str) -> Value {
+fn typed_value(parameter: &Parameter, text: &str) -> Value {
     match parameter.schema["type"].as_str() {
         Some("integer") => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
         Some("boolean") => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
@@ -18,9 +18,9 @@ fn typed(parameter: &Parameter, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_query_that_is_not_as_the_document_says_is_refused() {
+async fn query_that_violates_the_schema_is_rejected() {
     let world = World::start().await;
-    let mut faults = Faults::default();
+    let mut faults = Failures::default();
     let long = "x".repeat(300);
     let odd = [
         "",
@@ -46,19 +46,23 @@ async fn a_query_that_is_not_as_the_document_says_is_refused() {
     let absurd =
         ["&&&", "=", "=&=", "%", "%zz=1", "a=b=c", "?", "%00=%00", "a[]=1", "a&a&a", "__proto__=x", "'--"];
     for operation in world.operations().into_iter().filter(|operation| operation.method == "GET") {
-        let target = world.good_path(&operation.path);
+        let target = world.valid_path(&operation.path);
         for parameter in operation.parameters_in("query") {
             for value in odd {
-                let ask = Ask::new("GET", format!("{target}?{}={value}", parameter.name));
+                let ask = ApiRequest::new("GET", format!("{target}?{}={value}", parameter.name));
                 let answer = world.send(&ask).await;
                 let decoded = percent_decode_str(value).decode_utf8();
                 let is_good = decoded.is_ok_and(|text| {
-                    world.api.document.violation(&parameter.schema, &typed(parameter, &text)).is_none()
+                    world
+                        .api
+                        .document
+                        .schema_violation(&parameter.schema, &typed_value(parameter, &text))
+                        .is_none()
                 });
                 if is_good {
-                    faults.expect_no_fault_of_ours(&ask, &answer);
+                    faults.expect_no_server_error(&ask, &answer);
                 } else {
-                    faults.expect_refusal(&ask, &answer);
+                    faults.expect_client_error(&ask, &answer);
                     // Glance's own words for `member_status` name a status only.
                     let is_named = parameter.name.split('_').any(|word| answer.message().contains(word));
                     assert!(is_named, "{answer:?}");
@@ -67,17 +71,17 @@ async fn a_query_that_is_not_as_the_document_says_is_refused() {
             if parameter.schema["type"] == "array" {
                 continue;
             }
-            let twice = Ask::new("GET", format!("{target}?{0}=1&{0}=1", parameter.name));
-            faults.expect_refusal(&twice, &world.send(&twice).await);
+            let twice = ApiRequest::new("GET", format!("{target}?{0}=1&{0}=1", parameter.name));
+            faults.expect_client_error(&twice, &world.send(&twice).await);
         }
         for query in absurd {
-            let ask = Ask::new("GET", format!("{target}?{query}"));
-            faults.expect_no_fault_of_ours(&ask, &world.send(&ask).await);
+            let ask = ApiRequest::new("GET", format!("{target}?{query}"));
+            faults.expect_no_server_error(&ask, &world.send(&ask).await);
         }
-        if !operation.is_open {
-            let huge = world.send(&Ask::new("GET", format!("{target}?{}", "a=b&".repeat(3000)))).await;
+        if !operation.is_anonymous {
+            let huge = world.send(&ApiRequest::new("GET", format!("{target}?{}", "a=b&".repeat(3000)))).await;
             assert_eq!(huge.status, 431, "{huge:?}");
         }
     }
-    faults.none();
+    faults.assert_none();
 }

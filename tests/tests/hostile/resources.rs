@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 /// What the server may hold at most.
-const MEMORY: u64 = 100_000_000;
+const MAX_MEMORY: u64 = 100_000_000;
 
 /// How many clients attack at once: more than the server serves, and few enough for the descriptors of this process.
 const CLIENTS: usize = 600;
@@ -54,7 +54,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-async fn attack(server: &Server, request: &Arc<[u8]>) {
+async fn run_attack(server: &ServerProcess, request: &Arc<[u8]>) {
     let clients = (0..CLIENTS).map(|_| {
         let (address, request) = (server.address.clone(), Arc::clone(request));
         tokio::spawn(async move {
@@ -81,21 +81,21 @@ async fn is_healthy(address: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_is_bounded_whatever_is_sent_without_a_token() {
-    let server = Server::start(&binary("imageshare"), &["--memory"]).await;
+async fn memory_is_bounded_without_a_valid_token() {
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
     println!("at the start: {} KB", server.peak_resident_bytes() / 1000);
     for (what, request) in attacks() {
-        attack(&server, &request.into()).await;
+        run_attack(&server, &request.into()).await;
         let peak = server.peak_resident_bytes();
         println!("{what}: at most {} KB", peak / 1000);
-        assert!(peak < MEMORY, "{what}: {peak} bytes");
+        assert!(peak < MAX_MEMORY, "{what}: {peak} bytes");
         assert!(is_healthy(&server.address).await, "after {what}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_logins_side_by_side_are_refused_unread() {
-    let server = Server::start(&binary("imageshare"), &["--memory"]).await;
+async fn concurrent_large_logins_are_rejected_unread() {
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
     let body = format!("[{}]", vec!["{\"a\":0}"; 640_000].join(","));
     let head = "POST /v3/auth/tokens HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
     let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
@@ -113,11 +113,11 @@ async fn large_logins_side_by_side_are_refused_unread() {
         let answer = client.await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("16384 bytes"), "{answer}");
     }
-    assert!(server.peak_resident_bytes() < MEMORY, "{}", server.peak_resident_bytes());
+    assert!(server.peak_resident_bytes() < MAX_MEMORY, "{}", server.peak_resident_bytes());
 }
 
 /// A program that runs the server after a shell's command.
-pub fn server_after(directory: &TempDir, command: &str) -> PathBuf {
+pub fn server_with_shell_setup(directory: &TempDir, command: &str) -> PathBuf {
     let path = directory.path().join("imageshare");
     let script = format!("#!/bin/sh\n{command}\nexec {} \"$@\"\n", binary("imageshare").display());
     fs::write(&path, script).unwrap();
@@ -126,9 +126,10 @@ pub fn server_after(directory: &TempDir, command: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_lock_out_nobody_where_descriptors_are_few() {
+async fn idle_connections_do_not_exhaust_few_descriptors() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(&server_after(&directory, "ulimit -n 64"), &["--memory"]).await;
+    let server =
+        ServerProcess::start(&server_with_shell_setup(&directory, "ulimit -n 64"), &["--memory"]).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(&server.address).await.unwrap());
@@ -139,8 +140,9 @@ async fn idle_connections_lock_out_nobody_where_descriptors_are_few() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn descriptor_limit_is_raised_at_the_start() {
+async fn descriptor_limit_is_raised_at_startup() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(&server_after(&directory, "ulimit -S -n 64"), &["--memory"]).await;
+    let server =
+        ServerProcess::start(&server_with_shell_setup(&directory, "ulimit -S -n 64"), &["--memory"]).await;
     assert!(server.descriptor_limit() > 64);
 }

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use imageshare_tests::api::Ask;
-use imageshare_tests::document::Operation;
+use imageshare_tests::api::ApiRequest;
+use imageshare_tests::api_document::Operation;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::world::{Faults, World};
+use super::world::{Failures, World};
 
 /// Headers that leave it open where a request ends, or whose it is. All are sent with a body of 5 bytes in a chunk.
-const AMBIGUOUS: [&str; 24] = [
+const AMBIGUOUS_HEADERS: [&str; 24] = [
     "Content-Length: 15\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: 15",
     "Content-Length: 0\r\nTransfer-Encoding: chunked",
@@ -41,7 +41,7 @@ const AMBIGUOUS: [&str; 24] = [
 ];
 
 /// Chunked bodies that do not end where they say.
-const CHUNKS: [&str; 7] = [
+const INVALID_CHUNKS: [&str; 7] = [
     "FFFFFFFFFFFFFFFFF\r\n",
     "-1\r\n",
     "0x5\r\naaaaa\r\n0\r\n\r\n",
@@ -52,15 +52,15 @@ const CHUNKS: [&str; 7] = [
 ];
 
 /// How long the server may say nothing while it holds a connection open.
-const SILENCE: Duration = Duration::from_millis(100);
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Everything that the server says to these bytes until it closes, or waits for more.
-async fn said(world: &World, bytes: &[u8]) -> String {
+async fn exchange(world: &World, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(world.api.address()).await.unwrap();
     // It may close before it has read all of it.
     let _ = stream.write_all(bytes).await;
     let mut said = Vec::new();
-    while let Ok(Ok(1..)) = timeout(SILENCE, stream.read_buf(&mut said)).await {}
+    while let Ok(Ok(1..)) = timeout(READ_TIMEOUT, stream.read_buf(&mut said)).await {}
     String::from_utf8_lossy(&said).into_owned()
 }
 
@@ -71,48 +71,48 @@ fn statuses(said: &str) -> Vec<u16> {
 
 impl World {
     /// A request that a smuggler puts behind another.
-    fn smuggled(&self, victim: &str) -> String {
+    fn smuggled_request(&self, victim: &str) -> String {
         format!(
             "DELETE /v2/images/{victim} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\nConnection: close\r\n\r\n",
             self.token
         )
     }
 
-    fn line(&self, operation: &Operation) -> String {
-        let (method, path) = (&operation.method, self.good_path(&operation.path));
+    fn request_head(&self, operation: &Operation) -> String {
+        let (method, path) = (&operation.method, self.valid_path(&operation.path));
         format!("{method} {path} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\n", self.token)
     }
 }
 
 #[tokio::test]
-async fn a_request_whose_end_is_in_doubt_smuggles_nothing() {
+async fn ambiguous_request_end_smuggles_nothing() {
     let world = World::start().await;
-    let victim = world.send(&Ask::new("POST", "/v2/images").json(&json!({"name": "victim"}))).await;
+    let victim = world.send(&ApiRequest::new("POST", "/v2/images").json(&json!({"name": "victim"}))).await;
     let victim = victim.body["id"].as_str().unwrap();
-    let smuggled = world.smuggled(victim);
+    let smuggled = world.smuggled_request(victim);
     for operation in world.operations() {
-        let line = world.line(&operation);
-        let in_headers =
-            AMBIGUOUS.map(|headers| format!("{line}{headers}\r\n\r\n5\r\naaaaa\r\n0\r\n\r\n{smuggled}"));
-        let in_chunks =
-            CHUNKS.map(|chunks| format!("{line}Transfer-Encoding: chunked\r\n\r\n{chunks}{smuggled}"));
+        let line = world.request_head(&operation);
+        let in_headers = AMBIGUOUS_HEADERS
+            .map(|headers| format!("{line}{headers}\r\n\r\n5\r\naaaaa\r\n0\r\n\r\n{smuggled}"));
+        let in_chunks = INVALID_CHUNKS
+            .map(|chunks| format!("{line}Transfer-Encoding: chunked\r\n\r\n{chunks}{smuggled}"));
         for attack in in_headers.iter().chain(&in_chunks) {
-            let said = said(&world, attack.as_bytes()).await;
+            let said = exchange(&world, attack.as_bytes()).await;
             let statuses = statuses(&said);
             assert!(statuses.len() <= 1 && statuses.iter().all(|status| *status < 500), "{attack}\n{said}");
-            World::leaks_nothing(&said);
+            World::assert_no_leak(&said);
         }
     }
     // What was no attack but only unusual may have deleted the image of its own path.
-    assert_eq!(world.send(&Ask::new("GET", format!("/v2/images/{victim}"))).await.status, 200);
-    Faults::default().none();
+    assert_eq!(world.send(&ApiRequest::new("GET", format!("/v2/images/{victim}"))).await.status, 200);
+    Failures::default().assert_none();
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_the_server_goes_on() {
+async fn malformed_http_is_rejected_and_the_server_continues() {
     let world = World::start().await;
-    let before = world.api.dump_at_rest().await;
-    let smuggled = world.smuggled(&world.image);
+    let before = world.api.dump_when_idle().await;
+    let smuggled = world.smuggled_request(&world.image);
     for begin in [
         "\0\0\0\0",
         "GET /v2/images\r\n\r\n",
@@ -131,25 +131,27 @@ async fn what_is_no_http_is_refused_and_the_server_goes_on() {
         "GET /v2/images HTTP/1.1\r\n: y\r\n\r\n",
         "GET /v2/images HTTP/1.1\r\n\r\r\n",
     ] {
-        let said = said(&world, format!("{begin}{smuggled}").as_bytes()).await;
+        let said = exchange(&world, format!("{begin}{smuggled}").as_bytes()).await;
         assert!(statuses(&said).iter().all(|status| (400..500).contains(status)), "{begin:?} {said}");
         let answers = statuses(&said).len();
         assert_eq!(said.matches("{\"error\":{\"code\":\"").count(), answers, "{begin:?} {said}");
     }
     let endless = format!("GET /{} HTTP/1.1\r\n", "a".repeat(1_000_000));
     assert!(
-        statuses(&said(&world, endless.as_bytes()).await).iter().all(|status| (400..500).contains(status))
+        statuses(&exchange(&world, endless.as_bytes()).await)
+            .iter()
+            .all(|status| (400..500).contains(status))
     );
     assert_eq!(world.api.dump(), before, "something was written");
-    assert_eq!(world.send(&Ask::new("GET", "/health")).await.status, 200);
-    Faults::default().none();
+    assert_eq!(world.send(&ApiRequest::new("GET", "/health")).await.status, 200);
+    Failures::default().assert_none();
 }
 
 #[tokio::test]
-async fn a_target_in_another_form_reaches_nothing_that_its_path_does_not() {
+async fn target_forms_do_not_bypass_the_path() {
     let world = World::start().await;
     for operation in world.operations() {
-        let path = world.good_path(&operation.path);
+        let path = world.valid_path(&operation.path);
         for (target, expected) in [
             (format!("http://images.example{path}"), None),
             (format!("http://other.example:1{path}"), None),
@@ -167,23 +169,23 @@ async fn a_target_in_another_form_reaches_nothing_that_its_path_does_not() {
                 "{} {target} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\nConnection: close\r\n\r\n",
                 operation.method, world.token
             );
-            let said = said(&world, request.as_bytes()).await;
+            let said = exchange(&world, request.as_bytes()).await;
             let statuses = statuses(&said);
             let allowed = expected.unwrap_or(200..500);
             assert!(
                 statuses.len() <= 1 && statuses.iter().all(|status| allowed.contains(status)),
                 "{request}{said}"
             );
-            World::leaks_nothing(&said);
+            World::assert_no_leak(&said);
         }
     }
     for form in ["CONNECT images.example:80", "OPTIONS *", "GET *"] {
         for host in ["images.example", "images.example:80"] {
             let request = format!("{form} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            let said = said(&world, request.as_bytes()).await;
+            let said = exchange(&world, request.as_bytes()).await;
             assert_eq!(statuses(&said), [400], "{request}{said}");
             assert!(said.contains("target is no path"), "{request}{said}");
         }
     }
-    Faults::default().none();
+    Failures::default().assert_none();
 }

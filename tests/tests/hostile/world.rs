@@ -3,8 +3,8 @@
 use std::sync::{Mutex, Once};
 
 use imageshare::domain::{JobId, Role, Stamp};
-use imageshare_tests::api::{Answer, Api, Ask};
-use imageshare_tests::document::{Operation, Parameter};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::api_document::{Operation, Parameter};
 use serde_json::{Value, json};
 
 /// A server with one image, whose owner sends the worst, or an admin where nobody else gets as far, and an image of
@@ -23,7 +23,7 @@ static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 impl World {
     /// What the other project's image is called.
-    pub const SECRET: &'static str = "nobody-else-may-read-this";
+    pub const SECRET_NAME: &'static str = "nobody-else-may-read-this";
 
     pub async fn start() -> Self {
         static HOOK: Once = Once::new();
@@ -39,13 +39,14 @@ impl World {
         });
         let api = Api::start(&[]).await;
         let token = api.token("own1", Role::Member);
-        let new = Ask::new("POST", "/v2/images").token(&token).json(&json!({"name": "a", "tags": ["t"]}));
+        let new =
+            ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a", "tags": ["t"]}));
         let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
         let admin = api.token("ops", Role::Admin);
-        let put = Ask::new("PUT", "/v1/tenants/mem3").token(&admin);
+        let put = ApiRequest::new("PUT", "/v1/tenants/mem3").token(&admin);
         assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
-        let secret = Ask::new("POST", "/v2/images").token(&api.token("other", Role::Member));
-        let secret = api.send(&secret.json(&json!({"name": Self::SECRET}))).await;
+        let secret = ApiRequest::new("POST", "/v2/images").token(&api.token("other", Role::Member));
+        let secret = api.send(&secret.json(&json!({"name": Self::SECRET_NAME}))).await;
         let secret_image = secret.body["id"].as_str().unwrap().to_owned();
         Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string() }
     }
@@ -53,23 +54,23 @@ impl World {
     /// Every operation, also by the path of a minor version where it has one.
     pub fn operations(&self) -> Vec<Operation> {
         let operations = self.api.document.operations();
-        let minor: Vec<_> = operations.iter().filter_map(Operation::in_minor_version).collect();
+        let minor: Vec<_> = operations.iter().filter_map(Operation::with_minor_version).collect();
         [operations, minor].concat()
     }
 
-    pub async fn send(&self, ask: &Ask) -> Answer {
+    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
         let token = if ask.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
         let answer = self.api.send(&ask.clone().token(token)).await;
-        Self::leaks_nothing(&answer.body.to_string());
+        Self::assert_no_leak(&answer.body.to_string());
         answer
     }
 
-    pub fn leaks_nothing(said: &str) {
-        assert!(!said.contains(Self::SECRET), "{said}");
+    pub fn assert_no_leak(said: &str) {
+        assert!(!said.contains(Self::SECRET_NAME), "{said}");
     }
 
     /// The value of a path parameter that is as it must be.
-    fn good_parameter(&self, name: &str) -> &str {
+    fn valid_parameter(&self, name: &str) -> &str {
         match name {
             "project_id" => "own1",
             "image_id" => &self.image,
@@ -90,23 +91,23 @@ impl World {
     }
 
     /// The path of an operation, one parameter of it replaced.
-    pub fn path(&self, path: &str, (name, value): (&str, &str)) -> String {
+    pub fn path_with(&self, path: &str, (name, value): (&str, &str)) -> String {
         let steps = path.split('/').map(|step| {
             match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
                 Some(parameter) if parameter == name => value,
-                Some(parameter) => self.good_parameter(parameter),
+                Some(parameter) => self.valid_parameter(parameter),
                 None => step,
             }
         });
         steps.collect::<Vec<_>>().join("/")
     }
 
-    pub fn good_path(&self, path: &str) -> String {
-        self.path(path, ("", ""))
+    pub fn valid_path(&self, path: &str) -> String {
+        self.path_with(path, ("", ""))
     }
 
     /// A body that is as it must be.
-    pub fn good_body(&self, operation: &Operation) -> Value {
+    pub fn valid_body(&self, operation: &Operation) -> Value {
         let images = json!([self.image]);
         match operation.id.as_str() {
             "shareImages" | "unshareImages" => {
@@ -137,29 +138,29 @@ impl World {
         }
     }
 
-    pub fn ask(&self, operation: &Operation, body: impl Into<Vec<u8>>) -> Ask {
-        Ask::new(&operation.method, self.good_path(&operation.path)).body(body)
+    pub fn request(&self, operation: &Operation, body: impl Into<Vec<u8>>) -> ApiRequest {
+        ApiRequest::new(&operation.method, self.valid_path(&operation.path)).body(body)
     }
 }
 
 /// Collects what was not refused, so that one run tells of all.
 #[derive(Default)]
-pub struct Faults(Vec<String>);
+pub struct Failures(Vec<String>);
 
-impl Faults {
-    pub fn expect_refusal(&mut self, ask: &Ask, answer: &Answer) {
+impl Failures {
+    pub fn expect_client_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
         if !(400..500).contains(&answer.status) {
             self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
         }
     }
 
-    pub fn expect_no_fault_of_ours(&mut self, ask: &Ask, answer: &Answer) {
+    pub fn expect_no_server_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
         if answer.status >= 500 {
             self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
         }
     }
 
-    pub fn none(self) {
+    pub fn assert_none(self) {
         assert!(self.0.is_empty(), "{} faults:\n{}", self.0.len(), self.0.join("\n"));
         let panics = PANICS.lock().unwrap().clone();
         assert!(panics.is_empty(), "{panics:?}");

@@ -7,19 +7,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-fn changed(mut answer: Value, member: &str, value: Value) -> Value {
+fn with_member(mut answer: Value, member: &str, value: Value) -> Value {
     answer["token"][member] = value;
     answer
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_what_keystone_says_it_is() {
+async fn opaque_token_is_validated_by_keystone() {
     let issuer = Issuer::start().await;
     let now = Timestamp::now();
-    issuer.answer(200, described(now.plus(Duration::from_hours(1))));
+    issuer.set_response(200, keystone_token(now.plus(Duration::from_hours(1))));
     for end in ["", "/", "/v3", "/v3/"] {
-        let authenticator = asking(&format!("{}{end}", issuer.url()));
-        let caller = bearer(&authenticator, OPAQUE, now).await.unwrap();
+        let authenticator = authenticator_with_keystone(&format!("{}{end}", issuer.url()));
+        let caller = authenticate(&authenticator, OPAQUE_TOKEN, now).await.unwrap();
         let expected = Caller {
             tenant: "own1".parse().unwrap(),
             account: Some("default".to_owned()),
@@ -28,71 +28,82 @@ async fn an_opaque_token_is_what_keystone_says_it_is() {
             role: Role::Member,
         };
         assert_eq!(caller, expected);
-        let asked = issuer.asked();
+        let asked = issuer.take_requests();
         assert_eq!((asked.len(), asked[0].uri().path()), (1, "/v3/auth/tokens"));
         for name in ["x-auth-token", "x-subject-token"] {
-            assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE));
+            assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
         }
         assert_eq!(asked[0].headers()["openstack-identity-access-rules"], "1.0");
     }
 }
 
 #[tokio::test]
-async fn keystone_is_asked_about_a_token_once_a_minute_and_never_after_it_has_expired() {
+async fn keystone_validation_is_cached_for_a_minute_or_until_expiry() {
     let issuer = Issuer::start().await;
-    let authenticator = asking(&issuer.url());
+    let authenticator = authenticator_with_keystone(&issuer.url());
     let now = Timestamp::now();
-    issuer.answer(200, described(now.plus(Duration::from_secs(90))));
+    issuer.set_response(200, keystone_token(now.plus(Duration::from_secs(90))));
     for second in [0, 1, 59] {
-        assert!(bearer(&authenticator, OPAQUE, now.plus(Duration::from_secs(second))).await.is_ok());
+        assert!(
+            authenticate(&authenticator, OPAQUE_TOKEN, now.plus(Duration::from_secs(second))).await.is_ok()
+        );
     }
-    assert_eq!(issuer.asked().len(), 1);
+    assert_eq!(issuer.take_requests().len(), 1);
     assert!(!format!("{authenticator:?}").contains("gAAAA"));
-    assert!(bearer(&authenticator, OPAQUE, now.plus(Duration::from_mins(1))).await.is_ok());
-    issuer.answer(404, Value::Null);
+    assert!(authenticate(&authenticator, OPAQUE_TOKEN, now.plus(Duration::from_mins(1))).await.is_ok());
+    issuer.set_response(404, Value::Null);
     let expired = now.plus(Duration::from_secs(91));
     assert_eq!(
-        bearer(&authenticator, OPAQUE, expired).await,
-        Err(Unauthenticated::NotIssued.into()),
+        authenticate(&authenticator, OPAQUE_TOKEN, expired).await,
+        Err(CredentialError::UnknownToken.into()),
         "revoked"
     );
 }
 
 #[tokio::test]
-async fn what_keystone_does_not_vouch_for_is_refused_and_tried_again_where_it_does_not_answer() {
+async fn keystone_refusal_is_final_and_keystone_failure_is_retried() {
     let issuer = Issuer::start().await;
-    let authenticator = asking(&issuer.url());
+    let authenticator = authenticator_with_keystone(&issuer.url());
     let now = Timestamp::now();
-    let good = described(now.plus(Duration::from_hours(1)));
+    let good = keystone_token(now.plus(Duration::from_hours(1)));
     for (status, body, refusal) in [
-        (200, changed(good.clone(), "project", Value::Null), Unauthenticated::NoProject),
-        (200, changed(good.clone(), "roles", json!([{"name": "auditor"}])), Unauthenticated::NoRole),
-        (200, described(now), Unauthenticated::Expired),
+        (200, with_member(good.clone(), "project", Value::Null), CredentialError::NoProject),
+        (200, with_member(good.clone(), "roles", json!([{"name": "auditor"}])), CredentialError::NoRole),
+        (200, keystone_token(now), CredentialError::Expired),
     ] {
-        issuer.answer(status, body);
-        assert_eq!(bearer(&authenticator, OPAQUE, now).await, Err(refusal.into()));
+        issuer.set_response(status, body);
+        assert_eq!(authenticate(&authenticator, OPAQUE_TOKEN, now).await, Err(refusal.into()));
     }
     for (status, body) in [
         (500, Value::Null),
         (403, Value::Null),
         (302, good.clone()),
         (200, json!({})),
-        (200, changed(good.clone(), "expires_at", json!("soon"))),
+        (200, with_member(good.clone(), "expires_at", json!("soon"))),
         (200, json!("x".repeat(2_000_000))),
     ] {
-        issuer.answer(status, body);
-        assert!(matches!(bearer(&authenticator, OPAQUE, now).await, Err(NotAdmitted::Issuer(_))), "{status}");
+        issuer.set_response(status, body);
+        assert!(
+            matches!(
+                authenticate(&authenticator, OPAQUE_TOKEN, now).await,
+                Err(AuthError::IssuerUnavailable(_))
+            ),
+            "{status}"
+        );
     }
-    issuer.answer(200, good);
-    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
+    issuer.set_response(200, good);
+    assert!(authenticate(&authenticator, OPAQUE_TOKEN, now).await.is_ok());
 }
 
 /// What a function says to a request with a token that Keystone describes so.
-async fn status_of(described: Value, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+async fn response_to(described: Value, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let issuer = Issuer::start().await;
-    issuer.answer(200, described);
-    let function = Function::new(LocalService::start(Limits::default()).service, asking(&issuer.url()));
-    let mut event = HttpEvent::new(&format!("{method} {path}"), path).token(OPAQUE);
+    issuer.set_response(200, described);
+    let function = HttpFunction::new(
+        LocalService::start(Limits::default()).service,
+        authenticator_with_keystone(&issuer.url()),
+    );
+    let mut event = HttpEvent::new(&format!("{method} {path}"), path).token(OPAQUE_TOKEN);
     for (name, value) in headers {
         event = event.header(name, value);
     }
@@ -109,10 +120,10 @@ async fn status_of(described: Value, method: &str, path: &str, headers: &[(&str,
 }
 
 #[tokio::test]
-async fn token_with_access_rules_is_good_for_what_they_allow() {
-    let good = described(Timestamp::now().plus(Duration::from_hours(1)));
+async fn access_rules_restrict_a_token() {
+    let good = keystone_token(Timestamp::now().plus(Duration::from_hours(1)));
     let with_rules = |rules: Value| {
-        changed(good.clone(), "application_credential", json!({"id": "c", "access_rules": rules}))
+        with_member(good.clone(), "application_credential", json!({"id": "c", "access_rules": rules}))
     };
     let rule =
         |service: &str, method: &str, path: &str| json!({"service": service, "method": method, "path": path});
@@ -127,106 +138,112 @@ async fn token_with_access_rules_is_good_for_what_they_allow() {
         // Rules that cannot be read are rules that cannot be enforced.
         (json!([{"path": "/v2/images"}]), 503),
     ] {
-        let told = status_of(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
+        let told = response_to(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
         assert_eq!(told.0, status, "{rules} {told:?}");
     }
 }
 
 #[tokio::test]
-async fn good_token_without_a_project_is_forbidden_unless_its_bearer_administers_the_system() {
-    let good = described(Timestamp::now().plus(Duration::from_hours(1)));
-    let unscoped = changed(good.clone(), "project", Value::Null);
-    let system = changed(unscoped.clone(), "system", json!({"all": true}));
-    let admin = changed(system.clone(), "roles", json!([{"name": "admin"}, {"name": "reader"}]));
-    let domain_admin = changed(unscoped.clone(), "roles", json!([{"name": "admin"}]));
+async fn unscoped_token_is_forbidden_unless_system_admin() {
+    let good = keystone_token(Timestamp::now().plus(Duration::from_hours(1)));
+    let unscoped = with_member(good.clone(), "project", Value::Null);
+    let system = with_member(unscoped.clone(), "system", json!({"all": true}));
+    let admin = with_member(system.clone(), "roles", json!([{"name": "admin"}, {"name": "reader"}]));
+    let domain_admin = with_member(unscoped.clone(), "roles", json!([{"name": "admin"}]));
     for (described, status) in
         [(&good, 200), (&unscoped, 403), (&system, 403), (&domain_admin, 403), (&admin, 200)]
     {
-        let told = status_of(described.clone(), "GET", "/v2/images", &[]).await;
+        let told = response_to(described.clone(), "GET", "/v2/images", &[]).await;
         assert_eq!(told.0, status, "{described} {told:?}");
     }
     let headers = [("x-project-id", "own7")];
-    let (status, image) = status_of(admin.clone(), "POST", "/v2/images", &headers).await;
+    let (status, image) = response_to(admin.clone(), "POST", "/v2/images", &headers).await;
     assert!(status == 201 && image.contains(r#""owner":"own7""#), "{image}");
-    assert_eq!(status_of(admin, "GET", "/v2/images", &[("x-project-id", "a b")]).await.0, 403);
+    assert_eq!(response_to(admin, "GET", "/v2/images", &[("x-project-id", "a b")]).await.0, 403);
     // Nobody else chooses.
-    let (_, image) = status_of(good, "POST", "/v2/images", &headers).await;
+    let (_, image) = response_to(good, "POST", "/v2/images", &headers).await;
     assert!(image.contains(r#""owner":"own1""#), "{image}");
 }
 
 #[tokio::test]
 async fn keystone_revokes_its_own_tokens() {
     let issuer = Issuer::start().await;
-    let authenticator = authenticator().with_keystone(&issuer.url(), &Authorities::default()).unwrap();
+    let authenticator =
+        authenticator().with_keystone(&issuer.url(), &CertificateAuthorities::default()).unwrap();
     let store = LocalService::start(Limits::default()).service.store;
     let now = Timestamp::now();
-    issuer.answer(200, described(now.plus(Duration::from_hours(1))));
-    assert!(bearer(&authenticator, OPAQUE, now).await.is_ok());
-    issuer.asked();
-    issuer.answer(204, Value::Null);
-    assert_eq!(authenticator.revoke(OPAQUE, &store, now).await, Ok(()));
-    let asked = issuer.asked();
+    issuer.set_response(200, keystone_token(now.plus(Duration::from_hours(1))));
+    assert!(authenticate(&authenticator, OPAQUE_TOKEN, now).await.is_ok());
+    issuer.take_requests();
+    issuer.set_response(204, Value::Null);
+    assert_eq!(authenticator.revoke(OPAQUE_TOKEN, &store, now).await, Ok(()));
+    let asked = issuer.take_requests();
     assert_eq!((asked[0].method().as_str(), asked[0].uri().path()), ("DELETE", "/v3/auth/tokens"));
     for name in ["x-auth-token", "x-subject-token"] {
-        assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE));
+        assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
     }
-    assert_eq!(bearer(&authenticator, OPAQUE, now).await, Err(Unauthenticated::NotIssued.into()));
-    assert!(issuer.asked().is_empty(), "it is known to be none");
-    issuer.answer(404, Value::Null);
-    assert_eq!(authenticator.revoke("other", &store, now).await, Err(Unauthenticated::NotIssued.into()));
-    issuer.answer(500, Value::Null);
-    assert!(matches!(authenticator.revoke("other", &store, now).await, Err(NotAdmitted::Issuer(_))));
-    let signed = World::token("p1", "member");
-    issuer.asked();
-    assert_eq!(authenticator.revoke(&signed, &store, now).await, Err(Unauthenticated::CannotRevoke.into()));
-    assert!(issuer.asked().is_empty());
+    assert_eq!(
+        authenticate(&authenticator, OPAQUE_TOKEN, now).await,
+        Err(CredentialError::UnknownToken.into())
+    );
+    assert!(issuer.take_requests().is_empty(), "it is known to be none");
+    issuer.set_response(404, Value::Null);
+    assert_eq!(authenticator.revoke("other", &store, now).await, Err(CredentialError::UnknownToken.into()));
+    issuer.set_response(500, Value::Null);
+    assert!(matches!(authenticator.revoke("other", &store, now).await, Err(AuthError::IssuerUnavailable(_))));
+    let signed = Deployment::token("p1", "member");
+    issuer.take_requests();
+    assert_eq!(authenticator.revoke(&signed, &store, now).await, Err(CredentialError::NotRevocable.into()));
+    assert!(issuer.take_requests().is_empty());
 }
 
 #[tokio::test]
-async fn keystone_is_asked_once_in_ten_seconds_about_a_token_that_it_does_not_know() {
+async fn unknown_token_is_sent_to_keystone_once_in_ten_seconds() {
     let issuer = Issuer::start().await;
     let now = Timestamp::now();
     for status in [401, 404] {
-        let authenticator = asking(&issuer.url());
-        issuer.answer(200, described(now.plus(Duration::from_hours(1))));
-        assert!(bearer(&authenticator, "good", now).await.is_ok());
-        issuer.answer(status, Value::Null);
-        issuer.asked();
+        let authenticator = authenticator_with_keystone(&issuer.url());
+        issuer.set_response(200, keystone_token(now.plus(Duration::from_hours(1))));
+        assert!(authenticate(&authenticator, "good", now).await.is_ok());
+        issuer.set_response(status, Value::Null);
+        issuer.take_requests();
         for second in 0..20 {
-            let refused = bearer(&authenticator, OPAQUE, now.plus(Duration::from_secs(second))).await;
-            assert_eq!(refused, Err(Unauthenticated::NotIssued.into()));
+            let refused =
+                authenticate(&authenticator, OPAQUE_TOKEN, now.plus(Duration::from_secs(second))).await;
+            assert_eq!(refused, Err(CredentialError::UnknownToken.into()));
         }
-        assert_eq!(issuer.asked().len(), 2);
-        assert!(bearer(&authenticator, "good", now).await.is_ok(), "good ones are remembered apart");
+        assert_eq!(issuer.take_requests().len(), 2);
+        assert!(authenticate(&authenticator, "good", now).await.is_ok(), "good ones are remembered apart");
     }
 }
 
 #[tokio::test]
-async fn a_token_that_is_too_long_is_not_asked_about() {
+async fn too_long_token_is_not_sent_to_keystone() {
     let issuer = Issuer::start().await;
-    let authenticator = asking(&issuer.url());
+    let authenticator = authenticator_with_keystone(&issuer.url());
     let store = LocalService::start(Limits::default()).service.store;
     let long = "x".repeat(8 * 1024 + 1);
     let refused = authenticator.token_bearer(&long, &store, Timestamp::now()).await;
-    assert_eq!((refused, issuer.asked().len()), (Err(Unauthenticated::TooLong.into()), 0));
+    assert_eq!((refused, issuer.take_requests().len()), (Err(CredentialError::TooLong.into()), 0));
 }
 
 #[tokio::test]
-async fn keystone_is_not_asked_about_tokens_that_the_keys_tell_of() {
+async fn locally_verified_token_is_not_sent_to_keystone() {
     let issuer = Issuer::start().await;
-    let authenticator = authenticator().with_keystone(&issuer.url(), &Authorities::default()).unwrap();
-    let good = World::token("p1", "member");
-    assert!(bearer(&authenticator, &good, Timestamp::now()).await.is_ok());
+    let authenticator =
+        authenticator().with_keystone(&issuer.url(), &CertificateAuthorities::default()).unwrap();
+    let good = Deployment::token("p1", "member");
+    assert!(authenticate(&authenticator, &good, Timestamp::now()).await.is_ok());
     let (message, _) = good.rsplit_once('.').unwrap();
-    let forged = bearer(&authenticator, &format!("{message}.AAAA"), Timestamp::now()).await;
-    assert_eq!(forged, Err(Unauthenticated::BadSignature.into()));
-    assert_eq!(issuer.asked().len(), 0);
-    let foreign = bearer(&authenticator, &token("keystones"), Timestamp::now()).await;
-    assert_eq!((foreign, issuer.asked().len()), (Err(Unauthenticated::NotIssued.into()), 1));
+    let forged = authenticate(&authenticator, &format!("{message}.AAAA"), Timestamp::now()).await;
+    assert_eq!(forged, Err(CredentialError::InvalidSignature.into()));
+    assert_eq!(issuer.take_requests().len(), 0);
+    let foreign = authenticate(&authenticator, &token("keystones"), Timestamp::now()).await;
+    assert_eq!((foreign, issuer.take_requests().len()), (Err(CredentialError::UnknownToken.into()), 1));
 }
 
 /// Reads a request without a body. Whether there was one.
-async fn is_asked(stream: &mut TcpStream) -> bool {
+async fn read_request_head(stream: &mut TcpStream) -> bool {
     let (mut read, mut piece) = (Vec::new(), [0; 1024]);
     while !read.ends_with(b"\r\n\r\n") {
         match stream.read(&mut piece).await {
@@ -238,17 +255,17 @@ async fn is_asked(stream: &mut TcpStream) -> bool {
 }
 
 /// A Keystone that answers one request of each connection, keeps that open, and breaks it when it is asked again.
-async fn that_breaks_what_it_kept(answer: Value) -> SocketAddr {
+async fn keystone_that_breaks_kept_connections(answer: Value) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let body = answer.to_string();
             tokio::spawn(async move {
-                if is_asked(&mut stream).await {
+                if read_request_head(&mut stream).await {
                     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
                     stream.write_all(answer.as_bytes()).await.unwrap();
-                    is_asked(&mut stream).await;
+                    read_request_head(&mut stream).await;
                 }
             });
         }
@@ -257,12 +274,13 @@ async fn that_breaks_what_it_kept(answer: Value) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn keystone_is_asked_anew_where_a_connection_that_was_kept_has_broken() {
+async fn broken_kept_alive_connection_to_keystone_is_retried() {
     let now = Timestamp::now();
-    let address = that_breaks_what_it_kept(described(now.plus(Duration::from_hours(1)))).await;
-    let authenticator = asking(&format!("http://{address}"));
+    let address =
+        keystone_that_breaks_kept_connections(keystone_token(now.plus(Duration::from_hours(1)))).await;
+    let authenticator = authenticator_with_keystone(&format!("http://{address}"));
     for token in ["one", "two", "three"] {
-        let admitted = bearer(&authenticator, token, now).await;
+        let admitted = authenticate(&authenticator, token, now).await;
         assert!(admitted.is_ok(), "{token}: {admitted:?}");
     }
 }

@@ -7,19 +7,21 @@
 mod entries;
 mod world;
 
-use self::world::{RENAMED, World, id, ids, image_count, many, name_number};
+use self::world::{
+    RENAME_INTERVAL, World, image_count, image_id, image_ids_on, name_number, read_only_world,
+};
 
 /// More owners than streams that are each read for a whole page.
-const SENDERS: usize = 150;
+const SHARING_OWNERS: usize = 150;
 
 /// The most calls to the table by which anything is found.
 const MAX_CALLS: u64 = 5;
 
 #[tokio::test]
-async fn exact_value_is_found_in_five_round_trips_in_every_facade() {
-    let world = many().await;
+async fn exact_filter_takes_at_most_five_table_calls() {
+    let world = read_only_world().await;
     let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
-    let named_1 = id((0..image_count()).find(|number| name_number(*number) == 1).unwrap());
+    let named_1 = image_id((0..image_count()).find(|number| name_number(*number) == 1).unwrap());
     let named_1 = named_1.as_str();
     for (project, target, expected) in [
         ("own", "/v2/images?name=image-0000001", named_1),
@@ -63,7 +65,7 @@ async fn exact_value_is_found_in_five_round_trips_in_every_facade() {
     ] {
         let (answer, (calls, _)) = world.get(project, target).await;
         assert_eq!(answer.status, 200, "{project} {target} {answer:?}");
-        assert_eq!(ids(&answer.body).join(" "), expected, "{project} {target}");
+        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{project} {target}");
         assert!(answer.body.get("next").is_none(), "{project} {target}");
         assert!(calls <= MAX_CALLS, "{calls} calls: {project} {target}");
     }
@@ -72,8 +74,8 @@ async fn exact_value_is_found_in_five_round_trips_in_every_facade() {
 /// Two owners have shared with `me`, each of whose lists is asked at the same time, as is each list for several names; and
 /// of several tags the rarest is found first, in each list.
 #[tokio::test]
-async fn names_tags_and_owners_are_asked_side_by_side() {
-    let world = many().await;
+async fn names_tags_and_owners_are_queried_concurrently() {
+    let world = read_only_world().await;
     for (project, query, expected, more) in [
         ("me", "tag=needle", "i-0000007 o-1", 1),
         ("own", "tag=hay&tag=needle", "i-0000007", 3),
@@ -81,34 +83,36 @@ async fn names_tags_and_owners_are_asked_side_by_side() {
         ("me", "tag=hay&tag=needle", "i-0000007", 9),
     ] {
         let (answer, (calls, _)) = world.get(project, &format!("/v2/images?{query}")).await;
-        assert_eq!(ids(&answer.body).join(" "), expected, "{query}");
+        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{query}");
         assert!(calls <= MAX_CALLS + more, "{calls} calls: {query}");
     }
 }
 
 /// As many owners have shared with `me`: what they are asked for is merged a part of each list at a time.
 #[tokio::test]
-async fn what_many_owners_have_shared_is_found_by_its_tag_and_its_name() {
+async fn shares_of_many_owners_are_found_by_tag_and_name() {
     let world = World::start();
     let mut newest_first = Vec::new();
-    for number in 0..2 * SENDERS {
-        let (owner, id) = (format!("owner-{}", number % SENDERS), id(number));
+    for number in 0..2 * SHARING_OWNERS {
+        let (owner, id) = (format!("owner-{}", number % SHARING_OWNERS), image_id(number));
         let tags: &[&str] = if number == 7 { &["linux", "needle"] } else { &["linux"] };
-        world.put(&owner, id.as_str(), if number == 9 { "rare" } else { "golden" }, tags, 10 + number).await;
+        world
+            .create_image(&owner, id.as_str(), if number == 9 { "rare" } else { "golden" }, tags, 10 + number)
+            .await;
         world.share(&owner, std::slice::from_ref(&id)).await;
         newest_first.insert(0, id.to_string());
     }
     let pending = "/v2/images?visibility=shared&member_status=pending";
-    let calls_at_most = SENDERS as u64 + 10;
+    let calls_at_most = SHARING_OWNERS as u64 + 10;
     for (filter, found) in [("tag=needle", 7), ("name=rare", 9)] {
         let (answer, (calls, _)) = world.get("me", &format!("{pending}&{filter}")).await;
-        assert_eq!(ids(&answer.body), [id(found).as_str()], "{filter}");
+        assert_eq!(image_ids_on(&answer.body), [image_id(found).as_str()], "{filter}");
         assert!(calls <= calls_at_most, "{filter}: {calls} calls");
     }
     let (mut target, mut shown) = (format!("{pending}&tag=linux&limit=50"), Vec::new());
     loop {
         let (answer, (calls, units)) = world.get("me", &target).await;
-        shown.extend(ids(&answer.body));
+        shown.extend(image_ids_on(&answer.body));
         assert!(calls <= calls_at_most && units <= calls_at_most, "{calls} calls, {units} units");
         let Some(next) = answer.body["next"].as_str() else { break };
         next.clone_into(&mut target);
@@ -118,18 +122,19 @@ async fn what_many_owners_have_shared_is_found_by_its_tag_and_its_name() {
 
 /// The images of an owner with more of them than are looked at one by one are found in the list of keys: 8,000 in a call.
 #[tokio::test]
-async fn owner_of_many_is_found_among_what_was_received() {
-    let world = many().await;
+async fn received_images_are_filtered_by_an_owner_of_many() {
+    let world = read_only_world().await;
     let (answer, (calls, units)) = world.get("me", "/v2/images?owner=own&limit=2&sort_dir=asc").await;
-    assert_eq!(ids(&answer.body), ["i-0000000", "i-0000001"]);
+    assert_eq!(image_ids_on(&answer.body), ["i-0000000", "i-0000001"]);
     assert!(calls <= MAX_CALLS && units < 60, "{calls} calls, {units} units");
 }
 
 #[tokio::test]
 async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
-    let world = many().await;
+    let world = read_only_world().await;
     let number = |id: &String| id[2..].parse::<usize>().unwrap();
-    let is_renamed = |id: &str| id.starts_with("i-") && number(&id.to_owned()).is_multiple_of(RENAMED);
+    let is_renamed =
+        |id: &str| id.starts_with("i-") && number(&id.to_owned()).is_multiple_of(RENAME_INTERVAL);
     let name = |id: &String| match id.as_str() {
         "o-1" => "other".to_owned(),
         "o-3" => "image-0000007".to_owned(),
@@ -143,7 +148,7 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         id if is_renamed(id) => (1, number(&id.to_owned())),
         _ => (0, created(id)),
     };
-    let mut expected: Vec<_> = (0..image_count()).map(|number| id(number).to_string()).collect();
+    let mut expected: Vec<_> = (0..image_count()).map(|number| image_id(number).to_string()).collect();
     expected.extend(["o-1".to_owned(), "o-3".to_owned()]);
     for (key, direction) in [
         ("created_at", "asc"),
@@ -165,7 +170,7 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         loop {
             let (answer, (calls, units)) = world.get("me", &target).await;
             assert_eq!(answer.status, 200, "{answer:?}");
-            let page = ids(&answer.body);
+            let page = image_ids_on(&answer.body);
             // A batch read of 100, half a unit for each image, and the keys of each list.
             let most = 600 + page.len() as u64 * 11 / 20;
             assert!(calls <= 30 && units <= most, "{target}: {calls} calls, {units} units");
@@ -181,15 +186,15 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
 }
 
 #[tokio::test]
-async fn inbox_is_sorted_by_name_though_its_owner_has_many_images() {
-    let world = many().await;
+async fn inbox_is_sorted_by_name_for_an_owner_of_many() {
+    let world = read_only_world().await;
     let target = "/v2/images?visibility=shared&member_status=pending&sort_key=name&sort_dir=desc&limit=1";
-    assert_eq!(world.ids("me", target).await, "o-2");
+    assert_eq!(world.image_ids("me", target).await, "o-2");
 }
 
 #[tokio::test]
-async fn order_that_no_index_has_is_refused_for_too_many_images() {
-    let world = many().await;
+async fn unindexed_order_is_rejected_for_too_many_images() {
+    let world = read_only_world().await;
     for target in ["/v2/images?sort_key=id", "/v2/cloudimages?sort_key=disk_format"] {
         let (answer, (calls, _)) = world.get("me", target).await;
         assert_eq!(answer.status, 400, "{answer:?}");
@@ -202,8 +207,8 @@ async fn order_that_no_index_has_is_refused_for_too_many_images() {
 }
 
 #[tokio::test]
-async fn narrow_filter_finds_nothing_with_an_error_that_says_where_to_go_on() {
-    let world = many().await;
+async fn narrow_filter_error_contains_a_marker_to_continue() {
+    let world = read_only_world().await;
     let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
     for (target, marker, expected) in [
         ("/v2/images?disk_format=raw".to_owned(), "marker", "i-0000000 o-3 o-1"),
@@ -220,7 +225,7 @@ async fn narrow_filter_finds_nothing_with_an_error_that_says_where_to_go_on() {
         while let Some(marker_of_page) = next {
             let (page, _) = world.get("me", &format!("{target}&{marker}={marker_of_page}")).await;
             assert_eq!(page.status, 200, "{target} {page:?}");
-            found.extend(ids(&page.body));
+            found.extend(image_ids_on(&page.body));
             let body = &page.body;
             let told = body.pointer("/next").or(body.pointer("/page_info/next_marker"));
             let told = told.or(body.get("NextToken")).and_then(|next| next.as_str());

@@ -4,59 +4,59 @@
 use imageshare::domain::{ImageId, Role};
 use imageshare::facade::marker::Listing;
 use imageshare::facade::{glance, identity, ims, registry};
-use imageshare_tests::api::Ask;
+use imageshare_tests::api::ApiRequest;
+use imageshare_tests::deployment::Deployment as Tokens;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::Functions;
-use imageshare_tests::service::caller;
-use imageshare_tests::world::World as Tokens;
+use imageshare_tests::local_service::caller;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::lists::nobodys_lists;
+use super::lists::marker_routes;
 
 /// What a list's page would have given at a position.
-fn sealed(operation: &str, project: &str, position: &str) -> String {
+fn marker_for(operation: &str, project: &str, position: &str) -> String {
     use base64::Engine;
     let caller = caller(project);
     let listing = |route: &str| Listing::new(route, &caller);
     match operation {
-        "listCloudImages" => listing(ims::list::ROUTE).write(position),
-        "listImages" => listing(glance::list::ROUTE).write(position),
-        "callAction" => listing("DescribeImages").write(position),
+        "listCloudImages" => listing(ims::list::ROUTE).encode_marker(position),
+        "listImages" => listing(glance::list::ROUTE).encode_marker(position),
+        "callAction" => listing("DescribeImages").encode_marker(position),
         "listImageMembers" => {
-            let marker = listing(ims::members::LIST_ROUTE).with("i-1").write(position);
+            let marker = listing(ims::members::LIST_ROUTE).with("i-1").encode_marker(position);
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(marker)
         }
-        "listAccessKeys" => listing(identity::list_keys::ROUTE).write(position),
-        "listVaults" => listing(registry::vaults::list::ROUTE).write(position),
-        "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").write(position),
+        "listAccessKeys" => listing(identity::list_keys::ROUTE).encode_marker(position),
+        "listVaults" => listing(registry::vaults::list::ROUTE).encode_marker(position),
+        "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").encode_marker(position),
         "listDependents" => {
             let of_grant = listing(registry::key_grants::dependents::ROUTE).with("k-1").with("m-0");
-            of_grant.write(position)
+            of_grant.encode_marker(position)
         }
-        "listTenants" => listing(registry::tenants::list::ROUTE).write(position),
+        "listTenants" => listing(registry::tenants::list::ROUTE).encode_marker(position),
         other => panic!("{other} is new: say here which list its marker is of"),
     }
 }
 
 /// A position that the list could have given.
-fn position(operation: &str) -> &'static str {
+fn valid_position(operation: &str) -> &'static str {
     let is_of_images = ["listCloudImages", "listImages", "callAction", "listDependents"].contains(&operation);
     if is_of_images { "i-1~1700000000000" } else { "m-1" }
 }
 
 #[tokio::test]
-async fn what_no_page_gave_is_refused_before_anything_is_read() {
-    let functions = Functions::without_a_table();
-    for (operation, route, target) in nobodys_lists() {
+async fn invalid_marker_is_rejected_before_any_table_read() {
+    let functions = Functions::without_table();
+    for (operation, route, target) in marker_routes() {
         let status = async |marker: &str| {
             let target = format!("{target}{}", utf8_percent_encode(marker, NON_ALPHANUMERIC));
             let event = HttpEvent::new(route, &target).token(&Tokens::token("own1", "admin"));
             functions.send(&event).await.status
         };
-        let good = sealed(operation, "own1", position(operation));
+        let good = marker_for(operation, "own1", valid_position(operation));
         assert_eq!(status(&good).await, 503, "{operation}: a good one is looked up");
-        let others = sealed(operation, "mem1", position(operation));
+        let others = marker_for(operation, "mem1", valid_position(operation));
         let mut bad =
             vec![format!("{good}x"), format!("{good}~"), format!("x{good}"), good.repeat(2), others];
         for at in 0..good.len() {
@@ -82,7 +82,7 @@ async fn what_no_page_gave_is_refused_before_anything_is_read() {
             "%",
         ] {
             bad.push(odd.to_owned());
-            bad.push(sealed(operation, "own1", odd));
+            bad.push(marker_for(operation, "own1", odd));
         }
         for marker in bad {
             // The id of an image is a marker in IMS and Glance; an empty one is none in Alibaba's API.
@@ -90,7 +90,8 @@ async fn what_no_page_gave_is_refused_before_anything_is_read() {
                 marker.parse::<ImageId>().is_ok() && ["listCloudImages", "listImages"].contains(&operation);
             let is_none = marker.is_empty() && operation == "callAction";
             // Sealed by its own project, it is a place in its own list.
-            let is_place = marker == sealed(operation, "own1", "i-1~5") && position(operation).contains('~');
+            let is_place =
+                marker == marker_for(operation, "own1", "i-1~5") && valid_position(operation).contains('~');
             let expected = if is_id || is_none || is_place { 503 } else { 400 };
             assert_eq!(status(&marker).await, expected, "{operation} {marker:?}");
         }
@@ -98,11 +99,12 @@ async fn what_no_page_gave_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn a_forged_marker_shows_nothing_of_others() {
-    let api = super::api().await;
+async fn forged_marker_reveals_nothing_of_other_projects() {
+    let api = super::start_api().await;
     let (own, mem) = (api.token("own1", Role::Member), api.token("mem1", Role::Member));
     let image = async |token: &str, name: &str| {
-        let made = api.send(&Ask::new("POST", "/v2/images").token(token).json(&json!({"name": name}))).await;
+        let made =
+            api.send(&ApiRequest::new("POST", "/v2/images").token(token).json(&json!({"name": name}))).await;
         made.body["id"].as_str().unwrap().to_owned()
     };
     let (private, mine) = (image(&own, "secret").await, image(&mem, "mine").await);
@@ -111,10 +113,11 @@ async fn a_forged_marker_shows_nothing_of_others() {
             let route = format!("GET {path}");
             let pairs = sort.split_once('=');
             let told = async |image: &str, millis: u64| {
-                let listing = Listing::new(&route, &caller("mem1")).of_query(pairs);
-                let marker = listing.write(format!("{image}~{millis}"));
-                let answer =
-                    api.send(&Ask::new("GET", format!("{path}?{sort}&marker={marker}")).token(&mem)).await;
+                let listing = Listing::new(&route, &caller("mem1")).with_query(pairs);
+                let marker = listing.encode_marker(format!("{image}~{millis}"));
+                let answer = api
+                    .send(&ApiRequest::new("GET", format!("{path}?{sort}&marker={marker}")).token(&mem))
+                    .await;
                 let said = answer.body.to_string().replace(&marker, "MARKER");
                 (answer.status, said)
             };

@@ -2,7 +2,7 @@
 
 use imageshare::domain::Role;
 use imageshare::facade::{alibaba, glance, identity, ims, registry};
-use imageshare_tests::api::{Answer, Api, Ask};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
 /// How a list is asked for, and what of its answers is what.
@@ -13,46 +13,53 @@ pub struct List {
     /// Path and query, without length and marker.
     pub target: String,
     /// What makes it the list of another query.
-    pub more: &'static [&'static str],
+    pub variations: &'static [&'static str],
     /// The longest page.
-    pub longest: usize,
+    pub max_length: usize,
     /// The role that it takes to see it.
     pub role: Role,
-    length: &'static str,
-    marker: &'static str,
-    things: &'static str,
-    id: &'static str,
-    next: &'static str,
+    length_parameter: &'static str,
+    marker_parameter: &'static str,
+    items_pointer: &'static str,
+    id_field: &'static str,
+    next_pointer: &'static str,
 }
 
 impl List {
     /// The list of a query that says so much more.
-    pub fn with(&self, more: &str) -> Self {
-        self.at(format!("{}&{more}", self.target))
+    pub fn with_query(&self, more: &str) -> Self {
+        self.with_target(format!("{}&{more}", self.target))
     }
 
     /// The list of another path and query.
-    pub fn at(&self, target: String) -> Self {
+    pub fn with_target(&self, target: String) -> Self {
         Self { target, ..self.clone() }
     }
 }
 
 impl List {
     /// Asks for a page.
-    pub async fn ask(&self, api: &Api, token: &str, length: usize, marker: Option<&str>) -> Answer {
+    pub async fn request_page(
+        &self,
+        api: &Api,
+        token: &str,
+        length: usize,
+        marker: Option<&str>,
+    ) -> ApiResponse {
         let joint = if self.target.ends_with('?') { "" } else { "&" };
-        let mut target = format!("{}{joint}{}={length}", self.target, self.length);
+        let mut target = format!("{}{joint}{}={length}", self.target, self.length_parameter);
         if let Some(marker) = marker {
-            target = format!("{target}&{}={marker}", self.marker);
+            target = format!("{target}&{}={marker}", self.marker_parameter);
         }
-        api.send(&Ask::new("GET", target).token(token)).await
+        api.send(&ApiRequest::new("GET", target).token(token)).await
     }
 
     /// The ids on a page, and the marker of the next.
-    pub fn read(&self, answer: &Answer) -> (Vec<String>, Option<String>) {
-        let things = answer.body.pointer(self.things).unwrap().as_array().unwrap();
-        let ids = things.iter().map(|thing| thing[self.id].as_str().unwrap().to_owned()).collect();
-        let next = answer.body.pointer(self.next).and_then(Value::as_str).filter(|next| !next.is_empty());
+    pub fn parse_page(&self, answer: &ApiResponse) -> (Vec<String>, Option<String>) {
+        let things = answer.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
+        let ids = things.iter().map(|thing| thing[self.id_field].as_str().unwrap().to_owned()).collect();
+        let next =
+            answer.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
         // Glance gives a link.
         let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
         (ids, marker.map(str::to_owned))
@@ -64,7 +71,7 @@ fn ims_list() -> List {
     List {
         operation: "listCloudImages",
         target: "/v2/cloudimages?owner=own1".to_owned(),
-        more: &[
+        variations: &[
             "name=a",
             "sort_dir=asc",
             "sort_key=created_at",
@@ -72,56 +79,68 @@ fn ims_list() -> List {
             "unknown=",
             "visibility=private",
         ],
-        longest: 1000,
+        max_length: 1000,
         role: Role::Member,
-        length: "limit",
-        marker: "marker",
-        things: "/images",
-        id: "id",
-        next: "/page_info/next_marker",
+        length_parameter: "limit",
+        marker_parameter: "marker",
+        items_pointer: "/images",
+        id_field: "id",
+        next_pointer: "/page_info/next_marker",
     }
 }
 
 /// Every list, and of those with filters and orders one for each way that pages are made.
 pub fn lists(image: &str) -> Vec<List> {
-    [lists_of_images(), other_lists(image)].concat()
+    [image_lists(), other_lists(image)].concat()
 }
 
-pub fn lists_of_images() -> Vec<List> {
+pub fn image_lists() -> Vec<List> {
     let ims = ims_list();
     let glance = List {
         operation: "listImages",
         target: "/v2/images?owner=own1".to_owned(),
-        next: "/next",
+        next_pointer: "/next",
         ..ims.clone()
     };
     let alibaba = List {
         operation: "callAction",
         target: "/?Action=DescribeImages&Version=2020-09-30&RegionId=local".to_owned(),
-        more: &[
+        variations: &[
             "ImageName=a",
             "ImageType=SYSTEM",
             "ImageStatus=Available",
             "GpuCategory=False",
             "ImageId.1=a",
         ],
-        longest: 100,
-        length: "MaxResults",
-        marker: "NextToken",
-        things: "/Images",
-        id: "ImageId",
-        next: "/NextToken",
+        max_length: 100,
+        length_parameter: "MaxResults",
+        marker_parameter: "NextToken",
+        items_pointer: "/Images",
+        id_field: "ImageId",
+        next_pointer: "/NextToken",
         ..ims.clone()
     };
     vec![
         ims.clone(),
-        List { target: "/v2/cloudimages?sort_dir=asc".to_owned(), more: &["name=a"], ..ims.clone() },
-        List { target: "/v2/cloudimages?sort_key=name".to_owned(), more: &["sort_dir=asc"], ..ims.clone() },
-        List { target: "/v2/images?sort_key=name".to_owned(), more: &["sort_dir=asc"], ..glance.clone() },
-        List { target: "/v2/images?sort_key=updated_at".to_owned(), more: &[], ..glance.clone() },
-        List { target: "/v2/images?sort_key=id".to_owned(), more: &[], ..glance.clone() },
+        List { target: "/v2/cloudimages?sort_dir=asc".to_owned(), variations: &["name=a"], ..ims.clone() },
+        List {
+            target: "/v2/cloudimages?sort_key=name".to_owned(),
+            variations: &["sort_dir=asc"],
+            ..ims.clone()
+        },
+        List {
+            target: "/v2/images?sort_key=name".to_owned(),
+            variations: &["sort_dir=asc"],
+            ..glance.clone()
+        },
+        List { target: "/v2/images?sort_key=updated_at".to_owned(), variations: &[], ..glance.clone() },
+        List { target: "/v2/images?sort_key=id".to_owned(), variations: &[], ..glance.clone() },
         glance,
-        List { target: format!("{}&ImageStatus=Available", alibaba.target), more: &[], ..alibaba.clone() },
+        List {
+            target: format!("{}&ImageStatus=Available", alibaba.target),
+            variations: &[],
+            ..alibaba.clone()
+        },
         alibaba,
     ]
 }
@@ -131,52 +150,52 @@ fn other_lists(image: &str) -> Vec<List> {
         List {
             operation: "listImageMembers",
             target: format!("/v1/own1/cloudimages/{image}/members?"),
-            more: &[],
-            things: "/members",
-            id: "member_id",
+            variations: &[],
+            items_pointer: "/members",
+            id_field: "member_id",
             ..ims_list()
         },
         List {
             operation: "listAccessKeys",
             target: "/v1/access-keys?".to_owned(),
-            more: &[],
-            longest: 100,
-            things: "/access_keys",
+            variations: &[],
+            max_length: 100,
+            items_pointer: "/access_keys",
             ..ims_list()
         },
         List {
             operation: "listVaults",
             target: "/v1/vaults?".to_owned(),
-            more: &[],
-            things: "/vaults",
-            id: "vault_id",
+            variations: &[],
+            items_pointer: "/vaults",
+            id_field: "vault_id",
             ..ims_list()
         },
         List {
             operation: "listKeyGrants",
             target: "/v1/keys/k-1/grants?".to_owned(),
-            more: &[],
-            things: "/grants",
-            id: "project_id",
+            variations: &[],
+            items_pointer: "/grants",
+            id_field: "project_id",
             ..ims_list()
         },
         List {
             operation: "listDependents",
             target: "/v1/keys/k-1/grants/m-0/memberships?".to_owned(),
-            more: &[],
-            longest: 100,
-            things: "/memberships",
-            id: "image_id",
+            variations: &[],
+            max_length: 100,
+            items_pointer: "/memberships",
+            id_field: "image_id",
             ..ims_list()
         },
         List {
             operation: "listTenants",
             target: "/v1/tenants?".to_owned(),
-            more: &[],
-            longest: 100,
+            variations: &[],
+            max_length: 100,
             role: Role::Admin,
-            things: "/tenants",
-            id: "project_id",
+            items_pointer: "/tenants",
+            id_field: "project_id",
             ..ims_list()
         },
     ]
@@ -184,7 +203,7 @@ fn other_lists(image: &str) -> Vec<List> {
 
 /// The same lists of functions that have no table, for `own1`: operation, route, and path with what stands before a
 /// marker.
-pub fn nobodys_lists() -> Vec<(&'static str, &'static str, &'static str)> {
+pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
     vec![
         ("listCloudImages", ims::list::ROUTE, "/v2/cloudimages?marker="),
         ("listImages", glance::list::ROUTE, "/v2/images?marker="),
@@ -215,10 +234,10 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
-        let api = super::api().await;
+        let api = super::start_api().await;
         let token = api.token("own1", Role::Admin);
         let send_by = async |method: &str, target: &str, body: Value| {
-            let ask = Ask::new(method, target).token(&token);
+            let ask = ApiRequest::new(method, target).token(&token);
             let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
             assert!(made.status < 300, "{made:?}");
             made.body["id"].as_str().unwrap_or_default().to_owned()
@@ -250,8 +269,8 @@ impl World {
         list: &List,
         length: usize,
         marker: Option<&str>,
-    ) -> Answer {
-        list.ask(&self.api, &self.api.token(project, role), length, marker).await
+    ) -> ApiResponse {
+        list.request_page(&self.api, &self.api.token(project, role), length, marker).await
     }
 
     /// The ids on a page of `own1`, and the marker of the next.
@@ -263,6 +282,6 @@ impl World {
     ) -> (Vec<String>, Option<String>) {
         let answer = self.send("own1", list.role, list, length, marker).await;
         assert_eq!(answer.status, 200, "{list:?} {answer:?}");
-        list.read(&answer)
+        list.parse_page(&answer)
     }
 }

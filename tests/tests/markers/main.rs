@@ -4,18 +4,18 @@
 
 mod forged;
 mod lists;
-mod outlive;
+mod removed_images;
 
 use std::collections::BTreeSet;
 
 use imageshare::domain::Role;
 use imageshare_tests::api::Api;
-use imageshare_tests::document::{Document, Operation};
+use imageshare_tests::api_document::{ApiDocument, Operation};
 
-use self::lists::{World, lists, lists_of_images, nobodys_lists};
+use self::lists::{World, image_lists, lists, marker_routes};
 
 #[tokio::test]
-async fn pages_of_any_length_show_everything_once() {
+async fn pages_of_any_length_show_every_item_once() {
     let world = World::start().await;
     for list in lists(&world.image) {
         for lengths in [&[1][..], &[2], &[3], &[4], &[5], &[2, 1], &[1, 3]] {
@@ -36,14 +36,14 @@ async fn pages_of_any_length_show_everything_once() {
 }
 
 #[tokio::test]
-async fn a_page_goes_on_where_it_ended_though_its_last_image_is_deleted() {
+async fn next_page_is_complete_after_its_marker_image_is_deleted() {
     let world = World::start().await;
     let token = world.api.token("own1", Role::Member);
-    for list in lists_of_images().into_iter().take(2) {
+    for list in image_lists().into_iter().take(2) {
         let (first, marker) = world.page(&list, 2, None).await;
-        let delete = imageshare_tests::api::Ask::new("DELETE", format!("/v2/images/{}", first[1]));
+        let delete = imageshare_tests::api::ApiRequest::new("DELETE", format!("/v2/images/{}", first[1]));
         assert_eq!(world.api.send(&delete.token(&token)).await.status, 204);
-        let (second, _) = world.page(&list, 1000.min(list.longest), marker.as_deref()).await;
+        let (second, _) = world.page(&list, 1000.min(list.max_length), marker.as_deref()).await;
         assert!(
             !second.is_empty() && second.iter().all(|image| !first.contains(image)),
             "{list:?} {second:?}"
@@ -52,7 +52,7 @@ async fn a_page_goes_on_where_it_ended_though_its_last_image_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
+async fn marker_is_valid_only_for_its_list_and_project() {
     let world = World::start().await;
     let lists = lists(&world.image);
     let mut markers = Vec::new();
@@ -77,12 +77,12 @@ async fn a_marker_is_good_in_its_own_list_and_for_its_own_project_only() {
 }
 
 #[tokio::test]
-async fn a_marker_of_another_query_is_refused_however_little_differs() {
+async fn marker_of_another_query_is_rejected() {
     let world = World::start().await;
-    for list in lists(&world.image).iter().filter(|list| !list.more.is_empty()) {
+    for list in lists(&world.image).iter().filter(|list| !list.variations.is_empty()) {
         let marker = world.page(list, 2, None).await.1.unwrap();
-        for more in list.more {
-            let other = list.with(more);
+        for more in list.variations {
+            let other = list.with_query(more);
             let answer = world.send("own1", list.role, &other, 2, Some(&marker)).await;
             assert_eq!(answer.status, 400, "{other:?} {answer:?}");
             assert_eq!(world.send("own1", list.role, &other, 2, None).await.status, 200, "{other:?}");
@@ -92,20 +92,20 @@ async fn a_marker_of_another_query_is_refused_however_little_differs() {
 
 /// So that a new list gets its cases here.
 #[test]
-fn every_list_with_pages_is_here() {
+fn every_paginated_list_is_covered() {
     let known: BTreeSet<_> = lists("i").into_iter().map(|list| list.operation).collect();
     let has_pages =
         |operation: &Operation| operation.parameters_in("query").any(|parameter| parameter.name == "marker");
-    let operations = Document::read().operations();
+    let operations = ApiDocument::load().operations();
     let in_document: BTreeSet<_> =
         operations.iter().filter(|one| has_pages(one)).map(|one| one.id.as_str()).collect();
     let missing: Vec<_> = in_document.difference(&known).collect();
     assert!(missing.is_empty(), "say in lists.rs how {missing:?} are asked for");
-    assert!(nobodys_lists().iter().all(|(operation, _, _)| known.contains(operation)));
-    assert_eq!(nobodys_lists().len(), known.len(), "and in nobodys_lists() too");
+    assert!(marker_routes().iter().all(|(operation, _, _)| known.contains(operation)));
+    assert_eq!(marker_routes().len(), known.len(), "and in nobodys_lists() too");
 }
 
 /// A server whose document nobody needs to read twice.
-async fn api() -> Api {
+async fn start_api() -> Api {
     Api::start(&[]).await
 }

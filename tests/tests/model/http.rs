@@ -1,51 +1,51 @@
 //! A request as a client of one of the dialects sends it.
 
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::world::World;
 use serde_json::{Value, json};
 
-use crate::ask::properties;
-use crate::history::{KEY, Request, Says, vault_id};
+use crate::calls::image_properties;
+use crate::history::{Decision, KEY, Request, vault_id};
 
-const BATCH: &str = "/v1/cloudimages/members";
+const BATCH_PATH: &str = "/v1/cloudimages/members";
 
 /// The event that the gateway makes of a request.
-pub fn event(request: &Request) -> HttpEvent {
+pub fn request_event(request: &Request) -> HttpEvent {
     let (by, event) = match request {
-        Request::Register { owner, image, visibility } => {
+        Request::RegisterImage { owner, image, visibility } => {
             let mut body = json!({"id": image, "visibility": visibility});
-            for (name, value) in properties(image) {
+            for (name, value) in image_properties(image) {
                 body[name] = value.into();
             }
             (owner, HttpEvent::new("POST /v2/images", "/v2/images").json(&body))
         }
         Request::Share { by, images, to, .. } => {
-            (by, batch("POST", &json!({"images": images, "projects": to})))
+            (by, batch_event("POST", &json!({"images": images, "projects": to})))
         }
         Request::Unshare { by, images, to, .. } => {
-            (by, batch("DELETE", &json!({"images": images, "projects": to})))
+            (by, batch_event("DELETE", &json!({"images": images, "projects": to})))
         }
         Request::Respond { by, named, images, says, .. } => {
-            (by, batch("PUT", &said(json!({"images": images, "project_id": named}), *says)))
+            (by, batch_event("PUT", &with_decision(json!({"images": images, "project_id": named}), *says)))
         }
         Request::RespondToAll { by, named, says, .. } => {
-            (by, batch("PUT", &said(json!({"images": ["*"], "project_id": named}), *says)))
+            (by, batch_event("PUT", &with_decision(json!({"images": ["*"], "project_id": named}), *says)))
         }
-        Request::Add { by, image, to } => {
+        Request::AddMember { by, image, to } => {
             let event =
                 HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
             (by, event.json(&json!({"member": to})))
         }
-        Request::Remove { by, image, to } => {
+        Request::RemoveMember { by, image, to } => {
             let target = format!("/v2/images/{image}/members/{to}");
             (by, HttpEvent::new("DELETE /v2/images/{image_id}/members/{member_id}", &target))
         }
-        Request::Answer { by, image, named, says } => {
+        Request::Decide { by, image, named, says } => {
             let target = format!("/v2/images/{image}/members/{named}");
             let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &target);
-            (by, event.json(&said(json!({}), *says)))
+            (by, event.json(&with_decision(json!({}), *says)))
         }
-        Request::Permit { by, image, add, remove } => {
+        Request::ChangePermissions { by, image, add, remove } => {
             let named = [("AddAccount", add), ("RemoveAccount", remove)].map(|(name, accounts)| {
                 let accounts =
                     (1..).zip(accounts).map(|(number, id): (u8, _)| format!("&{name}.{number}={id}"));
@@ -55,21 +55,21 @@ pub fn event(request: &Request) -> HttpEvent {
             let query = format!("{action}&ImageId={image}{}", named.concat());
             (by, HttpEvent::new("POST /", &format!("/?{query}")))
         }
-        Request::Show { by, image, visibility } => {
+        Request::SetVisibility { by, image, visibility } => {
             let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
             let event = HttpEvent::new("PATCH /v2/images/{image_id}", &format!("/v2/images/{image}"));
             let event = event.header("content-type", "application/openstack-images-v2.1-json-patch");
             (by, event.text(&patch.to_string()))
         }
-        Request::Delete { by, image } => {
+        Request::DeleteImage { by, image } => {
             (by, HttpEvent::new("DELETE /v2/images/{image_id}", &format!("/v2/images/{image}")))
         }
-        Request::Grant { by, to, is_granted } => {
+        Request::SetKeyGrant { by, to, is_granted } => {
             let method = if *is_granted { "PUT" } else { "DELETE" };
             let route = format!("{method} /v1/keys/{{key_id}}/grants/{{project_id}}");
             (by, HttpEvent::new(&route, &format!("/v1/keys/{KEY}/grants/{to}")))
         }
-        Request::Vault { by, vault, gib } => {
+        Request::SetVault { by, vault, gib } => {
             let method = if gib.is_some() { "PUT" } else { "DELETE" };
             let target = format!("/v1/vaults/{}", vault_id(*vault));
             let event = HttpEvent::new(&format!("{method} /v1/vaults/{{vault_id}}"), &target);
@@ -77,14 +77,14 @@ pub fn event(request: &Request) -> HttpEvent {
             (by, gib.as_ref().map(body).iter().fold(event, HttpEvent::json))
         }
     };
-    let event = event.token(&World::token(by.as_str(), "member"));
+    let event = event.token(&Deployment::token(by.as_str(), "member"));
     match request.key() {
         Some((_, key)) => event.header("idempotency-key", &format!("key-{key}")),
         None => event,
     }
 }
 
-fn said(mut body: Value, says: Says) -> Value {
+fn with_decision(mut body: Value, says: Decision) -> Value {
     body["status"] = json!(says.status);
     if let Some(vault) = says.vault {
         body["vault_id"] = vault_id(vault).into();
@@ -92,6 +92,6 @@ fn said(mut body: Value, says: Says) -> Value {
     body
 }
 
-fn batch(method: &str, body: &Value) -> HttpEvent {
-    HttpEvent::new(&format!("{method} {BATCH}"), BATCH).json(body)
+fn batch_event(method: &str, body: &Value) -> HttpEvent {
+    HttpEvent::new(&format!("{method} {BATCH_PATH}"), BATCH_PATH).json(body)
 }

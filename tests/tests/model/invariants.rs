@@ -4,53 +4,53 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, JobStatus, Outcome, Status, TenantId, Visibility};
-use imageshare::store::{List, OPEN_SHARDS, Order, Remembered, Store, Submitted};
+use imageshare::store::{IdempotencyRequest, List, OPEN_SHARDS, Order, Store, SubmitOutcome};
 use imageshare_local::table::EmbeddedTable;
-use imageshare_tests::service::tenant;
-use imageshare_tests::sums::kept_and_true;
+use imageshare_tests::local_service::tenant;
+use imageshare_tests::totals::stored_and_actual;
 
-use crate::ask::vault;
+use crate::calls::vault_id_of;
+use crate::expectations::Task;
 use crate::history::{KEY, TENANTS, VAULTS};
-use crate::judge::Task;
-use crate::model::{Deed, Model, Wrong};
-use crate::state::{Make, State, made_of};
+use crate::model::{Model, PairChange, Violation};
+use crate::state::{ImageKind, State, image_kind};
 
 /// More than there is of anything.
-const ALL: usize = 10_000;
+const MAX_ITEMS: usize = 10_000;
 
 /// Checks everything.
-pub async fn hold(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Wrong> {
+pub async fn check(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Violation> {
     let state = model.state();
-    table_is(store, table, state).await?;
-    lists(store, state).await?;
-    jobs(store, model).await?;
-    queues(store, model).await?;
-    order(model)?;
-    consent(model)
+    check_table(store, table, state).await?;
+    check_lists(store, state).await?;
+    check_jobs(store, model).await?;
+    check_queues(store, model).await?;
+    check_order(model)?;
+    check_consent(model)
 }
 
 /// What is kept of images, members and tenants is what the model says, and every sum what the memberships say. That holds
 /// at any moment, whatever is under way.
-pub async fn table_is(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Wrong> {
+pub async fn check_table(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Violation> {
     for id in state.images.keys() {
-        image(store, state, id).await?;
+        check_image(store, state, id).await?;
     }
     for id in TENANTS {
-        of_tenant(store, state, &tenant(id)).await?;
+        check_tenant(store, state, &tenant(id)).await?;
     }
-    let (kept, is) = kept_and_true(table);
-    same("sums", &kept, &is)
+    let (kept, is) = stored_and_actual(table);
+    expect_equal("sums", &kept, &is)
 }
 
 /// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
-async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> {
-    let (found, _) = store.members(id, None, ALL).await.map_err(told)?;
+async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), Violation> {
+    let (found, _) = store.members(id, None, MAX_ITEMS).await.map_err(store_violation)?;
     let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
-    same(&format!("members of {id}"), &found, &state.members(id))?;
-    let image = store.head(id).await.map_err(told)?;
-    let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.members as usize));
+    expect_equal(&format!("members of {id}"), &found, &state.members(id))?;
+    let image = store.head(id).await.map_err(store_violation)?;
+    let is = image.as_ref().map(|image| (image.owner.clone(), image.visibility, image.member_count as usize));
     let counted = state.members(id).len();
-    same(
+    expect_equal(
         &format!("{id}"),
         &is,
         &state.image(id).map(|image| (image.owner.clone(), image.visibility, counted)),
@@ -58,31 +58,31 @@ async fn image(store: &Store, state: &State, id: &ImageId) -> Result<(), Wrong> 
 }
 
 /// Counters of a tenant, what is reserved of its vaults, and to whom its key is granted.
-async fn of_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Wrong> {
-    let images = store.image_count(tenant).await.map_err(told)?;
-    same(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
+async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Violation> {
+    let images = store.image_count(tenant).await.map_err(store_violation)?;
+    expect_equal(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
     for number in 0..VAULTS {
-        let found = store.vault(&(tenant.clone(), vault(number))).await.map_err(told)?;
+        let found = store.vault(&(tenant.clone(), vault_id_of(number))).await.map_err(store_violation)?;
         let found = found.map(|own| (own.vault.details.capacity_gib, own.vault.reserved_gib));
-        let reserved = u64::from(state.reserved(tenant, number));
+        let reserved = u64::from(state.reserved_gib(tenant, number));
         let must_be = state.vaults.get(&(tenant.clone(), number)).map(|gib| (*gib, reserved));
-        same(&format!("vault {number} of {tenant}"), &found, &must_be)?;
+        expect_equal(&format!("vault {number} of {tenant}"), &found, &must_be)?;
         if must_be.is_none_or(|(gib, reserved)| u64::from(gib) < reserved) && reserved > 0 {
             return Err(format!("{reserved} GiB are reserved of vault {number} of {tenant}, {must_be:?}"));
         }
     }
     let key = KEY.parse().map_err(|_| "a key")?;
-    let (granted, _) = store.key_grants((tenant, &key), None, ALL).await.map_err(told)?;
+    let (granted, _) = store.key_grants((tenant, &key), None, MAX_ITEMS).await.map_err(store_violation)?;
     let granted: BTreeSet<_> = granted.into_iter().map(|granted| granted.tenant).collect();
     let must_be = state.grants.iter().filter(|(owner, _)| owner == tenant).map(|(_, to)| to.clone());
-    same(&format!("the key of {tenant} is granted"), &granted, &must_be.collect())
+    expect_equal(&format!("the key of {tenant} is granted"), &granted, &must_be.collect())
 }
 
 /// Every list holds what it must, and nothing else.
-async fn lists(store: &Store, state: &State) -> Result<(), Wrong> {
+async fn check_lists(store: &Store, state: &State) -> Result<(), Violation> {
     for id in TENANTS {
         let owned = List::Owned(tenant(id));
-        same(&format!("{owned:?}"), &listed(store, &owned).await?, &state.owned(&tenant(id)))?;
+        expect_equal(&format!("{owned:?}"), &listed_images(store, &owned).await?, &state.owned(&tenant(id)))?;
     }
     let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
     // Of the crowd, which is always named together, some are enough.
@@ -92,56 +92,69 @@ async fn lists(store: &Store, state: &State) -> Result<(), Wrong> {
             let is_shown =
                 |id: &_| state.image(id).is_some_and(|image| image.visibility == Visibility::Shared);
             let shown = state.received(tenant, status).into_iter().filter(is_shown).collect();
-            same(&format!("{list:?}"), &listed(store, &list).await?, &shown)?;
+            expect_equal(&format!("{list:?}"), &listed_images(store, &list).await?, &shown)?;
         }
     }
     for visibility in [Visibility::Public, Visibility::Community] {
-        let open = state.images.iter().filter(|(_, image)| image.is_alive && image.visibility == visibility);
+        let open = state.images.iter().filter(|(_, image)| image.exists && image.visibility == visibility);
         let open: BTreeSet<_> = open.map(|(id, _)| id.clone()).collect();
-        same(&format!("{visibility} images"), &listed(store, &List::Open(visibility)).await?, &open)?;
+        expect_equal(
+            &format!("{visibility} images"),
+            &listed_images(store, &List::Open(visibility)).await?,
+            &open,
+        )?;
     }
     Ok(())
 }
 
-async fn listed(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, Wrong> {
-    let places = store.places(list, None, Order::NewestFirst, ALL).await.map_err(told)?;
+async fn listed_images(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, Violation> {
+    let places = store.positions(list, None, Order::NewestFirst, MAX_ITEMS).await.map_err(store_violation)?;
     let listed: BTreeSet<_> = places.iter().map(|place| place.image.clone()).collect();
-    same("places listed once", &places.len(), &listed.len())?;
-    same(&format!("{list:?} counted"), &store.count(list, ALL).await.map_err(told)?, &listed.len())?;
+    expect_equal("places listed once", &places.len(), &listed.len())?;
+    expect_equal(
+        &format!("{list:?} counted"),
+        &store.count_list(list, MAX_ITEMS).await.map_err(store_violation)?,
+        &listed.len(),
+    )?;
     Ok(listed)
 }
 
 /// Every job has ended, and says of every pair what the model knows of it.
-async fn jobs(store: &Store, model: &Model) -> Result<(), Wrong> {
+async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     for (id, job) in &model.jobs {
-        let report = store.report(*id).await.map_err(told)?.ok_or(format!("job {id} is gone"))?;
+        let report = store.report(*id).await.map_err(store_violation)?.ok_or(format!("job {id} is gone"))?;
         let says: BTreeMap<_, _> = report
             .outcomes()
             .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))
             .collect();
-        same(&format!("what job {id} says"), &says, &job.says)?;
+        expect_equal(&format!("what job {id} says"), &says, &job.outcomes)?;
         if !matches!(job.task, Task::RespondToAll(_)) {
-            same(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
+            expect_equal(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
         }
-        let has_failed = job.says.values().any(|said| !matches!(said, Outcome::Done | Outcome::Overtaken));
+        let has_failed =
+            job.outcomes.values().any(|said| !matches!(said, Outcome::Done | Outcome::Superseded));
         let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
-        same(&format!("status of job {id}"), &report.status(), &status)?;
+        expect_equal(&format!("status of job {id}"), &report.status(), &status)?;
     }
     for shard in 0..OPEN_SHARDS {
-        same("open pieces", &store.open_pieces(shard, None, ALL).await.map_err(told)?, &Vec::new())?;
+        expect_equal(
+            "open pieces",
+            &store.open_work_items(shard, None, MAX_ITEMS).await.map_err(store_violation)?,
+            &Vec::new(),
+        )?;
     }
     Ok(())
 }
 
 /// Nothing stands in a queue but what has ended, where its worker was stopped before it could say so.
-async fn queues(store: &Store, model: &Model) -> Result<(), Wrong> {
+async fn check_queues(store: &Store, model: &Model) -> Result<(), Violation> {
     for id in TENANTS {
-        let queue = store.tenant(&tenant(id)).await.map_err(told)?.queue;
-        for job in queue.jobs.iter().chain(queue.active.values()) {
-            model.dequeued(*job)?;
+        let queue = store.tenant(&tenant(id)).await.map_err(store_violation)?.queue;
+        for job in queue.jobs.iter().chain(queue.current.values()) {
+            model.check_dequeued(*job)?;
         }
         if queue.jobs.is_empty() {
-            same(&format!("open pairs of {id}"), &(queue.pairs, queue.active.len()), &(0, 0))?;
+            expect_equal(&format!("open pairs of {id}"), &(queue.pair_count, queue.current.len()), &(0, 0))?;
         }
     }
     Ok(())
@@ -149,7 +162,7 @@ async fn queues(store: &Store, model: &Model) -> Result<(), Wrong> {
 
 /// Of two requests about one membership, the one that was made after the other was answered is later, whatever the clocks
 /// of the processes said (decision 26).
-fn order(model: &Model) -> Result<(), Wrong> {
+fn check_order(model: &Model) -> Result<(), Violation> {
     let mut of_pair: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for request in &model.ordered {
         for pair in &request.pairs {
@@ -163,7 +176,7 @@ fn order(model: &Model) -> Result<(), Wrong> {
             if let Some(second) = after {
                 return Err(format!(
                     "of {pair:?}: {} at {} was answered before {} came, which is earlier: {}",
-                    first.what, first.stamp, second.what, second.stamp
+                    first.description, first.stamp, second.description, second.stamp
                 ));
             }
         }
@@ -172,35 +185,45 @@ fn order(model: &Model) -> Result<(), Wrong> {
 }
 
 /// Every key still means its request and its job.
-pub async fn keys(store: &Store, state: &State) -> Result<(), Wrong> {
+pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
     for ((tenant, key), (request, job)) in &state.keys {
-        let remembered = Remembered {
+        let remembered = IdempotencyRequest {
             tenant: tenant.clone(),
             key_digest: key.to_string(),
             request_digest: request.clone(),
         };
-        let found = store.submitted_before(&remembered).await.map_err(told)?;
-        same(&format!("key {key} of {tenant}"), &found, &Some(Submitted::Before(*job)))?;
+        let found = store.prior_submission(&remembered).await.map_err(store_violation)?;
+        expect_equal(&format!("key {key} of {tenant}"), &found, &Some(SubmitOutcome::Replayed(*job)))?;
     }
     Ok(())
 }
 
 /// Whatever the order in which things took effect, by what was told to those who asked: an image is shared with whom it
 /// was shared after all withdrawals, and nobody is said to have said what it has not.
-fn consent(model: &Model) -> Result<(), Wrong> {
-    let pairs: BTreeSet<_> = model.deeds.iter().map(|(pair, _, _)| pair).collect();
+fn check_consent(model: &Model) -> Result<(), Violation> {
+    let pairs: BTreeSet<_> = model.pair_changes.iter().map(|(pair, _, _)| pair).collect();
     for pair in pairs {
-        let deeds = || model.deeds.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
-        let shared = deeds().filter(|(_, deed)| matches!(deed, Deed::Share { .. })).map(|(at, _)| at).max();
-        let granted =
-            deeds().filter(|(_, deed)| *deed == Deed::Share { asks_nothing: true }).map(|(at, _)| at).max();
-        let unshared = deeds().filter(|(_, deed)| *deed == Deed::Unshare).map(|(at, _)| at).max();
-        let answers = deeds()
-            .filter_map(|(at, deed)| if let Deed::Answer(status) = deed { Some((at, status)) } else { None });
+        let deeds =
+            || model.pair_changes.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
+        let shared =
+            deeds().filter(|(_, deed)| matches!(deed, PairChange::Share { .. })).map(|(at, _)| at).max();
+        let granted = deeds()
+            .filter(|(_, deed)| *deed == PairChange::Share { asks_nothing: true })
+            .map(|(at, _)| at)
+            .max();
+        let unshared = deeds().filter(|(_, deed)| *deed == PairChange::Unshare).map(|(at, _)| at).max();
+        let answers =
+            deeds().filter_map(
+                |(at, deed)| if let PairChange::Decide(status) = deed { Some((at, status)) } else { None },
+            );
         let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
         let status = model.state().pair(&pair.0, &pair.1).status();
         let is_there = model.state().image(&pair.0).is_some();
-        same(&format!("whether {pair:?} stands"), &status.is_some(), &(is_there && shared > unshared))?;
+        expect_equal(
+            &format!("whether {pair:?} stands"),
+            &status.is_some(),
+            &(is_there && shared > unshared),
+        )?;
         let Some(status) = status else { continue };
         let said_so = answers.iter().any(|(_, said)| *said == status);
         let unasked = status == Status::Accepted && granted > unshared;
@@ -209,23 +232,23 @@ fn consent(model: &Model) -> Result<(), Wrong> {
         }
         // The newest word holds, if it was said after the first share that nothing has withdrawn.
         let standing =
-            deeds().filter(|(at, deed)| matches!(deed, Deed::Share { .. }) && Some(*at) > unshared);
+            deeds().filter(|(at, deed)| matches!(deed, PairChange::Share { .. }) && Some(*at) > unshared);
         let since = standing.map(|(at, _)| at).min();
         // But for an acceptance whose vault was given back with an earlier sharing.
-        let waits_again = status == Status::Pending && matches!(made_of(&pair.0), Make::Whole(_));
+        let waits_again = status == Status::Pending && matches!(image_kind(&pair.0), ImageKind::FullEcs(_));
         if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since)
             && !(waits_again && *said == Status::Accepted)
         {
-            same(&format!("last word of {pair:?}"), &status, said)?;
+            expect_equal(&format!("last word of {pair:?}"), &status, said)?;
         }
     }
     Ok(())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Wrong> {
+fn expect_equal<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Violation> {
     if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, must be {must_be:?}")) }
 }
 
-fn told(problem: imageshare::store::StoreError) -> Wrong {
+fn store_violation(problem: imageshare::store::StoreError) -> Violation {
     problem.to_string()
 }

@@ -7,32 +7,32 @@
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::expectations::{ExpectedResult, Task};
 use crate::history::Request;
-use crate::inbox::{Counts, Room};
-use crate::judge::{Expected, Task};
-use crate::state::{Names, Record, State, made_of};
-use crate::steps::{moments, seen};
+use crate::inbox::{InboxCounts, Room};
+use crate::state::{ImageRecord, PairId, State, image_kind};
+use crate::steps::{observable_states, with_images_of};
 
 /// What the model finds wrong with the service.
-pub type Wrong = String;
+pub type Violation = String;
 
 /// A job that was accepted.
 #[derive(Debug)]
 pub struct Job {
     /// Who has asked for it.
-    pub by: TenantId,
+    pub creator: TenantId,
     pub task: Task,
-    pub pairs: BTreeSet<Names>,
+    pub pairs: BTreeSet<PairId>,
     /// Whose answer it is, where it names no images.
     pub tenant: Option<TenantId>,
     /// The state in which it was accepted.
     pub accepted: usize,
     /// How it came to be.
-    pub made: Made,
+    pub origin: JobOrigin,
     /// What it says of the pairs that were carried out.
-    pub says: BTreeMap<Names, Outcome>,
+    pub outcomes: BTreeMap<PairId, Outcome>,
     /// The state since which it says so.
-    pub said_in: BTreeMap<Names, usize>,
+    pub outcome_states: BTreeMap<PairId, usize>,
     pub is_ended: bool,
     /// Whether its work items are handed out.
     pub is_released: bool,
@@ -40,20 +40,20 @@ pub struct Job {
 
 /// How a job comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Made {
+pub enum JobOrigin {
     /// It was carried out in the request.
-    AtOnce,
+    Immediate,
     /// It stands in queues.
     Queued,
     /// The deletion of an image, or a change of its visibility, has made it.
-    ByChange,
+    ImageChange,
 }
 
 /// A request that has its place in an order.
 #[derive(Debug)]
-pub struct Ordered {
-    pub what: String,
-    pub pairs: BTreeSet<Names>,
+pub struct OrderedRequest {
+    pub description: String,
+    pub pairs: BTreeSet<PairId>,
     pub stamp: Stamp,
     /// When it came, and when it was answered, counted by what happened in between.
     pub began: u64,
@@ -62,10 +62,10 @@ pub struct Ordered {
 
 /// Something that was done to a pair, with success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum PairChange {
     Share { asks_nothing: bool },
     Unshare,
-    Answer(Status),
+    Decide(Status),
 }
 
 #[derive(Debug)]
@@ -75,29 +75,29 @@ pub struct Model {
     pub states: Vec<State>,
     pub jobs: BTreeMap<JobId, Job>,
     /// All that was said to have been done.
-    pub deeds: Vec<(Names, Stamp, Deed)>,
+    pub pair_changes: Vec<(PairId, Stamp, PairChange)>,
     /// The requests in the order in which they came.
-    pub ordered: Vec<Ordered>,
+    pub ordered: Vec<OrderedRequest>,
 }
 
 /// What a request was read from.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
+pub struct ReadContext<'a> {
     /// The state in which it came.
     pub began: usize,
     /// The state in which what it was decided from was read first.
     pub since: usize,
     /// What its process knew of inboxes.
-    pub counts: &'a Counts,
+    pub counts: &'a InboxCounts,
 }
 
 /// What a request has written.
 #[derive(Debug, Clone, Copy)]
-pub struct Granted {
+pub struct AppliedRequest {
     /// The stamp of what was changed at once.
     pub at: Stamp,
     /// The job that was made, and how.
-    pub made: Option<(JobId, Made)>,
+    pub job: Option<(JobId, JobOrigin)>,
 }
 
 impl Model {
@@ -106,57 +106,59 @@ impl Model {
             limits,
             states: vec![State::default()],
             jobs: BTreeMap::new(),
-            deeds: Vec::new(),
+            pair_changes: Vec::new(),
             ordered: Vec::new(),
         }
     }
 
-    pub fn now(&self) -> usize {
+    pub fn current_index(&self) -> usize {
         self.states.len() - 1
     }
 
     pub fn state(&self) -> &State {
-        &self.states[self.now()]
+        &self.states[self.current_index()]
     }
 
     /// Whether in that state a queued request of the image's owner about the pair was acknowledged and not carried out, so that
     /// it has to be waited for; one before `before`, if that is named.
-    pub fn is_open_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> bool {
+    pub fn has_open_work(&self, pair: &PairId, state: usize, before: Option<JobId>) -> bool {
         // Of an image that is gone there is no owner whose queue could be looked into.
         self.states[state].image(&pair.0).is_some()
-            && self.left_on(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
+            && self.open_jobs(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
     }
 
     /// Whether what was read of a pair in that state may be told: nothing was open on it, or what was has ended by now and has
     /// changed nothing.
-    pub fn is_settled_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> bool {
+    pub fn is_settled(&self, pair: &PairId, state: usize, before: Option<JobId>) -> bool {
         let is_as_it_was = || {
             let (was, is) = (&self.states[state], self.state());
             was.pair(&pair.0, &pair.1) == is.pair(&pair.0, &pair.1)
         };
-        !self.is_open_on(pair, state, before)
-            || (!self.is_open_on(pair, self.now(), before) && is_as_it_was())
+        !self.has_open_work(pair, state, before)
+            || (!self.has_open_work(pair, self.current_index(), before) && is_as_it_was())
     }
 
     /// The jobs in queues that have something left to do to a pair in that state.
-    fn left_on(&self, pair: &Names, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
+    fn open_jobs(&self, pair: &PairId, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
         let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
         older.map(|(_, job)| job).filter(move |job| {
-            let is_open = job.accepted < state && job.said_in.get(pair).is_none_or(|said| *said > state);
-            job.made == Made::Queued && is_open && job.pairs.contains(pair)
+            let is_open =
+                job.accepted < state && job.outcome_states.get(pair).is_none_or(|said| *said > state);
+            job.origin == JobOrigin::Queued && is_open && job.pairs.contains(pair)
         })
     }
 
     /// Whether a request is one about a single pair by one of its parties: that waits for what is open on the pair.
-    fn waits(&self, request: &Request) -> Option<Names> {
+    fn awaited_pair(&self, request: &Request) -> Option<PairId> {
         let pair = request.pair()?;
         let image = self.state().images.get(&pair.0)?;
-        (image.owner == *request.by() || pair.1 == *request.by()).then_some(pair)
+        (image.owner == *request.caller() || pair.1 == *request.caller()).then_some(pair)
     }
 
     /// Whether a request that was told that an earlier one is under way was told so rightly.
     pub fn is_in_progress(&self, request: &Request) -> bool {
-        self.waits(request).is_some_and(|pair| self.left_on(&pair, self.now(), None).next().is_some())
+        self.awaited_pair(request)
+            .is_some_and(|pair| self.open_jobs(&pair, self.current_index(), None).next().is_some())
     }
 
     /// Whether an answer in a job waits for an earlier request about one of its pairs. One of several workers may wait for what
@@ -166,32 +168,33 @@ impl Model {
             return false;
         };
         // The answers of an owner who names its own image stand in its queue, too.
-        job.pairs.iter().any(|pair| self.left_on(pair, self.now(), Some(id)).next().is_some())
+        job.pairs.iter().any(|pair| self.open_jobs(pair, self.current_index(), Some(id)).next().is_some())
     }
 
     /// The limits that may be applied to a request.
-    fn limits_of(&self, request: &Request, reading: Reading<'_>) -> Vec<Limits> {
+    fn possible_limits(&self, request: &Request, reading: ReadContext<'_>) -> Vec<Limits> {
         let Some((image, tenant)) = request.pair() else { return vec![self.limits] };
         let Some(record) = self.state().images.get(&image) else { return vec![self.limits] };
         let states = (&self.states[..], reading.since);
-        let rooms = reading.counts.rooms(states, &self.limits, (&tenant, &record.owner), (0, 0));
-        rooms.into_iter().map(|room| room.within(&self.limits)).collect()
+        let rooms = reading.counts.possible_rooms(states, &self.limits, (&tenant, &record.owner), (0, 0));
+        rooms.into_iter().map(|room| room.apply_to(&self.limits)).collect()
     }
 
     /// A request that was granted had to be, at a moment at which it read, and waited for what was under way.
-    fn must_be_granted(&self, request: &Request, reading: Reading<'_>) -> Result<(), Wrong> {
+    fn check_accepted(&self, request: &Request, reading: ReadContext<'_>) -> Result<(), Violation> {
         let began = reading.began;
-        let limits = self.limits_of(request, reading);
-        let is_granted =
-            |state: &State| limits.iter().any(|limits| request.judged(state, limits) == Expected::Granted);
+        let limits = self.possible_limits(request, reading);
+        let is_granted = |state: &State| {
+            limits.iter().any(|limits| request.expected_result(state, limits) == ExpectedResult::Accepted)
+        };
         let next = self.state();
-        let is_job = request.makes_a_job();
+        let is_job = request.creates_job();
         let since = if request.pair().is_some() { reading.since } else { began };
         // What a job does is looked at again when it is carried out; but nobody uses a key twice.
         let is_right = match (is_job, request.key()) {
             // What brings nobody in goes on where the image is being hidden just then.
-            (false, _) if !request.brings_in() => {
-                self.states[since..].iter().any(|then| is_granted(&seen(then, next)))
+            (false, _) if !request.adds_members() => {
+                self.states[since..].iter().any(|then| is_granted(&with_images_of(then, next)))
             }
             (false, _) => is_granted(next),
             (true, None) => self.states[began..].iter().any(is_granted),
@@ -203,11 +206,11 @@ impl Model {
         if !is_right {
             return Err(format!(
                 "{request:?} was granted; expected {:?}",
-                request.judged(next, &Room::Enough.within(&self.limits))
+                request.expected_result(next, &Room::Available.apply_to(&self.limits))
             ));
         }
-        if let Some(pair) = self.waits(request)
-            && (reading.since..=self.now()).all(|state| self.is_open_on(&pair, state, None))
+        if let Some(pair) = self.awaited_pair(request)
+            && (reading.since..=self.current_index()).all(|state| self.has_open_work(&pair, state, None))
         {
             return Err(format!("{request:?} has not waited for an earlier request about {pair:?}"));
         }
@@ -215,29 +218,29 @@ impl Model {
     }
 
     /// A request has written something, at once or as a job.
-    pub fn granted(
+    pub fn apply_request(
         &mut self,
         request: &Request,
-        reading: Reading<'_>,
-        granted: Granted,
-    ) -> Result<(), Wrong> {
-        self.must_be_granted(request, reading)?;
-        let (at, made) = (granted.at, granted.made);
+        reading: ReadContext<'_>,
+        granted: AppliedRequest,
+    ) -> Result<(), Violation> {
+        self.check_accepted(request, reading)?;
+        let (at, made) = (granted.at, granted.job);
         let mut next = self.state().clone();
         match request {
-            Request::Share { by, images, to, .. } => self.accept(by, made, Task::Share, images, to)?,
-            Request::Unshare { by, images, to, .. } => self.accept(by, made, Task::Unshare, images, to)?,
+            Request::Share { by, images, to, .. } => self.add_job(by, made, Task::Share, images, to)?,
+            Request::Unshare { by, images, to, .. } => self.add_job(by, made, Task::Unshare, images, to)?,
             Request::Respond { named, images, says, .. } => {
-                self.accept(named, made, Task::Respond(*says), images, std::slice::from_ref(named))?;
+                self.add_job(named, made, Task::Respond(*says), images, std::slice::from_ref(named))?;
             }
             Request::RespondToAll { named, says, .. } => {
-                self.accept(named, made, Task::RespondToAll(*says), &[], std::slice::from_ref(named))?;
+                self.add_job(named, made, Task::RespondToAll(*says), &[], std::slice::from_ref(named))?;
             }
-            Request::Register { owner, image, visibility } => {
-                let record = Record { owner: owner.clone(), visibility: *visibility, is_alive: true };
+            Request::RegisterImage { owner, image, visibility } => {
+                let record = ImageRecord { owner: owner.clone(), visibility: *visibility, exists: true };
                 next.images.insert(image.clone(), record);
             }
-            Request::Show { by, image, visibility } => {
+            Request::SetVisibility { by, image, visibility } => {
                 let was = next.image(image).map(|image| image.visibility).ok_or("no image")?;
                 let is_seen = was != *visibility && [was, *visibility].contains(&Visibility::Shared);
                 let members: Vec<_> = next.members(image).into_keys().collect();
@@ -245,49 +248,49 @@ impl Model {
                     return Err(format!("{image} had {} members; {request:?} made {made:?}", members.len()));
                 }
                 if made.is_some() {
-                    let made = made.map(|(id, _)| (id, Made::ByChange));
-                    self.accept(by, made, Task::Refresh, std::slice::from_ref(image), &members)?;
+                    let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
+                    self.add_job(by, made, Task::Refresh, std::slice::from_ref(image), &members)?;
                 }
                 set_visibility(&mut next, image, *visibility);
             }
-            Request::Delete { by, image } => {
-                next.images.get_mut(image).ok_or("no image")?.is_alive = false;
+            Request::DeleteImage { by, image } => {
+                next.images.get_mut(image).ok_or("no image")?.exists = false;
                 let members: Vec<_> = next.members(image).into_keys().collect();
                 if members.is_empty() == made.is_some() {
                     return Err(format!("{image} had {} members; its deletion made {made:?}", members.len()));
                 }
                 if made.is_some() {
-                    let made = made.map(|(id, _)| (id, Made::ByChange));
-                    self.accept(by, made, Task::Unshare, std::slice::from_ref(image), &members)?;
+                    let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
+                    self.add_job(by, made, Task::Unshare, std::slice::from_ref(image), &members)?;
                 }
             }
-            Request::Add { image, to, .. } => {
-                self.shares(&mut next, (image, to), at, false);
+            Request::AddMember { image, to, .. } => {
+                self.record_share(&mut next, (image, to), at, false);
             }
-            Request::Remove { image, to, .. } => self.unshares(&mut next, (image, to), at),
-            Request::Answer { image, named, says, .. } => {
+            Request::RemoveMember { image, to, .. } => self.record_unshare(&mut next, (image, to), at),
+            Request::Decide { image, named, says, .. } => {
                 let pair = (image.clone(), named.clone());
-                next.pair_mut(image, named).say(at, *says, made_of(image));
-                self.deeds.push((pair, at, Deed::Answer(says.status)));
+                next.pair_mut(image, named).decide(at, *says, image_kind(image));
+                self.pair_changes.push((pair, at, PairChange::Decide(says.status)));
             }
-            Request::Grant { by, to, is_granted: true } => {
+            Request::SetKeyGrant { by, to, is_granted: true } => {
                 next.grants.insert((by.clone(), to.clone()));
             }
-            Request::Grant { by, to, is_granted: false } => {
+            Request::SetKeyGrant { by, to, is_granted: false } => {
                 next.grants.remove(&(by.clone(), to.clone()));
             }
-            Request::Vault { by, vault, gib: Some(gib) } => {
+            Request::SetVault { by, vault, gib: Some(gib) } => {
                 next.vaults.insert((by.clone(), *vault), *gib);
             }
-            Request::Vault { by, vault, gib: None } => {
+            Request::SetVault { by, vault, gib: None } => {
                 next.vaults.remove(&(by.clone(), *vault));
             }
-            Request::Permit { image, add, remove, .. } => {
+            Request::ChangePermissions { image, add, remove, .. } => {
                 for to in add {
-                    self.shares(&mut next, (image, to), at, true);
+                    self.record_share(&mut next, (image, to), at, true);
                 }
                 for to in remove {
-                    self.unshares(&mut next, (image, to), at);
+                    self.record_unshare(&mut next, (image, to), at);
                 }
             }
         }
@@ -300,24 +303,25 @@ impl Model {
 
     /// A request that wrote nothing was answered: rightly, if that was the answer to give at some moment since it came; and one
     /// about a single pair, since it last read it, when nothing earlier was under way on the pair.
-    pub fn answered(
+    pub fn check_response(
         &self,
         request: &Request,
-        reading: Reading<'_>,
-        is: impl Fn(&Expected) -> bool,
-    ) -> Result<(), Wrong> {
-        let limits = self.limits_of(request, reading);
-        let judged =
-            |state: &State| limits.iter().map(|limits| request.judged(state, limits)).collect::<Vec<_>>();
+        reading: ReadContext<'_>,
+        is: impl Fn(&ExpectedResult) -> bool,
+    ) -> Result<(), Violation> {
+        let limits = self.possible_limits(request, reading);
+        let judged = |state: &State| {
+            limits.iter().map(|limits| request.expected_result(state, limits)).collect::<Vec<_>>()
+        };
         let expected: Vec<_> = match request.pair() {
             None => self.states[reading.began..].iter().flat_map(judged).collect(),
             Some(pair) => {
-                let waits_for = self.waits(request);
+                let waits_for = self.awaited_pair(request);
                 let is_free = |place: &usize| {
                     let state = reading.since + place;
-                    waits_for.as_ref().is_none_or(|pair| self.is_settled_on(pair, state, None))
+                    waits_for.as_ref().is_none_or(|pair| self.is_settled(pair, state, None))
                 };
-                let moments = moments(&self.states[reading.since..], &pair);
+                let moments = observable_states(&self.states[reading.since..], &pair);
                 let moments = moments.iter().filter(|(place, _)| is_free(place));
                 moments.flat_map(|(_, state)| judged(state)).collect()
             }
@@ -330,15 +334,15 @@ impl Model {
     }
 
     /// Work items of a large job were made: it is the only one of its tenant and line that has any.
-    pub fn released(&mut self, id: JobId) -> Result<(), Wrong> {
+    pub fn release_job(&mut self, id: JobId) -> Result<(), Violation> {
         let job = self.jobs.get_mut(&id).ok_or(format!("job {id} is unknown"))?;
-        if std::mem::replace(&mut job.is_released, true) || job.made == Made::ByChange {
+        if std::mem::replace(&mut job.is_released, true) || job.origin == JobOrigin::ImageChange {
             return Ok(());
         }
-        let (by, takes) = (job.by.clone(), job.task == Task::Unshare);
+        let (by, takes) = (job.creator.clone(), job.task == Task::Unshare);
         let is_rival = |(other, job): &(&JobId, &Job)| {
-            let is_of_line = job.by == by && (job.task == Task::Unshare) == takes;
-            **other != id && is_of_line && job.made == Made::Queued && job.is_released && !job.is_ended
+            let is_of_line = job.creator == by && (job.task == Task::Unshare) == takes;
+            **other != id && is_of_line && job.origin == JobOrigin::Queued && job.is_released && !job.is_ended
         };
         match self.jobs.iter().find(is_rival) {
             None => Ok(()),
@@ -347,7 +351,7 @@ impl Model {
     }
 
     /// A job was taken out of a queue.
-    pub fn dequeued(&self, id: JobId) -> Result<(), Wrong> {
+    pub fn check_dequeued(&self, id: JobId) -> Result<(), Violation> {
         if self.jobs.get(&id).is_some_and(|job| job.is_ended) {
             Ok(())
         } else {
@@ -355,47 +359,47 @@ impl Model {
         }
     }
 
-    fn accept(
+    fn add_job(
         &mut self,
         by: &TenantId,
-        made: Option<(JobId, Made)>,
+        made: Option<(JobId, JobOrigin)>,
         task: Task,
         images: &[ImageId],
         tenants: &[TenantId],
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), Violation> {
         let pairs =
             images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let tenant = tenants.first().filter(|_| images.is_empty()).cloned();
         let (id, made) = made.ok_or("no job was made")?;
         let job = Job {
-            by: by.clone(),
+            creator: by.clone(),
             task,
             pairs: pairs.collect(),
             tenant,
-            accepted: self.now(),
-            made,
-            says: BTreeMap::new(),
-            said_in: BTreeMap::new(),
+            accepted: self.current_index(),
+            origin: made,
+            outcomes: BTreeMap::new(),
+            outcome_states: BTreeMap::new(),
             is_ended: false,
             is_released: false,
         };
         self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))
     }
 
-    fn shares(
+    fn record_share(
         &mut self,
         state: &mut State,
         (image, to): (&ImageId, &TenantId),
         at: Stamp,
         asks_nothing: bool,
     ) {
-        state.pair_mut(image, to).share(at, asks_nothing, made_of(image));
-        self.deeds.push(((image.clone(), to.clone()), at, Deed::Share { asks_nothing }));
+        state.pair_mut(image, to).share(at, asks_nothing, image_kind(image));
+        self.pair_changes.push(((image.clone(), to.clone()), at, PairChange::Share { asks_nothing }));
     }
 
-    fn unshares(&mut self, state: &mut State, (image, to): (&ImageId, &TenantId), at: Stamp) {
+    fn record_unshare(&mut self, state: &mut State, (image, to): (&ImageId, &TenantId), at: Stamp) {
         state.pair_mut(image, to).unshare(at);
-        self.deeds.push(((image.clone(), to.clone()), at, Deed::Unshare));
+        self.pair_changes.push(((image.clone(), to.clone()), at, PairChange::Unshare));
     }
 }
 

@@ -3,31 +3,31 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use imageshare::Service;
-use imageshare::domain::{Clock, FUNCTION_SKEW, Timestamp};
+use imageshare::App;
+use imageshare::domain::{Clock, MAX_FUNCTION_SKEW, Timestamp};
 use imageshare::store::Store;
-use imageshare_tests::conflicting_table::Holds;
-use imageshare_tests::direct_table::DirectTable;
+use imageshare_tests::blocking_table::BlockingTable;
+use imageshare_tests::conflicting_table::ItemLocks;
 use imageshare_tests::gated_table::GatedTable;
-use imageshare_tests::service::LocalService;
+use imageshare_tests::local_service::LocalService;
 use tokio::time::Instant;
 
 use crate::history::PROCESSES;
-use crate::inbox::Counts;
+use crate::inbox::InboxCounts;
 
 /// A process that handles requests and pieces, several at once.
 pub struct Process {
-    pub service: Service,
+    pub service: App,
     /// What it knows of inboxes.
-    pub counts: Counts,
-    ahead: Arc<AtomicI64>,
+    pub counts: InboxCounts,
+    clock_offset_ms: Arc<AtomicI64>,
 }
 
 impl Process {
     /// Processes over that table whose clocks are ahead by so many milliseconds.
-    pub fn several(local: &LocalService, ahead: [i64; PROCESSES]) -> Vec<Self> {
+    pub fn start_all(local: &LocalService, ahead: [i64; PROCESSES]) -> Vec<Self> {
         let (start, begun) = (Timestamp::now().unix_millis(), Instant::now());
-        let holds = Holds::default();
+        let holds = ItemLocks::default();
         let process = |ahead| {
             let ahead = Arc::new(AtomicI64::new(ahead));
             let source = Arc::clone(&ahead);
@@ -35,16 +35,16 @@ impl Process {
                 let elapsed = i64::try_from(begun.elapsed().as_millis()).expect("hours at the most");
                 Timestamp::from_unix_millis(start + elapsed + source.load(Ordering::Relaxed))
             };
-            let table = GatedTable::new(DirectTable::new(local.table.clone()), holds.clone());
-            let store = Store::new(table, Clock::new(clock, FUNCTION_SKEW));
-            let service = Service { store, ..local.service.clone() };
-            Self { service, counts: Counts::default(), ahead }
+            let table = GatedTable::new(BlockingTable::new(local.table.clone()), holds.clone());
+            let store = Store::new(table, Clock::new(clock, MAX_FUNCTION_SKEW));
+            let service = App { store, ..local.service.clone() };
+            Self { service, counts: InboxCounts::default(), clock_offset_ms: ahead }
         };
         ahead.into_iter().map(process).collect()
     }
 
     /// Sets the clock: it is ahead by so many milliseconds from now on.
     pub fn set_clock(&self, ahead: i64) {
-        self.ahead.store(ahead, Ordering::Relaxed);
+        self.clock_offset_ms.store(ahead, Ordering::Relaxed);
     }
 }

@@ -11,56 +11,56 @@ use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
 use imageshare::domain::{JobId, Limits, Stamp, TenantId};
-use imageshare::store::{PieceKey, opens_a_piece, remembers_a_sender};
+use imageshare::store::{WorkItemKey, is_sender_write, opens_work_item};
 use imageshare::table::Write;
-use imageshare::usecases::Refusal;
-use imageshare_tests::direct_table::DirectTable;
-use imageshare_tests::gated_table::{Step, Verdict, gated};
-use imageshare_tests::service::LocalService;
+use imageshare::usecases::UseCaseError;
+use imageshare_tests::blocking_table::BlockingTable;
+use imageshare_tests::gated_table::{GateEvent, Verdict, gated};
+use imageshare_tests::local_service::LocalService;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, advance};
 
-use crate::ask::{End, ask, delivered, swept};
-use crate::count::Count;
+use crate::calls::{CallResult, call, deliver_work_item, run_sweep};
+use crate::expectations::ExpectedResult;
 use crate::history::{
-    Action, Death, Event, History, IMAGES, MORE_IMAGES, Request, Time, first_requests, image,
+    Action, Crash, Event, History, IMAGES, LATER_IMAGES, Request, TimeChange, image_id, setup_requests,
 };
 use crate::invariants;
-use crate::judge::Expected;
-use crate::model::{Granted, Made, Model, Ordered, Reading, Wrong};
+use crate::model::{AppliedRequest, JobOrigin, Model, OrderedRequest, ReadContext, Violation};
 use crate::process::Process;
-use crate::state::{Names, State};
-use crate::steps::{Said, Written};
-use crate::writes::{self, is_upkeep, made_job, membership};
+use crate::state::{PairId, State};
+use crate::statistics::Statistics;
+use crate::steps::{JobProgress, StepWrites};
+use crate::writes::{self, created_job, is_queue_maintenance, membership_pair};
 
 /// Who is at work.
 #[derive(Debug, Clone)]
-enum Who {
+enum ActorKind {
     Client(Request),
-    Worker(PieceKey),
+    Worker(WorkItemKey),
     /// Looks for work that was left lying.
     Sweeper,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 struct Actor {
-    who: Who,
+    kind: ActorKind,
     process: usize,
-    steps: mpsc::UnboundedReceiver<Step>,
-    task: JoinHandle<End>,
+    steps: mpsc::UnboundedReceiver<GateEvent>,
+    task: JoinHandle<CallResult>,
     /// The calls that wait to be let through.
-    waits: VecDeque<Waiting>,
+    waiting_calls: VecDeque<WaitingCall>,
     /// Whether a call that was let through has not said yet what came of it.
     is_calling: bool,
     calls: usize,
-    death: Option<Death>,
-    is_dead: bool,
+    crash: Option<Crash>,
+    has_crashed: bool,
     /// What becomes of the transaction that carries a batch out at once.
-    at_once: Verdict,
+    immediate_verdict: Verdict,
     /// Whether the answer to the call that is made is lost.
-    loses_answer: bool,
+    loses_response: bool,
     /// Whether that of a transaction that carries a batch out at once was, or whether it conflicted until its timeout.
     is_in_doubt: bool,
     /// Whether it has given up a call that waited.
@@ -68,29 +68,29 @@ struct Actor {
     /// Whether its last call conflicted, and was not answered otherwise since.
     is_in_conflict: bool,
     /// When a call was last answered, other than by a conflict.
-    answered_at: Instant,
+    last_response_at: Instant,
     /// The model's state when it began, and when it first read something since then, since its last write, and since it
     /// last waited.
     began: usize,
-    read: Option<(usize, Instant)>,
+    first_read: Option<(usize, Instant)>,
     /// Whether it has read since it last waited.
     has_just_read: bool,
     begun_at: Instant,
     tick: u64,
     has_written: bool,
     /// The jobs that it has written, and their places in the order of requests.
-    made: Vec<JobId>,
-    ordered: Vec<usize>,
+    jobs: Vec<JobId>,
+    ordered_requests: Vec<usize>,
 }
 
-struct Waiting {
-    go: oneshot::Sender<Verdict>,
+struct WaitingCall {
+    resume: oneshot::Sender<Verdict>,
     writes: Vec<Write>,
 }
 
 /// How a turn has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum TurnEnd {
     /// The actor waits at its next call.
     AtCall,
     /// Its call conflicted, and it pauses.
@@ -105,10 +105,10 @@ pub struct Run<'a> {
     model: Model,
     actors: Vec<Actor>,
     /// The pieces that the stream has told of.
-    stream: Vec<PieceKey>,
-    asked: Vec<Request>,
+    delivered: Vec<WorkItemKey>,
+    sent: Vec<Request>,
     tick: u64,
-    count: &'a Count,
+    statistics: &'a Statistics,
 }
 
 /// How often what is left lying is looked for in the end: jobs wait in line for each other.
@@ -116,108 +116,111 @@ const SWEEPS: usize = 8;
 
 /// The shortest time after which the service may give up a call that conflicts: a batch that is carried out at once has 2 seconds,
 /// any other call 8; and no retry is made where the pause before it, of up to 640 ms, would end later.
-const MIN_AT_ONCE_TIME: Duration = Duration::from_millis(2_000 - 640);
+const MIN_IMMEDIATE_TIME: Duration = Duration::from_millis(2_000 - 640);
 const MIN_RETRY_TIME: Duration = Duration::from_millis(8_000 - 640);
 
 /// What a request waits at the least before it is told that an earlier one is under way.
-const LEAST_WAIT: Duration = Duration::from_millis(4_700);
+const MIN_WAIT: Duration = Duration::from_millis(4_700);
 
 /// Runs a history to its quiet end, and holds the service to the model.
-pub async fn run(history: &History, count: &Count) -> Result<(), Wrong> {
+pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation> {
     fastrand::seed(history.seed);
     let limits = Limits {
         pending_per_owner: history.pending_per_owner,
-        ..limits(history.members_per_image, history.pending_per_tenant)
+        ..history_limits(history.members_per_image, history.pending_per_tenant)
     };
-    let local = LocalService::start_through(limits, DirectTable::new);
-    let processes = Process::several(&local, history.ahead);
+    let local = LocalService::start_with_table(limits, BlockingTable::new);
+    let processes = Process::start_all(&local, history.clock_offsets_ms);
     let mut run = Run {
         local,
         processes,
         model: Model::new(limits),
         actors: Vec::new(),
-        stream: Vec::new(),
-        asked: Vec::new(),
+        delivered: Vec::new(),
+        sent: Vec::new(),
         tick: 0,
-        count,
+        statistics: count,
     };
-    for request in first_requests() {
-        run.start(Who::Client(request), &calm()).await?;
+    for request in setup_requests() {
+        run.start(ActorKind::Client(request), &default_event()).await?;
         run.finish().await?;
     }
     for event in &history.events {
-        run.event(event).await?;
+        run.run_event(event).await?;
     }
     run.finish().await?;
-    run.find_what_is_left().await?;
+    run.sweep_until_done().await?;
     let store = &run.local.service.store;
-    invariants::keys(store, run.model.state()).await?;
-    invariants::hold(store, &run.local.embedded, &run.model).await
+    invariants::check_keys(store, run.model.state()).await?;
+    invariants::check(store, &run.local.embedded, &run.model).await
 }
 
 /// An event without any mishap.
-fn calm() -> Event {
-    Event::of(Action::Sweep, None)
+fn default_event() -> Event {
+    Event::new(Action::Sweep, None)
 }
 
 impl Actor {
     /// Takes note of conflicts, and of their end.
-    fn note(&mut self, step: &Step) {
+    fn record_step(&mut self, step: &GateEvent) {
         match step {
-            Step::IsCancelled | Step::IsRejected => self.is_in_conflict = true,
+            GateEvent::Cancelled | GateEvent::Rejected => self.is_in_conflict = true,
             // A read is no retry: the batch that was to be carried out at once has been given up, and will be queued.
-            Step::Waits { writes, .. } if writes.is_empty() => {
-                self.is_in_doubt |= self.has_conflicted_for(MIN_AT_ONCE_TIME);
+            GateEvent::Waiting { writes, .. } if writes.is_empty() => {
+                self.is_in_doubt |= self.has_conflicted_for(MIN_IMMEDIATE_TIME);
                 self.is_in_conflict = false;
             }
-            Step::Waits { .. } => {}
-            Step::HasRead(_) | Step::HasWritten(_) | Step::IsRefused(_) | Step::IsLost => {
+            GateEvent::Waiting { .. } => {}
+            GateEvent::Read(_) | GateEvent::Written(_) | GateEvent::ConditionFailed(_) | GateEvent::Lost => {
                 self.is_in_conflict = false;
-                self.answered_at = Instant::now();
+                self.last_response_at = Instant::now();
             }
         }
     }
 
     /// Whether there was no other answer than conflicts for that time.
     fn has_conflicted_for(&self, time: Duration) -> bool {
-        self.is_in_conflict && self.answered_at.elapsed() >= time
+        self.is_in_conflict && self.last_response_at.elapsed() >= time
     }
 }
 
 impl Run<'_> {
-    async fn event(&mut self, event: &Event) -> Result<(), Wrong> {
-        self.pass(event.time, event.process).await;
+    async fn run_event(&mut self, event: &Event) -> Result<(), Violation> {
+        self.advance_time(event.time, event.process).await;
         let who = match &event.action {
-            Action::Ask(request) => {
-                self.asked.push(request.clone());
-                Some(Who::Client(request.clone()))
+            Action::Send(request) => {
+                self.sent.push(request.clone());
+                Some(ActorKind::Client(request.clone()))
             }
-            Action::AskAgain(which) if !self.asked.is_empty() => {
-                Some(Who::Client(which.get(&self.asked).clone()))
+            Action::Resend(which) if !self.sent.is_empty() => {
+                Some(ActorKind::Client(which.get(&self.sent).clone()))
             }
-            Action::Deliver(which) if !self.stream.is_empty() => Some(Who::Worker(*which.get(&self.stream))),
-            Action::DeliverNew { place, workers } => {
-                let piece = self.stream.iter().rev().nth(usize::from(*place)).copied();
+            Action::Deliver(which) if !self.delivered.is_empty() => {
+                Some(ActorKind::Worker(*which.get(&self.delivered)))
+            }
+            Action::DeliverRecent { place, workers } => {
+                let piece = self.delivered.iter().rev().nth(usize::from(*place)).copied();
                 // The last of them dies, if any does.
                 for process in 1..usize::from(*workers) {
                     let process = (event.process + process) % self.processes.len();
-                    self.start_any(piece.map(Who::Worker), &Event { process, ..calm() }).await?;
+                    self.start_if_any(piece.map(ActorKind::Worker), &Event { process, ..default_event() })
+                        .await?;
                 }
-                piece.map(Who::Worker)
+                piece.map(ActorKind::Worker)
             }
             Action::Sweep => {
                 self.sweep().await?;
                 None
             }
-            Action::AskAgain(_) | Action::Deliver(_) => None,
+            Action::Resend(_) | Action::Deliver(_) => None,
         };
-        self.start_any(who, event).await?;
+        self.start_if_any(who, event).await?;
         match &event.turns {
             None => self.finish().await,
             Some(turns) => {
                 for turn in turns {
                     if !self.actors.is_empty() {
-                        self.turn(usize::from(*turn) % self.actors.len()).await?;
+                        self.run_turn(usize::from(*turn) % self.actors.len()).await?;
                     }
                 }
                 Ok(())
@@ -225,376 +228,406 @@ impl Run<'_> {
         }
     }
 
-    async fn pass(&mut self, time: Time, process: usize) {
-        if time.passes > 0 {
-            advance(Duration::from_millis(time.passes)).await;
+    async fn advance_time(&mut self, time: TimeChange, process: usize) {
+        if time.elapsed_ms > 0 {
+            advance(Duration::from_millis(time.elapsed_ms)).await;
         }
-        if let Some(ahead) = time.ahead {
+        if let Some(ahead) = time.clock_offset_ms {
             self.processes[process].set_clock(ahead);
         }
     }
 
     /// Carries out all pieces that are open.
-    async fn sweep(&mut self) -> Result<(), Wrong> {
-        for piece in self.local.open_pieces().await {
-            self.start(Who::Worker(piece), &calm()).await?;
+    async fn sweep(&mut self) -> Result<(), Violation> {
+        for piece in self.local.open_work_items().await {
+            self.start(ActorKind::Worker(piece), &default_event()).await?;
             self.finish().await?;
         }
         Ok(())
     }
 
     /// Lets the minutes pass after which what was left lying is looked for, until nothing is.
-    async fn find_what_is_left(&mut self) -> Result<(), Wrong> {
+    async fn sweep_until_done(&mut self) -> Result<(), Violation> {
         for _ in 0..SWEEPS {
             self.sweep().await?;
             advance(Duration::from_mins(2)).await;
-            self.start(Who::Sweeper, &calm()).await?;
+            self.start(ActorKind::Sweeper, &default_event()).await?;
             self.finish().await?;
         }
         Ok(())
     }
 
     /// Lets everybody get to their end, one after the other. After a conflict the next one has a turn: it may hold the item.
-    async fn finish(&mut self) -> Result<(), Wrong> {
+    async fn finish(&mut self) -> Result<(), Violation> {
         let mut place = 0;
         while !self.actors.is_empty() {
-            place = match self.turn(place).await? {
-                Turn::AtCall => place,
-                Turn::InConflict => (place + 1) % self.actors.len(),
-                Turn::Ended => 0,
+            place = match self.run_turn(place).await? {
+                TurnEnd::AtCall => place,
+                TurnEnd::InConflict => (place + 1) % self.actors.len(),
+                TurnEnd::Ended => 0,
             };
         }
         Ok(())
     }
 
-    async fn start_any(&mut self, who: Option<Who>, event: &Event) -> Result<(), Wrong> {
+    async fn start_if_any(&mut self, who: Option<ActorKind>, event: &Event) -> Result<(), Violation> {
         match who {
             Some(who) => self.start(who, event).await,
             None => Ok(()),
         }
     }
 
-    async fn start(&mut self, who: Who, event: &Event) -> Result<(), Wrong> {
+    async fn start(&mut self, who: ActorKind, event: &Event) -> Result<(), Violation> {
         let service = self.processes[event.process].service.clone();
         let work = {
             let who = who.clone();
             async move {
                 match who {
-                    Who::Client(request) => ask(&service, request).await,
-                    Who::Worker(piece) => End::Worked(delivered(&service, piece).await),
-                    Who::Sweeper => End::Worked(swept(&service).await),
+                    ActorKind::Client(request) => call(&service, request).await,
+                    ActorKind::Worker(piece) => {
+                        CallResult::WorkerResponse(deliver_work_item(&service, piece).await)
+                    }
+                    ActorKind::Sweeper => CallResult::WorkerResponse(run_sweep(&service).await),
                 }
             }
         };
         let (work, steps) = gated(work);
-        self.count.began(matches!(who, Who::Client(_)));
+        self.statistics.count_start(matches!(who, ActorKind::Client(_)));
         self.tick += 1;
         self.actors.push(Actor {
-            who,
+            kind: who,
             process: event.process,
             steps,
             task: tokio::spawn(work),
-            waits: VecDeque::new(),
+            waiting_calls: VecDeque::new(),
             is_calling: false,
             calls: 0,
-            death: event.death,
-            is_dead: false,
-            at_once: event.at_once,
-            loses_answer: false,
+            crash: event.crash,
+            has_crashed: false,
+            immediate_verdict: event.immediate_verdict,
+            loses_response: false,
             is_in_doubt: false,
             has_timed_out: false,
             is_in_conflict: false,
-            answered_at: Instant::now(),
-            began: self.model.now(),
-            read: None,
+            last_response_at: Instant::now(),
+            began: self.model.current_index(),
+            first_read: None,
             has_just_read: false,
             begun_at: Instant::now(),
             tick: self.tick,
             has_written: false,
-            made: Vec::new(),
-            ordered: Vec::new(),
+            jobs: Vec::new(),
+            ordered_requests: Vec::new(),
         });
-        self.settle(self.actors.len() - 1).await.map(drop)
+        self.run_until_blocked(self.actors.len() - 1).await.map(drop)
     }
 
     /// Lets one of them make its next call.
-    async fn turn(&mut self, place: usize) -> Result<Turn, Wrong> {
+    async fn run_turn(&mut self, place: usize) -> Result<TurnEnd, Violation> {
         let actor = &mut self.actors[place];
         // Time may have passed while others waited, and a call that waited too long was given up.
-        let calls = actor.waits.len();
-        actor.waits.retain(|waiting| !waiting.go.is_closed());
-        actor.has_timed_out |= actor.waits.len() < calls;
-        let Some(Waiting { go, writes }) = actor.waits.pop_front() else { return self.settle(place).await };
-        let dies = actor.death.filter(|death| death.call == actor.calls);
-        actor.calls += 1;
-        let is_at_once = made_job(&writes).is_some_and(|(_, made)| made == Made::AtOnce);
-        let verdict = match (actor.is_dead, dies) {
-            (true, _) => Verdict::Lost,
-            (false, Some(death)) => death.verdict,
-            (false, None) if is_at_once => mem::replace(&mut actor.at_once, Verdict::Made),
-            (false, None) => Verdict::Made,
+        let calls = actor.waiting_calls.len();
+        actor.waiting_calls.retain(|waiting| !waiting.resume.is_closed());
+        actor.has_timed_out |= actor.waiting_calls.len() < calls;
+        let Some(WaitingCall { resume: go, writes }) = actor.waiting_calls.pop_front() else {
+            return self.run_until_blocked(place).await;
         };
-        if dies.is_some() && !actor.is_dead {
-            actor.is_dead = true;
-            self.count.died();
+        let dies = actor.crash.filter(|death| death.call == actor.calls);
+        actor.calls += 1;
+        let is_at_once = created_job(&writes).is_some_and(|(_, made)| made == JobOrigin::Immediate);
+        let verdict = match (actor.has_crashed, dies) {
+            (true, _) => Verdict::LoseRequest,
+            (false, Some(death)) => death.verdict,
+            (false, None) if is_at_once => mem::replace(&mut actor.immediate_verdict, Verdict::Execute),
+            (false, None) => Verdict::Execute,
+        };
+        if dies.is_some() && !actor.has_crashed {
+            actor.has_crashed = true;
+            self.statistics.count_crash();
         }
-        actor.loses_answer = verdict == Verdict::AnswerLost;
-        actor.is_in_doubt |= is_at_once && verdict != Verdict::Made;
+        actor.loses_response = verdict == Verdict::LoseResponse;
+        actor.is_in_doubt |= is_at_once && verdict != Verdict::Execute;
         actor.is_calling = true;
         go.send(verdict).map_err(|_| "nobody waits any more")?;
-        self.settle(place).await
+        self.run_until_blocked(place).await
     }
 
     /// Waits until one of them is at its next call, in conflict, or at its end.
-    async fn settle(&mut self, place: usize) -> Result<Turn, Wrong> {
+    async fn run_until_blocked(&mut self, place: usize) -> Result<TurnEnd, Violation> {
         loop {
             let actor = &mut self.actors[place];
-            if !actor.is_calling && actor.waits.iter().any(|waiting| !waiting.go.is_closed()) {
-                return Ok(Turn::AtCall);
+            if !actor.is_calling && actor.waiting_calls.iter().any(|waiting| !waiting.resume.is_closed()) {
+                return Ok(TurnEnd::AtCall);
             }
             let moment = Instant::now();
             let step = tokio::select! {
                 biased;
                 Some(step) = actor.steps.recv() => step,
                 end = &mut actor.task => {
-                    let end = end.map_err(|_| format!("{:?} panicked", actor.who))?;
+                    let end = end.map_err(|_| format!("{:?} panicked", actor.kind))?;
                     let mut actor = self.actors.remove(place);
                     // Of several calls that waited side by side, one was given up.
-                    actor.has_timed_out |= !actor.waits.is_empty();
-                    self.ended(&actor, &end)?;
-                    return Ok(Turn::Ended);
+                    actor.has_timed_out |= !actor.waiting_calls.is_empty();
+                    self.check_result(&actor, &end)?;
+                    return Ok(TurnEnd::Ended);
                 }
             };
             // What it decides after a pause it decides from what it reads then; but a call is tried again after a pause, too.
             if moment < Instant::now() && actor.has_just_read && !actor.has_timed_out {
-                actor.read = None;
-                self.count.waited();
+                actor.first_read = None;
+                self.statistics.count_pause();
             }
             actor.has_just_read = false;
-            actor.is_calling &= matches!(step, Step::Waits { .. });
-            actor.note(&step);
-            let now = (self.model.now(), Instant::now());
+            actor.is_calling &= matches!(step, GateEvent::Waiting { .. });
+            actor.record_step(&step);
+            let now = (self.model.current_index(), Instant::now());
             match step {
-                Step::Waits { go, writes } => actor.waits.push_back(Waiting { go, writes }),
-                Step::IsCancelled => {
-                    self.count.cancelled();
-                    return Ok(Turn::InConflict);
+                GateEvent::Waiting { verdict: go, writes } => {
+                    actor.waiting_calls.push_back(WaitingCall { resume: go, writes });
                 }
-                Step::IsRejected => {
-                    self.count.rejected();
-                    return Ok(Turn::InConflict);
+                GateEvent::Cancelled => {
+                    self.statistics.count_cancellation();
+                    return Ok(TurnEnd::InConflict);
                 }
-                Step::HasRead(list) => {
-                    actor.read.get_or_insert(now);
+                GateEvent::Rejected => {
+                    self.statistics.count_rejection();
+                    return Ok(TurnEnd::InConflict);
+                }
+                GateEvent::Read(list) => {
+                    actor.first_read.get_or_insert(now);
                     actor.has_just_read = true;
                     if let Some(list) = list {
-                        self.processes[actor.process].counts.count(&list, now.0);
+                        self.processes[actor.process].counts.record_count(&list, now.0);
                     }
                 }
-                Step::HasWritten(writes) => self.written(place, &writes).await?,
+                GateEvent::Written(writes) => self.record_writes(place, &writes).await?,
                 // That a job was taken out of a queue by another one changes no decision.
-                Step::IsRefused(writes) if !is_upkeep(&writes) => {
-                    actor.read = None;
-                    self.count.met();
+                GateEvent::ConditionFailed(writes) if !is_queue_maintenance(&writes) => {
+                    actor.first_read = None;
+                    self.statistics.count_condition_failure();
                 }
-                Step::IsRefused(_) | Step::IsLost => {}
+                GateEvent::ConditionFailed(_) | GateEvent::Lost => {}
             }
         }
     }
 
     /// Tells the model what was written.
-    async fn written(&mut self, place: usize, writes: &[Write]) -> Result<(), Wrong> {
+    async fn record_writes(&mut self, place: usize, writes: &[Write]) -> Result<(), Violation> {
         // Says nothing of any membership.
-        if writes.iter().all(remembers_a_sender) || writes.iter().all(writes::raises_a_clock) {
+        if writes.iter().all(is_sender_write) || writes.iter().all(writes::advances_clock) {
             return Ok(());
         }
         let pieces: Vec<_> =
-            writes.iter().filter(|write| opens_a_piece(write)).filter_map(writes::piece).collect();
-        self.stream.extend(&pieces);
-        let before = self.model.now();
-        let since = self.actors[place].read.map_or(before, |(since, _)| since);
-        if is_upkeep(writes) {
-            for job in writes.iter().filter_map(writes::dequeued) {
-                self.model.dequeued(job)?;
+            writes.iter().filter(|write| opens_work_item(write)).filter_map(writes::work_item).collect();
+        self.delivered.extend(&pieces);
+        let before = self.model.current_index();
+        let since = self.actors[place].first_read.map_or(before, |(since, _)| since);
+        if is_queue_maintenance(writes) {
+            for job in writes.iter().filter_map(writes::dequeued_job) {
+                self.model.check_dequeued(job)?;
             }
         } else {
-            match self.actors[place].who.clone() {
-                Who::Client(request) => self.granted(place, &request, writes).await?,
-                Who::Worker(_) | Who::Sweeper => {
+            match self.actors[place].kind.clone() {
+                ActorKind::Client(request) => self.apply_request(place, &request, writes).await?,
+                ActorKind::Worker(_) | ActorKind::Sweeper => {
                     // Of one that sweeps, what it counts is written, too.
-                    if let Some(job) = writes::stepped(writes) {
-                        let since =
-                            self.actors[place].read.take().ok_or("a worker writes without having read")?;
-                        self.stepped(place, job, since, writes).await?;
+                    if let Some(job) = writes::stepped_job(writes) {
+                        let since = self.actors[place]
+                            .first_read
+                            .take()
+                            .ok_or("a worker writes without having read")?;
+                        self.apply_step(place, job, since, writes).await?;
                     }
                 }
             }
         }
         for piece in pieces.iter().filter(|piece| piece.number > 0) {
-            self.model.released(piece.job)?;
+            self.model.release_job(piece.job)?;
         }
         self.add_to_counts(place, (since, before), writes);
         Ok(())
     }
 
-    async fn granted(&mut self, place: usize, request: &Request, writes: &[Write]) -> Result<(), Wrong> {
+    async fn apply_request(
+        &mut self,
+        place: usize,
+        request: &Request,
+        writes: &[Write],
+    ) -> Result<(), Violation> {
         let actor = &mut self.actors[place];
         let is_again = mem::replace(&mut actor.has_written, true);
         // A batch whose answer was lost when it was carried out at once is queued.
-        if is_again && (actor.made.is_empty() || request.key().is_some()) {
+        if is_again && (actor.jobs.is_empty() || request.key().is_some()) {
             return Err(format!("{request:?} has written twice"));
         }
-        let made = made_job(writes);
-        actor.made.extend(made.map(|(job, _)| job));
-        let read = actor.read.take();
+        let made = created_job(writes);
+        actor.jobs.extend(made.map(|(job, _)| job));
+        let read = actor.first_read.take();
         let since = read.unwrap_or((actor.began, actor.begun_at));
-        let counts = self.processes[actor.process].counts.used_since(since.1);
-        let reading = Reading { began: actor.began, since: since.0, counts: &counts };
+        let counts = self.processes[actor.process].counts.valid_since(since.1);
+        let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
         // What is done at once bears the newest stamp of what it writes.
-        let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest).max());
+        let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest_stamp).max());
         // What was carried out at once has no part in the order where it has changed nothing.
         let mut pairs = match made {
-            Some((_, Made::Queued)) => pairs_of(request),
-            _ => writes.iter().filter_map(membership).collect(),
+            Some((_, JobOrigin::Queued)) => affected_pairs(request),
+            _ => writes.iter().filter_map(membership_pair).collect(),
         };
         // Nothing comes after the deletion of an image.
         pairs.retain(|pair| self.model.state().image(&pair.0).is_some());
-        let has_place = !matches!(request, Request::Delete { .. } | Request::Show { .. });
+        let has_place = !matches!(request, Request::DeleteImage { .. } | Request::SetVisibility { .. });
         if let Some(stamp) = at.filter(|_| has_place && !pairs.is_empty()) {
-            actor.ordered.push(self.model.ordered.len());
+            actor.ordered_requests.push(self.model.ordered.len());
             let (what, began) = (format!("{request:?}"), actor.tick);
-            self.model.ordered.push(Ordered { what, pairs, stamp, began, answered: None });
+            self.model.ordered.push(OrderedRequest {
+                description: what,
+                pairs,
+                stamp,
+                began,
+                answered: None,
+            });
         }
         let at = at.unwrap_or(Stamp::first_of(self.local.service.clock().now()));
-        self.model.granted(request, reading, Granted { at, made })?;
+        self.model.apply_request(request, reading, AppliedRequest { at, job: made })?;
         match made {
-            Some((job, Made::AtOnce)) => {
-                self.count.at_once();
-                self.stepped(place, job, since, writes).await
+            Some((job, JobOrigin::Immediate)) => {
+                self.statistics.count_immediate_batch();
+                self.apply_step(place, job, since, writes).await
             }
             _ => Ok(()),
         }
     }
 
-    async fn stepped(
+    async fn apply_step(
         &mut self,
         place: usize,
         job: JobId,
         since: (usize, Instant),
         writes: &[Write],
-    ) -> Result<(), Wrong> {
-        let report = self.local.report(job).await;
-        let memberships = writes.iter().filter_map(membership).collect::<BTreeSet<_>>();
-        self.count.stepped();
-        let counts = self.processes[self.actors[place].process].counts.used_since(since.1);
-        let written = Written { since: since.0, memberships: Some(&memberships), counts: &counts };
-        let said = Said::by(&report);
-        let before = self.model.jobs.get(&job).map_or(0, |job| job.says.len());
-        self.count.say(said.of.iter().map(|(_, outcome)| *outcome).skip(before));
-        self.model.stepped(&said, written)
+    ) -> Result<(), Violation> {
+        let report = self.local.job_report(job).await;
+        let memberships = writes.iter().filter_map(membership_pair).collect::<BTreeSet<_>>();
+        self.statistics.count_step();
+        let counts = self.processes[self.actors[place].process].counts.valid_since(since.1);
+        let written = StepWrites { since: since.0, memberships: Some(&memberships), counts: &counts };
+        let said = JobProgress::from_report(&report);
+        let before = self.model.jobs.get(&job).map_or(0, |job| job.outcomes.len());
+        self.statistics.count_outcomes(said.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
+        self.model.apply_step(&said, written)
     }
 
     /// What a process has written itself it adds to what it has counted, if it was told that it is written; but what goes with
     /// an image that was gone when it was read.
     fn add_to_counts(&mut self, place: usize, (since, before): (usize, usize), writes: &[Write]) {
         let actor = &self.actors[place];
-        let now = self.model.now();
-        if actor.loses_answer || now == before {
+        let now = self.model.current_index();
+        if actor.loses_response || now == before {
             return;
         }
         let (was, is) = (&self.model.states[before], &self.model.states[now]);
-        for pair in writes.iter().filter_map(membership) {
-            let waits = |state: &State| i64::from(state.waits(&pair));
+        for pair in writes.iter().filter_map(membership_pair) {
+            let waits = |state: &State| i64::from(state.is_pending(&pair));
             let growth = waits(is) - waits(was);
             let owner = self.model.states[since].image(&pair.0).map(|image| &image.owner);
             if let Some(owner) = owner.filter(|_| growth != 0) {
-                self.processes[actor.process].counts.add(now, (pair.1.clone(), owner.clone()), growth);
+                self.processes[actor.process].counts.record_growth(
+                    now,
+                    (pair.1.clone(), owner.clone()),
+                    growth,
+                );
             }
         }
     }
 
     /// Looks at what somebody has to say at its end.
-    fn ended(&mut self, actor: &Actor, end: &End) -> Result<(), Wrong> {
+    fn check_result(&mut self, actor: &Actor, end: &CallResult) -> Result<(), Violation> {
         self.tick += 1;
         if actor.has_conflicted_for(MIN_RETRY_TIME) {
-            self.count.ended_in_conflict();
+            self.statistics.count_conflict_timeout();
         }
-        let since = actor.read.unwrap_or((actor.began, actor.begun_at));
-        let counts = self.processes[actor.process].counts.used_since(since.1);
-        let reading = Reading { began: actor.began, since: since.0, counts: &counts };
-        if matches!(end, End::Job(_) | End::Done) {
-            for place in &actor.ordered {
+        let since = actor.first_read.unwrap_or((actor.began, actor.begun_at));
+        let counts = self.processes[actor.process].counts.valid_since(since.1);
+        let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
+        if matches!(end, CallResult::Job(_) | CallResult::Done) {
+            for place in &actor.ordered_requests {
                 self.model.ordered[*place].answered = Some(self.tick);
             }
         }
-        match (&actor.who, end) {
-            (Who::Client(request), End::Refused(Refusal::Store(problem)))
-                if actor.is_dead
+        match (&actor.kind, end) {
+            (ActorKind::Client(request), CallResult::Refused(UseCaseError::Store(problem)))
+                if actor.has_crashed
                     || actor.has_timed_out
                     || actor.is_in_doubt
                     || actor.has_conflicted_for(MIN_RETRY_TIME) =>
             {
-                let is_passing = problem.is_passing();
+                let is_passing = problem.is_transient();
                 if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
             }
-            (Who::Client(request), End::Refused(refusal @ Refusal::InProgress(_))) if !actor.has_written => {
-                self.count.in_progress();
-                let has_waited = actor.begun_at.elapsed() >= LEAST_WAIT;
+            (ActorKind::Client(request), CallResult::Refused(refusal @ UseCaseError::InProgress(_)))
+                if !actor.has_written =>
+            {
+                self.statistics.count_in_progress();
+                let has_waited = actor.begun_at.elapsed() >= MIN_WAIT;
                 if has_waited && self.model.is_in_progress(request) {
                     Ok(())
                 } else {
                     Err(format!("{request:?} after {:?}: {refusal:?}", actor.begun_at.elapsed()))
                 }
             }
-            (Who::Client(request), End::Refused(refusal)) if !actor.has_written => {
-                self.count.refused();
-                let is = |expected: &Expected| matches!(expected, Expected::Refused(these) if these.contains(refusal));
-                self.model.answered(request, reading, is).map_err(|wrong| format!("{refusal:?} to {wrong}"))
+            (ActorKind::Client(request), CallResult::Refused(refusal)) if !actor.has_written => {
+                self.statistics.count_refusal();
+                let is = |expected: &ExpectedResult| matches!(expected, ExpectedResult::Refused(these) if these.contains(refusal));
+                self.model
+                    .check_response(request, reading, is)
+                    .map_err(|wrong| format!("{refusal:?} to {wrong}"))
             }
-            (Who::Client(request), End::Job(job)) if actor.has_written => {
-                if actor.made.contains(job) {
+            (ActorKind::Client(request), CallResult::Job(job)) if actor.has_written => {
+                if actor.jobs.contains(job) {
                     Ok(())
                 } else {
                     Err(format!("{request:?} was answered with {job}, which it did not make"))
                 }
             }
-            (Who::Client(request), End::Job(job)) => {
-                self.model.answered(request, reading, |expected| *expected == Expected::Before(*job))
+            (ActorKind::Client(request), CallResult::Job(job)) => {
+                self.model
+                    .check_response(request, reading, |expected| *expected == ExpectedResult::Replayed(*job))
             }
-            (Who::Client(request), End::InUse) if !actor.has_written => {
-                self.count.refused();
-                self.model.answered(request, reading, |expected| *expected == Expected::InUse)
+            (ActorKind::Client(request), CallResult::InUse) if !actor.has_written => {
+                self.statistics.count_refusal();
+                self.model.check_response(request, reading, |expected| *expected == ExpectedResult::InUse)
             }
-            (Who::Client(_), End::Done) if actor.has_written => Ok(()),
+            (ActorKind::Client(_), CallResult::Done) if actor.has_written => Ok(()),
             // Nothing was to be changed.
-            (Who::Client(request @ Request::Show { .. }), End::Done) => {
-                self.model.answered(request, reading, |expected| *expected == Expected::Granted)
+            (ActorKind::Client(request @ Request::SetVisibility { .. }), CallResult::Done) => {
+                self.model.check_response(request, reading, |expected| *expected == ExpectedResult::Accepted)
             }
-            (Who::Worker(piece), End::Worked(answer)) => {
+            (ActorKind::Worker(piece), CallResult::WorkerResponse(answer)) => {
                 let has_failed = answer["batchItemFailures"] != json!([]);
-                let may_fail = actor.is_dead
+                let may_fail = actor.has_crashed
                     || actor.has_timed_out
                     || actor.has_conflicted_for(MIN_RETRY_TIME)
                     || self.model.has_older_work(piece.job);
-                if has_failed && !actor.is_dead {
-                    self.count.given_back();
+                if has_failed && !actor.has_crashed {
+                    self.statistics.count_returned_work_item();
                 }
-                if has_failed == actor.is_dead || (has_failed && may_fail) {
+                if has_failed == actor.has_crashed || (has_failed && may_fail) {
                     Ok(())
                 } else {
                     Err(format!("a worker of {piece:?} says {answer}"))
                 }
             }
-            (Who::Sweeper, End::Worked(answer)) if answer["givenUp"] == json!(0) => Ok(()),
+            (ActorKind::Sweeper, CallResult::WorkerResponse(answer)) if answer["givenUp"] == json!(0) => {
+                Ok(())
+            }
             (who, end) => Err(format!("{who:?} ended with {end:?}")),
         }
     }
 }
 
 /// The pairs that a request is about, in an order with other requests.
-fn pairs_of(request: &Request) -> BTreeSet<Names> {
+fn affected_pairs(request: &Request) -> BTreeSet<PairId> {
     let of_all = |named: &TenantId| {
-        IMAGES.iter().chain(&MORE_IMAGES).map(|id| (image(id), named.clone())).collect::<BTreeSet<_>>()
+        IMAGES.iter().chain(&LATER_IMAGES).map(|id| (image_id(id), named.clone())).collect::<BTreeSet<_>>()
     };
     match request {
         Request::RespondToAll { named, .. } => of_all(named),
@@ -603,7 +636,7 @@ fn pairs_of(request: &Request) -> BTreeSet<Names> {
 }
 
 /// The limits of a history: whatever an image is made of, the same.
-pub fn limits(members: u32, pending_per_tenant: u32) -> Limits {
+pub fn history_limits(members: u32, pending_per_tenant: u32) -> Limits {
     Limits {
         members_per_image: members,
         members_per_full_ecs_image: members,

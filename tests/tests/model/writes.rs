@@ -1,44 +1,45 @@
 //! What a transaction says of what it does.
 
 use imageshare::domain::{JobId, Membership, Stamp};
-use imageshare::store::PieceKey;
+use imageshare::store::WorkItemKey;
 use imageshare::table::{Action, AttributeValue, Item, Key, Write};
 
-use crate::model::Made;
-use crate::state::Names;
+use crate::model::JobOrigin;
+use crate::state::PairId;
 
 /// The job that is made, and how.
-pub fn made_job(writes: &[Write]) -> Option<(JobId, Made)> {
+pub fn created_job(writes: &[Write]) -> Option<(JobId, JobOrigin)> {
     let (item, id) = writes.iter().find_map(|write| {
         let Action::Put(item) = &write.action else { return None };
-        Some((item, job(item)?))
+        Some((item, job_id(item)?))
     })?;
     let deletes = writes.iter().any(|write| matches!(&write.action, Action::Delete(_)));
     Some(if item.contains_key("finished") {
-        (id, Made::AtOnce)
+        (id, JobOrigin::Immediate)
     } else if deletes {
-        (id, Made::ByChange)
+        (id, JobOrigin::ImageChange)
     } else {
-        (id, Made::Queued)
+        (id, JobOrigin::Queued)
     })
 }
 
 /// Whether only queues are changed: a job is taken out, or the next one in line gets its work items.
-pub fn is_upkeep(writes: &[Write]) -> bool {
-    let is_tenants = |write: &Write| texts(key(write)).is_some_and(|(pk, _)| pk.starts_with("T#"));
-    let is_of_queues = |write: &Write| texts(key(write)).is_some_and(|(pk, _)| pk.starts_with("J#"));
-    made_job(writes).is_none()
+pub fn is_queue_maintenance(writes: &[Write]) -> bool {
+    let is_tenants = |write: &Write| key_texts(write_key(write)).is_some_and(|(pk, _)| pk.starts_with("T#"));
+    let is_of_queues =
+        |write: &Write| key_texts(write_key(write)).is_some_and(|(pk, _)| pk.starts_with("J#"));
+    created_job(writes).is_none()
         && writes.iter().any(is_tenants)
         && writes.iter().all(|write| is_tenants(write) || is_of_queues(write))
 }
 
 /// Whether a stamp is left on the item of a tenant.
-pub fn raises_a_clock(write: &Write) -> bool {
+pub fn advances_clock(write: &Write) -> bool {
     matches!(&write.action, Action::Update(_, expression) if *expression == "SET #clock = :stamp")
 }
 
 /// The job that is taken out of a queue.
-pub fn dequeued(write: &Write) -> Option<JobId> {
+pub fn dequeued_job(write: &Write) -> Option<JobId> {
     let Action::Update(_, expression) = &write.action else { return None };
     let (_, id) = write.values.iter().find(|(name, _)| *name == ":job")?;
     expression.contains("DELETE queued").then_some(())?;
@@ -46,51 +47,51 @@ pub fn dequeued(write: &Write) -> Option<JobId> {
 }
 
 /// The job of which a step is made.
-pub fn stepped(writes: &[Write]) -> Option<JobId> {
+pub fn stepped_job(writes: &[Write]) -> Option<JobId> {
     writes.iter().find_map(|write| {
         let Action::Update(key, expression) = &write.action else { return None };
         let is_step = expression.starts_with("SET done") || expression.starts_with("SET steps");
-        let (pk, sk) = texts(key)?;
-        Some(PieceKey::parse(pk, sk)?.job).filter(|_| is_step)
+        let (pk, sk) = key_texts(key)?;
+        Some(WorkItemKey::parse(pk, sk)?.job).filter(|_| is_step)
     })
 }
 
 /// The piece that is put.
-pub fn piece(write: &Write) -> Option<PieceKey> {
+pub fn work_item(write: &Write) -> Option<WorkItemKey> {
     let Action::Put(item) = &write.action else { return None };
-    let (pk, sk) = texts(item)?;
-    PieceKey::parse(pk, sk)
+    let (pk, sk) = key_texts(item)?;
+    WorkItemKey::parse(pk, sk)
 }
 
 /// The pair whose membership is written.
-pub fn membership(write: &Write) -> Option<Names> {
+pub fn membership_pair(write: &Write) -> Option<PairId> {
     let Action::Put(item) = &write.action else { return None };
-    let (pk, sk) = texts(item)?;
+    let (pk, sk) = key_texts(item)?;
     Some((pk.strip_prefix("I#")?.parse().ok()?, sk.strip_prefix("M#")?.parse().ok()?))
 }
 
 /// The newest request that formed the membership which is written.
-pub fn newest(write: &Write) -> Option<Stamp> {
-    let (Action::Put(item), Some(_)) = (&write.action, membership(write)) else { return None };
-    newest_of(item.get("membership")?.as_s().ok()?)
+pub fn newest_stamp(write: &Write) -> Option<Stamp> {
+    let (Action::Put(item), Some(_)) = (&write.action, membership_pair(write)) else { return None };
+    newest_stamp_in(item.get("membership")?.as_s().ok()?)
 }
 
 /// The newest request that formed a membership.
-pub fn newest_of(membership: &str) -> Option<Stamp> {
-    serde_json::from_str::<Membership>(membership).ok().map(|membership| membership.newest())
+pub fn newest_stamp_in(membership: &str) -> Option<Stamp> {
+    serde_json::from_str::<Membership>(membership).ok().map(|membership| membership.newest_stamp())
 }
 
-fn job(item: &Item) -> Option<JobId> {
-    let (pk, sk) = texts(item)?;
+fn job_id(item: &Item) -> Option<JobId> {
+    let (pk, sk) = key_texts(item)?;
     pk.strip_prefix("J#").filter(|_| sk == "A")?.parse().ok()
 }
 
-fn key(write: &Write) -> &Key {
+fn write_key(write: &Write) -> &Key {
     match &write.action {
         Action::Put(key) | Action::Update(key, _) | Action::Delete(key) | Action::Check(key) => key,
     }
 }
 
-fn texts(item: &std::collections::HashMap<String, AttributeValue>) -> Option<(&str, &str)> {
+fn key_texts(item: &std::collections::HashMap<String, AttributeValue>) -> Option<(&str, &str)> {
     Some((item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
 }

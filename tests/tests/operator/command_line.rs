@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use serde_json::json;
 
-use super::line;
+use super::wait_for_line;
 
-fn run(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> (bool, String, String) {
+fn run_cli(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> (bool, String, String) {
     let mut command = Command::new(binary("imageshare"));
     command.args(arguments).env_remove("IMAGESHARE_TOKEN").envs(environment.iter().copied());
     let Output { status, stdout, stderr } = command.current_dir(directory).output().unwrap();
@@ -20,23 +20,27 @@ fn run(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> (b
 }
 
 #[test]
-fn token_is_not_made_without_a_servers_key() {
+fn token_creation_needs_a_signing_key() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["token", "--project", "own1", "--data", "wrong"];
-    let (done, printed, told) = run(&arguments, &[], directory.path());
+    let (done, printed, told) = run_cli(&arguments, &[], directory.path());
     assert!(!done && printed.is_empty(), "{printed}");
     assert!(told.contains("there is no signing key in wrong: name the running server's directory"), "{told}");
     assert!(!directory.path().join("wrong").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn access_keys_are_made_with_a_given_token_of_the_project() {
-    let server = Server::start(&binary("imageshare"), &["--memory"]).await;
+async fn access_keys_are_created_with_a_project_token() {
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
     let (address, directory) = (format!("http://{}", server.address), tempfile::tempdir().unwrap());
     let (own, other) = (server.token("own1", "member"), server.token("own2", "admin"));
     let run = |arguments: &[&str], token: &str, server: &str| {
         let place = ["--project", "own1", "--server", server];
-        run(&[&["access-key"], arguments, &place].concat(), &[("IMAGESHARE_TOKEN", token)], directory.path())
+        run_cli(
+            &[&["access-key"], arguments, &place].concat(),
+            &[("IMAGESHARE_TOKEN", token)],
+            directory.path(),
+        )
     };
     let (done, made, told) = run(&["create", "--name", "ci"], &own, &address);
     assert!(done && made.starts_with("id="), "{told}");
@@ -64,7 +68,7 @@ async fn access_keys_are_made_with_a_given_token_of_the_project() {
 }
 
 #[tokio::test]
-async fn server_is_set_up_by_a_file_a_variable_and_a_flag() {
+async fn server_is_configured_by_file_variable_and_flag() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("imageshare.toml");
     let data = directory.path().join("data");
@@ -72,14 +76,14 @@ async fn server_is_set_up_by_a_file_a_variable_and_a_flag() {
     fs::write(&file, settings).unwrap();
     let arguments = ["--config", file.to_str().unwrap(), "--limit", "images-per-tenant=5"];
     let variables = vec![("IMAGESHARE_REGION", "variable".to_owned())];
-    let server = Server::start_in(&binary("imageshare"), &arguments, variables).await;
-    let started = line(&server, "started", &[("region", json!("variable"))]).await;
+    let server = ServerProcess::start_with_env(&binary("imageshare"), &arguments, variables).await;
+    let started = wait_for_line(&server, "started", &[("region", json!("variable"))]).await;
     assert!(started["limits"].as_str().unwrap().contains("images-per-tenant=5,"), "{started}");
     assert_eq!(started["data"], data.to_str().unwrap());
     drop(server);
 
     fs::write(&file, "colour = \"red\"\n").unwrap();
-    let (done, _, told) = run(&["--config", "imageshare.toml"], &[], directory.path());
+    let (done, _, told) = run_cli(&["--config", "imageshare.toml"], &[], directory.path());
     assert!(
         !done && told.contains("imageshare.toml: unknown setting colour: expected one of listen,"),
         "{told}"
@@ -87,12 +91,12 @@ async fn server_is_set_up_by_a_file_a_variable_and_a_flag() {
 }
 
 #[test]
-fn completions_and_manual_pages_come_from_the_command_line() {
+fn completions_and_manual_pages_are_generated() {
     let directory = tempfile::tempdir().unwrap();
-    let (done, script, _) = run(&["completions", "bash"], &[], directory.path());
+    let (done, script, _) = run_cli(&["completions", "bash"], &[], directory.path());
     assert!(done && script.contains("access-key"));
-    let (done, page, _) = run(&["man", "serve"], &[], directory.path());
+    let (done, page, _) = run_cli(&["man", "serve"], &[], directory.path());
     assert!(done && page.contains("IMAGESHARE\\_LISTEN") | page.contains("IMAGESHARE_LISTEN"), "{page}");
-    let (done, _, told) = run(&["man", "nothing"], &[], directory.path());
+    let (done, _, told) = run_cli(&["man", "nothing"], &[], directory.path());
     assert!(!done && told == "imageshare: there is no command nothing; see imageshare --help\n", "{told}");
 }

@@ -2,21 +2,21 @@
 
 use imageshare::domain::Timestamp;
 use imageshare_tests::binaries::binary;
+use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::lambda_process::LambdaProcess;
-use imageshare_tests::server::Server;
-use imageshare_tests::signer::{Signer, Unsigned, Wire};
+use imageshare_tests::server_process::ServerProcess;
+use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 use imageshare_tests::table_server::Fault;
-use imageshare_tests::world::World;
 use serde_json::{Value, json};
 
-use super::line;
+use super::wait_for_line;
 
-async fn server() -> Server {
-    Server::start(&binary("imageshare"), &["--memory", "--limit", "members-per-image=60"]).await
+async fn start_server() -> ServerProcess {
+    ServerProcess::start(&binary("imageshare"), &["--memory", "--limit", "members-per-image=60"]).await
 }
 
-async fn send(server: &Server, wire: &Wire) -> (u16, Value) {
+async fn send(server: &ServerProcess, wire: &WireRequest) -> (u16, Value) {
     let query = if wire.query.is_empty() { String::new() } else { format!("?{}", wire.query) };
     let url = format!("http://{}{}{query}", server.address, wire.path);
     let request = reqwest::Client::new().request(wire.method.parse().unwrap(), url);
@@ -25,111 +25,121 @@ async fn send(server: &Server, wire: &Wire) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-async fn post(server: &Server, token: &str, path: &str, body: &Value) -> Value {
+async fn post(server: &ServerProcess, token: &str, path: &str, body: &Value) -> Value {
     let (status, answer) =
-        send(server, &Unsigned::new("POST", path).header("X-Auth-Token", token).json(body).wire()).await;
+        send(server, &UnsignedRequest::new("POST", path).header("X-Auth-Token", token).json(body).to_wire())
+            .await;
     assert!((200..300).contains(&status), "{answer}");
     answer
 }
 
 /// An access key of that project.
-async fn access_key(server: &Server, project: &str) -> Signer {
+async fn create_access_key(server: &ServerProcess, project: &str) -> Signer {
     let key = post(server, &server.token(project, "member"), "/v1/access-keys", &json!({"name": "ci"})).await;
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
-    Signer { key: text("id"), secret: text("secret"), at: Timestamp::now() }
+    Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
 /// An id as the log has it.
-fn shortened(id: &str) -> String {
+fn shorten_id(id: &str) -> String {
     format!("{}…{}", &id[..8], &id[id.len() - 4..])
 }
 
 #[tokio::test]
-async fn refused_request_is_logged_with_code_reason_client_and_caller() {
-    let server = server().await;
-    let forged = Unsigned::new("GET", "/v2/cloudimages").header("X-Auth-Token", "e30.e30.forged").wire();
+async fn rejected_request_is_logged_with_code_reason_and_caller() {
+    let server = start_server().await;
+    let forged =
+        UnsignedRequest::new("GET", "/v2/cloudimages").header("X-Auth-Token", "e30.e30.forged").to_wire();
     assert_eq!(send(&server, &forged).await.0, 401);
-    let refused = line(&server, "request", &[("status", json!(401))]).await;
+    let refused = wait_for_line(&server, "request", &[("status", json!(401))]).await;
     assert_eq!((&refused["code"], &refused["client"]), (&json!("IMG.0087"), &json!("127.0.0.1")));
     assert!(refused["reason"].as_str().unwrap().contains("Malformed token"), "{refused}");
     assert_eq!(refused.get("tenant"), None);
 
     let token = server.token("own1", "reader");
     let image = json!({"name": "a"});
-    let create = Unsigned::new("POST", "/v2/images").header("X-Auth-Token", &token).json(image).wire();
+    let create =
+        UnsignedRequest::new("POST", "/v2/images").header("X-Auth-Token", &token).json(image).to_wire();
     assert_eq!(send(&server, &create).await.0, 403);
-    let refused = line(&server, "request", &[("status", json!(403))]).await;
+    let refused = wait_for_line(&server, "request", &[("status", json!(403))]).await;
     assert_eq!((&refused["tenant"], &refused["operation"]), (&json!("own1"), &json!("POST /v2/images")));
     assert!(refused["code"].is_string() && refused["reason"].is_string(), "{refused}");
     assert_eq!((refused.get("path"), refused.get("access_key")), (None, None));
 }
 
 #[tokio::test]
-async fn request_by_an_access_key_is_logged_with_its_shortened_id() {
-    let server = server().await;
-    let signer = access_key(&server, "own1").await;
+async fn request_by_access_key_is_logged_with_a_shortened_id() {
+    let server = start_server().await;
+    let signer = create_access_key(&server, "own1").await;
     let wrong = Signer { secret: "a-secret-with-a-mistake".to_owned(), ..signer.clone() };
-    let list = Unsigned::new("GET", "/v2/cloudimages");
+    let list = UnsignedRequest::new("GET", "/v2/cloudimages");
     for (signer, status) in [(&signer, 200), (&wrong, 401)] {
-        assert_eq!(send(&server, &signer.access(&list, &[])).await.0, status);
+        assert_eq!(send(&server, &signer.sign_access(&list, &[])).await.0, status);
         let expected = [("status", json!(status)), ("operation", json!("GET /v2/cloudimages"))];
-        let told = line(&server, "request", &expected).await;
-        assert_eq!(told["access_key"], shortened(&signer.key));
+        let told = wait_for_line(&server, "request", &expected).await;
+        assert_eq!(told["access_key"], shorten_id(&signer.key_id));
     }
-    let user = json!({"id": signer.key, "password": "wrong"});
+    let user = json!({"id": signer.key_id, "password": "wrong"});
     let login = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
-    let login = Unsigned::new("POST", "/v3/auth/tokens").json(login).wire();
+    let login = UnsignedRequest::new("POST", "/v3/auth/tokens").json(login).to_wire();
     assert_eq!(send(&server, &login).await.0, 401);
-    let told = line(&server, "request", &[("operation", json!("POST /v3/auth/tokens"))]).await;
-    assert_eq!(told["access_key"], shortened(&signer.key));
+    let told = wait_for_line(&server, "request", &[("operation", json!("POST /v3/auth/tokens"))]).await;
+    assert_eq!(told["access_key"], shorten_id(&signer.key_id));
     // What is no id may be a secret in the wrong place.
-    let swapped = Signer { key: "a-secret-in-place-of-an-id".to_owned(), ..wrong };
-    assert_eq!(send(&server, &swapped.access(&list, &[])).await.0, 401);
+    let swapped = Signer { key_id: "a-secret-in-place-of-an-id".to_owned(), ..wrong };
+    assert_eq!(send(&server, &swapped.sign_access(&list, &[])).await.0, 401);
     assert!(!server.log().contains("in-place-of"));
 }
 
 #[tokio::test]
-async fn action_of_alibaba_is_logged_with_what_came_of_it() {
-    let server = server().await;
-    let signer = access_key(&server, "own1").await;
+async fn alibaba_action_is_logged_with_its_result() {
+    let server = start_server().await;
+    let signer = create_access_key(&server, "own1").await;
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut query =
         vec![own("Action", "DescribeImages"), own("Version", "2020-09-30"), own("RegionId", "mars")];
-    let ask = |query: &[(String, String)]| Unsigned { query: query.to_vec(), ..Unsigned::new("POST", "/") };
-    let (status, _) = send(&server, &signer.acs3(&ask(&query), &[], "nonce-1")).await;
+    let ask = |query: &[(String, String)]| UnsignedRequest {
+        query: query.to_vec(),
+        ..UnsignedRequest::new("POST", "/")
+    };
+    let (status, _) = send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-1")).await;
     assert_eq!(status, 404);
-    let told = line(&server, "request", &[("action", json!("DescribeImages"))]).await;
+    let told = wait_for_line(&server, "request", &[("action", json!("DescribeImages"))]).await;
     assert_eq!((&told["code"], &told["tenant"]), (&json!("InvalidRegionId.NotFound"), &json!("own1")));
-    assert_eq!(told["access_key"], shortened(&signer.key));
+    assert_eq!(told["access_key"], shorten_id(&signer.key_id));
 
     query[0] = own("Action", "NoSuchAction");
-    let (status, _) = send(&server, &signer.acs3(&ask(&query), &[], "nonce-2")).await;
+    let (status, _) = send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-2")).await;
     assert_eq!(status, 404);
-    line(&server, "request", &[("action", json!("NoSuchAction")), ("code", json!("InvalidApi.NotFound"))])
-        .await;
+    wait_for_line(
+        &server,
+        "request",
+        &[("action", json!("NoSuchAction")), ("code", json!("InvalidApi.NotFound"))],
+    )
+    .await;
     // What cannot be the name of an action is not repeated.
     query[0] = own("Action", "a line\nof a log");
-    assert!(send(&server, &signer.acs3(&ask(&query), &[], "nonce-3")).await.0 >= 400);
+    assert!(send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-3")).await.0 >= 400);
     assert!(!server.log().contains("of a log"));
 }
 
 #[tokio::test]
-async fn path_without_a_route_is_logged_without_tokens() {
-    let server = server().await;
+async fn unknown_path_is_logged_without_tokens() {
+    let server = start_server().await;
     let token = server.token("own1", "member");
     for path in ["/v9/nothing", "/v2.0/tokens/opaque-token/endpoints"] {
-        let ask = Unsigned::new("GET", path).header("X-Auth-Token", &token).wire();
+        let ask = UnsignedRequest::new("GET", path).header("X-Auth-Token", &token).to_wire();
         assert_eq!(send(&server, &ask).await.0, 404);
     }
-    let told = line(&server, "request", &[("path", json!("/v9/nothing"))]).await;
+    let told = wait_for_line(&server, "request", &[("path", json!("/v9/nothing"))]).await;
     assert_eq!((&told["operation"], &told["code"]), (&json!("$default"), &json!("IMG.0086")));
-    line(&server, "request", &[("path", json!("/v2.0/tokens/…/endpoints"))]).await;
+    wait_for_line(&server, "request", &[("path", json!("/v2.0/tokens/…/endpoints"))]).await;
     assert!(!server.log().contains("opaque-token"));
 }
 
 #[tokio::test]
-async fn failed_pair_is_in_the_line_of_its_work_item() {
-    let server = server().await;
+async fn failed_pair_is_logged_with_its_work_item() {
+    let server = start_server().await;
     let token = server.token("own1", "member");
     let mut images = Vec::new();
     for name in ["a", "b", "c"] {
@@ -143,13 +153,13 @@ async fn failed_pair_is_in_the_line_of_its_work_item() {
     // Sixty recipients are all that an image may have.
     share(&images[..1], projects(60)).await;
     let at_once = share(&images[..1], vec!["one-more".to_owned()]).await;
-    let finished = line(&server, "job finished", &[("job", at_once)]).await;
+    let finished = wait_for_line(&server, "job finished", &[("job", at_once)]).await;
     assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(1), &json!(1)));
     let image = images[0].as_str().unwrap();
     assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project one-more"));
 
     let queued = share(&images[1..], projects(100)).await;
-    let finished = line(&server, "piece finished", &[("job", queued)]).await;
+    let finished = wait_for_line(&server, "piece finished", &[("job", queued)]).await;
     let number = |name: &str| finished[name].as_u64().unwrap();
     assert_eq!(number("failed"), number("pairs") * 40 / 100, "{finished}");
     let first = finished["first_failure"].as_str().unwrap();
@@ -157,7 +167,7 @@ async fn failed_pair_is_in_the_line_of_its_work_item() {
 }
 
 #[tokio::test]
-async fn start_is_logged_with_what_the_server_was_told() {
+async fn server_start_is_logged_with_its_settings() {
     let arguments = [
         "--memory",
         "--region",
@@ -169,8 +179,8 @@ async fn start_is_logged_with_what_the_server_was_told() {
         "--metrics",
         "127.0.0.1:0",
     ];
-    let server = Server::start(&binary("imageshare"), &arguments).await;
-    let started = line(&server, "started", &[]).await;
+    let server = ServerProcess::start(&binary("imageshare"), &arguments).await;
+    let started = wait_for_line(&server, "started", &[]).await;
     assert_eq!(
         (&started["version"], &started["region"]),
         (&json!(env!("CARGO_PKG_VERSION")), &json!("mars"))
@@ -183,12 +193,12 @@ async fn start_is_logged_with_what_the_server_was_told() {
 }
 
 #[tokio::test]
-async fn fault_of_the_table_is_logged_with_the_id_of_its_request() {
-    let world = World::start().await;
+async fn table_failure_is_logged_with_the_request_id() {
+    let world = Deployment::start().await;
     let mut function = LambdaProcess::start(&binary("images"), world.env()).await.unwrap();
-    world.database().fail("Query", Fault::Broken, 1_000);
+    world.table_server().fail("Query", Fault::InternalError, 1_000);
     let event =
-        HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(&World::token("own1", "member"));
+        HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(&Deployment::token("own1", "member"));
     let answer = function.invoke(&event.build()).await.unwrap();
     let id = answer["headers"]["x-request-id"].as_str().unwrap();
     let log = function.log();

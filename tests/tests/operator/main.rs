@@ -9,11 +9,11 @@ mod pages;
 
 use std::time::Duration;
 
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 use serde_json::Value;
 
 /// The lines of a server's log, once one of them is as wanted.
-async fn lines_with(server: &Server, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+async fn wait_for_lines(server: &ServerProcess, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
     for _ in 0..500 {
         let log = server.log();
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -26,10 +26,10 @@ async fn lines_with(server: &Server, wanted: impl Fn(&Value) -> bool) -> Vec<Val
 }
 
 /// The line of that message for which all of these members are as given.
-async fn line(server: &Server, message: &str, members: &[(&str, Value)]) -> Value {
+async fn wait_for_line(server: &ServerProcess, message: &str, members: &[(&str, Value)]) -> Value {
     let is_it = |line: &Value| {
         line["message"] == message && members.iter().all(|(name, value)| line[*name] == *value)
     };
-    let lines = lines_with(server, is_it).await;
+    let lines = wait_for_lines(server, is_it).await;
     lines.into_iter().find(is_it).unwrap()
 }

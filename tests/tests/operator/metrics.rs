@@ -1,9 +1,9 @@
 //! What the server counts is told at an address of its own.
 
 use imageshare_tests::binaries::binary;
-use imageshare_tests::server::Server;
+use imageshare_tests::server_process::ServerProcess;
 
-use super::line;
+use super::wait_for_line;
 
 async fn get(url: &str, token: Option<&str>) -> (u16, String, String) {
     let request = reqwest::Client::new().get(url);
@@ -14,15 +14,15 @@ async fn get(url: &str, token: Option<&str>) -> (u16, String, String) {
 }
 
 /// The value of a series.
-fn value(text: &str, series: &str) -> f64 {
+fn series_value(text: &str, series: &str) -> f64 {
     let found = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     found.unwrap_or_else(|| panic!("no {series} in {text}")).parse().unwrap()
 }
 
 #[tokio::test]
-async fn requests_work_and_use_of_the_table_are_counted() {
-    let server = Server::start(&binary("imageshare"), &["--memory", "--metrics", "127.0.0.1:0"]).await;
-    let started = line(&server, "started", &[]).await;
+async fn metrics_count_requests_work_and_table_usage() {
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory", "--metrics", "127.0.0.1:0"]).await;
+    let started = wait_for_line(&server, "started", &[]).await;
     let metrics = format!("http://{}/metrics", started["metrics"].as_str().unwrap());
     let api = |path: &str| format!("http://{}{path}", server.address);
     let token = server.token("own1", "member");
@@ -38,7 +38,7 @@ async fn requests_work_and_use_of_the_table_are_counted() {
     assert!(text.ends_with("# EOF\n"), "{text}");
     let requests = |operation: &str, status: u16, code: &str| {
         let labels = format!("operation=\"{operation}\",status=\"{status}\",code=\"{code}\"");
-        value(&text, &format!("imageshare_requests_total{{{labels}}}"))
+        series_value(&text, &format!("imageshare_requests_total{{{labels}}}"))
     };
     let list = "GET /v2/cloudimages";
     assert!((requests(list, 200, "") - 3.0).abs() < 0.1);
@@ -47,11 +47,11 @@ async fn requests_work_and_use_of_the_table_are_counted() {
     assert!((requests("GET /health", 200, "") - 1.0).abs() < 0.1);
     assert!(!text.contains("what-a-client-writes"));
     let durations = format!("imageshare_request_duration_seconds_count{{operation=\"{list}\"}}");
-    assert!((value(&text, &durations) - 4.0).abs() < 0.1);
-    assert!(value(&text, "imageshare_table_round_trips_total{lane=\"request\"}") >= 3.0);
-    assert!(value(&text, "imageshare_table_read_units_total{lane=\"request\"}") > 0.0);
-    assert!(value(&text, "imageshare_open_work_items") < 0.1);
-    assert!(value(&text, "imageshare_oldest_open_work_age_seconds") < 0.1);
+    assert!((series_value(&text, &durations) - 4.0).abs() < 0.1);
+    assert!(series_value(&text, "imageshare_table_round_trips_total{lane=\"request\"}") >= 3.0);
+    assert!(series_value(&text, "imageshare_table_read_units_total{lane=\"request\"}") > 0.0);
+    assert!(series_value(&text, "imageshare_open_work_items") < 0.1);
+    assert!(series_value(&text, "imageshare_oldest_open_work_age_seconds") < 0.1);
     assert!(text.contains(&format!("imageshare_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))));
 
     // They are told there and nowhere else.
@@ -61,7 +61,7 @@ async fn requests_work_and_use_of_the_table_are_counted() {
 }
 
 #[tokio::test]
-async fn taken_address_of_the_metrics_is_told_by_name() {
+async fn metrics_address_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let arguments = ["--memory", "--listen", "127.0.0.1:0", "--metrics", &address];

@@ -3,36 +3,37 @@
 use std::collections::BTreeSet;
 
 use imageshare::domain::Role;
-use imageshare_tests::api::{Api, Ask};
-use imageshare_tests::document::Document;
+use imageshare_tests::api::{Api, ApiRequest};
+use imageshare_tests::api_document::ApiDocument;
 use serde_json::{Value, json};
 
-async fn text(api: &Api, path: &str) -> (String, String) {
-    let answer = api.send(&Ask::new("GET", path)).await;
+async fn fetch_text(api: &Api, path: &str) -> (String, String) {
+    let answer = api.send(&ApiRequest::new("GET", path)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     (answer.headers["content-type"].clone(), answer.body.as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]
-async fn document_is_served_without_what_is_for_the_deployment() {
+async fn document_is_served_without_deployment_extensions() {
     let api = Api::start(&[]).await;
-    let (kind, yaml) = text(&api, "/openapi.yaml").await;
+    let (kind, yaml) = fetch_text(&api, "/openapi.yaml").await;
     assert_eq!(kind, "application/yaml");
     let yaml: Value = serde_norway::from_str(&yaml).unwrap();
-    let in_json = api.send(&Ask::new("GET", "/openapi.json")).await.body;
+    let in_json = api.send(&ApiRequest::new("GET", "/openapi.json")).await.body;
     assert_eq!(yaml, in_json);
     assert!(!in_json.to_string().contains("\"x-"), "what only the deployment reads");
     let paths: BTreeSet<_> = in_json["paths"].as_object().unwrap().keys().cloned().collect();
-    let routed: BTreeSet<_> = Document::read().methods().into_iter().map(|(path, _)| path).collect();
+    let routed: BTreeSet<_> =
+        ApiDocument::load().methods_by_path().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, routed);
 }
 
 #[tokio::test]
-async fn page_names_every_operation_and_needs_nothing_from_elsewhere() {
+async fn docs_page_lists_every_operation_and_is_self_contained() {
     let api = Api::start(&[]).await;
-    let (kind, page) = text(&api, "/docs").await;
+    let (kind, page) = fetch_text(&api, "/docs").await;
     assert_eq!(kind, "text/html; charset=utf-8");
-    for operation in Document::read().operations() {
+    for operation in ApiDocument::load().operations() {
         assert!(page.contains(&format!("<h3 id=\"{}\">", operation.id)), "{} is missing", operation.id);
     }
     for foreign in ["<script", "src=", "http-equiv", "@import", "<link"] {
@@ -45,24 +46,24 @@ async fn page_names_every_operation_and_needs_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn browser_gets_a_page_where_clients_get_the_versions() {
+async fn browser_gets_a_page_and_clients_get_the_versions() {
     let api = Api::start(&[]).await;
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-    let answer = api.send(&Ask::new("GET", "/").header("Accept", browser)).await;
+    let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", browser)).await;
     assert_eq!((answer.status, answer.headers["vary"].as_str()), (200, "Accept"));
     let page = answer.body.as_str().unwrap();
     for target in ["docs", "openapi.yaml", "openapi.json", "versions", "health"] {
         assert!(page.contains(&format!("href=\"{target}\"")), "{target} is missing");
-        let status = api.send(&Ask::new("GET", format!("/{target}"))).await.status;
+        let status = api.send(&ApiRequest::new("GET", format!("/{target}"))).await.status;
         assert_eq!(status, 200, "{target}");
     }
     for accept in ["*/*", "application/json", "application/json, text/html", ""] {
-        let answer = api.send(&Ask::new("GET", "/").header("Accept", accept)).await;
+        let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
         assert_eq!((answer.status, answer.body["versions"].is_array()), (300, true), "{accept}");
     }
     // An action is an action, whoever asks for it.
     let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
-    let action = Ask::new("GET", format!("/?{query}")).header("Accept", browser);
+    let action = ApiRequest::new("GET", format!("/?{query}")).header("Accept", browser);
     let answer = api.send(&action.token(&api.token("own1", Role::Member))).await;
     assert_eq!((answer.status, &answer.body["Images"]), (200, &json!([])), "{answer:?}");
 }

@@ -6,44 +6,46 @@ use serde_json::{Value, json};
 
 /// What a batch request wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verb {
+pub enum Operation {
     Share,
     Unshare,
     /// The guest's answer, as it is called in requests and responses.
-    Answer(&'static str),
+    Decide(&'static str),
 }
 
 /// A batch request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ask {
-    pub verb: Verb,
+pub struct BatchRequest {
+    pub operation: Operation,
     pub images: Vec<String>,
-    pub guests: Vec<String>,
+    pub recipients: Vec<String>,
 }
 
-impl Ask {
+impl BatchRequest {
     pub fn body(&self) -> Value {
-        match self.verb {
-            Verb::Share | Verb::Unshare => json!({"images": self.images, "projects": self.guests}),
-            Verb::Answer(status) => {
-                json!({"images": self.images, "project_id": self.guests[0], "status": status})
+        match self.operation {
+            Operation::Share | Operation::Unshare => {
+                json!({"images": self.images, "projects": self.recipients})
+            }
+            Operation::Decide(status) => {
+                json!({"images": self.images, "project_id": self.recipients[0], "status": status})
             }
         }
     }
 
     pub fn pairs(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.images.iter().flat_map(|image| self.guests.iter().map(move |guest| (image, guest)))
+        self.images.iter().flat_map(|image| self.recipients.iter().map(move |guest| (image, guest)))
     }
 
-    fn names(&self, image: &String, guest: &String) -> bool {
-        self.images.contains(image) && self.guests.contains(guest)
+    fn contains_pair(&self, image: &String, guest: &String) -> bool {
+        self.images.contains(image) && self.recipients.contains(guest)
     }
 }
 
 /// A batch request that was acknowledged.
 #[derive(Clone, Debug)]
-pub struct Acknowledged {
-    pub ask: Ask,
+pub struct AcknowledgedRequest {
+    pub request: BatchRequest,
     pub key: Option<String>,
     pub job: String,
 }
@@ -55,24 +57,24 @@ pub struct Record {
     /// The images that exist, each with the guests that it is shared with and their answers.
     pub images: BTreeMap<String, BTreeMap<String, &'static str>>,
     pub deleted: BTreeSet<String>,
-    pub requests: Vec<Acknowledged>,
+    pub requests: Vec<AcknowledgedRequest>,
     /// Requests without a key that a cut left in doubt; made again, they may have made two jobs.
-    pub doubtful: Vec<Ask>,
+    pub in_doubt: Vec<BatchRequest>,
 }
 
 impl Record {
     /// Takes note of an acknowledged request.
-    pub fn acknowledge(&mut self, request: Acknowledged) {
-        for (image, guest) in request.ask.pairs() {
+    pub fn acknowledge(&mut self, request: AcknowledgedRequest) {
+        for (image, guest) in request.request.pairs() {
             let Some(members) = self.images.get_mut(image) else { continue };
-            match request.ask.verb {
-                Verb::Share => {
+            match request.request.operation {
+                Operation::Share => {
                     members.entry(guest.clone()).or_insert("pending");
                 }
-                Verb::Unshare => {
+                Operation::Unshare => {
                     members.remove(guest);
                 }
-                Verb::Answer(answer) => {
+                Operation::Decide(answer) => {
                     if let Some(status) = members.get_mut(guest) {
                         *status = answer;
                     }
@@ -85,30 +87,33 @@ impl Record {
     /// Whether a pair of the request of that number may have failed: its image was deleted meanwhile, or what the guest
     /// answered to was withdrawn.
     pub fn may_fail(&self, request: usize, image: &String, guest: &String) -> bool {
-        let withdrawn =
-            |later: &Acknowledged| later.ask.verb == Verb::Unshare && later.ask.names(image, guest);
-        match self.requests[request].ask.verb {
-            Verb::Unshare => false,
-            Verb::Share => self.deleted.contains(image),
-            Verb::Answer(_) => self.deleted.contains(image) || self.requests[request..].iter().any(withdrawn),
+        let withdrawn = |later: &AcknowledgedRequest| {
+            later.request.operation == Operation::Unshare && later.request.contains_pair(image, guest)
+        };
+        match self.requests[request].request.operation {
+            Operation::Unshare => false,
+            Operation::Share => self.deleted.contains(image),
+            Operation::Decide(_) => {
+                self.deleted.contains(image) || self.requests[request..].iter().any(withdrawn)
+            }
         }
     }
 
     /// Whether a later request may have overtaken a pair of the request of that number: one that wants it otherwise, also one
     /// whose answer was cut off.
     pub fn may_be_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
-        let verb = self.requests[request].ask.verb;
-        let differs = |later: Verb| match verb {
-            Verb::Share => later == Verb::Unshare,
-            Verb::Unshare => later == Verb::Share,
-            Verb::Answer(_) => later != verb && later != Verb::Share,
+        let verb = self.requests[request].request.operation;
+        let differs = |later: Operation| match verb {
+            Operation::Share => later == Operation::Unshare,
+            Operation::Unshare => later == Operation::Share,
+            Operation::Decide(_) => later != verb && later != Operation::Share,
         };
-        let later = self.requests[request + 1..].iter().map(|later| &later.ask);
-        later.chain(&self.doubtful).any(|ask| differs(ask.verb) && ask.names(image, guest))
+        let later = self.requests[request + 1..].iter().map(|later| &later.request);
+        later.chain(&self.in_doubt).any(|ask| differs(ask.operation) && ask.contains_pair(image, guest))
     }
 
     /// The images that a guest has in its list of that status.
-    pub fn list(&self, guest: &str, status: &str) -> BTreeSet<&str> {
+    pub fn images_with_status(&self, guest: &str, status: &str) -> BTreeSet<&str> {
         let listed = self.images.iter().filter(|(_, members)| members.get(guest) == Some(&status));
         listed.map(|(image, _)| image.as_str()).collect()
     }

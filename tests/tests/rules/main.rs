@@ -3,21 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod accept_all;
 mod facades;
 mod key_grants;
 mod limits;
 mod regions;
-mod table;
+mod respond_to_all;
+mod rules_document;
 mod vaults;
 
 use std::sync::Arc;
 
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Status, Task};
-use imageshare::usecases::{self, carry_out};
-use imageshare::{Service, Settings};
-use imageshare_tests::service::{LocalService, caller, job_at, tenant};
-use imageshare_tests::sums;
+use imageshare::usecases::{self, execute};
+use imageshare::{App, Settings};
+use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
+use imageshare_tests::totals;
 
 /// A full-ECS image of 60 GiB.
 const FULL_ECS: [(&str, &str); 4] = [
@@ -33,28 +33,28 @@ async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Jo
 }
 
 /// Queues a request of the owner, as one that is too large to be carried out at once.
-async fn queued(world: &LocalService, task: Task, images: &[ImageId], tenants: &[&str]) -> JobId {
+async fn queue_job(world: &LocalService, task: Task, images: &[ImageId], tenants: &[&str]) -> JobId {
     let tenants = tenants.iter().map(|id| tenant(id)).collect();
     let job = job_at(world.service.clock().stamp(), "owner", task, images.to_vec(), tenants);
-    world.queue(&job).await;
+    world.queue_job(&job).await;
     job.id
 }
 
 /// Shares, and carries it out.
-async fn shared(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Vec<Outcome> {
+async fn share_and_execute(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Vec<Outcome> {
     let job = share(world, images, tenants).await;
-    outcomes(world, job).await
+    execute_and_get_outcomes(world, job).await
 }
 
-async fn unshared(world: &LocalService, images: &[ImageId], tenants: &[&str]) {
+async fn unshare_and_execute(world: &LocalService, images: &[ImageId], tenants: &[&str]) {
     let tenants: Vec<_> = tenants.iter().map(|id| tenant(id)).collect();
     let job =
         usecases::unshare(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap();
-    assert!(outcomes(world, job).await.iter().all(|outcome| *outcome == Outcome::Done));
+    assert!(execute_and_get_outcomes(world, job).await.iter().all(|outcome| *outcome == Outcome::Done));
 }
 
 /// Answers, and carries it out.
-async fn answered(
+async fn respond_and_execute(
     world: &LocalService,
     images: &[ImageId],
     who: &str,
@@ -62,57 +62,57 @@ async fn answered(
 ) -> Vec<Outcome> {
     let (me, said) = (caller(who), (status, vault.map(|id| id.parse().unwrap())));
     let job = usecases::respond(&world.service, &me, tenant(who), images.to_vec(), said, None);
-    outcomes(world, job.await.unwrap()).await
+    execute_and_get_outcomes(world, job.await.unwrap()).await
 }
 
 /// What a job says of its pairs when everything is carried out; no sum has drifted then.
-async fn outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
-    world.work().await;
-    sums::hold(&world.embedded);
-    let report = world.report(job).await;
-    assert!(report.ended().is_some());
+async fn execute_and_get_outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
+    world.run_open_work().await;
+    totals::assert_consistent(&world.embedded);
+    let report = world.job_report(job).await;
+    assert!(report.ended_at().is_some());
     report.outcomes().map(|(_, _, outcome)| outcome).collect()
 }
 
 /// Requests an unshare of a member, then a share with it, and carries out the share first. Returns what came of that.
-async fn shared_again_before_a_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
+async fn reshare_before_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
     let images = std::slice::from_ref(image);
-    queued(world, Task::Unshare, images, &[who]).await;
-    let again = queued(world, Task::Share, images, &[who]).await;
-    let newest = world.open_pieces().await.into_iter().find(|piece| piece.job == again).unwrap();
-    carry_out(&world.service, newest).await.unwrap();
-    outcomes(world, again).await[0]
+    queue_job(world, Task::Unshare, images, &[who]).await;
+    let again = queue_job(world, Task::Share, images, &[who]).await;
+    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    execute(&world.service, newest).await.unwrap();
+    execute_and_get_outcomes(world, again).await[0]
 }
 
 /// Carries out everything that is open, side by side.
-async fn work_side_by_side(world: &LocalService) {
-    let pieces = world.open_pieces().await.into_iter();
+async fn execute_concurrently(world: &LocalService) {
+    let pieces = world.open_work_items().await.into_iter();
     let workers: Vec<_> = pieces
         .map(|key| {
             let service = world.service.clone();
-            tokio::spawn(async move { carry_out(&service, key).await })
+            tokio::spawn(async move { execute(&service, key).await })
         })
         .collect();
     for worker in workers {
         worker.await.unwrap().unwrap();
     }
     // Who met others too often is tried again, as the queue does it.
-    world.work().await;
+    world.run_open_work().await;
 }
 
-async fn status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
+async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
     let (_, member) = world.service.store.image_and_member(image, &tenant(who)).await.unwrap();
     member.map(|member| member.status)
 }
 
 /// A service of other settings over the same table.
-fn with_settings(world: &LocalService, change: impl FnOnce(&mut Settings)) -> Service {
+fn service_with_settings(world: &LocalService, change: impl FnOnce(&mut Settings)) -> App {
     let mut settings = Settings::clone(&world.service.settings);
     change(&mut settings);
-    Service { settings: Arc::new(settings), ..world.service.clone() }
+    App { settings: Arc::new(settings), ..world.service.clone() }
 }
 
 /// One owner may have as many images wait as all owners may.
-fn start(limits: Limits) -> LocalService {
+fn start_service(limits: Limits) -> LocalService {
     LocalService::start(Limits { pending_per_owner: 100_000, ..limits })
 }

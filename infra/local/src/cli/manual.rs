@@ -22,7 +22,7 @@ pub fn write_completions(shell: Shell, out: &mut impl Write) -> io::Result<()> {
 ///
 /// # Errors
 /// There is no such command, or the page cannot be written.
-pub fn write_page(words: &[String], out: &mut impl Write) -> io::Result<()> {
+pub fn write_manual_page(words: &[String], out: &mut impl Write) -> io::Result<()> {
     let mut command = Arguments::command();
     command.build();
     let mut page = &command;
@@ -44,7 +44,7 @@ mod tests {
     fn page(words: &[&str]) -> io::Result<String> {
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
         let mut page = Vec::new();
-        write_page(&words, &mut page)?;
+        write_manual_page(&words, &mut page)?;
         Ok(String::from_utf8(page).unwrap())
     }
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shell_completes_the_commands() {
+    fn every_shell_has_completions() {
         for shell in Shell::value_variants() {
             let mut script = Vec::new();
             write_completions(*shell, &mut script).unwrap();

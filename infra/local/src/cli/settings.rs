@@ -68,51 +68,53 @@ pub(super) fn parse(
         Some(_) => return Ok(Arguments::from_arg_matches(&matches)?.into_command()),
     };
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let mut given = Given::on_command_line(serve);
+    let mut given = GivenFlags::from_command_line(serve);
 
     let mut from_environment = Vec::new();
     for (flag, name) in VARIABLES {
         from_environment
-            .extend(variable(name).map(|value| (flag.to_owned(), vec![in_variable(flag, value)])));
+            .extend(variable(name).map(|value| (flag.to_owned(), vec![normalize_variable(flag, value)])));
     }
-    line.extend(given.add(from_environment));
-    let refused = |problem| refuse("the environment", &problem);
+    line.extend(given.add_missing(from_environment));
+    let refused = |problem| error_at("the environment", &problem);
     Arguments::try_parse_from(&line).map_err(refused)?;
 
     let file = serve.get_one::<PathBuf>("config").cloned().or_else(|| variable(CONFIG).map(PathBuf::from));
     if let Some(file) = file {
-        let refused = |problem: String| refuse_text(&format!("{}: {problem}", file.display()));
-        line.extend(given.add(read(&file).map_err(refused)?));
-        Arguments::try_parse_from(&line).map_err(|problem| refuse(&file.display().to_string(), &problem))?;
+        let refused = |problem: String| settings_error(&format!("{}: {problem}", file.display()));
+        line.extend(given.add_missing(read_file(&file).map_err(refused)?));
+        Arguments::try_parse_from(&line)
+            .map_err(|problem| error_at(&file.display().to_string(), &problem))?;
     }
     let command = Arguments::try_parse_from(&line)?.into_command();
     match &command {
-        Command::Serve(ServeArguments { issuers, .. }) if issuers.names_an_issuer_without_keys() => {
-            Err(refuse_text("--issuer and --audience are about the tokens that --jwks is for: name that too"))
-        }
+        Command::Serve(ServeArguments { issuers, .. }) if issuers.has_issuer_without_jwks() => Err(
+            settings_error("--issuer and --audience are about the tokens that --jwks is for: name that too"),
+        ),
         _ => Ok(command),
     }
 }
 
 /// The flags that were given already, and are not to be added from a weaker source.
-struct Given(HashSet<String>);
+struct GivenFlags(HashSet<String>);
 
-impl Given {
-    fn on_command_line(serve: &ArgMatches) -> Self {
+impl GivenFlags {
+    fn from_command_line(serve: &ArgMatches) -> Self {
         let flags = VARIABLES.iter().map(|(flag, _)| (*flag).to_owned());
-        let is_given = |flag: &String| serve.value_source(&id_of(flag)) == Some(ValueSource::CommandLine);
+        let is_given =
+            |flag: &String| serve.value_source(&argument_id(flag)) == Some(ValueSource::CommandLine);
         let mut given = Self(flags.filter(is_given).collect());
         given.exclude_alternatives();
         given
     }
 
     /// The settings that are new, as arguments.
-    fn add(&mut self, settings: Vec<(String, Vec<String>)>) -> Vec<OsString> {
+    fn add_missing(&mut self, settings: Vec<(String, Vec<String>)>) -> Vec<OsString> {
         let new: Vec<_> = settings.into_iter().filter(|(flag, _)| !self.0.contains(flag)).collect();
         self.0.extend(new.iter().map(|(flag, _)| flag.clone()));
         self.exclude_alternatives();
         let arguments = |(flag, values): (String, Vec<String>)| {
-            values.into_iter().filter_map(move |value| argument(&flag, &value)).collect::<Vec<_>>()
+            values.into_iter().filter_map(move |value| to_argument(&flag, &value)).collect::<Vec<_>>()
         };
         new.into_iter().flat_map(arguments).collect()
     }
@@ -126,7 +128,7 @@ impl Given {
 }
 
 /// A setting as an argument; none for a switch that is off.
-fn argument(flag: &str, value: &str) -> Option<OsString> {
+fn to_argument(flag: &str, value: &str) -> Option<OsString> {
     if !is_switch(flag) {
         return Some(format!("--{flag}={value}").into());
     }
@@ -139,28 +141,28 @@ fn argument(flag: &str, value: &str) -> Option<OsString> {
 }
 
 /// Functions are told of a complete directory by a word.
-fn in_variable(flag: &str, value: String) -> String {
+fn normalize_variable(flag: &str, value: String) -> String {
     if flag == "directory-complete" && value == "complete" { "true".to_owned() } else { value }
 }
 
 /// The settings in a file, by flag.
-fn read(path: &Path) -> Result<Vec<(String, Vec<String>)>, String> {
+fn read_file(path: &Path) -> Result<Vec<(String, Vec<String>)>, String> {
     let text = fs::read_to_string(path).map_err(|problem| problem.to_string())?;
     let table: Table = text.parse().map_err(|problem: toml::de::Error| problem.to_string())?;
-    table.into_iter().map(|(name, value)| setting(name, value)).collect()
+    table.into_iter().map(|(name, value)| parse_setting(name, value)).collect()
 }
 
-fn setting(name: String, value: Value) -> Result<(String, Vec<String>), String> {
+fn parse_setting(name: String, value: Value) -> Result<(String, Vec<String>), String> {
     if !VARIABLES.iter().any(|(flag, _)| *flag == name) {
         let known: Vec<_> = VARIABLES.iter().map(|(flag, _)| *flag).collect();
         return Err(format!("unknown setting {name}: expected one of {}", known.join(", ")));
     }
     let values = match value {
-        Value::Array(values) if is_repeated(&name) => values.into_iter().map(text).collect(),
+        Value::Array(values) if is_repeated(&name) => values.into_iter().map(to_text).collect(),
         Value::Table(table) if is_repeated(&name) => {
-            table.into_iter().map(|(limit, number)| Some(format!("{limit}={}", text(number)?))).collect()
+            table.into_iter().map(|(limit, number)| Some(format!("{limit}={}", to_text(number)?))).collect()
         }
-        value => text(value).map(|value| vec![value]),
+        value => to_text(value).map(|value| vec![value]),
     };
     let expected = if is_switch(&name) {
         "true or false"
@@ -173,7 +175,7 @@ fn setting(name: String, value: Value) -> Result<(String, Vec<String>), String> 
     Ok((name, values))
 }
 
-fn text(value: Value) -> Option<String> {
+fn to_text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         Value::Integer(number) => Some(number.to_string()),
@@ -183,14 +185,14 @@ fn text(value: Value) -> Option<String> {
 }
 
 fn is_switch(flag: &str) -> bool {
-    action_of(flag, &ArgAction::SetTrue)
+    has_action(flag, &ArgAction::SetTrue)
 }
 
 fn is_repeated(flag: &str) -> bool {
-    action_of(flag, &ArgAction::Append)
+    has_action(flag, &ArgAction::Append)
 }
 
-fn action_of(flag: &str, wanted: &ArgAction) -> bool {
+fn has_action(flag: &str, wanted: &ArgAction) -> bool {
     let command = Arguments::command();
     let named = |argument: &&clap::Arg| argument.get_long() == Some(flag);
     command.get_arguments().find(named).is_some_and(|argument| {
@@ -199,22 +201,22 @@ fn action_of(flag: &str, wanted: &ArgAction) -> bool {
 }
 
 /// The parser's name for a flag.
-fn id_of(flag: &str) -> String {
+fn argument_id(flag: &str) -> String {
     let command = Arguments::command();
     let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
     argument.map_or_else(|| flag.to_owned(), |argument| argument.get_id().to_string())
 }
 
 /// A refusal of the parser, with where the value stands.
-fn refuse(place: &str, problem: &clap::Error) -> clap::Error {
+fn error_at(place: &str, problem: &clap::Error) -> clap::Error {
     let text = problem.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let sentence =
         text.split("\n\nUsage:").next().unwrap_or(text).split("\n\nFor more").next().unwrap_or(text);
-    refuse_text(&format!("{place}: {}", sentence.trim_end()))
+    settings_error(&format!("{place}: {}", sentence.trim_end()))
 }
 
-fn refuse_text(text: &str) -> clap::Error {
+fn settings_error(text: &str) -> clap::Error {
     Arguments::command().error(clap::error::ErrorKind::ValueValidation, text)
 }
 
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn flag_counts_before_variable_and_variable_before_file() {
+    fn flag_overrides_variable_and_variable_overrides_file() {
         let file = "listen = \"127.0.0.1:1\"\nregion = \"file\"\npublic-url = \"http://file\"\n";
         let environment = [("IMAGESHARE_LISTEN", "127.0.0.1:2"), ("IMAGESHARE_REGION", "variable")];
         for command in ["imageshare --listen 127.0.0.1:3", "imageshare serve --listen 127.0.0.1:3"] {
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_setting_can_stand_in_the_file() {
+    fn file_supports_every_kind_of_setting() {
         let file = "memory = true\ndirectory-complete = false\nlimit = [\"images-per-tenant=5\"]\n";
         let arguments = serve("imageshare", &[], file).unwrap();
         assert!(arguments.memory && !arguments.directory_complete);
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn directory_of_a_weaker_source_gives_way_to_memory() {
+    fn stronger_source_chooses_memory_or_directory() {
         let arguments = serve("imageshare --memory", &[("IMAGESHARE_DATA", "b")], "data = \"a\"").unwrap();
         assert!(arguments.memory);
         let arguments = serve("imageshare --data b", &[], "memory = true").unwrap();
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_setting_is_refused_by_name_and_place() {
+    fn invalid_setting_error_names_setting_and_source() {
         for (file, wanted) in [
             ("colour = \"red\"", "unknown setting colour: expected one of listen,"),
             ("config = \"a\"", "unknown setting config"),
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_needs_keys_from_any_source() {
+    fn issuer_requires_jwks_from_any_source() {
         assert!(serve("imageshare --issuer a", &[], "").unwrap_err().contains("--jwks"));
         let environment = [("IMAGESHARE_JWKS", "https://keys.example/jwks.json")];
         assert!(serve("imageshare --issuer a", &environment, "").is_ok());
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn file_of_the_readme_is_a_good_one() {
+    fn readme_settings_file_is_valid() {
         const README: &str = include_str!("../../../../README.md");
         let file = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let arguments = serve("imageshare", &[], file).unwrap();
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn other_commands_look_at_neither() {
+    fn other_commands_ignore_environment_and_file() {
         let line = ["imageshare", "completions", "bash"].map(OsStr::new).map(OsStr::to_owned);
         let variable = |_: &str| Some("nonsense".to_owned());
         assert!(matches!(parse(line, variable), Ok(Command::Completions { .. })));

@@ -7,7 +7,7 @@ use http::Uri;
 use imageshare::domain::TenantId;
 
 use super::DEFAULT_DATA;
-use imageshare::function::public_url;
+use imageshare::function::parse_public_url;
 
 pub(super) const ABOUT: &str = "\
 Import, list, show and delete tenants of a service's directory.
@@ -47,7 +47,7 @@ pub enum TenantsCommand {
         format: Option<FileFormat>,
         /// Where
         #[command(flatten)]
-        place: Place,
+        location: ServerLocation,
     },
     /// List all in the order of their ids, a line for each: project id, account, project, region
     List {
@@ -56,7 +56,7 @@ pub enum TenantsCommand {
         format: ListFormat,
         /// Where
         #[command(flatten)]
-        place: Place,
+        location: ServerLocation,
     },
     /// Show one, in one line: project id, account, project, region
     Show {
@@ -65,7 +65,7 @@ pub enum TenantsCommand {
         project: TenantId,
         /// Where
         #[command(flatten)]
-        place: Place,
+        location: ServerLocation,
     },
     /// Take one out of the directory; prints nothing. Its images and memberships stay as they are
     Delete {
@@ -74,7 +74,7 @@ pub enum TenantsCommand {
         project: TenantId,
         /// Where
         #[command(flatten)]
-        place: Place,
+        location: ServerLocation,
     },
 }
 
@@ -100,9 +100,9 @@ pub enum ListFormat {
 
 /// Where a server is, and how the command may ask it.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct ServerLocation {
     /// Address of the service: a local server, or with a token in the environment any deployment
-    #[arg(long, value_name = "URL", value_parser = public_url, default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", value_parser = parse_public_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
     /// The local server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]

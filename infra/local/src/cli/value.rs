@@ -19,7 +19,7 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
 
 /// A time to live is at most ten years, so that it is a number of seconds whatever the unit.
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
-    const MOST: u64 = 3650 * 86_400;
+    const MAX_SECONDS: u64 = 3650 * 86_400;
     let expected = || "expected a number and a unit: 30s, 15m, 12h or 7d, at most 3650d".to_owned();
     let seconds_per = match text.chars().next_back() {
         Some('s') => 1,
@@ -31,7 +31,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     let number: u64 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(expected)?;
     match number.checked_mul(seconds_per) {
-        Some(seconds @ 1..=MOST) => Ok(Duration::from_secs(seconds)),
+        Some(seconds @ 1..=MAX_SECONDS) => Ok(Duration::from_secs(seconds)),
         _ => Err(expected()),
     }
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lifetime_is_a_number_and_a_unit() {
+    fn lifetime_is_a_number_with_a_unit() {
         for (text, seconds) in [("30s", 30), ("15m", 900), ("12h", 43_200), ("7d", 604_800)] {
             assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)));
         }

@@ -9,12 +9,12 @@ use hyper::body::Body;
 use tokio::time::timeout;
 
 /// How long a client may take to send a body.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much, and how long, is read on and thrown away of a body that is too large. A client that writes its whole
 /// request before it reads the answer would not see the answer otherwise.
-const MOST_DISCARDED: usize = 64 * 1024 * 1024;
-const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no body.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub(super) enum BodyError {
     /// It is larger than allowed.
     TooLarge,
     /// It did not arrive in time.
-    TooSlow,
+    Timeout,
     /// The connection broke, or the body is not framed as HTTP wants it.
     Broken,
 }
 
 /// The bytes that a body announces.
-pub(super) fn announced(body: &impl Body) -> Option<usize> {
+pub(super) fn declared_length(body: &impl Body) -> Option<usize> {
     body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
@@ -43,7 +43,7 @@ where
     if announced > most && client_waits {
         return Err(BodyError::TooLarge);
     }
-    let whole = timeout(PATIENCE, async {
+    let whole = timeout(BODY_TIMEOUT, async {
         // Most bodies arrive in one piece, which is then passed on as it is.
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
@@ -64,13 +64,13 @@ where
         }
         Ok(if all.is_empty() { first } else { all.freeze() })
     });
-    let whole = whole.await.unwrap_or(Err(BodyError::TooSlow));
+    let whole = whole.await.unwrap_or(Err(BodyError::Timeout));
     if whole == Err(BodyError::TooLarge) {
-        let _ = timeout(DISCARD_PATIENCE, async {
+        let _ = timeout(DISCARD_TIMEOUT, async {
             let mut discarded = 0;
             while let Some(Ok(frame)) = body.frame().await {
                 discarded += frame.data_ref().map_or(0, Bytes::len);
-                if discarded > MOST_DISCARDED {
+                if discarded > MAX_DISCARDED_BYTES {
                     break;
                 }
             }
@@ -92,9 +92,9 @@ mod tests {
     use super::*;
 
     /// A body in pieces.
-    struct Pieces(VecDeque<&'static [u8]>);
+    struct Chunks(VecDeque<&'static [u8]>);
 
-    impl Body for Pieces {
+    impl Body for Chunks {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -106,16 +106,16 @@ mod tests {
         }
     }
 
-    async fn read_pieces(pieces: &[&'static [u8]], most: usize) -> Result<Bytes, BodyError> {
-        read(Pieces(pieces.iter().copied().collect()), most, false).await
+    async fn read_chunks(pieces: &[&'static [u8]], most: usize) -> Result<Bytes, BodyError> {
+        read(Chunks(pieces.iter().copied().collect()), most, false).await
     }
 
     #[tokio::test]
-    async fn pieces_are_joined_up_to_the_limit() {
-        assert_eq!(read_pieces(&[], 0).await.unwrap(), "");
-        assert_eq!(read_pieces(&[b"abc"], 3).await.unwrap(), "abc");
-        assert_eq!(read_pieces(&[b"a", b"", b"b", b"c"], 3).await.unwrap(), "abc");
-        assert_eq!(read_pieces(&[b"abcd"], 3).await, Err(BodyError::TooLarge));
-        assert_eq!(read_pieces(&[b"a", b"b", b"cd"], 3).await, Err(BodyError::TooLarge));
+    async fn chunks_are_joined_up_to_the_limit() {
+        assert_eq!(read_chunks(&[], 0).await.unwrap(), "");
+        assert_eq!(read_chunks(&[b"abc"], 3).await.unwrap(), "abc");
+        assert_eq!(read_chunks(&[b"a", b"", b"b", b"c"], 3).await.unwrap(), "abc");
+        assert_eq!(read_chunks(&[b"abcd"], 3).await, Err(BodyError::TooLarge));
+        assert_eq!(read_chunks(&[b"a", b"b", b"cd"], 3).await, Err(BodyError::TooLarge));
     }
 }

@@ -15,33 +15,33 @@ const MAX_CONNECTIONS: usize = 512;
 const RESERVED_DESCRIPTORS: usize = 32;
 
 /// How often a connection that waits for its client is looked for, where all were busy.
-const RETRY: Duration = Duration::from_millis(50);
+const EVICTION_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The head of a request is waited for, the first of the connection or one that has begun.
-    Head,
+    ReadingHead,
     /// Nothing, between two requests.
     Idle,
     /// The rest of a request's body is waited for.
-    Body,
+    ReadingBody,
     /// A request is answered.
-    Request,
+    Handling,
     /// An answer is written.
-    Answer,
+    Writing,
 }
 
 /// What one connection does, and since when; seen by all who serve it.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<(Phase, Instant)>,
-    end: Notify,
+    eviction: Notify,
 }
 
 impl Activity {
     fn new() -> Self {
-        Self { state: Mutex::new((Phase::Head, Instant::now())), end: Notify::new() }
+        Self { state: Mutex::new((Phase::ReadingHead, Instant::now())), eviction: Notify::new() }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -53,36 +53,36 @@ impl Activity {
     }
 
     /// Something is written: an answer, unless the request is still being read.
-    pub(super) fn write(&self) {
-        if !matches!(self.phase(), Phase::Body | Phase::Request) {
-            self.enter(Phase::Answer);
+    pub(super) fn begin_write(&self) {
+        if !matches!(self.phase(), Phase::ReadingBody | Phase::Handling) {
+            self.enter(Phase::Writing);
         }
     }
 
     /// Returns when the connection has to make room for another.
-    pub(super) async fn displaced(&self) {
-        self.end.notified().await;
+    pub(super) async fn wait_for_eviction(&self) {
+        self.eviction.notified().await;
     }
 
     /// Since when the client is waited for; none where the client waits.
-    fn waits_since(&self) -> Option<Instant> {
+    fn waiting_since(&self) -> Option<Instant> {
         let (phase, since) = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        (phase != Phase::Request).then_some(since)
+        (phase != Phase::Handling).then_some(since)
     }
 }
 
 /// All connections.
 pub(super) struct Connections {
-    places: Arc<Semaphore>,
-    open: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
-    next: u64,
+    slots: Arc<Semaphore>,
+    activities: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
+    next_id: u64,
 }
 
 /// The place of one connection, given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     pub(super) activity: Arc<Activity>,
-    number: u64,
-    open: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
+    id: u64,
+    activities: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -90,39 +90,41 @@ impl Connections {
     /// As many as the process's descriptor limit allows.
     pub(super) fn new(descriptors: usize) -> Self {
         let most = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MAX_CONNECTIONS);
-        Self { places: Arc::new(Semaphore::new(most)), open: Arc::default(), next: 0 }
+        Self { slots: Arc::new(Semaphore::new(most)), activities: Arc::default(), next_id: 0 }
     }
 
     /// A place for a new connection; waits for one where every other connection is busy.
-    pub(super) async fn place(&mut self) -> Place {
+    pub(super) async fn acquire_slot(&mut self) -> ConnectionSlot {
         let permit = loop {
-            if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
                 break permit;
             }
-            self.end_longest_waiting();
-            if let Ok(Ok(permit)) = timeout(RETRY, Arc::clone(&self.places).acquire_owned()).await {
+            self.evict_longest_waiting();
+            if let Ok(Ok(permit)) =
+                timeout(EVICTION_RETRY_INTERVAL, Arc::clone(&self.slots).acquire_owned()).await
+            {
                 break permit;
             }
         };
-        let (number, activity) = (self.next, Arc::new(Activity::new()));
-        self.next += 1;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&activity));
-        Place { activity, number, open: Arc::clone(&self.open), _permit: permit }
+        let (number, activity) = (self.next_id, Arc::new(Activity::new()));
+        self.next_id += 1;
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&activity));
+        ConnectionSlot { activity, id: number, activities: Arc::clone(&self.activities), _permit: permit }
     }
 
     /// Ends the connection that has waited for its client for longest, if one does.
-    pub(super) fn end_longest_waiting(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = open.values().filter_map(|activity| Some((activity.waits_since()?, activity)));
+    pub(super) fn evict_longest_waiting(&self) {
+        let open = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = open.values().filter_map(|activity| Some((activity.waiting_since()?, activity)));
         if let Some((_, longest)) = waiting.min_by_key(|(since, _)| *since) {
-            longest.end.notify_one();
+            longest.eviction.notify_one();
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -131,27 +133,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn new_connection_takes_the_place_of_the_longest_waiting_one() {
+    async fn new_connection_evicts_the_longest_waiting_one() {
         let mut connections = Connections::new(RESERVED_DESCRIPTORS + 2);
-        let (busy, idle) = (connections.place().await, connections.place().await);
-        busy.activity.enter(Phase::Request);
+        let (busy, idle) = (connections.acquire_slot().await, connections.acquire_slot().await);
+        busy.activity.enter(Phase::Handling);
         let ends = tokio::spawn(async move {
-            idle.activity.displaced().await;
+            idle.activity.wait_for_eviction().await;
             drop(idle);
         });
-        let third = connections.place().await;
+        let third = connections.acquire_slot().await;
         ends.await.unwrap();
-        assert_eq!(third.activity.phase(), Phase::Head);
-        assert_eq!(connections.places.available_permits(), 0);
+        assert_eq!(third.activity.phase(), Phase::ReadingHead);
+        assert_eq!(connections.slots.available_permits(), 0);
         drop((busy, third));
-        assert_eq!(connections.places.available_permits(), 2);
-        assert!(connections.open.lock().unwrap().is_empty());
+        assert_eq!(connections.slots.available_permits(), 2);
+        assert!(connections.activities.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn there_is_a_place_however_few_descriptors_there_are() {
-        assert_eq!(Connections::new(0).places.available_permits(), 1);
-        assert_eq!(Connections::new(64).places.available_permits(), 32);
-        assert_eq!(Connections::new(1 << 20).places.available_permits(), MAX_CONNECTIONS);
+    async fn at_least_one_connection_is_allowed() {
+        assert_eq!(Connections::new(0).slots.available_permits(), 1);
+        assert_eq!(Connections::new(64).slots.available_permits(), 32);
+        assert_eq!(Connections::new(1 << 20).slots.available_permits(), MAX_CONNECTIONS);
     }
 }

@@ -19,11 +19,11 @@ use time::macros::format_description;
 /// The account that events of this gateway name.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 
-const CLF: &[BorrowedFormatItem<'_>] =
+const CLF_TIME_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
 
 /// All that the event is made of.
-pub(super) struct Source<'a> {
+pub(super) struct EventInput<'a> {
     pub(super) head: &'a Parts,
     pub(super) body: &'a [u8],
     pub(super) route_key: &'a str,
@@ -38,7 +38,7 @@ pub(super) struct Source<'a> {
 
 /// Why nothing can be made of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(super) enum MalformedRequest {
     /// The `Host` header names no host, or there is a second one.
     Host,
     /// The request's target is no path: `*`, or the host of a `CONNECT`.
@@ -46,39 +46,43 @@ pub(super) enum Malformed {
 }
 
 /// The event's JSON text.
-pub(super) fn text(source: &Source<'_>) -> Result<String, Malformed> {
+pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedRequest> {
     if !source.head.uri.path().starts_with('/') {
-        return Err(Malformed::Target);
+        return Err(MalformedRequest::Target);
     }
-    let domain_name = host(&source.head.headers, source.domain)?;
-    let path = decoded(source.head.uri.path());
+    let domain_name = request_host(&source.head.headers, source.domain)?;
+    let path = decode_percent(source.head.uri.path());
     let query = source.head.uri.query().unwrap_or_default();
-    let (body, is_base64_encoded) = body(&source.head.headers, source.body);
-    let event = Event {
+    let (body, is_base64_encoded) = encode_body(&source.head.headers, source.body);
+    let event = HttpApiEvent {
         version: "2.0",
         route_key: source.route_key,
         raw_path: &path,
         raw_query_string: query,
         cookies: cookies(&source.head.headers),
-        headers: Headers { received: &source.head.headers, client: source.client },
+        headers: EventHeaders { headers: &source.head.headers, client: source.client },
         query_string_parameters: query_parameters(query),
-        path_parameters: source.path_parameters.iter().map(|(name, value)| (*name, decoded(value))).collect(),
-        request_context: Context {
+        path_parameters: source
+            .path_parameters
+            .iter()
+            .map(|(name, value)| (*name, decode_percent(value)))
+            .collect(),
+        request_context: RequestContext {
             account_id: ACCOUNT_ID,
             api_id: "local",
             domain_name,
             domain_prefix: domain_name.split('.').next().unwrap_or_default(),
-            http: Http {
+            http: HttpContext {
                 method: source.head.method.as_str(),
                 path: &path,
                 protocol: &format!("{:?}", source.head.version),
                 source_ip: &source.client.ip().to_string(),
-                user_agent: value(source.head.headers.get(USER_AGENT)).unwrap_or_default(),
+                user_agent: header_text(source.head.headers.get(USER_AGENT)).unwrap_or_default(),
             },
             request_id: source.request_id,
             route_key: source.route_key,
             stage: "$default",
-            time: source.now.format(CLF).unwrap_or_default(),
+            time: source.now.format(CLF_TIME_FORMAT).unwrap_or_default(),
             time_epoch: i64::try_from(source.now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
         },
         body,
@@ -90,19 +94,19 @@ pub(super) fn text(source: &Source<'_>) -> Result<String, Malformed> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct HttpApiEvent<'a> {
     version: &'static str,
     route_key: &'a str,
     raw_path: &'a str,
     raw_query_string: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies: Vec<Cow<'a, str>>,
-    headers: Headers<'a>,
+    headers: EventHeaders<'a>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     query_string_parameters: BTreeMap<Cow<'a, str>, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     path_parameters: BTreeMap<&'a str, Cow<'a, str>>,
-    request_context: Context<'a>,
+    request_context: RequestContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Cow<'a, str>>,
     is_base64_encoded: bool,
@@ -110,12 +114,12 @@ struct Event<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Context<'a> {
+struct RequestContext<'a> {
     account_id: &'static str,
     api_id: &'static str,
     domain_name: &'a str,
     domain_prefix: &'a str,
-    http: Http<'a>,
+    http: HttpContext<'a>,
     request_id: &'a str,
     route_key: &'a str,
     stage: &'static str,
@@ -125,7 +129,7 @@ struct Context<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Http<'a> {
+struct HttpContext<'a> {
     method: &'a str,
     path: &'a str,
     protocol: &'a str,
@@ -135,12 +139,12 @@ struct Http<'a> {
 
 /// The headers as the event has them: without the cookies, which stand apart, and with API Gateway's own word on
 /// where the request came from. Values of a repeated header are joined with a comma.
-struct Headers<'a> {
-    received: &'a HeaderMap,
+struct EventHeaders<'a> {
+    headers: &'a HeaderMap,
     client: SocketAddr,
 }
 
-impl Serialize for Headers<'_> {
+impl Serialize for EventHeaders<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const FORWARDED: [HeaderName; 3] = [
             HeaderName::from_static("x-forwarded-for"),
@@ -148,13 +152,13 @@ impl Serialize for Headers<'_> {
             HeaderName::from_static("x-forwarded-proto"),
         ];
         let mut map = serializer.serialize_map(None)?;
-        for name in self.received.keys() {
+        for name in self.headers.keys() {
             if *name != COOKIE && !FORWARDED.contains(name) {
-                map.serialize_entry(name.as_str(), &joined(self.received, name))?;
+                map.serialize_entry(name.as_str(), &join_values(self.headers, name))?;
             }
         }
         let ip = self.client.ip();
-        match joined(self.received, "x-forwarded-for") {
+        match join_values(self.headers, "x-forwarded-for") {
             before if before.is_empty() => map.serialize_entry("x-forwarded-for", &ip)?,
             before => map.serialize_entry("x-forwarded-for", &format_args!("{before}, {ip}"))?,
         }
@@ -164,9 +168,9 @@ impl Serialize for Headers<'_> {
     }
 }
 
-fn joined(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
+fn join_values(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
     let mut values = headers.get_all(name).iter();
-    let mut all = value(values.next()).unwrap_or_default();
+    let mut all = header_text(values.next()).unwrap_or_default();
     for next in values {
         let all = all.to_mut();
         all.push(',');
@@ -175,7 +179,7 @@ fn joined(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Cow<'_,
     all
 }
 
-fn value(header: Option<&HeaderValue>) -> Option<Cow<'_, str>> {
+fn header_text(header: Option<&HeaderValue>) -> Option<Cow<'_, str>> {
     header.map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
@@ -191,27 +195,27 @@ fn cookies(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
 }
 
 /// The host of the request without its port. Functions make a URL of it, so it has to be one that a URL may have.
-fn host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, Malformed> {
+fn request_host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, MalformedRequest> {
     let mut all = headers.get_all(HOST).iter();
     let header = match (all.next(), all.next()) {
         (None, _) => return Ok(otherwise),
         (Some(header), None) => header,
         // Which of two an intermediary believed is not ours to guess.
-        (Some(_), Some(_)) => return Err(Malformed::Host),
+        (Some(_), Some(_)) => return Err(MalformedRequest::Host),
     };
-    let text = header.to_str().map_err(|_| Malformed::Host)?;
-    let authority: Authority = text.parse().map_err(|_| Malformed::Host)?;
+    let text = header.to_str().map_err(|_| MalformedRequest::Host)?;
+    let authority: Authority = text.parse().map_err(|_| MalformedRequest::Host)?;
     let name = authority.host();
-    let port = text.strip_prefix(name).ok_or(Malformed::Host)?;
+    let port = text.strip_prefix(name).ok_or(MalformedRequest::Host)?;
     let port_is_good =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     if !port_is_good || url::Host::parse(name).is_err() {
-        return Err(Malformed::Host);
+        return Err(MalformedRequest::Host);
     }
-    text.get(..name.len()).ok_or(Malformed::Host)
+    text.get(..name.len()).ok_or(MalformedRequest::Host)
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
+fn decode_percent(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
@@ -231,17 +235,17 @@ fn query_parameters(query: &str) -> BTreeMap<Cow<'_, str>, String> {
 }
 
 /// The body as text where its type says that it is one and it is; in base64 otherwise.
-fn body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<Cow<'a, str>>, bool) {
+fn encode_body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<Cow<'a, str>>, bool) {
     if body.is_empty() {
         return (None, false);
     }
     match std::str::from_utf8(body) {
-        Ok(text) if is_text(headers) => (Some(Cow::Borrowed(text)), false),
+        Ok(text) if has_text_content_type(headers) => (Some(Cow::Borrowed(text)), false),
         _ => (Some(Cow::Owned(STANDARD.encode(body))), true),
     }
 }
 
-fn is_text(headers: &HeaderMap) -> bool {
+fn has_text_content_type(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")

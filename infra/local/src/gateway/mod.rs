@@ -2,10 +2,10 @@
 //! answer becomes the HTTP response, within the limits that API Gateway and Lambda set.
 
 mod body;
-mod budget;
 mod connections;
+mod error;
 mod event;
-mod refusal;
+mod memory_budget;
 mod routes;
 mod server;
 mod stream;
@@ -23,45 +23,45 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::facade::{self, Problem, Reply};
-use imageshare::function::{body_limit_of, path_for_log, traced};
+use imageshare::facade::{self, ErrorInfo, HttpResponse};
+use imageshare::function::{effective_body_limit, redact_path, with_request_span};
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::body::BodyError;
-use self::budget::{Budget, Room};
+use self::error::GatewayError;
 pub(crate) use self::event::ACCOUNT_ID;
-use self::event::{Malformed, Source};
-use self::refusal::Refusal;
-pub use self::routes::{BadRoutes, OPENAPI};
-use self::routes::{DEFAULT_ROUTE, Routes, Target};
+use self::event::{EventInput, MalformedRequest};
+use self::memory_budget::{MemoryBudget, MemoryPermit};
+use self::routes::{DEFAULT_ROUTE, RouteTarget, Routes};
+pub use self::routes::{OPENAPI, RoutesError};
 pub use self::server::serve;
 use crate::metrics::Metrics;
 
 /// What a Lambda function takes and gives at most, as event and as answer.
-const MOST_PAYLOAD: usize = 6 * 1024 * 1024;
+const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 /// What an HTTP API takes at most of request line and headers.
-const MOST_HEADERS: usize = 10_240;
+const MAX_HEADER_BYTES: usize = 10_240;
 
 /// How many bytes of large bodies there may be at once. Each is there up to four times while its event is made.
-const BODIES: usize = 8 * 1024 * 1024;
+const MAX_BODY_MEMORY: usize = 8 * 1024 * 1024;
 
 /// How many bytes of large answers there may be at once, until their clients have taken them.
-const ANSWERS: usize = 48 * 1024 * 1024;
+const MAX_RESPONSE_MEMORY: usize = 48 * 1024 * 1024;
 
 /// How long an HTTP API waits for a function.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// An answer that is not there yet.
-pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A function that answers requests.
-pub type Handler = Arc<dyn Fn(lambda_http::Request) -> Pending<Reply> + Send + Sync>;
+pub type Handler = Arc<dyn Fn(lambda_http::Request) -> BoxFuture<HttpResponse> + Send + Sync>;
 
 /// Something that is done before a function is called.
-pub type Before = Arc<dyn Fn() -> Pending<()> + Send + Sync>;
+pub type BeforeHook = Arc<dyn Fn() -> BoxFuture<()> + Send + Sync>;
 
 /// The functions by the names that the routes use.
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl Handlers {
     pub fn with<F, R>(mut self, name: &'static str, function: F) -> Self
     where
         F: Fn(lambda_http::Request) -> R + Send + Sync + 'static,
-        R: Future<Output = Reply> + Send + 'static,
+        R: Future<Output = HttpResponse> + Send + 'static,
     {
         self.0.insert(name, Arc::new(move |request| Box::pin(function(request))));
         self
@@ -81,7 +81,7 @@ impl Handlers {
 
     /// The same functions; each waits for `first` before it is called.
     #[must_use]
-    pub fn after(self, first: Before) -> Self {
+    pub fn with_before_hook(self, first: BeforeHook) -> Self {
         let after = |function: Handler| -> Handler {
             let first = Arc::clone(&first);
             Arc::new(move |request| {
@@ -104,17 +104,17 @@ impl Handlers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// It does all that it should.
-    Good,
+    Healthy,
     /// It does what it should, and is about to stop.
     Stopping,
     /// It answers what it can; an operator is needed for the rest, for that reason.
-    Impaired(&'static str),
+    Degraded(&'static str),
     /// It answers nothing that is of use, for that reason.
     Down(&'static str),
 }
 
 /// Finds out how the service is.
-pub type HealthCheck = Arc<dyn Fn() -> Pending<Health> + Send + Sync>;
+pub type HealthCheck = Arc<dyn Fn() -> BoxFuture<Health> + Send + Sync>;
 
 /// The gateway.
 pub struct Gateway {
@@ -125,8 +125,8 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     /// Read-locked by each function call that runs.
     in_flight: Arc<RwLock<()>>,
-    bodies: Budget,
-    answers: Budget,
+    body_budget: MemoryBudget,
+    response_budget: MemoryBudget,
 }
 
 impl Gateway {
@@ -140,8 +140,8 @@ impl Gateway {
         handlers: &Handlers,
         health: HealthCheck,
         domain: String,
-    ) -> Result<Self, BadRoutes> {
-        let routes = Routes::read(openapi, handlers)?;
+    ) -> Result<Self, RoutesError> {
+        let routes = Routes::parse(openapi, handlers)?;
         Ok(Self {
             routes,
             health,
@@ -149,19 +149,19 @@ impl Gateway {
             function_timeout: FUNCTION_TIMEOUT,
             in_flight: Arc::default(),
             metrics: Arc::default(),
-            bodies: Budget::new(BODIES),
-            answers: Budget::new(ANSWERS),
+            body_budget: MemoryBudget::new(MAX_BODY_MEMORY),
+            response_budget: MemoryBudget::new(MAX_RESPONSE_MEMORY),
         })
     }
 
     /// The same gateway, which counts its requests there.
     #[must_use]
-    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+    pub fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
         Self { metrics, ..self }
     }
 
     /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
-    pub async fn answer<B>(&self, request: Request<B>, client: SocketAddr) -> Response<Full<Bytes>>
+    pub async fn handle<B>(&self, request: Request<B>, client: SocketAddr) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
     {
@@ -170,10 +170,10 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
         let answered = match &route.target {
-            Target::Health => Err(self.health().await),
-            Target::Readiness => Err(self.readiness().await),
-            Target::Function(handler) => {
-                let call = Call {
+            RouteTarget::Health => Err(self.health().await),
+            RouteTarget::Readiness => Err(self.readiness().await),
+            RouteTarget::Function(handler) => {
+                let call = FunctionCall {
                     handler,
                     route_key: &route.key,
                     body_limit: route.body_limit,
@@ -181,71 +181,76 @@ impl Gateway {
                     request_id: &request_id,
                     client,
                 };
-                self.call(&head, body, call).await.map_err(|refusal| refusal.reply())
+                self.invoke(&head, body, call).await.map_err(|refusal| refusal.to_response())
             }
         };
         let mut response = match answered {
             Ok(response) => response,
             Err(mut own) => {
-                name(&mut own, &request_id);
-                let problem = own.extensions().get::<Problem>();
+                set_request_id(&mut own, &request_id);
+                let problem = own.extensions().get::<ErrorInfo>();
                 tracing::info!(
                     request_id,
                     client = %client.ip(),
                     operation = route.key,
                     method = head.method.as_str(),
-                    path = (route.key == DEFAULT_ROUTE).then(|| path_for_log(head.uri.path())),
+                    path = (route.key == DEFAULT_ROUTE).then(|| redact_path(head.uri.path())),
                     status = own.status().as_u16(),
                     code = problem.map(|problem| problem.code.as_str()),
-                    reason = problem.map(|problem| problem.reason.as_str()),
+                    reason = problem.map(|problem| problem.message.as_str()),
                     duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                     "request"
                 );
-                own.map(|body| Full::from(bytes_of(body)))
+                own.map(|body| Full::from(body_bytes(body)))
             }
         };
         self.metrics.count_request(&route.key, &response, started.elapsed());
         if head.method == Method::HEAD {
-            say_that_it_is_empty(&mut response);
+            set_empty_content_length(&mut response);
         }
         response
     }
 
     /// Returns when no function call runs.
-    pub async fn idle(&self) {
+    pub async fn wait_until_idle(&self) {
         drop(self.in_flight.write().await);
     }
 
     /// Whether anything is wrong, for an operator.
-    async fn health(&self) -> Reply {
+    async fn health(&self) -> HttpResponse {
         match (self.health)().await {
-            Health::Good | Health::Stopping => well(),
-            Health::Impaired(reason) | Health::Down(reason) => unwell(reason),
+            Health::Healthy | Health::Stopping => healthy_response(),
+            Health::Degraded(reason) | Health::Down(reason) => unhealthy_response(reason),
         }
     }
 
     /// Whether requests should be sent here, for a load balancer.
-    async fn readiness(&self) -> Reply {
+    async fn readiness(&self) -> HttpResponse {
         match (self.health)().await {
-            Health::Good | Health::Impaired(_) => well(),
-            Health::Stopping => unwell("The server is stopping."),
-            Health::Down(reason) => unwell(reason),
+            Health::Healthy | Health::Degraded(_) => healthy_response(),
+            Health::Stopping => unhealthy_response("The server is stopping."),
+            Health::Down(reason) => unhealthy_response(reason),
         }
     }
 
     /// Hands a request to its function, as an event.
-    async fn call<B>(&self, head: &Parts, body: B, call: Call<'_>) -> Result<Response<Full<Bytes>>, Refusal>
+    async fn invoke<B>(
+        &self,
+        head: &Parts,
+        body: B,
+        call: FunctionCall<'_>,
+    ) -> Result<Response<Full<Bytes>>, GatewayError>
     where
         B: Body<Data = Bytes>,
     {
         let client_waits = head.headers.contains_key(EXPECT);
-        if size_of_head(head) > MOST_HEADERS {
+        if head_size(head) > MAX_HEADER_BYTES {
             // Whatever comes with them is read and thrown away, so that the client reads the answer.
             let _ = body::read(body, 0, client_waits).await;
-            return Err(Refusal::HeadersTooLarge);
+            return Err(GatewayError::HeadersTooLarge);
         }
-        let (body, room) = self.read(head, body, call.body_limit, client_waits).await?;
-        let source = Source {
+        let (body, room) = self.read_body(head, body, call.body_limit, client_waits).await?;
+        let source = EventInput {
             head,
             body: &body,
             route_key: call.route_key,
@@ -255,101 +260,101 @@ impl Gateway {
             domain: &self.domain,
             now: OffsetDateTime::now_utc(),
         };
-        let event = event::text(&source).map_err(Refusal::Malformed)?;
-        if event.len() > MOST_PAYLOAD {
-            return Err(Refusal::Body(BodyError::TooLarge));
+        let event = event::to_json(&source).map_err(GatewayError::Malformed)?;
+        if event.len() > MAX_PAYLOAD_BYTES {
+            return Err(GatewayError::Body(BodyError::TooLarge));
         }
         drop(body);
         // The parser panics on what it cannot make a URL of.
         let request = catch_unwind(|| lambda_http::request::from_str(&event));
         let Ok(Ok(request)) = request else {
-            return Err(Refusal::Malformed(Malformed::Host));
+            return Err(GatewayError::Malformed(MalformedRequest::Host));
         };
         drop(event);
-        let reply = self.run(call.handler, request, call.request_id, room).await?;
-        self.response(reply)
+        let reply = self.run_function(call.handler, request, call.request_id, room).await?;
+        self.build_response(reply)
     }
 
     /// Reads a body within the limit of its operation, and finds room for it where it is large.
-    async fn read<B>(
+    async fn read_body<B>(
         &self,
         head: &Parts,
         body: B,
         limit: usize,
         client_waits: bool,
-    ) -> Result<(Bytes, Room), Refusal>
+    ) -> Result<(Bytes, MemoryPermit), GatewayError>
     where
         B: Body<Data = Bytes>,
     {
-        let allowed = body_limit_of(limit, &head.headers);
-        let expected = body::announced(&body).filter(|announced| *announced <= allowed);
-        let Some(room) = self.bodies.take(expected.unwrap_or(allowed)) else {
+        let allowed = effective_body_limit(limit, &head.headers);
+        let expected = body::declared_length(&body).filter(|announced| *announced <= allowed);
+        let Some(room) = self.body_budget.try_acquire(expected.unwrap_or(allowed)) else {
             let _ = body::read(body, 0, client_waits).await;
-            return Err(Refusal::Busy);
+            return Err(GatewayError::Busy);
         };
         let body = body::read(body, allowed, client_waits).await;
         let body = body.map_err(|problem| match problem {
-            BodyError::TooLarge => Refusal::BodyTooLarge { allowed, limit },
-            other => Refusal::Body(other),
+            BodyError::TooLarge => GatewayError::BodyTooLarge { allowed, limit },
+            other => GatewayError::Body(other),
         })?;
         Ok((body, room))
     }
 
     /// The response to send, which takes room until the client has read it.
-    fn response(&self, reply: Reply) -> Result<Response<Full<Bytes>>, Refusal> {
+    fn build_response(&self, reply: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
         let (parts, body) = reply.into_parts();
-        let body = bytes_of(body);
-        let room = self.answers.take(body.len()).ok_or(Refusal::Busy)?;
-        Ok(Response::from_parts(parts, Full::from(room.hold(body))))
+        let body = body_bytes(body);
+        let room = self.response_budget.try_acquire(body.len()).ok_or(GatewayError::Busy)?;
+        Ok(Response::from_parts(parts, Full::from(room.attach_to(body))))
     }
 
     /// Runs a function to its end, even if the client goes away, as Lambda does.
-    async fn run(
+    async fn run_function(
         &self,
         handler: &Handler,
         request: lambda_http::Request,
         request_id: &str,
-        room: Room,
-    ) -> Result<Reply, Refusal> {
+        room: MemoryPermit,
+    ) -> Result<HttpResponse, GatewayError> {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move {
-            let reply = traced(request, |request| handler(request)).await;
+            let reply = with_request_span(request, |request| handler(request)).await;
             drop((running, room));
             reply
         });
         match tokio::time::timeout(self.function_timeout, &mut task).await {
-            Ok(Ok(reply)) if size_of_answer(&reply) <= MOST_PAYLOAD => Ok(reply),
+            Ok(Ok(reply)) if payload_size(&reply) <= MAX_PAYLOAD_BYTES => Ok(reply),
             Ok(Ok(_)) => {
                 tracing::error!(request_id, "the function's answer is larger than 6 MB");
-                Err(Refusal::Failed)
+                Err(GatewayError::FunctionFailed)
             }
             Ok(Err(_)) => {
                 tracing::error!(request_id, "the function panicked");
-                Err(Refusal::Failed)
+                Err(GatewayError::FunctionFailed)
             }
             Err(_) => {
                 task.abort();
                 tracing::error!(request_id, "the function did not answer in time");
-                Err(Refusal::TimedOut)
+                Err(GatewayError::FunctionTimeout)
             }
         }
     }
 }
 
-fn well() -> Reply {
-    facade::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+fn healthy_response() -> HttpResponse {
+    facade::json_response(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
 /// The answer with a reason. When it will be better is not known.
-fn unwell(reason: &str) -> Reply {
-    let mut reply = facade::error(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
+fn unhealthy_response(reason: &str) -> HttpResponse {
+    let mut reply = facade::error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
     reply.headers_mut().remove(RETRY_AFTER);
     reply
 }
 
 /// Whom a request is for, and what the event says of it besides its contents.
-struct Call<'a> {
+struct FunctionCall<'a> {
     handler: &'a Handler,
     route_key: &'a str,
     body_limit: usize,
@@ -359,14 +364,14 @@ struct Call<'a> {
 }
 
 /// Says the length of an empty body in the answer to `HEAD`, as in that to `GET`; hyper leaves it out.
-fn say_that_it_is_empty(response: &mut Response<Full<Bytes>>) {
+fn set_empty_content_length(response: &mut Response<Full<Bytes>>) {
     if response.body().is_end_stream() && response.status() != StatusCode::NO_CONTENT {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 }
 
 /// Puts the request's id on an answer, by both names that clients look for.
-fn name(reply: &mut Reply, request_id: &str) {
+fn set_request_id(reply: &mut HttpResponse, request_id: &str) {
     for (name, id) in [
         ("x-request-id", HeaderValue::from_str(request_id)),
         ("x-openstack-request-id", HeaderValue::try_from(format!("req-{request_id}"))),
@@ -376,13 +381,13 @@ fn name(reply: &mut Reply, request_id: &str) {
 }
 
 /// Bytes of request line and headers, without the separators.
-fn size_of_head(head: &Parts) -> usize {
+fn head_size(head: &Parts) -> usize {
     let line = head.method.as_str().len() + head.uri.path().len() + head.uri.query().map_or(0, str::len);
     line + head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
 }
 
 /// Bytes of a function's answer as Lambda counts them: binary is passed in base64.
-fn size_of_answer(reply: &Reply) -> usize {
+fn payload_size(reply: &HttpResponse) -> usize {
     match reply.body() {
         lambda_http::Body::Text(text) => text.len(),
         lambda_http::Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
@@ -390,7 +395,7 @@ fn size_of_answer(reply: &Reply) -> usize {
     }
 }
 
-fn bytes_of(body: lambda_http::Body) -> Vec<u8> {
+fn body_bytes(body: lambda_http::Body) -> Vec<u8> {
     match body {
         lambda_http::Body::Text(text) => text.into_bytes(),
         lambda_http::Body::Binary(bytes) => bytes,

@@ -18,21 +18,21 @@ pub const OPENAPI: &str = include_str!("../../../openapi.yaml");
 /// The key of the route that takes what no other route matches.
 pub(super) const DEFAULT_ROUTE: &str = "$default";
 
-/// The function name that means: the gateway itself answers, whether the service is healthy or, at [`READINESS`], ready.
-const GATEWAY: &str = "gateway";
+/// The function name that means: the gateway itself answers, whether the service is healthy or, at [`READINESS_ROUTE`], ready.
+const GATEWAY_FUNCTION: &str = "gateway";
 
 /// The route where a load balancer asks.
-const READINESS: &str = "GET /ready";
+const READINESS_ROUTE: &str = "GET /ready";
 
 /// Why a document does not make a set of routes.
 #[derive(Debug, thiserror::Error)]
-pub enum BadRoutes {
+pub enum RoutesError {
     /// It is no OpenAPI document with functions.
     #[error("the routes cannot be read: {0}")]
     Unreadable(#[from] serde_norway::Error),
     /// Two paths mean the same.
     #[error("the path {path} cannot be routed: {problem}")]
-    Path {
+    InvalidPath {
         /// The path.
         path: String,
         /// What is wrong with it.
@@ -40,7 +40,7 @@ pub enum BadRoutes {
     },
     /// A route names a function that there is not.
     #[error("the route {route} wants the function {function}, which does not exist")]
-    Function {
+    UnknownFunction {
         /// The route's key.
         route: String,
         /// The name.
@@ -48,12 +48,12 @@ pub enum BadRoutes {
     },
     /// Nothing answers what no route matches.
     #[error("the route $default is missing")]
-    NoDefault,
+    MissingDefault,
 }
 
 /// All routes.
 pub(super) struct Routes {
-    paths: matchit::Router<Methods>,
+    paths: matchit::Router<PathRoutes>,
     default: Route,
 }
 
@@ -61,39 +61,39 @@ pub(super) struct Routes {
 pub(super) struct Route {
     pub(super) key: String,
     pub(super) body_limit: usize,
-    pub(super) target: Target,
+    pub(super) target: RouteTarget,
 }
 
 /// Who answers a route.
 #[derive(Clone)]
-pub(super) enum Target {
+pub(super) enum RouteTarget {
     Function(Handler),
     Health,
     Readiness,
 }
 
 #[derive(Default)]
-struct Methods {
+struct PathRoutes {
     exact: Vec<(Method, Route)>,
     any: Option<Route>,
 }
 
 impl Routes {
     /// The routes of an OpenAPI document, answered by those handlers.
-    pub(super) fn read(openapi: &str, handlers: &Handlers) -> Result<Self, BadRoutes> {
-        let document: Document = serde_norway::from_str(openapi)?;
+    pub(super) fn parse(openapi: &str, handlers: &Handlers) -> Result<Self, RoutesError> {
+        let document: OpenApiDocument = serde_norway::from_str(openapi)?;
         let mut paths = matchit::Router::new();
         let mut default = None;
         for (path, item) in document.paths {
-            let methods = item.routes(&path, handlers)?;
+            let methods = item.into_routes(&path, handlers)?;
             if path == "/$default" {
                 default = methods.any;
             } else {
                 let inserted = paths.insert(path.clone(), methods);
-                inserted.map_err(|problem| BadRoutes::Path { path, problem })?;
+                inserted.map_err(|problem| RoutesError::InvalidPath { path, problem })?;
             }
         }
-        Ok(Self { paths, default: default.ok_or(BadRoutes::NoDefault)? })
+        Ok(Self { paths, default: default.ok_or(RoutesError::MissingDefault)? })
     }
 
     /// The route of a request, and its path's parameters as they stand in the path.
@@ -110,7 +110,7 @@ impl Routes {
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct OpenApiDocument {
     paths: BTreeMap<String, PathItem>,
 }
 
@@ -134,8 +134,8 @@ struct Operation {
 }
 
 impl PathItem {
-    fn routes(self, path: &str, handlers: &Handlers) -> Result<Methods, BadRoutes> {
-        let mut methods = Methods::default();
+    fn into_routes(self, path: &str, handlers: &Handlers) -> Result<PathRoutes, RoutesError> {
+        let mut methods = PathRoutes::default();
         let named = [
             (Method::GET, self.get),
             (Method::POST, self.post),
@@ -145,7 +145,7 @@ impl PathItem {
         ];
         for (method, operation) in named {
             if let Some(operation) = operation {
-                let route = operation.route(format!("{method} {path}"), handlers)?;
+                let route = operation.into_route(format!("{method} {path}"), handlers)?;
                 if method == Method::GET {
                     let head = Route { key: format!("HEAD {path}"), target: route.target.clone(), ..route };
                     methods.exact.push((Method::HEAD, head));
@@ -155,22 +155,22 @@ impl PathItem {
         }
         if let Some(operation) = self.any {
             let key = if path == "/$default" { DEFAULT_ROUTE.to_owned() } else { format!("ANY {path}") };
-            methods.any = Some(operation.route(key, handlers)?);
+            methods.any = Some(operation.into_route(key, handlers)?);
         }
         Ok(methods)
     }
 }
 
 impl Operation {
-    fn route(self, key: String, handlers: &Handlers) -> Result<Route, BadRoutes> {
+    fn into_route(self, key: String, handlers: &Handlers) -> Result<Route, RoutesError> {
         let body_limit = self.body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
-        if self.function == GATEWAY {
-            let target = if key == READINESS { Target::Readiness } else { Target::Health };
+        if self.function == GATEWAY_FUNCTION {
+            let target = if key == READINESS_ROUTE { RouteTarget::Readiness } else { RouteTarget::Health };
             return Ok(Route { key, body_limit, target });
         }
         match handlers.get(&self.function) {
-            Some(handler) => Ok(Route { key, body_limit, target: Target::Function(handler) }),
-            None => Err(BadRoutes::Function { route: key, function: self.function }),
+            Some(handler) => Ok(Route { key, body_limit, target: RouteTarget::Function(handler) }),
+            None => Err(RoutesError::UnknownFunction { route: key, function: self.function }),
         }
     }
 }

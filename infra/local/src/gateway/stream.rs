@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::connections::{Activity, Phase};
-use super::refusal;
+use super::error;
 
 /// How long a client may take for request line and headers: from its connection on, or from the first byte of a later
 /// request.
@@ -34,14 +34,14 @@ pub(super) struct ClientStream {
     /// Runs while the client takes nothing of an answer.
     write_timer: Option<Pin<Box<Sleep>>>,
     /// What is left to send of the answer that takes the place of the parser's.
-    refusal: Bytes,
+    error_response: Bytes,
 }
 
 impl ClientStream {
     /// A connection that has just been accepted.
     pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
         let read_timer = Box::pin(sleep(HEAD_TIMEOUT));
-        Self { stream, activity, read_timer, write_timer: None, refusal: Bytes::new() }
+        Self { stream, activity, read_timer, write_timer: None, error_response: Bytes::new() }
     }
 
     fn wait_for_request(&mut self, phase: Phase, limit: Duration) {
@@ -50,7 +50,11 @@ impl ClientStream {
     }
 
     /// Passes on what a write came to, within the time limit.
-    fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn apply_write_timeout(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.write_timer = None;
             return written;
@@ -61,18 +65,18 @@ impl ClientStream {
     }
 
     /// Whether the bytes are a refusal of the parser's, whose place an answer of ours has then taken.
-    fn replaces(&mut self, bytes: &[u8]) -> bool {
-        let refusal = refusal::instead_of(bytes);
+    fn replace_parser_response(&mut self, bytes: &[u8]) -> bool {
+        let refusal = error::replace_parser_response(bytes);
         let replaces = refusal.is_some();
-        self.refusal = refusal.unwrap_or_default();
+        self.error_response = refusal.unwrap_or_default();
         replaces
     }
 
-    fn poll_send_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.refusal.is_empty() {
-            let written = Pin::new(&mut self.stream).poll_write(cx, &self.refusal);
-            let written = ready!(self.written(cx, written))?;
-            self.refusal.advance(written);
+    fn poll_send_error(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.error_response.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.error_response);
+            let written = ready!(self.apply_write_timeout(cx, written))?;
+            self.error_response.advance(written);
         }
         Poll::Ready(Ok(()))
     }
@@ -89,11 +93,11 @@ impl AsyncRead for ClientStream {
         let phase = self.activity.phase();
         if read.is_ready() {
             if phase == Phase::Idle && buffer.filled().len() > before {
-                self.wait_for_request(Phase::Head, HEAD_TIMEOUT);
+                self.wait_for_request(Phase::ReadingHead, HEAD_TIMEOUT);
             }
             return read;
         }
-        if matches!(phase, Phase::Head | Phase::Idle) {
+        if matches!(phase, Phase::ReadingHead | Phase::Idle) {
             ready!(self.read_timer.as_mut().poll(cx));
             let late = io::Error::new(io::ErrorKind::TimedOut, "no request came");
             return Poll::Ready(Err(late));
@@ -104,12 +108,12 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.replaces(bytes) {
+        if self.replace_parser_response(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        self.activity.write();
+        self.activity.begin_write();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.written(cx, written)
+        self.apply_write_timeout(cx, written)
     }
 
     fn poll_write_vectored(
@@ -119,13 +123,13 @@ impl AsyncWrite for ClientStream {
     ) -> Poll<io::Result<usize>> {
         // The parser's refusals have no body, and are one piece.
         if let [bytes] = parts
-            && self.replaces(bytes)
+            && self.replace_parser_response(bytes)
         {
             return Poll::Ready(Ok(bytes.len()));
         }
-        self.activity.write();
+        self.activity.begin_write();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.written(cx, written)
+        self.apply_write_timeout(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -133,16 +137,16 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send_refusal(cx))?;
+        ready!(self.poll_send_error(cx))?;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if self.activity.phase() == Phase::Answer {
+        if self.activity.phase() == Phase::Writing {
             self.wait_for_request(Phase::Idle, IDLE_TIMEOUT);
         }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send_refusal(cx))?;
+        ready!(self.poll_send_error(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

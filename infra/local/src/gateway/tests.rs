@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::*;
 
-const ROUTES: &str = "
+const TEST_ROUTES: &str = "
 paths:
   /things:
     get: { x-imageshare-function: echo }
@@ -36,18 +36,18 @@ paths:
 ";
 
 /// A gateway that listens.
-struct World {
+struct TestGateway {
     address: SocketAddr,
     health: Arc<Mutex<Health>>,
     /// The function `gated` has begun / may end.
-    begun: Arc<Semaphore>,
+    started: Arc<Semaphore>,
     gate: Arc<Semaphore>,
     stop: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 /// Answers with what the function saw.
-async fn echo(request: lambda_http::Request) -> Reply {
+async fn echo(request: lambda_http::Request) -> HttpResponse {
     let lambda_http::request::RequestContext::ApiGatewayV2(context) = request.request_context() else {
         panic!("an HTTP API's event");
     };
@@ -66,18 +66,18 @@ async fn echo(request: lambda_http::Request) -> Reply {
         "body": kind,
         "length": length,
     });
-    facade::json(StatusCode::OK, &seen)
+    facade::json_response(StatusCode::OK, &seen)
 }
 
-async fn large(request: lambda_http::Request) -> Reply {
+async fn large_response(request: lambda_http::Request) -> HttpResponse {
     let size = request.path_parameters().first("size").unwrap().parse().unwrap();
     Response::new(LambdaBody::Text("x".repeat(size)))
 }
 
-async fn world() -> World {
+async fn start_gateway() -> TestGateway {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (function_begun, function_gate) = (Arc::clone(&begun), Arc::clone(&gate));
-    let handlers = Handlers::default().with("echo", echo).with("large", large);
+    let handlers = Handlers::default().with("echo", echo).with("large", large_response);
     let handlers = handlers.with("panic", |_| async { panic!("on purpose") }).with("gated", move |_| {
         let (begun, gate) = (Arc::clone(&function_begun), Arc::clone(&function_gate));
         async move {
@@ -86,63 +86,63 @@ async fn world() -> World {
             facade::no_content()
         }
     });
-    let health = Arc::new(Mutex::new(Health::Good));
+    let health = Arc::new(Mutex::new(Health::Healthy));
     let told = Arc::clone(&health);
     let check: HealthCheck = Arc::new(move || {
         let health = *told.lock().unwrap();
         Box::pin(async move { health })
     });
-    let mut gateway = Gateway::new(ROUTES, &handlers, check, "local".to_owned()).unwrap();
+    let mut gateway = Gateway::new(TEST_ROUTES, &handlers, check, "local".to_owned()).unwrap();
     gateway.function_timeout = Duration::from_secs(3);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
-    World { address, health, begun, gate, stop, served }
+    TestGateway { address, health, started: begun, gate, stop, server: served }
 }
 
 /// What a plain client reads: status, lower-cased head, and body.
-struct Seen {
+struct ClientResponse {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Seen {
+impl ClientResponse {
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
-impl World {
+impl TestGateway {
     /// Writes a whole request and only then reads the answer, as the plainest of clients does.
-    async fn send(&self, request: impl AsRef<[u8]>) -> Seen {
+    async fn send(&self, request: impl AsRef<[u8]>) -> ClientResponse {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_ref()).await.unwrap();
-        read(stream).await
+        read_response(stream).await
     }
 
-    async fn get(&self, path: &str) -> Seen {
+    async fn get(&self, path: &str) -> ClientResponse {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
     }
 
-    async fn post(&self, body: &[u8]) -> Seen {
+    async fn post(&self, body: &[u8]) -> ClientResponse {
         let head = "POST /things HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
         let head = format!("{head}X-Auth-Token: t\r\nContent-Length: {}\r\n\r\n", body.len());
         self.send([head.as_bytes(), body].concat()).await
     }
 }
 
-async fn read(mut stream: TcpStream) -> Seen {
+async fn read_response(mut stream: TcpStream) -> ClientResponse {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Seen { status, head: head.to_lowercase(), body: body.to_owned() }
+    ClientResponse { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
-fn assert_refused(seen: &Seen, status: u16) {
+fn assert_error(seen: &ClientResponse, status: u16) {
     assert_eq!(seen.status, status, "{}", seen.head);
     let error = &seen.json()["error"];
     assert!(["code", "message", "title"].iter().all(|key| error[key].is_string()), "{error}");
@@ -154,8 +154,8 @@ fn assert_refused(seen: &Seen, status: u16) {
 }
 
 #[tokio::test]
-async fn an_exact_segment_wins_over_a_parameter_and_a_method_over_any() {
-    let world = world().await;
+async fn exact_segment_and_method_take_precedence() {
+    let world = start_gateway().await;
     for (path, route) in [
         ("/things", "GET /things"),
         ("/things/special", "GET /things/special"),
@@ -173,8 +173,8 @@ async fn an_exact_segment_wins_over_a_parameter_and_a_method_over_any() {
 }
 
 #[tokio::test]
-async fn the_function_sees_decoded_parameters_and_joined_headers() {
-    let world = world().await;
+async fn function_gets_decoded_parameters_and_joined_headers() {
+    let world = start_gateway().await;
     let request =
         "GET /things/a%20b%2Fc HTTP/1.1\r\nHost: h\r\nX-Many: 1\r\nX-Many: 2\r\nConnection: close\r\n\r\n";
     let seen = world.send(request).await.json();
@@ -184,8 +184,8 @@ async fn the_function_sees_decoded_parameters_and_joined_headers() {
 }
 
 #[tokio::test]
-async fn json_arrives_as_text_and_what_is_no_text_as_bytes() {
-    let world = world().await;
+async fn json_body_is_text_and_other_body_is_binary() {
+    let world = start_gateway().await;
     assert_eq!(world.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
     let seen = world.post(b"\xff\x00").await.json();
     assert_eq!((&seen["body"], &seen["length"]), (&json!("binary"), &json!(2)));
@@ -193,32 +193,32 @@ async fn json_arrives_as_text_and_what_is_no_text_as_bytes() {
 }
 
 #[tokio::test]
-async fn a_body_of_12_mb_is_refused_and_the_client_reads_the_answer() {
-    let world = world().await;
-    assert_refused(&world.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
+async fn oversized_body_gets_readable_413() {
+    let world = start_gateway().await;
+    assert_error(&world.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
     let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 0x10_0000], b"\r\n"].concat();
     let head = b"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert_refused(&world.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
+    assert_error(&world.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_refused_before_it_sends_the_body() {
-    let world = world().await;
+async fn expect_continue_with_oversized_body_gets_413() {
+    let world = start_gateway().await;
     let head = "POST /things HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 12000000\r\n\r\n";
-    assert_refused(&world.send(head).await, 413);
+    assert_error(&world.send(head).await, 413);
 }
 
 #[tokio::test]
-async fn the_limit_holds_for_the_event_and_not_just_for_the_body() {
-    let world = world().await;
+async fn payload_limit_applies_to_the_encoded_event() {
+    let world = start_gateway().await;
     assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
     // Twice as long between the quotes of JSON.
-    assert_refused(&world.post(&vec![b'"'; 4_000_000]).await, 413);
+    assert_error(&world.post(&vec![b'"'; 4_000_000]).await, 413);
 }
 
 #[tokio::test]
-async fn limit_of_a_body_is_that_of_its_operation_and_small_without_a_credential() {
-    let world = world().await;
+async fn body_limit_depends_on_operation_and_credential() {
+    let world = start_gateway().await;
     let send = |path: &str, token: &str, size: usize| {
         let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{token}");
         let head = format!("{head}Content-Length: {size}\r\n\r\n");
@@ -228,18 +228,18 @@ async fn limit_of_a_body_is_that_of_its_operation_and_small_without_a_credential
     assert_eq!(send("/things", token, 16_385).await.status, 200);
     assert_eq!(send("/things", none, 16_384).await.status, 200);
     let refused = send("/things", none, 16_385).await;
-    assert_refused(&refused, 413);
+    assert_error(&refused, 413);
     assert!(refused.body.contains("16384 bytes, which is the limit of a request without a credential"));
     let refused = send("/elsewhere", token, 16_385).await;
-    assert_refused(&refused, 413);
+    assert_error(&refused, 413);
     assert!(refused.body.contains("16384 bytes, which is the limit of this operation"));
 }
 
 #[tokio::test]
-async fn more_large_answers_than_there_is_room_for_are_refused() {
-    let world = world().await;
+async fn large_responses_over_memory_budget_get_503() {
+    let world = start_gateway().await;
     let mut unread = Vec::new();
-    for _ in 0..ANSWERS / 6_000_000 {
+    for _ in 0..MAX_RESPONSE_MEMORY / 6_000_000 {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         stream
             .write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -249,7 +249,7 @@ async fn more_large_answers_than_there_is_room_for_are_refused() {
         unread.push(stream);
     }
     let refused = world.get("/large/6000000").await;
-    assert_refused(&refused, 503);
+    assert_error(&refused, 503);
     assert!(refused.head.contains("retry-after: 1"));
     assert_eq!(world.get("/large/16000").await.status, 200, "a small one has room always");
     // Whoever reads makes room.
@@ -259,8 +259,8 @@ async fn more_large_answers_than_there_is_room_for_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_gets_the_error_body() {
-    let world = world().await;
+async fn invalid_http_gets_the_error_body() {
+    let world = start_gateway().await;
     for (bytes, status) in [
         ("\0\0\0\0\r\n\r\n".to_owned(), 400),
         ("GET /things HTTP/3.0\r\n\r\n".to_owned(), 400),
@@ -271,14 +271,14 @@ async fn what_is_no_http_gets_the_error_body() {
         (format!("GET /things HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
     ] {
         let seen = world.send(&bytes).await;
-        assert_refused(&seen, status);
+        assert_error(&seen, status);
         assert!(seen.head.contains("connection: close"), "{}", seen.head);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_sends_no_request_is_closed_after_10_seconds() {
-    let world = world().await;
+async fn silent_connection_is_closed_after_10_seconds() {
+    let world = start_gateway().await;
     for begun in ["", "GET /things HTTP/1.1\r\nHos"] {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         let since = tokio::time::Instant::now();
@@ -289,8 +289,8 @@ async fn connection_that_sends_no_request_is_closed_after_10_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_does_not_read_its_answer_is_left_after_10_seconds() {
-    let world = world().await;
+async fn connection_of_non_reading_client_is_closed_after_10_seconds() {
+    let world = start_gateway().await;
     let mut deaf = TcpStream::connect(world.address).await.unwrap();
     deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     deaf.read_exact(&mut [0]).await.unwrap();
@@ -302,8 +302,8 @@ async fn client_that_does_not_read_its_answer_is_left_after_10_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_may_be_idle_for_longer_between_requests() {
-    let world = world().await;
+async fn keep_alive_connection_may_idle_for_90_seconds() {
+    let world = start_gateway().await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     stream.write_all(b"GET /large/1 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     let since = tokio::time::Instant::now();
@@ -312,8 +312,8 @@ async fn connection_may_be_idle_for_longer_between_requests() {
 }
 
 #[tokio::test]
-async fn headers_over_10_kb_are_refused() {
-    let world = world().await;
+async fn headers_over_10_kb_get_431() {
+    let world = start_gateway().await;
     let with = |size: usize| {
         format!(
             "GET /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: {}\r\n\r\n",
@@ -321,44 +321,44 @@ async fn headers_over_10_kb_are_refused() {
         )
     };
     assert_eq!(world.send(with(10_000)).await.status, 200);
-    assert_refused(&world.send(with(10_300)).await, 431);
+    assert_error(&world.send(with(10_300)).await, 431);
 }
 
 #[tokio::test]
-async fn a_host_that_is_none_is_the_callers_mistake() {
-    let world = world().await;
-    assert_refused(&world.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
+async fn invalid_host_header_gets_400() {
+    let world = start_gateway().await;
+    assert_error(&world.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
 }
 
 #[tokio::test]
-async fn a_function_that_panics_is_a_500_and_the_server_lives_on() {
-    let world = world().await;
+async fn panicking_function_gets_500_and_server_keeps_running() {
+    let world = start_gateway().await;
     let seen = world.get("/panic").await;
-    assert_refused(&seen, 500);
+    assert_error(&seen, 500);
     assert!(!seen.body.contains("purpose"));
     assert_eq!(world.get("/things").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_a_504() {
-    assert_refused(&world().await.get("/gated").await, 504);
+async fn function_timeout_gets_504() {
+    assert_error(&start_gateway().await.get("/gated").await, 504);
 }
 
 #[tokio::test]
-async fn an_answer_over_6_mb_is_a_500() {
-    let world = world().await;
+async fn function_response_over_6_mb_gets_500() {
+    let world = start_gateway().await;
     assert_eq!(world.get("/large/6000000").await.body.len(), 6_000_000);
-    assert_refused(&world.get("/large/6300000").await, 500);
+    assert_error(&world.get("/large/6300000").await, 500);
 }
 
 #[tokio::test]
-async fn health_is_the_gateways_own_answer() {
-    let world = world().await;
+async fn gateway_reports_health_and_readiness() {
+    let world = start_gateway().await;
     assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
     for (health, healthy, ready) in [
-        (Health::Good, 200, 200),
+        (Health::Healthy, 200, 200),
         (Health::Stopping, 200, 503),
-        (Health::Impaired("The disk is full."), 503, 200),
+        (Health::Degraded("The disk is full."), 503, 200),
         (Health::Down("The database is damaged."), 503, 503),
     ] {
         *world.health.lock().unwrap() = health;
@@ -373,52 +373,52 @@ async fn health_is_the_gateways_own_answer() {
 }
 
 #[tokio::test]
-async fn stopping_finishes_the_request_in_flight_and_accepts_no_more() {
-    let world = world().await;
+async fn stop_finishes_in_flight_request_and_closes_listener() {
+    let world = start_gateway().await;
     let mut idle = TcpStream::connect(world.address).await.unwrap();
     let mut busy = TcpStream::connect(world.address).await.unwrap();
     busy.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.begun.acquire().await.unwrap().forget();
+    world.started.acquire().await.unwrap().forget();
     world.stop.send(()).unwrap();
     // The idle connection ends as soon as the stop is noticed.
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
     assert!(TcpStream::connect(world.address).await.is_err());
     world.gate.add_permits(1);
-    assert_eq!(read(busy).await.status, 204);
-    world.served.await.unwrap();
+    assert_eq!(read_response(busy).await.status, 204);
+    world.server.await.unwrap();
 }
 
 #[tokio::test]
-async fn stopping_waits_for_a_function_whose_client_has_gone() {
-    let mut world = world().await;
+async fn stop_waits_for_function_of_disconnected_client() {
+    let mut world = start_gateway().await;
     let mut gone = TcpStream::connect(world.address).await.unwrap();
     gone.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.begun.acquire().await.unwrap().forget();
+    world.started.acquire().await.unwrap().forget();
     drop(gone);
     world.stop.send(()).unwrap();
     tokio::select! {
         biased;
-        _ = &mut world.served => panic!("the function still runs"),
+        _ = &mut world.server => panic!("the function still runs"),
         () = tokio::task::yield_now() => world.gate.add_permits(1),
     }
-    world.served.await.unwrap();
+    world.server.await.unwrap();
     assert_eq!(world.gate.available_permits(), 0, "the function came to its end");
 }
 
 #[tokio::test]
-async fn stopping_waits_for_no_client_that_does_not_read() {
-    let world = world().await;
+async fn stop_does_not_wait_for_non_reading_client() {
+    let world = start_gateway().await;
     let mut deaf = TcpStream::connect(world.address).await.unwrap();
     deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     deaf.read_exact(&mut [0]).await.unwrap();
     let since = Instant::now();
     world.stop.send(()).unwrap();
-    world.served.await.unwrap();
+    world.server.await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
 #[test]
-fn every_route_of_the_document_has_its_function() {
+fn every_openapi_route_has_a_function() {
     let mut handlers = Handlers::default();
     for name in [
         "share",
@@ -433,7 +433,7 @@ fn every_route_of_the_document_has_its_function() {
     ] {
         handlers = handlers.with(name, echo);
     }
-    let routes = Routes::read(OPENAPI, &handlers).unwrap();
+    let routes = Routes::parse(OPENAPI, &handlers).unwrap();
     for (method, path, key) in [
         (Method::POST, "/v1/cloudimages/members", "POST /v1/cloudimages/members"),
         (Method::HEAD, "/v1/cloudimages/members", "ANY /v1/cloudimages/members"),
@@ -462,12 +462,12 @@ fn every_route_of_the_document_has_its_function() {
 }
 
 #[test]
-fn a_document_that_does_not_fit_the_functions_is_refused() {
-    let read = |text: &str| Routes::read(text, &Handlers::default().with("echo", echo)).err().unwrap();
-    assert!(matches!(read("paths: {}"), BadRoutes::NoDefault));
-    assert!(matches!(read("paths: 3"), BadRoutes::Unreadable(_)));
+fn openapi_document_with_invalid_routes_is_rejected() {
+    let read = |text: &str| Routes::parse(text, &Handlers::default().with("echo", echo)).err().unwrap();
+    assert!(matches!(read("paths: {}"), RoutesError::MissingDefault));
+    assert!(matches!(read("paths: 3"), RoutesError::Unreadable(_)));
     let unknown = read("paths: { /a: { get: { x-imageshare-function: nobody } } }");
     assert_eq!(unknown.to_string(), "the route GET /a wants the function nobody, which does not exist");
     let twice = "paths: { '/{a}': { get: { x-imageshare-function: echo } }, '/{b}': {} }";
-    assert!(matches!(read(twice), BadRoutes::Path { .. }));
+    assert!(matches!(read(twice), RoutesError::InvalidPath { .. }));
 }

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Metrics;
 
-const OPENMETRICS: HeaderValue =
+const OPENMETRICS_CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// Connections at a time; a scraper has one.
@@ -60,7 +60,7 @@ pub(crate) async fn serve(
 async fn serve_connection(stream: TcpStream, metrics: Arc<Metrics>, store: Store) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (metrics, store) = (Arc::clone(&metrics), store.clone());
-        async move { Ok::<_, Infallible>(answer(&metrics, &store, &request).await) }
+        async move { Ok::<_, Infallible>(handle(&metrics, &store, &request).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).keep_alive(false);
@@ -69,30 +69,30 @@ async fn serve_connection(stream: TcpStream, metrics: Arc<Metrics>, store: Store
     }
 }
 
-async fn answer(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn handle(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if request.uri().path() != "/metrics" {
-        return refused(StatusCode::NOT_FOUND, "The metrics are at /metrics.\n");
+        return error_response(StatusCode::NOT_FOUND, "The metrics are at /metrics.\n");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut reply = refused(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
+        let mut reply = error_response(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return reply;
     }
-    match metrics.text(store).await {
+    match metrics.encode(store).await {
         Ok(text) => {
             let mut reply = Response::new(Full::from(text));
-            reply.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
+            reply.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
             reply
         }
         Err(problem) => {
             tracing::error!(%problem, "the open work cannot be looked up for the metrics");
             let message = "The table cannot be read. Look at the server's log.\n";
-            refused(StatusCode::SERVICE_UNAVAILABLE, message)
+            error_response(StatusCode::SERVICE_UNAVAILABLE, message)
         }
     }
 }
 
-fn refused(status: StatusCode, message: &'static str) -> Response<Full<Bytes>> {
+fn error_response(status: StatusCode, message: &'static str) -> Response<Full<Bytes>> {
     let mut reply = Response::new(Full::from(message));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Response;
-use imageshare::facade::Problem;
+use imageshare::facade::ErrorInfo;
 use imageshare::store::{OPEN_SHARDS, Store, StoreError};
 use imageshare::table::Table;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -27,7 +27,7 @@ use self::table::{CountedTable, TableCounters};
 use crate::table::Lane;
 
 /// The bounds of the durations, in seconds: most calls take a few milliseconds, and a function ends after 29 seconds.
-const DURATIONS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 29.0];
+const DURATION_BUCKETS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 29.0];
 
 /// The most work items of one shard of the index that are looked up.
 const MAX_ITEMS_PER_SHARD: usize = 1_000;
@@ -71,7 +71,8 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("imageshare");
         let requests = Family::default();
-        let durations = Family::new_with_constructor((|| Histogram::new(DURATIONS)) as fn() -> Histogram);
+        let durations =
+            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
         let (open_work, oldest_open_work) = (Gauge::default(), Gauge::default());
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The version of the server", version);
@@ -105,7 +106,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a request to that operation, and how long it took.
     pub fn count_request<B>(&self, operation: &str, reply: &Response<B>, took: Duration) {
-        let code = reply.extensions().get::<Problem>().map(|problem| problem.code.clone());
+        let code = reply.extensions().get::<ErrorInfo>().map(|problem| problem.code.clone());
         let labels = RequestLabels {
             operation: operation.to_owned(),
             status: reply.status().as_u16(),
@@ -117,26 +118,26 @@ impl Metrics {
     }
 
     /// The same table, of which each call is counted as one of that lane.
-    pub(crate) fn counted(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
-        self.table.counted(table, lane)
+    pub(crate) fn counted_table(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
+        self.table.counted_table(table, lane)
     }
 
     /// All of it in OpenMetrics' text form, with the open work that the store knows of. One query for each shard of the index.
     ///
     /// # Errors
     /// [`StoreError`] where the open work cannot be looked up.
-    pub(crate) async fn text(&self, store: &Store) -> Result<String, StoreError> {
-        self.look_up_open_work(store).await?;
+    pub(crate) async fn encode(&self, store: &Store) -> Result<String, StoreError> {
+        self.update_open_work(store).await?;
         let mut written = String::new();
         // A text takes everything.
         let _ = text::encode(&mut written, &self.registry);
         Ok(written)
     }
 
-    async fn look_up_open_work(&self, store: &Store) -> Result<(), StoreError> {
+    async fn update_open_work(&self, store: &Store) -> Result<(), StoreError> {
         let (mut count, mut oldest) = (0, None);
         for shard in 0..OPEN_SHARDS {
-            let items = store.open_pieces(shard, None, MAX_ITEMS_PER_SHARD).await?;
+            let items = store.open_work_items(shard, None, MAX_ITEMS_PER_SHARD).await?;
             count += items.len();
             oldest = oldest.into_iter().chain(items.iter().map(|item| item.job.0.time())).min();
         }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use imageshare::domain::TenantId;
-use imageshare::table::{Answer, BatchRead, Failure, Found, Key, Page, Query, Table, Token, Write, Written};
+use imageshare::table::{
+    BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture, TransactionToken, Write,
+    WriteOutput,
+};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
@@ -33,7 +36,7 @@ impl TableCounters {
         counters
     }
 
-    pub(super) fn counted(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
+    pub(super) fn counted_table(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
         let label = LaneLabel {
             lane: match lane {
                 Lane::Request => "request",
@@ -46,7 +49,7 @@ impl TableCounters {
             read_units: self.read_units.get_or_create_owned(&label),
             write_units: self.write_units.get_or_create_owned(&label),
         };
-        CountedTable { table: Arc::new(table), counts }
+        CountedTable { table: Arc::new(table), counters: counts }
     }
 }
 
@@ -62,7 +65,7 @@ struct LaneCounters {
 #[derive(Clone)]
 pub struct CountedTable {
     table: Arc<dyn Table>,
-    counts: LaneCounters,
+    counters: LaneCounters,
 }
 
 impl fmt::Debug for CountedTable {
@@ -75,13 +78,13 @@ impl CountedTable {
     /// Makes a call, and counts it and the units that it took.
     fn count<'a, T: Send + 'a>(
         &'a self,
-        call: Answer<'a, T>,
+        call: TableFuture<'a, T>,
         counter: &'a Units,
         units: impl FnOnce(&T) -> f64 + Send + 'a,
-    ) -> Answer<'a, T> {
-        self.counts.round_trips.inc();
+    ) -> TableFuture<'a, T> {
+        self.counters.round_trips.inc();
         Box::pin(async move {
-            let answer: Result<T, Failure> = call.await;
+            let answer: Result<T, TableError> = call.await;
             if let Ok(answer) = &answer {
                 counter.inc_by(units(answer));
             }
@@ -91,29 +94,33 @@ impl CountedTable {
 }
 
 impl Table for CountedTable {
-    fn get_item<'a>(&'a self, key: &'a Key) -> Answer<'a, Found> {
-        self.count(self.table.get_item(key), &self.counts.read_units, |found| found.units)
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
+        self.count(self.table.get_item(key), &self.counters.read_units, |found| found.units)
     }
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> Answer<'a, Found> {
-        self.count(self.table.batch_get_item(read), &self.counts.read_units, |found| found.units)
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        self.count(self.table.batch_get_item(read), &self.counters.read_units, |found| found.units)
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
-        self.count(self.table.query(query), &self.counts.read_units, |page| page.units)
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        self.count(self.table.query(query), &self.counters.read_units, |page| page.units)
     }
 
-    fn write_item<'a>(&'a self, write: &'a Write) -> Answer<'a, Written> {
-        self.count(self.table.write_item(write), &self.counts.write_units, |written| written.units)
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
+        self.count(self.table.write_item(write), &self.counters.write_units, |written| written.units)
     }
 
-    fn transact_write_items<'a>(&'a self, writes: &'a [Write], token: Token) -> Answer<'a, Written> {
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
         let call = self.table.transact_write_items(writes, token);
-        self.count(call, &self.counts.write_units, |written| written.units)
+        self.count(call, &self.counters.write_units, |written| written.units)
     }
 
-    fn on_behalf_of(&self, tenant: &TenantId) -> Option<Arc<dyn Table>> {
-        let table = self.table.on_behalf_of(tenant)?;
-        Some(Arc::new(Self { table, counts: self.counts.clone() }))
+    fn for_tenant(&self, tenant: &TenantId) -> Option<Arc<dyn Table>> {
+        let table = self.table.for_tenant(tenant)?;
+        Some(Arc::new(Self { table, counters: self.counters.clone() }))
     }
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use dynoxide::DynoxideError;
 use dynoxide::errors::CancellationReason;
 use dynoxide::types::AttributeValue as Embedded;
-use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Reason, Values};
+use imageshare::table::{AttributeValue, CONDITION_FAILED, CancelReason, Item, TableError, Values};
 
-use super::storage::{fault_of, is_locked};
+use super::storage::{is_locked, storage_fault};
 
 /// # Errors
 /// An attribute is of a type that the embedded database does not have.
-pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, Failure> {
+pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, TableError> {
     item.iter().map(|(name, value)| Ok((name.clone(), to_value(value)?))).collect()
 }
 
@@ -19,18 +19,18 @@ pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, Failure>
 ///
 /// # Errors
 /// As [`to_item`].
-pub(super) fn values(values: &Values) -> Result<Option<HashMap<String, Embedded>>, Failure> {
+pub(super) fn to_values(values: &Values) -> Result<Option<HashMap<String, Embedded>>, TableError> {
     let pairs = values.iter().map(|(name, value)| Ok(((*name).to_owned(), to_value(value)?)));
     (!values.is_empty()).then(|| pairs.collect()).transpose()
 }
 
 /// The names of an expression; `None` where there are none.
-pub(super) fn names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
+pub(super) fn to_names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
     let pairs = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
     (!names.is_empty()).then(|| pairs.collect())
 }
 
-fn to_value(value: &AttributeValue) -> Result<Embedded, Failure> {
+fn to_value(value: &AttributeValue) -> Result<Embedded, TableError> {
     Ok(match value {
         AttributeValue::S(text) => Embedded::S(text.clone()),
         AttributeValue::N(digits) => Embedded::N(digits.clone()),
@@ -44,7 +44,7 @@ fn to_value(value: &AttributeValue) -> Result<Embedded, Failure> {
         AttributeValue::M(map) => Embedded::M(to_item(map)?),
         other => {
             let message = format!("an attribute of an unknown type: {other:?}");
-            return Err(Failure::Service { code: "ValidationException".to_owned(), message });
+            return Err(TableError::Service { code: "ValidationException".to_owned(), message });
         }
     })
 }
@@ -72,30 +72,32 @@ fn from_value(value: Embedded) -> AttributeValue {
     }
 }
 
-pub(super) fn failure(error: DynoxideError) -> Failure {
+pub(super) fn to_failure(error: DynoxideError) -> TableError {
     match error {
-        DynoxideError::ConditionalCheckFailedException(message, found) => Failure::Canceled(vec![Reason {
-            code: Some(CONDITION_FAILED.to_owned()),
-            message: Some(message),
-            found: found.map(from_item),
-        }]),
-        DynoxideError::TransactionCanceledException(_, reasons) => {
-            Failure::Canceled(reasons.into_iter().map(reason).collect())
+        DynoxideError::ConditionalCheckFailedException(message, found) => {
+            TableError::Canceled(vec![CancelReason {
+                code: Some(CONDITION_FAILED.to_owned()),
+                message: Some(message),
+                found: found.map(from_item),
+            }])
         }
-        other if is_locked(&other) => Failure::NotSent(other.to_string()),
+        DynoxideError::TransactionCanceledException(_, reasons) => {
+            TableError::Canceled(reasons.into_iter().map(to_reason).collect())
+        }
+        other if is_locked(&other) => TableError::NotSent(other.to_string()),
         other => {
-            if let Some(fault) = fault_of(&other) {
-                return Failure::Storage(fault, other.to_string());
+            if let Some(fault) = storage_fault(&other) {
+                return TableError::Storage(fault, other.to_string());
             }
             // As on the wire, the code has the service's name and version before it.
             let code = other.error_type().rsplit('#').next().unwrap_or_default().to_owned();
-            Failure::Service { code, message: other.to_string() }
+            TableError::Service { code, message: other.to_string() }
         }
     }
 }
 
-fn reason(reason: CancellationReason) -> Reason {
-    Reason {
+fn to_reason(reason: CancellationReason) -> CancelReason {
+    CancelReason {
         code: Some(reason.code).filter(|code| code != "None"),
         message: reason.message,
         found: reason.item.map(from_item),

@@ -13,18 +13,18 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 pub(crate) const LAYOUT: u32 = 1;
 
 /// The layout of directories that carry no mark.
-const UNMARKED: u32 = 0;
+const UNVERSIONED: u32 = 0;
 
 /// What a database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct DirectoryVersion {
     /// Its layout; 0 where it carries no mark.
     pub layout: u32,
     /// The version of the program that opened it last, where that is known.
     pub program: Option<String>,
 }
 
-impl Mark {
+impl DirectoryVersion {
     /// The version of the program that wrote it, for a person.
     pub(crate) fn writer(&self) -> String {
         match &self.program {
@@ -38,18 +38,18 @@ impl Mark {
 ///
 /// # Errors
 /// The file is no database.
-pub(crate) fn read(path: &Path) -> rusqlite::Result<Option<Mark>> {
+pub(crate) fn read_file(path: &Path) -> rusqlite::Result<Option<DirectoryVersion>> {
     if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
         return Ok(None);
     }
-    read_open(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?).map(Some)
+    read_connection(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?).map(Some)
 }
 
 /// The same of a database that is open.
 ///
 /// # Errors
-/// As [`read`].
-pub(crate) fn read_open(connection: &Connection) -> rusqlite::Result<Mark> {
+/// As [`read_file`].
+pub(crate) fn read_connection(connection: &Connection) -> rusqlite::Result<DirectoryVersion> {
     let layout = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let is_marked = connection.table_exists(None, "imageshare_directory")?;
     let program = if is_marked {
@@ -58,7 +58,7 @@ pub(crate) fn read_open(connection: &Connection) -> rusqlite::Result<Mark> {
     } else {
         None
     };
-    Ok(Mark { layout, program })
+    Ok(DirectoryVersion { layout, program })
 }
 
 /// Brings a database of an older layout to this one, and marks it.
@@ -67,14 +67,14 @@ pub(crate) fn read_open(connection: &Connection) -> rusqlite::Result<Mark> {
 /// The database cannot be written.
 pub(crate) fn migrate(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(super::space::BUSY_TIMEOUT)?;
-    let mark = read_open(&connection)?;
+    connection.busy_timeout(super::database_file::BUSY_TIMEOUT)?;
+    let mark = read_connection(&connection)?;
     let program = env!("CARGO_PKG_VERSION");
     if mark.layout == LAYOUT && mark.program.as_deref() == Some(program) {
         return Ok(());
     }
     // Directories without a mark are of the first layout.
-    if mark.layout > UNMARKED && mark.layout < LAYOUT {
+    if mark.layout > UNVERSIONED && mark.layout < LAYOUT {
         tracing::info!(from = mark.layout, to = LAYOUT, "the data directory is migrated");
     }
     connection.execute_batch(&format!(

@@ -1,15 +1,15 @@
 //! The embedded DynamoDB: a database in this process, with the service's table in it.
 
-mod calls;
+mod cleanup;
 mod convert;
-mod expiry;
-mod flows;
+mod database_file;
+mod fair_queue;
 pub(crate) mod integrity;
-mod lanes;
 pub(crate) mod layout;
 mod open;
-mod space;
+mod scheduler;
 mod storage;
+mod table_lane;
 
 use std::fs::File;
 use std::path::Path;
@@ -20,15 +20,15 @@ use dynoxide::{Database, DynoxideError};
 use imageshare::table::StorageFault;
 use tokio::sync::Notify;
 
-pub use self::calls::TableLane;
-pub use self::expiry::{RemovalError, Removed};
-use self::lanes::Lanes;
-pub use self::lanes::{Lane, Unanswered};
+pub use self::cleanup::{CleanupError, CleanupReport};
+use self::database_file::DatabaseFile;
 pub use self::open::OpenError;
-pub(crate) use self::open::{DATABASE, lock};
-use self::open::{open_files, open_memory};
-use self::space::Space;
-use self::storage::{Storage, fault_of};
+pub(crate) use self::open::{DATABASE_FILE, lock_directory};
+use self::open::{open_directory, open_in_memory};
+use self::scheduler::CallScheduler;
+pub use self::scheduler::{CallError, Lane};
+use self::storage::{Storage, storage_fault};
+pub use self::table_lane::TableLane;
 use crate::TABLE;
 
 /// A health check that takes longer has failed.
@@ -36,28 +36,28 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An embedded DynamoDB. It lives until it and every client of it are dropped, or until it is closed.
 pub struct EmbeddedTable {
-    lanes: Arc<Lanes<Opened>>,
+    scheduler: Arc<CallScheduler<OpenDatabase>>,
     /// Shares the database with the lanes, for looking behind the service's back.
-    opened: Opened,
-    work: Arc<Notify>,
+    opened: OpenDatabase,
+    work_notify: Arc<Notify>,
 }
 
 /// An open database, and the lock that keeps other processes out of its directory until the last copy is dropped.
 #[derive(Clone)]
-struct Opened {
+struct OpenDatabase {
     database: Database,
     /// The database's file, where it has one that can become smaller.
-    space: Option<Arc<Space>>,
+    database_file: Option<Arc<DatabaseFile>>,
     storage: Arc<Storage>,
     _lock: Option<Arc<File>>,
 }
 
 /// What keeps an open table from answering or from storing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TableProblem {
+pub enum HealthError {
     /// It does not answer a cheap read within a second.
     #[error("the table does not answer")]
-    Silent,
+    Unresponsive,
     /// Its storage does not do what it must.
     #[error("{0}")]
     Storage(StorageFault),
@@ -71,26 +71,26 @@ impl EmbeddedTable {
     /// The directory belongs to another process or is of a later version, or the file cannot be opened or written.
     pub fn open(directory: Option<&Path>) -> Result<Self, OpenError> {
         let opened = match directory {
-            Some(directory) => open_files(directory)?,
-            None => open_memory()?,
+            Some(directory) => open_directory(directory)?,
+            None => open_in_memory()?,
         };
-        let lanes = Lanes::new("table", opened.clone()).map_err(OpenError::Thread)?;
-        Ok(Self { lanes: Arc::new(lanes), opened, work: Arc::default() })
+        let lanes = CallScheduler::new("table", opened.clone()).map_err(OpenError::Thread)?;
+        Ok(Self { scheduler: Arc::new(lanes), opened, work_notify: Arc::default() })
     }
 
     /// The table, through that lane.
     pub fn lane(&self, lane: Lane) -> TableLane {
         TableLane {
-            line: self.lanes.line(lane),
-            lanes: Arc::clone(&self.lanes),
+            queue: self.scheduler.lane_queue(lane),
+            scheduler: Arc::clone(&self.scheduler),
             storage: Arc::clone(&self.opened.storage),
-            work: Arc::clone(&self.work),
+            work_notify: Arc::clone(&self.work_notify),
         }
     }
 
     /// Is notified when a piece of a job has been written that is to be carried out.
-    pub fn work(&self) -> Arc<Notify> {
-        Arc::clone(&self.work)
+    pub fn work_notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.work_notify)
     }
 
     /// The database itself, for looking behind the service's back.
@@ -102,15 +102,15 @@ impl EmbeddedTable {
     /// the last that found the disk in order.
     ///
     /// # Errors
-    /// [`TableProblem`] says what is wrong.
-    pub async fn health(&self) -> Result<(), TableProblem> {
+    /// [`HealthError`] says what is wrong.
+    pub async fn health(&self) -> Result<(), HealthError> {
         match self.opened.storage.fault() {
             Some(fault @ (StorageFault::Missing | StorageFault::Damaged)) => {
-                return Err(TableProblem::Storage(fault));
+                return Err(HealthError::Storage(fault));
             }
             Some(StorageFault::Full | StorageFault::Failing) => {
-                self.check_health(expiry::write_probe).await?;
-                self.opened.storage.note_recovery();
+                self.check_health(cleanup::write_probe).await?;
+                self.opened.storage.record_recovery();
             }
             None => {}
         }
@@ -120,16 +120,16 @@ impl EmbeddedTable {
     async fn check_health(
         &self,
         call: fn(&Database) -> Result<(), DynoxideError>,
-    ) -> Result<(), TableProblem> {
-        let line = self.lanes.line(Lane::Request);
-        let check = self.lanes.run(&line, move |opened| call(&opened.database));
+    ) -> Result<(), HealthError> {
+        let line = self.scheduler.lane_queue(Lane::Request);
+        let check = self.scheduler.run(&line, move |opened| call(&opened.database));
         match tokio::time::timeout(HEALTH_TIMEOUT, check).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(problem))) => {
-                let fault = fault_of(&problem).ok_or(TableProblem::Silent)?;
-                Err(TableProblem::Storage(self.opened.storage.note(fault)))
+                let fault = storage_fault(&problem).ok_or(HealthError::Unresponsive)?;
+                Err(HealthError::Storage(self.opened.storage.record_fault(fault)))
             }
-            Ok(Err(_)) | Err(_) => Err(TableProblem::Silent),
+            Ok(Err(_)) | Err(_) => Err(HealthError::Unresponsive),
         }
     }
 
@@ -139,20 +139,20 @@ impl EmbeddedTable {
     /// time at most, half of it while the database is idle. It steps aside for requests and for background work.
     ///
     /// # Errors
-    /// [`RemovalError`] where the database does not answer. What was deleted stays deleted.
-    pub async fn remove_expired(&self) -> Result<Removed, RemovalError> {
-        let removed = expiry::pass(&self.lanes).await?;
-        let freed_bytes = match &self.opened.space {
-            Some(space) => space::release(&self.lanes, space, removed.items > 0).await?,
+    /// [`CleanupError`] where the database does not answer. What was deleted stays deleted.
+    pub async fn remove_expired(&self) -> Result<CleanupReport, CleanupError> {
+        let removed = cleanup::run_pass(&self.scheduler).await?;
+        let freed_bytes = match &self.opened.database_file {
+            Some(space) => database_file::shrink_file(&self.scheduler, space, removed.items > 0).await?,
             None => 0,
         };
-        Ok(Removed { freed_bytes, ..removed })
+        Ok(CleanupReport { freed_bytes, ..removed })
     }
 
     /// Takes no more calls and finishes those that wait. The database is closed, and its directory free for others,
     /// when this table is dropped.
     pub async fn close(&self) {
-        self.lanes.close().await;
+        self.scheduler.close().await;
     }
 }
 

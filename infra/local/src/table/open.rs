@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dynoxide::{Database, DynoxideError};
-use imageshare::store::{TTL, definition};
+use imageshare::store::{TTL, table_definition};
 use imageshare::table::StorageFault;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::database_file::DatabaseFile;
 use super::layout::{self, LAYOUT};
-use super::space::Space;
-use super::storage::{Storage, fault_of, fault_of_code, identity, looked_into};
-use super::{Opened, expiry};
+use super::storage::{Storage, fault_from_code, file_identity, refine_fault, storage_fault};
+use super::{OpenDatabase, cleanup};
 use crate::{TABLE, private_file};
 
 /// The database's file in a data directory.
-pub(crate) const DATABASE: &str = "table.sqlite";
+pub(crate) const DATABASE_FILE: &str = "table.sqlite";
 
 /// Why the embedded table cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum OpenError {
          or restore a backup of this version into another directory",
         .directory.display(), env!("CARGO_PKG_VERSION")
     )]
-    Newer {
+    NewerLayout {
         /// The data directory.
         directory: PathBuf,
         /// The version that wrote it.
@@ -90,56 +90,56 @@ fn advice(fault: StorageFault, directory: &Path, detail: &str) -> String {
 }
 
 impl OpenError {
-    fn database(directory: &Path) -> impl Fn(DynoxideError) -> Self + '_ {
-        move |source| match fault_of(&source) {
+    fn database_error(directory: &Path) -> impl Fn(DynoxideError) -> Self + '_ {
+        move |source| match storage_fault(&source) {
             Some(fault) => {
-                let fault = looked_into(fault, directory);
+                let fault = refine_fault(fault, directory);
                 Self::Storage { fault, directory: directory.to_owned(), detail: source.to_string() }
             }
             None => Self::Database { directory: directory.to_owned(), source },
         }
     }
 
-    fn file(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+    fn file_error(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
         move |source| Self::File { path: path.to_owned(), source }
     }
 }
 
 /// A database in memory, with its table.
-pub(super) fn open_memory() -> Result<Opened, OpenError> {
-    let failed = OpenError::database(Path::new("memory"));
+pub(super) fn open_in_memory() -> Result<OpenDatabase, OpenError> {
+    let failed = OpenError::database_error(Path::new("memory"));
     let database = Database::memory().map_err(&failed)?;
     create_tables(&database).map_err(&failed)?;
-    Ok(Opened { database, space: None, storage: Arc::default(), _lock: None })
+    Ok(OpenDatabase { database, database_file: None, storage: Arc::default(), _lock: None })
 }
 
 /// The database of that directory, which must exist.
-pub(super) fn open_files(directory: &Path) -> Result<Opened, OpenError> {
-    let lock = lock(directory)?;
-    let path = directory.join(DATABASE);
-    let failed = OpenError::database(directory);
-    refuse_newer(directory, &path)?;
-    private_file::create(&path).map_err(OpenError::file(&path))?;
+pub(super) fn open_directory(directory: &Path) -> Result<OpenDatabase, OpenError> {
+    let lock = lock_directory(directory)?;
+    let path = directory.join(DATABASE_FILE);
+    let failed = OpenError::database_error(directory);
+    reject_newer_layout(directory, &path)?;
+    private_file::create_private(&path).map_err(OpenError::file_error(&path))?;
     // The database takes paths as text; another path is as good as one that cannot be opened.
     let database = Database::new(&path.to_string_lossy()).map_err(&failed)?;
     create_tables(&database).map_err(&failed)?;
     layout::migrate(&path).map_err(|problem| failed(problem.into()))?;
-    let space = open_space(&path);
-    let storage = Arc::new(Storage::of(&path).map_err(OpenError::file(&path))?);
-    Ok(Opened { database, space, storage, _lock: Some(Arc::new(lock)) })
+    let space = open_database_file(&path);
+    let storage = Arc::new(Storage::for_database(&path).map_err(OpenError::file_error(&path))?);
+    Ok(OpenDatabase { database, database_file: space, storage, _lock: Some(Arc::new(lock)) })
 }
 
 /// Refuses a database that a later version of this program has written, before anything of it is changed.
-fn refuse_newer(directory: &Path, path: &Path) -> Result<(), OpenError> {
+fn reject_newer_layout(directory: &Path, path: &Path) -> Result<(), OpenError> {
     let directory = directory.to_owned();
-    match layout::read(path) {
+    match layout::read_file(path) {
         Ok(Some(mark)) if mark.layout > LAYOUT => {
-            Err(OpenError::Newer { directory, writer: mark.writer(), layout: mark.layout })
+            Err(OpenError::NewerLayout { directory, writer: mark.writer(), layout: mark.layout })
         }
         Ok(_) => Ok(()),
-        Err(problem) => Err(match problem.sqlite_error_code().and_then(fault_of_code) {
+        Err(problem) => Err(match problem.sqlite_error_code().and_then(fault_from_code) {
             Some(fault) => {
-                let fault = looked_into(fault, &directory);
+                let fault = refine_fault(fault, &directory);
                 OpenError::Storage { fault, directory, detail: problem.to_string() }
             }
             None => OpenError::Database { directory, source: problem.into() },
@@ -148,8 +148,8 @@ fn refuse_newer(directory: &Path, path: &Path) -> Result<(), OpenError> {
 }
 
 /// The database's file, for making it smaller. Where that cannot be done, the file goes on growing, and the log says so.
-fn open_space(path: &Path) -> Option<Arc<Space>> {
-    let space = Space::open(path).inspect_err(|problem| {
+fn open_database_file(path: &Path) -> Option<Arc<DatabaseFile>> {
+    let space = DatabaseFile::open(path).inspect_err(|problem| {
         tracing::warn!(%problem, path = %path.display(), "the database's file will not become smaller");
     });
     space.ok().map(Arc::new)
@@ -157,24 +157,24 @@ fn open_space(path: &Path) -> Option<Arc<Space>> {
 
 /// Creates the service's table and the removal's, unless they exist.
 pub(super) fn create_tables(database: &Database) -> Result<(), DynoxideError> {
-    match database.create_table(request(expiry::definition())?) {
+    match database.create_table(parse_request(cleanup::cursor_table_definition())?) {
         Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
         Err(error) => return Err(error),
     }
-    match database.create_table(request(definition(TABLE))?) {
+    match database.create_table(parse_request(table_definition(TABLE))?) {
         Ok(_) => {
             let expiry = json!({
                 "TableName": TABLE,
                 "TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": true},
             });
-            database.update_time_to_live(request(expiry)?).map(drop)
+            database.update_time_to_live(parse_request(expiry)?).map(drop)
         }
         Err(DynoxideError::ResourceInUseException(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-fn request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
+fn parse_request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
     serde_json::from_value(json).map_err(|error| DynoxideError::SerializationException(error.to_string()))
 }
 
@@ -183,8 +183,8 @@ fn request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
 ///
 /// # Errors
 /// Another process has it, or it cannot be opened.
-pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
-    let failed = OpenError::file(directory);
+pub(crate) fn lock_directory(directory: &Path) -> Result<File, OpenError> {
+    let failed = OpenError::file_error(directory);
     let file = File::open(directory).map_err(&failed)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -193,7 +193,7 @@ pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
     }
     // Between the two it may have been moved away.
     let held = file.metadata().map_err(&failed)?;
-    if identity(directory).map_err(&failed)? == (held.dev(), held.ino()) {
+    if file_identity(directory).map_err(&failed)? == (held.dev(), held.ino()) {
         Ok(file)
     } else {
         Err(OpenError::InUse(directory.to_owned()))

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dynoxide::DynoxideError;
-use imageshare::table::{Failure, StorageFault};
+use imageshare::table::{StorageFault, TableError};
 use rusqlite::ErrorCode;
 
 use super::integrity;
@@ -21,16 +21,16 @@ use crate::private_file;
 #[derive(Debug, Default)]
 pub(super) struct Storage {
     files: Vec<OpenFile>,
-    state: Mutex<State>,
+    state: Mutex<FaultState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FaultState {
     /// What a call met, until a health check finds that it is over. That others succeed means little: a full disk takes a
     /// small write for a long time.
     fault: Option<StorageFault>,
     /// Whether an integrity check runs or has run since damage showed.
-    is_checked: bool,
+    check_started: bool,
 }
 
 /// A file, as it was when the database was opened.
@@ -45,9 +45,9 @@ impl Storage {
     ///
     /// # Errors
     /// A file of it cannot be looked at.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let files = [path.to_owned(), log_of(path)].into_iter().map(|path| {
-            let identity = identity(&path)?;
+    pub(super) fn for_database(path: &Path) -> io::Result<Self> {
+        let files = [path.to_owned(), wal_path(path)].into_iter().map(|path| {
+            let identity = file_identity(&path)?;
             Ok(OpenFile { path, identity })
         });
         Ok(Self { files: files.collect::<io::Result<_>>()?, state: Mutex::default() })
@@ -61,46 +61,46 @@ impl Storage {
     /// Confirms that what was just written is in the files that the next start will open.
     ///
     /// # Errors
-    /// [`StorageFault::Missing`] where they were removed or replaced.
-    pub(super) fn confirm(&self) -> Result<(), Failure> {
+    /// [`StorageFault::MissingVariable`] where they were removed or replaced.
+    pub(super) fn verify_in_place(&self) -> Result<(), TableError> {
         if self.is_in_place() {
             return Ok(());
         }
         let path = self.files.first().map(|file| file.path.display().to_string()).unwrap_or_default();
         let detail = format!("{path} is not the file that was opened");
-        Err(Failure::Storage(StorageFault::Missing, detail))
+        Err(TableError::Storage(StorageFault::Missing, detail))
     }
 
     /// Notes what a call met, and returns what that is. When damage shows for the first time, the database is checked, and the
     /// log says what was found.
-    pub(super) fn note(self: &Arc<Self>, fault: StorageFault) -> StorageFault {
+    pub(super) fn record_fault(self: &Arc<Self>, fault: StorageFault) -> StorageFault {
         let directory = self.files.first().and_then(|file| file.path.parent());
-        let fault = directory.map_or(fault, |directory| looked_into(fault, directory));
+        let fault = directory.map_or(fault, |directory| refine_fault(fault, directory));
         let starts_check = {
             let mut state = self.state();
             state.fault = Some(fault);
-            fault == StorageFault::Damaged && !std::mem::replace(&mut state.is_checked, true)
+            fault == StorageFault::Damaged && !std::mem::replace(&mut state.check_started, true)
         };
         if starts_check && let Some(file) = self.files.first() {
             let (storage, path) = (Arc::clone(self), file.path.clone());
-            tokio::task::spawn_blocking(move || storage.check(&path));
+            tokio::task::spawn_blocking(move || storage.check_integrity(&path));
         }
         fault
     }
 
     /// Notes that as much as a request may write was written: a full disk has room again. Damage stays.
-    pub(super) fn note_recovery(&self) {
+    pub(super) fn record_recovery(&self) {
         let mut state = self.state();
         if matches!(state.fault, Some(StorageFault::Full | StorageFault::Failing)) {
             state.fault = None;
         }
     }
 
-    fn check(&self, path: &Path) {
+    fn check_integrity(&self, path: &Path) {
         match integrity::check(path) {
             Ok(problems) if problems.is_empty() => {
                 tracing::warn!(path = %path.display(), "a call found the database damaged; the integrity check finds nothing");
-                *self.state() = State::default();
+                *self.state() = FaultState::default();
             }
             Ok(problems) => {
                 for problem in problems {
@@ -115,31 +115,31 @@ impl Storage {
 
     /// Whether the files are still the ones that were opened.
     pub(super) fn is_in_place(&self) -> bool {
-        self.files.iter().all(|file| identity(&file.path).is_ok_and(|is| is == file.identity))
+        self.files.iter().all(|file| file_identity(&file.path).is_ok_and(|is| is == file.identity))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FaultState> {
         // Nothing is left half done while it is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The write-ahead log of a database, which is there as long as the database is open.
-fn log_of(path: &Path) -> PathBuf {
+fn wal_path(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()
 }
 
 /// What tells a file from another one that takes its name.
-pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+pub(super) fn file_identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// The same fault, or that the disk is full: `SQLite` has no code of its own for a full disk under a part of its files, or for a
 /// quota.
-pub(super) fn looked_into(fault: StorageFault, directory: &Path) -> StorageFault {
-    if fault == StorageFault::Failing && private_file::is_full(directory) {
+pub(super) fn refine_fault(fault: StorageFault, directory: &Path) -> StorageFault {
+    if fault == StorageFault::Failing && private_file::is_disk_full(directory) {
         StorageFault::Full
     } else {
         fault
@@ -147,16 +147,16 @@ pub(super) fn looked_into(fault: StorageFault, directory: &Path) -> StorageFault
 }
 
 /// What is wrong with the storage, where that is what an error of the database says.
-pub(super) fn fault_of(error: &DynoxideError) -> Option<StorageFault> {
+pub(super) fn storage_fault(error: &DynoxideError) -> Option<StorageFault> {
     match error {
-        DynoxideError::SqliteError(error) => error.sqlite_error_code().and_then(fault_of_code),
-        DynoxideError::InternalServerError(text) => fault_of_text(text),
+        DynoxideError::SqliteError(error) => error.sqlite_error_code().and_then(fault_from_code),
+        DynoxideError::InternalServerError(text) => fault_from_text(text),
         _ => None,
     }
 }
 
 /// What is wrong with the storage, where that is what a code of `SQLite` says.
-pub(super) fn fault_of_code(code: ErrorCode) -> Option<StorageFault> {
+pub(super) fn fault_from_code(code: ErrorCode) -> Option<StorageFault> {
     match code {
         ErrorCode::DiskFull => Some(StorageFault::Full),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(StorageFault::Damaged),
@@ -168,7 +168,7 @@ pub(super) fn fault_of_code(code: ErrorCode) -> Option<StorageFault> {
 }
 
 /// The embedded database passes some errors of `SQLite` on as its text alone, which is the same in every version.
-fn fault_of_text(text: &str) -> Option<StorageFault> {
+fn fault_from_text(text: &str) -> Option<StorageFault> {
     let known = [
         ("database or disk is full", StorageFault::Full),
         ("disk image is malformed", StorageFault::Damaged),
@@ -200,12 +200,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn storage_fault_is_known_by_its_code_and_by_its_text() {
+    fn storage_fault_is_detected_from_code_and_text() {
         let of_code = |code| {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            fault_of(&DynoxideError::SqliteError(error))
+            storage_fault(&DynoxideError::SqliteError(error))
         };
-        let of_text = |text: &str| fault_of(&DynoxideError::InternalServerError(text.to_owned()));
+        let of_text = |text: &str| storage_fault(&DynoxideError::InternalServerError(text.to_owned()));
         for (code, text, fault) in [
             (ffi::SQLITE_FULL, "backend: database or disk is full", Some(StorageFault::Full)),
             (ffi::SQLITE_CORRUPT, "backend: database disk image is malformed", Some(StorageFault::Damaged)),

@@ -1,4 +1,6 @@
-use imageshare::table::{AttributeValue, CONDITION_FAILED, Failure, Item, Key, Query, Table, Token, Write};
+use imageshare::table::{
+    AttributeValue, CONDITION_FAILED, Item, Key, Query, Table, TableError, TransactionToken, Write,
+};
 
 use super::layout::LAYOUT;
 use super::*;
@@ -18,13 +20,13 @@ fn item(id: &str, name: &str, value: AttributeValue) -> Item {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_after_reopening() {
+async fn written_item_survives_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
     let requests = table.lane(Lane::Request);
     requests.write_item(&Write::put(key("a"))).await.unwrap();
     table.close().await;
-    assert!(matches!(requests.get_item(&key("a")).await, Err(Failure::Closed(_))), "closed");
+    assert!(matches!(requests.get_item(&key("a")).await, Err(TableError::Closed(_))), "closed");
     drop((table, requests));
 
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
@@ -33,7 +35,7 @@ async fn what_was_written_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn one_process_has_a_directory_at_a_time() {
+async fn directory_is_locked_by_one_process() {
     let directory = tempfile::tempdir().unwrap();
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
     let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
@@ -49,7 +51,7 @@ async fn one_process_has_a_directory_at_a_time() {
 }
 
 #[tokio::test]
-async fn table_whose_files_are_gone_acknowledges_nothing() {
+async fn write_fails_after_database_files_are_removed() {
     let parent = tempfile::tempdir().unwrap();
     let (directory, elsewhere) = (parent.path().join("data"), parent.path().join("elsewhere"));
     std::fs::create_dir(&directory).unwrap();
@@ -60,12 +62,12 @@ async fn table_whose_files_are_gone_acknowledges_nothing() {
     assert_eq!(table.health().await, Ok(()));
     std::fs::rename(&directory, &elsewhere).unwrap();
     std::fs::create_dir(&directory).unwrap();
-    let missing = TableProblem::Storage(StorageFault::Missing);
+    let missing = HealthError::Storage(StorageFault::Missing);
     for written in [
         requests.write_item(&write).await,
-        requests.transact_write_items(std::slice::from_ref(&write), Token::fresh()).await,
+        requests.transact_write_items(std::slice::from_ref(&write), TransactionToken::random()).await,
     ] {
-        assert!(matches!(written, Err(Failure::Storage(StorageFault::Missing, _))), "{written:?}");
+        assert!(matches!(written, Err(TableError::Storage(StorageFault::Missing, _))), "{written:?}");
     }
     assert_eq!(table.health().await, Err(missing));
     std::fs::remove_dir(&directory).unwrap();
@@ -75,17 +77,17 @@ async fn table_whose_files_are_gone_acknowledges_nothing() {
 }
 
 #[tokio::test]
-async fn full_disk_is_over_when_a_large_write_succeeds() {
+async fn large_write_clears_the_disk_full_fault() {
     let directory = tempfile::tempdir().unwrap();
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
-    table.opened.storage.note(StorageFault::Full);
+    table.opened.storage.record_fault(StorageFault::Full);
     table.lane(Lane::Request).write_item(&Write::put(key("a"))).await.unwrap();
     assert_eq!(table.opened.storage.fault(), Some(StorageFault::Full), "a small write says little");
     assert_eq!((table.health().await, table.opened.storage.fault()), (Ok(()), None));
 }
 
 #[tokio::test]
-async fn files_are_their_owners_alone_whoever_made_the_directory() {
+async fn database_files_are_private_in_any_directory() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let open_to_all = |mode| std::fs::Permissions::from_mode(mode);
@@ -103,7 +105,7 @@ async fn files_are_their_owners_alone_whoever_made_the_directory() {
 }
 
 #[tokio::test]
-async fn damage_is_told_checked_and_kept_in_mind() {
+async fn damage_is_reported_checked_and_remembered() {
     use std::os::unix::fs::FileExt;
     let directory = tempfile::tempdir().unwrap();
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
@@ -116,7 +118,7 @@ async fn damage_is_told_checked_and_kept_in_mind() {
     }
     table.close().await;
     drop(table);
-    let path = directory.path().join(DATABASE);
+    let path = directory.path().join(DATABASE_FILE);
     let file = File::options().write(true).open(&path).unwrap();
     let pages = file.metadata().unwrap().len() / 4096;
     for page in pages * 6 / 10..pages * 9 / 10 {
@@ -128,23 +130,23 @@ async fn damage_is_told_checked_and_kept_in_mind() {
         let found = table.lane(Lane::Request).get_item(&key(&format!("{number:05}"))).await;
         read = read.and(found.map(drop));
     }
-    assert!(matches!(read, Err(Failure::Storage(StorageFault::Damaged, _))), "{read:?}");
-    assert_eq!(table.health().await, Err(TableProblem::Storage(StorageFault::Damaged)));
+    assert!(matches!(read, Err(TableError::Storage(StorageFault::Damaged, _))), "{read:?}");
+    assert_eq!(table.health().await, Err(HealthError::Storage(StorageFault::Damaged)));
     assert!(!integrity::check(&path).unwrap().is_empty());
 }
 
 #[test]
-fn file_that_is_no_database_is_refused_with_what_to_do() {
+fn invalid_database_file_error_suggests_restore() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join(DATABASE), "not a database".repeat(1000)).unwrap();
+    std::fs::write(directory.path().join(DATABASE_FILE), "not a database".repeat(1000)).unwrap();
     let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap().to_string();
     assert!(refused.contains("is damaged") && refused.contains("imageshare restore --from"), "{refused}");
 }
 
 #[tokio::test]
-async fn directory_without_a_mark_is_marked_and_a_later_one_refused() {
+async fn unversioned_directory_is_migrated_and_newer_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(DATABASE);
+    let path = directory.path().join(DATABASE_FILE);
     EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
     let mark = |layout: u32| {
         let connection = rusqlite::Connection::open(&path).unwrap();
@@ -154,46 +156,46 @@ async fn directory_without_a_mark_is_marked_and_a_later_one_refused() {
     mark(0);
     EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
     let program = Some(env!("CARGO_PKG_VERSION").to_owned());
-    assert_eq!(layout::read(&path).unwrap(), Some(layout::Mark { layout: LAYOUT, program }));
+    assert_eq!(layout::read_file(&path).unwrap(), Some(layout::DirectoryVersion { layout: LAYOUT, program }));
     mark(LAYOUT + 1);
     let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
-    assert!(matches!(refused, OpenError::Newer { .. }), "{refused}");
+    assert!(matches!(refused, OpenError::NewerLayout { .. }), "{refused}");
     assert!(refused.to_string().contains("Start that version"), "{refused}");
 }
 
 #[tokio::test]
-async fn a_condition_that_fails_tells_the_old_item() {
+async fn failed_condition_returns_the_old_item() {
     let table = EmbeddedTable::open(None).unwrap();
     let requests = table.lane(Lane::Request);
     let put = Write::put(item("a", "n", text("1"))).only_if("attribute_not_exists(pk)");
     requests.write_item(&put).await.unwrap();
-    let Err(Failure::Canceled(reasons)) = requests.write_item(&put).await else { panic!("written twice") };
+    let Err(TableError::Canceled(reasons)) = requests.write_item(&put).await else { panic!("written twice") };
     assert_eq!(reasons[0].code.as_deref(), Some(CONDITION_FAILED));
     assert_eq!(reasons[0].found, Some(item("a", "n", text("1"))));
 }
 
 #[tokio::test]
-async fn only_work_that_was_written_is_told_of() {
+async fn only_committed_work_items_are_notified() {
     let table = EmbeddedTable::open(None).unwrap();
     let requests = table.lane(Lane::Request);
     let (piece, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
-    let work = table.work();
+    let work = table.work_notify();
     let mut told = std::pin::pin!(work.notified());
     requests.write_item(&Write::put(other.clone())).await.unwrap();
-    requests.transact_write_items(&[Write::put(other)], Token::fresh()).await.unwrap();
+    requests.transact_write_items(&[Write::put(other)], TransactionToken::random()).await.unwrap();
     let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
     requests.write_item(&refused).await.unwrap_err();
     assert!(!told.as_mut().enable());
     requests.write_item(&Write::put(piece.clone())).await.unwrap();
     told.await;
     let told = work.notified();
-    requests.transact_write_items(&[Write::put(piece)], Token::fresh()).await.unwrap();
+    requests.transact_write_items(&[Write::put(piece)], TransactionToken::random()).await.unwrap();
     told.await;
 }
 
 /// Lists of a hundred items on behalf of one tenant wait, then a read on behalf of another; `in_order` names each call
 /// when its answer comes.
-async fn order_of_answers(lists: usize) -> Vec<&'static str> {
+async fn completion_order(lists: usize) -> Vec<&'static str> {
     let table = EmbeddedTable::open(None).unwrap();
     let requests = table.lane(Lane::Request);
     for number in 0..100 {
@@ -201,21 +203,21 @@ async fn order_of_answers(lists: usize) -> Vec<&'static str> {
         item.insert("sk".to_owned(), text(&format!("{number:03}")));
         requests.write_item(&Write::put(item)).await.unwrap();
     }
-    let of = |tenant: &str| requests.on_behalf_of(&tenant.parse().unwrap()).unwrap();
+    let of = |tenant: &str| requests.for_tenant(&tenant.parse().unwrap()).unwrap();
     let waiting = async |count: usize| {
-        while table.lanes.waiting_requests() < count {
+        while table.scheduler.waiting_request_count() < count {
             tokio::task::yield_now().await;
         }
     };
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
-    let lanes = Arc::clone(&table.lanes);
+    let lanes = Arc::clone(&table.scheduler);
     let held = tokio::spawn(async move {
-        let hold = move |_: &Opened| {
+        let hold = move |_: &OpenDatabase| {
             begun.send(()).unwrap();
             gate.recv().unwrap();
         };
-        lanes.run(&lanes.line(Lane::Request), hold).await.unwrap();
+        lanes.run(&lanes.lane_queue(Lane::Request), hold).await.unwrap();
     });
     has_begun.await.unwrap();
 
@@ -245,8 +247,8 @@ async fn order_of_answers(lists: usize) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn read_of_one_tenant_passes_the_lists_of_another() {
-    let order = order_of_answers(64).await;
+async fn read_overtakes_queued_lists_of_another_tenant() {
+    let order = completion_order(64).await;
     assert_eq!(order.len(), 65);
     let before = order.iter().position(|answer| *answer == "read").unwrap();
     // A turn of the other tenant has four calls at most; answers of calls that end together may be seen in any order.
@@ -254,19 +256,19 @@ async fn read_of_one_tenant_passes_the_lists_of_another() {
 }
 
 #[tokio::test]
-async fn tenant_with_more_calls_than_may_wait_keeps_out_no_other() {
-    let order = order_of_answers(1_000).await;
+async fn tenant_over_queue_capacity_does_not_block_others() {
+    let order = completion_order(1_000).await;
     assert_eq!(order.len(), 1_001);
     let before = order.iter().position(|answer| *answer == "read").unwrap();
     assert!(before <= 8, "{before}");
 }
 
 #[tokio::test]
-async fn lines_of_tenants_are_forgotten_with_their_requests() {
-    let lanes = Lanes::new("test", ()).unwrap();
+async fn unused_tenant_queues_are_removed() {
+    let lanes = CallScheduler::new("test", ()).unwrap();
     for number in 0..10_000 {
-        let line = lanes.line_of(&format!("tenant-{number}").parse().unwrap());
+        let line = lanes.tenant_queue(&format!("tenant-{number}").parse().unwrap());
         lanes.run(&line, |()| ()).await.unwrap();
     }
-    assert!(lanes.tenant_lines() <= 64);
+    assert!(lanes.tenant_queue_count() <= 64);
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use imageshare::domain::{Entry, ID_FORM, NAME_FORM, Name, Region, TenantId};
+use imageshare::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
 use imageshare::facade::strict_json;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::wire;
-use crate::access_key::printable;
+use super::tenant_json;
+use crate::access_key::sanitize_for_terminal;
 use crate::cli::FileFormat;
 
 /// What a tenant is described by, in the order in which it is written.
@@ -19,7 +19,7 @@ const FIELDS: [&str; 4] = ["project_id", "account", "project", "region"];
 
 /// A tenant of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct TenantLine {
     /// The line that it begins in, from 1.
     pub(super) number: u64,
     pub(super) tenant: TenantId,
@@ -31,117 +31,117 @@ pub(super) struct Line {
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct LineError {
     pub(super) line: u64,
     pub(super) problem: String,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.problem)
     }
 }
 
 /// Reads a file: its tenants, and what is wrong with it, in the order of the lines.
-pub(super) fn read(bytes: &[u8], format: FileFormat) -> (Vec<Line>, Vec<Wrong>) {
+pub(super) fn parse_file(bytes: &[u8], format: FileFormat) -> (Vec<TenantLine>, Vec<LineError>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}'),
         Err(problem) => {
             let good = bytes.iter().take(problem.valid_up_to());
             let line = good.filter(|byte| **byte == b'\n').count() as u64 + 1;
-            return (Vec::new(), vec![Wrong { line, problem: "expected UTF-8.".to_owned() }]);
+            return (Vec::new(), vec![LineError { line, problem: "expected UTF-8.".to_owned() }]);
         }
     };
     let rows = match format {
-        FileFormat::Csv => read_csv(text),
-        FileFormat::Json => read_json(text),
+        FileFormat::Csv => parse_csv(text),
+        FileFormat::Json => parse_json(text),
     };
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for row in rows {
-        match row.and_then(Row::parse) {
+        match row.and_then(RawRow::parse) {
             Ok(line) => lines.push(line),
             Err(problems) => wrong.extend(problems),
         }
     }
-    wrong.extend(repetitions(&lines));
+    wrong.extend(find_duplicates(&lines));
     wrong.sort_by_key(|wrong| wrong.line);
     (lines, wrong)
 }
 
 /// The texts of a line by the names of their fields; `None` for what is no text.
-struct Row {
+struct RawRow {
     number: u64,
     fields: HashMap<String, Option<String>>,
 }
 
-impl Row {
-    fn parse(self) -> Result<Line, Vec<Wrong>> {
+impl RawRow {
+    fn parse(self) -> Result<TenantLine, Vec<LineError>> {
         let mut wrong = Vec::new();
-        let tenant = self.field("project_id", ID_FORM, &mut wrong);
+        let tenant = self.field("project_id", ID_FORMAT, &mut wrong);
         let (account, project) =
-            (self.field("account", NAME_FORM, &mut wrong), self.field("project", NAME_FORM, &mut wrong));
+            (self.field("account", NAME_FORMAT, &mut wrong), self.field("project", NAME_FORMAT, &mut wrong));
         let has_region = self.fields.contains_key("region");
-        let region = if has_region { self.field("region", ID_FORM, &mut wrong) } else { None };
+        let region = if has_region { self.field("region", ID_FORMAT, &mut wrong) } else { None };
         match (tenant, account, project) {
             (Some(tenant), Some(account), Some(project)) if wrong.is_empty() => {
-                Ok(Line { number: self.number, tenant, account, project, region })
+                Ok(TenantLine { number: self.number, tenant, account, project, region })
             }
             _ => Err(wrong),
         }
     }
 
-    fn field<T: FromStr>(&self, name: &str, expected: &str, wrong: &mut Vec<Wrong>) -> Option<T> {
+    fn field<T: FromStr>(&self, name: &str, expected: &str, wrong: &mut Vec<LineError>) -> Option<T> {
         let text = self.fields.get(name).and_then(Option::as_deref);
         let value = text.and_then(|text| text.parse().ok());
         if value.is_none() {
-            wrong.push(Wrong { line: self.number, problem: format!("{name}: expected {expected}.") });
+            wrong.push(LineError { line: self.number, problem: format!("{name}: expected {expected}.") });
         }
         value
     }
 }
 
-type Rows = Vec<Result<Row, Vec<Wrong>>>;
+type Rows = Vec<Result<RawRow, Vec<LineError>>>;
 
-fn one(line: u64, problem: impl Into<String>) -> Vec<Wrong> {
-    vec![Wrong { line, problem: problem.into() }]
+fn single_error(line: u64, problem: impl Into<String>) -> Vec<LineError> {
+    vec![LineError { line, problem: problem.into() }]
 }
 
-fn read_csv(text: &str) -> Rows {
+fn parse_csv(text: &str) -> Rows {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let columns = match reader.headers() {
         Ok(columns) => columns.clone(),
-        Err(problem) => return vec![Err(one(1, format!("{problem}.")))],
+        Err(problem) => return vec![Err(single_error(1, format!("{problem}.")))],
     };
-    if let Some(problem) = wrong_columns(&columns) {
-        return vec![Err(one(1, problem))];
+    if let Some(problem) = column_error(&columns) {
+        return vec![Err(single_error(1, problem))];
     }
-    let mut lines = Lines::of(text);
+    let mut lines = LineCounter::new(text);
     let row = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|problem| {
             let line = problem.position().map_or(1, csv::Position::line);
-            one(line, format!("{problem}."))
+            single_error(line, format!("{problem}."))
         })?;
         // The reader's position is where the row before ended, with the end of that line and empty ones still to come.
         let end = record.position().map_or(0, csv::Position::byte);
         let rest = text.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
-        let number = lines.number_of(rest.trim_start_matches(['\r', '\n']));
+        let number = lines.line_number(rest.trim_start_matches(['\r', '\n']));
         if record.len() != columns.len() {
             let problem = format!("expected {} fields, not {}.", columns.len(), record.len());
-            return Err(one(number, problem));
+            return Err(single_error(number, problem));
         }
         let named = columns.iter().zip(&record).filter(|(name, text)| *name != "region" || !text.is_empty());
         let fields = named.map(|(name, text)| (name.to_owned(), Some(text.to_owned())));
-        Ok(Row { number, fields: fields.collect() })
+        Ok(RawRow { number, fields: fields.collect() })
     };
     reader.records().map(row).collect()
 }
 
-fn wrong_columns(columns: &csv::StringRecord) -> Option<String> {
+fn column_error(columns: &csv::StringRecord) -> Option<String> {
     const EXPECTED: &str =
         "expected the columns project_id, account, project and, if wanted, region, with commas between them";
     if let Some(unknown) = columns.iter().find(|column| !FIELDS.contains(column)) {
-        return Some(format!("{}: {EXPECTED}.", printable(unknown)));
+        return Some(format!("{}: {EXPECTED}.", sanitize_for_terminal(unknown)));
     }
     let count = |field: &str| columns.iter().filter(|column| *column == field).count();
     let is_good = FIELDS.iter().all(|field| count(field) == 1 || (*field == "region" && count(field) == 0));
@@ -149,63 +149,66 @@ fn wrong_columns(columns: &csv::StringRecord) -> Option<String> {
 }
 
 #[derive(Deserialize)]
-struct Page<'a> {
+struct TenantsPage<'a> {
     #[serde(borrow)]
     tenants: Vec<&'a RawValue>,
 }
 
 /// An array, or as the service answers it, an object with the array `tenants`.
-fn read_json(text: &str) -> Rows {
+fn parse_json(text: &str) -> Rows {
     let values = if text.trim_start().starts_with('{') {
-        serde_json::from_str::<Page<'_>>(text).map(|page| page.tenants)
+        serde_json::from_str::<TenantsPage<'_>>(text).map(|page| page.tenants)
     } else {
         serde_json::from_str(text)
     };
     let values = match values {
         Ok(values) => values,
-        Err(problem) => return vec![Err(one(problem.line() as u64, format!("{problem}.")))],
+        Err(problem) => return vec![Err(single_error(problem.line() as u64, format!("{problem}.")))],
     };
-    let mut lines = Lines::of(text);
-    values.into_iter().map(|raw| json_row(lines.number_of(raw.get()), raw.get())).collect()
+    let mut lines = LineCounter::new(text);
+    values.into_iter().map(|raw| parse_json_row(lines.line_number(raw.get()), raw.get())).collect()
 }
 
 /// Counts the lines of a text.
-struct Lines<'a> {
+struct LineCounter<'a> {
     text: &'a str,
-    counted: usize,
+    position: usize,
     number: u64,
 }
 
-impl<'a> Lines<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { text, counted: 0, number: 1 }
+impl<'a> LineCounter<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, position: 0, number: 1 }
     }
 
     /// In which line a part of the text begins, from 1. Parts are asked for in their order.
-    fn number_of(&mut self, part: &str) -> u64 {
+    fn line_number(&mut self, part: &str) -> u64 {
         let begin = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
-        let before = self.text.get(self.counted..begin).unwrap_or_default();
+        let before = self.text.get(self.position..begin).unwrap_or_default();
         self.number += before.bytes().filter(|byte| *byte == b'\n').count() as u64;
-        self.counted = begin;
+        self.position = begin;
         self.number
     }
 }
 
-fn json_row(number: u64, text: &str) -> Result<Row, Vec<Wrong>> {
-    let value = strict_json::read(text.as_bytes());
-    let Value::Object(members) = value.map_err(|problem| one(number, format!("{problem}.")))? else {
-        return Err(one(number, format!("expected an object with {}.", FIELDS.join(", "))));
+fn parse_json_row(number: u64, text: &str) -> Result<RawRow, Vec<LineError>> {
+    let value = strict_json::parse(text.as_bytes());
+    let Value::Object(members) = value.map_err(|problem| single_error(number, format!("{problem}.")))? else {
+        return Err(single_error(number, format!("expected an object with {}.", FIELDS.join(", "))));
     };
     if let Some(unknown) = members.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(one(number, format!("{}: expected only {}.", printable(unknown), FIELDS.join(", "))));
+        return Err(single_error(
+            number,
+            format!("{}: expected only {}.", sanitize_for_terminal(unknown), FIELDS.join(", ")),
+        ));
     }
     let given = members.into_iter().filter(|(name, value)| name != "region" || !value.is_null());
     let fields = given.map(|(name, value)| (name, value.as_str().map(str::to_owned)));
-    Ok(Row { number, fields: fields.collect() })
+    Ok(RawRow { number, fields: fields.collect() })
 }
 
 /// What stands in a file twice.
-fn repetitions(lines: &[Line]) -> Vec<Wrong> {
+fn find_duplicates(lines: &[TenantLine]) -> Vec<LineError> {
     let (mut tenants, mut names, mut wrong) = (HashMap::new(), HashMap::new(), Vec::new());
     for line in lines {
         let repeats = [
@@ -215,7 +218,7 @@ fn repetitions(lines: &[Line]) -> Vec<Wrong> {
         for (what, before) in repeats {
             if let Some(before) = before {
                 let problem = format!("{what} in line {before} already.");
-                wrong.push(Wrong { line: line.number, problem });
+                wrong.push(LineError { line: line.number, problem });
             }
         }
     }
@@ -223,7 +226,7 @@ fn repetitions(lines: &[Line]) -> Vec<Wrong> {
 }
 
 /// Tenants as a CSV file.
-pub(super) fn csv(tenants: &[Entry]) -> String {
+pub(super) fn to_csv(tenants: &[DirectoryEntry]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Nothing goes wrong in memory.
     let _ = writer.write_record(FIELDS);
@@ -237,7 +240,7 @@ pub(super) fn csv(tenants: &[Entry]) -> String {
 }
 
 /// Tenants as a JSON file, one in a line.
-pub(super) fn json(tenants: &[Entry]) -> String {
-    let lines: Vec<_> = tenants.iter().map(|entry| wire(entry).to_string()).collect();
+pub(super) fn to_json(tenants: &[DirectoryEntry]) -> String {
+    let lines: Vec<_> = tenants.iter().map(|entry| tenant_json(entry).to_string()).collect();
     if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) }
 }

@@ -9,18 +9,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use imageshare::domain::{Entry, Name, TenantId};
+use imageshare::domain::{DirectoryEntry, Name, TenantId};
 use serde_json::{Value, json};
 
-use super::file::{self, Line, Wrong};
+use super::file::{self, LineError, TenantLine};
 use super::progress::Progress;
-use super::{all, parse, path};
+use super::{list_tenants, parse_tenant, tenant_path};
 use crate::cli::FileFormat;
 use crate::client::{Client, ClientError};
 
 /// How often a tenant is sent to a service that is busy, and how long to wait in between.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+const MAX_ATTEMPTS: u32 = 5;
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Why a file was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +35,10 @@ pub enum ImportError {
     },
     /// Its name does not say what it is.
     #[error("{}: say what it is with --format csv or --format json", .0.display())]
-    Format(PathBuf),
+    UnknownFormat(PathBuf),
     /// Lines of it are refused, so many; what is wrong with them has been told.
     #[error("nothing was imported: {} refused", .0)]
-    Refused(String),
+    InvalidLines(String),
     /// The directory cannot be asked; nothing was imported.
     #[error("{0}")]
     Client(#[from] ClientError),
@@ -64,20 +64,21 @@ pub(super) async fn import(
     format: Option<FileFormat>,
     client: impl FnOnce() -> Result<Client, ClientError>,
 ) -> Result<String, ImportError> {
-    let format = format.or_else(|| format_of(path)).ok_or_else(|| ImportError::Format(path.to_owned()))?;
+    let format =
+        format.or_else(|| detect_format(path)).ok_or_else(|| ImportError::UnknownFormat(path.to_owned()))?;
     let bytes = std::fs::read(path).map_err(|source| ImportError::File { path: path.to_owned(), source })?;
-    let (lines, wrong) = file::read(&bytes, format);
-    none_is_wrong(path, &wrong)?;
+    let (lines, wrong) = file::parse_file(&bytes, format);
+    reject_invalid_lines(path, &wrong)?;
     let client = client()?;
     let mut known: HashMap<_, _> =
-        all(&client).await?.into_iter().map(|entry| (entry.tenant.clone(), entry)).collect();
-    none_is_wrong(path, &taken(&lines, &known))?;
+        list_tenants(&client).await?.into_iter().map(|entry| (entry.tenant.clone(), entry)).collect();
+    reject_invalid_lines(path, &find_name_conflicts(&lines, &known))?;
     eprintln!("{} tenants checked, writing", lines.len());
 
     let (mut new, mut changed) = (0, 0);
-    let mut progress = Progress::begin(lines.len(), Instant::now());
+    let mut progress = Progress::start(lines.len(), Instant::now());
     for (written, line) in lines.iter().enumerate() {
-        let entry = put(&client, line).await.map_err(|problem| ImportError::Interrupted {
+        let entry = put_tenant(&client, line).await.map_err(|problem| ImportError::Interrupted {
             line: line.number,
             problem: Box::new(problem),
             written,
@@ -88,7 +89,7 @@ pub(super) async fn import(
             Some(before) if before != entry => changed += 1,
             Some(_) => {}
         }
-        if let Some(told) = progress.tell(written + 1, Instant::now()) {
+        if let Some(told) = progress.report(written + 1, Instant::now()) {
             eprintln!("{told}");
         }
     }
@@ -96,7 +97,7 @@ pub(super) async fn import(
     Ok(format!("{} tenants imported: {new} new, {changed} changed, {same} as they were\n", lines.len()))
 }
 
-fn format_of(path: &Path) -> Option<FileFormat> {
+fn detect_format(path: &Path) -> Option<FileFormat> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "csv" => Some(FileFormat::Csv),
         "json" => Some(FileFormat::Json),
@@ -105,7 +106,7 @@ fn format_of(path: &Path) -> Option<FileFormat> {
 }
 
 /// Tells of each line what is wrong with it.
-fn none_is_wrong(path: &Path, wrong: &[Wrong]) -> Result<(), ImportError> {
+fn reject_invalid_lines(path: &Path, wrong: &[LineError]) -> Result<(), ImportError> {
     if wrong.is_empty() {
         return Ok(());
     }
@@ -114,14 +115,14 @@ fn none_is_wrong(path: &Path, wrong: &[Wrong]) -> Result<(), ImportError> {
     }
     let mut lines: Vec<_> = wrong.iter().map(|wrong| wrong.line).collect();
     lines.dedup();
-    Err(ImportError::Refused(match lines.len() {
+    Err(ImportError::InvalidLines(match lines.len() {
         1 => "1 line is".to_owned(),
         more => format!("{more} lines are"),
     }))
 }
 
 /// The lines whose names are another tenant's when it is their turn.
-fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
+fn find_name_conflicts(lines: &[TenantLine], known: &HashMap<TenantId, DirectoryEntry>) -> Vec<LineError> {
     let places: HashMap<_, _> = lines.iter().map(|line| (&line.tenant, line.number)).collect();
     let mut names: HashMap<&TenantId, (&Name, &Name)> =
         known.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect();
@@ -138,7 +139,7 @@ fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
                     _ => "which keeps them".to_owned(),
                 };
                 let problem = format!("account, project: are those of tenant {holder}, {until}.");
-                wrong.push(Wrong { line: line.number, problem });
+                wrong.push(LineError { line: line.number, problem });
             }
             _ => {
                 if let Some(former) = names.insert(&line.tenant, wanted) {
@@ -152,7 +153,7 @@ fn taken(lines: &[Line], known: &HashMap<TenantId, Entry>) -> Vec<Wrong> {
 }
 
 /// Writes one tenant; again where the service is busy. Returns it as it stands there.
-async fn put(client: &Client, line: &Line) -> Result<Entry, ClientError> {
+async fn put_tenant(client: &Client, line: &TenantLine) -> Result<DirectoryEntry, ClientError> {
     let (account, project) = (line.account.as_str(), line.project.as_str());
     let body = match &line.region {
         None => json!({ "account": account, "project": project }),
@@ -160,9 +161,9 @@ async fn put(client: &Client, line: &Line) -> Result<Entry, ClientError> {
     };
     let mut attempt = 1;
     loop {
-        match client.ask("PUT", &path(&line.tenant), Some(&body)).await {
-            Ok(answer) => return parse(answer.get("tenant").unwrap_or(&Value::Null)),
-            Err(ClientError::Busy(_)) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+        match client.request("PUT", &tenant_path(&line.tenant), Some(&body)).await {
+            Ok(answer) => return parse_tenant(answer.get("tenant").unwrap_or(&Value::Null)),
+            Err(ClientError::Busy(_)) if attempt < MAX_ATTEMPTS => tokio::time::sleep(RETRY_DELAY).await,
             Err(problem) => return Err(problem),
         }
         attempt += 1;

@@ -6,13 +6,13 @@ mod progress;
 
 use std::time::Duration;
 
-use imageshare::domain::{Entry, Role, TenantId};
+use imageshare::domain::{DirectoryEntry, Role, TenantId};
 use serde_json::{Value, json};
 
 pub use self::import::ImportError;
-use crate::cli::{ListFormat, Place, TenantsCommand};
+use crate::cli::{ListFormat, ServerLocation, TenantsCommand};
 use crate::client::{Client, ClientError};
-use crate::keys::Grant;
+use crate::keys::TokenClaims;
 
 /// What the service's log calls the project that the command acts for.
 const ACTING_PROJECT: &str = "command-line";
@@ -34,47 +34,47 @@ pub enum TenantsError {
 /// Says what is in the way.
 pub async fn run(command: &TenantsCommand) -> Result<String, TenantsError> {
     match command {
-        TenantsCommand::Import { file, format, place } => {
-            Ok(import::import(file, *format, || client(place)).await?)
+        TenantsCommand::Import { file, format, location: place } => {
+            Ok(import::import(file, *format, || admin_client(place)).await?)
         }
-        TenantsCommand::List { format, place } => {
-            let tenants = all(&client(place)?).await?;
+        TenantsCommand::List { format, location: place } => {
+            let tenants = list_tenants(&admin_client(place)?).await?;
             Ok(match format {
-                ListFormat::Text => tenants.iter().map(line).collect(),
-                ListFormat::Csv => file::csv(&tenants),
-                ListFormat::Json => file::json(&tenants),
+                ListFormat::Text => tenants.iter().map(format_tenant).collect(),
+                ListFormat::Csv => file::to_csv(&tenants),
+                ListFormat::Json => file::to_json(&tenants),
             })
         }
-        TenantsCommand::Show { project, place } => {
-            let answer = client(place)?.ask("GET", &path(project), None).await?;
-            Ok(line(&parse(answer.get("tenant").unwrap_or(&Value::Null))?))
+        TenantsCommand::Show { project, location: place } => {
+            let answer = admin_client(place)?.request("GET", &tenant_path(project), None).await?;
+            Ok(format_tenant(&parse_tenant(answer.get("tenant").unwrap_or(&Value::Null))?))
         }
-        TenantsCommand::Delete { project, place } => {
-            client(place)?.ask("DELETE", &path(project), None).await?;
+        TenantsCommand::Delete { project, location: place } => {
+            admin_client(place)?.request("DELETE", &tenant_path(project), None).await?;
             Ok(String::new())
         }
     }
 }
 
 /// Asks as an admin: with the token that was given, or one of a local server's.
-fn client(place: &Place) -> Result<Client, ClientError> {
-    let project = ACTING_PROJECT.parse().map_err(|_| ClientError::Strange)?;
+fn admin_client(place: &ServerLocation) -> Result<Client, ClientError> {
+    let project = ACTING_PROJECT.parse().map_err(|_| ClientError::UnexpectedResponse)?;
     let (roles, lifetime) = (vec![Role::Admin], Duration::from_mins(1));
-    Client::at(place, Grant { project, account: None, user: None, roles, lifetime })
+    Client::for_server(place, TokenClaims { project, account: None, user: None, roles, lifetime })
 }
 
-fn path(tenant: &TenantId) -> String {
+fn tenant_path(tenant: &TenantId) -> String {
     format!("/v1/tenants/{tenant}")
 }
 
 /// The whole directory, page by page.
-async fn all(client: &Client) -> Result<Vec<Entry>, ClientError> {
+async fn list_tenants(client: &Client) -> Result<Vec<DirectoryEntry>, ClientError> {
     let (mut tenants, mut target) = (Vec::new(), "/v1/tenants".to_owned());
     loop {
-        let page = client.ask("GET", &target, None).await?;
-        let listed = page.get("tenants").and_then(Value::as_array).ok_or(ClientError::Strange)?;
+        let page = client.request("GET", &target, None).await?;
+        let listed = page.get("tenants").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
         for tenant in listed {
-            tenants.push(parse(tenant)?);
+            tenants.push(parse_tenant(tenant)?);
         }
         match page.pointer("/page_info/next_marker").and_then(Value::as_str) {
             Some(marker) => target = format!("/v1/tenants?marker={marker}"),
@@ -84,12 +84,12 @@ async fn all(client: &Client) -> Result<Vec<Entry>, ClientError> {
 }
 
 /// A tenant as the service shows it.
-fn parse(wire: &Value) -> Result<Entry, ClientError> {
+fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> {
     fn field<T: std::str::FromStr>(wire: &Value, name: &str) -> Result<T, ClientError> {
         let text = wire.get(name).and_then(Value::as_str);
-        text.and_then(|text| text.parse().ok()).ok_or(ClientError::Strange)
+        text.and_then(|text| text.parse().ok()).ok_or(ClientError::UnexpectedResponse)
     }
-    Ok(Entry {
+    Ok(DirectoryEntry {
         tenant: field(wire, "project_id")?,
         account: field(wire, "account")?,
         project: field(wire, "project")?,
@@ -98,7 +98,7 @@ fn parse(wire: &Value) -> Result<Entry, ClientError> {
 }
 
 /// A tenant as the service, and a JSON file, has it.
-fn wire(entry: &Entry) -> Value {
+fn tenant_json(entry: &DirectoryEntry) -> Value {
     json!({
         "project_id": entry.tenant.as_str(),
         "account": entry.account.as_str(),
@@ -108,6 +108,6 @@ fn wire(entry: &Entry) -> Value {
 }
 
 /// Names hold no control characters, and so no tab.
-fn line(entry: &Entry) -> String {
+fn format_tenant(entry: &DirectoryEntry) -> String {
     format!("{}\t{}\t{}\t{}\n", entry.tenant, entry.account, entry.project, entry.region)
 }

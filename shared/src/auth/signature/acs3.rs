@@ -2,9 +2,9 @@
 //!
 //! Every header `x-acs-…` must be signed: action, version, date and nonce stand there.
 
-use super::authorization::{Fields, hex};
-use super::canonical::{self, Signing, hex_sha256};
-use super::{Method, SignatureFault, Signed, SignedRequest, check_date};
+use super::authorization::{Fields, decode_hex};
+use super::canonical::{self, CanonicalRequest, hex_sha256};
+use super::{ClaimedSignature, SignatureError, SignedRequest, SigningMethod, check_date};
 use crate::domain::Timestamp;
 
 /// The algorithm's name.
@@ -18,45 +18,45 @@ const EXPECTED: &str = "Credential=KEY,SignedHeaders=NAMES,Signature=HEX after A
 const EXPECTED_DATE: &str = "x-acs-date: 2026-11-21T22:54:36Z";
 
 /// Reads what follows the algorithm's name.
-pub(super) fn read(
+pub(super) fn parse(
     request: &SignedRequest<'_>,
     fields: &str,
     now: Timestamp,
-) -> Result<Signed, SignatureFault> {
-    let incomplete = SignatureFault::Incomplete(EXPECTED);
+) -> Result<ClaimedSignature, SignatureError> {
+    let incomplete = SignatureError::Incomplete(EXPECTED);
     let fields = Fields::parse(fields, EXPECTED)?;
     let access_key = fields.get("Credential").ok_or(incomplete.clone())?;
     let signed_headers = fields.get("SignedHeaders").ok_or(incomplete.clone())?;
-    let signature = fields.get("Signature").and_then(hex).ok_or(incomplete)?;
+    let signature = fields.get("Signature").and_then(decode_hex).ok_or(incomplete)?;
     let own = request.headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("x-acs-"));
     let required: Vec<_> = [DATE, NONCE, BODY_HASH].into_iter().chain(own).collect();
-    let names = canonical::signed_headers(signed_headers, &required)?;
+    let names = canonical::parse_signed_headers(signed_headers, &required)?;
 
     let header = |name: &str| {
         let text = canonical::header_text(request, name).filter(|text| !text.is_empty());
-        text.ok_or_else(|| SignatureFault::HeaderMissing(name.to_owned()))
+        text.ok_or_else(|| SignatureError::HeaderMissing(name.to_owned()))
     };
-    let moment = Timestamp::parse_seconds_text(&header(DATE)?);
-    check_date(moment.ok_or(SignatureFault::BadDate(EXPECTED_DATE))?, now)?;
+    let moment = Timestamp::parse_iso_seconds(&header(DATE)?);
+    check_date(moment.ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?, now)?;
     let (nonce, body_hash) = (header(NONCE)?, header(BODY_HASH)?);
     if !body_hash.eq_ignore_ascii_case(&hex_sha256(request.body)) {
-        return Err(SignatureFault::OtherBody);
+        return Err(SignatureError::BodyMismatch);
     }
-    let mut pairs = canonical::pairs(request.query);
+    let mut pairs = canonical::parse_query(request.query);
     pairs.sort();
-    let signing = Signing {
-        path: canonical::path(request.path),
-        query: canonical::query(pairs),
+    let signing = CanonicalRequest {
+        path: canonical::encode_path(request.path),
+        query: canonical::encode_query(pairs),
         signed_headers,
-        names,
+        header_names: names,
         body_hash: &body_hash,
-        collapses_space: false,
+        collapses_whitespace: false,
     };
-    Ok(Signed {
+    Ok(ClaimedSignature {
         access_key: access_key.to_owned(),
         nonce: Some(nonce),
         message: [ALGORITHM, &signing.hash(request)?].join("\n").into_bytes(),
         signature,
-        method: Method::Plain,
+        method: SigningMethod::HmacSha256,
     })
 }

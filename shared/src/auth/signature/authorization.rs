@@ -1,6 +1,6 @@
 //! The header `Authorization: ALGORITHM Name=value, Name=value, …`.
 
-use super::SignatureFault;
+use super::SignatureError;
 
 /// What follows the name of the algorithm.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,13 +8,13 @@ pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
     /// Reads the fields; a comma separates them, with or without white space. `expected` says what they should be.
-    pub(super) fn parse(text: &'a str, expected: &'static str) -> Result<Self, SignatureFault> {
+    pub(super) fn parse(text: &'a str, expected: &'static str) -> Result<Self, SignatureError> {
         let mut fields = Vec::<(&str, &str)>::new();
         for field in text.split(',') {
-            let (name, value) = field.trim().split_once('=').ok_or(SignatureFault::Incomplete(expected))?;
+            let (name, value) = field.trim().split_once('=').ok_or(SignatureError::Incomplete(expected))?;
             // Which of two an intermediary believed is not ours to guess.
             if fields.iter().any(|(known, _)| *known == name) {
-                return Err(SignatureFault::Incomplete(expected));
+                return Err(SignatureError::Incomplete(expected));
             }
             fields.push((name, value));
         }
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The bytes of hexadecimal digits of either case.
-pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| match pair {
         [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_separated_by_commas_and_told_apart_by_name() {
+    fn authorization_fields_are_comma_separated_and_unique() {
         for text in ["Access=a=, Signed=x;y, Signature=00", "Access=a=,Signed=x;y,Signature=00"] {
             let fields = Fields::parse(text, "fields").unwrap();
             assert_eq!((fields.get("Access"), fields.get("Signed")), (Some("a="), Some("x;y")));
@@ -52,23 +52,23 @@ mod tests {
         }
         assert_eq!(Fields::parse("Access=", "fields").unwrap().get("Access"), None);
         for bad in ["", "Access", "Access=a,", "Access=a, Access=b", "Access=a,,Signature=b"] {
-            assert_eq!(Fields::parse(bad, "fields"), Err(SignatureFault::Incomplete("fields")), "{bad}");
+            assert_eq!(Fields::parse(bad, "fields"), Err(SignatureError::Incomplete("fields")), "{bad}");
         }
     }
 
     #[test]
-    fn hexadecimal_digits_are_read_in_pairs() {
-        assert_eq!(hex("00fFa0"), Some(vec![0, 255, 160]));
+    fn hex_digits_are_decoded_in_pairs() {
+        assert_eq!(decode_hex("00fFa0"), Some(vec![0, 255, 160]));
         for bad in ["0", "0g", "+1", "é", "000"] {
-            assert_eq!(hex(bad), None, "{bad}");
+            assert_eq!(decode_hex(bad), None, "{bad}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused_without_a_panic(text in ".{0,80}") {
+        fn authorization_parser_never_panics(text in ".{0,80}") {
             let _ = Fields::parse(&text, "fields");
-            let _ = hex(&text);
+            let _ = decode_hex(&text);
         }
     }
 }

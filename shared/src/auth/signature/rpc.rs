@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::canonical;
-use super::{Method, SignatureFault, Signed, check_date};
+use super::{ClaimedSignature, SignatureError, SigningMethod, check_date};
 use crate::domain::Timestamp;
 
 const SIGNATURE: &str = "Signature";
@@ -24,17 +24,17 @@ pub fn is_signed(parameters: &[(String, String)]) -> bool {
 }
 
 /// The access key that the parameters name.
-pub(super) fn claimed_key(parameters: &[(String, String)]) -> Option<&str> {
+pub(super) fn claimed_access_key(parameters: &[(String, String)]) -> Option<&str> {
     parameters.iter().find(|(name, _)| name == ACCESS_KEY).map(|(_, id)| id.as_str())
 }
 
 /// Reads the parameters of query and form, decoded.
-pub(super) fn read(
+pub(super) fn parse(
     method: &str,
     parameters: &[(String, String)],
     now: Timestamp,
-) -> Result<Signed, SignatureFault> {
-    let incomplete = SignatureFault::Incomplete(EXPECTED);
+) -> Result<ClaimedSignature, SignatureError> {
+    let incomplete = SignatureError::Incomplete(EXPECTED);
     let one = |name: &str| {
         let mut values = parameters.iter().filter(|(known, value)| known == name && !value.is_empty());
         match (values.next(), values.next()) {
@@ -44,22 +44,22 @@ pub(super) fn read(
     };
     let (access_key, nonce) = (one(ACCESS_KEY)?, one("SignatureNonce")?);
     if (one("SignatureMethod")?, one("SignatureVersion")?) != ("HMAC-SHA1", "1.0") {
-        return Err(SignatureFault::RefusedAlgorithm {
+        return Err(SignatureError::UnsupportedAlgorithm {
             accepted: "SignatureMethod HMAC-SHA1 and SignatureVersion 1.0, or with ACS3-HMAC-SHA256",
         });
     }
     let signature = STANDARD.decode(one(SIGNATURE)?).map_err(|_| incomplete.clone())?;
-    let moment = Timestamp::parse_seconds_text(one("Timestamp")?);
-    check_date(moment.ok_or(SignatureFault::BadDate(EXPECTED_DATE))?, now)?;
+    let moment = Timestamp::parse_iso_seconds(one("Timestamp")?);
+    check_date(moment.ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?, now)?;
 
     let mut signed: Vec<_> = parameters.iter().filter(|(name, _)| name != SIGNATURE).collect();
     signed.sort();
-    let query = canonical::query(signed.iter().map(|(name, value)| (name, value)));
-    Ok(Signed {
+    let query = canonical::encode_query(signed.iter().map(|(name, value)| (name, value)));
+    Ok(ClaimedSignature {
         access_key: access_key.to_owned(),
         nonce: Some(nonce.to_owned()),
-        message: format!("{method}&%2F&{}", canonical::encoded(&query)).into_bytes(),
+        message: format!("{method}&%2F&{}", canonical::encode(&query)).into_bytes(),
         signature,
-        method: Method::Sha1,
+        method: SigningMethod::HmacSha1,
     })
 }

@@ -15,40 +15,40 @@
 //! body is an image's data: what the content type says is not to be trusted, since not all clients sign it. Any other value
 //! of `X-Sdk-Content-Sha256` must be the hash of the body that came.
 
-use super::authorization::{Fields, hex};
-use super::canonical::{self, Pair, Signing, hex_sha256};
-use super::{Method, SignatureFault, Signed, SignedRequest, check_date};
+use super::authorization::{Fields, decode_hex};
+use super::canonical::{self, CanonicalRequest, QueryPair, hex_sha256};
+use super::{ClaimedSignature, SignatureError, SignedRequest, SigningMethod, check_date};
 use crate::domain::Timestamp;
 
 /// The name of both.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
 
 /// What a scope ends with.
-pub(super) const SCOPE_END: &str = "sdk_request";
+pub(super) const SCOPE_TERMINATOR: &str = "sdk_request";
 
 const DATE: &str = "x-sdk-date";
 const BODY_HASH: &str = "x-sdk-content-sha256";
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 const EXPECTED: &str = "Access=KEY, SignedHeaders=NAMES, Signature=HEX after SDK-HMAC-SHA256";
 const EXPECTED_SCOPE: &str = "Credential=KEY/DATE/REGION/SERVICE/sdk_request with the day of X-Sdk-Date";
 const EXPECTED_DATE: &str = "X-Sdk-Date: 20261121T225355Z";
 
 /// Reads what follows the algorithm's name.
-pub(super) fn read(
+pub(super) fn parse(
     request: &SignedRequest<'_>,
     parameters: &str,
     now: Timestamp,
-) -> Result<Signed, SignatureFault> {
-    let incomplete = SignatureFault::Incomplete(EXPECTED);
+) -> Result<ClaimedSignature, SignatureError> {
+    let incomplete = SignatureError::Incomplete(EXPECTED);
     let fields = Fields::parse(parameters, EXPECTED)?;
     let signed_headers = fields.get("SignedHeaders").ok_or(incomplete.clone())?;
-    let signature = fields.get("Signature").and_then(hex).ok_or(incomplete.clone())?;
-    let names = canonical::signed_headers(signed_headers, &[DATE])?;
+    let signature = fields.get("Signature").and_then(decode_hex).ok_or(incomplete.clone())?;
+    let names = canonical::parse_signed_headers(signed_headers, &[DATE])?;
 
     let date = canonical::header_text(request, DATE);
-    let date = date.ok_or_else(|| SignatureFault::HeaderMissing(DATE.to_owned()))?;
-    let moment = Timestamp::parse_basic_text(&date).ok_or(SignatureFault::BadDate(EXPECTED_DATE))?;
+    let date = date.ok_or_else(|| SignatureError::HeaderMissing(DATE.to_owned()))?;
+    let moment = Timestamp::parse_iso_basic(&date).ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?;
     check_date(moment, now)?;
 
     let (access_key, scope) = match (fields.get("Access"), fields.get("Credential")) {
@@ -60,30 +60,30 @@ pub(super) fn read(
         _ => return Err(incomplete),
     };
     let (query, body) = if scope.is_some() { scoped_parts(request) } else { plain_parts(request) };
-    let hash = Signing {
-        path: with_slash(canonical::path(request.path)),
+    let hash = CanonicalRequest {
+        path: with_trailing_slash(canonical::encode_path(request.path)),
         query,
         signed_headers,
-        names,
+        header_names: names,
         body_hash: &body_hash(request, &body)?,
-        collapses_space: scope.is_some(),
+        collapses_whitespace: scope.is_some(),
     }
     .hash(request)?;
     let message = match &scope {
         None => [ALGORITHM, &date, &hash].join("\n"),
         Some(scope) => [ALGORITHM, &date, scope.text, &hash].join("\n"),
     };
-    Ok(Signed {
+    Ok(ClaimedSignature {
         access_key: access_key.to_owned(),
         nonce: None,
         message: message.into_bytes(),
         signature,
-        method: scope.map_or(Method::Plain, Scope::into_method),
+        method: scope.map_or(SigningMethod::HmacSha256, Scope::into_method),
     })
 }
 
 /// Both sign the path as if it ended in a slash.
-fn with_slash(mut path: String) -> String {
+fn with_trailing_slash(mut path: String) -> String {
     if !path.ends_with('/') {
         path.push('/');
     }
@@ -91,39 +91,39 @@ fn with_slash(mut path: String) -> String {
 }
 
 fn plain_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
-    let mut pairs = canonical::pairs(request.query);
+    let mut pairs = canonical::parse_query(request.query);
     pairs.sort();
-    (canonical::query(pairs), request.body.to_vec())
+    (canonical::encode_query(pairs), request.body.to_vec())
 }
 
 fn scoped_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
-    let mut pairs = canonical::pairs(request.query);
+    let mut pairs = canonical::parse_query(request.query);
     if request.method == "POST" && request.body.is_empty() {
         // The values of a repeated name stay in their order.
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        return (String::new(), canonical::query(pairs).replace("%20", "+").into_bytes());
+        return (String::new(), canonical::encode_query(pairs).replace("%20", "+").into_bytes());
     }
     pairs.sort_by_cached_key(|(name, _)| {
-        let name = canonical::encoded(name);
+        let name = canonical::encode(name);
         (name.to_ascii_lowercase(), name)
     });
-    pairs.dedup_by(|later: &mut Pair, first: &mut Pair| later.0 == first.0);
-    (canonical::query(pairs), request.body.to_vec())
+    pairs.dedup_by(|later: &mut QueryPair, first: &mut QueryPair| later.0 == first.0);
+    (canonical::encode_query(pairs), request.body.to_vec())
 }
 
 /// The hash of the body as it is signed; `body` is what stands for it.
-fn body_hash(request: &SignedRequest<'_>, body: &[u8]) -> Result<String, SignatureFault> {
+fn body_hash(request: &SignedRequest<'_>, body: &[u8]) -> Result<String, SignatureError> {
     let hash = hex_sha256(body);
     let Some(given) = canonical::header_text(request, BODY_HASH) else { return Ok(hash) };
-    if given == UNSIGNED {
-        let may_be_unsigned = request.body.is_empty() || takes_data(request);
-        return if may_be_unsigned { Ok(given) } else { Err(SignatureFault::UnsignedBody) };
+    if given == UNSIGNED_PAYLOAD {
+        let may_be_unsigned = request.body.is_empty() || is_image_upload(request);
+        return if may_be_unsigned { Ok(given) } else { Err(SignatureError::UnsignedBody) };
     }
-    if given.eq_ignore_ascii_case(&hash) { Ok(given) } else { Err(SignatureFault::OtherBody) }
+    if given.eq_ignore_ascii_case(&hash) { Ok(given) } else { Err(SignatureError::BodyMismatch) }
 }
 
 /// Whether the request's body would be the data of an image: the only route that takes no JSON.
-fn takes_data(request: &SignedRequest<'_>) -> bool {
+fn is_image_upload(request: &SignedRequest<'_>) -> bool {
     let steps: Vec<_> = request.path.split('/').collect();
     request.method == "PUT"
         && matches!(*steps.as_slice(), ["", version, "images", _, "file" | "stage"] if version.starts_with("v2"))
@@ -139,19 +139,23 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The access key and its scope; region and service are empty in practice.
-    fn parse(credential: &'a str, date: &str) -> Result<(&'a str, Self), SignatureFault> {
-        let incomplete = SignatureFault::Incomplete(EXPECTED_SCOPE);
+    fn parse(credential: &'a str, date: &str) -> Result<(&'a str, Self), SignatureError> {
+        let incomplete = SignatureError::Incomplete(EXPECTED_SCOPE);
         let (access_key, text) = credential.split_once('/').ok_or(incomplete.clone())?;
         match *text.split('/').collect::<Vec<_>>().as_slice() {
-            [day, region, service, SCOPE_END] if date.split('T').next() == Some(day) => {
+            [day, region, service, SCOPE_TERMINATOR] if date.split('T').next() == Some(day) => {
                 Ok((access_key, Self { text, date: day, region, service }))
             }
             _ => Err(incomplete),
         }
     }
 
-    fn into_method(self) -> Method {
+    fn into_method(self) -> SigningMethod {
         let own = str::to_owned;
-        Method::Scoped { date: own(self.date), region: own(self.region), service: own(self.service) }
+        SigningMethod::ScopedHmacSha256 {
+            date: own(self.date),
+            region: own(self.region),
+            service: own(self.service),
+        }
     }
 }

@@ -3,34 +3,34 @@
 use super::*;
 
 #[test]
-fn without_a_token_are_told_where_to_put_it() {
+fn request_without_token_is_rejected() {
     let authenticator = authenticator();
     for none in [vec![], vec![("x-auth-token", "")], vec![("authorization", "Bearer  ")]] {
-        assert_eq!(authenticator.take_headers(&none), Err(Unauthenticated::Missing), "{none:?}");
+        assert_eq!(authenticator.check_headers(&none), Err(CredentialError::Missing), "{none:?}");
     }
 }
 
 #[test]
-fn with_two_tokens_are_refused() {
+fn request_with_two_tokens_is_rejected() {
     let good = Signer::of(Algorithm::Hs256).sign(&claims());
     let other = format!("Bearer {}", Signer::of(Algorithm::Es256).sign(&claims()));
     let two = [("x-auth-token", good.as_str()), ("authorization", &other)];
-    assert_eq!(authenticator().take_headers(&two), Err(Unauthenticated::Ambiguous));
+    assert_eq!(authenticator().check_headers(&two), Err(CredentialError::Ambiguous));
     let twice = [("x-auth-token", good.as_str()), ("x-auth-token", "")];
-    assert_eq!(authenticator().take_headers(&twice), Err(Unauthenticated::Ambiguous));
+    assert_eq!(authenticator().check_headers(&twice), Err(CredentialError::Ambiguous));
 }
 
 #[test]
-fn with_another_scheme_are_refused_even_beside_a_good_token() {
+fn unknown_auth_scheme_is_rejected_beside_valid_token() {
     let good = Signer::of(Algorithm::Hs256).sign(&claims());
     for scheme in ["Basic dTpw", "Bearer", good.as_str(), "", "SDK-HMAC-SHA256 Access=a"] {
-        let refused = authenticator().take_headers(&[("x-auth-token", &good), ("authorization", scheme)]);
-        assert_eq!(refused, Err(Unauthenticated::UnknownScheme), "{scheme}");
+        let refused = authenticator().check_headers(&[("x-auth-token", &good), ("authorization", scheme)]);
+        assert_eq!(refused, Err(CredentialError::UnknownScheme), "{scheme}");
     }
 }
 
 #[test]
-fn with_an_over_long_token_are_refused_unread() {
+fn overlong_token_is_rejected_unparsed() {
     let long = claims_with("padding", json!("x".repeat(LONGEST_TOKEN_BYTES)));
-    assert_eq!(take_claims(&long), Err(Unauthenticated::TooLong));
+    assert_eq!(check_claims(&long), Err(CredentialError::TooLong));
 }

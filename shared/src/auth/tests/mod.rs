@@ -1,12 +1,12 @@
 //! What a token must be to be believed, and that nothing else is.
 
-mod a_cached_token;
-mod a_forged_token;
-mod a_good_token;
-mod a_key_set;
+mod cached_tokens;
 mod claims;
+mod forged_tokens;
 mod headers;
+mod key_sets;
 mod keys;
+mod valid_tokens;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -50,7 +50,7 @@ impl Signer {
 
     /// The public key (for HS256, the secret), with the algorithm's name as its `kid`.
     fn jwk(&self) -> Value {
-        let jwk = Jwk::from_encoding_key(&self.key, implementation(self.algorithm)).unwrap();
+        let jwk = Jwk::from_encoding_key(&self.key, jsonwebtoken_algorithm(self.algorithm)).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
         jwk["kid"] = json!(self.algorithm.name());
         jwk
@@ -64,7 +64,7 @@ impl Signer {
     ) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, implementation(self.algorithm))
+            jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, jsonwebtoken_algorithm(self.algorithm))
                 .unwrap();
         format!("{message}.{signature}")
     }
@@ -75,7 +75,7 @@ impl Signer {
     }
 }
 
-fn implementation(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+fn jsonwebtoken_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     algorithm.name().parse().unwrap()
 }
 
@@ -89,12 +89,12 @@ fn claims_with(name: &str, value: Value) -> Value {
     claims
 }
 
-fn authenticator_of(jwks: &[Value], expected: Expectations) -> Authenticator {
+fn authenticator_with(jwks: &[Value], expected: ExpectedClaims) -> Authenticator {
     Authenticator::from_jwks(&json!({"keys": jwks}).to_string(), expected).unwrap()
 }
 
 fn authenticator() -> Authenticator {
-    authenticator_of(&Signer::all().map(|signer| signer.jwk()), Expectations::default())
+    authenticator_with(&Signer::all().map(|signer| signer.jwk()), ExpectedClaims::default())
 }
 
 fn headers(of: &[(&str, &str)]) -> HeaderMap {
@@ -106,30 +106,30 @@ fn headers(of: &[(&str, &str)]) -> HeaderMap {
 
 impl Authenticator {
     /// With fixed keys nothing has to be waited for.
-    fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Unauthenticated> {
+    fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, CredentialError> {
         let token = bearer_token(headers)?;
-        match self.token_of_others(&token, now).now_or_never().unwrap() {
+        match self.verify_external_token(&token, now).now_or_never().unwrap() {
             Ok(bearer) => Ok(bearer.caller),
-            Err(NotAdmitted::Unauthenticated(refused)) => Err(refused),
+            Err(AuthError::Credential(refused)) => Err(refused),
             Err(other) => panic!("{other}"),
         }
     }
 
-    fn take(&self, token: &str) -> Result<Caller, Unauthenticated> {
+    fn check_token(&self, token: &str) -> Result<Caller, CredentialError> {
         self.authenticate_at(&headers(&[("x-auth-token", token)]), Timestamp::from_unix_millis(NOW * 1000))
     }
 
-    fn take_headers(&self, of: &[(&str, &str)]) -> Result<Caller, Unauthenticated> {
+    fn check_headers(&self, of: &[(&str, &str)]) -> Result<Caller, CredentialError> {
         self.authenticate_at(&headers(of), Timestamp::from_unix_millis(NOW * 1000))
     }
 }
 
-fn take_claims(claims: &Value) -> Result<Caller, Unauthenticated> {
-    authenticator().take(&Signer::of(Algorithm::EdDsa).sign(claims))
+fn check_claims(claims: &Value) -> Result<Caller, CredentialError> {
+    authenticator().check_token(&Signer::of(Algorithm::EdDsa).sign(claims))
 }
 
-fn refusal_of(jwk: &Value) -> KeyFault {
-    match Authenticator::from_jwks(&json!({"keys": [jwk]}).to_string(), Expectations::default()) {
+fn jwk_error(jwk: &Value) -> JwkError {
+    match Authenticator::from_jwks(&json!({"keys": [jwk]}).to_string(), ExpectedClaims::default()) {
         Err(BadKeySet::Key { index: 0, fault, .. }) => fault,
         other => panic!("{other:?}"),
     }
@@ -137,7 +137,7 @@ fn refusal_of(jwk: &Value) -> KeyFault {
 
 /// The examples of RFC 7515 (A.1 and A.3) and RFC 8037 (A.4).
 #[test]
-fn the_signatures_of_the_standards_are_believed() {
+fn rfc_example_signatures_are_accepted() {
     let joe =
         "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     for (jwk, algorithm, message, signature) in [
@@ -171,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_change_of_any_byte_is_refused(which in 0..8_usize, place: prop::sample::Index, change in 1..=255_u8) {
+    fn token_with_any_changed_byte_is_rejected(which in 0..8_usize, place: prop::sample::Index, change in 1..=255_u8) {
         let token = Signer::all()[which].sign(&claims());
         let mut bytes = token.into_bytes();
         let place = place.index(bytes.len());
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn any_header_is_refused_without_a_panic(
+    fn random_auth_header_is_rejected_without_panic(
         plain in prop::option::of(prop::collection::vec(any::<u8>(), 0..200)),
         authorization in prop::option::of("(Bearer |bearer|Basic )?[a-zA-Z0-9_.%=-]{0,99}"),
     ) {
@@ -201,17 +201,17 @@ proptest! {
     }
 
     #[test]
-    fn any_signed_text_is_a_caller_or_refused_without_a_panic(header in ".{0,40}", claims in ".{0,80}") {
+    fn random_signed_text_is_rejected_without_panic(header in ".{0,40}", claims in ".{0,80}") {
         let signer = Signer::of(Algorithm::Hs256);
-        prop_assert!(authenticator().take(&signer.sign_text(&header, &claims)).is_err());
-        let refused = authenticator().take(&signer.sign_text(r#"{"alg":"HS256"}"#, &claims));
+        prop_assert!(authenticator().check_token(&signer.sign_text(&header, &claims)).is_err());
+        let refused = authenticator().check_token(&signer.sign_text(r#"{"alg":"HS256"}"#, &claims));
         prop_assert!(refused.is_err());
     }
 
     #[test]
-    fn any_text_as_a_key_set_is_refused_without_a_panic(text in ".{0,80}", x in "[A-Za-z0-9_-]{0,90}") {
-        prop_assert!(Authenticator::from_jwks(&text, Expectations::default()).is_err());
+    fn random_key_set_is_rejected_without_panic(text in ".{0,80}", x in "[A-Za-z0-9_-]{0,90}") {
+        prop_assert!(Authenticator::from_jwks(&text, ExpectedClaims::default()).is_err());
         let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": x}, {"kty": "OKP", "crv": "Ed25519", "x": x}]});
-        prop_assert!(Authenticator::from_jwks(&jwks.to_string(), Expectations::default()).is_err());
+        prop_assert!(Authenticator::from_jwks(&jwks.to_string(), ExpectedClaims::default()).is_err());
     }
 }

@@ -12,28 +12,28 @@ fn at(minute: u32) -> Stamp {
 #[derive(Debug, Clone, Copy)]
 enum Request {
     Share,
-    Grant,
+    ShareAutoAccepted,
     Unshare,
-    Answer(Status),
+    Decide(Status),
 }
 
 fn apply(current: Option<Membership>, at: Stamp, request: Request) -> Option<Membership> {
     let next = match request {
         Request::Share => Membership::share(current.as_ref(), at),
-        Request::Grant => Membership::grant(current.as_ref(), at),
+        Request::ShareAutoAccepted => Membership::share_auto_accepted(current.as_ref(), at),
         Request::Unshare => Membership::unshare(current.as_ref(), at),
-        Request::Answer(status) => Membership::answer(current.as_ref(), at, status).ok().flatten(),
+        Request::Decide(status) => Membership::decide(current.as_ref(), at, status).ok().flatten(),
     };
     next.or(current)
 }
 
-fn owners_request() -> impl Strategy<Value = Request> {
-    prop_oneof![Just(Request::Share), Just(Request::Grant), Just(Request::Unshare)]
+fn owner_request() -> impl Strategy<Value = Request> {
+    prop_oneof![Just(Request::Share), Just(Request::ShareAutoAccepted), Just(Request::Unshare)]
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
-    let answer = prop::sample::select(&Status::ALL[..]).prop_map(Request::Answer);
-    prop_oneof![2 => owners_request(), 1 => answer]
+    let answer = prop::sample::select(&Status::ALL[..]).prop_map(Request::Decide);
+    prop_oneof![2 => owner_request(), 1 => answer]
 }
 
 type History = Vec<(Stamp, Request)>;
@@ -49,23 +49,23 @@ fn history(request: impl Strategy<Value = Request>) -> impl Strategy<Value = (Hi
 }
 
 /// The same, without whether it ended a membership that stood: that depends on what was carried out before.
-fn forgetful(membership: Membership) -> Membership {
+fn without_was_active(membership: Membership) -> Membership {
     match membership {
-        Membership::Ended(ended) => Membership::Ended(Ended { stood: false, ..ended }),
-        standing @ Membership::Standing(_) => standing,
+        Membership::Ended(ended) => Membership::Ended(Ended { was_active: false, ..ended }),
+        standing @ Membership::Active(_) => standing,
     }
 }
 
-fn run(requests: &[(Stamp, Request)]) -> Option<Membership> {
+fn apply_all(requests: &[(Stamp, Request)]) -> Option<Membership> {
     requests.iter().fold(None, |current, (at, request)| apply(current, *at, *request))
 }
 
 /// The answers that found a membership, at the first delivery or at a later one.
-fn heard(requests: &[(Stamp, Request)]) -> BTreeSet<Stamp> {
+fn applied_decisions(requests: &[(Stamp, Request)]) -> BTreeSet<Stamp> {
     let (mut current, mut heard) = (None, BTreeSet::new());
     for (at, request) in requests {
-        if let Request::Answer(status) = request
-            && Membership::answer(current.as_ref(), *at, *status).is_ok()
+        if let Request::Decide(status) = request
+            && Membership::decide(current.as_ref(), *at, *status).is_ok()
         {
             heard.insert(*at);
         }
@@ -78,13 +78,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn the_later_request_wins_in_whatever_order_they_are_carried_out((ordered, delivered) in history(any_request())) {
-        let heard = heard(&delivered);
-        let counts = |(at, request): &(Stamp, Request)| !matches!(request, Request::Answer(_)) || heard.contains(at);
+    fn later_request_wins_in_any_execution_order((ordered, delivered) in history(any_request())) {
+        let heard = applied_decisions(&delivered);
+        let counts = |(at, request): &(Stamp, Request)| !matches!(request, Request::Decide(_)) || heard.contains(at);
         let counted: Vec<_> = ordered.into_iter().filter(counts).collect();
-        let [is, must_be] = [run(&delivered), run(&counted)];
-        let since = |of: &Option<Membership>| of.as_ref().and_then(Membership::standing).map(|standing| standing.since);
-        let in_force = |of: &Option<Membership>| of.as_ref().and_then(Membership::standing).and_then(Standing::in_force);
+        let [is, must_be] = [apply_all(&delivered), apply_all(&counted)];
+        let since = |of: &Option<Membership>| of.as_ref().and_then(Membership::active).map(|standing| standing.since);
+        let in_force = |of: &Option<Membership>| of.as_ref().and_then(Membership::active).and_then(Active::effective_decision);
         prop_assert_eq!(since(&is), since(&must_be));
         match in_force(&is) {
             // By its stamp it came before there was a membership. It found one, and no later answer did.
@@ -94,30 +94,30 @@ proptest! {
     }
 
     #[test]
-    fn the_owners_requests_give_the_same_membership_in_any_order((ordered, delivered) in history(owners_request())) {
-        prop_assert_eq!(run(&ordered).map(forgetful), run(&delivered).map(forgetful));
+    fn owner_requests_commute((ordered, delivered) in history(owner_request())) {
+        prop_assert_eq!(apply_all(&ordered).map(without_was_active), apply_all(&delivered).map(without_was_active));
     }
 
     #[test]
-    fn a_revoke_always_revokes((ordered, delivered) in history(any_request())) {
+    fn unshare_ends_every_earlier_share((ordered, delivered) in history(any_request())) {
         let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
-        let shared = newest(|r| matches!(r, Request::Share | Request::Grant));
+        let shared = newest(|r| matches!(r, Request::Share | Request::ShareAutoAccepted));
         let unshared = newest(|r| matches!(r, Request::Unshare));
-        let stands = run(&delivered).is_some_and(|m| m.standing().is_some());
+        let stands = apply_all(&delivered).is_some_and(|m| m.active().is_some());
         prop_assert_eq!(stands, shared > unshared);
     }
 
     #[test]
-    fn what_is_done_at_once_takes_effect_whatever_came_before((_, delivered) in history(any_request())) {
+    fn immediate_request_overrides_any_history((_, delivered) in history(any_request())) {
         // Stamped by a machine whose clock is ahead.
         let ahead = |at: Stamp| Stamp::first_of(at.time().plus(std::time::Duration::from_hours(1_000_000)));
         let delivered: Vec<_> = delivered.into_iter().map(|(at, request)| (ahead(at), request)).collect();
-        let current = run(&delivered);
-        let now = Clock::of_server().stamp_after(current.as_ref().map(Membership::newest));
+        let current = apply_all(&delivered);
+        let now = Clock::for_server().stamp_after(current.as_ref().map(Membership::newest_stamp));
         let status = |membership: Option<Membership>| membership.and_then(|m| m.status());
-        prop_assert_eq!(Membership::unshare(current.as_ref(), now).map(forgetful), Some(Membership::ended(now, None, false)));
+        prop_assert_eq!(Membership::unshare(current.as_ref(), now).map(without_was_active), Some(Membership::new_ended(now, None, false)));
         if status(current.clone()).is_some() {
-            let answered = Membership::answer(current.as_ref(), now, Status::Rejected);
+            let answered = Membership::decide(current.as_ref(), now, Status::Rejected);
             prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
         } else {
             prop_assert_eq!(status(Membership::share(current.as_ref(), now)), Some(Status::Pending));
@@ -125,41 +125,41 @@ proptest! {
     }
 
     #[test]
-    fn nobody_consents_to_what_was_shared_after_a_withdrawal((ordered, delivered) in history(any_request())) {
+    fn decision_before_unshare_is_no_consent_to_later_share((ordered, delivered) in history(any_request())) {
         let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
         let unshared = newest(|r| matches!(r, Request::Unshare));
-        let granted = newest(|r| matches!(r, Request::Grant));
-        if let Some(Membership::Standing(standing)) = run(&delivered)
+        let granted = newest(|r| matches!(r, Request::ShareAutoAccepted));
+        if let Some(Membership::Active(standing)) = apply_all(&delivered)
             && standing.status() != Status::Pending
         {
             let needs_no_consent = standing.status() == Status::Accepted && granted > unshared;
-            prop_assert!(standing.in_force().map(|answer| answer.at) > unshared || needs_no_consent);
+            prop_assert!(standing.effective_decision().map(|answer| answer.at) > unshared || needs_no_consent);
         }
     }
 
     #[test]
-    fn what_is_delivered_again_changes_nothing((ordered, delivered) in history(any_request())) {
-        let end = run(&delivered);
+    fn redelivered_owner_request_changes_nothing((ordered, delivered) in history(any_request())) {
+        let end = apply_all(&delivered);
         for (at, request) in &ordered {
             let again = apply(end.clone(), *at, *request);
-            if !matches!(request, Request::Answer(_)) {
+            if !matches!(request, Request::Decide(_)) {
                 prop_assert_eq!(&again, &end);
             }
         }
     }
 
     #[test]
-    fn in_order_it_is_the_plain_state_machine(requests in prop::collection::vec(any_request(), 1..20)) {
+    fn ordered_requests_match_simple_state_machine(requests in prop::collection::vec(any_request(), 1..20)) {
         // What the recipient sees, and whether it has said so itself.
         let mut plain: Option<(Status, bool)> = None;
         let mut ours = None;
         for (stamp, request) in (1..).map(at).zip(requests) {
             plain = match (plain, request) {
                 (None, Request::Share) => Some((Status::Pending, false)),
-                (None | Some((_, false)), Request::Grant) => Some((Status::Accepted, false)),
+                (None | Some((_, false)), Request::ShareAutoAccepted) => Some((Status::Accepted, false)),
                 (None, _) | (_, Request::Unshare) => None,
-                (Some(_), Request::Answer(status)) => Some((status, true)),
-                (unchanged, Request::Share | Request::Grant) => unchanged,
+                (Some(_), Request::Decide(status)) => Some((status, true)),
+                (unchanged, Request::Share | Request::ShareAutoAccepted) => unchanged,
             };
             ours = apply(ours, stamp, request);
             let status = ours.as_ref().and_then(Membership::status);
@@ -169,27 +169,27 @@ proptest! {
 }
 
 #[test]
-fn a_late_unshare_resets_consent_that_was_given_to_the_earlier_sharing() {
+fn late_unshare_resets_consent_to_earlier_share() {
     let history = [
         (at(1), Request::Share),
-        (at(2), Request::Answer(Status::Accepted)),
+        (at(2), Request::Decide(Status::Accepted)),
         (at(4), Request::Share),
         (at(3), Request::Unshare),
     ];
-    let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+    let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
     assert_eq!((standing.status(), standing.since), (Status::Pending, at(4)));
 }
 
 #[test]
-fn a_late_unshare_keeps_consent_that_was_given_to_the_later_sharing() {
+fn late_unshare_keeps_consent_to_later_share() {
     let history = [
         (at(1), Request::Share),
         (at(3), Request::Share),
-        (at(4), Request::Answer(Status::Accepted)),
+        (at(4), Request::Decide(Status::Accepted)),
         (at(5), Request::Share),
         (at(2), Request::Unshare),
     ];
-    let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+    let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
     assert_eq!(
         (standing.status(), standing.since, standing.reshared),
         (Status::Accepted, at(3), vec![at(5)])
@@ -197,12 +197,14 @@ fn a_late_unshare_keeps_consent_that_was_given_to_the_later_sharing() {
 }
 
 #[test]
-fn an_answer_that_came_before_the_withdrawal_and_the_share_that_it_is_newer_than_is_kept() {
+fn decision_newer_than_reshare_survives_late_unshare() {
     let share = (at(1), Request::Share);
     let (unshare, again) = ((at(2), Request::Unshare), (at(3), Request::Share));
     for status in [Status::Accepted, Status::Rejected] {
-        let answer = (at(4), Request::Answer(status));
-        let told = |history: [_; 4]| (run(&history).and_then(|m| m.status()), heard(&history).len());
+        let answer = (at(4), Request::Decide(status));
+        let told = |history: [_; 4]| {
+            (apply_all(&history).and_then(|m| m.status()), applied_decisions(&history).len())
+        };
         let wanted = (Some(status), 1);
         assert_eq!(told([share, unshare, again, answer]), wanted);
         assert_eq!(told([share, answer, unshare, again]), wanted);
@@ -213,63 +215,65 @@ fn an_answer_that_came_before_the_withdrawal_and_the_share_that_it_is_newer_than
 }
 
 #[test]
-fn an_answer_is_not_to_what_was_shared_after_it_until_an_earlier_share_turns_up() {
+fn decision_applies_once_earlier_share_arrives() {
     let history =
-        [(at(1), Request::Share), (at(4), Request::Answer(Status::Accepted)), (at(2), Request::Unshare)];
-    let ended = run(&history);
+        [(at(1), Request::Share), (at(4), Request::Decide(Status::Accepted)), (at(2), Request::Unshare)];
+    let ended = apply_all(&history);
     let later = apply(ended.clone(), at(5), Request::Share);
     assert_eq!(later.as_ref().and_then(Membership::status), Some(Status::Pending));
     let earlier = apply(later, at(3), Request::Share);
     assert_eq!(earlier.as_ref().and_then(Membership::status), Some(Status::Accepted));
     // What is done at once comes after all that is remembered.
-    assert_eq!(ended.as_ref().map(Membership::newest), Some(at(4)));
+    assert_eq!(ended.as_ref().map(Membership::newest_stamp), Some(at(4)));
 }
 
 #[test]
-fn an_answer_is_to_the_share_that_it_found_where_a_clock_is_behind() {
-    let found = [(at(3), Request::Share), (at(2), Request::Answer(Status::Accepted))];
+fn decision_with_slow_clock_applies_to_existing_share() {
+    let found = [(at(3), Request::Share), (at(2), Request::Decide(Status::Accepted))];
     let late = [(at(0), Request::Share), (at(1), Request::Unshare)];
     for rest in [[late[0], late[1]], [late[1], late[0]]] {
-        assert_eq!(run(&[found, rest].concat()).and_then(|m| m.status()), Some(Status::Accepted));
+        assert_eq!(apply_all(&[found, rest].concat()).and_then(|m| m.status()), Some(Status::Accepted));
     }
 }
 
 #[test]
-fn a_grant_is_consent_until_the_recipient_says_something() {
-    let granted = Membership::grant(None, at(1)).unwrap();
+fn auto_accepted_share_is_accepted_until_decision() {
+    let granted = Membership::share_auto_accepted(None, at(1)).unwrap();
     let status = |membership: &Membership| membership.status().unwrap();
     assert_eq!(status(&granted), Status::Accepted);
-    let rejected = Membership::answer(Some(&granted), at(2), Status::Rejected).unwrap().unwrap();
-    assert_eq!(status(&Membership::grant(Some(&rejected), at(3)).unwrap()), Status::Rejected);
+    let rejected = Membership::decide(Some(&granted), at(2), Status::Rejected).unwrap().unwrap();
+    assert_eq!(status(&Membership::share_auto_accepted(Some(&rejected), at(3)).unwrap()), Status::Rejected);
     let offered = Membership::share(None, at(1)).unwrap();
-    assert_eq!(status(&Membership::grant(Some(&offered), at(2)).unwrap()), Status::Accepted);
+    assert_eq!(status(&Membership::share_auto_accepted(Some(&offered), at(2)).unwrap()), Status::Accepted);
     assert_eq!(status(&Membership::share(Some(&granted), at(2)).unwrap()), Status::Accepted);
 }
 
 #[test]
-fn a_late_unshare_takes_back_the_grant_before_it_and_not_the_one_after_it() {
-    for (second, status) in [(Request::Share, Status::Pending), (Request::Grant, Status::Accepted)] {
-        let history = [(at(1), Request::Grant), (at(3), second), (at(2), Request::Unshare)];
-        let standing = run(&history).and_then(|m| m.standing().cloned()).unwrap();
+fn late_unshare_ends_only_earlier_auto_accepted_shares() {
+    for (second, status) in
+        [(Request::Share, Status::Pending), (Request::ShareAutoAccepted, Status::Accepted)]
+    {
+        let history = [(at(1), Request::ShareAutoAccepted), (at(3), second), (at(2), Request::Unshare)];
+        let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
         assert_eq!((standing.status(), standing.since), (status, at(3)));
     }
 }
 
 #[test]
-fn the_memory_of_repeated_shares_is_bounded() {
+fn reshare_history_is_bounded() {
     let mut current = Membership::share(None, at(1));
     for minute in 2..100 {
         current = Membership::share(current.as_ref(), at(minute));
     }
-    let standing = current.and_then(|m| m.standing().cloned()).unwrap();
-    assert_eq!((standing.since, standing.reshared.len()), (at(1), SHARES_KEPT));
+    let standing = current.and_then(|m| m.active().cloned()).unwrap();
+    assert_eq!((standing.since, standing.reshared.len()), (at(1), MAX_RESHARES));
 }
 
 #[test]
-fn a_stranger_cannot_answer() {
-    assert_eq!(Membership::answer(None, at(1), Status::Accepted), Err(NotAMember));
+fn stranger_cannot_decide() {
+    assert_eq!(Membership::decide(None, at(1), Status::Accepted), Err(NotAMember));
     assert_eq!(
-        Membership::answer(Some(&Membership::ended(at(1), None, false)), at(2), Status::Accepted),
+        Membership::decide(Some(&Membership::new_ended(at(1), None, false)), at(2), Status::Accepted),
         Err(NotAMember)
     );
 }

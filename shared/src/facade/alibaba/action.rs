@@ -33,19 +33,19 @@ const ACTIONS: [(&str, &str, Action); 6] = [
 
 impl Action {
     /// The action that headers and parameters name; `header` finds one by its name.
-    pub(super) fn of<'a>(
+    pub(super) fn parse<'a>(
         header: impl Fn(&str) -> Option<&'a [u8]>,
         parameters: &'a Parameters,
     ) -> Result<Self, Error> {
-        let named = |name, in_header| named(name, (in_header, header(in_header)), parameters);
+        let named = |name, in_header| header_or_parameter(name, (in_header, header(in_header)), parameters);
         let action = named("Action", ACTION_HEADER)?;
         let version = named("Version", VERSION_HEADER)?;
         let known = ACTIONS.iter().find(|(of, name, _)| *of == version && *name == action);
-        known.map(|(.., action)| *action).ok_or_else(Error::no_such_api)
+        known.map(|(.., action)| *action).ok_or_else(Error::api_not_found)
     }
 
     /// Whether the action changes nothing.
-    pub(super) fn only_reads(self) -> bool {
+    pub(super) fn is_read_only(self) -> bool {
         match self {
             Self::ModifyPermission(_) => false,
             Self::DescribePermission(_) | Self::DescribeImages(_) => true,
@@ -67,25 +67,26 @@ impl Action {
 }
 
 /// The name of the action that a request is said to be, for the log, whether or not there is such an action.
-pub(super) fn claimed<'a>(header: Option<&'a [u8]>, parameters: &'a Parameters) -> Option<&'a str> {
+pub(super) fn requested_name<'a>(header: Option<&'a [u8]>, parameters: &'a Parameters) -> Option<&'a str> {
     let said = header.and_then(|header| std::str::from_utf8(header).ok()).filter(|said| !said.is_empty());
     said.or_else(|| parameters.text("Action"))
 }
 
 /// What a parameter and its header say, who may not say different things: it is not ours to guess which one counts.
-fn named<'a>(
+fn header_or_parameter<'a>(
     name: &'static str,
     (header, said): (&str, Option<&'a [u8]>),
     parameters: &'a Parameters,
 ) -> Result<&'a str, Error> {
     let said = said.and_then(|said| std::str::from_utf8(said).ok()).filter(|said| !said.is_empty());
     match (said, parameters.text(name)) {
-        (Some(said), Some(text)) if said != text => {
-            Err(Error::bad(name, format_args!("what the header {header} says, or one of the two left out")))
-        }
+        (Some(said), Some(text)) if said != text => Err(Error::invalid_parameter(
+            name,
+            format_args!("what the header {header} says, or one of the two left out"),
+        )),
         (Some(said), _) => Ok(said),
         (None, Some(text)) => Ok(text),
-        (None, None) => Err(Error::missing(name)),
+        (None, None) => Err(Error::missing_parameter(name)),
     }
 }
 
@@ -97,11 +98,11 @@ mod tests {
         let header = |wanted: &str| {
             headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
         };
-        Action::of(header, &Parameters::read(query, None).unwrap())
+        Action::parse(header, &Parameters::parse(query, None).unwrap())
     }
 
     #[test]
-    fn the_action_stands_in_headers_in_the_query_or_in_both() {
+    fn action_is_read_from_headers_query_or_both() {
         let modify = Ok(Action::ModifyPermission(Product::Ecd));
         let headers = [("x-acs-action", "ModifyImagePermission"), ("x-acs-version", "2020-09-30")];
         let query = "Action=ModifyImagePermission&Version=2020-09-30";
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_that_is_missing_unknown_or_two_is_refused() {
+    fn missing_unknown_or_conflicting_action_is_rejected() {
         let refused = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
         assert!(refused(&[], "").contains("\\\"Action\\\" that is mandatory"));
         assert!(refused(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));

@@ -1,39 +1,39 @@
 //! `DescribeImages` of ECS 2014-05-26: the images that the account can use, so that those who share by ECS's words can look
 //! before and after. Its own images, those shared with it and accepted, and the public ones.
 //!
-//! Pages are numbered and all images are counted, so that a list has an end: above [`MAX_LISTED`] it has to be narrowed.
+//! Pages are numbered and all images are counted, so that a list has an end: above [`MAX_IMAGES`] it has to be narrowed.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::describe_images::{AVAILABLE, os_type};
-use super::envelope::Answer;
+use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
-use crate::function::Call;
+use crate::function::AuthenticatedRequest;
 use crate::store::List;
-use crate::usecases::{self, Exact, ImageQuery, Refusal, Row, Seen, Shown};
+use crate::usecases::{self, ImageQuery, ImageRow, IndexFilter, ListReason, UseCaseError, VisibleImage};
 
 /// The most images that are counted.
-const MAX_LISTED: usize = 1000;
+const MAX_IMAGES: usize = 1000;
 
 /// The most ids in `ImageId`, which separates them by commas.
 const MAX_IDS: usize = 100;
 
 /// Filters of ECS that cannot be answered here. To leave one out would show images that were not asked for.
-const UNKNOWN_FILTERS: [&str; 6] =
+const UNSUPPORTED_FILTERS: [&str; 6] =
     ["ImageFamily", "InstanceType", "ResourceGroupId", "SnapshotId", "Usage", "Usable"];
 
 /// Whose images there are, to ECS.
-const OWNERS: [(&str, Owner); 4] = [
-    ("self", Owner::Own),
-    ("others", Owner::Others),
-    ("system", Owner::System),
-    ("marketplace", Owner::Marketplace),
+const OWNER_ALIASES: [(&str, OwnerAlias); 4] = [
+    ("self", OwnerAlias::Own),
+    ("others", OwnerAlias::Others),
+    ("system", OwnerAlias::System),
+    ("marketplace", OwnerAlias::Marketplace),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
+enum OwnerAlias {
     Own,
     Others,
     System,
@@ -43,28 +43,31 @@ enum Owner {
 /// The filters, all of which must hold.
 #[derive(Debug)]
 struct Filter<'a> {
-    owner: Option<Owner>,
+    owner: Option<OwnerAlias>,
     owner_id: Option<&'a str>,
     is_community: bool,
     name: Option<&'a str>,
-    is_available: bool,
+    includes_available: bool,
     os: Option<&'a str>,
     architecture: Option<&'a str>,
 }
 
-/// Filters, `PageNumber` and `PageSize` in; `Images`, `TotalCount` and what was asked for out.
-pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+/// Filters, `PageNumber` and `PageSize` in; `ImageSpecs`, `TotalCount` and what was asked for out.
+pub(super) async fn handle(
+    call: &AuthenticatedRequest,
+    parameters: &Parameters,
+) -> Result<ActionOutput, Error> {
     let filter = Filter::parse(parameters)?;
-    let ids = ids(parameters)?;
+    let ids = parse_image_ids(parameters)?;
     let page = parameters.number("PageNumber", (1, 1_000_000), 1)?;
     let size = parameters.number("PageSize", (1, 100), 10)?;
     if parameters.flag("DryRun")? {
-        return Err(Error::dry_run());
+        return Err(Error::dry_run_passed());
     }
-    let rows = rows(call, &filter, ids).await?;
-    let images = rows.iter().skip((page - 1) * size).take(size).map(|row| image(&row.seen));
+    let rows = matching_rows(call, &filter, ids).await?;
+    let images = rows.iter().skip((page - 1) * size).take(size).map(|row| image_json(&row.visible));
     Ok(json!({
-        "RegionId": call.service.settings.region,
+        "RegionId": call.app.settings.region,
         "PageNumber": page,
         "PageSize": size,
         "TotalCount": rows.len(),
@@ -74,16 +77,23 @@ pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answe
 }
 
 /// All images that pass the filter, the newest first.
-async fn rows(call: &Call, filter: &Filter<'_>, ids: Option<Vec<ImageId>>) -> Result<Vec<Row>, Error> {
-    let (service, caller) = (&call.service, call.caller());
+async fn matching_rows(
+    call: &AuthenticatedRequest,
+    filter: &Filter<'_>,
+    ids: Option<Vec<ImageId>>,
+) -> Result<Vec<ImageRow>, Error> {
+    let (service, caller) = (&call.app, call.caller());
     let query = ImageQuery {
         lists: filter.lists(caller),
-        matches: |seen: &Seen| filter.matches(seen),
-        exact: Exact { names: filter.name.map(|name| vec![name.to_owned()]), ..Exact::default() },
-        counts_members: true,
+        filter: |seen: &VisibleImage| filter.matches(seen),
+        index_filter: IndexFilter {
+            names: filter.name.map(|name| vec![name.to_owned()]),
+            ..IndexFilter::default()
+        },
+        needs_member_counts: true,
         sort: Vec::new(),
         after: None,
-        most: MAX_LISTED,
+        limit: MAX_IMAGES,
     };
     let page = match ids {
         Some(ids) => usecases::find_images(service, caller, &ids, query).await,
@@ -91,11 +101,11 @@ async fn rows(call: &Call, filter: &Filter<'_>, ids: Option<Vec<ImageId>>) -> Re
     };
     match page {
         Ok(page) if page.next.is_none() => Ok(page.rows),
-        Ok(_) | Err(Refusal::NothingFound { .. }) => Err(Error::new(
+        Ok(_) | Err(UseCaseError::ScanLimitReached { .. }) => Err(Error::new(
             StatusCode::BAD_REQUEST,
             "InvalidParameter",
             format!(
-                "More than {MAX_LISTED} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias."
+                "More than {MAX_IMAGES} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias."
             ),
         )),
         Err(refusal) => Err(refusal.into()),
@@ -103,11 +113,11 @@ async fn rows(call: &Call, filter: &Filter<'_>, ids: Option<Vec<ImageId>>) -> Re
 }
 
 /// The images that are asked for by their ids; `None` where none is. An id that none can have is that of no image.
-fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
+fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
     let Some(text) = parameters.text("ImageId") else { return Ok(None) };
     let given: Vec<_> = text.split(',').collect();
     if given.len() > MAX_IDS {
-        return Err(Error::bad("ImageId", format_args!("at most {MAX_IDS} images")));
+        return Err(Error::invalid_parameter("ImageId", format_args!("at most {MAX_IDS} images")));
     }
     let mut ids: Vec<ImageId> = given.iter().filter_map(|id| id.trim().parse().ok()).collect();
     ids.sort();
@@ -118,24 +128,27 @@ fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
 impl<'a> Filter<'a> {
     fn parse(parameters: &'a Parameters) -> Result<Self, Error> {
         let is_unknown = |name: &str| {
-            UNKNOWN_FILTERS.contains(&name) || name.starts_with("Filter.") || name.starts_with("Tag.")
+            UNSUPPORTED_FILTERS.contains(&name) || name.starts_with("Filter.") || name.starts_with("Tag.")
         };
         let says_something = |(name, value): &&(String, String)| !value.is_empty() && is_unknown(name);
         if let Some((name, _)) = parameters.pairs().iter().find(says_something) {
-            return Err(Error::bad(name, "nothing, since images cannot be found by it here: leave it out"));
+            return Err(Error::invalid_parameter(
+                name,
+                "nothing, since images cannot be found by it here: leave it out",
+            ));
         }
         let owner = parameters.text("ImageOwnerAlias").map(|text| {
-            let found = OWNERS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
-            found
-                .map(|(_, owner)| *owner)
-                .ok_or_else(|| Error::bad("ImageOwnerAlias", "self, others, system or marketplace"))
+            let found = OWNER_ALIASES.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            found.map(|(_, owner)| *owner).ok_or_else(|| {
+                Error::invalid_parameter("ImageOwnerAlias", "self, others, system or marketplace")
+            })
         });
         Ok(Self {
             owner: owner.transpose()?,
             owner_id: parameters.text("ImageOwnerId"),
             is_community: parameters.flag("IsPublic")?,
             name: parameters.text("ImageName"),
-            is_available: parameters.text("Status").is_none_or(|text| {
+            includes_available: parameters.text("Status").is_none_or(|text| {
                 text.split(',').any(|status| status.trim().eq_ignore_ascii_case(AVAILABLE))
             }),
             os: parameters.text("OSType"),
@@ -149,17 +162,17 @@ impl<'a> Filter<'a> {
             return vec![List::Open(Visibility::Community)];
         }
         let all = [
-            (Owner::Own, List::Owned(me())),
-            (Owner::Others, List::Received(me(), Status::Accepted)),
-            (Owner::System, List::Open(Visibility::Public)),
+            (OwnerAlias::Own, List::Owned(me())),
+            (OwnerAlias::Others, List::Received(me(), Status::Accepted)),
+            (OwnerAlias::System, List::Open(Visibility::Public)),
         ];
         let wanted = |of| self.owner.is_none_or(|wanted| wanted == of);
         all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
     }
 
-    fn matches(&self, seen: &Seen) -> bool {
+    fn matches(&self, seen: &VisibleImage) -> bool {
         let (image, details) = (&seen.image, &seen.image.details);
-        self.is_available
+        self.includes_available
             && self.name.is_none_or(|name| details.name.as_deref() == Some(name))
             && self.owner_id.is_none_or(|owner| image.owner.as_str() == owner)
             && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
@@ -167,14 +180,14 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn image(seen: &Seen) -> Value {
+fn image_json(seen: &VisibleImage) -> Value {
     let (image, details) = (&seen.image, &seen.image.details);
     let text = |name| details.property(name).unwrap_or_default();
-    let owner = match seen.shown {
-        Shown::Own => "self",
-        Shown::Received(_) => "others",
-        Shown::Open if image.visibility == Visibility::Community => "others",
-        Shown::Open => "system",
+    let owner = match seen.reason {
+        ListReason::Owned => "self",
+        ListReason::Received(_) => "others",
+        ListReason::Open if image.visibility == Visibility::Community => "others",
+        ListReason::Open => "system",
     };
     // A number to the SDKs, as the ids of Alibaba's own accounts are.
     let owner_id =
@@ -197,12 +210,12 @@ fn image(seen: &Seen) -> Value {
         "Size": details.min_disk_gib,
         "Usable": true,
         "IsPublic": image.visibility == Visibility::Community,
-        "CreationTime": image.created.to_seconds_text(),
+        "CreationTime": image.created.to_iso_seconds(),
         "DiskDeviceMappings": { "DiskDeviceMapping": [disk] },
         "Tags": { "Tag": tags },
     });
     // With whom else it is shared is its owner's to know.
-    if let (Shown::Own, Value::Object(wire)) = (&seen.shown, &mut wire) {
+    if let (ListReason::Owned, Value::Object(wire)) = (&seen.reason, &mut wire) {
         let is_shared = if seen.members > 0 { "True" } else { "" };
         wire.insert("IsSelfShared".to_owned(), is_shared.into());
     }
@@ -212,11 +225,11 @@ fn image(seen: &Seen) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn lists(query: &str) -> String {
-        let parameters = Parameters::read(query, None).unwrap();
-        let lists = Filter::parse(&parameters).unwrap().lists(&example::caller("1001"));
+        let parameters = Parameters::parse(query, None).unwrap();
+        let lists = Filter::parse(&parameters).unwrap().lists(&fixtures::caller("1001"));
         lists.iter().map(List::to_string).collect::<Vec<_>>().join(" ")
     }
 
@@ -235,20 +248,21 @@ mod tests {
     }
 
     #[test]
-    fn filter_that_cannot_be_answered_is_refused_by_name() {
+    fn unsupported_filter_is_rejected_by_name() {
         for query in ["Tag.1.Key=a", "Filter.1.Key=CreationStartTime", "SnapshotId=s-1", "ImageOwnerAlias=me"]
         {
             let refused =
-                format!("{:?}", Filter::parse(&Parameters::read(query, None).unwrap()).unwrap_err());
+                format!("{:?}", Filter::parse(&Parameters::parse(query, None).unwrap()).unwrap_err());
             let name = query.split('=').next().unwrap();
             assert!(refused.contains("InvalidParameter") && refused.contains(name), "{refused}");
         }
     }
 
     #[test]
-    fn ids_are_separated_by_commas() {
-        let ids =
-            |query: &str| ids(&Parameters::read(query, None).unwrap()).map(|ids| ids.map(|ids| ids.len()));
+    fn comma_separated_ids_are_parsed() {
+        let ids = |query: &str| {
+            parse_image_ids(&Parameters::parse(query, None).unwrap()).map(|ids| ids.map(|ids| ids.len()))
+        };
         assert_eq!(
             (ids(""), ids("ImageId=m-1,m-2, m-1"), ids("ImageId=a%2Fb")),
             (Ok(None), Ok(Some(2)), Ok(Some(0)))

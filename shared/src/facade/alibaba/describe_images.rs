@@ -4,16 +4,18 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::envelope::Answer;
+use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
 use crate::facade::marker::Listing;
-use crate::function::Call;
+use crate::function::AuthenticatedRequest;
 use crate::store::List;
-use crate::usecases::{self, Exact, ImagePage, ImageQuery, Marker, Refusal, Seen, Shown};
+use crate::usecases::{
+    self, ImagePage, ImageQuery, IndexFilter, ListReason, Marker, UseCaseError, VisibleImage,
+};
 
 /// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
-const MOST_IDS: usize = 50;
+const MAX_IDS: usize = 50;
 
 /// The status that every image here has; the others are those of images that are being made or have failed.
 pub(super) const AVAILABLE: &str = "Available";
@@ -22,7 +24,7 @@ pub(super) const AVAILABLE: &str = "Available";
 const PROPERTIES: [&str; 7] = [
     "DesktopInstanceType",
     "FotaVersion",
-    GPU,
+    GPU_PROPERTY,
     "GpuDriverVersion",
     "LanguageType",
     "ProtocolType",
@@ -30,17 +32,17 @@ const PROPERTIES: [&str; 7] = [
 ];
 
 /// One that is only shown.
-const APP_VERSION: &str = "AppVersion";
+const APP_VERSION_PROPERTY: &str = "AppVersion";
 
 /// The one of them that ECD writes as a boolean, and its Python SDK as `True`. An image that does not say is without.
-const GPU: &str = "GpuCategory";
+const GPU_PROPERTY: &str = "GpuCategory";
 
 /// What images are of, to ECD.
-const TYPES: [(&str, Type); 3] =
-    [("CUSTOM", Type::Custom), ("SHARED", Type::Shared), ("SYSTEM", Type::System)];
+const IMAGE_TYPES: [(&str, ImageType); 3] =
+    [("CUSTOM", ImageType::Custom), ("SHARED", ImageType::Shared), ("SYSTEM", ImageType::System)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+enum ImageType {
     Custom,
     Shared,
     System,
@@ -49,7 +51,7 @@ enum Type {
 /// The filters, all of which must hold.
 #[derive(Debug)]
 struct Filter<'a> {
-    image_type: Option<Type>,
+    image_type: Option<ImageType>,
     name: Option<&'a str>,
     status: Option<&'a str>,
     os: Option<&'a str>,
@@ -57,44 +59,56 @@ struct Filter<'a> {
     properties: Vec<(&'static str, &'a str)>,
 }
 
-/// Filters, `MaxResults` and `NextToken` in, `Images` and the next `NextToken` out.
-pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+/// Filters, `MaxResults` and `NextToken` in, `ImageSpecs` and the next `NextToken` out.
+pub(super) async fn handle(
+    call: &AuthenticatedRequest,
+    parameters: &Parameters,
+) -> Result<ActionOutput, Error> {
     let filter = Filter::parse(parameters)?;
-    let ids = ids(parameters)?;
+    let ids = parse_image_ids(parameters)?;
     let most = parameters.number("MaxResults", (1, 100), 10)?;
-    let (service, caller) = (&call.service, call.caller());
-    let listing = Listing::new("DescribeImages", caller).of_query(filters(parameters));
-    let after = parameters.text("NextToken").map(|text| read_token(&listing, text)).transpose()?;
+    let (service, caller) = (&call.app, call.caller());
+    let listing = Listing::new("DescribeImages", caller).with_query(filter_parameters(parameters));
+    let after = parameters.text("NextToken").map(|text| parse_next_token(&listing, text)).transpose()?;
     let lists = filter.lists(caller);
-    let matches = |seen: &Seen| filter.matches(seen);
-    let exact = Exact { names: filter.name.map(|name| vec![name.to_owned()]), ..Exact::default() };
-    let query = ImageQuery { lists, matches, exact, counts_members: true, sort: Vec::new(), after, most };
+    let matches = |seen: &VisibleImage| filter.matches(seen);
+    let exact =
+        IndexFilter { names: filter.name.map(|name| vec![name.to_owned()]), ..IndexFilter::default() };
+    let query = ImageQuery {
+        lists,
+        filter: matches,
+        index_filter: exact,
+        needs_member_counts: true,
+        sort: Vec::new(),
+        after,
+        limit: most,
+    };
     let page = match ids {
         Some(ids) => usecases::find_images(service, caller, &ids, query).await,
         None => usecases::list_images(service, caller, query).await,
     };
     let page = page.map_err(|refusal| match refusal {
         // A page without images and with a token would be taken for the end of the list.
-        Refusal::NothingFound { examined, next: Some(next) } => Error::new(
+        UseCaseError::ScanLimitReached { examined, next: Some(next) } => Error::new(
             StatusCode::BAD_REQUEST,
             "InvalidParameter",
             format!(
                 "None of the first {examined} images matches. Narrow the list by ImageName or ImageId, or go on with NextToken={}",
-                listing.write(next)
+                listing.encode_marker(next)
             ),
         ),
         other => other.into(),
     })?;
-    Ok(wire(&page, &listing).into())
+    Ok(page_json(&page, &listing).into())
 }
 
-fn read_token(listing: &Listing, text: &str) -> Result<Marker, Error> {
-    let place = listing.read(text).and_then(|place| place.parse().ok());
-    place.ok_or_else(|| Error::bad("NextToken", "the NextToken of the page before"))
+fn parse_next_token(listing: &Listing, text: &str) -> Result<Marker, Error> {
+    let place = listing.decode_marker(text).and_then(|place| place.parse().ok());
+    place.ok_or_else(|| Error::invalid_parameter("NextToken", "the NextToken of the page before"))
 }
 
 /// What says which images are wanted. All else, such as a signature, is another one in every call.
-fn filters(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
+fn filter_parameters(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
     const NAMES: [&str; 4] = ["ImageType", "ImageName", "ImageStatus", "OsType"];
     let pairs = parameters.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()));
     pairs.filter(|(name, value)| {
@@ -104,10 +118,10 @@ fn filters(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The images that are asked for by name; `None` where none is. An id that none can have is that of no image.
-fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
-    let numbered = parameters.numbered("ImageId", MOST_IDS)?;
+fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
+    let numbered = parameters.array("ImageId", MAX_IDS)?;
     if let Some(name) = numbered.ignored.first() {
-        return Err(Error::bad(name, format_args!("at most {MOST_IDS} images")));
+        return Err(Error::invalid_parameter(name, format_args!("at most {MAX_IDS} images")));
     }
     if numbered.values.is_empty() {
         return Ok(None);
@@ -121,18 +135,20 @@ fn ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
 impl<'a> Filter<'a> {
     fn parse(parameters: &'a Parameters) -> Result<Self, Error> {
         let image_type = parameters.text("ImageType").map(|text| {
-            let found = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-            found.map(|(_, of)| *of).ok_or_else(|| Error::bad("ImageType", "CUSTOM, SHARED or SYSTEM"))
+            let found = IMAGE_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+            found
+                .map(|(_, of)| *of)
+                .ok_or_else(|| Error::invalid_parameter("ImageType", "CUSTOM, SHARED or SYSTEM"))
         });
-        let properties = PROPERTIES.iter().filter(|name| **name != GPU);
+        let properties = PROPERTIES.iter().filter(|name| **name != GPU_PROPERTY);
         let properties = properties.filter_map(|name| Some((*name, parameters.text(name)?)));
-        let gpu = parameters.flag(GPU)?;
+        let gpu = parameters.flag(GPU_PROPERTY)?;
         Ok(Self {
             image_type: image_type.transpose()?,
             name: parameters.text("ImageName"),
             status: parameters.text("ImageStatus"),
             os: parameters.text("OsType"),
-            gpu: parameters.text(GPU).map(|_| gpu),
+            gpu: parameters.text(GPU_PROPERTY).map(|_| gpu),
             properties: properties.collect(),
         })
     }
@@ -140,15 +156,15 @@ impl<'a> Filter<'a> {
     fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = || caller.tenant.clone();
         let all = [
-            (Type::Custom, List::Owned(me())),
-            (Type::Shared, List::Received(me(), Status::Accepted)),
-            (Type::System, List::Open(Visibility::Public)),
+            (ImageType::Custom, List::Owned(me())),
+            (ImageType::Shared, List::Received(me(), Status::Accepted)),
+            (ImageType::System, List::Open(Visibility::Public)),
         ];
         let wanted = |of| self.image_type.is_none_or(|wanted| wanted == of);
         all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
     }
 
-    fn matches(&self, seen: &Seen) -> bool {
+    fn matches(&self, seen: &VisibleImage) -> bool {
         let details = &seen.image.details;
         let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none() || wanted == value;
         is(self.name, details.name.as_deref())
@@ -159,35 +175,36 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn has_gpu(seen: &Seen) -> bool {
-    seen.image.details.property(GPU).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+fn has_gpu(seen: &VisibleImage) -> bool {
+    seen.image.details.property(GPU_PROPERTY).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-pub(super) fn os_type(seen: &Seen) -> &str {
+pub(super) fn os_type(seen: &VisibleImage) -> &str {
     seen.image.details.property("__os_type").unwrap_or("Other")
 }
 
-fn wire(page: &ImagePage, listing: &Listing) -> Value {
-    let next = page.next.as_ref().map(|next| listing.write(next)).unwrap_or_default();
-    json!({ "Images": page.rows.iter().map(|row| image(&row.seen)).collect::<Vec<_>>(), "NextToken": next })
+fn page_json(page: &ImagePage, listing: &Listing) -> Value {
+    let next = page.next.as_ref().map(|next| listing.encode_marker(next)).unwrap_or_default();
+    json!({ "Images": page.rows.iter().map(|row| image_json(&row.visible)).collect::<Vec<_>>(), "NextToken": next })
 }
 
-fn image(seen: &Seen) -> Map<String, Value> {
+fn image_json(seen: &VisibleImage) -> Map<String, Value> {
     let (image, details) = (&seen.image, &seen.image.details);
-    let of = match seen.shown {
-        Shown::Own => Type::Custom,
-        Shown::Received(_) => Type::Shared,
-        Shown::Open => Type::System,
+    let of = match seen.reason {
+        ListReason::Owned => ImageType::Custom,
+        ListReason::Received(_) => ImageType::Shared,
+        ListReason::Open => ImageType::System,
     };
     let mut wire = Map::new();
-    for name in PROPERTIES.into_iter().chain([APP_VERSION]) {
-        let value =
-            details.property(name).map(|value| if name == GPU { has_gpu(seen).into() } else { value.into() });
+    for name in PROPERTIES.into_iter().chain([APP_VERSION_PROPERTY]) {
+        let value = details
+            .property(name)
+            .map(|value| if name == GPU_PROPERTY { has_gpu(seen).into() } else { value.into() });
         wire.extend(value.map(|value: Value| (name.to_owned(), value)));
     }
     let fixed: [(&str, Value); 14] = [
         ("ImageId", image.id.as_str().into()),
-        ("ImageType", TYPES.iter().find(|(_, known)| *known == of).map(|(name, _)| *name).into()),
+        ("ImageType", IMAGE_TYPES.iter().find(|(_, known)| *known == of).map(|(name, _)| *name).into()),
         ("Name", details.name.as_deref().unwrap_or_default().into()),
         ("Description", details.property("__description").unwrap_or_default().into()),
         ("Status", AVAILABLE.into()),
@@ -196,14 +213,14 @@ fn image(seen: &Seen) -> Map<String, Value> {
         ("Platform", details.property("__platform").unwrap_or_default().into()),
         ("Size", details.min_disk_gib.into()),
         ("DataDiskSize", 0.into()),
-        ("CreationTime", image.created.to_seconds_text().into()),
-        ("UpdateTime", image.updated.to_seconds_text().into()),
+        ("CreationTime", image.created.to_iso_seconds().into()),
+        ("UpdateTime", image.updated.to_iso_seconds().into()),
         ("SupportedLanguages", json!([])),
         ("VolumeEncryptionEnabled", (details.encryption() != Encryption::None).into()),
     ];
     wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
     // With whom else it is shared, and by what key it is encrypted, is its owner's to know.
-    if seen.shown == Shown::Own {
+    if seen.reason == ListReason::Owned {
         wire.insert("SharedCount".to_owned(), seen.members.into());
         if let Encryption::Key(key) = details.encryption() {
             wire.insert("VolumeEncryptionKey".to_owned(), key.as_str().into());

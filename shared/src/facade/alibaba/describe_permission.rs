@@ -3,44 +3,50 @@
 
 use serde_json::{Value, json};
 
-use super::envelope::Answer;
+use super::envelope::ActionOutput;
 use super::{Error, Parameters};
-use crate::domain::{ImageId, Member};
-use crate::function::Call;
+use crate::domain::{ImageId, MemberView};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// `ImageId` in, `AliUids` out.
-pub(super) async fn answer(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
-    let members = members(call, &parameters.image_id()?).await?;
+pub(super) async fn handle(
+    call: &AuthenticatedRequest,
+    parameters: &Parameters,
+) -> Result<ActionOutput, Error> {
+    let members = all_members(call, &parameters.image_id()?).await?;
     let accounts: Vec<_> = members.iter().map(|member| member.tenant.as_str()).collect();
     Ok(json!({ "AliUids": accounts }).into())
 }
 
 /// `ImageId`, `PageNumber`, `PageSize` in; `Accounts`, `TotalCount` and what was asked for out.
-pub(super) async fn answer_paged(call: &Call, parameters: &Parameters) -> Result<Answer, Error> {
+pub(super) async fn handle_paged(
+    call: &AuthenticatedRequest,
+    parameters: &Parameters,
+) -> Result<ActionOutput, Error> {
     let image = parameters.image_id()?;
     let page = parameters.number("PageNumber", (1, 1_000_000), 1)?;
     let size = parameters.number("PageSize", (1, 100), 10)?;
-    let members = members(call, &image).await?;
+    let members = all_members(call, &image).await?;
     Ok(json!({
         "ImageId": image.as_str(),
-        "RegionId": call.service.settings.region,
+        "RegionId": call.app.settings.region,
         "PageNumber": page,
         "PageSize": size,
         "TotalCount": members.len(),
-        "Accounts": { "Account": accounts(&members, page, size) },
+        "Accounts": { "Account": account_page(&members, page, size) },
         "ShareGroups": { "ShareGroup": [] },
     })
     .into())
 }
 
 /// All of them: the answers tell their number, and there is a limit to it.
-async fn members(call: &Call, image: &ImageId) -> Result<Vec<Member>, Error> {
-    let most = usize::try_from(call.service.settings.limits.members_per_image).unwrap_or(usize::MAX);
+async fn all_members(call: &AuthenticatedRequest, image: &ImageId) -> Result<Vec<MemberView>, Error> {
+    let limit = usize::try_from(call.app.settings.limits.members_per_image).unwrap_or(usize::MAX);
     let mut members = Vec::new();
     loop {
-        let after = members.last().map(|last: &Member| last.tenant.clone());
-        let page = usecases::list_members(&call.service, call.caller(), image, after.as_ref(), most).await?;
+        let after = members.last().map(|last: &MemberView| last.tenant.clone());
+        let page = usecases::list_members(&call.app, call.caller(), image, after.as_ref(), limit).await?;
         members.extend(page.members);
         if page.next.is_none() {
             return Ok(members);
@@ -48,7 +54,7 @@ async fn members(call: &Call, image: &ImageId) -> Result<Vec<Member>, Error> {
     }
 }
 
-fn accounts(members: &[Member], page: usize, size: usize) -> Vec<Value> {
-    let account = |member: &Member| json!({ "AliyunId": member.tenant.as_str(), "SharedTime": member.created.to_seconds_text() });
+fn account_page(members: &[MemberView], page: usize, size: usize) -> Vec<Value> {
+    let account = |member: &MemberView| json!({ "AliyunId": member.tenant.as_str(), "SharedTime": member.created.to_iso_seconds() });
     members.iter().skip((page - 1) * size).take(size).map(account).collect()
 }

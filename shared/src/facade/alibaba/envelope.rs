@@ -10,29 +10,29 @@ use uuid::Uuid;
 use super::action::{Action, Product};
 use super::format::Format;
 use super::{Error, Parameters};
-use crate::facade::{Problem, Reply, reply};
+use crate::facade::{ErrorInfo, HttpResponse, response};
 
 /// Names the parameters that were given and not looked at.
-const IGNORED: HeaderName = HeaderName::from_static("x-ignored-parameters");
+const IGNORED_PARAMETERS_HEADER: HeaderName = HeaderName::from_static("x-ignored-parameters");
 
 /// The SDKs make a throttling error of an answer with this header, and wait so many milliseconds.
-const RETRY_AFTER_MILLIS: HeaderName = HeaderName::from_static("x-acs-retry-after");
+const RETRY_AFTER_MILLIS_HEADER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
 /// So many of them are named.
-const MOST_IGNORED_NAMED: usize = 50;
+const MAX_IGNORED_NAMES: usize = 50;
 
 /// What an action gives back.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ActionOutput {
     /// The body, an object without the request's id.
     pub(super) body: Value,
     /// The parameters that were not looked at.
-    pub(super) ignored: Vec<String>,
+    pub(super) ignored_parameters: Vec<String>,
 }
 
-impl From<Value> for Answer {
+impl From<Value> for ActionOutput {
     fn from(body: Value) -> Self {
-        Self { body, ignored: Vec::new() }
+        Self { body, ignored_parameters: Vec::new() }
     }
 }
 
@@ -49,12 +49,12 @@ impl Envelope {
     /// there is not is refused in the usual one.
     pub(super) fn new(request_id: &str, host: Option<&[u8]>, parameters: Option<&Parameters>) -> Self {
         let host = String::from_utf8_lossy(host.unwrap_or_default()).into_owned();
-        let format = parameters.and_then(|parameters| Format::of(parameters).ok()).unwrap_or_default();
-        Self { request_id: rpc_id(request_id), host, format }
+        let format = parameters.and_then(|parameters| Format::parse(parameters).ok()).unwrap_or_default();
+        Self { request_id: request_uuid(request_id), host, format }
     }
 
     /// An action's answer.
-    pub(super) fn answer(&self, action: Action, answer: Answer) -> Reply {
+    pub(super) fn success(&self, action: Action, answer: ActionOutput) -> HttpResponse {
         let mut body = answer.body;
         if body.is_null() {
             body = json!({});
@@ -62,15 +62,15 @@ impl Envelope {
         if let Value::Object(members) = &mut body {
             members.insert("RequestId".to_owned(), self.request_id.as_str().into());
         }
-        let mut reply = self.format.reply(StatusCode::OK, &format!("{}Response", action.name()), &body);
-        if let Some(named) = named(&answer.ignored) {
-            reply.headers_mut().insert(IGNORED, named);
+        let mut reply = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
+        if let Some(named) = ignored_parameters_header(&answer.ignored_parameters) {
+            reply.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
         }
         reply
     }
 
     /// An error in the form that the SDKs read.
-    pub(super) fn refuse(&self, error: Error, product: Option<Product>) -> Reply {
+    pub(super) fn error(&self, error: Error, product: Option<Product>) -> HttpResponse {
         let product = match product {
             Some(Product::Ecd) => "&product=ecd",
             Some(Product::Ecs) => "&product=ecs",
@@ -83,25 +83,25 @@ impl Envelope {
             "Message": error.message(),
             "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
         });
-        let reply = self.format.reply(error.status(), "Error", &body);
-        let mut reply = Problem::of(reply, error.code(), error.message());
+        let reply = self.format.response(error.status(), "Error", &body);
+        let mut reply = ErrorInfo::attach(reply, error.code(), error.message());
         if error.status() == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(wait) = error.retry_after() {
-            let millis = reply::whole_seconds(wait).saturating_mul(1000);
-            reply.headers_mut().insert(RETRY_AFTER_MILLIS, HeaderValue::from(millis));
+            let millis = response::ceil_seconds(wait).saturating_mul(1000);
+            reply.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
         }
-        reply::retry_after(reply, error.retry_after())
+        response::with_retry_after(reply, error.retry_after())
     }
 }
 
-fn named(ignored: &[String]) -> Option<HeaderValue> {
+fn ignored_parameters_header(ignored: &[String]) -> Option<HeaderValue> {
     if ignored.is_empty() {
         return None;
     }
-    let mut names: Vec<_> = ignored.iter().take(MOST_IGNORED_NAMED).cloned().collect();
-    match ignored.len().saturating_sub(MOST_IGNORED_NAMED) {
+    let mut names: Vec<_> = ignored.iter().take(MAX_IGNORED_NAMES).cloned().collect();
+    match ignored.len().saturating_sub(MAX_IGNORED_NAMES) {
         0 => {}
         more => names.push(format!("and {more} more")),
     }
@@ -110,7 +110,7 @@ fn named(ignored: &[String]) -> Option<HeaderValue> {
 
 /// The request's id as clients of this dialect know ids: a UUID in upper case. The gateway's id is one, or one follows
 /// from it.
-fn rpc_id(request_id: &str) -> String {
+fn request_uuid(request_id: &str) -> String {
     let id = Uuid::try_parse(request_id).unwrap_or_else(|_| {
         let digest: [u8; 32] = Sha256::digest(request_id).into();
         let mut bytes = [0; 16];
@@ -125,19 +125,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_request_has_a_uuid_in_upper_case() {
-        assert_eq!(rpc_id("7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f"), "7F1B5C0E-0D4A-4A53-9C3E-1F8B7C6D5E4F");
-        let derived = rpc_id("JKJaXmPLvHcESHA=");
+    fn request_id_is_uppercase_uuid() {
+        assert_eq!(
+            request_uuid("7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f"),
+            "7F1B5C0E-0D4A-4A53-9C3E-1F8B7C6D5E4F"
+        );
+        let derived = request_uuid("JKJaXmPLvHcESHA=");
         assert!(Uuid::try_parse(&derived).is_ok() && derived == derived.to_uppercase(), "{derived}");
-        assert_eq!(derived, rpc_id("JKJaXmPLvHcESHA="));
-        assert_ne!(derived, rpc_id("JKJaXmPLvHcESHB="));
+        assert_eq!(derived, request_uuid("JKJaXmPLvHcESHA="));
+        assert_ne!(derived, request_uuid("JKJaXmPLvHcESHB="));
     }
 
     #[test]
-    fn what_was_ignored_is_named_up_to_a_number() {
+    fn ignored_parameters_are_listed_up_to_the_limit() {
         let names = |count: usize| (11..11 + count).map(|n| format!("AddAccount.{n}")).collect::<Vec<_>>();
-        assert_eq!(named(&[]), None);
-        assert_eq!(named(&names(2)).unwrap(), "AddAccount.11, AddAccount.12");
-        assert!(named(&names(51)).unwrap().to_str().unwrap().ends_with("AddAccount.60, and 1 more"));
+        assert_eq!(ignored_parameters_header(&[]), None);
+        assert_eq!(ignored_parameters_header(&names(2)).unwrap(), "AddAccount.11, AddAccount.12");
+        assert!(
+            ignored_parameters_header(&names(51))
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .ends_with("AddAccount.60, and 1 more")
+        );
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{Envelope, Parameters};
-use crate::auth::signature::SignatureFault;
-use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{ID_FORM, Outcome, TenantId, Visibility};
-use crate::facade::{Reply, fault};
-use crate::function::Received;
+use crate::auth::signature::SignatureError;
+use crate::auth::{AuthError, CredentialError};
+use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
+use crate::facade::{HttpResponse, server_error};
+use crate::function::IncomingRequest;
 use crate::store::StoreError;
-use crate::usecases::Refusal;
+use crate::usecases::UseCaseError;
 
 /// An error as this dialect answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,17 +48,17 @@ impl Error {
 
     /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
     /// read.
-    pub fn into_reply(self, received: &Received, parameters: Option<&Parameters>) -> Reply {
-        Envelope::new(received.request_id(), received.raw_header("host"), parameters).refuse(self, None)
+    pub fn into_response(self, received: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
+        Envelope::new(received.request_id(), received.raw_header("host"), parameters).error(self, None)
     }
 
     /// A parameter is not as it must be.
-    pub(super) fn bad(name: &str, expected: impl Display) -> Self {
+    pub(super) fn invalid_parameter(name: &str, expected: impl Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidParameter", format!("{name}: expected {expected}."))
     }
 
     /// A mandatory parameter is missing.
-    pub(super) fn missing(name: &str) -> Self {
+    pub(super) fn missing_parameter(name: &str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "MissingParameter",
@@ -69,12 +69,12 @@ impl Error {
     }
 
     /// The body is no form.
-    pub(super) fn body_expected() -> Self {
-        Self::bad("The body", "a form, application/x-www-form-urlencoded, or none")
+    pub(super) fn invalid_body() -> Self {
+        Self::invalid_parameter("The body", "a form, application/x-www-form-urlencoded, or none")
     }
 
     /// No such action in that version.
-    pub(super) fn no_such_api() -> Self {
+    pub(super) fn api_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "InvalidApi.NotFound",
@@ -83,12 +83,12 @@ impl Error {
     }
 
     /// No image of that id that the caller sees.
-    pub(super) fn no_image() -> Self {
+    pub(super) fn image_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
     }
 
     /// Another region than this deployment's.
-    pub(super) fn other_region(region: &str) -> Self {
+    pub(super) fn region_not_found(region: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "InvalidRegionId.NotFound",
@@ -99,21 +99,26 @@ impl Error {
     }
 
     /// An account that can be none.
-    pub(super) fn no_account(parameter: &str) -> Self {
+    pub(super) fn account_not_found(parameter: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "InvalidAccount.NotFound",
-            format!("The specified account in parameter \"{parameter}\" does not exist: expected {ID_FORM}."),
+            format!(
+                "The specified account in parameter \"{parameter}\" does not exist: expected {ID_FORMAT}."
+            ),
         )
     }
 
     /// An account that is to be added and removed.
-    pub(super) fn added_and_removed(account: &TenantId) -> Self {
-        Self::bad("AddAccount.N and RemoveAccount.N", format_args!("{account} in one of them, not in both"))
+    pub(super) fn account_in_both_lists(account: &TenantId) -> Self {
+        Self::invalid_parameter(
+            "AddAccount.N and RemoveAccount.N",
+            format_args!("{account} in one of them, not in both"),
+        )
     }
 
     /// A change was checked and not made.
-    pub(super) fn dry_run() -> Self {
+    pub(super) fn dry_run_passed() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "DryRunOperation",
@@ -122,7 +127,7 @@ impl Error {
     }
 
     /// A fault of ours, of which the caller is told no more than that.
-    fn ours((status, _, message): (StatusCode, &str, &str)) -> Self {
+    fn server_error((status, _, message): (StatusCode, &str, &str)) -> Self {
         let code =
             if status == StatusCode::SERVICE_UNAVAILABLE { "ServiceUnavailable" } else { "InternalError" };
         Self::new(status, code, message)
@@ -136,80 +141,89 @@ impl Error {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<UseCaseError> for Error {
+    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
+    fn from(refusal: UseCaseError) -> Self {
         use StatusCode as S;
         match refusal {
-            Refusal::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
-            Refusal::AdminOnly => Self::forbidden("The role admin is needed."),
-            Refusal::OtherProject { acting, named } => {
+            UseCaseError::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
+            UseCaseError::AdminOnly => Self::forbidden("The role admin is needed."),
+            UseCaseError::ProjectMismatch { acting, named } => {
                 Self::forbidden(format_args!("Your credential acts for {acting}, not for {named}."))
             }
-            Refusal::NotOwner(id) => Self::forbidden(format_args!(
+            UseCaseError::NotOwner(id) => Self::forbidden(format_args!(
                 "Image {id} is shared by another account, and only its owner can share it."
             )),
-            Refusal::ImageNotFound(_) => Self::no_image(),
-            Refusal::NotShared { visibility: Visibility::Public | Visibility::Community, .. } => Self::new(
-                S::FORBIDDEN,
-                "Image.Public",
-                "The specified image is public image. Only custom images are shared.",
-            ),
-            Refusal::NotShared { image, .. } => Self::new(
+            UseCaseError::ImageNotFound(_) => Self::image_not_found(),
+            UseCaseError::NotShared { visibility: Visibility::Public | Visibility::Community, .. } => {
+                Self::new(
+                    S::FORBIDDEN,
+                    "Image.Public",
+                    "The specified image is public image. Only custom images are shared.",
+                )
+            }
+            UseCaseError::NotShared { image, .. } => Self::new(
                 S::FORBIDDEN,
                 "OperationDenied.InvalidImageStatus",
                 format!(
                     "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
                 ),
             ),
-            Refusal::Encrypted(_) => Self::new(
+            UseCaseError::Encrypted(_) => Self::new(
                 S::FORBIDDEN,
                 "OperationDeined.EncryptedSnapshot",
                 "The image contains encrypted snapshots, which do not support share. Where they are under a key of your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share it by POST /v1/cloudimages/members.",
             ),
-            Refusal::MemberLimit { most, .. } => Self::new(
+            UseCaseError::MemberLimit { most, .. } => Self::new(
                 S::FORBIDDEN,
                 "QuotaExceed.ShareImageUser",
                 format!(
                     "The shared Image user Quota exceeds: at most {most} accounts. Remove one that does not need it."
                 ),
             ),
-            Refusal::SelfShare(_) => Self::new(
+            UseCaseError::SelfShare(_) => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.Forbbiden",
                 "The specified Account does not yourself: an image is not shared with its owner.",
             ),
-            Refusal::ProjectName { .. } => Self::new(
+            UseCaseError::ProjectNameAsId { .. } => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.NotFound",
                 format!("The specified account {refusal}."),
             ),
-            Refusal::Rule { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
+            UseCaseError::RuleViolation { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.NotFound",
                 format!("The specified account {tenant} does not exist in this region. Check its id."),
             ),
-            Refusal::Rule { tenant, outcome: Outcome::OtherRegion, .. } => Self::new(
+            UseCaseError::RuleViolation { tenant, outcome: Outcome::OtherRegion, .. } => Self::new(
                 S::FORBIDDEN,
                 "OperationDenied.OtherRegion",
                 format!(
                     "Account {tenant} is of another region. Copy the image there (CopyImage), and share it in that region."
                 ),
             ),
-            Refusal::Rule { outcome: Outcome::NoVault | Outcome::NotFromBackup, .. } => Self::new(
-                S::FORBIDDEN,
-                "OperationDenied.FullEcsImage",
-                "A full-ECS image is accepted into a vault, which this API does not name. Share it by POST /v1/cloudimages/members.",
-            ),
-            Refusal::MarkerNotFound => Self::bad("NextToken", "the NextToken of the page before"),
-            Refusal::Contended(id) => Self::new(
+            UseCaseError::RuleViolation { outcome: Outcome::NoVault | Outcome::NotFromBackup, .. } => {
+                Self::new(
+                    S::FORBIDDEN,
+                    "OperationDenied.FullEcsImage",
+                    "A full-ECS image is accepted into a vault, which this API does not name. Share it by POST /v1/cloudimages/members.",
+                )
+            }
+            UseCaseError::MarkerNotFound => {
+                Self::invalid_parameter("NextToken", "the NextToken of the page before")
+            }
+            UseCaseError::Conflict(id) => Self::new(
                 S::CONFLICT,
                 "OperationConflict",
                 format!("Image {id} is being changed by others. Try again."),
             ),
-            Refusal::InProgress(id) => {
-                Self::new(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", fault::in_progress(&id))
-            }
-            Refusal::TooManyRequests { retry_after, excess } => Self {
+            UseCaseError::InProgress(id) => Self::new(
+                S::SERVICE_UNAVAILABLE,
+                "ServiceUnavailable",
+                server_error::in_progress_message(&id),
+            ),
+            UseCaseError::TooManyRequests { retry_after, excess } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(
                     S::TOO_MANY_REQUESTS,
@@ -217,23 +231,23 @@ impl From<Refusal> for Error {
                     format!("Request was denied due to user flow control: {excess}."),
                 )
             },
-            Refusal::Store(problem) => Self::from(problem),
+            UseCaseError::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
-            other @ (Refusal::JobNotFound
-            | Refusal::Unresolved { .. }
-            | Refusal::MemberNotFound { .. }
-            | Refusal::MemberExists { .. }
-            | Refusal::Rule { .. }
-            | Refusal::MadeOtherwise(_)
-            | Refusal::FormatFixed { .. }
-            | Refusal::NoAnswer(_)
-            | Refusal::KeyUsed
-            | Refusal::IdTaken(_)
-            | Refusal::TooManyImages(_)
-            | Refusal::Protected(_)
-            | Refusal::Detail(_)
-            | Refusal::NothingFound { .. }
-            | Refusal::TooManyToSort(_)) => {
+            other @ (UseCaseError::JobNotFound
+            | UseCaseError::Unresolved { .. }
+            | UseCaseError::MemberNotFound { .. }
+            | UseCaseError::MemberExists { .. }
+            | UseCaseError::RuleViolation { .. }
+            | UseCaseError::SharedImageImmutable(_)
+            | UseCaseError::FormatImmutable { .. }
+            | UseCaseError::InvalidStatus(_)
+            | UseCaseError::IdempotencyKeyReused
+            | UseCaseError::IdTaken(_)
+            | UseCaseError::TooManyImages(_)
+            | UseCaseError::Protected(_)
+            | UseCaseError::InvalidDetail(_)
+            | UseCaseError::ScanLimitReached { .. }
+            | UseCaseError::TooManyToSort(_)) => {
                 Self::new(S::BAD_REQUEST, "InvalidParameter", format!("{other}."))
             }
         }
@@ -242,55 +256,57 @@ impl From<Refusal> for Error {
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        Self::ours(fault::of_store(&problem))
+        Self::server_error(server_error::for_store_error(&problem))
     }
 }
 
-impl From<NotAdmitted> for Error {
-    fn from(refused: NotAdmitted) -> Self {
+impl From<AuthError> for Error {
+    fn from(refused: AuthError) -> Self {
         let fault = match refused {
-            NotAdmitted::Store(problem) => return problem.into(),
-            NotAdmitted::Issuer(problem) => return Self::ours(fault::of_issuer(&problem)),
-            NotAdmitted::Unauthenticated(Unauthenticated::Signature(fault)) => fault,
-            NotAdmitted::Unauthenticated(refused) if refused.is_forbidden() => {
+            AuthError::Store(problem) => return problem.into(),
+            AuthError::IssuerUnavailable(problem) => {
+                return Self::server_error(server_error::for_issuer_error(&problem));
+            }
+            AuthError::Credential(CredentialError::Signature(fault)) => fault,
+            AuthError::Credential(refused) if refused.is_forbidden() => {
                 return Self::forbidden(format_args!("{refused}."));
             }
-            NotAdmitted::Unauthenticated(refused) => {
+            AuthError::Credential(refused) => {
                 return Self::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{refused}."));
             }
         };
         let bad =
             |code, message: &str| Self::new(StatusCode::BAD_REQUEST, code, format!("{message} {fault}."));
         match fault {
-            SignatureFault::UnknownKey => Self::new(
+            SignatureError::UnknownKey => Self::new(
                 StatusCode::NOT_FOUND,
                 "InvalidAccessKeyId.NotFound",
                 "Specified access key is not found.",
             ),
-            SignatureFault::DisabledKey | SignatureFault::RetiredKey => {
+            SignatureError::DisabledKey | SignatureError::RetiredMasterKey => {
                 bad("InvalidAccessKeyId.Inactive", "Specified access key is disabled:")
             }
-            SignatureFault::WrongSignature
-            | SignatureFault::OtherBody
-            | SignatureFault::HeaderMissing(_)
-            | SignatureFault::UnsignedBody => {
+            SignatureError::SignatureMismatch
+            | SignatureError::BodyMismatch
+            | SignatureError::HeaderMissing(_)
+            | SignatureError::UnsignedBody => {
                 bad("SignatureDoesNotMatch", "Specified signature is not matched with our calculation:")
             }
-            SignatureFault::BadDate(_) => {
+            SignatureError::InvalidDate(_) => {
                 bad("InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted:")
             }
-            SignatureFault::Expired => {
+            SignatureError::Expired => {
                 bad("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired:")
             }
-            SignatureFault::NonceUsed => {
+            SignatureError::NonceReused => {
                 bad("SignatureNonceUsed", "Specified signature nonce was used already:")
             }
-            SignatureFault::Incomplete(_)
-            | SignatureFault::NotSigned(_)
-            | SignatureFault::RefusedAlgorithm { .. } => {
+            SignatureError::Incomplete(_)
+            | SignatureError::HeaderNotSigned(_)
+            | SignatureError::UnsupportedAlgorithm { .. } => {
                 bad("IncompleteSignature", "The request signature does not conform to Aliyun standards:")
             }
-            SignatureFault::OtherProject { .. } => Self::forbidden(format_args!("{fault}.")),
+            SignatureError::ProjectMismatch { .. } => Self::forbidden(format_args!("{fault}.")),
         }
     }
 }

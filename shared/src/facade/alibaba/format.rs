@@ -9,7 +9,7 @@ use lambda_http::Body;
 use serde_json::Value;
 
 use super::{Error, Parameters};
-use crate::facade::{Reply, reply};
+use crate::facade::{HttpResponse, response};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,19 +21,19 @@ pub(super) enum Format {
 
 impl Format {
     /// The format that the parameters ask for.
-    pub(super) fn of(parameters: &Parameters) -> Result<Self, Error> {
+    pub(super) fn parse(parameters: &Parameters) -> Result<Self, Error> {
         match parameters.text("Format") {
             None => Ok(Self::Json),
             Some(text) if text.eq_ignore_ascii_case("json") => Ok(Self::Json),
             Some(text) if text.eq_ignore_ascii_case("xml") => Ok(Self::Xml),
-            Some(_) => Err(Error::bad("Format", "JSON or XML")),
+            Some(_) => Err(Error::invalid_parameter("Format", "JSON or XML")),
         }
     }
 
     /// An answer with that body; `root` is the name of the element that holds it in XML.
-    pub(super) fn reply(self, status: StatusCode, root: &str, body: &Value) -> Reply {
+    pub(super) fn response(self, status: StatusCode, root: &str, body: &Value) -> HttpResponse {
         match self {
-            Self::Json => reply::json(status, body),
+            Self::Json => response::json_response(status, body),
             Self::Xml => {
                 let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_owned();
                 write_element(&mut text, root, body);
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn format_is_json_or_xml() {
-        let format = |query: &str| Format::of(&Parameters::read(query, None).unwrap());
+        let format = |query: &str| Format::parse(&Parameters::parse(query, None).unwrap());
         assert_eq!(format(""), Ok(Format::Json));
         assert_eq!((format("Format=json"), format("Format=Xml")), (Ok(Format::Json), Ok(Format::Xml)));
         assert!(format("Format=yaml").is_err());

@@ -21,8 +21,8 @@ use self::envelope::Envelope;
 pub use self::error::Error;
 use self::format::Format;
 pub use self::parameters::Parameters;
-use crate::facade::Reply;
-use crate::function::{Call, Received};
+use crate::facade::HttpResponse;
+use crate::function::{AuthenticatedRequest, IncomingRequest};
 
 /// The route of an action by GET.
 pub const GET_ROUTE: &str = "GET /";
@@ -31,7 +31,7 @@ pub const GET_ROUTE: &str = "GET /";
 pub const POST_ROUTE: &str = "POST /";
 
 /// Whether a request to `/` names an action, and so is meant for this dialect.
-pub fn names_an_action(request: &Request) -> bool {
+pub fn has_action(request: &Request) -> bool {
     let query = request.uri().query().unwrap_or_default();
     request.headers().contains_key(action::ACTION_HEADER)
         || query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
@@ -42,45 +42,49 @@ pub fn names_an_action(request: &Request) -> bool {
 ///
 /// # Errors
 /// [`Error`] names what cannot be read.
-pub fn parameters(received: &Received) -> Result<Parameters, Error> {
+pub fn parse_parameters(received: &IncomingRequest) -> Result<Parameters, Error> {
     let form = match received.body() {
         [] => None,
         body if is_form(received.raw_header("content-type").unwrap_or_default()) => Some(body),
-        _ => return Err(Error::body_expected()),
+        _ => return Err(Error::invalid_body()),
     };
-    let parameters = Parameters::read(received.raw_query(), form)?;
-    if let Some(name) = action::claimed(received.raw_header(action::ACTION_HEADER), &parameters) {
-        received.note_action(name);
+    let parameters = Parameters::parse(received.raw_query(), form)?;
+    if let Some(name) = action::requested_name(received.raw_header(action::ACTION_HEADER), &parameters) {
+        received.record_action(name);
     }
     Ok(parameters)
 }
 
 /// An action in, its answer out, with the request's id.
-pub async fn answer(call: &Call, parameters: &Parameters) -> Reply {
+pub async fn handle(call: &AuthenticatedRequest, parameters: &Parameters) -> HttpResponse {
     let envelope = Envelope::new(call.request_id(), call.raw_header("host"), Some(parameters));
-    let action = match Action::of(|name| call.raw_header(name), parameters) {
+    let action = match Action::parse(|name| call.raw_header(name), parameters) {
         Ok(action) => action,
-        Err(error) => return envelope.refuse(error, None),
+        Err(error) => return envelope.error(error, None),
     };
-    match act(call, action, parameters).await {
-        Ok(answer) => envelope.answer(action, answer),
-        Err(error) => envelope.refuse(error, Some(action.product())),
+    match run_action(call, action, parameters).await {
+        Ok(answer) => envelope.success(action, answer),
+        Err(error) => envelope.error(error, Some(action.product())),
     }
 }
 
-async fn act(call: &Call, action: Action, parameters: &Parameters) -> Result<envelope::Answer, Error> {
+async fn run_action(
+    call: &AuthenticatedRequest,
+    action: Action,
+    parameters: &Parameters,
+) -> Result<envelope::ActionOutput, Error> {
     // Before anything is changed: a client that cannot read the answer would try again.
-    Format::of(parameters)?;
-    if action.only_reads() {
-        call.admit_read()?;
+    Format::parse(parameters)?;
+    if action.is_read_only() {
+        call.check_read_rate()?;
     }
-    parameters.check_region(&call.service.settings.region)?;
+    parameters.check_region(&call.app.settings.region)?;
     match action {
-        Action::ModifyPermission(product) => modify_permission::answer(call, parameters, product).await,
-        Action::DescribePermission(Product::Ecd) => describe_permission::answer(call, parameters).await,
-        Action::DescribePermission(Product::Ecs) => describe_permission::answer_paged(call, parameters).await,
-        Action::DescribeImages(Product::Ecd) => describe_images::answer(call, parameters).await,
-        Action::DescribeImages(Product::Ecs) => describe_ecs_images::answer(call, parameters).await,
+        Action::ModifyPermission(product) => modify_permission::handle(call, parameters, product).await,
+        Action::DescribePermission(Product::Ecd) => describe_permission::handle(call, parameters).await,
+        Action::DescribePermission(Product::Ecs) => describe_permission::handle_paged(call, parameters).await,
+        Action::DescribeImages(Product::Ecd) => describe_images::handle(call, parameters).await,
+        Action::DescribeImages(Product::Ecs) => describe_ecs_images::handle(call, parameters).await,
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Parameters(Vec<(String, String)>);
 
 /// The members of an array that are given: each with the name under which it stands.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Numbered<'a> {
+pub(super) struct ArrayParameter<'a> {
     /// Name and value.
     pub(super) values: Vec<(&'a str, &'a str)>,
     /// The names whose number is too high, which are ignored.
@@ -29,15 +29,16 @@ impl Parameters {
     ///
     /// # Errors
     /// [`Error`] names what cannot be decoded or is given twice.
-    pub fn read(query: &str, form: Option<&[u8]>) -> Result<Self, Error> {
+    pub fn parse(query: &str, form: Option<&[u8]>) -> Result<Self, Error> {
         let form = std::str::from_utf8(form.unwrap_or_default())
-            .map_err(|_| Error::bad("The body", "percent-encoded UTF-8"))?;
-        let decoded = |text| query::pairs(text).map_err(|name| Error::bad(&name, query::ENCODING));
+            .map_err(|_| Error::invalid_parameter("The body", "percent-encoded UTF-8"))?;
+        let decoded =
+            |text| query::parse_pairs(text).map_err(|name| Error::invalid_parameter(&name, query::ENCODING));
         let mut pairs = decoded(query)?;
         pairs.extend(decoded(form)?);
         let mut names = HashSet::new();
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name.as_str())) {
-            return Err(Error::bad(name, "one value, not several"));
+            return Err(Error::invalid_parameter(name, "one value, not several"));
         }
         Ok(Self(pairs))
     }
@@ -55,22 +56,28 @@ impl Parameters {
 
     /// A parameter without which nothing can be done.
     pub(super) fn required(&self, name: &'static str) -> Result<&str, Error> {
-        self.text(name).ok_or_else(|| Error::missing(name))
+        self.text(name).ok_or_else(|| Error::missing_parameter(name))
     }
 
     /// The image that the call is about. An id that none can have is not found.
     pub(super) fn image_id(&self) -> Result<ImageId, Error> {
-        self.required("ImageId")?.parse().map_err(|_| Error::no_image())
+        self.required("ImageId")?.parse().map_err(|_| Error::image_not_found())
     }
 
     /// Refuses a call that is meant for another region: there is no sharing across regions (seed 002).
     pub(super) fn check_region(&self, region: &str) -> Result<(), Error> {
-        if self.required("RegionId")? == region { Ok(()) } else { Err(Error::other_region(region)) }
+        if self.required("RegionId")? == region { Ok(()) } else { Err(Error::region_not_found(region)) }
     }
 
     /// A parameter of some type; `expected` says what its values look like.
-    pub(super) fn parsed<T: FromStr>(&self, name: &str, expected: impl Display) -> Result<Option<T>, Error> {
-        self.text(name).map(|text| text.parse().map_err(|_| Error::bad(name, expected))).transpose()
+    pub(super) fn parse_value<T: FromStr>(
+        &self,
+        name: &str,
+        expected: impl Display,
+    ) -> Result<Option<T>, Error> {
+        self.text(name)
+            .map(|text| text.parse().map_err(|_| Error::invalid_parameter(name, expected)))
+            .transpose()
     }
 
     /// A number within limits, or its default.
@@ -81,10 +88,10 @@ impl Parameters {
         default: usize,
     ) -> Result<usize, Error> {
         let expected = format!("a number from {least} to {most}");
-        match self.parsed(name, &expected)? {
+        match self.parse_value(name, &expected)? {
             None => Ok(default),
             Some(number) if (least..=most).contains(&number) => Ok(number),
-            Some(_) => Err(Error::bad(name, expected)),
+            Some(_) => Err(Error::invalid_parameter(name, expected)),
         }
     }
 
@@ -94,14 +101,14 @@ impl Parameters {
             None => Ok(false),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(_) => Err(Error::bad(name, "true or false")),
+            Some(_) => Err(Error::invalid_parameter(name, "true or false")),
         }
     }
 
     /// The members of an array, which are numbered from 1; those above `most` are ignored (`contract/decisions.md` 11).
     /// A name without a number is refused: to ignore it would be to do less than was asked without saying so.
-    pub(super) fn numbered(&self, array: &str, most: usize) -> Result<Numbered<'_>, Error> {
-        let mut numbered = Numbered::default();
+    pub(super) fn array(&self, array: &str, max: usize) -> Result<ArrayParameter<'_>, Error> {
+        let mut numbered = ArrayParameter::default();
         for (name, value) in &self.0 {
             let number = match name.strip_prefix(array) {
                 Some("") => "",
@@ -112,10 +119,13 @@ impl Parameters {
                 None => continue,
             };
             if number.is_empty() || number.starts_with('0') || !number.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(Error::bad(name, format_args!("the name {array}.1, {array}.2, and so on")));
+                return Err(Error::invalid_parameter(
+                    name,
+                    format_args!("the name {array}.1, {array}.2, and so on"),
+                ));
             }
             match number.parse::<usize>() {
-                Ok(number) if number <= most => numbered.values.push((name, value)),
+                Ok(number) if number <= max => numbered.values.push((name, value)),
                 _ => numbered.ignored.push(name),
             }
         }
@@ -131,16 +141,16 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Parameters {
-        Parameters::read(query, None).unwrap()
+        Parameters::parse(query, None).unwrap()
     }
 
-    fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    fn error_text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
         format!("{:?}", result.unwrap_err())
     }
 
     proptest! {
         #[test]
-        fn whatever_is_encoded_is_read_back_in_its_order(
+        fn encoded_parameters_round_trip_in_order(
             pairs in prop::collection::btree_map(".{0,12}", ".{0,12}", 0..8),
             in_query in 0_usize..8,
         ) {
@@ -151,51 +161,51 @@ mod tests {
                 pairs.collect::<Vec<_>>().join("&")
             };
             let (query, form) = pairs.split_at(in_query.min(pairs.len()));
-            let read = Parameters::read(&write(query), Some(write(form).as_bytes())).unwrap();
+            let read = Parameters::parse(&write(query), Some(write(form).as_bytes())).unwrap();
             prop_assert_eq!(read.pairs(), pairs.as_slice());
         }
 
         #[test]
-        fn any_bytes_are_parameters_or_refused(query in "[ -~é]{0,60}", form in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Ok(read) = Parameters::read(&query, Some(&form)) {
+        fn parameter_names_are_unique_for_any_input(query in "[ -~é]{0,60}", form in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(read) = Parameters::parse(&query, Some(&form)) {
                 let names: HashSet<_> = read.pairs().iter().map(|(name, _)| name).collect();
                 prop_assert_eq!(names.len(), read.pairs().len());
-                let _ = read.numbered("AddAccount", 10);
+                let _ = read.array("AddAccount", 10);
             }
         }
 
         #[test]
-        fn a_number_is_taken_up_to_the_limit_and_named_above_it(number in 1_u64..u64::MAX) {
+        fn array_index_above_limit_is_ignored(number in 1_u64..u64::MAX) {
             let query = format!("AddAccount.{number}=a");
             let parameters = read(&query);
-            let numbered = parameters.numbered("AddAccount", 10).unwrap();
+            let numbered = parameters.array("AddAccount", 10).unwrap();
             prop_assert_eq!(numbered.values.len(), usize::from(number <= 10));
             prop_assert_eq!(numbered.ignored.len(), usize::from(number > 10));
         }
     }
 
     #[test]
-    fn a_blank_value_is_kept_and_says_nothing() {
+    fn blank_value_is_kept_but_treated_as_absent() {
         let parameters = read("SignatureType=&Flag&Name=a+b%2Bc");
         let pairs = [("SignatureType", ""), ("Flag", ""), ("Name", "a b+c")];
         assert_eq!(parameters.pairs(), pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!((parameters.text("Flag"), parameters.text("Name")), (None, Some("a b+c")));
-        assert!(refused(parameters.required("Flag")).contains("MissingParameter"));
+        assert!(error_text(parameters.required("Flag")).contains("MissingParameter"));
     }
 
     #[test]
-    fn a_name_in_query_and_form_is_given_twice() {
-        let twice = Parameters::read("ImageId=a", Some(b"ImageId=b"));
-        assert!(refused(twice).contains("ImageId: expected one value"));
-        assert!(refused(Parameters::read("a=%FF", None)).contains("a: expected percent-encoded UTF-8"));
-        assert!(refused(Parameters::read("", Some(b"\xff=a"))).contains("The body: expected"));
+    fn parameter_in_query_and_form_is_a_duplicate() {
+        let twice = Parameters::parse("ImageId=a", Some(b"ImageId=b"));
+        assert!(error_text(twice).contains("ImageId: expected one value"));
+        assert!(error_text(Parameters::parse("a=%FF", None)).contains("a: expected percent-encoded UTF-8"));
+        assert!(error_text(Parameters::parse("", Some(b"\xff=a"))).contains("The body: expected"));
     }
 
     #[test]
-    fn an_array_is_numbered_from_one() {
+    fn array_is_numbered_from_one() {
         let parameters =
             read("AddAccount.2=b&AddAccount.1=a&AddAccount.11=k&AddAccounts=x&RemoveAccount.1=r");
-        let numbered = parameters.numbered("AddAccount", 10).unwrap();
+        let numbered = parameters.array("AddAccount", 10).unwrap();
         assert_eq!(numbered.values, [("AddAccount.2", "b"), ("AddAccount.1", "a")]);
         assert_eq!(numbered.ignored, ["AddAccount.11"]);
         for bad in [
@@ -207,19 +217,19 @@ mod tests {
             "AddAccount.-1=a",
         ] {
             assert!(
-                refused(read(bad).numbered("AddAccount", 10)).contains("AddAccount.1, AddAccount.2"),
+                error_text(read(bad).array("AddAccount", 10)).contains("AddAccount.1, AddAccount.2"),
                 "{bad}"
             );
         }
     }
 
     #[test]
-    fn numbers_and_flags_are_checked() {
+    fn invalid_numbers_and_flags_are_rejected() {
         let parameters = read("PageSize=101&PageNumber=2&DryRun=True&IsPublic=no");
         assert_eq!(parameters.number("PageNumber", (1, 9), 1), Ok(2));
         assert_eq!(parameters.number("Other", (1, 9), 7), Ok(7));
-        assert!(refused(parameters.number("PageSize", (1, 100), 10)).contains("a number from 1 to 100"));
+        assert!(error_text(parameters.number("PageSize", (1, 100), 10)).contains("a number from 1 to 100"));
         assert_eq!((parameters.flag("DryRun"), parameters.flag("Other")), (Ok(true), Ok(false)));
-        assert!(refused(parameters.flag("IsPublic")).contains("IsPublic: expected true or false"));
+        assert!(error_text(parameters.flag("IsPublic")).contains("IsPublic: expected true or false"));
     }
 }

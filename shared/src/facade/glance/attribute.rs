@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::Error;
-use crate::domain::{Details, Visibility, is_reserved};
+use crate::domain::{Details, Visibility, is_reserved_property};
 
 /// What only the service says of an image.
 const READ_ONLY: [&str; 15] = [
@@ -62,10 +62,10 @@ pub(super) enum Attribute {
 impl Attribute {
     /// Reads the value of the attribute of that name.
     pub(super) fn parse(name: &str, value: &Value) -> Result<Self, Error> {
-        let expected = |expected: &str| Error::expected(name, expected);
+        let expected = |expected: &str| Error::invalid_field(name, expected);
         check_writable(name)?;
         Ok(match name {
-            "name" => Self::Name(text_or_null(name, value)?),
+            "name" => Self::Name(parse_nullable_text(name, value)?),
             "visibility" => {
                 let text = value.as_str().unwrap_or_default();
                 Self::Visibility(
@@ -73,14 +73,14 @@ impl Attribute {
                         .map_err(|_| expected("\"private\", \"shared\", \"community\" or \"public\""))?,
                 )
             }
-            "disk_format" => Self::DiskFormat(one_of(name, value, &DISK_FORMATS)?),
-            "container_format" => Self::ContainerFormat(one_of(name, value, &CONTAINER_FORMATS)?),
-            "min_disk" => Self::MinDisk(size(value).ok_or_else(|| expected(&size_in("GiB")))?),
-            "min_ram" => Self::MinRam(size(value).ok_or_else(|| expected(&size_in("MiB")))?),
+            "disk_format" => Self::DiskFormat(parse_one_of(name, value, &DISK_FORMATS)?),
+            "container_format" => Self::ContainerFormat(parse_one_of(name, value, &CONTAINER_FORMATS)?),
+            "min_disk" => Self::MinDisk(parse_size(value).ok_or_else(|| expected(&expected_size("GiB")))?),
+            "min_ram" => Self::MinRam(parse_size(value).ok_or_else(|| expected(&expected_size("MiB")))?),
             "protected" => Self::Protected(value.as_bool().ok_or_else(|| expected("true or false"))?),
             "os_hidden" => Self::Hidden(value.as_bool().ok_or_else(|| expected("true or false"))?),
-            "tags" => Self::Tags(tags(value).ok_or_else(|| expected("an array of strings"))?),
-            "kernel_id" | "ramdisk_id" => Self::Property(name.to_owned(), text_or_null(name, value)?),
+            "tags" => Self::Tags(parse_tags(value).ok_or_else(|| expected("an array of strings"))?),
+            "kernel_id" | "ramdisk_id" => Self::Property(name.to_owned(), parse_nullable_text(name, value)?),
             _ => {
                 let value = value.as_str().ok_or_else(|| expected("a string"))?;
                 Self::Property(name.to_owned(), Some(value.to_owned()))
@@ -129,7 +129,7 @@ pub(super) fn is_base(name: &str) -> bool {
 /// Refuses the name of an attribute that clients cannot say.
 pub(super) fn check_writable(name: &str) -> Result<(), Error> {
     check_removable(name)?;
-    if is_reserved(name) {
+    if is_reserved_property(name) {
         let why = "reserved: clients take it for a part of their own model of an image. Choose another name";
         return Err(forbidden(name, why));
     }
@@ -152,33 +152,33 @@ fn forbidden(name: &str, why: &str) -> Error {
     Error::new(StatusCode::FORBIDDEN, "IMG.0105", format!("Attribute '{name}' is {why}."))
 }
 
-fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, Error> {
+fn parse_nullable_text(name: &str, value: &Value) -> Result<Option<String>, Error> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
-        _ => Err(Error::expected(name, "a string or null")),
+        _ => Err(Error::invalid_field(name, "a string or null")),
     }
 }
 
-fn one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, Error> {
-    let text = text_or_null(name, value)?;
+fn parse_one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, Error> {
+    let text = parse_nullable_text(name, value)?;
     if text.as_deref().is_none_or(|text| words.contains(&text)) {
         Ok(text)
     } else {
-        Err(Error::expected(name, &format!("null or one of {}", words.join(", "))))
+        Err(Error::invalid_field(name, &format!("null or one of {}", words.join(", "))))
     }
 }
 
 /// A size as Glance stores it, in 31 bits.
-fn size(value: &Value) -> Option<u32> {
+fn parse_size(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|size| size.try_into().ok()).filter(|size| *size <= MAX_SIZE)
 }
 
-fn size_in(unit: &str) -> String {
+fn expected_size(unit: &str) -> String {
     format!("a whole number of {unit} from 0 to {MAX_SIZE}")
 }
 
-fn tags(value: &Value) -> Option<BTreeSet<String>> {
+fn parse_tags(value: &Value) -> Option<BTreeSet<String>> {
     value.as_array()?.iter().map(|tag| tag.as_str().map(str::to_owned)).collect()
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_said_of_an_image_is_then_so() {
+    fn attributes_are_applied_to_the_image() {
         let (mut visibility, mut details) = (Visibility::Shared, Details::default());
         for (name, value) in [
             ("name", json!("web")),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_refused_by_name() {
+    fn wrong_attribute_type_is_rejected_by_name() {
         for (name, value) in [
             ("name", json!(7)),
             ("visibility", json!("Public")),
@@ -250,17 +250,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_says_cannot_be_said() {
+    fn read_only_and_reserved_attributes_are_forbidden() {
         let of_clients = ["properties", "metadata", "owner_id", "os_glance_import_task", "Tags"];
         for name in READ_ONLY.into_iter().chain(RESERVED).chain(of_clients) {
-            let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_reply();
+            let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_response();
             assert_eq!(refused.status(), 403, "{name}");
         }
         assert_eq!(check_removable("properties"), Ok(()));
     }
 
     #[test]
-    fn kernel_without_a_value_is_no_property() {
+    fn null_kernel_id_removes_the_property() {
         let (mut visibility, mut details) = (Visibility::Shared, Details::default());
         for (value, kernel) in [(json!("k-1"), Some("k-1")), (Value::Null, None)] {
             Attribute::parse("kernel_id", &value).unwrap().apply(&mut visibility, &mut details);

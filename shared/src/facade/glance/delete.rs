@@ -1,21 +1,21 @@
 //! `DELETE /v2/images/{image_id}`: delete an image with its memberships.
 
 use super::Error;
-use super::request::{image_id, no_body};
-use crate::facade::{Reply, no_content};
-use crate::function::Call;
+use super::request::{ensure_no_body, path_image_id};
+use crate::facade::{HttpResponse, no_content};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}";
 
 /// Nothing out, with 204.
-pub async fn answer(call: &Call) -> Reply {
-    delete(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    delete(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn delete(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    usecases::delete_image(&call.service, call.caller(), &image_id(call)?).await?;
+async fn delete(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    usecases::delete_image(&call.app, call.caller(), &path_image_id(call)?).await?;
     Ok(no_content())
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::domain::{ImageId, Outcome, TenantId, Visibility};
-use crate::facade::ims::error::{made_otherwise, of_rule};
-use crate::facade::{Reply, fault, reply};
+use crate::facade::ims::error::{immutable_while_shared, rule_error};
+use crate::facade::{HttpResponse, response, server_error};
 use crate::store::StoreError;
-use crate::usecases::{Excess, Refusal};
+use crate::usecases::{ExceededLimit, UseCaseError};
 
 /// An error as these paths answer it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,134 +39,142 @@ impl Error {
     }
 
     /// A field is not as it must be.
-    pub(super) fn expected(field: &str, expected: &str) -> Self {
+    pub(super) fn invalid_field(field: &str, expected: &str) -> Self {
         Self::bad_request(format!("{field}: expected {expected}."))
     }
 
     /// No image of that id that the caller sees; the id may be anything.
-    pub(super) fn no_image(id: &str) -> Self {
+    pub(super) fn image_not_found(id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "IMG.0027", format!("No image found with ID {id}"))
     }
 
     /// The error as an answer.
-    pub fn into_reply(self) -> Reply {
-        reply::retry_after(reply::error(self.status, self.code, &self.message), self.retry_after)
+    pub fn into_response(self) -> HttpResponse {
+        response::with_retry_after(
+            response::error_response(self.status, self.code, &self.message),
+            self.retry_after,
+        )
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<UseCaseError> for Error {
+    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
+    fn from(refusal: UseCaseError) -> Self {
         use StatusCode as S;
         match refusal {
-            Refusal::ReadOnly => Self::new(
+            UseCaseError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 "You are not authorized to complete this action: your role here is reader. Ask for the role member.",
             ),
-            Refusal::AdminOnly => Self::new(
+            UseCaseError::AdminOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 "You are not authorized to complete publicize_image action: the role admin is needed. Share the image with projects instead.",
             ),
-            Refusal::OtherProject { acting, named } => Self::new(
+            UseCaseError::ProjectMismatch { acting, named } => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
                     "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'. Use a credential of '{named}'."
                 ),
             ),
-            Refusal::ImageNotFound(id) => Self::no_image(id.as_str()),
-            Refusal::NotOwner(id) => Self::new(
+            UseCaseError::ImageNotFound(id) => Self::image_not_found(id.as_str()),
+            UseCaseError::NotOwner(id) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0047",
                 format!(
                     "You are not permitted to modify image {id}: only its owner can. Use a credential of its owner."
                 ),
             ),
-            Refusal::NotShared { image, visibility } => Self::new(
+            UseCaseError::NotShared { image, visibility } => Self::new(
                 S::FORBIDDEN,
                 "IMG.0105",
-                format!("Image {image}: {}", only_shared(&image, visibility)),
+                format!("Image {image}: {}", not_shared_reason(&image, visibility)),
             ),
-            Refusal::Encrypted(id) => Self::new(
+            UseCaseError::Encrypted(id) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0099",
                 format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
             ),
-            Refusal::SelfShare(tenant) => Self::new(
+            UseCaseError::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",
                 format!("{tenant} owns the image and cannot be its member."),
             ),
-            Refusal::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
-            Refusal::ProjectName { .. } => {
+            UseCaseError::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
+            UseCaseError::ProjectNameAsId { .. } => {
                 Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {refusal}."))
             }
-            Refusal::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
-            Refusal::MemberNotFound { image, tenant } => Self::new(
+            UseCaseError::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
+            UseCaseError::MemberNotFound { image, tenant } => Self::new(
                 S::NOT_FOUND,
                 "IMG.0121",
                 format!("{tenant} not found in the member list of the image {image}."),
             ),
-            Refusal::MemberExists { image, tenant } => member_exists(&image, &tenant),
-            Refusal::MemberLimit { image, members, most } => member_limit(&image, members, most),
-            Refusal::Rule { image, tenant, outcome } => {
-                let (code, message) = of_rule(&image, &tenant, outcome);
-                Self::new(status_of(outcome), code, message)
+            UseCaseError::MemberExists { image, tenant } => member_exists(&image, &tenant),
+            UseCaseError::MemberLimit { image, members, most } => member_limit(&image, members, most),
+            UseCaseError::RuleViolation { image, tenant, outcome } => {
+                let (code, message) = rule_error(&image, &tenant, outcome);
+                Self::new(outcome_status(outcome), code, message)
             }
-            Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
-            Refusal::FormatFixed { image, field } => format_fixed(&image, field),
-            Refusal::NoAnswer(_) => Self::bad_request(
+            UseCaseError::SharedImageImmutable(id) => {
+                Self::new(S::CONFLICT, "IMG.0105", immutable_while_shared(&id))
+            }
+            UseCaseError::FormatImmutable { image, field } => format_fixed(&image, field),
+            UseCaseError::InvalidStatus(_) => Self::bad_request(
                 "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
-            Refusal::KeyUsed => Self::new(
+            UseCaseError::IdempotencyKeyReused => Self::new(
                 S::UNPROCESSABLE_ENTITY,
                 "IMG.0018",
                 "This Idempotency-Key was used for another request. Use a new key for a new request.",
             ),
-            Refusal::IdTaken(id) => Self::new(
+            UseCaseError::IdTaken(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
                 format!("Image ID {id} already exists, or did. Leave it out, or choose another."),
             ),
-            Refusal::TooManyImages(most) => Self::new(
+            UseCaseError::TooManyImages(most) => Self::new(
                 S::PAYLOAD_TOO_LARGE,
                 "IMG.0088",
                 format!("You have {most} images, the most allowed. Delete one first."),
             ),
-            Refusal::Protected(id) => Self::new(
+            UseCaseError::Protected(id) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0105",
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
-            Refusal::Detail(problem) => Self::expected(&problem.field, problem.expected),
-            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
-            Refusal::Contended(id) => Self::new(
+            UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
+            UseCaseError::InProgress(id) => {
+                Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", server_error::in_progress_message(&id))
+            }
+            UseCaseError::Conflict(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
                 format!("Image {id} is being changed by others. Try again."),
             ),
-            Refusal::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
-            Refusal::TooManyToSort(most) => Self::too_many_to_sort(most),
-            Refusal::NothingFound { examined, .. } => {
+            UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
+            UseCaseError::TooManyToSort(most) => Self::too_many_to_sort(most),
+            UseCaseError::ScanLimitReached { examined, .. } => {
                 Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
-            Refusal::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
-            Refusal::Store(problem) => problem.into(),
+            UseCaseError::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
+            UseCaseError::Store(problem) => problem.into(),
         }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        let (status, code, message) = fault::of_store(&problem);
+        let (status, code, message) = server_error::for_store_error(&problem);
         Self::new(status, code, message)
     }
 }
 
 /// Why an image of that visibility has no members, in Glance's words, and what to do about it.
-pub(super) fn only_shared(image: &ImageId, visibility: Visibility) -> String {
-    let what = if visibility.is_open() {
+pub(super) fn not_shared_reason(image: &ImageId, visibility: Visibility) -> String {
+    let what = if visibility.is_visible_to_all() {
         "everybody has it".to_owned()
     } else {
         format!("set it to shared first, PATCH /v2/images/{image}")
@@ -200,13 +208,13 @@ fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
 
 /// Refuses a request of a tenant that asks for too much. Glance has no such answer of its own; its clients know the status
 /// from what stands before it in other clouds.
-fn too_many_requests(retry_after: Duration, excess: Excess) -> Error {
+fn too_many_requests(retry_after: Duration, excess: ExceededLimit) -> Error {
     let message = format!("This request was rate-limited: {excess}.");
     Error { retry_after: Some(retry_after), ..Error::new(StatusCode::TOO_MANY_REQUESTS, "IMG.0060", message) }
 }
 
 /// The status of a rule that Glance does not know.
-fn status_of(outcome: Outcome) -> StatusCode {
+fn outcome_status(outcome: Outcome) -> StatusCode {
     match outcome {
         Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,
         Outcome::PendingLimit | Outcome::OwnerPendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
@@ -220,8 +228,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_stands_in_the_body_that_every_client_reads() {
-        let reply = Error::from(Refusal::ImageNotFound("i-1".parse().unwrap())).into_reply();
+    fn glance_error_has_the_common_error_body() {
+        let reply = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
         assert_eq!(reply.status(), 404);
         let lambda_http::Body::Text(body) = reply.body() else { panic!("{reply:?}") };
         assert_eq!(

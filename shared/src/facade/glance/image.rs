@@ -6,30 +6,30 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::domain::Image;
-use crate::facade::field::Field;
-use crate::facade::{Reply, json};
+use crate::facade::field_value::FieldValue;
+use crate::facade::{HttpResponse, json_response};
 
 /// The image as an answer.
-pub(super) fn reply(status: StatusCode, image: &Image) -> Reply {
-    json(status, &Wire(image))
+pub(super) fn image_response(status: StatusCode, image: &Image) -> HttpResponse {
+    json_response(status, &ImageJson(image))
 }
 
 /// The path of an image.
-pub(super) fn path(image: &Image) -> String {
+pub(super) fn image_path(image: &Image) -> String {
     format!("/v2/images/{}", image.id)
 }
 
 /// The image as a JSON object.
-pub(super) struct Wire<'a>(pub(super) &'a Image);
+pub(super) struct ImageJson<'a>(pub(super) &'a Image);
 
-impl Serialize for Wire<'_> {
+impl Serialize for ImageJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use Field::{Flag, Nothing, Number, Text, Texts};
+        use FieldValue::{Boolean, Null, Number, Text, TextSet};
         let (image, details) = (self.0, &self.0.details);
-        let path = path(image);
+        let path = image_path(image);
         let file = format!("{path}/file");
-        let (created, updated) = (image.created.to_seconds_text(), image.updated.to_seconds_text());
-        let base: [(&str, Field<'_>); 22] = [
+        let (created, updated) = (image.created.to_iso_seconds(), image.updated.to_iso_seconds());
+        let base: [(&str, FieldValue<'_>); 22] = [
             ("id", Text(image.id.as_str())),
             ("name", details.name.as_deref().into()),
             ("status", Text("active")),
@@ -38,19 +38,19 @@ impl Serialize for Wire<'_> {
             // The bits live elsewhere: none of them are here, and nothing else is known of them. Of a size that is null, the
             // command `openstack image show --human-readable` makes no text, but fails.
             ("size", Number(0)),
-            ("virtual_size", Nothing),
-            ("checksum", Nothing),
-            ("os_hash_algo", Nothing),
-            ("os_hash_value", Nothing),
-            ("os_hidden", Flag(details.hidden)),
-            ("protected", Flag(details.protected)),
+            ("virtual_size", Null),
+            ("checksum", Null),
+            ("os_hash_algo", Null),
+            ("os_hash_value", Null),
+            ("os_hidden", Boolean(details.hidden)),
+            ("protected", Boolean(details.protected)),
             ("min_ram", Number(details.min_ram_mib)),
             ("min_disk", Number(details.min_disk_gib)),
             ("disk_format", details.disk_format.as_deref().into()),
             ("container_format", details.container_format.as_deref().into()),
             ("created_at", Text(&created)),
             ("updated_at", Text(&updated)),
-            ("tags", Texts(&details.tags)),
+            ("tags", TextSet(&details.tags)),
             ("file", Text(&file)),
             ("self", Text(&path)),
             ("schema", Text("/v2/schemas/image")),
@@ -70,14 +70,14 @@ impl Serialize for Wire<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     #[test]
-    fn an_image_has_every_field_of_glance_and_its_properties() {
-        let image = example::image(&[("__os_type", "Linux"), ("owner", "forged")]);
+    fn image_has_all_glance_fields_and_its_properties() {
+        let image = fixtures::image(&[("__os_type", "Linux"), ("owner", "forged")]);
         let path = "/v2/images/i-1";
         assert_eq!(
-            serde_json::to_value(Wire(&image)).unwrap(),
+            serde_json::to_value(ImageJson(&image)).unwrap(),
             serde_json::json!({
                 "id": "i-1", "name": null, "status": "active",
                 "visibility": "shared", "owner": "own1", "size": 0, "virtual_size": null, "checksum": null,

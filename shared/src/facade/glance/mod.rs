@@ -5,10 +5,10 @@
 
 mod attribute;
 pub mod create;
-pub mod data;
 pub mod delete;
 mod error;
 mod image;
+pub mod image_data;
 pub mod list;
 pub mod members;
 mod request;

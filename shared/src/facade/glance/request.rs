@@ -5,37 +5,40 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::{NO_BODY_EXPECTED, idempotency, strict_json};
-use crate::function::Call;
-use crate::store::Remembered;
+use crate::facade::{UNEXPECTED_BODY, idempotency, strict_json};
+use crate::function::AuthenticatedRequest;
+use crate::store::IdempotencyRequest;
 
 /// The image that the path names. An id that none can have is not found.
-pub(super) fn image_id(call: &Call) -> Result<ImageId, Error> {
+pub(super) fn path_image_id(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
     let text = call.path_parameter("image_id");
-    text.parse().map_err(|_| Error::no_image(text))
+    text.parse().map_err(|_| Error::image_not_found(text))
 }
 
 /// The request under the idempotency key of its header. `request` is what makes two requests the same.
-pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, Error> {
-    idempotency::remembered(call, request).map_err(|bad| Error::bad_request(bad.to_string()))
+pub(super) fn idempotency_request(
+    call: &AuthenticatedRequest,
+    request: &impl Serialize,
+) -> Result<Option<IdempotencyRequest>, Error> {
+    idempotency::parse_header(call, request).map_err(|bad| Error::bad_request(bad.to_string()))
 }
 
 /// Refuses a request that came with a body, where none is looked at.
-pub(super) fn no_body(call: &Call) -> Result<(), Error> {
-    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(NO_BODY_EXPECTED)) }
+pub(super) fn ensure_no_body(call: &AuthenticatedRequest) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(UNEXPECTED_BODY)) }
 }
 
 /// Reads a body as JSON, whatever its type.
-pub(super) fn json(body: &[u8]) -> Result<Value, Error> {
-    expect_body(body)?;
-    strict_json::read(body)
+pub(super) fn parse_json(body: &[u8]) -> Result<Value, Error> {
+    ensure_body(body)?;
+    strict_json::parse(body)
         .map_err(|problem| Error::bad_request(format!("Malformed JSON in request body: {problem}.")))
 }
 
 /// Reads a body that must be an object, and says in Glance's words what it is instead; `list` is what it says to one.
-pub(super) fn object(body: &[u8], list: &'static str) -> Result<Map<String, Value>, Error> {
-    expect_body(body)?;
-    match strict_json::read(body) {
+pub(super) fn parse_object(body: &[u8], list: &'static str) -> Result<Map<String, Value>, Error> {
+    ensure_body(body)?;
+    match strict_json::parse(body) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(Value::Array(_)) => Err(Error::bad_request(list)),
         Ok(_) => Err(Error::bad_request("Unexpected body type. Expected list/dict.")),
@@ -43,7 +46,7 @@ pub(super) fn object(body: &[u8], list: &'static str) -> Result<Map<String, Valu
     }
 }
 
-fn expect_body(body: &[u8]) -> Result<(), Error> {
+fn ensure_body(body: &[u8]) -> Result<(), Error> {
     if body.trim_ascii().is_empty() { Err(Error::bad_request("Body expected in request.")) } else { Ok(()) }
 }
 
@@ -52,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_is_no_json_is_refused() {
+    fn invalid_json_body_is_rejected() {
         let deep = "[".repeat(100_000);
         for bad in
             ["", " \n", "{", "NaN", r#"{"name":"\ud800"}"#, &deep, "{} {}", r#"{"name":"a","name":"b"}"#]
         {
-            assert!(json(bad.as_bytes()).is_err());
+            assert!(parse_json(bad.as_bytes()).is_err());
         }
-        assert!(json(b"{\"a\":\"\xff\"}").is_err());
-        assert_eq!(json(b" {} \n").unwrap(), serde_json::json!({}));
+        assert!(parse_json(b"{\"a\":\"\xff\"}").is_err());
+        assert_eq!(parse_json(b" {} \n").unwrap(), serde_json::json!({}));
     }
 }

@@ -6,27 +6,27 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
-use super::request::no_body;
+use super::request::ensure_no_body;
 use crate::domain::{Status, Visibility};
-use crate::facade::{Reply, json as reply_json};
-use crate::function::Call;
+use crate::facade::{HttpResponse, json_response as reply_json};
+use crate::function::AuthenticatedRequest;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
 
 /// `image`, `images`, `member` or `members` in, its schema out.
-pub fn answer(call: &Call) -> Reply {
-    show(call).unwrap_or_else(Error::into_reply)
+pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).unwrap_or_else(Error::into_response)
 }
 
-fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let name = call.path_parameter("schema_name");
     let schema = match name {
-        "image" => image(),
-        "images" => list(name, &image(), true),
-        "member" => member(),
-        "members" => list(name, &member(), false),
+        "image" => image_schema(),
+        "images" => list_schema(name, &image_schema(), true),
+        "member" => member_schema(),
+        "members" => list_schema(name, &member_schema(), false),
         other => {
             let message = format!("There is no schema {other}: expected image, images, member or members.");
             return Err(Error::new(StatusCode::NOT_FOUND, "IMG.0086", message));
@@ -36,15 +36,16 @@ fn show(call: &Call) -> Result<Reply, Error> {
 }
 
 /// The pattern of an image's id.
-const UUID: &str = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+const UUID_PATTERN: &str =
+    "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
 
-fn member() -> Value {
+fn member_schema() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({
         "name": "member",
         "properties": {
             "member_id": text("An identifier for the image member (tenantId)"),
-            "image_id": { "type": "string", "description": "An identifier for the image", "pattern": UUID },
+            "image_id": { "type": "string", "description": "An identifier for the image", "pattern": UUID_PATTERN },
             "created_at": text("Date and time of image member creation"),
             "updated_at": text("Date and time of last modification of image member"),
             "status": {
@@ -57,20 +58,20 @@ fn member() -> Value {
     })
 }
 
-fn image() -> Value {
+fn image_schema() -> Value {
     let kind = |kind: &str, description: &str| json!({ "type": kind, "description": description });
-    let said = |description: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": description });
-    let found = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
+    let nullable_text = |description: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": description });
+    let read_only = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
     let size = |description: &str| json!({ "type": "integer", "minimum": 0, "maximum": MAX_SIZE, "description": description });
-    let maybe = |kind: &str| json!(["null", kind]);
+    let nullable = |kind: &str| json!(["null", kind]);
     let format = |words: &[&str], description: &str| {
         let words: Vec<_> =
             std::iter::once(Value::Null).chain(words.iter().map(|word| (*word).into())).collect();
         json!({ "type": ["null", "string"], "enum": words, "description": description })
     };
     let properties: Map<String, Value> = [
-        ("id", json!({ "type": "string", "pattern": UUID, "description": "An identifier for the image" })),
-        ("name", said("Descriptive name for the image")),
+        ("id", json!({ "type": "string", "pattern": UUID_PATTERN, "description": "An identifier for the image" })),
+        ("name", nullable_text("Descriptive name for the image")),
         (
             "status",
             json!({ "type": "string", "readOnly": true, "enum": ["active"], "description": "Status of the image" }),
@@ -91,16 +92,16 @@ fn image() -> Value {
         ("min_disk", size("Amount of disk space (in GB) required to boot image.")),
         ("container_format", format(&CONTAINER_FORMATS, "Format of the container")),
         ("disk_format", format(&DISK_FORMATS, "Format of the disk")),
-        ("size", found(maybe("integer"), "Size of image file in bytes")),
-        ("virtual_size", found(maybe("integer"), "Virtual size of image in bytes")),
-        ("checksum", found(maybe("string"), "md5 hash of image contents.")),
-        ("os_hash_algo", found(maybe("string"), "Algorithm to calculate the os_hash_value")),
-        ("os_hash_value", found(maybe("string"), "Hexdigest of the image contents")),
-        ("created_at", found("string".into(), "Date and time of image registration")),
-        ("updated_at", found("string".into(), "Date and time of the last image modification")),
-        ("self", found("string".into(), "An image self url")),
-        ("file", found("string".into(), "An image file url")),
-        ("schema", found("string".into(), "An image schema url")),
+        ("size", read_only(nullable("integer"), "Size of image file in bytes")),
+        ("virtual_size", read_only(nullable("integer"), "Virtual size of image in bytes")),
+        ("checksum", read_only(nullable("string"), "md5 hash of image contents.")),
+        ("os_hash_algo", read_only(nullable("string"), "Algorithm to calculate the os_hash_value")),
+        ("os_hash_value", read_only(nullable("string"), "Hexdigest of the image contents")),
+        ("created_at", read_only("string".into(), "Date and time of image registration")),
+        ("updated_at", read_only("string".into(), "Date and time of the last image modification")),
+        ("self", read_only("string".into(), "An image self url")),
+        ("file", read_only("string".into(), "An image file url")),
+        ("schema", read_only("string".into(), "An image schema url")),
         (
             "tags",
             json!({ "type": "array", "items": { "type": "string", "maxLength": 255 },
@@ -108,7 +109,7 @@ fn image() -> Value {
         ),
     ]
     .into_iter()
-    .chain(common())
+    .chain(common_properties())
     .map(|(name, schema)| (name.to_owned(), schema))
     .collect();
     json!({
@@ -125,14 +126,14 @@ fn image() -> Value {
 
 /// The properties of Glance's own `etc/schema-image.json`. python-glanceclient has an option for each, and loses its value
 /// where the schema does not name it.
-fn common() -> [(&'static str, Value); 7] {
+fn common_properties() -> [(&'static str, Value); 7] {
     const KEYS: &str = "https://docs.openstack.org/python-glanceclient/latest/cli/property-keys.html";
     let text = |description: &str| json!({ "type": "string", "is_base": false, "description": description });
     let image = |kind: &str| {
         let description = format!(
             "ID of image stored in Glance that should be used as the {kind} when booting an AMI-style image."
         );
-        json!({ "type": ["null", "string"], "pattern": UUID, "is_base": false, "description": description })
+        json!({ "type": ["null", "string"], "pattern": UUID_PATTERN, "is_base": false, "description": description })
     };
     [
         ("kernel_id", image("kernel")),
@@ -150,7 +151,7 @@ fn common() -> [(&'static str, Value); 7] {
     ]
 }
 
-fn list(name: &str, item: &Value, has_pages: bool) -> Value {
+fn list_schema(name: &str, item: &Value, has_pages: bool) -> Value {
     let mut properties = Map::from_iter([
         (name.to_owned(), json!({ "type": "array", "items": item })),
         ("schema".to_owned(), json!({ "type": "string" })),
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schemas_of_members_are_those_of_the_contract() {
+    fn member_schemas_match_the_contract() {
         let expected = json!({"name":"member","properties":{
             "member_id":{"type":"string","description":"An identifier for the image member (tenantId)"},
             "image_id":{"type":"string","description":"An identifier for the image","pattern":"^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"},
@@ -177,26 +178,26 @@ mod tests {
             "updated_at":{"type":"string","description":"Date and time of last modification of image member"},
             "status":{"type":"string","description":"The status of this image member","enum":["pending","accepted","rejected"]},
             "schema":{"readOnly":true,"type":"string"}}});
-        assert_eq!(member(), expected);
+        assert_eq!(member_schema(), expected);
         assert_eq!(
-            list("members", &member(), false),
+            list_schema("members", &member_schema(), false),
             json!({"name":"members","properties":{"members":{"type":"array","items":expected},"schema":{"type":"string"}},
                 "links":[{"rel":"describedby","href":"{schema}"}]})
         );
     }
 
     #[test]
-    fn an_image_may_have_properties_of_any_name_and_says_where_it_is() {
-        let image = image();
+    fn image_schema_allows_free_properties_and_has_links() {
+        let image = image_schema();
         assert_eq!(image["additionalProperties"], json!({"type": "string"}));
         let links = [("self", "{self}"), ("enclosure", "{file}"), ("describedby", "{schema}")];
         assert_eq!(image["links"], json!(links.map(|(rel, href)| json!({"rel": rel, "href": href}))));
     }
 
     #[test]
-    fn a_list_of_images_has_pages() {
-        let images = list("images", &image(), true);
-        assert_eq!(images["properties"]["images"]["items"], image());
+    fn image_list_schema_has_page_links() {
+        let images = list_schema("images", &image_schema(), true);
+        assert_eq!(images["properties"]["images"]["items"], image_schema());
         assert_eq!(images["links"][1], json!({"rel": "next", "href": "{next}"}));
     }
 }

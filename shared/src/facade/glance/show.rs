@@ -3,22 +3,22 @@
 use http::StatusCode;
 
 use super::Error;
-use super::image::reply;
-use super::request::{image_id, no_body};
-use crate::facade::Reply;
-use crate::function::Call;
+use super::image::image_response;
+use super::request::{ensure_no_body, path_image_id};
+use crate::facade::HttpResponse;
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images/{image_id}";
 
 /// The image out.
-pub async fn answer(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let image = usecases::show_image(&call.service, call.caller(), &image_id(call)?).await?;
-    Ok(reply(StatusCode::OK, &image))
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let image = usecases::show_image(&call.app, call.caller(), &path_image_id(call)?).await?;
+    Ok(image_response(StatusCode::OK, &image))
 }

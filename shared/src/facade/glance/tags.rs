@@ -6,10 +6,10 @@
 use http::StatusCode;
 
 use super::Error;
-use super::request::{image_id, no_body};
-use crate::domain::{Image, MOST_TAGS, is_tag};
-use crate::facade::{Reply, no_content};
-use crate::function::Call;
+use super::request::{ensure_no_body, path_image_id};
+use crate::domain::{Image, MAX_TAGS, is_tag};
+use crate::facade::{HttpResponse, no_content};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The route that puts a tag on.
@@ -19,46 +19,46 @@ pub const ADD_ROUTE: &str = "PUT /v2/images/{image_id}/tags/{tag}";
 pub const REMOVE_ROUTE: &str = "DELETE /v2/images/{image_id}/tags/{tag}";
 
 /// Nothing out, with 204, also where the image has the tag already.
-pub async fn answer_add(call: &Call) -> Reply {
-    add(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_add(call: &AuthenticatedRequest) -> HttpResponse {
+    add(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn add(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let tag = new_tag(call.path_parameter("tag"))?;
-    usecases::update_image(&call.service, call.caller(), &image_id(call)?, |image| put_on(image, tag))
+async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let tag = parse_tag(call.path_parameter("tag"))?;
+    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| add_tag(image, tag))
         .await?;
     Ok(no_content())
 }
 
 /// Nothing out, with 204.
-pub async fn answer_remove(call: &Call) -> Reply {
-    remove(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_remove(call: &AuthenticatedRequest) -> HttpResponse {
+    remove(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn remove(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let tag = call.path_parameter("tag");
-    usecases::update_image(&call.service, call.caller(), &image_id(call)?, |image| take_off(image, tag))
+    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| remove_tag(image, tag))
         .await?;
     Ok(no_content())
 }
 
 /// A tag as the path has it. What is no UTF-8 there has come as replacement characters, and is not what the client meant.
-fn new_tag(text: &str) -> Result<&str, Error> {
+fn parse_tag(text: &str) -> Result<&str, Error> {
     if is_tag(text) && !text.contains(char::REPLACEMENT_CHARACTER) {
         Ok(text)
     } else {
-        Err(Error::expected("tag", "1 to 255 characters in UTF-8, none of them a control character"))
+        Err(Error::invalid_field("tag", "1 to 255 characters in UTF-8, none of them a control character"))
     }
 }
 
-fn put_on(image: &mut Image, tag: &str) -> Result<(), Error> {
+fn add_tag(image: &mut Image, tag: &str) -> Result<(), Error> {
     let tags = &mut image.details.tags;
     tags.insert(tag.to_owned());
-    if tags.len() > MOST_TAGS {
+    if tags.len() > MAX_TAGS {
         let message = format!(
-            "Image tag limit exceeded for image {}: The limit has been exceeded on the number of allowed image tags. Attempted: {}, Maximum: {MOST_TAGS}:",
+            "Image tag limit exceeded for image {}: The limit has been exceeded on the number of allowed image tags. Attempted: {}, Maximum: {MAX_TAGS}:",
             image.id,
             tags.len()
         );
@@ -67,7 +67,7 @@ fn put_on(image: &mut Image, tag: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn take_off(image: &mut Image, tag: &str) -> Result<(), Error> {
+fn remove_tag(image: &mut Image, tag: &str) -> Result<(), Error> {
     if image.details.tags.remove(tag) {
         Ok(())
     } else {
@@ -81,48 +81,48 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn status(result: Result<(), Error>) -> u16 {
-        result.map_or_else(|error| error.into_reply().status().as_u16(), |()| 204)
+        result.map_or_else(|error| error.into_response().status().as_u16(), |()| 204)
     }
 
     #[test]
-    fn what_is_no_tag_is_refused() {
+    fn invalid_tag_is_rejected() {
         let (longest, too_long) = ("é".repeat(255), "é".repeat(256));
         for good in ["a", " ", "a b", "a/b", "..", &longest] {
-            assert_eq!(new_tag(good), Ok(good));
+            assert_eq!(parse_tag(good), Ok(good));
         }
         for bad in ["", "a\0b", "\n", "a\u{fffd}", &too_long] {
-            let refused = new_tag(bad).unwrap_err();
+            let refused = parse_tag(bad).unwrap_err();
             assert!(format!("{refused:?}").contains("tag: expected 1 to 255 characters"), "{bad}");
-            assert_eq!(refused.into_reply().status(), 400, "{bad}");
+            assert_eq!(refused.into_response().status(), 400, "{bad}");
         }
     }
 
     #[test]
-    fn an_image_has_no_more_tags_than_it_may_and_one_of_them_may_come_again() {
-        let mut image = example::image(&[]);
-        for number in 0..MOST_TAGS {
-            assert_eq!(status(put_on(&mut image, &number.to_string())), 204);
+    fn tag_limit_is_enforced_and_existing_tag_is_accepted() {
+        let mut image = fixtures::image(&[]);
+        for number in 0..MAX_TAGS {
+            assert_eq!(status(add_tag(&mut image, &number.to_string())), 204);
         }
-        assert_eq!(status(put_on(&mut image.clone(), "7")), 204);
-        let refused = put_on(&mut image, "one more").unwrap_err();
+        assert_eq!(status(add_tag(&mut image.clone(), "7")), 204);
+        let refused = add_tag(&mut image, "one more").unwrap_err();
         assert!(format!("{refused:?}").contains("Attempted: 129, Maximum: 128"), "{refused:?}");
-        assert_eq!(refused.into_reply().status(), 413);
+        assert_eq!(refused.into_response().status(), 413);
     }
 
     proptest! {
         #[test]
-        fn what_can_be_put_on_can_be_taken_off(text in any::<String>()) {
-            if let Ok(tag) = new_tag(&text) {
-                let before = example::image(&[]);
+        fn added_tag_can_be_removed(text in any::<String>()) {
+            if let Ok(tag) = parse_tag(&text) {
+                let before = fixtures::image(&[]);
                 let mut image = before.clone();
-                prop_assert_eq!(status(put_on(&mut image, tag)), 204);
-                prop_assert_eq!(image.details.check(), Ok(()));
-                prop_assert_eq!(status(take_off(&mut image, tag)), 204);
+                prop_assert_eq!(status(add_tag(&mut image, tag)), 204);
+                prop_assert_eq!(image.details.validate(), Ok(()));
+                prop_assert_eq!(status(remove_tag(&mut image, tag)), 204);
                 prop_assert_eq!(&image, &before);
-                prop_assert_eq!(status(take_off(&mut image, tag)), 404);
+                prop_assert_eq!(status(remove_tag(&mut image, tag)), 404);
             }
         }
     }

@@ -8,43 +8,43 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use super::attribute::{Attribute, check_removable, check_writable, is_base};
-use super::image::reply;
-use super::request::{image_id, json};
+use super::image::image_response;
+use super::request::{parse_json, path_image_id};
 use crate::domain::Image;
-use crate::facade::Reply;
-use crate::function::Call;
+use crate::facade::HttpResponse;
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PATCH /v2/images/{image_id}";
 
 /// Operations that one request may hold: as many as an image may have properties.
-const MOST_OPERATIONS: usize = 128;
+const MAX_OPERATIONS: usize = 128;
 
 /// A JSON patch in, the image as it then is out.
-pub async fn answer(call: &Call) -> Reply {
-    update(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    update(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &Call) -> Result<Reply, Error> {
-    let form = Form::of_content_type(call.raw_header("content-type").unwrap_or_default())?;
+async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let form = PatchFormat::from_content_type(call.raw_header("content-type").unwrap_or_default())?;
     let changes = parse(form, call.body())?;
     let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
-    let image = usecases::update_image(&call.service, call.caller(), &image_id(call)?, apply).await?;
-    Ok(reply(StatusCode::OK, &image))
+    let image = usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, apply).await?;
+    Ok(image_response(StatusCode::OK, &image))
 }
 
 /// How operations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum PatchFormat {
     /// `{"replace":"/name"}`
     V20,
     /// `{"op":"replace","path":"/name"}`
     V21,
 }
 
-impl Form {
-    fn of_content_type(value: &[u8]) -> Result<Self, Error> {
+impl PatchFormat {
+    fn from_content_type(value: &[u8]) -> Result<Self, Error> {
         let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         match media_type.to_ascii_lowercase().as_slice() {
             b"application/openstack-images-v2.1-json-patch" => Ok(Self::V21),
@@ -58,18 +58,18 @@ impl Form {
     }
 
     /// The name and the path of an operation.
-    fn operation(self, change: &Map<String, Value>) -> Option<(&str, &str)> {
+    fn name_and_path(self, change: &Map<String, Value>) -> Option<(&str, &str)> {
         match self {
             Self::V21 => Some((change.get("op")?.as_str()?, change.get("path")?.as_str()?)),
             Self::V20 => {
                 let mut found =
-                    OPERATIONS.iter().filter_map(|name| Some((*name, change.get(*name)?.as_str()?)));
+                    OPERATION_NAMES.iter().filter_map(|name| Some((*name, change.get(*name)?.as_str()?)));
                 found.next().filter(|_| found.next().is_none())
             }
         }
     }
 
-    fn expected(self) -> &'static str {
+    fn expected_shape(self) -> &'static str {
         match self {
             Self::V21 => "an object with op (add, remove or replace) and path",
             Self::V20 => "an object with one member named add, remove or replace, the path",
@@ -77,63 +77,63 @@ impl Form {
     }
 }
 
-const OPERATIONS: [&str; 3] = ["add", "remove", "replace"];
+const OPERATION_NAMES: [&str; 3] = ["add", "remove", "replace"];
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Change {
+enum Operation {
     Add(Attribute),
     Replace(Attribute),
     Remove(String),
 }
 
-impl Change {
+impl Operation {
     fn apply(&self, image: &mut Image) -> Result<(), Error> {
         match self {
             Self::Replace(Attribute::Property(name, _)) if image.details.property(name).is_none() => {
-                Err(missing(name))
+                Err(property_not_found(name))
             }
             Self::Add(attribute) | Self::Replace(attribute) => {
                 attribute.clone().apply(&mut image.visibility, &mut image.details);
                 Ok(())
             }
             Self::Remove(name) => {
-                image.details.properties.remove(name).map(|_| ()).ok_or_else(|| missing(name))
+                image.details.properties.remove(name).map(|_| ()).ok_or_else(|| property_not_found(name))
             }
         }
     }
 }
 
-fn missing(name: &str) -> Error {
+fn property_not_found(name: &str) -> Error {
     Error::new(StatusCode::CONFLICT, "IMG.0031", format!("Property {name} does not exist."))
 }
 
-fn parse(form: Form, body: &[u8]) -> Result<Vec<Change>, Error> {
-    let Value::Array(changes) = json(body)? else {
+fn parse(form: PatchFormat, body: &[u8]) -> Result<Vec<Operation>, Error> {
+    let Value::Array(changes) = parse_json(body)? else {
         return Err(Error::bad_request("Request body must be a JSON array of operation objects."));
     };
-    if changes.len() > MOST_OPERATIONS {
+    if changes.len() > MAX_OPERATIONS {
         return Err(Error::bad_request(format!(
-            "Expected at most {MOST_OPERATIONS} operations, got {}. Send several requests.",
+            "Expected at most {MAX_OPERATIONS} operations, got {}. Send several requests.",
             changes.len()
         )));
     }
-    changes.iter().enumerate().map(|(place, change)| parse_change(form, place, change)).collect()
+    changes.iter().enumerate().map(|(place, change)| parse_operation(form, place, change)).collect()
 }
 
-fn parse_change(form: Form, place: usize, change: &Value) -> Result<Change, Error> {
-    let expected = |expected: &str| Error::expected(&format!("Operation {place}"), expected);
-    let change = change.as_object().ok_or_else(|| expected(form.expected()))?;
-    let (operation, path) = form.operation(change).ok_or_else(|| expected(form.expected()))?;
-    let name = name_of(path).ok_or_else(|| expected("a path of one step, such as /name"))?;
+fn parse_operation(form: PatchFormat, place: usize, change: &Value) -> Result<Operation, Error> {
+    let expected = |expected: &str| Error::invalid_field(&format!("Operation {place}"), expected);
+    let change = change.as_object().ok_or_else(|| expected(form.expected_shape()))?;
+    let (operation, path) = form.name_and_path(change).ok_or_else(|| expected(form.expected_shape()))?;
+    let name = parse_pointer(path).ok_or_else(|| expected("a path of one step, such as /name"))?;
     let attribute = || {
         check_writable(&name)?;
         let value = change.get("value").ok_or_else(|| expected("a member named value"))?;
         Attribute::parse(&name, value)
     };
     match operation {
-        "add" => Ok(Change::Add(attribute()?)),
-        "replace" => Ok(Change::Replace(attribute()?)),
+        "add" => Ok(Operation::Add(attribute()?)),
+        "replace" => Ok(Operation::Replace(attribute()?)),
         "remove" => {
             check_removable(&name)?;
             if is_base(&name) {
@@ -143,14 +143,14 @@ fn parse_change(form: Form, place: usize, change: &Value) -> Result<Change, Erro
                     format!("Property {name} may not be removed."),
                 ));
             }
-            Ok(Change::Remove(name))
+            Ok(Operation::Remove(name))
         }
-        _ => Err(expected(form.expected())),
+        _ => Err(expected(form.expected_shape())),
     }
 }
 
 /// The name in a JSON pointer of one step, in which `~1` stands for `/` and `~0` for `~`.
-fn name_of(path: &str) -> Option<String> {
+fn parse_pointer(path: &str) -> Option<String> {
     let step = path.strip_prefix('/').filter(|step| !step.is_empty() && !step.contains('/'))?;
     let mut parts = step.split('~');
     let mut name = parts.next()?.to_owned();
@@ -173,25 +173,25 @@ mod tests {
 
     use super::*;
     use crate::domain::Visibility;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
-    fn patched(form: Form, patch: &Value) -> Result<Image, Error> {
-        let mut image = example::image(&[("a/b", "1"), ("own", "2")]);
+    fn patched(form: PatchFormat, patch: &Value) -> Result<Image, Error> {
+        let mut image = fixtures::image(&[("a/b", "1"), ("own", "2")]);
         for change in parse(form, patch.to_string().as_bytes())? {
             change.apply(&mut image)?;
         }
         Ok(image)
     }
 
-    fn refused(patch: &Value) -> (u16, String) {
-        let error = patched(Form::V21, patch).unwrap_err();
-        (error.clone().into_reply().status().as_u16(), format!("{error:?}"))
+    fn error_status_and_text(patch: &Value) -> (u16, String) {
+        let error = patched(PatchFormat::V21, patch).unwrap_err();
+        (error.clone().into_response().status().as_u16(), format!("{error:?}"))
     }
 
     #[test]
     fn attributes_and_properties_are_added_replaced_and_removed() {
         let image = patched(
-            Form::V21,
+            PatchFormat::V21,
             &json!([
                 {"op": "replace", "path": "/name", "value": "web"},
                 {"op": "add", "path": "/visibility", "value": "private"},
@@ -213,25 +213,26 @@ mod tests {
     }
 
     #[test]
-    fn the_older_form_names_the_operation_by_its_member() {
+    fn v20_patch_names_the_operation_by_its_member() {
         let image =
-            patched(Form::V20, &json!([{"replace": "/name", "value": "web"}, {"remove": "/own"}])).unwrap();
+            patched(PatchFormat::V20, &json!([{"replace": "/name", "value": "web"}, {"remove": "/own"}]))
+                .unwrap();
         assert_eq!((image.details.name.as_deref(), image.details.property("own")), (Some("web"), None));
-        assert!(patched(Form::V20, &json!([{"op": "remove", "path": "/own"}])).is_err());
-        assert!(patched(Form::V20, &json!([{"add": "/a", "remove": "/a", "value": "x"}])).is_err());
+        assert!(patched(PatchFormat::V20, &json!([{"op": "remove", "path": "/own"}])).is_err());
+        assert!(patched(PatchFormat::V20, &json!([{"add": "/a", "remove": "/a", "value": "x"}])).is_err());
     }
 
     #[test]
-    fn a_property_that_is_not_there_is_a_conflict() {
-        let (status, text) = refused(&json!([{"op": "remove", "path": "/none"}]));
+    fn patching_missing_property_returns_409() {
+        let (status, text) = error_status_and_text(&json!([{"op": "remove", "path": "/none"}]));
         assert!(status == 409 && text.contains("Property none does not exist."), "{text}");
-        assert_eq!(refused(&json!([{"op": "replace", "path": "/none", "value": "x"}])).0, 409);
+        assert_eq!(error_status_and_text(&json!([{"op": "replace", "path": "/none", "value": "x"}])).0, 409);
         let twice = json!([{"op": "remove", "path": "/own"}, {"op": "remove", "path": "/own"}]);
-        assert_eq!(refused(&twice).0, 409);
+        assert_eq!(error_status_and_text(&twice).0, 409);
     }
 
     #[test]
-    fn what_clients_cannot_say_is_forbidden() {
+    fn patching_read_only_attribute_returns_403() {
         for (change, why) in [
             (json!({"op": "replace", "path": "/status", "value": "queued"}), "'status' is read-only"),
             (json!({"op": "replace", "path": "/owner", "value": "me"}), "'owner' is read-only"),
@@ -239,13 +240,13 @@ mod tests {
             (json!({"op": "add", "path": "/locations", "value": []}), "'locations' is reserved"),
             (json!({"op": "remove", "path": "/name"}), "Property name may not be removed."),
         ] {
-            let (status, text) = refused(&json!([change]));
+            let (status, text) = error_status_and_text(&json!([change]));
             assert!(status == 403 && text.contains(why), "{text}");
         }
     }
 
     #[test]
-    fn a_patch_that_is_not_as_it_must_be_is_refused() {
+    fn malformed_patch_is_rejected() {
         for bad in [
             json!({}),
             json!("x"),
@@ -264,15 +265,18 @@ mod tests {
             json!([{"op": "replace", "path": "/min_disk", "value": "x"}]),
             json!(vec![json!({"op": "replace", "path": "/name", "value": "x"}); 129]),
         ] {
-            assert_eq!(refused(&bad).0, 400, "{bad}");
+            assert_eq!(error_status_and_text(&bad).0, 400, "{bad}");
         }
     }
 
     #[test]
-    fn the_content_type_tells_the_form() {
-        let form = |text: &str| Form::of_content_type(text.as_bytes()).ok();
-        assert_eq!(form("application/openstack-images-v2.1-json-patch"), Some(Form::V21));
-        assert_eq!(form("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"), Some(Form::V20));
+    fn content_type_selects_the_patch_format() {
+        let form = |text: &str| PatchFormat::from_content_type(text.as_bytes()).ok();
+        assert_eq!(form("application/openstack-images-v2.1-json-patch"), Some(PatchFormat::V21));
+        assert_eq!(
+            form("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"),
+            Some(PatchFormat::V20)
+        );
         for other in ["", "application/json", "application/json-patch+json"] {
             assert_eq!(form(other), None);
         }
@@ -280,20 +284,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_patch_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), path in ".{0,20}") {
+        fn patch_parser_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80), path in ".{0,20}") {
             let patch = json!([{ "op": "remove", "path": path }]).to_string();
-            for form in [Form::V20, Form::V21] {
+            for form in [PatchFormat::V20, PatchFormat::V21] {
                 let _ = (parse(form, &bytes), parse(form, patch.as_bytes()));
             }
         }
 
         #[test]
-        fn a_property_that_can_be_added_can_be_removed(name in "[/~ a0é]{1,8}") {
+        fn added_property_can_be_removed(name in "[/~ a0é]{1,8}") {
             let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
             let add = json!({"op": "add", "path": path, "value": "x"});
-            let added = patched(Form::V21, &json!([add])).unwrap();
+            let added = patched(PatchFormat::V21, &json!([add])).unwrap();
             prop_assert_eq!(added.details.property(&name), Some("x"));
-            let removed = patched(Form::V21, &json!([add, {"op": "remove", "path": path}])).unwrap();
+            let removed = patched(PatchFormat::V21, &json!([add, {"op": "remove", "path": path}])).unwrap();
             prop_assert_eq!(removed.details.property(&name), None);
         }
     }

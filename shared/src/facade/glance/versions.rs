@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{NO_BODY_EXPECTED, Reply, json as reply_json};
-use crate::function::address;
+use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
+use crate::function::base_url;
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [
@@ -22,27 +22,28 @@ const ROUTES: [(&str, StatusCode); 4] = [
 ];
 
 /// The newest version, and those that are part of it.
-const CURRENT: &str = "v2.17";
-const SUPPORTED: [&str; 9] = ["v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0"];
+const CURRENT_VERSION: &str = "v2.17";
+const SUPPORTED_VERSIONS: [&str; 9] =
+    ["v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0"];
 
 /// The answer to a request for the versions: `{"versions":[{"id","status","links":[{"rel":"self","href"}]}]}`, in which
 /// `href` is the address that clients see. `None` for any other route.
-pub fn answer(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> Reply + use<>> {
+pub fn handler(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> HttpResponse + use<>> {
     let (_, status) = ROUTES.iter().find(|(known, _)| *known == route)?;
     Some(move |settings: &Settings, request: &Request| {
         if request.body().is_empty() {
-            reply_json(*status, &versions(&address(settings, request)))
+            reply_json(*status, &versions_json(&base_url(settings, request)))
         } else {
-            Error::bad_request(NO_BODY_EXPECTED).into_reply()
+            Error::bad_request(UNEXPECTED_BODY).into_response()
         }
     })
 }
 
-fn versions(address: &str) -> Value {
+fn versions_json(address: &str) -> Value {
     let links = json!([{ "rel": "self", "href": format!("{address}/v2/") }]);
     let version = |id: &str, status: &str| json!({ "id": id, "status": status, "links": links });
-    let supported = SUPPORTED.iter().map(|id| version(id, "SUPPORTED"));
-    let versions: Vec<_> = std::iter::once(version(CURRENT, "CURRENT")).chain(supported).collect();
+    let supported = SUPPORTED_VERSIONS.iter().map(|id| version(id, "SUPPORTED"));
+    let versions: Vec<_> = std::iter::once(version(CURRENT_VERSION, "CURRENT")).chain(supported).collect();
     json!({ "versions": versions })
 }
 
@@ -61,7 +62,7 @@ mod tests {
             limits: Limits::default(),
         };
         let request = http::Request::get(asked).body(Body::Empty).unwrap();
-        let reply = answer("GET /").unwrap()(&settings, &request);
+        let reply = handler("GET /").unwrap()(&settings, &request);
         assert_eq!(reply.status(), 300);
         let Body::Text(text) = reply.body() else { panic!("{reply:?}") };
         let versions: Value = serde_json::from_str(text).unwrap();
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_link_is_the_address_that_clients_see() {
+    fn version_link_uses_the_public_address() {
         assert_eq!(href(None, "http://127.0.0.1:8080/"), "http://127.0.0.1:8080/v2/");
         assert_eq!(href(None, "https://api.example/"), "https://api.example/v2/");
         for public_url in ["https://images.example", "https://images.example/"] {
@@ -80,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_routes_of_versions_are_answered() {
+    fn only_version_routes_have_a_handler() {
         for route in ["$default", "GET /v2/images", "POST /", "ANY /"] {
-            assert!(answer(route).is_none(), "{route}");
+            assert!(handler(route).is_none(), "{route}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::AccessKey;
 
 /// An access key as it is shown.
 #[derive(Serialize)]
-pub(super) struct AccessKeyWire<'a> {
+pub(super) struct AccessKeyJson<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
@@ -20,7 +20,7 @@ pub(super) struct AccessKeyWire<'a> {
     disabled_at: Option<String>,
 }
 
-impl<'a> AccessKeyWire<'a> {
+impl<'a> AccessKeyJson<'a> {
     pub(super) fn new(key: &'a AccessKey, secret: Option<&'a str>) -> Self {
         Self {
             id: key.id.as_str(),
@@ -30,9 +30,9 @@ impl<'a> AccessKeyWire<'a> {
             account_id: key.account.as_deref(),
             user: key.user.as_deref(),
             roles: key.roles.iter().map(|role| role.name()).collect(),
-            master_key: &key.master,
-            created_at: key.created.to_seconds_text(),
-            disabled_at: key.disabled.map(crate::domain::Timestamp::to_seconds_text),
+            master_key: &key.master_key_id,
+            created_at: key.created.to_iso_seconds(),
+            disabled_at: key.disabled_at.map(crate::domain::Timestamp::to_iso_seconds),
         }
     }
 }

@@ -4,9 +4,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Error;
-use super::error::no_body;
-use crate::facade::{Reply, json as reply_json};
-use crate::function::Call;
+use super::error::ensure_no_body;
+use crate::facade::{HttpResponse, json_response as reply_json};
+use crate::function::AuthenticatedRequest;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/catalog";
@@ -16,22 +16,22 @@ const SERVICES: [(&str, &str, &str); 3] =
     [("image", "glance", ""), ("ims", "ims", ""), ("identity", "keystone", "/v3")];
 
 /// Nothing in, `{"catalog":[…],"links":{"self"}}` out.
-pub fn answer(call: &Call) -> Reply {
-    show(call).unwrap_or_else(Error::into_reply)
+pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).unwrap_or_else(Error::into_response)
 }
 
-fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let address = call.address();
+fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let address = call.base_url();
     let body = json!({
-        "catalog": catalog(&address, &call.service.settings.region),
+        "catalog": catalog_json(&address, &call.app.settings.region),
         "links": { "self": format!("{address}/v3/auth/catalog"), "previous": null, "next": null },
     });
     Ok(reply_json(StatusCode::OK, &body))
 }
 
 /// The services of a deployment.
-pub(super) fn catalog(address: &str, region: &str) -> Value {
+pub(super) fn catalog_json(address: &str, region: &str) -> Value {
     let service = |(of, name, path): (&str, &str, &str)| {
         let endpoint = |interface: &str| {
             json!({

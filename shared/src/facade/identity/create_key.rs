@@ -6,41 +6,41 @@ use http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::Value;
 
 use super::Error;
-use super::access_key::AccessKeyWire;
+use super::access_key::AccessKeyJson;
 use crate::domain::Role;
-use crate::facade::{Reply, idempotency, json, strict_json};
-use crate::function::Call;
+use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
+use crate::function::AuthenticatedRequest;
 use crate::usecases::{self, NewAccessKey};
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v1/access-keys";
 
 /// How many characters the name of an access key has at most.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_CHARS: usize = 255;
 
 /// `{"name":"…","roles":["member"]}` in, the access key and its secret out with 201.
-pub async fn answer(call: &Call) -> Reply {
-    create(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    create(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn create(call: &Call) -> Result<Reply, Error> {
+async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let new = parse(call.body())?;
     let caller = call.caller();
     // Another user of the project does not get the secret of this one's key by sending the same.
     let request = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
-    let remembered =
-        idempotency::remembered(call, &request).map_err(|bad| Error::bad_request(bad.to_string()))?;
+    let idempotency =
+        idempotency::parse_header(call, &request).map_err(|bad| Error::bad_request(bad.to_string()))?;
     let (key, secret) =
-        usecases::create_access_key_once(&call.service, &call.keyring, caller, new, remembered.as_ref())
+        usecases::create_access_key_idempotent(&call.app, &call.keyring, caller, new, idempotency.as_ref())
             .await?;
-    let mut reply = json(StatusCode::CREATED, &AccessKeyWire::new(&key, Some(secret.reveal())));
+    let mut reply = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)
 }
 
 /// A name that nobody knows is refused: an access key must not get another role than was meant.
 fn parse(body: &[u8]) -> Result<NewAccessKey, Error> {
-    let body = strict_json::read(body)
+    let body = strict_json::parse(body)
         .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
     let Value::Object(body) = body else {
         return Err(Error::bad_request("The request body is not a JSON object."));
@@ -49,16 +49,16 @@ fn parse(body: &[u8]) -> Result<NewAccessKey, Error> {
         return Err(Error::bad_request(format!("{unknown}: expected only name and roles.")));
     }
     let name = body.get("name").and_then(Value::as_str);
-    let name = name.filter(|name| (1..=LONGEST_NAME).contains(&name.chars().count()));
+    let name = name.filter(|name| (1..=MAX_NAME_CHARS).contains(&name.chars().count()));
     let name = name.ok_or_else(|| {
-        Error::bad_request(format!("name: expected a text of 1 to {LONGEST_NAME} characters."))
+        Error::bad_request(format!("name: expected a text of 1 to {MAX_NAME_CHARS} characters."))
     })?;
-    let roles = body.get("roles").map_or(Some(vec![Role::Member]), roles);
+    let roles = body.get("roles").map_or(Some(vec![Role::Member]), parse_roles);
     let roles = roles.ok_or_else(|| Error::bad_request("roles: expected some of reader, member, admin."))?;
     Ok(NewAccessKey { name: name.to_owned(), roles })
 }
 
-fn roles(value: &Value) -> Option<Vec<Role>> {
+fn parse_roles(value: &Value) -> Option<Vec<Role>> {
     let names = value.as_array().filter(|names| !names.is_empty())?;
     let mut roles = names.iter().map(|name| Role::from_name(name.as_str()?)).collect::<Option<Vec<_>>>()?;
     roles.sort();
@@ -72,12 +72,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(
-            body in nearly(&json!({"name": "ci", "roles": ["member", "reader"]})),
+        fn create_key_body_is_parsed_faithfully(
+            body in near_variants(&json!({"name": "ci", "roles": ["member", "reader"]})),
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
             let _ = parse(&bytes);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_a_name_and_is_a_members_unless_told_otherwise() {
+    fn key_role_defaults_to_member() {
         let new = parse(br#"{"name":"ci"}"#).unwrap();
         assert_eq!((new.name.as_str(), new.roles), ("ci", vec![Role::Member]));
         let new = parse(br#"{"name":"ci","roles":["Admin","reader","admin"]}"#).unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_named() {
+    fn invalid_create_key_field_is_named() {
         let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
         for name in ["7", "null", "\"\"", &format!("\"{}\"", "x".repeat(256))] {
             assert!(refused(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a text of 1 to 255"));

@@ -8,12 +8,12 @@ use http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::Value;
 
 use super::Error;
-use super::token::{DOMAIN_NAMES, SUBJECT_TOKEN, TokenWire};
-use crate::Service;
-use crate::auth::{Authenticator, IssuedToken, NotAdmitted};
+use super::token::{DEFAULT_DOMAIN_NAMES, SUBJECT_TOKEN_HEADER, TokenDescription};
+use crate::App;
+use crate::auth::{AuthError, Authenticator, IssuedToken};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{Reply, json, strict_json};
-use crate::function::Received;
+use crate::facade::{HttpResponse, json_response, strict_json};
+use crate::function::IncomingRequest;
 use crate::usecases;
 
 /// The operation's route.
@@ -21,51 +21,51 @@ pub const ROUTE: &str = "POST /v3/auth/tokens";
 
 /// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
 /// 201.
-pub async fn answer(authenticator: &Authenticator, received: &Received) -> Reply {
-    create(authenticator, received).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(authenticator: &Authenticator, received: &IncomingRequest) -> HttpResponse {
+    create(authenticator, received).await.unwrap_or_else(Error::into_response)
 }
 
-async fn create(authenticator: &Authenticator, received: &Received) -> Result<Reply, Error> {
-    let wanted = Wanted::parse(received.body())?;
+async fn create(authenticator: &Authenticator, received: &IncomingRequest) -> Result<HttpResponse, Error> {
+    let request = TokenRequest::parse(received.body())?;
     let now = Timestamp::now();
-    let (caller, issued) = match &wanted.credential {
+    let (caller, issued) = match &request.credential {
         Credential::AccessKey { id, secret } => {
-            received.note_access_key(id);
-            let issued = of_access_key(authenticator, received, (id, secret), now).await?;
+            received.record_access_key(id);
+            let issued = issue_for_access_key(authenticator, received, (id, secret), now).await?;
             issued.ok_or_else(Error::unauthenticated)?
         }
-        Credential::Token(token) => of_token(authenticator, received, token, now).await?,
+        Credential::Token(token) => issue_for_token(authenticator, received, token, now).await?,
     };
-    let settings = &received.service().settings;
-    if !wanted.scope.is_of(received.service(), &caller).await? {
-        return Err(Error::other_scope(&caller.tenant));
+    let settings = &received.app().settings;
+    if !request.scope.matches_caller(received.app(), &caller).await? {
+        return Err(Error::wrong_scope(&caller.tenant));
     }
-    let wire = TokenWire {
-        method: wanted.credential.method(),
+    let wire = TokenDescription {
+        method: request.credential.method(),
         caller: &caller,
         issued: issued.issued,
         expires: issued.expires,
-        address: &received.address(),
+        address: &received.base_url(),
         region: &settings.region,
     };
-    let mut reply = json(StatusCode::CREATED, &wire.body());
+    let mut reply = json_response(StatusCode::CREATED, &wire.to_json());
     let token = HeaderValue::from_str(&issued.token).map_err(|_| Error::unauthenticated())?;
-    reply.headers_mut().insert(SUBJECT_TOKEN, token);
+    reply.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)
 }
 
-async fn of_access_key(
+async fn issue_for_access_key(
     authenticator: &Authenticator,
-    received: &Received,
+    received: &IncomingRequest,
     (id, secret): (&str, &str),
     now: Timestamp,
 ) -> Result<Option<(Caller, IssuedToken)>, Error> {
-    let (keyring, store) = (authenticator.keyring(), &received.service().store);
+    let (keyring, store) = (authenticator.keyring(), &received.app().store);
     let Ok(id) = id.parse() else { return Ok(None) };
     let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
-    let is_right = credential.secret.as_ref().is_some_and(|right| right.is(secret));
-    if !is_right || credential.key.disabled.is_some() {
+    let is_right = credential.secret.as_ref().is_some_and(|right| right.matches(secret));
+    if !is_right || credential.key.disabled_at.is_some() {
         return Ok(None);
     }
     let issued = keyring.issue_token(&credential.key, now);
@@ -73,26 +73,26 @@ async fn of_access_key(
 }
 
 /// A token buys itself: it is good for its own project, and for no longer than it was.
-async fn of_token(
+async fn issue_for_token(
     authenticator: &Authenticator,
-    received: &Received,
+    received: &IncomingRequest,
     token: &str,
     now: Timestamp,
 ) -> Result<(Caller, IssuedToken), Error> {
-    match authenticator.token_bearer(token, &received.service().store, now).await {
+    match authenticator.token_bearer(token, &received.app().store, now).await {
         Ok(bearer) => {
             let (issued, expires) = (bearer.issued.unwrap_or(now), bearer.expires);
             Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued, expires }))
         }
-        Err(NotAdmitted::Unauthenticated(_)) => Err(Error::unauthenticated()),
-        Err(NotAdmitted::Store(problem)) => Err(problem.into()),
-        Err(NotAdmitted::Issuer(problem)) => Err(Error::of_issuer(&problem)),
+        Err(AuthError::Credential(_)) => Err(Error::unauthenticated()),
+        Err(AuthError::Store(problem)) => Err(problem.into()),
+        Err(AuthError::IssuerUnavailable(problem)) => Err(Error::issuer_unavailable(&problem)),
     }
 }
 
 /// What a body asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
+struct TokenRequest {
     credential: Credential,
     scope: Scope,
 }
@@ -114,11 +114,11 @@ impl std::fmt::Debug for Credential {
 enum Scope {
     /// The project of the credential, whichever it is. Also what a domain's scope comes to: a credential is good in one
     /// project, and Open Telekom Cloud's Terraform provider insists on a token of the domain beside that of the project.
-    Own,
+    OwnProject,
     /// A project of that id or name; in that domain, where one is named.
-    Project { named: String, domain: Option<String> },
+    Project { id_or_name: String, domain: Option<String> },
     /// Something that there is not here: the system, nothing at all.
-    Other,
+    Unsupported,
 }
 
 impl Credential {
@@ -133,27 +133,28 @@ impl Credential {
 impl Scope {
     /// Whether it is the caller's. A project goes by its id, as in IMS by the name of its region too, and by its name in
     /// the directory: one read, where it is neither of the others.
-    async fn is_of(&self, service: &Service, caller: &Caller) -> Result<bool, Error> {
+    async fn matches_caller(&self, service: &App, caller: &Caller) -> Result<bool, Error> {
         let (named, domain) = match self {
-            Self::Own => return Ok(true),
-            Self::Other => return Ok(false),
-            Self::Project { named, domain } => (named.as_str(), domain.as_deref()),
+            Self::OwnProject => return Ok(true),
+            Self::Unsupported => return Ok(false),
+            Self::Project { id_or_name: named, domain } => (named.as_str(), domain.as_deref()),
         };
         if named == caller.tenant.as_str() || named == service.settings.region {
             return Ok(true);
         }
         let entry = usecases::own_entry(service, caller).await?;
         Ok(entry.is_some_and(|own| {
-            let is_in_domain =
-                domain.is_none_or(|domain| DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str());
+            let is_in_domain = domain.is_none_or(|domain| {
+                DEFAULT_DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str()
+            });
             is_in_domain && named == own.project.as_str()
         }))
     }
 }
 
-impl Wanted {
+impl TokenRequest {
     fn parse(body: &[u8]) -> Result<Self, Error> {
-        let body = strict_json::read(body)
+        let body = strict_json::parse(body)
             .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
         let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
         let methods = body.pointer("/auth/identity/methods").and_then(Value::as_array);
@@ -181,35 +182,35 @@ impl Wanted {
             }
             _ => (None, "auth.identity.methods", "one of password, application_credential, token"),
         };
-        let credential = credential.ok_or_else(|| expected(place, wanted))?;
-        Ok(Self { credential, scope: scope(body.pointer("/auth/scope"))? })
+        let credential = credential.ok_or_else(|| invalid_field(place, wanted))?;
+        Ok(Self { credential, scope: parse_scope(body.pointer("/auth/scope"))? })
     }
 }
 
-fn scope(scope: Option<&Value>) -> Result<Scope, Error> {
+fn parse_scope(scope: Option<&Value>) -> Result<Scope, Error> {
     match scope {
-        None | Some(Value::Null) => Ok(Scope::Own),
+        None | Some(Value::Null) => Ok(Scope::OwnProject),
         Some(Value::Object(members)) => match (members.get("project"), members.get("domain")) {
             (Some(project), _) => {
-                let domain = project.get("domain").and_then(|domain| id_or_name(domain, "").ok());
-                Ok(Scope::Project { named: id_or_name(project, "auth.scope.project")?, domain })
+                let domain = project.get("domain").and_then(|domain| parse_id_or_name(domain, "").ok());
+                Ok(Scope::Project { id_or_name: parse_id_or_name(project, "auth.scope.project")?, domain })
             }
-            (None, Some(domain)) => id_or_name(domain, "auth.scope.domain").map(|_| Scope::Own),
-            (None, None) => Ok(Scope::Other),
+            (None, Some(domain)) => parse_id_or_name(domain, "auth.scope.domain").map(|_| Scope::OwnProject),
+            (None, None) => Ok(Scope::Unsupported),
         },
         // The word of Keystone for a token that acts nowhere.
-        Some(Value::String(word)) if word == "unscoped" => Ok(Scope::Other),
-        Some(_) => Err(expected("auth.scope", "an object")),
+        Some(Value::String(word)) if word == "unscoped" => Ok(Scope::Unsupported),
+        Some(_) => Err(invalid_field("auth.scope", "an object")),
     }
 }
 
-fn id_or_name(of: &Value, field: &str) -> Result<String, Error> {
+fn parse_id_or_name(of: &Value, field: &str) -> Result<String, Error> {
     let text = |name| of.get(name).and_then(Value::as_str);
     let name = text("id").or_else(|| text("name"));
-    name.map(str::to_owned).ok_or_else(|| expected(field, "an id or a name"))
+    name.map(str::to_owned).ok_or_else(|| invalid_field(field, "an id or a name"))
 }
 
-fn expected(field: &str, expected: &str) -> Error {
+fn invalid_field(field: &str, expected: &str) -> Error {
     Error::bad_request(format!("{field}: expected {expected}."))
 }
 
@@ -219,7 +220,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let user = json!({"id": "ak", "name": "ak2", "password": "sk"});
@@ -235,17 +236,17 @@ mod tests {
             }})
         };
         prop_oneof![
-            nearly(&body("password")),
-            nearly(&body("application_credential")),
-            nearly(&body("token"))
+            near_variants(&body("password")),
+            near_variants(&body("application_credential")),
+            near_variants(&body("token"))
         ]
     }
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Wanted::parse(&bytes);
-            if let Ok(Wanted { credential, scope }) = Wanted::parse(body.to_string().as_bytes()) {
+        fn token_request_is_parsed_faithfully(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = TokenRequest::parse(&bytes);
+            if let Ok(TokenRequest { credential, scope }) = TokenRequest::parse(body.to_string().as_bytes()) {
                 let identity = &body["auth"]["identity"];
                 let (user, of_key) = (&identity["password"]["user"], &identity["application_credential"]);
                 let texts = |of: &Value, names: &[&str]| -> Vec<_> {
@@ -258,19 +259,19 @@ mod tests {
                             || texts(of_key, &["id", "name"]).contains(&id) && texts(of_key, &["secret"]).contains(&secret)
                     ),
                 }
-                if let Scope::Project { named: project, .. } = scope {
+                if let Scope::Project { id_or_name: project, .. } = scope {
                     prop_assert!(texts(&body["auth"]["scope"]["project"], &["id", "name"]).contains(&project));
                 }
             }
         }
     }
 
-    fn parse(auth: &Value) -> Result<Wanted, Error> {
-        Wanted::parse(json!({ "auth": auth }).to_string().as_bytes())
+    fn parse(auth: &Value) -> Result<TokenRequest, Error> {
+        TokenRequest::parse(json!({ "auth": auth }).to_string().as_bytes())
     }
 
     #[test]
-    fn an_access_key_is_a_user_or_an_application_credential() {
+    fn access_key_is_user_or_application_credential() {
         let key = || Credential::AccessKey { id: "ak".to_owned(), secret: "sk".to_owned() };
         let domain = json!({"id": "default"});
         for identity in [
@@ -279,7 +280,7 @@ mod tests {
             json!({"methods": ["application_credential"], "application_credential": {"id": "ak", "secret": "sk"}}),
         ] {
             let wanted = parse(&json!({ "identity": identity })).unwrap();
-            assert_eq!(wanted, Wanted { credential: key(), scope: Scope::Own });
+            assert_eq!(wanted, TokenRequest { credential: key(), scope: Scope::OwnProject });
             assert!(!format!("{wanted:?}").contains("sk"), "{wanted:?}");
         }
         let token = json!({"identity": {"methods": ["token"], "token": {"id": "t"}}});
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_a_project_by_id_or_name_or_nothing_that_there_is() {
+    fn scope_is_project_domain_or_unsupported() {
         let with = |scope: Value| {
             parse(&json!({"identity": {"methods": ["token"], "token": {"id": "t"}}, "scope": scope}))
                 .map(|w| w.scope)
@@ -297,14 +298,15 @@ mod tests {
             (json!({"name": "own1", "domain": {"id": "default"}}), Some("default")),
             (json!({"name": "own1", "domain": {"name": "Acme"}}), Some("Acme")),
         ] {
-            let expected = Scope::Project { named: "own1".to_owned(), domain: domain.map(str::to_owned) };
+            let expected =
+                Scope::Project { id_or_name: "own1".to_owned(), domain: domain.map(str::to_owned) };
             assert_eq!(with(json!({ "project": project })).unwrap(), expected);
         }
         for domain in [json!({"id": "default"}), json!({"name": "OTC-1"})] {
-            assert_eq!(with(json!({ "domain": domain })).unwrap(), Scope::Own);
+            assert_eq!(with(json!({ "domain": domain })).unwrap(), Scope::OwnProject);
         }
         for other in [json!({"system": {"all": true}}), json!("unscoped"), json!({})] {
-            assert_eq!(with(other).unwrap(), Scope::Other);
+            assert_eq!(with(other).unwrap(), Scope::Unsupported);
         }
         let without_name = [json!({"project": {}}), json!({"project": 7}), json!({"domain": {"id": 7}})];
         for bad in [json!(7), json!([]), json!("all")].iter().chain(&without_name) {
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_asks_for_nothing_is_told_what_is_missing() {
+    fn incomplete_token_request_names_missing_field() {
         for (auth, named) in [
             (json!(null), "auth.identity.methods"),
             (json!({"identity": {"methods": []}}), "auth.identity.methods"),
@@ -330,7 +332,7 @@ mod tests {
             assert!(refused.contains(named), "{refused}");
         }
         for bad in [&b""[..], b"[]", b"{}", b"{", b"null", b"\"auth\""] {
-            assert!(Wanted::parse(bad).is_err());
+            assert!(TokenRequest::parse(bad).is_err());
         }
     }
 }

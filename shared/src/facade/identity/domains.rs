@@ -6,19 +6,19 @@
 use http::StatusCode;
 
 use super::Error;
-use super::error::no_body;
-use crate::facade::Reply;
-use crate::function::Call;
+use super::error::ensure_no_body;
+use crate::facade::HttpResponse;
+use crate::function::AuthenticatedRequest;
 
 /// The operations' routes.
 pub const ROUTES: [&str; 2] = ["GET /v3/domains", "GET /v3/domains/{domain_id}"];
 
 /// A refusal, whatever is asked.
-pub fn answer(call: &Call) -> Reply {
+pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
     let forbidden = Error::new(
         StatusCode::FORBIDDEN,
         "IMG.0026",
         "You are not authorized to see domains, or whether there are any. An account's name is its domain's id.",
     );
-    no_body(call).err().unwrap_or(forbidden).into_reply()
+    ensure_no_body(call).err().unwrap_or(forbidden).into_response()
 }

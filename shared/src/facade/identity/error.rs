@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use crate::domain::TenantId;
-use crate::facade::{NO_BODY_EXPECTED, Reply, fault, ims, reply};
-use crate::function::Call;
+use crate::facade::{HttpResponse, UNEXPECTED_BODY, ims, response, server_error};
+use crate::function::AuthenticatedRequest;
 use crate::store::StoreError;
-use crate::usecases::KeyRefusal;
+use crate::usecases::AccessKeyError;
 
 /// An error as these paths answer it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,13 @@ impl Error {
     }
 
     /// A token's issuer cannot be asked.
-    pub(super) fn of_issuer(problem: &str) -> Self {
-        let (status, code, message) = fault::of_issuer(problem);
+    pub(super) fn issuer_unavailable(problem: &str) -> Self {
+        let (status, code, message) = server_error::for_issuer_error(problem);
         Self::new(status, code, message)
     }
 
     /// The credential is right, but acts for that project alone.
-    pub(super) fn other_scope(acting: &TenantId) -> Self {
+    pub(super) fn wrong_scope(acting: &TenantId) -> Self {
         let message = format!(
             "Your credential is right, but it acts for project {acting} alone: send that project as scope, or no scope, or a \
              credential of the other project."
@@ -51,26 +51,26 @@ impl Error {
     }
 
     /// The error as an answer.
-    pub fn into_reply(self) -> Reply {
-        reply::error(self.status, self.code, &self.message)
+    pub fn into_response(self) -> HttpResponse {
+        response::error_response(self.status, self.code, &self.message)
     }
 }
 
-impl From<KeyRefusal> for Error {
-    fn from(refusal: KeyRefusal) -> Self {
+impl From<AccessKeyError> for Error {
+    fn from(refusal: AccessKeyError) -> Self {
         use StatusCode as S;
         match refusal {
-            KeyRefusal::ReadOnly => Self::new(
+            AccessKeyError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 "Your role here is reader, which only reads. Ask for the role member.",
             ),
-            KeyRefusal::RoleTooStrong(role) => Self::new(
+            AccessKeyError::RoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!("roles: {} is more than your own role. Give no more than you have.", role.name()),
             ),
-            KeyRefusal::KeyTooStrong(role) => Self::new(
+            AccessKeyError::KeyRoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
@@ -78,34 +78,34 @@ impl From<KeyRefusal> for Error {
                     role.name()
                 ),
             ),
-            KeyRefusal::TooMany(most) => Self::new(
+            AccessKeyError::KeyLimit(most) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0088",
                 format!(
                     "Your project has {most} access keys, the most allowed. Disable one that is not needed."
                 ),
             ),
-            KeyRefusal::NotFound => {
+            AccessKeyError::NotFound => {
                 Self::new(S::NOT_FOUND, "IMG.0031", "Your project has no such access key.")
             }
-            KeyRefusal::NoMasterKey => Self::new(
+            AccessKeyError::NoMasterKey => Self::new(
                 S::CONFLICT,
                 "IMG.0105",
                 "This deployment has no access keys. Its operator can set IMAGESHARE_MASTER_KEYS.",
             ),
-            KeyRefusal::KeyUsed => Self::new(
+            AccessKeyError::IdempotencyKeyReused => Self::new(
                 S::UNPROCESSABLE_ENTITY,
                 "IMG.0018",
                 "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new request.",
             ),
-            KeyRefusal::Store(problem) => problem.into(),
+            AccessKeyError::Store(problem) => problem.into(),
         }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        let (status, code, message) = fault::of_store(&problem);
+        let (status, code, message) = server_error::for_store_error(&problem);
         Self::new(status, code, message)
     }
 }
@@ -118,6 +118,6 @@ impl From<ims::Error> for Error {
 }
 
 /// Refuses a request that came with a body, where none is looked at.
-pub(super) fn no_body(call: &Call) -> Result<(), Error> {
-    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(NO_BODY_EXPECTED)) }
+pub(super) fn ensure_no_body(call: &AuthenticatedRequest) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(UNEXPECTED_BODY)) }
 }

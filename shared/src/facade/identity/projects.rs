@@ -13,12 +13,12 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::Error;
-use super::error::no_body;
-use super::token::{DOMAIN, Project};
-use crate::domain::{Entry, Name};
+use super::error::ensure_no_body;
+use super::token::{DEFAULT_DOMAIN, Project};
+use crate::domain::{DirectoryEntry, Name};
 use crate::facade::ims::query::Query;
-use crate::facade::{Reply, json as reply_json};
-use crate::function::Call;
+use crate::facade::{HttpResponse, json_response as reply_json};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The route of one project.
@@ -31,19 +31,19 @@ pub const FIND_ROUTE: &str = "GET /v3/projects";
 pub const OWN_ROUTE: &str = "GET /v3/auth/projects";
 
 /// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account whose names are looked up.
-pub async fn answer_show(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let asked = call.path_parameter("project_id");
     if asked == call.caller().tenant.as_str() {
-        let project = own(call).await?;
-        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.body(&call.address()) })));
+        let project = own_project(call).await?;
+        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.to_json(&call.base_url()) })));
     }
-    match find(call, &query, asked).await? {
+    match find_by_name(call, &query, asked).await? {
         Some(_) => Err(Error::new(
             StatusCode::NOT_FOUND,
             "IMG.0108",
@@ -55,46 +55,50 @@ async fn show(call: &Call) -> Result<Reply, Error> {
 
 /// `?name=` in, `{"projects":[…]}` out; `?domain_id=` is the account, where it is not the caller's. In IMS a project is named
 /// after its region, so where the directory knows no project of the region's name, it means the caller's.
-pub async fn answer_find(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_find(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let name = query.text("name").ok_or_else(|| forbidden(call))?;
     let own_id = &call.caller().tenant;
     let project = if name == own_id.as_str() {
-        own(call).await?
-    } else if let Some(entry) = find(call, &query, name).await? {
+        own_project(call).await?
+    } else if let Some(entry) = find_by_name(call, &query, name).await? {
         entry.into()
-    } else if name == call.service.settings.region {
+    } else if name == call.app.settings.region {
         Project { name: name.to_owned(), ..own_id.clone().into() }
     } else {
         return Err(forbidden(call));
     };
-    Ok(page(call, "/v3/projects", &project))
+    Ok(projects_response(call, "/v3/projects", &project))
 }
 
 /// Nothing in, `{"projects":[…]}` out: a credential acts for one project.
-pub async fn answer_own(call: &Call) -> Reply {
-    list_own(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_own(call: &AuthenticatedRequest) -> HttpResponse {
+    list_own(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list_own(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    Ok(page(call, "/v3/auth/projects", &own(call).await?))
+async fn list_own(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    Ok(projects_response(call, "/v3/auth/projects", &own_project(call).await?))
 }
 
 /// The caller's project, with the names that it has in the directory.
-async fn own(call: &Call) -> Result<Project, Error> {
-    let entry = usecases::own_entry(&call.service, call.caller()).await?;
+async fn own_project(call: &AuthenticatedRequest) -> Result<Project, Error> {
+    let entry = usecases::own_entry(&call.app, call.caller()).await?;
     Ok(entry.map_or_else(|| call.caller().tenant.clone().into(), Project::from))
 }
 
 /// The project of that name in the account that the query names, or the caller's.
-async fn find(call: &Call, query: &Query, name: &str) -> Result<Option<Entry>, Error> {
-    let account = match query.text("domain_id").filter(|id| *id != DOMAIN) {
+async fn find_by_name(
+    call: &AuthenticatedRequest,
+    query: &Query,
+    name: &str,
+) -> Result<Option<DirectoryEntry>, Error> {
+    let account = match query.text("domain_id").filter(|id| *id != DEFAULT_DOMAIN) {
         None => None,
         Some(account) => match account.parse::<Name>() {
             Ok(account) => Some(account),
@@ -102,21 +106,21 @@ async fn find(call: &Call, query: &Query, name: &str) -> Result<Option<Entry>, E
         },
     };
     let Ok(name) = name.parse() else { return Ok(None) };
-    Ok(usecases::find_project(&call.service, call.caller(), account.as_ref(), &name).await?)
+    Ok(usecases::find_project(&call.app, call.caller(), account.as_ref(), &name).await?)
 }
 
-fn page(call: &Call, path: &str, project: &Project) -> Reply {
-    let address = call.address();
+fn projects_response(call: &AuthenticatedRequest, path: &str, project: &Project) -> HttpResponse {
+    let address = call.base_url();
     let body = json!({
-        "projects": [project.body(&address)],
+        "projects": [project.to_json(&address)],
         "links": { "self": format!("{address}{path}"), "previous": null, "next": null },
     });
     reply_json(StatusCode::OK, &body)
 }
 
 /// SDKs that ask for the project of a wrong region show their users this.
-fn forbidden(call: &Call) -> Error {
-    let region = &call.service.settings.region;
+fn forbidden(call: &AuthenticatedRequest) -> Error {
+    let region = &call.app.settings.region;
     let message = format!(
         "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids, or by \
          their exact names in your account's directory; yours is also called {region}, after this region."

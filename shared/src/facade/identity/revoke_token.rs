@@ -4,25 +4,25 @@
 use http::StatusCode;
 
 use super::Error;
-use super::error::no_body;
-use super::token::{no_such_token, subject};
-use crate::auth::{Authenticator, NotAdmitted, Unauthenticated};
+use super::error::ensure_no_body;
+use super::token::{subject_token, token_not_found};
+use crate::auth::{AuthError, Authenticator, CredentialError};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{Reply, no_content};
-use crate::function::Call;
+use crate::facade::{HttpResponse, no_content};
+use crate::function::AuthenticatedRequest;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v3/auth/tokens";
 
 /// The token in `X-Subject-Token` in, 204 out. A token may revoke itself, a role one that is no stronger.
-pub async fn answer(authenticator: &Authenticator, call: &Call) -> Reply {
-    revoke(authenticator, call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(authenticator: &Authenticator, call: &AuthenticatedRequest) -> HttpResponse {
+    revoke(authenticator, call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn revoke(authenticator: &Authenticator, call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn revoke(authenticator: &Authenticator, call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let now = Timestamp::now();
-    let (subject, bearer) = subject(authenticator, call, now).await?;
+    let (subject, bearer) = subject_token(authenticator, call, now).await?;
     if !may_revoke(call.caller(), &bearer.caller) {
         return Err(Error::new(
             StatusCode::FORBIDDEN,
@@ -33,17 +33,17 @@ async fn revoke(authenticator: &Authenticator, call: &Call) -> Result<Reply, Err
             ),
         ));
     }
-    match authenticator.revoke(subject, &call.service.store, now).await {
+    match authenticator.revoke(subject, &call.app.store, now).await {
         Ok(()) => Ok(no_content()),
-        Err(NotAdmitted::Unauthenticated(refused @ Unauthenticated::CannotRevoke)) => {
+        Err(AuthError::Credential(refused @ CredentialError::NotRevocable)) => {
             Err(Error::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {refused}.")))
         }
-        Err(NotAdmitted::Unauthenticated(_)) => Err(no_such_token()),
-        Err(NotAdmitted::Store(problem)) => Err(problem.into()),
-        Err(NotAdmitted::Issuer(problem)) => Err(Error::of_issuer(&problem)),
+        Err(AuthError::Credential(_)) => Err(token_not_found()),
+        Err(AuthError::Store(problem)) => Err(problem.into()),
+        Err(AuthError::IssuerUnavailable(problem)) => Err(Error::issuer_unavailable(&problem)),
     }
 }
 
 fn may_revoke(caller: &Caller, bearer: &Caller) -> bool {
-    caller == bearer || (caller.acts_for(&bearer.tenant) && caller.role >= bearer.role)
+    caller == bearer || (caller.can_write_for(&bearer.tenant) && caller.role >= bearer.role)
 }

@@ -6,22 +6,22 @@ use serde_json::json;
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{NO_BODY_EXPECTED, Reply, json as reply_json};
-use crate::function::address;
+use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
+use crate::function::base_url;
 
 /// The operation's routes.
 pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];
 
 /// Nothing in, `{"version":{"id","status","updated","links","media-types"}}` out.
-pub fn answer(settings: &Settings, request: &Request) -> Reply {
+pub fn handle(settings: &Settings, request: &Request) -> HttpResponse {
     if !request.body().is_empty() {
-        return Error::bad_request(NO_BODY_EXPECTED).into_reply();
+        return Error::bad_request(UNEXPECTED_BODY).into_response();
     }
     let version = json!({
         "id": "v3.14",
         "status": "stable",
         "updated": "2020-04-07T00:00:00Z",
-        "links": [{ "rel": "self", "href": format!("{}/v3/", address(settings, request)) }],
+        "links": [{ "rel": "self", "href": format!("{}/v3/", base_url(settings, request)) }],
         "media-types":
             [{ "base": "application/json", "type": "application/vnd.openstack.identity-v3+json" }],
     });

@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::Error;
-use super::error::too_many;
-use crate::domain::{NAME_FORM, NAMES_PER_BATCH, Name, Named};
+use super::error::too_many_items;
+use crate::domain::{MAX_NAMES_PER_BATCH, NAME_FORMAT, Name, TenantName};
 
 /// Reads `[{"name":"…","project":"…"}]`; each with its place, without repetitions; none where it is left out or empty.
 ///
 /// A misspelt `project` would share the image with whatever project the account has, so a member that is not known is
 /// refused.
-pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error> {
+pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, Error> {
     let wrong = |message: String| Error::bad_request("IMG.0001", message);
     let given = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -22,8 +22,8 @@ pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error>
             return Err(wrong("accounts: expected an array of objects with name and project.".to_owned()));
         }
     };
-    if given.len() > NAMES_PER_BATCH {
-        return Err(too_many("accounts", given.len()));
+    if given.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items("accounts", given.len()));
     }
     let (mut accounts, mut seen) = (Vec::with_capacity(given.len()), HashSet::with_capacity(given.len()));
     for (place, value) in given.iter().enumerate() {
@@ -35,13 +35,13 @@ pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, Named)>, Error>
         }
         let name = |field: &str| {
             let name = fields.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Name>().ok());
-            name.ok_or_else(|| wrong(format!("accounts[{place}].{field}: expected {NAME_FORM}.")))
+            name.ok_or_else(|| wrong(format!("accounts[{place}].{field}: expected {NAME_FORMAT}.")))
         };
         let project = match fields.get("project") {
             None | Some(Value::Null) => None,
             Some(_) => Some(name("project")?),
         };
-        let named = Named { account: name("name")?, project };
+        let named = TenantName { account: name("name")?, project };
         if seen.insert(named.clone()) {
             accounts.push((place, named));
         }
@@ -56,11 +56,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_read_with_their_places_and_each_once() {
+    fn accounts_are_parsed_with_positions_and_deduplicated() {
         let acme = json!({"name": "acme"});
         let web = json!({"name": "acme", "project": "web"});
         let read = parse(Some(&json!([acme, web, acme, {"name": "acme", "project": null}, web]))).unwrap();
-        let named = |project: Option<&str>| Named {
+        let named = |project: Option<&str>| TenantName {
             account: "acme".parse().unwrap(),
             project: project.map(|project| project.parse().unwrap()),
         };
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_place_and_what_was_expected() {
+    fn invalid_account_error_names_the_position() {
         let good = json!({"name": "acme"});
         for (bad, told) in [
             (json!("acme"), "accounts: expected an array"),

@@ -15,23 +15,23 @@ use serde_json::Value;
 
 use super::Error;
 use super::accounts;
-use super::error::too_many;
-use crate::domain::{Addressees, ID_FORM, ImageId, JobId, NAMES_PER_BATCH};
-use crate::facade::{Reply, idempotency, json, strict_json};
-use crate::function::Call;
-use crate::store::Remembered;
+use super::error::too_many_items;
+use crate::domain::{ID_FORMAT, ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
+use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
+use crate::function::AuthenticatedRequest;
+use crate::store::IdempotencyRequest;
 
 /// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3;
 /// `contract/decisions.md` 21). Written as JSON, it is what makes two requests the same: the names, not whose they are.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Batch {
     pub(super) images: Vec<ImageId>,
-    pub(super) tenants: Addressees,
+    pub(super) tenants: RecipientList,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct BatchBody {
     images: Option<Value>,
     projects: Option<Value>,
     accounts: Option<Value>,
@@ -41,7 +41,7 @@ struct Wire {
 
 impl Batch {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
-        let wire: Wire = object(body)?;
+        let wire: BatchBody = parse_object(body)?;
         for (field, value) in [("domains", wire.domains), ("organizations", wire.organizations)] {
             if value.is_some_and(|value| value.as_array().is_none_or(|names| !names.is_empty())) {
                 return Err(Error::bad_request(
@@ -52,23 +52,23 @@ impl Batch {
                 ));
             }
         }
-        let images = images(wire.images.as_ref())?;
+        let images = parse_images(wire.images.as_ref())?;
         let accounts = accounts::parse(wire.accounts.as_ref())?;
         let are_left_out = wire.projects.as_ref().is_none_or(|value| *value == Value::Array(Vec::new()));
         let projects = if are_left_out && !accounts.is_empty() {
             Vec::new()
         } else {
-            ids("projects", "IMG.0067", wire.projects.as_ref())?
+            parse_ids("projects", "IMG.0067", wire.projects.as_ref())?
         };
         match projects.len() + accounts.len() {
-            0..=NAMES_PER_BATCH => Ok(Self { images, tenants: Addressees { projects, accounts } }),
-            more => Err(too_many("projects and accounts together", more)),
+            0..=MAX_NAMES_PER_BATCH => Ok(Self { images, tenants: RecipientList { projects, accounts } }),
+            more => Err(too_many_items("projects and accounts together", more)),
         }
     }
 }
 
 /// Reads a body that must be a JSON object.
-pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+pub(super) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let text = body.trim_ascii();
     if text.is_empty() {
         return Err(Error::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
@@ -80,29 +80,32 @@ pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
             "The request body is not a JSON object: it does not begin with {.",
         ));
     }
-    let read = strict_json::read(text).and_then(T::deserialize);
+    let read = strict_json::parse(text).and_then(T::deserialize);
     read.map_err(|problem| {
         Error::bad_request("IMG.0001", format!("The request body cannot be read: {problem}."))
     })
 }
 
 /// Reads the field `images`.
-pub(super) fn images(value: Option<&Value>) -> Result<Vec<ImageId>, Error> {
-    ids("images", "IMG.0066", value)
+pub(super) fn parse_images(value: Option<&Value>) -> Result<Vec<ImageId>, Error> {
+    parse_ids("images", "IMG.0066", value)
 }
 
 /// Reads a list of ids without repetitions. `code` is that of a malformed id.
-fn ids<T: FromStr + Clone + Eq + Hash>(
+fn parse_ids<T: FromStr + Clone + Eq + Hash>(
     field: &str,
     code: &'static str,
     value: Option<&Value>,
 ) -> Result<Vec<T>, Error> {
     let expected = || {
-        Error::bad_request("IMG.0001", format!("{field}: expected an array of 1 to {NAMES_PER_BATCH} ids."))
+        Error::bad_request(
+            "IMG.0001",
+            format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."),
+        )
     };
     let given = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
-    if given.len() > NAMES_PER_BATCH {
-        return Err(too_many(field, given.len()));
+    if given.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items(field, given.len()));
     }
     let mut seen = HashSet::with_capacity(given.len());
     let mut ids = Vec::with_capacity(given.len());
@@ -112,7 +115,7 @@ fn ids<T: FromStr + Clone + Eq + Hash>(
             .ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}[{place}]: expected a string.")))?;
         let id: T = text
             .parse()
-            .map_err(|_| Error::bad_request(code, format!("{field}[{place}]: expected {ID_FORM}.")))?;
+            .map_err(|_| Error::bad_request(code, format!("{field}[{place}]: expected {ID_FORMAT}.")))?;
         if seen.insert(id.clone()) {
             ids.push(id);
         }
@@ -121,13 +124,16 @@ fn ids<T: FromStr + Clone + Eq + Hash>(
 }
 
 /// The request under the idempotency key of its header. `request` is what makes two requests the same.
-pub(super) fn remembered(call: &Call, request: &impl Serialize) -> Result<Option<Remembered>, Error> {
-    idempotency::remembered(call, request).map_err(|bad| Error::bad_request("IMG.0001", bad.to_string()))
+pub(super) fn idempotency_request(
+    call: &AuthenticatedRequest,
+    request: &impl Serialize,
+) -> Result<Option<IdempotencyRequest>, Error> {
+    idempotency::parse_header(call, request).map_err(|bad| Error::bad_request("IMG.0001", bad.to_string()))
 }
 
 /// The answer of a batch call: 200, not 202, since several clients know no other (`contract/README.md` 0.2).
-pub(super) fn accepted(job: JobId) -> Reply {
-    json(http::StatusCode::OK, &serde_json::json!({ "job_id": job.to_string() }))
+pub(super) fn job_response(job: JobId) -> HttpResponse {
+    json_response(http::StatusCode::OK, &serde_json::json!({ "job_id": job.to_string() }))
 }
 
 #[cfg(test)]
@@ -137,10 +143,10 @@ mod tests {
 
     use super::*;
     use crate::domain::Name;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
-        nearly(&json!({
+        near_variants(&json!({
             "images": ["a", "b", "a"],
             "projects": ["p"],
             "accounts": [{"name": "acme"}, {"name": "acme", "project": "web"}],
@@ -150,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn batch_body_is_parsed_faithfully(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = Batch::parse(&bytes);
             if let Ok(Batch { images, tenants }) = Batch::parse(body.to_string().as_bytes()) {
                 let texts = |field: &str| -> Vec<_> {
@@ -170,12 +176,12 @@ mod tests {
         }
     }
 
-    fn refused(body: &str) -> String {
+    fn error_text(body: &str) -> String {
         format!("{:?}", Batch::parse(body.as_bytes()).unwrap_err())
     }
 
     #[test]
-    fn the_example_of_seed_003_is_read() {
+    fn seed_003_example_is_parsed() {
         let body =
             br#"{"images":["d164b5df-1bc3-4c3f-893e-3e471fd16e64","0b680482-acaa-4045-b14c-9a8c7dfe9c70"],
             "projects":["9c61004714024f9586705d090530f9fa","edc89b490d7d4392898e19b2deb34797"]}"#;
@@ -184,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_count_once() {
+    fn duplicate_image_ids_are_removed() {
         let batch = Batch::parse(br#"{"images":["a","a"],"projects":["p"]}"#).unwrap();
         assert_eq!(batch.images.len(), 1);
     }
 
     #[test]
-    fn unknown_member_is_refused_by_name() {
+    fn unknown_member_is_rejected_by_name() {
         let with = |more: &str| format!(r#"{{"images":["a"],"projects":["p"],{more}}}"#);
         let deep = |levels| format!(r#""extra":{}{}"#, "[".repeat(levels), "]".repeat(levels));
         for (name, bad) in [
@@ -199,7 +205,7 @@ mod tests {
             ("extra", r#""extra":"\ud83d\ude00""#),
             ("extra", &deep(100)),
         ] {
-            let refused = refused(&with(bad));
+            let refused = error_text(&with(bad));
             assert!(
                 refused.contains("IMG.0001") && refused.contains(&format!("unknown field `{name}`")),
                 "{refused}"
@@ -214,29 +220,29 @@ mod tests {
             r#""extra":1e400"#,
             &deep(10_000),
         ] {
-            assert!(refused(&with(bad)).contains("IMG.0001"), "{bad}");
+            assert!(error_text(&with(bad)).contains("IMG.0001"), "{bad}");
         }
     }
 
     #[test]
-    fn an_error_names_the_field_and_what_was_expected() {
-        assert!(refused("").contains("IMG.0007"));
-        assert!(refused("[[\"a\"],[\"p\"]]").contains("not a JSON object"));
-        assert!(refused("{").contains("IMG.0001"));
-        assert!(refused(r#"{"projects":["p"]}"#).contains("images: expected an array of 1 to 100"));
-        assert!(refused(r#"{"images":[],"projects":["p"]}"#).contains("images: expected an array"));
-        assert!(refused(r#"{"images":"a","projects":["p"]}"#).contains("images: expected an array"));
-        assert!(refused(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
-        assert!(refused(r#"{"images":["a","b#c"],"projects":["p"]}"#).contains("IMG.0066"));
-        assert!(refused(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
-        assert!(refused(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("given twice"));
-        assert!(refused(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
+    fn invalid_batch_field_is_named() {
+        assert!(error_text("").contains("IMG.0007"));
+        assert!(error_text("[[\"a\"],[\"p\"]]").contains("not a JSON object"));
+        assert!(error_text("{").contains("IMG.0001"));
+        assert!(error_text(r#"{"projects":["p"]}"#).contains("images: expected an array of 1 to 100"));
+        assert!(error_text(r#"{"images":[],"projects":["p"]}"#).contains("images: expected an array"));
+        assert!(error_text(r#"{"images":"a","projects":["p"]}"#).contains("images: expected an array"));
+        assert!(error_text(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
+        assert!(error_text(r#"{"images":["a","b#c"],"projects":["p"]}"#).contains("IMG.0066"));
+        assert!(error_text(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
+        assert!(error_text(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("given twice"));
+        assert!(error_text(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
         let many = serde_json::json!({ "images": vec!["a"; 101], "projects": ["p"] });
-        assert!(refused(&many.to_string()).contains("at most 100, got 101"));
+        assert!(error_text(&many.to_string()).contains("at most 100, got 101"));
     }
 
     #[test]
-    fn projects_may_be_left_out_where_there_are_accounts() {
+    fn projects_are_optional_with_accounts() {
         for body in [
             r#"{"images":["a"],"accounts":[{"name":"acme"}]}"#,
             r#"{"images":["a"],"projects":[],"accounts":[{"name":"acme"}]}"#,
@@ -248,16 +254,16 @@ mod tests {
             r#"{"images":["a"],"accounts":[]}"#,
             r#"{"images":["a"],"projects":"p","accounts":[{"name":"acme"}]}"#,
         ] {
-            assert!(refused(body).contains("projects: expected an array"), "{body}");
+            assert!(error_text(body).contains("projects: expected an array"), "{body}");
         }
         assert!(
-            refused(r#"{"images":["a"],"accounts":[{"name":"a","name":"b"}]}"#).contains("given twice"),
+            error_text(r#"{"images":["a"],"accounts":[{"name":"a","name":"b"}]}"#).contains("given twice"),
             "which of them counts is up to nobody"
         );
     }
 
     #[test]
-    fn projects_and_accounts_are_at_most_100_together() {
+    fn projects_and_accounts_share_the_limit_of_100() {
         let projects: Vec<_> = (0..60).map(|number| format!("p{}", number % 50)).collect();
         let accounts =
             |count| (0..count).map(|n| serde_json::json!({ "name": format!("a{n}") })).collect::<Vec<_>>();
@@ -266,6 +272,8 @@ mod tests {
                 .to_string()
         };
         assert_eq!(Batch::parse(body(50).as_bytes()).unwrap().tenants.accounts.len(), 50);
-        assert!(refused(&body(51)).contains("projects and accounts together: expected at most 100, got 101"));
+        assert!(
+            error_text(&body(51)).contains("projects and accounts together: expected at most 100, got 101")
+        );
     }
 }

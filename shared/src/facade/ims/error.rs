@@ -9,12 +9,12 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::auth::{NotAdmitted, Unauthenticated};
-use crate::domain::{ImageId, NAMES_PER_BATCH, Outcome, Task, TenantId, Unresolved, Visibility};
-use crate::facade::{NO_BODY_EXPECTED, Reply, fault, reply};
-use crate::function::Call;
+use crate::auth::{AuthError, CredentialError};
+use crate::domain::{ImageId, MAX_NAMES_PER_BATCH, Outcome, ResolveError, Task, TenantId, Visibility};
+use crate::facade::{HttpResponse, UNEXPECTED_BODY, response, server_error};
+use crate::function::AuthenticatedRequest;
 use crate::store::StoreError;
-use crate::usecases::Refusal;
+use crate::usecases::UseCaseError;
 
 /// An error as IMS answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +32,13 @@ impl Error {
     }
 
     fn too_many_to_sort(most: usize) -> Self {
-        Self::too_many(format_args!("More than {most} images: only sort_key=created_at or name is possible"))
+        Self::list_too_large(format_args!(
+            "More than {most} images: only sort_key=created_at or name is possible"
+        ))
     }
 
     /// A list that would have to look at too many images.
-    fn too_many(problem: fmt::Arguments<'_>) -> Self {
+    fn list_too_large(problem: fmt::Arguments<'_>) -> Self {
         Self::bad_request("IMG.0105", format!("{problem}. Narrow the list."))
     }
 
@@ -50,109 +52,119 @@ impl Error {
     }
 
     /// The error as an answer.
-    pub fn into_reply(self) -> Reply {
-        reply::retry_after(reply::error(self.status, self.code, &self.message), self.retry_after)
+    pub fn into_response(self) -> HttpResponse {
+        response::with_retry_after(
+            response::error_response(self.status, self.code, &self.message),
+            self.retry_after,
+        )
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<UseCaseError> for Error {
+    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
+    fn from(refusal: UseCaseError) -> Self {
         use StatusCode as S;
         match refusal {
-            Refusal::ReadOnly => Self::new(
+            UseCaseError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 "Your role here is reader, which only reads. Ask for the role member.",
             ),
-            Refusal::AdminOnly => Self::new(
+            UseCaseError::AdminOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 "Only the role admin may make an image public. Share it with projects instead.",
             ),
-            Refusal::OtherProject { acting, named } => other_project(&acting, named.as_str()),
-            Refusal::ImageNotFound(id) => {
+            UseCaseError::ProjectMismatch { acting, named } => wrong_project(&acting, named.as_str()),
+            UseCaseError::ImageNotFound(id) => {
                 Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
             }
-            Refusal::NotOwner(id) => Self::bad_request(
+            UseCaseError::NotOwner(id) => Self::bad_request(
                 "IMG.0047",
                 format!("Image {id} belongs to another tenant; only its owner can do this."),
             ),
-            Refusal::NotShared { image, visibility } => not_shared(&image, visibility),
-            Refusal::Encrypted(id) => Self::bad_request(
+            UseCaseError::NotShared { image, visibility } => not_shared(&image, visibility),
+            UseCaseError::Encrypted(id) => Self::bad_request(
                 "IMG.0099",
                 format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
             ),
-            Refusal::SelfShare(tenant) => Self::bad_request(
+            UseCaseError::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(
                     "An image cannot be shared with the project that owns it: take {tenant} out of projects and accounts."
                 ),
             ),
-            Refusal::Unresolved { place, problem } => {
-                unresolved(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
+            UseCaseError::Unresolved { place, problem } => {
+                unresolved_names(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
             }
-            Refusal::ProjectName { .. } => Self::bad_request("IMG.0104", format!("projects: {refusal}.")),
-            Refusal::JobNotFound => Self::new(
+            UseCaseError::ProjectNameAsId { .. } => {
+                Self::bad_request("IMG.0104", format!("projects: {refusal}."))
+            }
+            UseCaseError::JobNotFound => Self::new(
                 S::NOT_FOUND,
                 "IMG.0023",
                 "Your project has no such job. Jobs can be read for 30 days, with a credential of the project that made them.",
             ),
-            Refusal::MemberNotFound { image, tenant } => {
+            UseCaseError::MemberNotFound { image, tenant } => {
                 Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
             }
-            Refusal::MemberExists { image, tenant } => {
+            UseCaseError::MemberExists { image, tenant } => {
                 Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is a member of image {image} already."))
             }
-            Refusal::MemberLimit { image, most, .. } => Self::bad_request(
+            UseCaseError::MemberLimit { image, most, .. } => Self::bad_request(
                 "IMG.0088",
                 format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
             ),
-            Refusal::Rule { image, tenant, outcome } => {
-                let (code, message) = of_rule(&image, &tenant, outcome);
+            UseCaseError::RuleViolation { image, tenant, outcome } => {
+                let (code, message) = rule_error(&image, &tenant, outcome);
                 Self::bad_request(code, message)
             }
-            Refusal::MadeOtherwise(id) => Self::new(S::CONFLICT, "IMG.0105", made_otherwise(&id)),
-            Refusal::FormatFixed { image, field } => format_fixed(&image, field),
-            Refusal::NoAnswer(problem) => {
+            UseCaseError::SharedImageImmutable(id) => {
+                Self::new(S::CONFLICT, "IMG.0105", immutable_while_shared(&id))
+            }
+            UseCaseError::FormatImmutable { image, field } => format_fixed(&image, field),
+            UseCaseError::InvalidStatus(problem) => {
                 Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
             }
-            Refusal::KeyUsed => Self::new(
+            UseCaseError::IdempotencyKeyReused => Self::new(
                 S::UNPROCESSABLE_ENTITY,
                 "IMG.0018",
                 "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new request.",
             ),
-            Refusal::IdTaken(id) => Self::new(
+            UseCaseError::IdTaken(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
                 format!("Image id {id} is or was in use. Leave it out, or choose another."),
             ),
-            Refusal::TooManyImages(most) => Self::bad_request(
+            UseCaseError::TooManyImages(most) => Self::bad_request(
                 "IMG.0088",
                 format!("You have {most} images, the most allowed. Delete one first."),
             ),
-            Refusal::Protected(id) => protected(&id),
-            Refusal::Detail(problem) => {
+            UseCaseError::Protected(id) => protected(&id),
+            UseCaseError::InvalidDetail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
             }
-            Refusal::InProgress(id) => Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", fault::in_progress(&id)),
-            Refusal::Contended(id) => Self::new(
+            UseCaseError::InProgress(id) => {
+                Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", server_error::in_progress_message(&id))
+            }
+            UseCaseError::Conflict(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0046",
                 format!("Image {id} is being changed by others. Try again."),
             ),
-            Refusal::MarkerNotFound => Self::bad_request(
+            UseCaseError::MarkerNotFound => Self::bad_request(
                 "IMG.0027",
                 "marker: expected the id of an image of the list, or next_marker of the page before.",
             ),
-            Refusal::TooManyToSort(most) => Self::too_many_to_sort(most),
-            Refusal::NothingFound { examined, .. } => {
-                Self::too_many(format_args!("None of the first {examined} images matches"))
+            UseCaseError::TooManyToSort(most) => Self::too_many_to_sort(most),
+            UseCaseError::ScanLimitReached { examined, .. } => {
+                Self::list_too_large(format_args!("None of the first {examined} images matches"))
             }
-            Refusal::TooManyRequests { retry_after, excess } => Self {
+            UseCaseError::TooManyRequests { retry_after, excess } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", sentence(&excess.to_string()))
             },
-            Refusal::Store(problem) => Self::from(problem),
+            UseCaseError::Store(problem) => Self::from(problem),
         }
     }
 }
@@ -172,7 +184,7 @@ fn format_fixed(image: &ImageId, field: &str) -> Error {
 
 /// Refuses to share an image that has no members.
 fn not_shared(image: &ImageId, visibility: Visibility) -> Error {
-    if visibility.is_open() {
+    if visibility.is_visible_to_all() {
         let message =
             format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
         return Error::bad_request("IMG.0089", message);
@@ -185,60 +197,65 @@ fn not_shared(image: &ImageId, visibility: Visibility) -> Error {
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        let (status, code, message) = fault::of_store(&problem);
+        let (status, code, message) = server_error::for_store_error(&problem);
         Self::new(status, code, message)
     }
 }
 
 /// What OpenStack's services say to everybody whom they do not know.
-const UNVERIFIED: &str =
+const UNAUTHORIZED_MESSAGE: &str =
     "This server could not verify that you are authorized to access the document you requested.";
 
 /// The answer to a request without a good credential. A bad signature has the code of the vendor's own gateway
 /// (`contract/ims.md` 1.8).
-pub fn not_admitted(refused: &NotAdmitted) -> Reply {
+pub fn auth_error_response(refused: &AuthError) -> HttpResponse {
     let refused = match refused {
-        NotAdmitted::Unauthenticated(refused) => refused,
-        NotAdmitted::Store(problem) => return Error::from(problem.clone()).into_reply(),
-        NotAdmitted::Issuer(problem) => {
-            let (status, code, message) = fault::of_issuer(problem);
-            return reply::error(status, code, message);
+        AuthError::Credential(refused) => refused,
+        AuthError::Store(problem) => return Error::from(problem.clone()).into_response(),
+        AuthError::IssuerUnavailable(problem) => {
+            let (status, code, message) = server_error::for_issuer_error(problem);
+            return response::error_response(status, code, message);
         }
     };
     let text = sentence(&refused.to_string());
     match refused {
-        refused if refused.is_forbidden() => reply::error(StatusCode::FORBIDDEN, "IMG.0026", &text),
-        Unauthenticated::Signature(_) => {
+        refused if refused.is_forbidden() => {
+            response::error_response(StatusCode::FORBIDDEN, "IMG.0026", &text)
+        }
+        CredentialError::Signature(_) => {
             let text = format!("Incorrect IAM authentication information. {text}");
-            reply::error(StatusCode::UNAUTHORIZED, "APIGW.0301", &text)
+            response::error_response(StatusCode::UNAUTHORIZED, "APIGW.0301", &text)
         }
         _ => {
-            let text = format!("{UNVERIFIED} {text}");
-            reply::error(StatusCode::UNAUTHORIZED, "IMG.0087", &text)
+            let text = format!("{UNAUTHORIZED_MESSAGE} {text}");
+            response::error_response(StatusCode::UNAUTHORIZED, "IMG.0087", &text)
         }
     }
 }
 
 /// The answer to a request for which there is no operation. `allowed` are the methods of its path, where it has any.
-pub fn unrouted(allowed: &str) -> Reply {
+pub fn route_not_found(allowed: &str) -> HttpResponse {
     if allowed.is_empty() {
-        return reply::error(
+        return response::error_response(
             StatusCode::NOT_FOUND,
             "IMG.0086",
             "There is no such path. GET /docs shows the paths that there are, and GET /openapi.yaml has them for programs.",
         );
     }
     let message = format!("This method is not possible here. Use {allowed}.");
-    let mut reply = reply::error(StatusCode::METHOD_NOT_ALLOWED, "IMG.0105", &message);
+    let mut reply = response::error_response(StatusCode::METHOD_NOT_ALLOWED, "IMG.0105", &message);
     reply.headers_mut().extend(HeaderValue::from_str(allowed).ok().map(|value| (http::header::ALLOW, value)));
     reply
 }
 
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
-pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
+pub(in crate::facade) fn outcome_error(
+    outcome: Outcome,
+    task: &Task,
+) -> Option<(&'static str, &'static str)> {
     match outcome {
-        Outcome::Done | Outcome::Overtaken => None,
-        Outcome::ImageGone => Some(("IMG.0027", "The image was deleted.")),
+        Outcome::Done | Outcome::Superseded => None,
+        Outcome::ImageDeleted => Some(("IMG.0027", "The image was deleted.")),
         Outcome::NotShareable => Some((
             "IMG.0046",
             "The image's visibility is not \"shared\" any more. Set it to \"shared\", then share again.",
@@ -294,7 +311,7 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
             "IMG.0182",
             "vault_id: the vault has not enough room for the image's backups, __system_disk_backup_gib and __data_disk_backup_gib. Expand it (capacity_gib), or choose another.",
         )),
-        Outcome::GaveUp => {
+        Outcome::RetriesExhausted => {
             let code = match task {
                 Task::Share => "IMG.0112",
                 Task::Unshare => "IMG.0113",
@@ -306,24 +323,24 @@ pub(in crate::facade) fn of_outcome(outcome: Outcome, task: &Task) -> Option<(&'
 }
 
 /// The code and the message of a rule that one image and one project break.
-pub(in crate::facade) fn of_rule(
+pub(in crate::facade) fn rule_error(
     image: &ImageId,
     tenant: &TenantId,
     outcome: Outcome,
 ) -> (&'static str, String) {
-    let (code, message) = of_outcome(outcome, &Task::Share).unwrap_or(("IMG.0105", "Not possible."));
+    let (code, message) = outcome_error(outcome, &Task::Share).unwrap_or(("IMG.0105", "Not possible."));
     (code, format!("Image {image}, project {tenant}: {message}"))
 }
 
 /// What is said to an owner who would make a shared image another.
-pub(in crate::facade) fn made_otherwise(id: &ImageId) -> String {
+pub(in crate::facade) fn immutable_while_shared(id: &ImageId) -> String {
     format!(
         "Image {id} is shared, so its encryption, its being a full-ECS image, the sizes of its backups and its formats cannot change. Unshare it first."
     )
 }
 
 /// Refuses a request for a project that the credential does not act for.
-pub(super) fn other_project(acting: &TenantId, named: &str) -> Error {
+pub(super) fn wrong_project(acting: &TenantId, named: &str) -> Error {
     let message = format!(
         "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
     );
@@ -331,16 +348,16 @@ pub(super) fn other_project(acting: &TenantId, named: &str) -> Error {
 }
 
 /// Refuses names that lead to no tenant; `named` says where they stand.
-pub(in crate::facade) fn unresolved(status: StatusCode, named: &str, problem: Unresolved) -> Error {
+pub(in crate::facade) fn unresolved_names(status: StatusCode, named: &str, problem: ResolveError) -> Error {
     let (code, message) = match problem {
-        Unresolved::Unknown => (
+        ResolveError::Unknown => (
             "IMG.0108",
             "there is no such account or project. Check both names, letter by letter, or give the project's id.",
         ),
-        Unresolved::Ambiguous => {
+        ResolveError::Ambiguous => {
             ("IMG.0104", "the account has several projects in this region. Give the project's name as well.")
         }
-        Unresolved::OtherRegion => (
+        ResolveError::OtherRegion => (
             "IMG.0177",
             "whoever has these names is in another region. Images are shared within a region only.",
         ),
@@ -349,15 +366,15 @@ pub(in crate::facade) fn unresolved(status: StatusCode, named: &str, problem: Un
 }
 
 /// Refuses a request that came with a body, where none is looked at.
-pub(in crate::facade) fn no_body(call: &Call) -> Result<(), Error> {
-    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request("IMG.0001", NO_BODY_EXPECTED)) }
+pub(in crate::facade) fn ensure_no_body(call: &AuthenticatedRequest) -> Result<(), Error> {
+    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request("IMG.0001", UNEXPECTED_BODY)) }
 }
 
 /// Says which array is too long.
-pub(super) fn too_many(field: &str, given: usize) -> Error {
+pub(super) fn too_many_items(field: &str, given: usize) -> Error {
     Error::bad_request(
         "IMG.0001",
-        format!("{field}: expected at most {NAMES_PER_BATCH}, got {given}. Send several requests."),
+        format!("{field}: expected at most {MAX_NAMES_PER_BATCH}, got {given}. Send several requests."),
     )
 }
 

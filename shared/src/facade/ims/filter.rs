@@ -3,10 +3,10 @@
 
 use super::Error;
 use super::image;
-use super::query::{Query, bad};
-use crate::domain::{ID_FORM, Image, ImageId, Timestamp};
+use super::query::{Query, invalid_parameter};
+use crate::domain::{ID_FORMAT, Image, ImageId, Timestamp};
 use crate::facade::time_filter::{self, TimeFilter};
-use crate::usecases::Exact;
+use crate::usecases::IndexFilter;
 
 /// Properties that can be filtered by.
 const PROPERTIES: [&str; 17] = [
@@ -30,7 +30,7 @@ const PROPERTIES: [&str; 17] = [
 ];
 
 /// The images that servers of a flavor boot: a filter of IMS that cannot be answered here.
-const FLAVOR: &str = "flavor_id";
+const FLAVOR_ID: &str = "flavor_id";
 
 const ENTERPRISE_PROJECT: &str = "enterprise_project_id";
 
@@ -60,17 +60,17 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
-        if query.text(FLAVOR).is_some() {
+        if query.text(FLAVOR_ID).is_some() {
             let expected =
                 "nothing, since no flavors are known here: filter by architecture or by __support_… instead";
-            return Err(bad(FLAVOR, expected));
+            return Err(invalid_parameter(FLAVOR_ID, expected));
         }
         let text = |key| query.text(key).map(str::to_owned);
-        let number = |key| query.parsed(key, "a whole number");
+        let number = |key| query.parse_value(key, "a whole number");
         let properties = PROPERTIES.iter().filter_map(|key| Some((*key, text(key)?)));
         let enterprise = text(ENTERPRISE_PROJECT).filter(|id| id != ALL_ENTERPRISE_PROJECTS);
         Ok(Self {
-            id: query.parsed("id", ID_FORM)?,
+            id: query.parse_value("id", ID_FORMAT)?,
             name: text("name"),
             tag: text("tag"),
             container_format: text("container_format"),
@@ -79,53 +79,60 @@ impl Filter {
             protected: query.one_of("protected", &[("true", true), ("false", false)])?,
             min_disk: number("min_disk")?,
             min_ram: number("min_ram")?,
-            created: time(query, "created_at")?,
-            updated: time(query, "updated_at")?,
+            created: parse_time_filter(query, "created_at")?,
+            updated: parse_time_filter(query, "updated_at")?,
             properties: properties.chain(enterprise.map(|id| (ENTERPRISE_PROJECT, id))).collect(),
         })
     }
 
     /// What the images are found by that pass.
-    pub(super) fn exact(&self) -> Exact {
+    pub(super) fn exact(&self) -> IndexFilter {
         let one = |text: &Option<String>| text.iter().cloned().collect();
-        Exact { names: self.name.as_ref().map(|name| vec![name.clone()]), tags: one(&self.tag), owner: None }
+        IndexFilter {
+            names: self.name.as_ref().map(|name| vec![name.clone()]),
+            tags: one(&self.tag),
+            owner: None,
+        }
     }
 
     /// Whether an image passes every filter.
-    pub(super) fn passes(&self, image: &Image) -> bool {
+    pub(super) fn matches(&self, image: &Image) -> bool {
         let details = &image.details;
         let property_is = |(name, wanted): &(&str, String)| image::property(details, name) == Some(wanted);
         self.active != Some(false)
-            && is(self.id.as_ref(), &image.id)
-            && is(self.name.as_deref(), image::name(details))
-            && is(self.container_format.as_deref(), image::container_format(details))
+            && matches_if_set(self.id.as_ref(), &image.id)
+            && matches_if_set(self.name.as_deref(), image::name(details))
+            && matches_if_set(self.container_format.as_deref(), image::container_format(details))
             && self.disk_format.as_ref().is_none_or(|wanted| details.disk_format.as_ref() == Some(wanted))
-            && is(self.protected.as_ref(), &details.protected)
-            && is(self.min_disk.as_ref(), &details.min_disk_gib)
-            && is(self.min_ram.as_ref(), &details.min_ram_mib)
+            && matches_if_set(self.protected.as_ref(), &details.protected)
+            && matches_if_set(self.min_disk.as_ref(), &details.min_disk_gib)
+            && matches_if_set(self.min_ram.as_ref(), &details.min_ram_mib)
             && self.tag.as_ref().is_none_or(|tag| details.tags.contains(tag))
-            && self.created.as_ref().is_none_or(|filter| filter.passes(image.created))
-            && self.updated.as_ref().is_none_or(|filter| filter.passes(image.updated))
+            && self.created.as_ref().is_none_or(|filter| filter.matches(image.created))
+            && self.updated.as_ref().is_none_or(|filter| filter.matches(image.updated))
             && self.properties.iter().all(property_is)
     }
 }
 
-fn is<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
+fn matches_if_set<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
     wanted.is_none_or(|wanted| wanted == found)
 }
 
-fn time(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
-    let read = |text| TimeFilter::parse(text, Timestamp::parse_iso_text);
-    query.text(key).map(|text| read(text).ok_or_else(|| bad(key, time_filter::EXPECTED))).transpose()
+fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
+    let read = |text| TimeFilter::parse(text, Timestamp::parse_iso);
+    query
+        .text(key)
+        .map(|text| read(text).ok_or_else(|| invalid_parameter(key, time_filter::EXPECTED_FORMAT)))
+        .transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::example::described_image;
+    use crate::facade::fixtures::image_with_details;
 
     fn image() -> Image {
-        described_image("web")
+        image_with_details("web")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {
@@ -133,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_passes_what_it_is_shown_with() {
+    fn ims_filter_matches_shown_values() {
         for query in [
             "",
             "id=i-1",
@@ -162,12 +169,12 @@ mod tests {
             "created_at=gte:2024-11-06T06:30:00.778Z",
             "created_at=gte:2024-11-06%2006:30:00",
         ] {
-            assert!(parse(query).unwrap().passes(&image()), "{query}");
+            assert!(parse(query).unwrap().matches(&image()), "{query}");
         }
     }
 
     #[test]
-    fn an_image_does_not_pass_another_value() {
+    fn ims_filter_does_not_match_other_values() {
         for query in [
             "id=i-2",
             "name=we",
@@ -190,12 +197,12 @@ mod tests {
             "created_at=lt:2024-11-06T06:30:00Z",
             "created_at=neq:2024-11-06T06:30:00Z",
         ] {
-            assert!(!parse(query).unwrap().passes(&image()), "{query}");
+            assert!(!parse(query).unwrap().matches(&image()), "{query}");
         }
     }
 
     #[test]
-    fn a_malformed_value_is_named() {
+    fn malformed_ims_filter_is_named() {
         for query in [
             "id=a%23b",
             "status=Active",

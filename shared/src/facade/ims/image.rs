@@ -4,12 +4,12 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::view::Class;
+use super::view::ImageClass;
 use crate::domain::{Details, Image};
-use crate::facade::field::Field;
+use crate::facade::field_value::FieldValue;
 
 /// The values of properties that every image has to IMS, for images whose owner does not say.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULT_PROPERTIES: [(&str, &str); 6] = [
     ("__image_size", "0"),
     ("__image_source_type", "uds"),
     ("__isregistered", "true"),
@@ -19,14 +19,14 @@ const DEFAULTS: [(&str, &str); 6] = [
 ];
 
 /// The container format of an image whose owner does not say.
-const DEFAULT_CONTAINER: &str = "bare";
+const DEFAULT_CONTAINER_FORMAT: &str = "bare";
 
 /// The one `__*` property that IMS writes as a boolean.
-const BOOLEAN: &str = "__system_support_market";
+const BOOLEAN_PROPERTY: &str = "__system_support_market";
 
 /// A property as it is shown: the owner's value, or else the default.
 pub(super) fn property<'a>(details: &'a Details, name: &str) -> Option<&'a str> {
-    let default = || DEFAULTS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let default = || DEFAULT_PROPERTIES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     details.property(name).or_else(default)
 }
 
@@ -37,23 +37,23 @@ pub(super) fn name(details: &Details) -> &str {
 
 /// The container format as it is shown.
 pub(super) fn container_format(details: &Details) -> &str {
-    details.container_format.as_deref().unwrap_or(DEFAULT_CONTAINER)
+    details.container_format.as_deref().unwrap_or(DEFAULT_CONTAINER_FORMAT)
 }
 
 /// The image as a JSON object.
-pub(super) struct Wire<'a> {
+pub(super) struct ImageJson<'a> {
     pub(super) image: &'a Image,
-    pub(super) class: Class,
+    pub(super) class: ImageClass,
 }
 
-impl Serialize for Wire<'_> {
+impl Serialize for ImageJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use Field::{Flag, Number, Text, Texts};
+        use FieldValue::{Boolean, Number, Text, TextSet};
         let (image, details) = (self.image, &self.image.details);
         let path = format!("/v2/images/{}", image.id);
         let file = format!("{path}/file");
-        let (created, updated) = (image.created.to_seconds_text(), image.updated.to_seconds_text());
-        let fixed: [(&str, Field<'_>); 19] = [
+        let (created, updated) = (image.created.to_iso_seconds(), image.updated.to_iso_seconds());
+        let fixed: [(&str, FieldValue<'_>); 19] = [
             ("id", Text(image.id.as_str())),
             ("name", Text(name(details))),
             ("owner", Text(image.owner.as_str())),
@@ -64,9 +64,9 @@ impl Serialize for Wire<'_> {
             ("disk_format", details.disk_format.as_deref().into()),
             ("min_disk", Number(details.min_disk_gib)),
             ("min_ram", Number(details.min_ram_mib)),
-            ("protected", Flag(details.protected)),
-            ("os_hidden", Flag(details.hidden)),
-            ("tags", Texts(&details.tags)),
+            ("protected", Boolean(details.protected)),
+            ("os_hidden", Boolean(details.hidden)),
+            ("tags", TextSet(&details.tags)),
             ("active_at", Text(&created)),
             ("created_at", Text(&created)),
             ("updated_at", Text(&updated)),
@@ -78,7 +78,7 @@ impl Serialize for Wire<'_> {
         for (name, value) in &fixed {
             map.serialize_entry(name, value)?;
         }
-        for (name, value) in DEFAULTS.iter().filter(|(name, _)| details.property(name).is_none()) {
+        for (name, value) in DEFAULT_PROPERTIES.iter().filter(|(name, _)| details.property(name).is_none()) {
             map.serialize_entry(name, value)?;
         }
         let is_free = |name: &str| fixed.iter().all(|(known, _)| *known != name);
@@ -89,10 +89,10 @@ impl Serialize for Wire<'_> {
     }
 }
 
-fn property_value<'a>(name: &str, value: &'a str) -> Field<'a> {
+fn property_value<'a>(name: &str, value: &'a str) -> FieldValue<'a> {
     match value.parse() {
-        Ok(flag) if name == BOOLEAN => Field::Flag(flag),
-        _ => Field::Text(value),
+        Ok(flag) if name == BOOLEAN_PROPERTY => FieldValue::Boolean(flag),
+        _ => FieldValue::Text(value),
     }
 }
 
@@ -101,15 +101,15 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::facade::example::image;
+    use crate::facade::fixtures::image;
 
-    fn wire(image: &Image, class: Class) -> Value {
-        serde_json::to_value(Wire { image, class }).unwrap()
+    fn wire(image: &Image, class: ImageClass) -> Value {
+        serde_json::to_value(ImageJson { image, class }).unwrap()
     }
 
     #[test]
-    fn every_mandatory_field_is_there_though_the_owner_says_nothing() {
-        let wire = wire(&image(&[]), Class::Private);
+    fn mandatory_fields_are_present_by_default() {
+        let wire = wire(&image(&[]), ImageClass::Private);
         for text in [
             "__image_size",
             "__image_source_type",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_is_shown_beside_the_fixed_fields_and_replaces_none() {
+    fn free_property_cannot_replace_a_fixed_field() {
         let wire = wire(
             &image(&[
                 ("id", "forged"),
@@ -152,7 +152,7 @@ mod tests {
                 ("__system_support_market", "true"),
                 ("own", "thing"),
             ]),
-            Class::Shared,
+            ImageClass::Shared,
         );
         assert_eq!((&wire["id"], &wire["owner"]), (&"i-1".into(), &"own1".into()));
         assert_eq!((&wire["__imagetype"], &wire["visibility"]), (&"shared".into(), &"shared".into()));

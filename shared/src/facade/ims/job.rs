@@ -8,11 +8,11 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::Error;
-use super::error::{no_body, of_outcome};
-use crate::domain::{JobId, JobStatus, Outcome, Report, Task};
-use crate::facade::{Reply, json};
-use crate::function::Call;
-use crate::usecases::{self, Refusal};
+use super::error::{ensure_no_body, outcome_error};
+use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
+use crate::usecases::{self, UseCaseError};
 
 /// The route of the older form, with every pair's result.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
@@ -22,36 +22,36 @@ pub const PROGRESS_ROUTE: &str = "GET /v1/cloudimages/job/{job_id}";
 
 /// The most pairs whose results are listed: those of the largest batch. An answer to everything may have more; then those
 /// that failed come first, since a function can answer no more than 6 MB.
-const MOST_RESULTS: usize = 10_000;
+const MAX_RESULTS: usize = 10_000;
 
 /// The job, with every pair's result as far as it has come.
-pub async fn answer(call: &Call) -> Reply {
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
     if call.path_parameter("project_id") != call.caller().tenant.as_str() && !call.caller().is_admin() {
-        return Error::from(Refusal::JobNotFound).into_reply();
+        return Error::from(UseCaseError::JobNotFound).into_response();
     }
-    answer_with(call, with_results).await
+    job_response(call, results_entities).await
 }
 
 /// The job, without the pairs' results.
-pub async fn answer_progress(call: &Call) -> Reply {
-    answer_with(call, without_results).await
+pub async fn handle_progress(call: &AuthenticatedRequest) -> HttpResponse {
+    job_response(call, progress_entities).await
 }
 
-async fn answer_with(call: &Call, entities: fn(&Report) -> Entities<'_>) -> Reply {
-    match report(call).await {
-        Ok(report) => json(StatusCode::OK, &JobWire::new(&report, entities(&report))),
-        Err(error) => error.into_reply(),
+async fn job_response(call: &AuthenticatedRequest, entities: fn(&JobReport) -> Entities<'_>) -> HttpResponse {
+    match load_report(call).await {
+        Ok(report) => json_response(StatusCode::OK, &JobJson::new(&report, entities(&report))),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn report(call: &Call) -> Result<Report, Error> {
-    no_body(call)?;
-    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| Refusal::JobNotFound)?;
-    Ok(usecases::job_status(&call.service, call.caller(), id).await?)
+async fn load_report(call: &AuthenticatedRequest) -> Result<JobReport, Error> {
+    ensure_no_body(call)?;
+    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| UseCaseError::JobNotFound)?;
+    Ok(usecases::job_status(&call.app, call.caller(), id).await?)
 }
 
 #[derive(Serialize)]
-struct JobWire<'a> {
+struct JobJson<'a> {
     job_id: String,
     job_type: &'static str,
     status: &'static str,
@@ -90,22 +90,22 @@ struct PairResult<'a> {
 }
 
 /// What a job has come to, pair by pair.
-fn with_results(report: &Report) -> Entities<'_> {
-    let omitted = report.done().saturating_sub(MOST_RESULTS);
+fn results_entities(report: &JobReport) -> Entities<'_> {
+    let omitted = report.done_count().saturating_sub(MAX_RESULTS);
     let pairs: Vec<_> = if omitted == 0 {
         report.outcomes().collect()
     } else {
         let done = report.outcomes().filter(|(_, _, outcome)| !outcome.is_failure());
-        report.failures().chain(done).take(MOST_RESULTS).collect()
+        report.failures().chain(done).take(MAX_RESULTS).collect()
     };
     let results = pairs.into_iter().map(|(image, tenant, outcome)| {
-        let error = of_outcome(outcome, &report.job.task);
+        let error = outcome_error(outcome, &report.job.task);
         PairResult {
             image_id: image.as_str(),
             project_id: tenant.as_str(),
             status: match outcome {
                 Outcome::Done => "success",
-                Outcome::Overtaken => "overtaken",
+                Outcome::Superseded => "overtaken",
                 _ => "failed",
             },
             error_code: error.map(|(code, _)| code),
@@ -120,13 +120,13 @@ fn with_results(report: &Report) -> Entities<'_> {
 }
 
 /// How far a job has come.
-fn without_results(report: &Report) -> Entities<'_> {
+fn progress_entities(report: &JobReport) -> Entities<'_> {
     Entities::Progress { process_percent: report.percent(), sub_job_id: "" }
 }
 
-impl<'a> JobWire<'a> {
-    fn new(report: &Report, entities: Entities<'a>) -> Self {
-        let (error_code, fail_reason) = failure_of(report).unzip();
+impl<'a> JobJson<'a> {
+    fn new(report: &JobReport, entities: Entities<'a>) -> Self {
+        let (error_code, fail_reason) = first_failure(report).unzip();
         Self {
             job_id: report.job.id.to_string(),
             job_type: match report.job.task {
@@ -142,8 +142,8 @@ impl<'a> JobWire<'a> {
                 JobStatus::Success => "SUCCESS",
                 JobStatus::Fail => "FAIL",
             },
-            begin_time: report.job.accepted.to_millis_text(),
-            end_time: report.ended().map(|end| end.max(report.job.accepted).to_millis_text()),
+            begin_time: report.job.accepted_at.to_iso_millis(),
+            end_time: report.ended_at().map(|end| end.max(report.job.accepted_at).to_iso_millis()),
             error_code,
             fail_reason,
             entities,
@@ -152,15 +152,15 @@ impl<'a> JobWire<'a> {
 }
 
 /// The code of the first failure, and the sentence that a client shows; nothing while the job runs.
-fn failure_of(report: &Report) -> Option<(&'static str, String)> {
-    report.ended()?;
+fn first_failure(report: &JobReport) -> Option<(&'static str, String)> {
+    report.ended_at()?;
     let Some((image, tenant, outcome)) = report.failures().next() else {
         // What failed cannot be named.
-        let outcome = (report.status() == JobStatus::Fail).then_some(Outcome::GaveUp)?;
-        return of_outcome(outcome, &report.job.task).map(|(code, message)| (code, message.to_owned()));
+        let outcome = (report.status() == JobStatus::Fail).then_some(Outcome::RetriesExhausted)?;
+        return outcome_error(outcome, &report.job.task).map(|(code, message)| (code, message.to_owned()));
     };
-    let (code, message) = of_outcome(outcome, &report.job.task)?;
-    let (failed, all) = (report.failures().count(), report.done());
+    let (code, message) = outcome_error(outcome, &report.job.task)?;
+    let (failed, all) = (report.failures().count(), report.done_count());
     let first = format!("image {image}, project {tenant}: {message}");
     Some((code, if all == 1 { first } else { format!("{failed} of {all} failed. The first: {first}") }))
 }
@@ -168,36 +168,36 @@ fn failure_of(report: &Report) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Job, Outcome, Piece, Stamp, Status, Timestamp};
+    use crate::domain::{Job, Outcome, Stamp, Status, Timestamp, WorkItem};
 
-    fn report(outcomes: &[Outcome], finished: bool) -> Report {
+    fn report(outcomes: &[Outcome], finished: bool) -> JobReport {
         let job = Job {
             id: JobId(Stamp::first_of(Timestamp::from_unix_millis(1_730_874_600_778))),
             creator: "own1".parse().unwrap(),
             task: Task::Share,
             images: vec!["img".parse().unwrap()],
             tenants: vec!["a".parse().unwrap(), "b".parse().unwrap()],
-            accepted: Timestamp::from_unix_millis(1_730_874_600_778),
+            accepted_at: Timestamp::from_unix_millis(1_730_874_600_778),
             queues: Vec::new(),
         };
         let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
-        let piece = Piece {
+        let piece = WorkItem {
             number: 0,
             pairs: 0..2,
-            found: Vec::new(),
+            found_images: Vec::new(),
             outcomes: outcomes.to_vec(),
-            finished,
+            finished_at: finished,
             attempts: 0,
         };
-        Report { job, pieces: vec![piece] }
+        JobReport { job, work_items: vec![piece] }
     }
 
-    fn wire(report: &Report) -> serde_json::Value {
-        serde_json::to_value(JobWire::new(report, with_results(report))).unwrap()
+    fn wire(report: &JobReport) -> serde_json::Value {
+        serde_json::to_value(JobJson::new(report, results_entities(report))).unwrap()
     }
 
     #[test]
-    fn a_job_that_succeeded_is_as_in_the_vendors_example() {
+    fn successful_job_matches_the_vendor_example() {
         let done = wire(&report(&[Outcome::Done, Outcome::Done], true));
         assert_eq!(done["job_type"], "imsAddImageMembersJob");
         assert_eq!(
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_with_one_failure_fails_and_says_which() {
+    fn job_with_one_failed_pair_fails_and_names_it() {
         let failed = wire(&report(&[Outcome::Done, Outcome::MemberLimit], true));
         assert_eq!((&failed["status"], &failed["error_code"]), (&"FAIL".into(), &"IMG.0088".into()));
         let reason = failed["fail_reason"].as_str().unwrap();
@@ -224,16 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn of_more_pairs_than_are_listed_those_that_failed_come_first() {
+    fn failed_pairs_come_first_in_truncated_results() {
         let mut report = report(&[], true);
-        let images = (0..=MOST_RESULTS).map(|number| format!("img-{number}").parse().unwrap());
+        let images = (0..=MAX_RESULTS).map(|number| format!("img-{number}").parse().unwrap());
         (report.job.images, report.job.tenants) = (images.collect(), vec!["a".parse().unwrap()]);
-        let piece = &mut report.pieces[0];
-        piece.pairs = 0..MOST_RESULTS + 1;
-        piece.outcomes = vec![Outcome::Done; MOST_RESULTS];
+        let piece = &mut report.work_items[0];
+        piece.pairs = 0..MAX_RESULTS + 1;
+        piece.outcomes = vec![Outcome::Done; MAX_RESULTS];
         piece.outcomes.push(Outcome::PendingLimit);
         let entities = wire(&report)["entities"].take();
-        assert_eq!(entities["results"].as_array().unwrap().len(), MOST_RESULTS);
+        assert_eq!(entities["results"].as_array().unwrap().len(), MAX_RESULTS);
         assert_eq!(
             (&entities["results"][0]["image_id"], &entities["results_omitted"]),
             (&"img-10000".into(), &1.into())
@@ -242,26 +242,26 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_has_the_code_of_its_task() {
+    fn failed_retries_have_the_error_code_of_the_task() {
         let respond = Task::Respond { status: Status::Accepted, vault: None };
         for (task, code) in [(Task::Share, "IMG.0112"), (Task::Unshare, "IMG.0113"), (respond, "IMG.0061")] {
-            let mut report = report(&[Outcome::Done, Outcome::GaveUp], true);
+            let mut report = report(&[Outcome::Done, Outcome::RetriesExhausted], true);
             report.job.task = task;
             assert_eq!(wire(&report)["error_code"], code);
         }
     }
 
     #[test]
-    fn the_newer_form_has_the_progress_and_no_results() {
+    fn progress_route_omits_results() {
         let report = report(&[Outcome::Done], false);
         assert_eq!(
-            serde_json::to_value(JobWire::new(&report, without_results(&report))).unwrap()["entities"],
+            serde_json::to_value(JobJson::new(&report, progress_entities(&report))).unwrap()["entities"],
             serde_json::json!({ "process_percent": 50, "subJobId": "" })
         );
     }
 
     #[test]
-    fn a_job_under_way_has_no_end_and_no_failure_yet() {
+    fn running_job_has_no_end_time_or_error() {
         let running = wire(&report(&[Outcome::MemberLimit], false));
         assert_eq!((&running["status"], &running["end_time"]), (&"RUNNING".into(), &().into()));
         assert_eq!(

@@ -6,49 +6,61 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Error;
-use super::error::no_body;
+use super::error::ensure_no_body;
 use super::filter::Filter;
 use super::image;
 use super::query::Query;
-use super::view::{Class, View};
+use super::view::{ImageClass, View};
 use crate::facade::marker::Listing;
-use crate::facade::{Reply, json, page};
-use crate::function::Call;
-use crate::usecases::{self, Direction, Exact, ImagePage, ImageQuery, Marker, Refusal, Seen, Sort, SortKey};
+use crate::facade::{HttpResponse, json_response, page};
+use crate::function::AuthenticatedRequest;
+use crate::usecases::{
+    self, Direction, ImagePage, ImageQuery, IndexFilter, Marker, Sort, SortKey, UseCaseError, VisibleImage,
+};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/cloudimages";
 
 /// `?<filters>&limit=&marker=&sort_key=&sort_dir=` in, `{"images":[…],"page_info":{"next_marker"}}` out; `next_marker`
 /// only where there may be more.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&call.service, call.caller());
-    let listing = Listing::new(ROUTE, caller).of_query(query.pairs());
-    let (sort, most, after) = (sort(&query)?, query.limit()?, marker(&query, &listing)?);
+    let (service, caller) = (&call.app, call.caller());
+    let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
+    let (sort, most, after) = (parse_sort(&query)?, query.limit()?, parse_marker(&query, &listing)?);
     let lists = view.lists(caller);
-    let matches = |seen: &Seen| view.shows(seen) && filter.passes(&seen.image);
-    let exact = Exact { owner: view.owner(), ..filter.exact() };
-    let wanted = ImageQuery { lists, matches, exact, counts_members: true, sort, after, most };
+    let matches = |seen: &VisibleImage| view.includes(seen) && filter.matches(&seen.image);
+    let exact = IndexFilter { owner: view.owner(), ..filter.exact() };
+    let image_query = ImageQuery {
+        lists,
+        filter: matches,
+        index_filter: exact,
+        needs_member_counts: true,
+        sort,
+        after,
+        limit: most,
+    };
     let page = match &filter.id {
-        Some(id) => usecases::find_images(service, caller, std::slice::from_ref(id), wanted).await,
-        None => usecases::list_images(service, caller, wanted).await,
+        Some(id) => usecases::find_images(service, caller, std::slice::from_ref(id), image_query).await,
+        None => usecases::list_images(service, caller, image_query).await,
     };
     let page = page.map_err(|refusal| match refusal {
-        Refusal::NothingFound { examined, next: Some(next) } => nothing_found(examined, &listing.write(next)),
+        UseCaseError::ScanLimitReached { examined, next: Some(next) } => {
+            no_match(examined, &listing.encode_marker(next))
+        }
         other => other.into(),
     })?;
-    Ok(json(StatusCode::OK, &wire(page, &listing)))
+    Ok(json_response(StatusCode::OK, &page_body(page, &listing)))
 }
 
 /// A page without images and with a `next_marker` would be taken for the end of the list.
-fn nothing_found(examined: usize, next: &str) -> Error {
+fn no_match(examined: usize, next: &str) -> Error {
     Error::bad_request(
         "IMG.0105",
         format!(
@@ -58,7 +70,7 @@ fn nothing_found(examined: usize, next: &str) -> Error {
 }
 
 /// One key and one direction, in which images that are equal so far follow by time and id.
-fn sort(query: &Query) -> Result<Sort, Error> {
+fn parse_sort(query: &Query) -> Result<Sort, Error> {
     let keys = [
         ("created_at", Some(SortKey::CreatedAt)),
         ("name", Some(SortKey::Name)),
@@ -81,13 +93,15 @@ fn sort(query: &Query) -> Result<Sort, Error> {
     Ok(sort)
 }
 
-fn marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
-    let marker = query.text("marker").map(|text| listing.read_of_images(text).ok_or(Refusal::MarkerNotFound));
+fn parse_marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
+    let marker = query
+        .text("marker")
+        .map(|text| listing.decode_image_marker(text).ok_or(UseCaseError::MarkerNotFound));
     Ok(marker.transpose()?)
 }
 
 #[derive(Serialize)]
-struct Page {
+struct PageBody {
     images: Vec<Box<RawValue>>,
     page_info: PageInfo,
 }
@@ -98,11 +112,11 @@ struct PageInfo {
     next_marker: Option<String>,
 }
 
-fn wire(page: ImagePage, listing: &Listing) -> Page {
-    let (images, next) = page::texts(page, page::MOST_BYTES, |seen| {
-        page::text(&image::Wire { image: &seen.image, class: Class::of(seen)? })
+fn page_body(page: ImagePage, listing: &Listing) -> PageBody {
+    let (images, next) = page::render_images(page, page::MAX_BYTES, |seen| {
+        page::raw_json(&image::ImageJson { image: &seen.image, class: ImageClass::classify(seen)? })
     });
-    Page { images, page_info: PageInfo { next_marker: next.map(|next| listing.write(next)) } }
+    PageBody { images, page_info: PageInfo { next_marker: next.map(|next| listing.encode_marker(next)) } }
 }
 
 #[cfg(test)]
@@ -110,8 +124,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_is_newest_first_unless_asked_otherwise() {
-        let sort = |query: &str| sort(&Query::parse(query).unwrap());
+    fn default_order_is_newest_first() {
+        let sort = |query: &str| parse_sort(&Query::parse(query).unwrap());
         assert_eq!(sort("").unwrap(), [(SortKey::CreatedAt, Direction::Descending)]);
         let ascending =
             |keys: &[SortKey]| keys.iter().map(|key| (*key, Direction::Ascending)).collect::<Sort>();

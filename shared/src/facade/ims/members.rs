@@ -7,14 +7,14 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::Error;
-use super::error::{no_body, other_project};
-use super::query::{Query, bad};
-use crate::domain::{ID_FORM, ImageId, Member, TenantId};
+use super::error::{ensure_no_body, wrong_project};
+use super::query::{Query, invalid_parameter};
+use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId};
 use crate::facade::marker::Listing;
 use crate::facade::page::PageInfo;
-use crate::facade::{Reply, json};
-use crate::function::Call;
-use crate::usecases::{self, MemberPage, Refusal};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
+use crate::usecases::{self, MemberPage, UseCaseError};
 
 /// The route of the list.
 pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
@@ -24,71 +24,71 @@ pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/member
 
 /// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn answer_list(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_list(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
 /// One member out.
-pub async fn answer_show(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
-    let most = query.limit()?;
-    let image = shared_image(call)?;
+    let limit = query.limit()?;
+    let image = path_image(call)?;
     let listing = Listing::new(LIST_ROUTE, call.caller()).with(image.as_str());
-    let after = query.text("marker").map(|text| read_marker(&listing, text)).transpose()?;
-    let page = usecases::list_members(&call.service, call.caller(), &image, after.as_ref(), most).await?;
-    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
+    let after = query.text("marker").map(|text| decode_marker(&listing, text)).transpose()?;
+    let page = usecases::list_members(&call.app, call.caller(), &image, after.as_ref(), limit).await?;
+    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let image = shared_image(call)?;
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let image = path_image(call)?;
     let member: TenantId = call
         .path_parameter("member_id")
         .parse()
-        .map_err(|_| Error::bad_request("IMG.0067", format!("member_id: expected {ID_FORM}.")))?;
-    let member = usecases::show_member(&call.service, call.caller(), &image, &member).await?;
-    Ok(json(StatusCode::OK, &MemberWire::from(&member)))
+        .map_err(|_| Error::bad_request("IMG.0067", format!("member_id: expected {ID_FORMAT}.")))?;
+    let member = usecases::show_member(&call.app, call.caller(), &image, &member).await?;
+    Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
 /// The image of the path, where the path's project is one that the caller reads for.
-fn shared_image(call: &Call) -> Result<ImageId, Error> {
+fn path_image(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
     let acting = &call.caller().tenant;
     match call.path_parameter("project_id").parse::<TenantId>() {
-        Ok(named) if call.caller().reads_for(&named) => {}
-        Ok(named) => return Err(Refusal::OtherProject { acting: acting.clone(), named }.into()),
-        Err(_) => return Err(other_project(acting, "the one in the path")),
+        Ok(named) if call.caller().can_read_for(&named) => {}
+        Ok(named) => return Err(UseCaseError::ProjectMismatch { acting: acting.clone(), named }.into()),
+        Err(_) => return Err(wrong_project(acting, "the one in the path")),
     }
     call.path_parameter("image_id")
         .parse()
-        .map_err(|_| Error::bad_request("IMG.0066", format!("image_id: expected {ID_FORM}.")))
+        .map_err(|_| Error::bad_request("IMG.0066", format!("image_id: expected {ID_FORMAT}.")))
 }
 
 /// The marker of a page is its last member, sealed, in Base64 as IMS has it.
-fn marker_of(listing: &Listing, member: &TenantId) -> String {
-    URL_SAFE_NO_PAD.encode(listing.write(member))
+fn encode_marker(listing: &Listing, member: &TenantId) -> String {
+    URL_SAFE_NO_PAD.encode(listing.encode_marker(member))
 }
 
-fn read_marker(listing: &Listing, text: &str) -> Result<TenantId, Error> {
+fn decode_marker(listing: &Listing, text: &str) -> Result<TenantId, Error> {
     let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
     decoded
-        .and_then(|bytes| listing.read(std::str::from_utf8(&bytes).ok()?)?.parse().ok())
-        .ok_or_else(|| bad("marker", "next_marker of the page before"))
+        .and_then(|bytes| listing.decode_marker(std::str::from_utf8(&bytes).ok()?)?.parse().ok())
+        .ok_or_else(|| invalid_parameter("marker", "next_marker of the page before"))
 }
 
 #[derive(Serialize)]
-struct PageWire<'a> {
-    members: Vec<MemberWire<'a>>,
+struct PageBody<'a> {
+    members: Vec<MemberJson<'a>>,
     schema: &'static str,
     page_info: PageInfo,
 }
 
 #[derive(Serialize)]
-struct MemberWire<'a> {
+struct MemberJson<'a> {
     status: &'static str,
     created_at: String,
     updated_at: String,
@@ -98,25 +98,25 @@ struct MemberWire<'a> {
     schema: &'static str,
 }
 
-impl<'a> PageWire<'a> {
+impl<'a> PageBody<'a> {
     fn new(page: &'a MemberPage, listing: &Listing) -> Self {
         Self {
-            members: page.members.iter().map(MemberWire::from).collect(),
+            members: page.members.iter().map(MemberJson::from).collect(),
             schema: "/v2/schemas/members",
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| marker_of(listing, last)),
+                next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
                 current_count: page.members.len(),
             },
         }
     }
 }
 
-impl<'a> From<&'a Member> for MemberWire<'a> {
-    fn from(member: &'a Member) -> Self {
+impl<'a> From<&'a MemberView> for MemberJson<'a> {
+    fn from(member: &'a MemberView) -> Self {
         Self {
             status: member.status.as_str(),
-            created_at: member.created.to_seconds_text(),
-            updated_at: member.updated.to_seconds_text(),
+            created_at: member.created.to_iso_seconds(),
+            updated_at: member.updated.to_iso_seconds(),
             image_id: member.image.as_str(),
             member_id: member.tenant.as_str(),
             member_type: "project",
@@ -129,14 +129,14 @@ impl<'a> From<&'a Member> for MemberWire<'a> {
 mod tests {
     use super::*;
     use crate::domain::{Status, Timestamp};
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn listing(image: &str) -> Listing {
-        Listing::new(LIST_ROUTE, &example::caller("own1")).with(image)
+        Listing::new(LIST_ROUTE, &fixtures::caller("own1")).with(image)
     }
 
-    fn member(tenant: &str) -> Member {
-        Member {
+    fn member(tenant: &str) -> MemberView {
+        MemberView {
             image: "i-1".parse().unwrap(),
             tenant: tenant.parse().unwrap(),
             status: Status::Pending,
@@ -146,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_as_the_contract_has_it() {
+    fn ims_member_matches_the_contract() {
         assert_eq!(
-            serde_json::to_value(MemberWire::from(&member("p-1"))).unwrap(),
+            serde_json::to_value(MemberJson::from(&member("p-1"))).unwrap(),
             serde_json::json!({
                 "status": "pending", "created_at": "2016-09-01T02:05:14Z", "updated_at": "2016-09-01T02:05:15Z",
                 "image_id": "i-1", "member_id": "p-1", "member_type": "project", "schema": "/v2/schemas/member",
@@ -157,24 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn a_page_names_the_next_one_where_there_is_one() {
+    fn page_has_next_marker_only_if_more_follow() {
         let listing = listing("i-1");
         let wire = |page: &MemberPage| {
-            serde_json::to_value(PageWire::new(page, &listing)).unwrap()["page_info"].clone()
+            serde_json::to_value(PageBody::new(page, &listing)).unwrap()["page_info"].clone()
         };
         let members = vec![member("p-1"), member("p-2")];
         let last = MemberPage { members: members.clone(), next: None };
         assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
         let first = MemberPage { members, next: Some("p-2".parse().unwrap()) };
         let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
-        assert_eq!(read_marker(&listing, &marker).unwrap().as_str(), "p-2");
+        assert_eq!(decode_marker(&listing, &marker).unwrap().as_str(), "p-2");
     }
 
     #[test]
-    fn a_marker_that_no_page_gave_is_refused() {
-        let of_another_image = marker_of(&listing("i-2"), &"p-2".parse().unwrap());
+    fn foreign_member_marker_is_rejected() {
+        let of_another_image = encode_marker(&listing("i-2"), &"p-2".parse().unwrap());
         for bad in ["", "p 2", "%%%", "cCNx", "_w", "cC0y", &of_another_image] {
-            let refused = format!("{:?}", read_marker(&listing("i-1"), bad));
+            let refused = format!("{:?}", decode_marker(&listing("i-1"), bad));
             assert!(refused.contains("marker: expected next_marker"), "{bad}");
         }
     }

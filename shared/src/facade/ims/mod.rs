@@ -17,5 +17,5 @@ pub mod share;
 pub mod unshare;
 mod view;
 
-pub use self::error::{Error, not_admitted, unrouted};
-pub(super) use self::error::{no_body, unresolved};
+pub use self::error::{Error, auth_error_response, route_not_found};
+pub(super) use self::error::{ensure_no_body, unresolved_names};

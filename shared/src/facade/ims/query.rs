@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::Error;
 use crate::facade::marker::Listing;
-use crate::facade::query::{ENCODING, pairs};
+use crate::facade::query::{ENCODING, parse_pairs};
 
 /// The parameters, decoded.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ impl Query {
     /// Reads what stands after the question mark.
     pub(in crate::facade) fn parse(raw: &str) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
-        for (key, value) in pairs(raw).map_err(|key| bad(&key, ENCODING))? {
+        for (key, value) in parse_pairs(raw).map_err(|key| invalid_parameter(&key, ENCODING))? {
             if parameters.insert(key.clone(), value).is_some() {
-                return Err(bad(&key, "one value, not several"));
+                return Err(invalid_parameter(&key, "one value, not several"));
             }
         }
         Ok(Self(parameters))
@@ -38,12 +38,12 @@ impl Query {
     }
 
     /// A parameter of some type; `expected` says what its values look like.
-    pub(in crate::facade) fn parsed<T: FromStr>(
+    pub(in crate::facade) fn parse_value<T: FromStr>(
         &self,
         key: &str,
         expected: &str,
     ) -> Result<Option<T>, Error> {
-        self.text(key).map(|text| text.parse().map_err(|_| bad(key, expected))).transpose()
+        self.text(key).map(|text| text.parse().map_err(|_| invalid_parameter(key, expected))).transpose()
     }
 
     /// A parameter that is one of some words. Each stands with what it means.
@@ -56,30 +56,31 @@ impl Query {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         found.map(Some).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            bad(key, format_args!("one of {}", words.join(", ")))
+            invalid_parameter(key, format_args!("one of {}", words.join(", ")))
         })
     }
 
     /// After what a page of a list begins: what the page before gave as its marker.
-    pub(in crate::facade) fn after<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, Error> {
-        let read = |text| listing.read(text).and_then(|position| position.parse().ok());
-        let read = |text| read(text).ok_or_else(|| bad("marker", "next_marker of the page before"));
+    pub(in crate::facade) fn parse_marker<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, Error> {
+        let read = |text| listing.decode_marker(text).and_then(|position| position.parse().ok());
+        let read =
+            |text| read(text).ok_or_else(|| invalid_parameter("marker", "next_marker of the page before"));
         self.text("marker").map(read).transpose()
     }
 
     /// How many things a page holds.
     pub(in crate::facade) fn limit(&self) -> Result<usize, Error> {
         const EXPECTED: &str = "a number from 1 to 1000";
-        match self.parsed("limit", EXPECTED)? {
+        match self.parse_value("limit", EXPECTED)? {
             None => Ok(500),
             Some(limit @ 1..=1000) => Ok(limit),
-            Some(_) => Err(bad("limit", EXPECTED)),
+            Some(_) => Err(invalid_parameter("limit", EXPECTED)),
         }
     }
 }
 
 /// A parameter that is not as it must be.
-pub(in crate::facade) fn bad(key: &str, expected: impl Display) -> Error {
+pub(in crate::facade) fn invalid_parameter(key: &str, expected: impl Display) -> Error {
     Error::bad_request("IMG.0001", format!("{key}: expected {expected}."))
 }
 
@@ -87,7 +88,7 @@ pub(in crate::facade) fn bad(key: &str, expected: impl Display) -> Error {
 mod tests {
     use super::*;
 
-    fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    fn error_text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
         format!("{:?}", result.unwrap_err())
     }
 
@@ -101,27 +102,31 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_key_and_a_value_that_is_not_utf_8_are_named() {
-        assert!(refused(Query::parse("limit=1&limit=1")).contains("limit: expected one value"));
-        assert!(refused(Query::parse("name=%FF")).contains("name: expected percent-encoded UTF-8"));
-        assert!(refused(Query::parse("%FF=x")).contains("the query: expected percent-encoded UTF-8"));
+    fn repeated_key_and_invalid_utf8_are_named() {
+        assert!(error_text(Query::parse("limit=1&limit=1")).contains("limit: expected one value"));
+        assert!(error_text(Query::parse("name=%FF")).contains("name: expected percent-encoded UTF-8"));
+        assert!(error_text(Query::parse("%FF=x")).contains("the query: expected percent-encoded UTF-8"));
     }
 
     #[test]
-    fn a_value_that_is_none_of_those_expected_is_named() {
+    fn unexpected_parameter_value_is_named() {
         let words = [("asc", 1), ("desc", 2)];
         let query = Query::parse("sort_dir=up&limit=0&marker=").unwrap();
-        assert!(refused(query.one_of("sort_dir", &words)).contains("sort_dir: expected one of asc, desc."));
-        assert!(refused(query.limit()).contains("limit: expected a number from 1 to 1000"));
-        assert!(refused(query.parsed::<u8>("marker", "a digit")).contains("marker: expected a digit."));
+        assert!(
+            error_text(query.one_of("sort_dir", &words)).contains("sort_dir: expected one of asc, desc.")
+        );
+        assert!(error_text(query.limit()).contains("limit: expected a number from 1 to 1000"));
+        assert!(
+            error_text(query.parse_value::<u8>("marker", "a digit")).contains("marker: expected a digit.")
+        );
         for bad in ["limit=1001", "limit=-1", "limit=", "limit=x", "limit=1.0", "limit=99999999999999999999"]
         {
-            assert!(refused(Query::parse(bad).unwrap().limit()).contains("limit: expected"), "{bad}");
+            assert!(error_text(Query::parse(bad).unwrap().limit()).contains("limit: expected"), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_left_out_has_its_default() {
+    fn omitted_parameters_have_defaults() {
         let query = Query::parse("").unwrap();
         assert_eq!(query.limit(), Ok(500));
         assert_eq!(query.one_of("sort_dir", &[("asc", 1)]), Ok(None));

@@ -11,9 +11,9 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::Error;
-use super::error::no_body;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use super::error::ensure_no_body;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases::{self, Quota};
 
 /// The operation's route.
@@ -22,15 +22,15 @@ pub const ROUTE: &str = "GET /v1/cloudimages/quota";
 const UNLIMITED: i64 = -1;
 
 /// `{"quotas":{"resources":[{"type","used","quota","min","max"},…]}}` out.
-pub async fn answer(call: &Call) -> Reply {
-    quota(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    quota(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn quota(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let quota = usecases::quota(&call.service, call.caller()).await?;
+async fn quota(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let quota = usecases::quota(&call.app, call.caller()).await?;
     let quotas = serde_json::json!({ "quotas": { "resources": resources(&quota) } });
-    Ok(json(StatusCode::OK, &quotas))
+    Ok(json_response(StatusCode::OK, &quotas))
 }
 
 #[derive(Serialize)]
@@ -47,12 +47,12 @@ fn resources(quota: &Quota) -> [Resource; 6] {
     let resource = |r#type, used, quota| Resource { r#type, used, quota, min: 1, max: quota };
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     [
-        resource("image", count(quota.images), quota.most_images.into()),
+        resource("image", count(quota.images), quota.max_images.into()),
         resource("image_shared", quota.accepted_images, UNLIMITED),
-        resource("image_member", 0, quota.most_members_per_image.into()),
-        resource("image_member_full_ecs", 0, quota.most_members_per_full_ecs_image.into()),
-        resource("image_pending", quota.pending_images, quota.most_pending_images.into()),
-        resource("image_pending_of_owner", 0, quota.most_pending_of_owner.into()),
+        resource("image_member", 0, quota.max_members_per_image.into()),
+        resource("image_member_full_ecs", 0, quota.max_members_per_full_ecs_image.into()),
+        resource("image_pending", quota.pending_images, quota.max_pending_images.into()),
+        resource("image_pending_of_owner", 0, quota.max_pending_per_owner.into()),
     ]
 }
 
@@ -61,16 +61,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_type_says_what_is_used_and_what_is_allowed() {
+    fn each_quota_reports_usage_and_limit() {
         let quota = Quota {
             images: 3,
-            most_images: 50,
+            max_images: 50,
             accepted_images: 700,
             pending_images: 7,
-            most_pending_images: 100,
-            most_pending_of_owner: 20,
-            most_members_per_image: 256,
-            most_members_per_full_ecs_image: 10,
+            max_pending_images: 100,
+            max_pending_per_owner: 20,
+            max_members_per_image: 256,
+            max_members_per_full_ecs_image: 10,
         };
         assert_eq!(
             serde_json::to_value(resources(&quota)).unwrap(),

@@ -4,37 +4,37 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Error;
-use super::batch::{accepted, images, object, remembered};
-use crate::domain::{ID_FORM, ImageId, Status, TenantId, VaultId};
-use crate::facade::{Reply, vault};
-use crate::function::Call;
+use super::batch::{idempotency_request, job_response, parse_images, parse_object};
+use crate::domain::{ID_FORMAT, ImageId, Status, TenantId, VaultId};
+use crate::facade::{HttpResponse, vault_id};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/cloudimages/members";
 
 /// In the place of image ids: everything that waits for the project's answer (seed 001: *Accept All*).
-const EVERYTHING: &str = "*";
+const ALL_PENDING: &str = "*";
 
 /// `{"images":[…] or ["*"],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
-pub async fn answer(call: &Call) -> Reply {
-    respond(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    respond(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn respond(call: &Call) -> Result<Reply, Error> {
-    let Answer { images, project, status, vault } = Answer::parse(call.body())?;
-    let remembered = remembered(call, &(&images, &project, status, &vault))?;
-    let (service, caller, said) = (&call.service, call.caller(), (status, vault));
+async fn respond(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let RespondRequest { images, project, status, vault } = RespondRequest::parse(call.body())?;
+    let idempotency = idempotency_request(call, &(&images, &project, status, &vault))?;
+    let (service, caller, decision) = (&call.app, call.caller(), (status, vault));
     let job = match images {
-        None => usecases::respond_to_all(service, caller, project, said, remembered).await?,
-        Some(images) => usecases::respond(service, caller, project, images, said, remembered).await?,
+        None => usecases::respond_to_all(service, caller, project, decision, idempotency).await?,
+        Some(images) => usecases::respond(service, caller, project, images, decision, idempotency).await?,
     };
-    Ok(accepted(job))
+    Ok(job_response(job))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct RespondBody {
     images: Option<Value>,
     project_id: Option<Value>,
     status: Option<Value>,
@@ -42,7 +42,7 @@ struct Wire {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
+struct RespondRequest {
     /// `None` for everything that waits.
     images: Option<Vec<ImageId>>,
     project: TenantId,
@@ -50,16 +50,19 @@ struct Answer {
     vault: Option<VaultId>,
 }
 
-impl Answer {
+impl RespondRequest {
     fn parse(body: &[u8]) -> Result<Self, Error> {
-        let wire: Wire = object(body)?;
-        let images =
-            if is_everything(wire.images.as_ref())? { None } else { Some(images(wire.images.as_ref())?) };
+        let wire: RespondBody = parse_object(body)?;
+        let images = if is_all_pending(wire.images.as_ref())? {
+            None
+        } else {
+            Some(parse_images(wire.images.as_ref())?)
+        };
         let project = wire.project_id.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
         let project = project.ok_or_else(|| {
             Error::bad_request(
                 "IMG.0067",
-                format!("project_id: expected the recipient's project id, {ID_FORM}."),
+                format!("project_id: expected the recipient's project id, {ID_FORMAT}."),
             )
         })?;
         let status = match wire.status.as_ref().and_then(Value::as_str) {
@@ -69,16 +72,16 @@ impl Answer {
                 return Err(Error::bad_request("IMG.0001", "status: expected \"accepted\" or \"rejected\"."));
             }
         };
-        let vault = vault::parse(wire.vault_id.as_ref())
+        let vault = vault_id::parse(wire.vault_id.as_ref())
             .map_err(|expected| Error::bad_request("IMG.0184", expected))?;
         Ok(Self { images, project, status, vault })
     }
 }
 
 /// Whether the images are `["*"]`: everything that waits. It is no image's id, and stands alone.
-fn is_everything(images: Option<&Value>) -> Result<bool, Error> {
+fn is_all_pending(images: Option<&Value>) -> Result<bool, Error> {
     let Some(images) = images.and_then(Value::as_array) else { return Ok(false) };
-    match images.iter().any(|image| image == EVERYTHING) {
+    match images.iter().any(|image| image == ALL_PENDING) {
         true if images.len() > 1 => Err(Error::bad_request(
             "IMG.0066",
             "images: expected \"*\" alone, for all that waits, or ids without it.",
@@ -93,21 +96,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let images = prop::sample::select(vec![json!(["a", "b"]), json!(["*"])]);
         let status = prop::sample::select(vec!["accepted", "rejected", "pending", "Accepted", ""]);
         (images, status).prop_flat_map(|(images, status)| {
-            nearly(&json!({"images": images, "project_id": "p", "status": status, "vault_id": "v"}))
+            near_variants(&json!({"images": images, "project_id": "p", "status": status, "vault_id": "v"}))
         })
     }
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Answer::parse(&bytes);
-            if let Ok(answer) = Answer::parse(body.to_string().as_bytes()) {
+        fn respond_body_is_parsed_faithfully(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = RespondRequest::parse(&bytes);
+            if let Ok(answer) = RespondRequest::parse(body.to_string().as_bytes()) {
                 let given: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 match &answer.images {
                     None => prop_assert_eq!(given, ["*"]),
@@ -120,46 +123,46 @@ mod tests {
         }
     }
 
-    fn refused(body: &str) -> String {
-        format!("{:?}", Answer::parse(body.as_bytes()).unwrap_err())
+    fn error_text(body: &str) -> String {
+        format!("{:?}", RespondRequest::parse(body.as_bytes()).unwrap_err())
     }
 
     #[test]
-    fn the_example_of_the_contract_is_read() {
+    fn respond_contract_example_is_parsed() {
         let body = br#"{"images":["d164b5df","0b680482"],"project_id":"edc89b490d7d4392898e19b2deb34797",
             "status":"accepted","vault_id":"d14r5tef-1bc3-4c4f-823e-3e471rg65e65"}"#;
-        let answer = Answer::parse(body).unwrap();
+        let answer = RespondRequest::parse(body).unwrap();
         let images = answer.images.map(|images| images.len());
         assert_eq!((images, answer.status, answer.vault.is_some()), (Some(2), Status::Accepted, true));
     }
 
     #[test]
-    fn an_error_names_the_field() {
-        assert!(refused(r#"{"images":["a"],"status":"accepted"}"#).contains("project_id"));
-        assert!(refused(r#"{"images":["a"],"project_id":"p","status":"pending"}"#).contains("status"));
-        assert!(refused(r#"{"images":["a"],"project_id":"p","status":"Accepted"}"#).contains("status"));
+    fn invalid_respond_field_is_named() {
+        assert!(error_text(r#"{"images":["a"],"status":"accepted"}"#).contains("project_id"));
+        assert!(error_text(r#"{"images":["a"],"project_id":"p","status":"pending"}"#).contains("status"));
+        assert!(error_text(r#"{"images":["a"],"project_id":"p","status":"Accepted"}"#).contains("status"));
         assert!(
-            refused(r#"{"images":["a"],"project_id":"p","status":"accepted","vault_id":5}"#)
+            error_text(r#"{"images":["a"],"project_id":"p","status":"accepted","vault_id":5}"#)
                 .contains("vault_id")
         );
-        assert!(refused(r#"{"images":{},"project_id":"p","status":"accepted"}"#).contains("images"));
+        assert!(error_text(r#"{"images":{},"project_id":"p","status":"accepted"}"#).contains("images"));
         let of_one_owner = r#"{"images":["*"],"owner":"own1","project_id":"p","status":"accepted"}"#;
         assert!(
-            refused(of_one_owner).contains("unknown field `owner`"),
+            error_text(of_one_owner).contains("unknown field `owner`"),
             "it would accept everything from everybody"
         );
     }
 
     #[test]
-    fn a_star_stands_for_everything_and_alone() {
+    fn star_selects_all_pending_and_must_be_alone() {
         let all = r#"{"images":["*"],"project_id":"p","status":"rejected"}"#;
-        assert_eq!(Answer::parse(all.as_bytes()).unwrap().images, None);
+        assert_eq!(RespondRequest::parse(all.as_bytes()).unwrap().images, None);
         for images in [r#"["*","a"]"#, r#"["a","*"]"#, r#"["*","*"]"#] {
             let body = format!(r#"{{"images":{images},"project_id":"p","status":"accepted"}}"#);
-            assert!(refused(&body).contains("alone, for all that waits"), "{}", refused(&body));
+            assert!(error_text(&body).contains("alone, for all that waits"), "{}", error_text(&body));
         }
         assert!(
-            refused(r#"{"images":"*","project_id":"p","status":"accepted"}"#).contains("images: expected")
+            error_text(r#"{"images":"*","project_id":"p","status":"accepted"}"#).contains("images: expected")
         );
     }
 }

@@ -1,18 +1,18 @@
 //! Which images a list is of: the caller's own, those it has received, the public ones (seed 001, `contract/ims.md` 1.5,
 //! `contract/decisions.md` 1 and 17).
 //!
-//! To IMS every image is of one [`Class`], which `__imagetype` and `visibility` both name. Community images, which only
+//! To IMS every image is of one [`ImageClass`], which `__imagetype` and `visibility` both name. Community images, which only
 //! Glance knows, are of none and stand in no list.
 
 use super::Error;
 use super::query::Query;
-use crate::domain::{Caller, ID_FORM, Status, TenantId, Visibility};
+use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility};
 use crate::store::List;
-use crate::usecases::{Seen, Shown};
+use crate::usecases::{ListReason, VisibleImage};
 
 /// What sort of image IMS takes an image for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum ImageClass {
     /// Everybody has it.
     Public,
     /// The caller's own, shared with nobody.
@@ -21,13 +21,13 @@ pub(super) enum Class {
     Shared,
 }
 
-impl Class {
+impl ImageClass {
     /// The class of an image in a list; a community image has none.
-    pub(super) fn of(seen: &Seen) -> Option<Self> {
-        match (seen.image.visibility, seen.shown) {
+    pub(super) fn classify(seen: &VisibleImage) -> Option<Self> {
+        match (seen.image.visibility, seen.reason) {
             (Visibility::Community, _) => None,
             (Visibility::Public, _) => Some(Self::Public),
-            (_, Shown::Received(_)) => Some(Self::Shared),
+            (_, ListReason::Received(_)) => Some(Self::Shared),
             (Visibility::Shared, _) if seen.members > 0 => Some(Self::Shared),
             (Visibility::Shared | Visibility::Private, _) => Some(Self::Private),
         }
@@ -54,18 +54,18 @@ impl Class {
 
 /// Of which class the wanted images are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum ClassFilter {
     Any,
-    Only(Class),
-    Nothing,
+    Only(ImageClass),
+    Empty,
 }
 
-impl Wanted {
-    fn and(self, other: Self) -> Self {
+impl ClassFilter {
+    fn intersect(self, other: Self) -> Self {
         match (self, other) {
             (Self::Any, wanted) | (wanted, Self::Any) => wanted,
             (one, two) if one == two => one,
-            _ => Self::Nothing,
+            _ => Self::Empty,
         }
     }
 }
@@ -73,47 +73,49 @@ impl Wanted {
 /// The four parameters that choose among the lists.
 #[derive(Debug)]
 pub(super) struct View {
-    wanted: Wanted,
+    class: ClassFilter,
     member_status: Option<Status>,
     owner: Option<TenantId>,
 }
 
 impl View {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
-        let [public, private, shared] = [Class::Public, Class::Private, Class::Shared].map(Wanted::Only);
-        let types = [("gold", public), ("private", private), ("shared", shared), ("market", Wanted::Nothing)];
+        let [public, private, shared] =
+            [ImageClass::Public, ImageClass::Private, ImageClass::Shared].map(ClassFilter::Only);
+        let types =
+            [("gold", public), ("private", private), ("shared", shared), ("market", ClassFilter::Empty)];
         let visibilities = [("public", public), ("private", private), ("shared", shared)];
-        let image_type = query.one_of("__imagetype", &types)?.unwrap_or(Wanted::Any);
-        let visibility = query.one_of("visibility", &visibilities)?.unwrap_or(Wanted::Any);
+        let image_type = query.one_of("__imagetype", &types)?.unwrap_or(ClassFilter::Any);
+        let visibility = query.one_of("visibility", &visibilities)?.unwrap_or(ClassFilter::Any);
         let statuses = Status::ALL.map(|status| (status.as_str(), status));
         Ok(Self {
-            wanted: image_type.and(visibility),
+            class: image_type.intersect(visibility),
             member_status: query.one_of("member_status", &statuses)?,
-            owner: query.parsed("owner", ID_FORM)?,
+            owner: query.parse_value("owner", ID_FORMAT)?,
         })
     }
 
-    /// The lists to merge. They may hold more than is wanted: see [`View::shows`].
+    /// The lists to merge. They may hold more than is wanted: see [`View::includes`].
     ///
     /// A member status is something that only a received image has, so it leaves out all others.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
         let received = |status| List::Received(me.clone(), status);
-        let may_be = |class| self.wanted == Wanted::Any || self.wanted == Wanted::Only(class);
-        if self.wanted == Wanted::Nothing {
+        let may_be = |class| self.class == ClassFilter::Any || self.class == ClassFilter::Only(class);
+        if self.class == ClassFilter::Empty {
             return Vec::new();
         }
         match (self.member_status, &self.owner) {
             (Some(_), Some(owner)) if owner == me => Vec::new(),
-            (Some(status), _) if may_be(Class::Shared) => vec![received(status)],
+            (Some(status), _) if may_be(ImageClass::Shared) => vec![received(status)],
             (Some(_), _) => Vec::new(),
-            (None, Some(owner)) if caller.reads_for(owner) => vec![List::Owned(owner.clone())],
+            (None, Some(owner)) if caller.can_read_for(owner) => vec![List::Owned(owner.clone())],
             (None, owner) => {
-                let own = owner.is_none() && self.wanted != Wanted::Only(Class::Public);
+                let own = owner.is_none() && self.class != ClassFilter::Only(ImageClass::Public);
                 let lists = [
                     own.then(|| List::Owned(me.clone())),
-                    may_be(Class::Shared).then(|| received(Status::Accepted)),
-                    may_be(Class::Public).then_some(List::Open(Visibility::Public)),
+                    may_be(ImageClass::Shared).then(|| received(Status::Accepted)),
+                    may_be(ImageClass::Public).then_some(List::Open(Visibility::Public)),
                 ];
                 lists.into_iter().flatten().collect()
             }
@@ -126,11 +128,11 @@ impl View {
     }
 
     /// Whether an image of the lists is wanted.
-    pub(super) fn shows(&self, seen: &Seen) -> bool {
-        let of_class = match self.wanted {
-            Wanted::Any => Class::of(seen).is_some(),
-            Wanted::Only(class) => Class::of(seen) == Some(class),
-            Wanted::Nothing => false,
+    pub(super) fn includes(&self, seen: &VisibleImage) -> bool {
+        let of_class = match self.class {
+            ClassFilter::Any => ImageClass::classify(seen).is_some(),
+            ClassFilter::Only(class) => ImageClass::classify(seen) == Some(class),
+            ClassFilter::Empty => false,
         };
         of_class && self.owner.as_ref().is_none_or(|owner| seen.image.owner == *owner)
     }
@@ -140,7 +142,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn lists_for(role: Role, query: &str) -> String {
         let caller =
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_merged_from_what_its_parameters_ask_for() {
+    fn ims_query_selects_the_expected_lists() {
         let table = [
             ("", "O#me T#me#accepted L#public"),
             ("__imagetype=gold", "L#public"),
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_means_nothing_is_refused() {
+    fn invalid_ims_view_value_is_rejected() {
         for (query, named) in [
             ("__imagetype=Gold", "__imagetype: expected one of gold, private, shared, market."),
             ("visibility=community", "visibility: expected one of public, private, shared."),
@@ -199,37 +201,38 @@ mod tests {
         }
     }
 
-    fn seen(visibility: Visibility, members: u32, shown: Shown) -> Seen {
-        let image = Image { owner: "other".parse().unwrap(), visibility, ..example::image(&[]) };
-        Seen { image, shown, members }
+    fn seen(visibility: Visibility, members: u32, shown: ListReason) -> VisibleImage {
+        let image = Image { owner: "other".parse().unwrap(), visibility, ..fixtures::image(&[]) };
+        VisibleImage { image, reason: shown, members }
     }
 
     #[test]
-    fn an_image_is_of_the_class_that_it_has_for_the_caller() {
+    fn image_class_depends_on_the_caller() {
         use Visibility as V;
-        let accepted = Shown::Received(Status::Accepted);
+        let accepted = ListReason::Received(Status::Accepted);
         let table = [
-            (seen(V::Public, 0, Shown::Open), Some("gold")),
-            (seen(V::Public, 2, Shown::Own), Some("gold")),
+            (seen(V::Public, 0, ListReason::Open), Some("gold")),
+            (seen(V::Public, 2, ListReason::Owned), Some("gold")),
             (seen(V::Shared, 1, accepted), Some("shared")),
-            (seen(V::Shared, 1, Shown::Own), Some("shared")),
-            (seen(V::Shared, 0, Shown::Own), Some("private")),
-            (seen(V::Private, 1, Shown::Own), Some("private")),
-            (seen(V::Community, 0, Shown::Own), None),
+            (seen(V::Shared, 1, ListReason::Owned), Some("shared")),
+            (seen(V::Shared, 0, ListReason::Owned), Some("private")),
+            (seen(V::Private, 1, ListReason::Owned), Some("private")),
+            (seen(V::Community, 0, ListReason::Owned), None),
         ];
         for (seen, expected) in table {
-            assert_eq!(Class::of(&seen).map(Class::image_type), expected, "{seen:?}");
+            assert_eq!(ImageClass::classify(&seen).map(ImageClass::image_type), expected, "{seen:?}");
         }
     }
 
     #[test]
-    fn a_view_leaves_out_what_its_lists_hold_beyond_it() {
-        let shows =
-            |query: &str, seen: &Seen| View::parse(&Query::parse(query).unwrap()).unwrap().shows(seen);
-        let shared = seen(Visibility::Shared, 1, Shown::Own);
+    fn ims_view_excludes_unrequested_images() {
+        let shows = |query: &str, seen: &VisibleImage| {
+            View::parse(&Query::parse(query).unwrap()).unwrap().includes(seen)
+        };
+        let shared = seen(Visibility::Shared, 1, ListReason::Owned);
         assert!(shows("", &shared) && shows("visibility=shared", &shared));
         assert!(!shows("visibility=private", &shared) && !shows("__imagetype=gold", &shared));
         assert!(shows("owner=other", &shared) && !shows("owner=me", &shared));
-        assert!(!shows("", &seen(Visibility::Community, 0, Shown::Own)));
+        assert!(!shows("", &seen(Visibility::Community, 0, ListReason::Owned)));
     }
 }

@@ -9,13 +9,13 @@ use crate::facade::strict_json;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, Error> {
+pub(super) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, Error> {
     if body.trim_ascii().is_empty() {
         let message = format!("The request body is empty. Send a JSON object with {}.", members.join(", "));
         return Err(Error::bad_request("IMG.0007", message));
     }
     let wrong = |message: String| Error::bad_request("IMG.0001", message);
-    let body = strict_json::read(body)
+    let body = strict_json::parse(body)
         .map_err(|problem| wrong(format!("The request body cannot be read: {problem}.")))?;
     let Value::Object(body) = body else {
         return Err(wrong("The request body is not a JSON object.".to_owned()));

@@ -10,7 +10,7 @@
 //!
 //! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into one
 //! list by time, and the place of an image in any list follows from the image alone. `<owner>` is empty in the list of what
-//! is owned. `<name>` is at most the first [`NAME_BYTES`] bytes of the name, which never holds a control character: names
+//! is owned. `<name>` is at most the first [`NAME_PREFIX_BYTES`] bytes of the name, which never holds a control character: names
 //! that are equal so far are in the order of creation.
 //!
 //! An image that was never updated has no entry in `updates`, so that neither its registration nor a share pays for one;
@@ -45,14 +45,14 @@ impl Index {
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Lists => super::INDEX,
+            Self::Lists => super::LISTS_INDEX,
             Self::Names => "names",
             Self::Updates => "updates",
         }
     }
 
     /// The attribute of its partition key.
-    pub const fn partition(self) -> &'static str {
+    pub const fn partition_key(self) -> &'static str {
         match self {
             Self::Lists => GPK,
             Self::Names => NPK,
@@ -61,7 +61,7 @@ impl Index {
     }
 
     /// The attribute of its sort key.
-    pub const fn sort(self) -> &'static str {
+    pub const fn sort_key(self) -> &'static str {
         match self {
             Self::Lists => GSK,
             Self::Names => NSK,
@@ -122,36 +122,36 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", moment(self.created), self.image)
+        write!(f, "{}#{}", sortable_time(self.created), self.image)
     }
 }
 
 /// An image's place in a list of some order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Cursor {
     /// What the order compares before the position: nothing, where it is the order of creation.
     pub values: Vec<String>,
     /// The position.
     pub position: Position,
 }
 
-impl From<Position> for Place {
+impl From<Position> for Cursor {
     fn from(position: Position) -> Self {
         Self { values: Vec::new(), position }
     }
 }
 
 /// A moment as text that sorts as moments do.
-pub fn moment(moment: Timestamp) -> String {
+pub fn sortable_time(moment: Timestamp) -> String {
     format!("{:015}", moment.unix_millis())
 }
 
 /// As many bytes of a name order it among others.
-pub const NAME_BYTES: usize = 300;
+pub const NAME_PREFIX_BYTES: usize = 300;
 
 /// The part of a name that orders it.
-pub fn short(name: &str) -> &str {
-    let mut end = name.len().min(NAME_BYTES);
+pub fn name_prefix(name: &str) -> &str {
+    let mut end = name.len().min(NAME_PREFIX_BYTES);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
@@ -159,7 +159,7 @@ pub fn short(name: &str) -> &str {
 }
 
 /// Follows a name in a sort key: below all that a name may hold.
-const NAME_ENDS: char = '\u{1}';
+const NAME_SEPARATOR: char = '\u{1}';
 
 /// What a list's entry says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,38 +193,38 @@ impl<'a> From<&'a ImageHead> for ListEntry<'a> {
 }
 
 /// The attributes by which an item is an image's entry in a list.
-pub fn list_entry(list: &List, entry: &ListEntry<'_>) -> Vec<(&'static str, AttributeValue)> {
+pub fn list_entry_attributes(list: &List, entry: &ListEntry<'_>) -> Vec<(&'static str, AttributeValue)> {
     let ListEntry { position, owner, name, updated } = entry;
     let is_updated = *updated != position.created;
     let owner = if matches!(list, List::Owned(_)) { "" } else { owner.as_str() };
-    let mark = if is_updated { UPDATED } else { "" };
-    let mut sort_keys = vec![(Index::Lists, format!("{position}#{owner}{mark}"))];
+    let suffix = if is_updated { UPDATED_SUFFIX } else { "" };
+    let mut sort_keys = vec![(Index::Lists, format!("{position}#{owner}{suffix}"))];
     if list.is_in_every_index() {
-        sort_keys.push((Index::Names, format!("{}{NAME_ENDS}{position}#", short(name))));
+        sort_keys.push((Index::Names, format!("{}{NAME_SEPARATOR}{position}#", name_prefix(name))));
         if is_updated {
-            sort_keys.push((Index::Updates, format!("{}#{position}#", moment(*updated))));
+            sort_keys.push((Index::Updates, format!("{}#{position}#", sortable_time(*updated))));
         }
     }
     let text = |text: String| AttributeValue::S(text);
     let attributes = sort_keys.into_iter().flat_map(|(index, sort_key)| {
-        [(index.partition(), text(list.to_string())), (index.sort(), text(sort_key))]
+        [(index.partition_key(), text(list.to_string())), (index.sort_key(), text(sort_key))]
     });
     attributes.collect()
 }
 
 /// Ends the sort key of an image that was updated.
-const UPDATED: &str = "#u";
+const UPDATED_SUFFIX: &str = "#u";
 
 /// What an image is filed under, besides its entry in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Filing {
+pub enum LookupKey {
     /// One of its tags, in a list of what is owned or open.
     Tag(List, String),
     /// Its owner, in a list of what is open.
     Owner(List, TenantId),
 }
 
-impl Filing {
+impl LookupKey {
     fn partition(&self) -> String {
         match self {
             Self::Tag(list, tag) => format!("F#{list}#t#{tag}"),
@@ -233,22 +233,22 @@ impl Filing {
     }
 
     /// The item by which the image of that position is filed.
-    pub fn table_key(&self, position: &Position) -> Key {
+    pub fn primary_key(&self, position: &Position) -> Key {
         key(self.partition(), format!("{position}#"))
     }
 }
 
 /// A part of a list that can be read in an order, each page in one query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Run {
+pub enum ListQuery {
     /// A list by creation.
-    Created(List),
+    ByCreation(List),
     /// Of a list by creation, the images of an owner. Entries of others are read past.
-    From(List, TenantId),
+    ByOwner(List, TenantId),
     /// A list by name.
-    Names(List),
+    ByName(List),
     /// Of a list the images of a name; by creation, or as a part of the list by name.
-    Named {
+    WithName {
         /// The list.
         list: List,
         /// The name.
@@ -257,46 +257,46 @@ pub enum Run {
         by_name: bool,
     },
     /// Of a list by updates, the images that were updated.
-    Updated(List),
+    ByUpdate(List),
     /// Of a list by updates, the images that never were. Entries of others are read past.
-    Unchanged(List),
+    NeverUpdated(List),
     /// By creation, what is filed there.
-    Filed(Filing),
+    Lookup(LookupKey),
 }
 
 /// The sort keys of a run that follow a place, as the ends of a range: `(above, below)`.
-pub type Range = (Option<String>, Option<String>);
+pub type SortKeyRange = (Option<String>, Option<String>);
 
-impl Run {
+impl ListQuery {
     /// The index; `None` for the table itself.
     pub fn index(&self) -> Option<Index> {
         match self {
-            Self::Created(_) | Self::From(..) | Self::Unchanged(_) => Some(Index::Lists),
-            Self::Names(_) | Self::Named { .. } => Some(Index::Names),
-            Self::Updated(_) => Some(Index::Updates),
-            Self::Filed(_) => None,
+            Self::ByCreation(_) | Self::ByOwner(..) | Self::NeverUpdated(_) => Some(Index::Lists),
+            Self::ByName(_) | Self::WithName { .. } => Some(Index::Names),
+            Self::ByUpdate(_) => Some(Index::Updates),
+            Self::Lookup(_) => None,
         }
     }
 
     /// The partition.
     pub fn partition(&self) -> String {
         match self {
-            Self::Created(list)
-            | Self::From(list, _)
-            | Self::Names(list)
-            | Self::Named { list, .. }
-            | Self::Updated(list)
-            | Self::Unchanged(list) => list.to_string(),
-            Self::Filed(filing) => filing.partition(),
+            Self::ByCreation(list)
+            | Self::ByOwner(list, _)
+            | Self::ByName(list)
+            | Self::WithName { list, .. }
+            | Self::ByUpdate(list)
+            | Self::NeverUpdated(list) => list.to_string(),
+            Self::Lookup(filing) => filing.partition(),
         }
     }
 
     /// The sort keys after a place in that order; `None` where there can be none.
-    pub fn range(&self, after: Option<&Place>, order: Order) -> Option<Range> {
+    pub fn range(&self, after: Option<&Cursor>, order: Order) -> Option<SortKeyRange> {
         let (mut above, mut below) = match self {
-            Self::Named { name, .. } => {
-                let name = short(name);
-                (Some(format!("{name}{NAME_ENDS}")), Some(format!("{name}\u{2}")))
+            Self::WithName { name, .. } => {
+                let name = name_prefix(name);
+                (Some(format!("{name}{NAME_SEPARATOR}")), Some(format!("{name}\u{2}")))
             }
             _ => (None, None),
         };
@@ -311,19 +311,23 @@ impl Run {
     }
 
     /// The end of the range that a place sets.
-    fn bound(&self, Place { values, position }: &Place, order: Order) -> String {
+    fn bound(&self, Cursor { values, position }: &Cursor, order: Order) -> String {
         let value = values.first().map(String::as_str).unwrap_or_default();
         let bound = match self {
-            Self::Created(_) | Self::From(..) | Self::Filed(_) => position.to_string(),
-            Self::Names(_) | Self::Named { by_name: true, .. } => {
-                format!("{}{NAME_ENDS}{position}", short(value))
+            Self::ByCreation(_) | Self::ByOwner(..) | Self::Lookup(_) => position.to_string(),
+            Self::ByName(_) | Self::WithName { by_name: true, .. } => {
+                format!("{}{NAME_SEPARATOR}{position}", name_prefix(value))
             }
-            Self::Named { name, by_name: false, .. } => format!("{}{NAME_ENDS}{position}", short(name)),
-            Self::Updated(_) => format!("{}#{position}", updated_of(value)),
+            Self::WithName { name, by_name: false, .. } => {
+                format!("{}{NAME_SEPARATOR}{position}", name_prefix(name))
+            }
+            Self::ByUpdate(_) => format!("{}#{position}", valid_update_time(value)),
             // Those that were created when the image of the place was updated are after it, in either order, but for
             // one that is itself unchanged.
-            Self::Unchanged(_) if updated_of(value) == moment(position.created) => position.to_string(),
-            Self::Unchanged(_) => return updated_of(value).into_owned(),
+            Self::NeverUpdated(_) if valid_update_time(value) == sortable_time(position.created) => {
+                position.to_string()
+            }
+            Self::NeverUpdated(_) => return valid_update_time(value).into_owned(),
         };
         match order {
             Order::NewestFirst => bound,
@@ -332,50 +336,52 @@ impl Run {
     }
 
     /// Whether entries may have to be read past.
-    pub fn reads_past(&self) -> bool {
-        matches!(self, Self::From(..) | Self::Unchanged(_))
+    pub fn skips_entries(&self) -> bool {
+        matches!(self, Self::ByOwner(..) | Self::NeverUpdated(_))
     }
 
     /// The place of a sort key; `Some(None)` where it is of an image that the run does not hold, `None` where it is no sort
     /// key of the index.
     #[allow(clippy::option_option)]
-    pub fn place(&self, sort_key: &str) -> Option<Option<Place>> {
+    pub fn cursor(&self, sort_key: &str) -> Option<Option<Cursor>> {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {
-            Self::Created(_) | Self::Filed(_) => by_creation(sort_key),
-            Self::From(_, owner) if owner_of_received(sort_key).as_ref() == Some(owner) => {
+            Self::ByCreation(_) | Self::Lookup(_) => by_creation(sort_key),
+            Self::ByOwner(_, owner) if parse_received_owner(sort_key).as_ref() == Some(owner) => {
                 by_creation(sort_key)
             }
-            Self::From(..) => Some(None),
-            Self::Unchanged(_) if sort_key.ends_with(UPDATED) && sort_key.split('#').count() > 3 => {
+            Self::ByOwner(..) => Some(None),
+            Self::NeverUpdated(_)
+                if sort_key.ends_with(UPDATED_SUFFIX) && sort_key.split('#').count() > 3 =>
+            {
                 Some(None)
             }
-            Self::Unchanged(_) => {
+            Self::NeverUpdated(_) => {
                 let position = Position::parse(sort_key)?;
-                Some(Some(Place { values: vec![moment(position.created)], position }))
+                Some(Some(Cursor { values: vec![sortable_time(position.created)], position }))
             }
-            Self::Names(_) | Self::Named { by_name: true, .. } => {
-                let (name, position) = sort_key.split_once(NAME_ENDS)?;
-                Some(Some(Place { values: vec![name.to_owned()], position: Position::parse(position)? }))
+            Self::ByName(_) | Self::WithName { by_name: true, .. } => {
+                let (name, position) = sort_key.split_once(NAME_SEPARATOR)?;
+                Some(Some(Cursor { values: vec![name.to_owned()], position: Position::parse(position)? }))
             }
-            Self::Named { by_name: false, .. } => by_creation(sort_key.split_once(NAME_ENDS)?.1),
-            Self::Updated(_) => {
+            Self::WithName { by_name: false, .. } => by_creation(sort_key.split_once(NAME_SEPARATOR)?.1),
+            Self::ByUpdate(_) => {
                 let (updated, position) = sort_key.split_once('#')?;
-                Some(Some(Place { values: vec![updated.to_owned()], position: Position::parse(position)? }))
+                Some(Some(Cursor { values: vec![updated.to_owned()], position: Position::parse(position)? }))
             }
         }
     }
 }
 
 /// The owner of the image, by the sort key of a membership in the index by creation.
-pub fn owner_of_received(sort_key: &str) -> Option<TenantId> {
+pub fn parse_received_owner(sort_key: &str) -> Option<TenantId> {
     sort_key.split('#').nth(2)?.parse().ok()
 }
 
 /// A value of a list by updates, which a marker may have told wrongly: a moment in any case.
-fn updated_of(value: &str) -> Cow<'_, str> {
+fn valid_update_time(value: &str) -> Cow<'_, str> {
     let is_moment = value.len() == 15 && value.bytes().all(|byte| byte.is_ascii_digit());
-    if is_moment { value.into() } else { moment(Timestamp::from_unix_millis(0)).into() }
+    if is_moment { value.into() } else { sortable_time(Timestamp::from_unix_millis(0)).into() }
 }
 
 #[cfg(test)]
@@ -399,8 +405,8 @@ mod tests {
 
     fn sort_key(image: &Image, index: Index) -> Option<String> {
         let list = List::Received("me".parse().unwrap(), Status::Accepted);
-        let entry = list_entry(&list, &image.into());
-        let found = entry.into_iter().find(|(name, _)| *name == index.sort());
+        let entry = list_entry_attributes(&list, &image.into());
+        let found = entry.into_iter().find(|(name, _)| *name == index.sort_key());
         found.map(|(_, value)| value.as_s().unwrap().clone())
     }
 
@@ -415,55 +421,57 @@ mod tests {
         )
     }
 
-    fn runs() -> Vec<Run> {
+    fn list_queries() -> Vec<ListQuery> {
         let list = || List::Received("me".parse().unwrap(), Status::Accepted);
         let name = || "a".to_owned();
         vec![
-            Run::Created(list()),
-            Run::From(list(), "own".parse().unwrap()),
-            Run::From(list(), "other".parse().unwrap()),
-            Run::Names(list()),
-            Run::Named { list: list(), name: name(), by_name: false },
-            Run::Named { list: list(), name: name(), by_name: true },
-            Run::Updated(list()),
-            Run::Unchanged(list()),
+            ListQuery::ByCreation(list()),
+            ListQuery::ByOwner(list(), "own".parse().unwrap()),
+            ListQuery::ByOwner(list(), "other".parse().unwrap()),
+            ListQuery::ByName(list()),
+            ListQuery::WithName { list: list(), name: name(), by_name: false },
+            ListQuery::WithName { list: list(), name: name(), by_name: true },
+            ListQuery::ByUpdate(list()),
+            ListQuery::NeverUpdated(list()),
         ]
     }
 
     /// The place of an image in a run, by its definition; `None` where the run does not hold the image.
-    fn place_in(run: &Run, image: &Image) -> Option<Place> {
+    fn expected_cursor(run: &ListQuery, image: &Image) -> Option<Cursor> {
         let name = image.details.name.clone().unwrap();
         let values = match run {
-            Run::Created(_) | Run::Filed(_) => vec![],
-            Run::From(_, owner) if *owner == image.owner => vec![],
-            Run::Named { name: wanted, by_name: false, .. } if *wanted == name => vec![],
-            Run::Named { name: wanted, by_name: true, .. } if *wanted == name => vec![name],
-            Run::Names(_) => vec![name],
-            Run::Updated(_) if image.updated != image.created => vec![moment(image.updated)],
-            Run::Unchanged(_) if image.updated == image.created => vec![moment(image.updated)],
+            ListQuery::ByCreation(_) | ListQuery::Lookup(_) => vec![],
+            ListQuery::ByOwner(_, owner) if *owner == image.owner => vec![],
+            ListQuery::WithName { name: wanted, by_name: false, .. } if *wanted == name => vec![],
+            ListQuery::WithName { name: wanted, by_name: true, .. } if *wanted == name => vec![name],
+            ListQuery::ByName(_) => vec![name],
+            ListQuery::ByUpdate(_) if image.updated != image.created => vec![sortable_time(image.updated)],
+            ListQuery::NeverUpdated(_) if image.updated == image.created => {
+                vec![sortable_time(image.updated)]
+            }
             _ => return None,
         };
-        Some(Place { values, position: Position { created: image.created, image: image.id.clone() } })
+        Some(Cursor { values, position: Position { created: image.created, image: image.id.clone() } })
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn a_range_holds_what_is_after_a_place_and_nothing_else(one in any_image(), after in any_image()) {
-            for run in runs() {
+        fn range_holds_exactly_the_entries_after_a_cursor(one in any_image(), after in any_image()) {
+            for run in list_queries() {
                 let sort_key = sort_key(&one, run.index().unwrap());
                 // The place of any image may be asked for, in the run or not: as another list merged with it gives it.
-                let after = Place {
+                let after = Cursor {
                     values: match &run {
-                        Run::Names(_) | Run::Named { by_name: true, .. } => vec![after.details.name.clone().unwrap()],
-                        Run::Updated(_) | Run::Unchanged(_) => vec![moment(after.updated)],
+                        ListQuery::ByName(_) | ListQuery::WithName { by_name: true, .. } => vec![after.details.name.clone().unwrap()],
+                        ListQuery::ByUpdate(_) | ListQuery::NeverUpdated(_) => vec![sortable_time(after.updated)],
                         _ => vec![],
                     },
                     position: Position { created: after.created, image: after.id.clone() },
                 };
-                let place = place_in(&run, &one);
-                let read = sort_key.as_ref().and_then(|text| run.place(text).unwrap());
+                let place = expected_cursor(&run, &one);
+                let read = sort_key.as_ref().and_then(|text| run.cursor(text).unwrap());
                 let in_range = |order| sort_key.as_ref().is_some_and(|text| {
                     run.range(Some(&after), order).is_some_and(|(above, below)| {
                         above.is_none_or(|above| *text > above) && below.is_none_or(|below| *text < below)
@@ -473,30 +481,30 @@ mod tests {
                     prop_assert_eq!(read.as_ref(), Some(place), "{:?}", run);
                     prop_assert_eq!(in_range(Order::OldestFirst), *place > after, "{:?}", run);
                     prop_assert_eq!(in_range(Order::NewestFirst), *place < after, "{:?}", run);
-                } else if !matches!(run, Run::Named { .. }) {
+                } else if !matches!(run, ListQuery::WithName { .. }) {
                     prop_assert_eq!(read, None, "{:?}", run);
                 }
             }
         }
 
         #[test]
-        fn any_text_is_a_sort_key_or_none(text in "(\\PC|#|\u{1}){0,40}", value in "\\PC{0,20}") {
-            let after = Place { values: vec![value], position: Position::parse("5#i").unwrap() };
-            for run in runs() {
-                let _ = (run.place(&text), run.range(Some(&after), Order::OldestFirst));
+        fn sort_key_parser_accepts_any_text(text in "(\\PC|#|\u{1}){0,40}", value in "\\PC{0,20}") {
+            let after = Cursor { values: vec![value], position: Position::parse("5#i").unwrap() };
+            for run in list_queries() {
+                let _ = (run.cursor(&text), run.range(Some(&after), Order::OldestFirst));
             }
         }
 
         #[test]
-        fn sort_keys_fit_whatever_the_name(name in "\\PC{0,255}") {
+        fn sort_keys_fit_size_limit_for_any_name(name in "\\PC{0,255}") {
             let long = image(&"i".repeat(64), &name, 1, 2);
             prop_assert!(sort_key(&long, Index::Names).unwrap().len() <= 1024);
-            prop_assert!(name.starts_with(short(&name)));
+            prop_assert!(name.starts_with(name_prefix(&name)));
         }
     }
 
     #[test]
-    fn only_what_was_updated_is_in_the_index_of_updates() {
+    fn only_updated_images_are_in_updates_index() {
         let text = |image: &Image, index| sort_key(image, index).unwrap_or_default();
         let (new, old) = (image("i", "web", 5, 5), image("i", "web", 5, 7));
         assert_eq!(text(&new, Index::Lists), "000000000000005#i#own");
@@ -507,6 +515,10 @@ mod tests {
             (String::new(), "000000000000007#000000000000005#i#".to_owned(),)
         );
         let list = List::Received("me".parse().unwrap(), Status::Pending);
-        assert_eq!(list_entry(&list, &(&old).into()).len(), 2, "what waits is listed by creation only");
+        assert_eq!(
+            list_entry_attributes(&list, &(&old).into()).len(),
+            2,
+            "what waits is listed by creation only"
+        );
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::{ImageId, MalformedId, Timestamp};
-use crate::store::{Place, Position};
+use crate::store::{Cursor, Position};
 
 /// Where a page begins: after that image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +16,15 @@ pub enum Marker {
     Image(ImageId),
     /// The place of an image in the order of the list, as pages give it to go on with, whatever has become of the image
     /// since. It holds no authority: what comes after it is looked for only in the caller's own lists.
-    Place(Place),
+    Cursor(Cursor),
 }
 
 /// Stands between the parts of a place; no id holds it.
-const JOINT: char = '~';
+const SEPARATOR: char = '~';
 
 /// The most values of a place, and the longest text of one: more than there are keys to sort by, and than each may hold.
 const MAX_VALUES: usize = 8;
-const MAX_VALUE: usize = 1_500;
+const MAX_VALUE_BYTES: usize = 1_500;
 
 impl FromStr for Marker {
     type Err = MalformedId;
@@ -32,19 +32,19 @@ impl FromStr for Marker {
     /// Reads `IMAGE`, or `IMAGE~CREATED` and `~VALUE` for each value of the place, in base64.
     fn from_str(text: &str) -> Result<Self, MalformedId> {
         let bad = || MalformedId { expected: "the marker of the page before" };
-        let mut parts = text.split(JOINT);
+        let mut parts = text.split(SEPARATOR);
         let image = parts.next().unwrap_or_default().parse()?;
         let Some(created) = parts.next() else { return Ok(Self::Image(image)) };
         let millis = created.parse::<i64>().ok().filter(|millis| (0..1_000_000_000_000_000).contains(millis));
         let created = Timestamp::from_unix_millis(millis.ok_or_else(bad)?);
-        let values = parts.map(value).take(MAX_VALUES + 1).collect::<Option<Vec<_>>>();
+        let values = parts.map(decode_value).take(MAX_VALUES + 1).collect::<Option<Vec<_>>>();
         let values = values.filter(|values| values.len() <= MAX_VALUES).ok_or_else(bad)?;
-        Ok(Self::Place(Place { values, position: Position { created, image } }))
+        Ok(Self::Cursor(Cursor { values, position: Position { created, image } }))
     }
 }
 
-fn value(text: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() <= MAX_VALUE)?;
+fn decode_value(text: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() <= MAX_VALUE_BYTES)?;
     String::from_utf8(bytes).ok()
 }
 
@@ -52,9 +52,9 @@ impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(image) => write!(f, "{image}"),
-            Self::Place(Place { values, position: Position { created, image } }) => {
-                write!(f, "{image}{JOINT}{}", created.unix_millis())?;
-                values.iter().try_for_each(|value| write!(f, "{JOINT}{}", URL_SAFE_NO_PAD.encode(value)))
+            Self::Cursor(Cursor { values, position: Position { created, image } }) => {
+                write!(f, "{image}{SEPARATOR}{}", created.unix_millis())?;
+                values.iter().try_for_each(|value| write!(f, "{SEPARATOR}{}", URL_SAFE_NO_PAD.encode(value)))
             }
         }
     }
@@ -68,20 +68,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_is_read_back_from_its_marker(values in prop::collection::vec("\\PC{0,90}", 0..4), millis in 0_i64..2_000_000_000_000) {
+        fn cursor_marker_round_trips(values in prop::collection::vec("\\PC{0,90}", 0..4), millis in 0_i64..2_000_000_000_000) {
             let position = Position { created: Timestamp::from_unix_millis(millis), image: "i-1".parse().unwrap() };
-            let marker = Marker::Place(Place { values, position });
+            let marker = Marker::Cursor(Cursor { values, position });
             prop_assert_eq!(marker.to_string().parse(), Ok(marker));
         }
 
         #[test]
-        fn any_text_is_a_marker_or_none(text in "[a-z0-9~_-]{0,40}") {
+        fn marker_parser_never_panics(text in "[a-z0-9~_-]{0,40}") {
             let _ = text.parse::<Marker>();
         }
     }
 
     #[test]
-    fn a_marker_is_an_image_or_the_place_of_the_page_before() {
+    fn marker_is_an_image_or_a_cursor() {
         for text in ["i-1", "i-1~1700000000000", "i-1~5~d2Vi", "i-1~5~~d2Vi"] {
             assert_eq!(text.parse::<Marker>().map(|marker| marker.to_string()).as_deref(), Ok(text));
         }

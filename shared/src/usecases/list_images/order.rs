@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::domain::Image;
-use crate::store::{Order, Place, Position, moment, short};
+use crate::store::{Cursor, Order, Position, name_prefix, sortable_time};
 
 /// By what images are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub type Sort = Vec<(SortKey, Direction)>;
 
 /// What an index orders images by, before their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rank {
+pub(super) enum IndexKey {
     /// Nothing.
     Created,
     Name,
@@ -46,10 +46,10 @@ pub(super) enum Rank {
 }
 
 /// The order of an index that a sort asks for; `None` where no index has that order.
-pub(super) fn of_index(sort: &Sort) -> Option<(Rank, Order)> {
+pub(super) fn index_order_for(sort: &Sort) -> Option<(IndexKey, Order)> {
     let sort: Sort = sort.iter().copied().filter(|(key, _)| *key != SortKey::Constant).collect();
     let Some((first, direction)) = sort.first().copied() else {
-        return Some((Rank::Created, Order::NewestFirst));
+        return Some((IndexKey::Created, Order::NewestFirst));
     };
     let order = match direction {
         Direction::Ascending => Order::OldestFirst,
@@ -57,9 +57,9 @@ pub(super) fn of_index(sort: &Sort) -> Option<(Rank, Order)> {
     };
     let rank = match first {
         // No two images are of one moment, but for a few, which follow by their ids.
-        SortKey::CreatedAt => return Some((Rank::Created, order)),
-        SortKey::Name => Rank::Name,
-        SortKey::UpdatedAt => Rank::Updated,
+        SortKey::CreatedAt => return Some((IndexKey::Created, order)),
+        SortKey::Name => IndexKey::Name,
+        SortKey::UpdatedAt => IndexKey::Updated,
         _ => return None,
     };
     // Images that are equal so far follow by time and id, in the same direction.
@@ -74,19 +74,19 @@ pub(super) fn of_index(sort: &Sort) -> Option<(Rank, Order)> {
 }
 
 /// An image's place in an order that an index has.
-pub(super) fn ranked(rank: Rank, image: &Image) -> Place {
-    let values = match rank {
-        Rank::Created => Vec::new(),
-        Rank::Name => vec![value(SortKey::Name, image)],
-        Rank::Updated => vec![value(SortKey::UpdatedAt, image)],
+pub(super) fn index_cursor(key: IndexKey, image: &Image) -> Cursor {
+    let values = match key {
+        IndexKey::Created => Vec::new(),
+        IndexKey::Name => vec![sort_value(SortKey::Name, image)],
+        IndexKey::Updated => vec![sort_value(SortKey::UpdatedAt, image)],
     };
-    Place { values, position: position(image) }
+    Cursor { values, position: position_of(image) }
 }
 
 /// An image's place in the order of a sort.
-pub(super) fn place(sort: &Sort, image: &Image) -> Place {
+pub(super) fn sort_cursor(sort: &Sort, image: &Image) -> Cursor {
     let keys = sort.iter().map(|(key, _)| *key).filter(|key| has_value(*key));
-    Place { values: keys.map(|key| value(key, image)).collect(), position: position(image) }
+    Cursor { values: keys.map(|key| sort_value(key, image)).collect(), position: position_of(image) }
 }
 
 /// How many values a place of that order has.
@@ -94,7 +94,7 @@ pub(super) fn value_count(sort: &Sort) -> usize {
     sort.iter().filter(|(key, _)| has_value(*key)).count()
 }
 
-fn position(image: &Image) -> Position {
+fn position_of(image: &Image) -> Position {
     Position { created: image.created, image: image.id.clone() }
 }
 
@@ -103,12 +103,12 @@ fn has_value(key: SortKey) -> bool {
     !matches!(key, SortKey::CreatedAt | SortKey::Id | SortKey::Constant)
 }
 
-fn value(key: SortKey, image: &Image) -> String {
+fn sort_value(key: SortKey, image: &Image) -> String {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let details = &image.details;
     match key {
-        SortKey::Name => short(details.name.as_deref().unwrap_or_default()).to_owned(),
-        SortKey::UpdatedAt => moment(image.updated),
+        SortKey::Name => name_prefix(details.name.as_deref().unwrap_or_default()).to_owned(),
+        SortKey::UpdatedAt => sortable_time(image.updated),
         SortKey::ContainerFormat => text(details.container_format.as_deref()),
         SortKey::DiskFormat => text(details.disk_format.as_deref()),
         SortKey::CreatedAt | SortKey::Id | SortKey::Constant => String::new(),
@@ -116,7 +116,7 @@ fn value(key: SortKey, image: &Image) -> String {
 }
 
 /// Compares two places of a sort: by its keys, and then by time and id, newest first, so that no two are equal.
-pub(super) fn compare(sort: &Sort, a: &Place, b: &Place) -> Ordering {
+pub(super) fn compare(sort: &Sort, a: &Cursor, b: &Cursor) -> Ordering {
     let mut values = a.values.iter().zip(&b.values);
     let (a, b) = (&a.position, &b.position);
     let by_sort = sort.iter().fold(Ordering::Equal, |so_far, (key, direction)| {
@@ -144,27 +144,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_has_the_orders_of_one_direction() {
+    fn index_serves_only_uniform_sort_directions() {
         for (sort, expected) in [
-            (vec![], Some((Rank::Created, Order::NewestFirst))),
-            (vec![(Constant, Ascending)], Some((Rank::Created, Order::NewestFirst))),
-            (vec![(CreatedAt, Ascending), (Id, Ascending)], Some((Rank::Created, Order::OldestFirst))),
-            (vec![(Name, Descending)], Some((Rank::Name, Order::NewestFirst))),
-            (vec![(Name, Descending), (CreatedAt, Descending)], Some((Rank::Name, Order::NewestFirst))),
+            (vec![], Some((IndexKey::Created, Order::NewestFirst))),
+            (vec![(Constant, Ascending)], Some((IndexKey::Created, Order::NewestFirst))),
+            (vec![(CreatedAt, Ascending), (Id, Ascending)], Some((IndexKey::Created, Order::OldestFirst))),
+            (vec![(Name, Descending)], Some((IndexKey::Name, Order::NewestFirst))),
+            (vec![(Name, Descending), (CreatedAt, Descending)], Some((IndexKey::Name, Order::NewestFirst))),
             (vec![(Name, Ascending)], None),
             (
                 vec![(Name, Ascending), (CreatedAt, Ascending), (Id, Ascending)],
-                Some((Rank::Name, Order::OldestFirst)),
+                Some((IndexKey::Name, Order::OldestFirst)),
             ),
             (
                 vec![(Constant, Ascending), (UpdatedAt, Ascending), (CreatedAt, Ascending), (Id, Ascending)],
-                Some((Rank::Updated, Order::OldestFirst)),
+                Some((IndexKey::Updated, Order::OldestFirst)),
             ),
             (vec![(Name, Ascending), (Id, Ascending)], None),
-            (vec![(Name, Descending), (Name, Ascending)], Some((Rank::Name, Order::NewestFirst))),
+            (vec![(Name, Descending), (Name, Ascending)], Some((IndexKey::Name, Order::NewestFirst))),
             (vec![(Id, Descending)], None),
         ] {
-            assert_eq!(of_index(&sort), expected, "{sort:?}");
+            assert_eq!(index_order_for(&sort), expected, "{sort:?}");
         }
     }
 }

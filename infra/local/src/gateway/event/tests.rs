@@ -6,13 +6,13 @@ use super::*;
 
 fn event(request: http::Request<&[u8]>) -> Value {
     let (head, body) = request.into_parts();
-    let text = text(&source(&head, body)).unwrap();
+    let text = to_json(&event_input(&head, body)).unwrap();
     assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser reads it");
     serde_json::from_str(&text).unwrap()
 }
 
-fn source<'a>(head: &'a Parts, body: &'a [u8]) -> Source<'a> {
-    Source {
+fn event_input<'a>(head: &'a Parts, body: &'a [u8]) -> EventInput<'a> {
+    EventInput {
         head,
         body,
         route_key: "GET /a/{b}",
@@ -25,7 +25,7 @@ fn source<'a>(head: &'a Parts, body: &'a [u8]) -> Source<'a> {
 }
 
 #[test]
-fn the_event_has_the_shape_of_payload_2_0() {
+fn event_matches_payload_format_2_0() {
     let request = http::Request::get("/a/c%20d?x=1&y=a%20b&x=2")
         .header("Host", "images.example.com:8080")
         .header("User-Agent", "curl/8")
@@ -75,7 +75,7 @@ fn the_event_has_the_shape_of_payload_2_0() {
 }
 
 #[test]
-fn only_what_is_text_and_says_so_is_passed_as_text() {
+fn only_declared_valid_text_is_passed_as_text() {
     let cases: [(Option<&str>, &[u8], bool); 8] = [
         (Some("application/json"), b"{}", false),
         (Some("Application/JSON; charset=utf-8"), b"{}", false),
@@ -102,21 +102,21 @@ fn only_what_is_text_and_says_so_is_passed_as_text() {
 }
 
 #[test]
-fn odd_paths_reach_the_function_and_do_not_break_its_parser() {
+fn unusual_paths_reach_the_function() {
     for path in
         ["/", "//", "/%00", "/%ff", "/a%3Fb%23c", "/%2e%2e/x", "/a|b^c", "/%C3%BC", "/[::1]", "/%0d%0aX:y"]
     {
         let event = event(http::Request::get(path).header("Host", "h").body(&b""[..]).unwrap());
-        assert_eq!(event["rawPath"], *decoded(path), "{path}");
+        assert_eq!(event["rawPath"], *decode_percent(path), "{path}");
     }
 }
 
 #[test]
-fn a_host_that_is_none_is_refused() {
+fn invalid_host_header_is_rejected() {
     for bad in ["", "a b", "[", "1.2.3.4.5", "a:99999", "a:b", "user@a", "a/b", "a%", "999.1.1.1", "ü"] {
         let value = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
         let (head, ()) = http::Request::get("/").header(HOST, value).body(()).unwrap().into_parts();
-        assert_eq!(text(&source(&head, b"")), Err(Malformed::Host), "{bad}");
+        assert_eq!(to_json(&event_input(&head, b"")), Err(MalformedRequest::Host), "{bad}");
     }
     for good in ["localhost", "127.0.0.1:8080", "[::1]:8080", "a.example:80", "a_b"] {
         event(http::Request::get("/").header(HOST, good).body(&b""[..]).unwrap());
@@ -124,9 +124,13 @@ fn a_host_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_host_that_is_given_twice_is_refused() {
+fn duplicate_host_header_is_rejected() {
     for (one, other) in [("h", "h"), ("a.example", "b.example"), ("a", "b c")] {
         let request = http::Request::get("/").header(HOST, one).header(HOST, other).body(()).unwrap();
-        assert_eq!(text(&source(&request.into_parts().0, b"")), Err(Malformed::Host), "{one} {other}");
+        assert_eq!(
+            to_json(&event_input(&request.into_parts().0, b"")),
+            Err(MalformedRequest::Host),
+            "{one} {other}"
+        );
     }
 }

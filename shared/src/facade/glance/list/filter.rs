@@ -5,78 +5,79 @@ use super::query::Query;
 use crate::domain::{Image, ImageId, Timestamp};
 use crate::facade::glance::Error;
 use crate::facade::time_filter::{self, TimeFilter};
-use crate::usecases::Exact;
+use crate::usecases::IndexFilter;
 
 /// Parameters that are no filters, or that choose among the lists.
-const OTHERS: [&str; 9] =
+const NON_FILTERS: [&str; 9] =
     ["id", "limit", "marker", "member_status", "owner", "sort", "sort_dir", "sort_key", "visibility"];
 
 /// The most ids that one request may ask for.
-const MOST_IDS: usize = 300;
+const MAX_IDS: usize = 300;
 
-type Test = Box<dyn Fn(&Image) -> bool + Send + Sync>;
+type Predicate = Box<dyn Fn(&Image) -> bool + Send + Sync>;
 
 /// The filters of a request.
 pub(super) struct Filter {
     /// The only images that are wanted.
     pub(super) ids: Option<Vec<ImageId>>,
     /// What they are found by.
-    pub(super) exact: Exact,
-    tests: Vec<Test>,
+    pub(super) exact: IndexFilter,
+    predicates: Vec<Predicate>,
 }
 
 impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
-        let ids = query.one("id").map(ids).transpose()?;
-        let filters = query.pairs().filter(|(key, _)| !OTHERS.contains(key));
-        let mut tests = filters.map(|(key, value)| test(key, value)).collect::<Result<Vec<_>, _>>()?;
-        if query.one("os_hidden").is_none() {
+        let ids = query.first("id").map(parse_ids).transpose()?;
+        let filters = query.pairs().filter(|(key, _)| !NON_FILTERS.contains(key));
+        let mut tests =
+            filters.map(|(key, value)| parse_predicate(key, value)).collect::<Result<Vec<_>, _>>()?;
+        if query.first("os_hidden").is_none() {
             tests.push(Box::new(|image| !image.details.hidden));
         }
-        let names = query.one("name").map(values).transpose()?;
+        let names = query.first("name").map(parse_values).transpose()?;
         let tags = query.all("tag").map(|tag| tag.trim().to_owned()).collect();
-        Ok(Self { ids, exact: Exact { names, tags, owner: None }, tests })
+        Ok(Self { ids, exact: IndexFilter { names, tags, owner: None }, predicates: tests })
     }
 
     /// Whether an image passes every filter.
-    pub(super) fn passes(&self, image: &Image) -> bool {
-        self.tests.iter().all(|test| test(image))
+    pub(super) fn matches(&self, image: &Image) -> bool {
+        self.predicates.iter().all(|test| test(image))
     }
 }
 
-fn test(key: &str, value: &str) -> Result<Test, Error> {
+fn parse_predicate(key: &str, value: &str) -> Result<Predicate, Error> {
     Ok(match key {
-        "name" => one_of(value, |image| image.details.name.as_deref())?,
-        "status" => one_of(value, |_| Some("active"))?,
-        "container_format" => one_of(value, |image| image.details.container_format.as_deref())?,
-        "disk_format" => one_of(value, |image| image.details.disk_format.as_deref())?,
+        "name" => one_of_predicate(value, |image| image.details.name.as_deref())?,
+        "status" => one_of_predicate(value, |_| Some("active"))?,
+        "container_format" => one_of_predicate(value, |image| image.details.container_format.as_deref())?,
+        "disk_format" => one_of_predicate(value, |image| image.details.disk_format.as_deref())?,
         "tag" => {
             let tag = value.trim().to_owned();
             Box::new(move |image| image.details.tags.contains(&tag))
         }
         "protected" => {
-            let wanted = boolean(key, value)?;
+            let wanted = parse_bool(key, value)?;
             Box::new(move |image| image.details.protected == wanted)
         }
         "os_hidden" => {
-            let wanted = boolean(key, value)?;
+            let wanted = parse_bool(key, value)?;
             Box::new(move |image| image.details.hidden == wanted)
         }
         "min_disk" => {
-            let wanted: u64 = number(key, value)?;
+            let wanted: u64 = parse_number(key, value)?;
             Box::new(move |image| u64::from(image.details.min_disk_gib) == wanted)
         }
         "min_ram" => {
-            let wanted: u64 = number(key, value)?;
+            let wanted: u64 = parse_number(key, value)?;
             Box::new(move |image| u64::from(image.details.min_ram_mib) == wanted)
         }
         // No bits of an image are kept here.
         "size_min" => {
-            let least: i64 = number(key, value)?;
+            let least: i64 = parse_number(key, value)?;
             Box::new(move |_| least <= 0)
         }
         "size_max" => {
-            let most: i64 = number(key, value)?;
+            let most: i64 = parse_number(key, value)?;
             Box::new(move |_| most >= 0)
         }
         "changes-since" if !value.is_empty() => {
@@ -84,8 +85,8 @@ fn test(key: &str, value: &str) -> Result<Test, Error> {
                 "The \"changes-since\" filter is no longer available on v2. Use updated_at=gte:2026-11-21T22:46:56Z.",
             ));
         }
-        "created_at" => time(key, value, |image| image.created)?,
-        "updated_at" => time(key, value, |image| image.updated)?,
+        "created_at" => time_predicate(key, value, |image| image.created)?,
+        "updated_at" => time_predicate(key, value, |image| image.updated)?,
         property => {
             let (name, value) = (property.to_owned(), value.to_owned());
             Box::new(move |image| image.details.property(&name) == Some(value.as_str()))
@@ -93,16 +94,17 @@ fn test(key: &str, value: &str) -> Result<Test, Error> {
     })
 }
 
-fn one_of(value: &str, shown: fn(&Image) -> Option<&str>) -> Result<Test, Error> {
-    let values = values(value)?;
+fn one_of_predicate(value: &str, shown: fn(&Image) -> Option<&str>) -> Result<Predicate, Error> {
+    let values = parse_values(value)?;
     Ok(Box::new(move |image| shown(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
 }
 
 /// The ids of `id=…`. An id that no image can have is found by nobody.
-fn ids(value: &str) -> Result<Vec<ImageId>, Error> {
-    let mut ids: Vec<ImageId> = values(value)?.into_iter().filter_map(|text| text.parse().ok()).collect();
-    if ids.len() > MOST_IDS {
-        return Err(Error::expected("id", &format!("at most {MOST_IDS} ids")));
+fn parse_ids(value: &str) -> Result<Vec<ImageId>, Error> {
+    let mut ids: Vec<ImageId> =
+        parse_values(value)?.into_iter().filter_map(|text| text.parse().ok()).collect();
+    if ids.len() > MAX_IDS {
+        return Err(Error::invalid_field("id", &format!("at most {MAX_IDS} ids")));
     }
     ids.sort();
     ids.dedup();
@@ -112,7 +114,7 @@ fn ids(value: &str) -> Result<Vec<ImageId>, Error> {
 /// The values of `in:one,"t,w,o"`, or the one value of anything else; `eq:` may stand before it.
 ///
 /// Glance refuses every other word before a colon; here it is part of the value, so that an image `app:1` can be found.
-fn values(text: &str) -> Result<Vec<String>, Error> {
+fn parse_values(text: &str) -> Result<Vec<String>, Error> {
     let Some(mut rest) = text.strip_prefix("in:") else {
         return Ok(vec![text.strip_prefix("eq:").unwrap_or(text).to_owned()]);
     };
@@ -132,7 +134,7 @@ fn values(text: &str) -> Result<Vec<String>, Error> {
     }
 }
 
-fn boolean(key: &str, value: &str) -> Result<bool, Error> {
+fn parse_bool(key: &str, value: &str) -> Result<bool, Error> {
     value.to_ascii_lowercase().parse().map_err(|_| {
         Error::bad_request(format!(
             "Invalid value '{value}' for '{key}' filter. Valid values are 'true' or 'false'."
@@ -140,17 +142,17 @@ fn boolean(key: &str, value: &str) -> Result<bool, Error> {
     })
 }
 
-fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error> {
-    value.parse().map_err(|_| Error::expected(key, "a whole number"))
+fn parse_number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error> {
+    value.parse().map_err(|_| Error::invalid_field(key, "a whole number"))
 }
 
 /// A filter by a time; a time alone must be the same.
-fn time(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Test, Error> {
-    let filter = Timestamp::parse_iso_text(value)
-        .map(TimeFilter::same_as)
-        .or_else(|| TimeFilter::parse(value, Timestamp::parse_iso_text))
-        .ok_or_else(|| Error::expected(key, time_filter::EXPECTED))?;
-    Ok(Box::new(move |image| filter.passes(shown(image))))
+fn time_predicate(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Predicate, Error> {
+    let filter = Timestamp::parse_iso(value)
+        .map(TimeFilter::same_second)
+        .or_else(|| TimeFilter::parse(value, Timestamp::parse_iso))
+        .ok_or_else(|| Error::invalid_field(key, time_filter::EXPECTED_FORMAT))?;
+    Ok(Box::new(move |image| filter.matches(shown(image))))
 }
 
 #[cfg(test)]
@@ -158,10 +160,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::example::described_image;
+    use crate::facade::fixtures::image_with_details;
 
     fn image() -> Image {
-        described_image("web:1")
+        image_with_details("web:1")
     }
 
     fn parse(query: &str) -> Result<Filter, Error> {
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_passes_what_it_is_shown_with() {
+    fn glance_filter_matches_shown_values() {
         for query in [
             "",
             "name=web:1",
@@ -196,12 +198,12 @@ mod tests {
             "size_min=0",
             "size_max=9",
         ] {
-            assert!(parse(query).unwrap().passes(&image()), "{query}");
+            assert!(parse(query).unwrap().matches(&image()), "{query}");
         }
     }
 
     #[test]
-    fn an_image_does_not_pass_another_value() {
+    fn glance_filter_does_not_match_other_values() {
         for query in [
             "name=web",
             "name=",
@@ -222,15 +224,15 @@ mod tests {
             "created_at=gt:2024-11-06T06:30:00Z",
             "created_at=lt:2024-11-06T06:30:00Z",
         ] {
-            assert!(!parse(query).unwrap().passes(&image()), "{query}");
+            assert!(!parse(query).unwrap().matches(&image()), "{query}");
         }
         let mut hidden = image();
         hidden.details.hidden = true;
-        assert!(!parse("").unwrap().passes(&hidden) && parse("os_hidden=true").unwrap().passes(&hidden));
+        assert!(!parse("").unwrap().matches(&hidden) && parse("os_hidden=true").unwrap().matches(&hidden));
     }
 
     #[test]
-    fn ids_are_read_apart() {
+    fn id_list_is_parsed_sorted_and_deduplicated() {
         let ids =
             |query: &str| parse(query).unwrap().ids.map(|ids| ids.iter().map(ToString::to_string).collect());
         assert_eq!(ids(""), None::<Vec<_>>);
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_named() {
+    fn malformed_glance_filter_is_named() {
         for query in [
             "protected=yes",
             "os_hidden=1",
@@ -271,15 +273,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_stands_in_quotes_or_between_commas_is_one_value(names in prop::collection::vec("[a-z ,:.]{0,6}", 1..5)) {
+        fn quoted_filter_values_may_contain_commas(names in prop::collection::vec("[a-z ,:.]{0,6}", 1..5)) {
             let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-            prop_assert_eq!(values(&format!("in:{}", quoted.join(","))).unwrap(), names);
+            prop_assert_eq!(parse_values(&format!("in:{}", quoted.join(","))).unwrap(), names);
         }
 
         #[test]
-        fn any_text_is_a_filter_or_refused(key in "(name|id|created_at|min_ram|os_hidden|x)", text in "(in:|gt:)?[a,:\"0-9TZ-]{0,20}") {
+        fn filter_parser_never_panics(key in "(name|id|created_at|min_ram|os_hidden|x)", text in "(in:|gt:)?[a,:\"0-9TZ-]{0,20}") {
             let query = format!("{key}={text}");
-            let _ = parse(&query).map(|filter| filter.passes(&image()));
+            let _ = parse(&query).map(|filter| filter.matches(&image()));
         }
     }
 }

@@ -15,53 +15,67 @@ use serde_json::value::RawValue;
 use self::filter::Filter;
 use self::query::Query;
 use self::view::View;
-use super::request::no_body;
+use super::request::ensure_no_body;
 use super::{Error, image};
 use crate::facade::marker::Listing;
-use crate::facade::{Reply, json, page};
-use crate::function::Call;
-use crate::usecases::{self, Exact, ImageQuery, Marker, Refusal, Seen};
+use crate::facade::{HttpResponse, json_response, page};
+use crate::function::AuthenticatedRequest;
+use crate::usecases::{self, ImageQuery, IndexFilter, Marker, UseCaseError, VisibleImage};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images";
 
 /// Images on a page where the client does not say how many, and where it asks for more than that (Glance's
 /// `limit_param_default` and `api_limit_max`).
-const PAGE: usize = 25;
-const LARGEST_PAGE: usize = 1000;
+const DEFAULT_PAGE_SIZE: usize = 25;
+const MAX_PAGE_SIZE: usize = 1000;
 
 /// `?<filters>&limit=&marker=&sort=` in, `{"images":[…],"first","next","schema"}` out; `next` only where there may be more.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&call.service, call.caller());
-    let listing = Listing::new(ROUTE, caller).of_query(query.pairs());
-    let (sort, most, after) = (sort::parse(&query)?, limit(&query)?, marker(&query, &listing)?);
-    let matches = |seen: &Seen| view.shows(seen, caller) && filter.passes(&seen.image);
-    let exact = Exact { owner: view.owner(), ..filter.exact.clone() };
+    let (service, caller) = (&call.app, call.caller());
+    let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
+    let (sort, most, after) = (sort::parse(&query)?, parse_limit(&query)?, parse_marker(&query, &listing)?);
+    let matches = |seen: &VisibleImage| view.includes(seen, caller) && filter.matches(&seen.image);
+    let exact = IndexFilter { owner: view.owner(), ..filter.exact.clone() };
     let lists = view.lists(caller);
-    let wanted = ImageQuery { lists, matches, exact, counts_members: false, sort, after, most };
+    let image_query = ImageQuery {
+        lists,
+        filter: matches,
+        index_filter: exact,
+        needs_member_counts: false,
+        sort,
+        after,
+        limit: most,
+    };
     let found = match &filter.ids {
-        Some(ids) => usecases::find_images(service, caller, ids, wanted).await,
-        None => usecases::list_images(service, caller, wanted).await,
+        Some(ids) => usecases::find_images(service, caller, ids, image_query).await,
+        None => usecases::list_images(service, caller, image_query).await,
     };
     let found = found.map_err(|refusal| match refusal {
-        Refusal::MarkerNotFound => no_marker(query.one("marker").unwrap_or_default()),
-        Refusal::NothingFound { examined, next: Some(next) } => nothing_found(examined, &listing.write(next)),
+        UseCaseError::MarkerNotFound => marker_not_found(query.first("marker").unwrap_or_default()),
+        UseCaseError::ScanLimitReached { examined, next: Some(next) } => {
+            no_match(examined, &listing.encode_marker(next))
+        }
         other => other.into(),
     })?;
-    let (images, next) = page::texts(found, page::MOST_BYTES, |seen| page::text(&image::Wire(&seen.image)));
-    let next = next.map(|next| query.link(Some(&listing.write(next))));
-    Ok(json(StatusCode::OK, &Page { images, first: query.link(None), next, schema: "/v2/schemas/images" }))
+    let (images, next) =
+        page::render_images(found, page::MAX_BYTES, |seen| page::raw_json(&image::ImageJson(&seen.image)));
+    let next = next.map(|next| query.link(Some(&listing.encode_marker(next))));
+    Ok(json_response(
+        StatusCode::OK,
+        &PageBody { images, first: query.link(None), next, schema: "/v2/schemas/images" },
+    ))
 }
 
 #[derive(Serialize)]
-struct Page {
+struct PageBody {
     images: Vec<Box<RawValue>>,
     first: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,28 +83,28 @@ struct Page {
     schema: &'static str,
 }
 
-fn limit(query: &Query) -> Result<usize, Error> {
-    let Some(text) = query.one("limit") else { return Ok(PAGE) };
+fn parse_limit(query: &Query) -> Result<usize, Error> {
+    let Some(text) = query.first("limit") else { return Ok(DEFAULT_PAGE_SIZE) };
     match text.parse::<i64>() {
         Err(_) => Err(Error::bad_request("limit param must be an integer")),
         Ok(..0) => Err(Error::bad_request("limit param must be positive")),
-        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
+        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE)),
     }
 }
 
-fn marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
-    let read = |text| listing.read_of_images(text).ok_or_else(|| no_marker(text));
-    query.one("marker").map(read).transpose()
+fn parse_marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
+    let read = |text| listing.decode_image_marker(text).ok_or_else(|| marker_not_found(text));
+    query.first("marker").map(read).transpose()
 }
 
 /// A page without images and with a `next` would be taken for the end of the list.
-fn nothing_found(examined: usize, next: &str) -> Error {
+fn no_match(examined: usize, next: &str) -> Error {
     Error::bad_request(format!(
         "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}"
     ))
 }
 
-fn no_marker(text: &str) -> Error {
+fn marker_not_found(text: &str) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "IMG.0027", format!("No image found with ID {text}"))
 }
 
@@ -99,8 +113,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_as_long_as_asked_for_within_limits() {
-        let limit = |text: &str| limit(&Query::parse(text).unwrap()).map_err(|error| format!("{error:?}"));
+    fn page_limit_is_validated_and_capped() {
+        let limit =
+            |text: &str| parse_limit(&Query::parse(text).unwrap()).map_err(|error| format!("{error:?}"));
         for (text, expected) in
             [("", 25), ("limit=0", 0), ("limit=7", 7), ("limit=1001", 1000), ("limit=4294967296", 1000)]
         {

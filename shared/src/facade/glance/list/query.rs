@@ -4,13 +4,13 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::facade::glance::Error;
-use crate::facade::query::{ENCODING, pairs};
+use crate::facade::query::{ENCODING, parse_pairs};
 
 /// Parameters that may be repeated.
 const REPEATABLE: [&str; 3] = ["sort_dir", "sort_key", "tag"];
 
 /// What is written in percent-encoding in a query: all but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The parameters, decoded, in their order.
 #[derive(Debug)]
@@ -19,18 +19,18 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads what stands after the question mark.
     pub(super) fn parse(raw: &str) -> Result<Self, Error> {
-        let pairs = pairs(raw).map_err(|key| Error::expected(&key, ENCODING))?;
+        let pairs = parse_pairs(raw).map_err(|key| Error::invalid_field(&key, ENCODING))?;
         let mut once: Vec<_> =
             pairs.iter().map(|(key, _)| key).filter(|key| !REPEATABLE.contains(&key.as_str())).collect();
         once.sort();
         match once.array_windows().find(|[one, next]| one == next) {
-            Some([twice, _]) => Err(Error::expected(twice, "one value, not several")),
+            Some([twice, _]) => Err(Error::invalid_field(twice, "one value, not several")),
             None => Ok(Self(pairs)),
         }
     }
 
     /// A parameter as it stands; the first, where it is repeated.
-    pub(super) fn one(&self, key: &str) -> Option<&str> {
+    pub(super) fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()
     }
 
@@ -47,7 +47,7 @@ impl Query {
     /// The path of the same list, from its beginning or after a marker.
     pub(super) fn link(&self, marker: Option<&str>) -> String {
         let pairs = self.pairs().filter(|(key, _)| *key != "marker");
-        let encoded = |text| utf8_percent_encode(text, RESERVED);
+        let encoded = |text| utf8_percent_encode(text, ENCODE_SET);
         let pairs = pairs.chain(marker.map(|marker| ("marker", marker)));
         let pairs: Vec<_> =
             pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_says_what_was_asked_and_where_to_go_on() {
+    fn link_keeps_the_query_and_sets_the_marker() {
         let query = Query::parse("name=a+b%26%C3%A9&marker=x&tag=1&tag=2&flag").unwrap();
         assert_eq!(query.link(None), "/v2/images?name=a%20b%26%C3%A9&tag=1&tag=2&flag=");
         assert!(query.link(Some("i-1~5")).ends_with("&flag=&marker=i-1~5"));
@@ -87,7 +87,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_query_is_read_or_refused_and_its_link_says_the_same(raw in "[a-c=&%+0-9A-F~ü]{0,40}") {
+        fn query_link_parses_to_the_same_query(raw in "[a-c=&%+0-9A-F~ü]{0,40}") {
             if let Ok(query) = Query::parse(&raw) {
                 let link = query.link(None);
                 let again = link.split_once('?').map_or("", |(_, query)| query);

@@ -7,7 +7,7 @@ use crate::facade::glance::Error;
 use crate::usecases::{Direction, Sort, SortKey};
 
 /// What can be sorted by. Status and size are the same for every image here, so that nothing has to be sorted.
-const KEYS: [(&str, Option<SortKey>); 8] = [
+const SORT_KEYS: [(&str, Option<SortKey>); 8] = [
     ("name", Some(SortKey::Name)),
     ("status", None),
     ("container_format", Some(SortKey::ContainerFormat)),
@@ -20,23 +20,23 @@ const KEYS: [(&str, Option<SortKey>); 8] = [
 
 /// Reads in which order the images are wanted.
 pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
-    let (sort, of_the_rest) = match query.one("sort") {
-        Some(_) if query.one("sort_key").or(query.one("sort_dir")).is_some() => {
+    let (sort, tie_direction) = match query.first("sort") {
+        Some(_) if query.first("sort_key").or(query.first("sort_dir")).is_some() => {
             return Err(Error::bad_request("Old and new sorting syntax cannot be combined"));
         }
         Some(text) => {
-            let sort = text.trim().split(',').map(key_and_direction).collect::<Result<Vec<_>, _>>()?;
+            let sort = text.trim().split(',').map(parse_key_and_direction).collect::<Result<Vec<_>, _>>()?;
             let directions: Vec<_> = sort.iter().map(|(_, direction)| *direction).collect();
-            (sort, only(&directions))
+            (sort, single_direction(&directions))
         }
-        None => classic(query)?,
+        None => parse_keys_and_dirs(query)?,
     };
     let mut sort: Sort = sort.into_iter().filter_map(|(key, direction)| Some((key?, direction))).collect();
     // Newest first is how equal images follow anyway.
-    if of_the_rest == Direction::Ascending {
+    if tie_direction == Direction::Ascending {
         for key in [SortKey::CreatedAt, SortKey::Id] {
             if sort.iter().all(|(known, _)| *known != key) {
-                sort.push((key, of_the_rest));
+                sort.push((key, tie_direction));
             }
         }
     }
@@ -44,40 +44,40 @@ pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
 }
 
 /// The one direction; where there is none, or more than one, the usual.
-fn only(directions: &[Direction]) -> Direction {
+fn single_direction(directions: &[Direction]) -> Direction {
     if let [direction] = directions { *direction } else { Direction::Descending }
 }
 
-fn key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> {
+fn parse_key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> {
     let (key, word) = text.split_once(':').unwrap_or((text, ""));
-    let direction = if word.is_empty() { Direction::Descending } else { direction(word)? };
-    Ok((self::key(key)?, direction))
+    let direction = if word.is_empty() { Direction::Descending } else { parse_direction(word)? };
+    Ok((self::parse_key(key)?, direction))
 }
 
-type Keys = Vec<(Option<SortKey>, Direction)>;
+type KeyDirections = Vec<(Option<SortKey>, Direction)>;
 
-fn classic(query: &Query) -> Result<(Keys, Direction), Error> {
-    let keys = query.all("sort_key").map(key).collect::<Result<Vec<_>, _>>()?;
-    let directions = query.all("sort_dir").map(direction).collect::<Result<Vec<_>, _>>()?;
+fn parse_keys_and_dirs(query: &Query) -> Result<(KeyDirections, Direction), Error> {
+    let keys = query.all("sort_key").map(parse_key).collect::<Result<Vec<_>, _>>()?;
+    let directions = query.all("sort_dir").map(parse_direction).collect::<Result<Vec<_>, _>>()?;
     if directions.len() > 1 && directions.len() != keys.len() {
         return Err(Error::bad_request("Number of sort dirs does not match the number of sort keys"));
     }
     let keys = if keys.is_empty() { vec![Some(SortKey::CreatedAt)] } else { keys };
     // One direction is that of every key.
-    let every = only(&directions);
+    let every = single_direction(&directions);
     Ok((keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(every))).collect(), every))
 }
 
-fn key(text: &str) -> Result<Option<SortKey>, Error> {
-    let found = KEYS.iter().find(|(name, _)| *name == text.trim()).map(|(_, key)| *key);
+fn parse_key(text: &str) -> Result<Option<SortKey>, Error> {
+    let found = SORT_KEYS.iter().find(|(name, _)| *name == text.trim()).map(|(_, key)| *key);
     found.ok_or_else(|| {
-        let names = KEYS.map(|(name, _)| name).join(", ");
+        let names = SORT_KEYS.map(|(name, _)| name).join(", ");
         let text = text.trim();
         Error::bad_request(format!("Invalid sort key: {text}. It must be one of the following: {names}."))
     })
 }
 
-fn direction(text: &str) -> Result<Direction, Error> {
+fn parse_direction(text: &str) -> Result<Direction, Error> {
     match text.trim() {
         "asc" => Ok(Direction::Ascending),
         "desc" => Ok(Direction::Descending),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_say_the_same() {
+    fn both_sort_syntaxes_are_equivalent() {
         for (query, expected) in [
             ("", vec![(CreatedAt, Descending)]),
             ("sort_dir=asc", vec![(CreatedAt, Ascending), (Id, Ascending)]),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_there_is_not_is_refused_in_the_words_of_glance() {
+    fn invalid_sort_returns_glance_message() {
         for (query, message) in [
             (
                 "sort_key=bogus",

@@ -5,13 +5,13 @@ use super::query::Query;
 use crate::domain::{Caller, Status, TenantId, Visibility};
 use crate::facade::glance::Error;
 use crate::store::List;
-use crate::usecases::Seen;
+use crate::usecases::VisibleImage;
 
 /// The visibility of the images that are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum VisibilityFilter {
     /// Any, but of the community images only the caller's own.
-    Usual,
+    Default,
     All,
     Only(Visibility),
 }
@@ -19,42 +19,42 @@ enum Wanted {
 /// The three parameters that choose among the lists.
 #[derive(Debug)]
 pub(super) struct View {
-    wanted: Wanted,
+    visibility: VisibilityFilter,
     statuses: Vec<Status>,
     owner: Option<String>,
 }
 
 impl View {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
-        let wanted = match query.one("visibility") {
-            None => Wanted::Usual,
-            Some("all") => Wanted::All,
-            Some(text) => Wanted::Only(
+        let wanted = match query.first("visibility") {
+            None => VisibilityFilter::Default,
+            Some("all") => VisibilityFilter::All,
+            Some(text) => VisibilityFilter::Only(
                 text.parse().map_err(|_| Error::bad_request(format!("Invalid visibility value: {text}")))?,
             ),
         };
-        let statuses = match query.one("member_status") {
+        let statuses = match query.first("member_status") {
             None => vec![Status::Accepted],
             Some("all") => Status::ALL.to_vec(),
             Some(text) => {
                 vec![text.parse().map_err(|_| Error::bad_request(format!("Invalid status: {text}")))?]
             }
         };
-        Ok(Self { wanted, statuses, owner: query.one("owner").map(str::to_owned) })
+        Ok(Self { visibility: wanted, statuses, owner: query.first("owner").map(str::to_owned) })
     }
 
-    /// The lists to merge. They may hold more than is wanted: see [`View::shows`].
+    /// The lists to merge. They may hold more than is wanted: see [`View::includes`].
     ///
     /// Who acts for every project lists its own images unless it names another owner.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
-        let may_be = |visibilities: &[Visibility]| match self.wanted {
-            Wanted::Only(wanted) => visibilities.contains(&wanted),
-            Wanted::Usual | Wanted::All => true,
+        let may_be = |visibilities: &[Visibility]| match self.visibility {
+            VisibilityFilter::Only(wanted) => visibilities.contains(&wanted),
+            VisibilityFilter::Default | VisibilityFilter::All => true,
         };
         match self.owner.as_deref().map(str::parse::<TenantId>) {
             Some(Err(_)) => return Vec::new(),
-            Some(Ok(owner)) if caller.reads_for(&owner) => return vec![List::Owned(owner)],
+            Some(Ok(owner)) if caller.can_read_for(&owner) => return vec![List::Owned(owner)],
             Some(Ok(_)) | None => {}
         }
         let mut lists = Vec::new();
@@ -68,7 +68,7 @@ impl View {
         if may_be(&[Visibility::Public]) {
             lists.push(List::Open(Visibility::Public));
         }
-        if self.wanted != Wanted::Usual && may_be(&[Visibility::Community]) {
+        if self.visibility != VisibilityFilter::Default && may_be(&[Visibility::Community]) {
             lists.push(List::Open(Visibility::Community));
         }
         lists
@@ -80,12 +80,14 @@ impl View {
     }
 
     /// Whether an image of the lists is wanted.
-    pub(super) fn shows(&self, seen: &Seen, caller: &Caller) -> bool {
+    pub(super) fn includes(&self, seen: &VisibleImage, caller: &Caller) -> bool {
         let image = &seen.image;
-        let is_visible = match self.wanted {
-            Wanted::All => true,
-            Wanted::Usual => image.visibility != Visibility::Community || image.owner == caller.tenant,
-            Wanted::Only(wanted) => image.visibility == wanted,
+        let is_visible = match self.visibility {
+            VisibilityFilter::All => true,
+            VisibilityFilter::Default => {
+                image.visibility != Visibility::Community || image.owner == caller.tenant
+            }
+            VisibilityFilter::Only(wanted) => image.visibility == wanted,
         };
         is_visible && self.owner.as_ref().is_none_or(|owner| image.owner.as_str() == owner)
     }
@@ -95,8 +97,8 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::example;
-    use crate::usecases::Shown;
+    use crate::facade::fixtures;
+    use crate::usecases::ListReason;
 
     fn caller(role: Role) -> Caller {
         Caller { tenant: "me".parse().unwrap(), account: None, user: None, access_key: None, role }
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_merged_from_what_its_parameters_ask_for() {
+    fn glance_query_selects_the_expected_lists() {
         let table = [
             ("", "O#me T#me#accepted L#public"),
             ("visibility=shared", "O#me T#me#accepted"),
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_means_nothing_is_refused_in_the_words_of_glance() {
+    fn invalid_view_value_returns_glance_message() {
         for (query, message) in [
             ("visibility=bogus", "\"Invalid visibility value: bogus\""),
             ("visibility=", "\"Invalid visibility value: \""),
@@ -150,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_view_leaves_out_what_its_lists_hold_beyond_it() {
-        let seen = |owner: &str, visibility| Seen {
-            image: Image { owner: owner.parse().unwrap(), visibility, ..example::image(&[]) },
-            shown: Shown::Own,
+    fn glance_view_excludes_unrequested_images() {
+        let seen = |owner: &str, visibility| VisibleImage {
+            image: Image { owner: owner.parse().unwrap(), visibility, ..fixtures::image(&[]) },
+            reason: ListReason::Owned,
             members: 0,
         };
-        let shows = |query, seen: &Seen| view(query).unwrap().shows(seen, &caller(Role::Member));
+        let shows = |query, seen: &VisibleImage| view(query).unwrap().includes(seen, &caller(Role::Member));
         let private = seen("me", Visibility::Private);
         assert!(shows("", &private) && shows("visibility=all", &private));
         assert!(!shows("visibility=shared", &private) && !shows("owner=other", &private));

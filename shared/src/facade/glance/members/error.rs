@@ -5,12 +5,12 @@ use http::StatusCode;
 
 use crate::domain::{ImageId, Visibility};
 use crate::facade::glance::Error;
-use crate::facade::glance::error::only_shared;
-use crate::usecases::Refusal;
+use crate::facade::glance::error::not_shared_reason;
+use crate::usecases::UseCaseError;
 
 /// What is done to the members of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum MemberAction {
     Add,
     List,
     Show,
@@ -18,21 +18,21 @@ pub(super) enum Action {
     Remove,
 }
 
-impl Action {
+impl MemberAction {
     /// The error of a refusal.
-    pub(super) fn refused(self, refusal: Refusal) -> Error {
+    pub(super) fn error_for(self, refusal: UseCaseError) -> Error {
         match refusal {
-            Refusal::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
-            Refusal::NotOwner(_) => {
+            UseCaseError::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
+            UseCaseError::NotOwner(_) => {
                 self.forbidden("only the image's owner says with whom it is shared. Use a credential of its owner")
             }
-            Refusal::OtherProject { acting, named } => self.forbidden(&format!(
+            UseCaseError::ProjectMismatch { acting, named } => self.forbidden(&format!(
                 "your credential acts for {acting}, and only {named} itself accepts or rejects. Use a credential of {named}"
             )),
-            Refusal::ImageNotFound(id) => no_image(id.as_str()),
-            Refusal::NotShared { image, visibility } => self.not_shared(&image, visibility),
+            UseCaseError::ImageNotFound(id) => image_not_found(id.as_str()),
+            UseCaseError::NotShared { image, visibility } => self.not_shared(&image, visibility),
             // 409 would mean that the member is there already.
-            Refusal::Contended(image) => Error::new(
+            UseCaseError::Conflict(image) => Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "IMG.0060",
                 format!("The members of image {image} are being changed by others. Try again in a second."),
@@ -57,7 +57,7 @@ impl Action {
     }
 
     fn not_shared(self, image: &ImageId, visibility: Visibility) -> Error {
-        let why = only_shared(image, visibility);
+        let why = not_shared_reason(image, visibility);
         let forbidden = |verb| {
             let message = format!("Not allowed to {verb} members for image {image}: {why}");
             Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
@@ -73,12 +73,12 @@ impl Action {
 }
 
 /// No image of that id that the caller sees; the id may be anything.
-pub(super) fn no_image(id: &str) -> Error {
+pub(super) fn image_not_found(id: &str) -> Error {
     Error::new(StatusCode::NOT_FOUND, "IMG.0027", format!("Image {id} not found."))
 }
 
 /// No such member that the caller sees; the id may be anything.
-pub(super) fn no_member(id: &str, image: &ImageId) -> Error {
+pub(super) fn member_not_found(id: &str, image: &ImageId) -> Error {
     Error::new(
         StatusCode::NOT_FOUND,
         "IMG.0121",

@@ -4,33 +4,33 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{Action, Wire, image_of};
-use crate::domain::MOST_MEMBERS_PER_IMAGE;
+use super::{MemberAction, MemberJson, path_image};
+use crate::domain::MAX_MEMBERS_PER_IMAGE;
 use crate::facade::glance::Error;
-use crate::facade::glance::request::no_body;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::glance::request::ensure_no_body;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images/{image_id}/members";
 
 #[derive(Serialize)]
-struct Members<'a> {
-    members: Vec<Wire<'a>>,
+struct MembersBody<'a> {
+    members: Vec<MemberJson<'a>>,
     schema: &'static str,
 }
 
 /// `{"members":[…],"schema":"/v2/schemas/members"}` out.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let most = MOST_MEMBERS_PER_IMAGE as usize;
-    let page = usecases::list_members(&call.service, call.caller(), &image_of(call)?, None, most).await;
-    let page = page.map_err(|refusal| Action::List.refused(refusal))?;
-    let members = page.members.iter().map(Wire::from).collect();
-    Ok(json(StatusCode::OK, &Members { members, schema: "/v2/schemas/members" }))
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let limit = MAX_MEMBERS_PER_IMAGE as usize;
+    let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
+    let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
+    let members = page.members.iter().map(MemberJson::from).collect();
+    Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))
 }

@@ -12,14 +12,14 @@ pub mod update;
 
 use serde::Serialize;
 
-use self::error::Action;
+use self::error::MemberAction;
 use super::Error;
-use crate::domain::{ImageId, Member, TenantId};
-use crate::function::Call;
+use crate::domain::{ImageId, MemberView, TenantId};
+use crate::function::AuthenticatedRequest;
 
 /// A member as Glance shows it.
 #[derive(Debug, Serialize)]
-struct Wire<'a> {
+struct MemberJson<'a> {
     member_id: &'a str,
     image_id: &'a str,
     status: &'static str,
@@ -28,29 +28,29 @@ struct Wire<'a> {
     schema: &'static str,
 }
 
-impl<'a> From<&'a Member> for Wire<'a> {
-    fn from(member: &'a Member) -> Self {
+impl<'a> From<&'a MemberView> for MemberJson<'a> {
+    fn from(member: &'a MemberView) -> Self {
         Self {
             member_id: member.tenant.as_str(),
             image_id: member.image.as_str(),
             status: member.status.as_str(),
-            created_at: member.created.to_seconds_text(),
-            updated_at: member.updated.to_seconds_text(),
+            created_at: member.created.to_iso_seconds(),
+            updated_at: member.updated.to_iso_seconds(),
             schema: "/v2/schemas/member",
         }
     }
 }
 
 /// The image that the path names. An id that none can have is not found.
-fn image_of(call: &Call) -> Result<ImageId, Error> {
+fn path_image(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
     let text = call.path_parameter("image_id");
-    text.parse().map_err(|_| error::no_image(text))
+    text.parse().map_err(|_| error::image_not_found(text))
 }
 
 /// The image and the member that the path names.
-fn member_of(call: &Call) -> Result<(ImageId, TenantId), Error> {
-    let (image, text) = (image_of(call)?, call.path_parameter("member_id"));
-    let member = text.parse().map_err(|_| error::no_member(text, &image))?;
+fn path_member(call: &AuthenticatedRequest) -> Result<(ImageId, TenantId), Error> {
+    let (image, text) = (path_image(call)?, call.path_parameter("member_id"));
+    let member = text.parse().map_err(|_| error::member_not_found(text, &image))?;
     Ok((image, member))
 }
 
@@ -60,8 +60,8 @@ mod tests {
     use crate::domain::{Status, Timestamp};
 
     #[test]
-    fn a_member_is_shown_as_the_contract_has_it() {
-        let member = Member {
+    fn glance_member_matches_the_contract() {
+        let member = MemberView {
             image: "e04a6e73-bd92-485d-b422-1b29db8cf543".parse().unwrap(),
             tenant: "mem0mem0mem0mem0mem0mem0mem0mem0".parse().unwrap(),
             status: Status::Pending,
@@ -69,7 +69,7 @@ mod tests {
             updated: Timestamp::from_unix_millis(1_730_874_603_179),
         };
         assert_eq!(
-            serde_json::to_value(Wire::from(&member)).unwrap(),
+            serde_json::to_value(MemberJson::from(&member)).unwrap(),
             serde_json::json!({
                 "member_id": "mem0mem0mem0mem0mem0mem0mem0mem0",
                 "image_id": "e04a6e73-bd92-485d-b422-1b29db8cf543", "status": "pending",

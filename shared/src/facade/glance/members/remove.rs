@@ -1,24 +1,24 @@
 //! `DELETE /v2/images/{image_id}/members/{member_id}`: stop sharing an image with one project.
 
-use super::{Action, member_of};
+use super::{MemberAction, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::no_body;
-use crate::facade::{Reply, no_content};
-use crate::function::Call;
+use crate::facade::glance::request::ensure_no_body;
+use crate::facade::{HttpResponse, no_content};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}/members/{member_id}";
 
 /// Nothing out, with 204.
-pub async fn answer(call: &Call) -> Reply {
-    remove(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    remove(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn remove(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let (image, tenant) = member_of(call)?;
-    let removed = usecases::remove_member(&call.service, call.caller(), &image, &tenant).await;
-    removed.map_err(|refusal| Action::Remove.refused(refusal))?;
+async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let (image, tenant) = path_member(call)?;
+    let removed = usecases::remove_member(&call.app, call.caller(), &image, &tenant).await;
+    removed.map_err(|refusal| MemberAction::Remove.error_for(refusal))?;
     Ok(no_content())
 }

@@ -3,25 +3,25 @@
 
 use http::StatusCode;
 
-use super::{Action, Wire, member_of};
+use super::{MemberAction, MemberJson, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::no_body;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::glance::request::ensure_no_body;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images/{image_id}/members/{member_id}";
 
 /// The member out.
-pub async fn answer(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let (image, tenant) = member_of(call)?;
-    let member = usecases::show_member(&call.service, call.caller(), &image, &tenant).await;
-    let member = member.map_err(|refusal| Action::Show.refused(refusal))?;
-    Ok(json(StatusCode::OK, &Wire::from(&member)))
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let (image, tenant) = path_member(call)?;
+    let member = usecases::show_member(&call.app, call.caller(), &image, &tenant).await;
+    let member = member.map_err(|refusal| MemberAction::Show.error_for(refusal))?;
+    Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }

@@ -2,12 +2,12 @@
 
 use http::StatusCode;
 
-use super::{Action, Wire, member_of};
+use super::{MemberAction, MemberJson, path_member};
 use crate::domain::{Status, UnknownStatus, VaultId};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::object;
-use crate::facade::{Reply, json, vault};
-use crate::function::Call;
+use crate::facade::glance::request::parse_object;
+use crate::facade::{HttpResponse, json_response, vault_id};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
@@ -15,25 +15,25 @@ pub const ROUTE: &str = "PUT /v2/images/{image_id}/members/{member_id}";
 
 /// `{"status":"accepted"|"rejected"|"pending","vault_id":"…"}` in, the member out. Other keys are ignored, such as the
 /// `member` of openstacksdk.
-pub async fn answer(call: &Call) -> Reply {
-    update(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    update(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &Call) -> Result<Reply, Error> {
-    let said = parse(call.body())?;
-    let (image, tenant) = member_of(call)?;
-    let member = usecases::answer_as_member(&call.service, call.caller(), &image, &tenant, said).await;
-    let member = member.map_err(|refusal| Action::Update.refused(refusal))?;
-    Ok(json(StatusCode::OK, &Wire::from(&member)))
+async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let decision = parse(call.body())?;
+    let (image, tenant) = path_member(call)?;
+    let member = usecases::decide_as_member(&call.app, call.caller(), &image, &tenant, decision).await;
+    let member = member.map_err(|refusal| MemberAction::Update.error_for(refusal))?;
+    Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
-type Said = (Result<Status, UnknownStatus>, Option<VaultId>);
+type MemberUpdate = (Result<Status, UnknownStatus>, Option<VaultId>);
 
-fn parse(body: &[u8]) -> Result<Said, Error> {
-    let body = object(body, r#"Expected a status in the form: {"status": "status"}"#)?;
+fn parse(body: &[u8]) -> Result<MemberUpdate, Error> {
+    let body = parse_object(body, r#"Expected a status in the form: {"status": "status"}"#)?;
     let status = body.get("status").ok_or_else(|| Error::bad_request("Status not specified"))?;
     let status = status.as_str().ok_or(UnknownStatus).and_then(str::parse);
-    let vault = vault::parse(body.get("vault_id"))
+    let vault = vault_id::parse(body.get("vault_id"))
         .map_err(|expected| Error::new(StatusCode::BAD_REQUEST, "IMG.0184", expected))?;
     Ok((status, vault))
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_clients_send_is_read() {
+    fn member_status_bodies_of_clients_are_parsed() {
         let status = |body: &str| parse(body.as_bytes()).unwrap();
         assert_eq!(status(r#"{"status":"accepted","member":"mem1"}"#), (Ok(Status::Accepted), None));
         assert_eq!(status(r#"{"status":"pending","vault_id":null}"#), (Ok(Status::Pending), None));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_says_no_status_is_refused_at_once() {
+    fn body_without_status_is_rejected() {
         for (body, message) in [
             ("{}", "Status not specified"),
             (r#"["accepted"]"#, r#"Expected a status in the form: {\"status\": \"status\"}"#),
@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_status_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), text in ".{0,10}") {
+        fn only_defined_member_statuses_are_valid(bytes in prop::collection::vec(any::<u8>(), 0..80), text in ".{0,10}") {
             let _ = parse(&bytes);
             let body = Value::from_iter([("status", text.clone())]).to_string();
             let (status, _) = parse(body.as_bytes()).unwrap();

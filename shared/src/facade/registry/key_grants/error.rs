@@ -3,24 +3,24 @@
 use http::StatusCode;
 
 use crate::facade::ims::Error;
-use crate::usecases::{GrantRefusal, Refusal};
+use crate::usecases::{KeyGrantError, UseCaseError};
 
-impl From<GrantRefusal> for Error {
-    fn from(refusal: GrantRefusal) -> Self {
+impl From<KeyGrantError> for Error {
+    fn from(refusal: KeyGrantError) -> Self {
         match refusal {
-            GrantRefusal::ReadOnly => Refusal::ReadOnly.into(),
-            GrantRefusal::OwnKey(tenant) => Self::bad_request(
+            KeyGrantError::ReadOnly => UseCaseError::ReadOnly.into(),
+            KeyGrantError::OwnerIsRecipient(tenant) => Self::bad_request(
                 "IMG.0178",
                 format!(
                     "project_id: {tenant} is your own project, which needs no grant. Give the recipient's."
                 ),
             ),
-            GrantRefusal::NotFound(tenant) => Self::new(
+            KeyGrantError::NotFound(tenant) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0099",
                 format!("Your project has not granted this key to {tenant}. Grant it with PUT."),
             ),
-            GrantRefusal::List(refusal) => refusal.into(),
+            KeyGrantError::UseCase(refusal) => refusal.into(),
         }
     }
 }

@@ -3,14 +3,14 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{Wire, key_of_path};
+use super::{GrantJson, path_key};
 use crate::domain::TenantId;
 use crate::facade::ims::query::Query;
-use crate::facade::ims::{Error, no_body};
+use crate::facade::ims::{Error, ensure_no_body};
 use crate::facade::marker::Listing;
 use crate::facade::page::PageInfo;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
@@ -18,30 +18,30 @@ pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants";
 
 /// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let key = key_of_path(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let key = path_key(call)?;
     let query = Query::parse(call.raw_query())?;
     let listing = Listing::new(ROUTE, call.caller()).with(key.as_str());
-    let after: Option<TenantId> = query.after(&listing)?;
-    let (service, caller, most) = (&call.service, call.caller(), query.limit()?);
+    let after: Option<TenantId> = query.parse_marker(&listing)?;
+    let (service, caller, most) = (&call.app, call.caller(), query.limit()?);
     let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
-    let wire = PageWire {
+    let wire = PageBody {
         page_info: PageInfo {
-            next_marker: page.next.as_ref().map(|last| listing.write(last)),
+            next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
             current_count: page.grants.len(),
         },
-        grants: page.grants.iter().map(|grant| Wire::new(&key, grant)).collect(),
+        grants: page.grants.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
     };
-    Ok(json(StatusCode::OK, &wire))
+    Ok(json_response(StatusCode::OK, &wire))
 }
 
 #[derive(Serialize)]
-struct PageWire<'a> {
-    grants: Vec<Wire<'a>>,
+struct PageBody<'a> {
+    grants: Vec<GrantJson<'a>>,
     page_info: PageInfo,
 }

@@ -10,57 +10,57 @@ pub mod withdraw;
 
 use serde::Serialize;
 
-use crate::domain::{ID_FORM, KeyId, TenantId};
+use crate::domain::{ID_FORMAT, KeyId, TenantId};
 use crate::facade::ims::Error;
 use crate::facade::marker::Listing;
 use crate::facade::page::PageInfo;
-use crate::function::Call;
-use crate::store::Granted;
-use crate::usecases::Dependents;
+use crate::function::AuthenticatedRequest;
+use crate::store::KeyGrantRecord;
+use crate::usecases::DependentMemberships;
 
 /// A grant as it is shown.
 #[derive(Debug, Serialize)]
-struct Wire<'a> {
+struct GrantJson<'a> {
     key_id: &'a str,
     project_id: &'a str,
     created_at: String,
 }
 
-impl<'a> Wire<'a> {
-    fn new(key: &'a KeyId, grant: &'a Granted) -> Self {
+impl<'a> GrantJson<'a> {
+    fn new(key: &'a KeyId, grant: &'a KeyGrantRecord) -> Self {
         Self {
             key_id: key.as_str(),
             project_id: grant.tenant.as_str(),
-            created_at: grant.created.to_seconds_text(),
+            created_at: grant.created.to_iso_seconds(),
         }
     }
 }
 
 /// The answer that is about one grant.
 #[derive(Debug, Serialize)]
-struct OneWire<'a> {
-    grant: Wire<'a>,
+struct GrantBody<'a> {
+    grant: GrantJson<'a>,
 }
 
 /// The memberships that rely on a grant.
 #[derive(Debug, Serialize)]
-struct DependentsWire<'a> {
-    memberships: Vec<MembershipWire<'a>>,
+struct DependentsBody<'a> {
+    memberships: Vec<MembershipJson<'a>>,
     page_info: PageInfo,
 }
 
 #[derive(Debug, Serialize)]
-struct MembershipWire<'a> {
+struct MembershipJson<'a> {
     image_id: &'a str,
     image_name: Option<&'a str>,
     project_id: &'a str,
     status: &'static str,
 }
 
-impl<'a> DependentsWire<'a> {
-    fn new(tenant: &'a TenantId, dependents: &'a Dependents, listing: &Listing) -> Self {
+impl<'a> DependentsBody<'a> {
+    fn new(tenant: &'a TenantId, dependents: &'a DependentMemberships, listing: &Listing) -> Self {
         let membership =
-            |(image, status): &'a (crate::domain::Image, crate::domain::Status)| MembershipWire {
+            |(image, status): &'a (crate::domain::Image, crate::domain::Status)| MembershipJson {
                 image_id: image.id.as_str(),
                 image_name: image.details.name.as_deref(),
                 project_id: tenant.as_str(),
@@ -69,7 +69,7 @@ impl<'a> DependentsWire<'a> {
         Self {
             memberships: dependents.memberships.iter().map(membership).collect(),
             page_info: PageInfo {
-                next_marker: dependents.next.as_ref().map(|next| listing.write(next)),
+                next_marker: dependents.next.as_ref().map(|next| listing.encode_marker(next)),
                 current_count: dependents.memberships.len(),
             },
         }
@@ -77,13 +77,13 @@ impl<'a> DependentsWire<'a> {
 }
 
 /// The key of the path.
-fn key_of_path(call: &Call) -> Result<KeyId, Error> {
+fn path_key(call: &AuthenticatedRequest) -> Result<KeyId, Error> {
     let id = call.path_parameter("key_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0099", format!("key_id: expected {ID_FORM}.")))
+    id.map_err(|_| Error::bad_request("IMG.0099", format!("key_id: expected {ID_FORMAT}.")))
 }
 
 /// The project of the path, to which the key is granted.
-fn grantee_of_path(call: &Call) -> Result<TenantId, Error> {
+fn path_grantee(call: &AuthenticatedRequest) -> Result<TenantId, Error> {
     let id = call.path_parameter("project_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORM}.")))
+    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
 }

@@ -2,11 +2,11 @@
 
 use http::StatusCode;
 
-use super::dependents::{MOST, listing};
-use super::{DependentsWire, grantee_of_path, key_of_path};
-use crate::facade::ims::{Error, no_body};
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use super::dependents::{MAX_PAGE_SIZE, dependents_listing};
+use super::{DependentsBody, path_grantee, path_key};
+use crate::facade::ims::{Error, ensure_no_body};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
@@ -14,15 +14,15 @@ pub const ROUTE: &str = "DELETE /v1/keys/{key_id}/grants/{project_id}";
 
 /// Nothing in, the memberships that rely on the grant out, as [`super::dependents`] lists them: they stay. That there was no
 /// such grant is no error, so that who had no answer asks again.
-pub async fn answer(call: &Call) -> Reply {
-    withdraw(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    withdraw(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn withdraw(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let (key, tenant) = (key_of_path(call)?, grantee_of_path(call)?);
-    let (service, caller) = (&call.service, call.caller());
-    let listing = listing(caller, &key, &tenant);
-    let left = usecases::withdraw_key_grant(service, caller, key, tenant.clone(), MOST).await?;
-    Ok(json(StatusCode::OK, &DependentsWire::new(&tenant, &left, &listing)))
+async fn withdraw(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
+    let (service, caller) = (&call.app, call.caller());
+    let listing = dependents_listing(caller, &key, &tenant);
+    let left = usecases::revoke_key_grant(service, caller, key, tenant.clone(), MAX_PAGE_SIZE).await?;
+    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &left, &listing)))
 }

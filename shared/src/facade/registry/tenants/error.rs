@@ -2,15 +2,15 @@
 
 use http::StatusCode;
 
-use crate::domain::Unresolved;
-use crate::facade::ims::{Error, unresolved};
-use crate::usecases::DirectoryRefusal;
+use crate::domain::ResolveError;
+use crate::facade::ims::{Error, unresolved_names};
+use crate::usecases::DirectoryError;
 
-impl From<DirectoryRefusal> for Error {
-    fn from(refusal: DirectoryRefusal) -> Self {
+impl From<DirectoryError> for Error {
+    fn from(refusal: DirectoryError) -> Self {
         use StatusCode as S;
         match refusal {
-            DirectoryRefusal::AdminOnly(role) => Self::new(
+            DirectoryError::AdminOnly(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
@@ -19,28 +19,28 @@ impl From<DirectoryRefusal> for Error {
                     role.name()
                 ),
             ),
-            DirectoryRefusal::NotFound(tenant) => Self::new(
+            DirectoryError::NotFound(tenant) => Self::new(
                 S::NOT_FOUND,
                 "IMG.0108",
                 format!("Tenant {tenant} is not in the directory. PUT it there, or check its id."),
             ),
-            DirectoryRefusal::NamesTaken(tenant) => Self::new(
+            DirectoryError::NamesTaken(tenant) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
                 format!(
                     "account, project: tenant {tenant} has these names. Rename or delete that one first."
                 ),
             ),
-            DirectoryRefusal::Unresolved(problem) => {
-                let status = if problem == Unresolved::Unknown { S::NOT_FOUND } else { S::BAD_REQUEST };
-                unresolved(status, "account, project", problem)
+            DirectoryError::Unresolved(problem) => {
+                let status = if problem == ResolveError::Unknown { S::NOT_FOUND } else { S::BAD_REQUEST };
+                unresolved_names(status, "account, project", problem)
             }
-            DirectoryRefusal::Contended(tenant) => Self::new(
+            DirectoryError::Conflict(tenant) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
                 format!("Tenant {tenant} is being changed by others. Try again."),
             ),
-            DirectoryRefusal::Store(problem) => Self::from(problem),
+            DirectoryError::Store(problem) => Self::from(problem),
         }
     }
 }

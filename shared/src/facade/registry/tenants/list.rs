@@ -6,80 +6,82 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Wire;
-use crate::domain::{NAME_FORM, Name, Named, TenantId};
-use crate::facade::ims::query::{Query, bad};
-use crate::facade::ims::{Error, no_body};
+use super::TenantJson;
+use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
+use crate::facade::ims::query::{Query, invalid_parameter};
+use crate::facade::ims::{Error, ensure_no_body};
 use crate::facade::marker::Listing;
 use crate::facade::page::PageInfo;
-use crate::facade::{Reply, json};
-use crate::function::Call;
-use crate::usecases::{self, EntryPage};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
+use crate::usecases::{self, DirectoryPage};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants";
 
 /// How many tenants a page has unless told otherwise, and at most: as many as one batch read takes.
-const MOST: usize = 100;
+const MAX_PAGE_SIZE: usize = 100;
 
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
 /// `next_marker` only where there are more.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let listing = Listing::new(ROUTE, call.caller());
-    let page = match Wanted::parse(call.raw_query(), &listing)? {
-        Wanted::One(named) => {
-            let entry = usecases::find_tenant(&call.service, &named).await?;
-            EntryPage { entries: vec![entry], next: None }
+    let page = match TenantQuery::parse(call.raw_query(), &listing)? {
+        TenantQuery::ByName(named) => {
+            let entry = usecases::find_tenant(&call.app, &named).await?;
+            DirectoryPage { entries: vec![entry], next: None }
         }
-        Wanted::All { most, after } => {
-            usecases::list_tenants(&call.service, call.caller(), after.as_ref(), most).await?
+        TenantQuery::All { limit: most, after } => {
+            usecases::list_tenants(&call.app, call.caller(), after.as_ref(), most).await?
         }
     };
-    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
+    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    One(Named),
-    All { most: usize, after: Option<TenantId> },
+enum TenantQuery {
+    ByName(TenantName),
+    All { limit: usize, after: Option<TenantId> },
 }
 
-impl Wanted {
+impl TenantQuery {
     fn parse(raw: &str, listing: &Listing) -> Result<Self, Error> {
         let query = Query::parse(raw)?;
-        let most = match query.parsed("limit", "a number from 1 to 100")? {
-            None => MOST,
-            Some(limit @ 1..=MOST) => limit,
-            Some(_) => return Err(bad("limit", "a number from 1 to 100")),
+        let most = match query.parse_value("limit", "a number from 1 to 100")? {
+            None => MAX_PAGE_SIZE,
+            Some(limit @ 1..=MAX_PAGE_SIZE) => limit,
+            Some(_) => return Err(invalid_parameter("limit", "a number from 1 to 100")),
         };
-        let after = query.after(listing)?;
-        let account: Option<Name> = query.parsed("account", NAME_FORM)?;
-        let project: Option<Name> = query.parsed("project", NAME_FORM)?;
+        let after = query.parse_marker(listing)?;
+        let account: Option<Name> = query.parse_value("account", NAME_FORMAT)?;
+        let project: Option<Name> = query.parse_value("project", NAME_FORMAT)?;
         match (account, project) {
-            (Some(account), project) => Ok(Self::One(Named { account, project })),
-            (None, Some(_)) => Err(bad("account", "the name of the account that has the project")),
-            (None, None) => Ok(Self::All { most, after }),
+            (Some(account), project) => Ok(Self::ByName(TenantName { account, project })),
+            (None, Some(_)) => {
+                Err(invalid_parameter("account", "the name of the account that has the project"))
+            }
+            (None, None) => Ok(Self::All { limit: most, after }),
         }
     }
 }
 
 #[derive(Serialize)]
-struct PageWire<'a> {
-    tenants: Vec<Wire<'a>>,
+struct PageBody<'a> {
+    tenants: Vec<TenantJson<'a>>,
     page_info: PageInfo,
 }
 
-impl<'a> PageWire<'a> {
-    fn new(page: &'a EntryPage, listing: &Listing) -> Self {
+impl<'a> PageBody<'a> {
+    fn new(page: &'a DirectoryPage, listing: &Listing) -> Self {
         Self {
-            tenants: page.entries.iter().map(Wire::from).collect(),
+            tenants: page.entries.iter().map(TenantJson::from).collect(),
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.write(last)),
+                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
                 current_count: page.entries.len(),
             },
         }
@@ -89,32 +91,32 @@ impl<'a> PageWire<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::example;
+    use crate::facade::fixtures;
 
     fn listing() -> Listing {
-        Listing::new(ROUTE, &example::caller("ops"))
+        Listing::new(ROUTE, &fixtures::caller("ops"))
     }
 
-    fn parse(query: &str) -> Result<Wanted, Error> {
-        Wanted::parse(query, &listing())
+    fn parse(query: &str) -> Result<TenantQuery, Error> {
+        TenantQuery::parse(query, &listing())
     }
 
     #[test]
-    fn names_ask_for_one_tenant_and_none_for_all() {
-        let named = Named { account: "Acme & Co".parse().unwrap(), project: None };
-        assert_eq!(parse("account=Acme+%26+Co").unwrap(), Wanted::One(named.clone()));
-        let named = Named { project: "web".parse().ok(), ..named };
-        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), Wanted::One(named));
+    fn names_select_one_tenant_and_no_names_select_all() {
+        let named = TenantName { account: "Acme & Co".parse().unwrap(), project: None };
+        assert_eq!(parse("account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named.clone()));
+        let named = TenantName { project: "web".parse().ok(), ..named };
+        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named));
         let after = "t-1".parse().ok();
         assert_eq!(
-            parse(&format!("limit=7&marker={}", listing().write("t-1"))).unwrap(),
-            Wanted::All { most: 7, after }
+            parse(&format!("limit=7&marker={}", listing().encode_marker("t-1"))).unwrap(),
+            TenantQuery::All { limit: 7, after }
         );
-        assert_eq!(parse("").unwrap(), Wanted::All { most: 100, after: None });
+        assert_eq!(parse("").unwrap(), TenantQuery::All { limit: 100, after: None });
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_named() {
+    fn invalid_tenant_query_parameter_is_named() {
         let refused = |query: &str| format!("{:?}", parse(query).unwrap_err());
         for (query, told) in [
             ("account=", "account: expected 1 to 64"),

@@ -9,21 +9,21 @@ pub mod show;
 
 use serde::Serialize;
 
-use crate::domain::{Entry, ID_FORM, TenantId};
+use crate::domain::{DirectoryEntry, ID_FORMAT, TenantId};
 use crate::facade::ims::Error;
-use crate::function::Call;
+use crate::function::AuthenticatedRequest;
 
 /// A tenant as it is shown.
 #[derive(Debug, Serialize)]
-struct Wire<'a> {
+struct TenantJson<'a> {
     project_id: &'a str,
     account: &'a str,
     project: &'a str,
     region: &'a str,
 }
 
-impl<'a> From<&'a Entry> for Wire<'a> {
-    fn from(entry: &'a Entry) -> Self {
+impl<'a> From<&'a DirectoryEntry> for TenantJson<'a> {
+    fn from(entry: &'a DirectoryEntry) -> Self {
         Self {
             project_id: entry.tenant.as_str(),
             account: entry.account.as_str(),
@@ -35,12 +35,12 @@ impl<'a> From<&'a Entry> for Wire<'a> {
 
 /// The answer that is about one tenant.
 #[derive(Debug, Serialize)]
-struct OneWire<'a> {
-    tenant: Wire<'a>,
+struct TenantBody<'a> {
+    tenant: TenantJson<'a>,
 }
 
 /// The tenant of the path.
-fn tenant_of_path(call: &Call) -> Result<TenantId, Error> {
+fn path_tenant(call: &AuthenticatedRequest) -> Result<TenantId, Error> {
     let id = call.path_parameter("project_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORM}.")))
+    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
 }

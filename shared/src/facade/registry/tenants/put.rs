@@ -3,48 +3,48 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::{OneWire, tenant_of_path};
-use crate::domain::{Entry, ID_FORM, NAME_FORM, Name, Region, TenantId};
+use super::{TenantBody, path_tenant};
+use crate::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
 use crate::facade::ims::Error;
-use crate::facade::registry::body::object;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::registry::body::parse_object;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
 /// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
-pub async fn answer(call: &Call) -> Reply {
-    put(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    put(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn put(call: &Call) -> Result<Reply, Error> {
-    let entry = parse(tenant_of_path(call)?, call.body(), &call.service.settings.region)?;
-    usecases::put_tenant(&call.service, call.caller(), &entry).await?;
-    Ok(json(StatusCode::OK, &OneWire { tenant: (&entry).into() }))
+async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let entry = parse(path_tenant(call)?, call.body(), &call.app.settings.region)?;
+    usecases::put_tenant(&call.app, call.caller(), &entry).await?;
+    Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }
 
 /// A member that nobody knows is refused: a tenant must not come into another region than was meant.
-fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<Entry, Error> {
+fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, Error> {
     let wrong = |message: String| Error::bad_request("IMG.0001", message);
-    let body = object(body, &["account", "project", "region"])?;
+    let body = parse_object(body, &["account", "project", "region"])?;
     let region = match body.get("region") {
         None => Some(here),
         Some(region) => region.as_str(),
     };
     let region = region.and_then(|text| text.parse::<Region>().ok());
-    Ok(Entry {
+    Ok(DirectoryEntry {
         tenant,
-        account: name(&body, "account")?,
-        project: name(&body, "project")?,
-        region: region.ok_or_else(|| wrong(format!("region: expected {ID_FORM}.")))?,
+        account: parse_name(&body, "account")?,
+        project: parse_name(&body, "project")?,
+        region: region.ok_or_else(|| wrong(format!("region: expected {ID_FORMAT}.")))?,
     })
 }
 
-fn name(body: &Map<String, Value>, field: &str) -> Result<Name, Error> {
+fn parse_name(body: &Map<String, Value>, field: &str) -> Result<Name, Error> {
     let name = body.get(field).and_then(Value::as_str).and_then(|text| text.parse().ok());
-    name.ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}: expected {NAME_FORM}.")))
+    name.ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}: expected {NAME_FORMAT}.")))
 }
 
 #[cfg(test)]
@@ -53,16 +53,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(
-            body in nearly(&json!({"account": "acme", "project": "web", "region": "eu-nl"})),
+        fn tenant_body_is_parsed_faithfully(
+            body in near_variants(&json!({"account": "acme", "project": "web", "region": "eu-nl"})),
             text in ".{0,60}",
         ) {
-            let _ = read(&text);
-            if let Ok(entry) = read(&body.to_string()) {
+            let _ = parse_entry(&text);
+            if let Ok(entry) = parse_entry(&body.to_string()) {
                 prop_assert_eq!(body["account"].as_str(), Some(entry.account.as_str()));
                 prop_assert_eq!(body["project"].as_str(), Some(entry.project.as_str()));
                 prop_assert_eq!(body["region"].as_str().unwrap_or("eu-de"), entry.region.as_str());
@@ -70,21 +70,21 @@ mod tests {
         }
     }
 
-    fn read(body: &str) -> Result<Entry, Error> {
+    fn parse_entry(body: &str) -> Result<DirectoryEntry, Error> {
         parse("t-1".parse().unwrap(), body.as_bytes(), "eu-de")
     }
 
     #[test]
-    fn a_tenant_is_in_this_region_unless_it_is_told() {
-        let entry = read(r#"{"account":"acme","project":"eu-de_web"}"#).unwrap();
+    fn tenant_region_defaults_to_this_region() {
+        let entry = parse_entry(r#"{"account":"acme","project":"eu-de_web"}"#).unwrap();
         assert_eq!((entry.project.as_str(), entry.region.as_str()), ("eu-de_web", "eu-de"));
-        let entry = read(r#"{"account":"acme","project":"web","region":"eu-nl"}"#).unwrap();
+        let entry = parse_entry(r#"{"account":"acme","project":"web","region":"eu-nl"}"#).unwrap();
         assert_eq!((entry.account.as_str(), entry.region.as_str()), ("acme", "eu-nl"));
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_named() {
-        let refused = |body: &str| format!("{:?}", read(body).unwrap_err());
+    fn invalid_tenant_field_is_named() {
+        let refused = |body: &str| format!("{:?}", parse_entry(body).unwrap_err());
         for name in ["7", "null", "\"\"", "\" a\"", "\"a\\n\"", &format!("\"{}\"", "x".repeat(65))] {
             let account = refused(&format!(r#"{{"account":{name},"project":"web"}}"#));
             assert!(account.contains("account: expected 1 to 64 characters"), "{account}");

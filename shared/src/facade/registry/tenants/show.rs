@@ -2,22 +2,22 @@
 
 use http::StatusCode;
 
-use super::{OneWire, tenant_of_path};
-use crate::facade::ims::{Error, no_body};
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use super::{TenantBody, path_tenant};
+use crate::facade::ims::{Error, ensure_no_body};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants/{project_id}";
 
 /// `{"tenant":{…}}` out.
-pub async fn answer(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let entry = usecases::show_tenant(&call.service, call.caller(), &tenant_of_path(call)?).await?;
-    Ok(json(StatusCode::OK, &OneWire { tenant: (&entry).into() }))
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let entry = usecases::show_tenant(&call.app, call.caller(), &path_tenant(call)?).await?;
+    Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }

@@ -3,25 +3,25 @@
 use http::StatusCode;
 
 use crate::facade::ims::Error;
-use crate::usecases::{Refusal, VaultRefusal};
+use crate::usecases::{UseCaseError, VaultError};
 
-impl From<VaultRefusal> for Error {
-    fn from(refusal: VaultRefusal) -> Self {
+impl From<VaultError> for Error {
+    fn from(refusal: VaultError) -> Self {
         match refusal {
-            VaultRefusal::ReadOnly => Refusal::ReadOnly.into(),
-            VaultRefusal::NotFound(id) => Self::new(
+            VaultError::ReadOnly => UseCaseError::ReadOnly.into(),
+            VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0184",
                 format!("Your project has no vault {id}. Put it here first: PUT /v1/vaults/{id}."),
             ),
-            VaultRefusal::InUse(id) => Self::new(
+            VaultError::InUse(id) => Self::new(
                 StatusCode::CONFLICT,
                 "IMG.0182",
                 format!(
                     "More of vault {id} is reserved than would be left. Reject the full-ECS images that were accepted into it, or accept them into another."
                 ),
             ),
-            VaultRefusal::Store(problem) => problem.into(),
+            VaultError::Store(problem) => problem.into(),
         }
     }
 }

@@ -3,14 +3,14 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Wire;
+use super::VaultJson;
 use crate::domain::VaultId;
 use crate::facade::ims::query::Query;
-use crate::facade::ims::{Error, no_body};
+use crate::facade::ims::{Error, ensure_no_body};
 use crate::facade::marker::Listing;
 use crate::facade::page::PageInfo;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases::{self, VaultPage};
 
 /// The operation's route.
@@ -18,31 +18,31 @@ pub const ROUTE: &str = "GET /v1/vaults";
 
 /// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn answer(call: &Call) -> Reply {
-    list(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    list(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
     let query = Query::parse(call.raw_query())?;
     let listing = Listing::new(ROUTE, call.caller());
-    let after: Option<VaultId> = query.after(&listing)?;
-    let page = usecases::list_vaults(&call.service, call.caller(), after.as_ref(), query.limit()?).await?;
-    Ok(json(StatusCode::OK, &PageWire::new(&page, &listing)))
+    let after: Option<VaultId> = query.parse_marker(&listing)?;
+    let page = usecases::list_vaults(&call.app, call.caller(), after.as_ref(), query.limit()?).await?;
+    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
 #[derive(Serialize)]
-struct PageWire<'a> {
-    vaults: Vec<Wire<'a>>,
+struct PageBody<'a> {
+    vaults: Vec<VaultJson<'a>>,
     page_info: PageInfo,
 }
 
-impl<'a> PageWire<'a> {
+impl<'a> PageBody<'a> {
     fn new(page: &'a VaultPage, listing: &Listing) -> Self {
         Self {
-            vaults: page.vaults.iter().map(Wire::from).collect(),
+            vaults: page.vaults.iter().map(VaultJson::from).collect(),
             page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.write(last)),
+                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
                 current_count: page.vaults.len(),
             },
         }

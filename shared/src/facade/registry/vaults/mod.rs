@@ -9,14 +9,14 @@ pub mod show;
 
 use serde::Serialize;
 
-use crate::domain::{ID_FORM, VaultId};
+use crate::domain::{ID_FORMAT, VaultId};
 use crate::facade::ims::Error;
-use crate::function::Call;
-use crate::store::OwnVault;
+use crate::function::AuthenticatedRequest;
+use crate::store::VaultRecord;
 
 /// A vault as it is shown.
 #[derive(Debug, Serialize)]
-struct Wire<'a> {
+struct VaultJson<'a> {
     vault_id: &'a str,
     protection_type: &'static str,
     status: &'static str,
@@ -26,8 +26,8 @@ struct Wire<'a> {
     updated_at: String,
 }
 
-impl<'a> From<&'a OwnVault> for Wire<'a> {
-    fn from(own: &'a OwnVault) -> Self {
+impl<'a> From<&'a VaultRecord> for VaultJson<'a> {
+    fn from(own: &'a VaultRecord) -> Self {
         let details = own.vault.details;
         Self {
             vault_id: own.id.as_str(),
@@ -35,20 +35,20 @@ impl<'a> From<&'a OwnVault> for Wire<'a> {
             status: details.status.as_str(),
             capacity_gib: details.capacity_gib,
             reserved_gib: own.vault.reserved_gib,
-            created_at: own.created.to_seconds_text(),
-            updated_at: own.vault.revision.time().max(own.created).to_seconds_text(),
+            created_at: own.created.to_iso_seconds(),
+            updated_at: own.vault.revision.time().max(own.created).to_iso_seconds(),
         }
     }
 }
 
 /// The answer that is about one vault.
 #[derive(Debug, Serialize)]
-struct OneWire<'a> {
-    vault: Wire<'a>,
+struct VaultBody<'a> {
+    vault: VaultJson<'a>,
 }
 
 /// The vault of the path.
-fn vault_of_path(call: &Call) -> Result<VaultId, Error> {
+fn path_vault(call: &AuthenticatedRequest) -> Result<VaultId, Error> {
     let id = call.path_parameter("vault_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0184", format!("vault_id: expected {ID_FORM}.")))
+    id.map_err(|_| Error::bad_request("IMG.0184", format!("vault_id: expected {ID_FORMAT}.")))
 }

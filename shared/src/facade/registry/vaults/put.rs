@@ -3,12 +3,12 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::{OneWire, vault_of_path};
-use crate::domain::{MOST_VAULT_GIB, UnknownWord, VaultDetails, VaultStatus};
+use super::{VaultBody, path_vault};
+use crate::domain::{MAX_VAULT_GIB, UnknownValue, VaultDetails, VaultStatus};
 use crate::facade::ims::Error;
-use crate::facade::registry::body::object;
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use crate::facade::registry::body::parse_object;
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
@@ -16,39 +16,39 @@ pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
 
 /// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
 /// is told.
-pub async fn answer(call: &Call) -> Reply {
-    put(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    put(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn put(call: &Call) -> Result<Reply, Error> {
-    let (id, details) = (vault_of_path(call)?, parse(call.body())?);
-    let vault = usecases::put_vault(&call.service, call.caller(), id, &details).await?;
-    Ok(json(StatusCode::OK, &OneWire { vault: (&vault).into() }))
+async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let (id, details) = (path_vault(call)?, parse(call.body())?);
+    let vault = usecases::put_vault(&call.app, call.caller(), id, &details).await?;
+    Ok(json_response(StatusCode::OK, &VaultBody { vault: (&vault).into() }))
 }
 
 fn parse(body: &[u8]) -> Result<VaultDetails, Error> {
-    let body = object(body, &["protection_type", "capacity_gib", "status"])?;
+    let body = parse_object(body, &["protection_type", "capacity_gib", "status"])?;
     let wrong = |field: &str, expected: &str| {
         Error::bad_request("IMG.0001", format!("{field}: expected {expected}."))
     };
-    let protection = word(&body, "protection_type").parse();
+    let protection = text_member(&body, "protection_type").parse();
     let status = match body.get("status") {
         None => Ok(VaultStatus::Available),
-        Some(_) => word(&body, "status").parse(),
+        Some(_) => text_member(&body, "status").parse(),
     };
     let capacity = body.get("capacity_gib").and_then(Value::as_u64).and_then(|gib| u32::try_from(gib).ok());
-    let capacity = capacity.filter(|gib| (1..=MOST_VAULT_GIB).contains(gib));
+    let capacity = capacity.filter(|gib| (1..=MAX_VAULT_GIB).contains(gib));
     Ok(VaultDetails {
-        protection: protection.map_err(|UnknownWord(expected)| wrong("protection_type", expected))?,
-        status: status.map_err(|UnknownWord(expected)| wrong("status", expected))?,
+        protection: protection.map_err(|UnknownValue(expected)| wrong("protection_type", expected))?,
+        status: status.map_err(|UnknownValue(expected)| wrong("status", expected))?,
         capacity_gib: capacity.ok_or_else(|| {
-            wrong("capacity_gib", &format!("a whole number of GiB from 1 to {MOST_VAULT_GIB}"))
+            wrong("capacity_gib", &format!("a whole number of GiB from 1 to {MAX_VAULT_GIB}"))
         })?,
     })
 }
 
 /// A member's text; what is none is no word that anything knows.
-fn word<'a>(body: &'a Map<String, Value>, field: &str) -> &'a str {
+fn text_member<'a>(body: &'a Map<String, Value>, field: &str) -> &'a str {
     body.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -59,12 +59,12 @@ mod tests {
 
     use super::*;
     use crate::domain::Protection;
-    use crate::facade::any_json::nearly;
+    use crate::facade::any_json::near_variants;
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_the_body_says(
-            body in nearly(&json!({"protection_type": "backup", "capacity_gib": 100, "status": "frozen"})),
+        fn vault_body_is_parsed_faithfully(
+            body in near_variants(&json!({"protection_type": "backup", "capacity_gib": 100, "status": "frozen"})),
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
             let _ = parse(&bytes);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vault_is_available_unless_it_is_told() {
+    fn vault_status_defaults_to_available() {
         let vault = parse(br#"{"protection_type":"backup","capacity_gib":100}"#).unwrap();
         let available = VaultStatus::Available;
         let wanted = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_named() {
+    fn invalid_vault_field_is_named() {
         let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
         for protection in ["7", "null", "\"\"", "\"Backup\""] {
             let body = format!(r#"{{"protection_type":{protection},"capacity_gib":1}}"#);

@@ -2,22 +2,22 @@
 
 use http::StatusCode;
 
-use super::{OneWire, vault_of_path};
-use crate::facade::ims::{Error, no_body};
-use crate::facade::{Reply, json};
-use crate::function::Call;
+use super::{VaultBody, path_vault};
+use crate::facade::ims::{Error, ensure_no_body};
+use crate::facade::{HttpResponse, json_response};
+use crate::function::AuthenticatedRequest;
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/vaults/{vault_id}";
 
 /// `{"vault":{…}}` out.
-pub async fn answer(call: &Call) -> Reply {
-    show(call).await.unwrap_or_else(Error::into_reply)
+pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+    show(call).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &Call) -> Result<Reply, Error> {
-    no_body(call)?;
-    let vault = usecases::show_vault(&call.service, call.caller(), vault_of_path(call)?).await?;
-    Ok(json(StatusCode::OK, &OneWire { vault: (&vault).into() }))
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    ensure_no_body(call)?;
+    let vault = usecases::show_vault(&call.app, call.caller(), path_vault(call)?).await?;
+    Ok(json_response(StatusCode::OK, &VaultBody { vault: (&vault).into() }))
 }

@@ -1,0 +1,143 @@
+//! What the gateway answers in a function's place, in the one error body.
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
+use imageshare::facade::{self, HttpResponse};
+use imageshare::function::body_too_large;
+use uuid::Uuid;
+
+use super::body::BodyError;
+use super::event::MalformedRequest;
+
+/// Why the gateway answers itself.
+pub(super) enum GatewayError {
+    HeadersTooLarge,
+    Body(BodyError),
+    /// The body is larger than `allowed` bytes, where `limit` is what the operation takes with a credential.
+    BodyTooLarge {
+        allowed: usize,
+        limit: usize,
+    },
+    Malformed(MalformedRequest),
+    /// What the parser cannot read.
+    InvalidHttp,
+    /// As many large bodies or answers are in memory as may be.
+    Busy,
+    FunctionFailed,
+    FunctionTimeout,
+}
+
+impl GatewayError {
+    /// The answer: which of its limits was met, and what to do.
+    pub(super) fn to_response(&self) -> HttpResponse {
+        let (status, code, message) = match self {
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "IMG.0001",
+                "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
+            ),
+            Self::BodyTooLarge { allowed, limit } => {
+                return close_connection(body_too_large(*allowed, *limit));
+            }
+            Self::Body(BodyError::TooLarge) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "IMG.0001",
+                "The request is larger than 6 MB. Split it into several; the data of images live elsewhere.",
+            ),
+            Self::Body(BodyError::Timeout) => (
+                StatusCode::REQUEST_TIMEOUT,
+                "IMG.0001",
+                "The body did not arrive within 30 seconds. Send it again.",
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "IMG.0060",
+                "Too many large requests or answers are on their way. Try again in a second.",
+            ),
+            Self::InvalidHttp => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The request is not HTTP/1.1: its first line, a header or its length cannot be read.",
+            ),
+            Self::Body(BodyError::Broken) => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The body ended early or is not framed as its headers say. Send it again.",
+            ),
+            Self::Malformed(MalformedRequest::Target) => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The request's target is no path. Begin it with a slash.",
+            ),
+            Self::Malformed(MalformedRequest::Host) => (
+                StatusCode::BAD_REQUEST,
+                "IMG.0001",
+                "The Host header names no host, or is given twice. Send the address of this server.",
+            ),
+            Self::FunctionFailed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "IMG.0061",
+                "Unknown system error. Try again, or give the operator the request id.",
+            ),
+            Self::FunctionTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "IMG.0061",
+                "No answer within 29 seconds. What was asked may still happen; look before you try again.",
+            ),
+        };
+        let reply = facade::error_response(status, code, message);
+        if matches!(self, Self::HeadersTooLarge | Self::Body(_) | Self::InvalidHttp | Self::Busy) {
+            close_connection(reply)
+        } else {
+            reply
+        }
+    }
+}
+
+/// An answer that is the last of its connection, since the rest of the body may still be on its way.
+fn close_connection(mut reply: HttpResponse) -> HttpResponse {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// The answer in the place of one that the HTTP parser gives by itself, without a body: to what it cannot read, or not at
+/// that length. `None` for anything else that is written.
+///
+/// Nothing else is taken for one of those: every answer of the gateway has a request id, and its bodies, JSON and text, have
+/// no line breaks of the form that HTTP has.
+pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
+    let head = written.strip_suffix(b"\r\n\r\n").filter(|head| head.starts_with(b"HTTP/1."))?;
+    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
+    let refusal = match lines.next()?.split(' ').nth(1)? {
+        "400" => GatewayError::InvalidHttp,
+        "414" | "431" => GatewayError::HeadersTooLarge,
+        _ => return None,
+    };
+    let headers: Vec<_> = lines.collect();
+    if headers.iter().any(|header| header.starts_with("x-request-id:")) {
+        return None;
+    }
+    let request_id = Uuid::new_v4().to_string();
+    let mut reply = refusal.to_response();
+    super::set_request_id(&mut reply, &request_id);
+    tracing::info!(request_id, status = reply.status().as_u16(), "request");
+    let date = headers.iter().find(|header| header.starts_with("date:"));
+    Some(serialize_response(&reply, date.copied()))
+}
+
+/// An answer as HTTP/1.1 writes it.
+fn serialize_response(reply: &HttpResponse, date: Option<&str>) -> Bytes {
+    let body: &[u8] = reply.body();
+    let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", reply.status(), body.len()).into_bytes();
+    for (name, value) in reply.headers() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    for part in [date.unwrap_or_default(), if date.is_some() { "\r\n" } else { "" }, "\r\n"] {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.extend_from_slice(body);
+    bytes.into()
+}

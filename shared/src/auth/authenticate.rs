@@ -1,0 +1,138 @@
+//! Finds out who makes a request, whichever kind of credential it carries.
+
+use super::signature::{self, ClaimedSignature, NONCE_TTL, SignatureError, SignedRequest};
+use super::{Authenticator, Bearer, CredentialError, Keyring, bearer_token};
+
+use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
+use crate::store::{Store, StoreError};
+
+/// Why a request is not admitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// It proves nobody, or nobody who may do anything.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The table failed while the access key was looked for.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whoever knows about the token cannot be asked just now.
+    #[error("the token cannot be checked just now: {0}")]
+    IssuerUnavailable(String),
+}
+
+impl From<SignatureError> for AuthError {
+    fn from(fault: SignatureError) -> Self {
+        Self::Credential(fault.into())
+    }
+}
+
+impl Authenticator {
+    /// The caller of an IMS or OpenStack request: by its token, or by a signature `SDK-HMAC-SHA256`. A signature costs at
+    /// most one read of the table.
+    ///
+    /// # Errors
+    /// [`AuthError`] says what is wrong with the credential.
+    pub async fn authenticate(
+        &self,
+        request: &SignedRequest<'_>,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        match signature::parse(request, now)? {
+            Some(signed) => self.authenticate_signature(request, signed, store, now).await,
+            None => self.authenticate_token(request, store, now).await,
+        }
+    }
+
+    /// The caller of a request of Alibaba's RPC form: by a signature `ACS3-HMAC-SHA256` or of version 1, or by its token.
+    /// `parameters` are those of query and form, decoded, in their order. A signature costs at most one read of the table
+    /// and one write, of its nonce.
+    ///
+    /// # Errors
+    /// [`AuthError`] says what is wrong with the credential.
+    pub async fn authenticate_rpc(
+        &self,
+        request: &SignedRequest<'_>,
+        parameters: &[(String, String)],
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        match signature::parse_rpc(request, parameters, now)? {
+            Some(signed) => {
+                let by_header = request.headers.contains_key(http::header::AUTHORIZATION);
+                if by_header && signature::is_signed_rpc(parameters) {
+                    return Err(CredentialError::Ambiguous.into());
+                }
+                self.authenticate_signature(request, signed, store, now).await
+            }
+            None => self.authenticate_token(request, store, now).await,
+        }
+    }
+
+    /// The caller that the token in the headers proves, provided that the token is good for that request.
+    async fn authenticate_token(
+        &self,
+        request: &SignedRequest<'_>,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let Bearer { caller, access_rules, .. } =
+            self.token_bearer(&bearer_token(request.headers)?, store, now).await?;
+        if access_rules.is_some_and(|rules| !rules.allows(request.method, request.path)) {
+            return Err(CredentialError::AccessRulesDenied.into());
+        }
+        if caller.is_system_admin() { apply_project_header(request, caller) } else { Ok(caller) }
+    }
+
+    /// The caller whose access key has signed the request. What is wrong with a key is told only to who holds its secret.
+    async fn authenticate_signature(
+        &self,
+        request: &SignedRequest<'_>,
+        signed: ClaimedSignature,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        if request.headers.contains_key("x-auth-token") {
+            return Err(CredentialError::Ambiguous.into());
+        }
+        let id: AccessKeyId = signed.access_key.parse().map_err(|_| SignatureError::UnknownKey)?;
+        let credential = self.keyring.find(store, &id, now).await?.ok_or(SignatureError::UnknownKey)?;
+        let secret = credential.secret.as_ref().ok_or(SignatureError::RetiredMasterKey)?;
+        if !signed.is_signed_with(secret.reveal()) {
+            return Err(SignatureError::SignatureMismatch.into());
+        }
+        if credential.key.disabled_at.is_some() {
+            return Err(SignatureError::DisabledKey.into());
+        }
+        check_project_header(request, &credential.key.project)?;
+        if let Some(nonce) = &signed.nonce
+            && !store.for_tenant(&credential.key.project).use_nonce(&id, nonce, now, NONCE_TTL).await?
+        {
+            return Err(SignatureError::NonceReused.into());
+        }
+        Ok(credential.key.caller())
+    }
+
+    /// The access keys of this deployment.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+}
+
+/// A system administrator acts for any project, and may say for which in `X-Project-Id`.
+fn apply_project_header(request: &SignedRequest<'_>, caller: Caller) -> Result<Caller, AuthError> {
+    let Some(named) = request.headers.get("x-project-id") else { return Ok(caller) };
+    let tenant = named.to_str().ok().and_then(|named| named.trim().parse().ok());
+    Ok(Caller { tenant: tenant.ok_or(CredentialError::NoProject)?, ..caller })
+}
+
+/// `X-Project-Id` may only name the project that the key acts for.
+fn check_project_header(request: &SignedRequest<'_>, acting: &TenantId) -> Result<(), SignatureError> {
+    let named = request.headers.get_all("x-project-id").iter().map(|value| value.as_bytes().trim_ascii());
+    let is_acting = |named: &[u8]| named.is_empty() || named == acting.as_str().as_bytes();
+    if named.into_iter().all(is_acting) {
+        Ok(())
+    } else {
+        Err(SignatureError::ProjectMismatch { acting: acting.clone() })
+    }
+}

@@ -1,0 +1,207 @@
+//! Bearer tokens: a signed JSON Web Token (RFC 7519), and the bearer that its claims name.
+//!
+//! Nothing of the claims is looked at before the signature has been checked.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::CredentialError::{
+    Expired, InvalidClaim, Malformed, NoProject, NoRole, NotYetValid, UnknownAlgorithm,
+};
+use super::CredentialError::{InvalidSignature, WrongAudience, WrongIssuer};
+use super::claim_paths::{ClaimMap, ClaimPaths};
+use super::key_set::{Algorithm, KeySet};
+use super::token_hash::TokenHash;
+use super::{Bearer, CredentialError, ExpectedClaims};
+use crate::domain::{Caller, ID_FORMAT, Role, Timestamp};
+
+/// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
+/// time server ever differ, and too little to make an expired token worth anything.
+pub(super) const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
+
+/// The header of a token. A duplicate member is an error; other members cannot change how the token is checked.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<String>,
+    /// Extensions that must be understood; we understand none.
+    #[serde(default, deserialize_with = "present")]
+    crit: Option<Value>,
+}
+
+/// The claims, each still to be typed, so that the answer can name the wrong one.
+struct Claims<'a> {
+    claims: &'a ClaimMap,
+    paths: &'a ClaimPaths,
+}
+
+/// A token that could be read. Nothing of it is believed yet.
+pub(super) struct SignedToken<'a> {
+    hash: TokenHash,
+    algorithm: Algorithm,
+    kid: Option<String>,
+    message: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> SignedToken<'a> {
+    /// Reads a token.
+    pub(super) fn parse(token: &'a str) -> Result<Self, CredentialError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(Malformed)?;
+        let header: Header = decode_part(header)?;
+        if header.crit.is_some() {
+            return Err(Malformed);
+        }
+        let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
+        let hash = TokenHash::from_token(token);
+        Ok(Self { hash, algorithm, kid: header.kid, message, claims, signature })
+    }
+
+    /// Returns the bearer that the token names, if one of the keys signed it and its claims are as expected.
+    ///
+    /// A token that these keys have verified in the last minutes is not verified again: the keys remember its bearer.
+    /// Since they are always asked with the same expectations, the answer is the one that a verification would give.
+    pub(super) fn bearer(
+        &self,
+        keys: &KeySet,
+        expected: &ExpectedClaims,
+        now: Timestamp,
+    ) -> Result<Bearer, CredentialError> {
+        if let Some(bearer) = keys.verified_bearer(&self.hash, now) {
+            return Ok(bearer);
+        }
+        let bearer = self.verify(keys, expected, now)?;
+        keys.cache_bearer(self.hash, &bearer, now);
+        Ok(bearer)
+    }
+
+    fn verify(
+        &self,
+        keys: &KeySet,
+        expected: &ExpectedClaims,
+        now: Timestamp,
+    ) -> Result<Bearer, CredentialError> {
+        if !keys.find(self.algorithm, self.kid.as_deref())?.verifies(self.message, self.signature) {
+            return Err(InvalidSignature);
+        }
+        let members: ClaimMap = decode_part(self.claims)?;
+        let claims = Claims { claims: &members, paths: &expected.claim_paths };
+        let expires = claims.check_validity_period(now)?;
+        claims.check_issuer_and_audience(expected)?;
+        let issued = members.get("iat").and_then(Value::as_f64).map(from_unix_seconds);
+        Ok(Bearer { caller: claims.caller()?, issued, expires, access_rules: None })
+    }
+}
+
+fn decode_part<T: DeserializeOwned>(base64: &str) -> Result<T, CredentialError> {
+    let json = URL_SAFE_NO_PAD.decode(base64).map_err(|_| Malformed)?;
+    let json = String::from_utf8(json).map_err(|_| Malformed)?;
+    // Serde would take an array for a struct's fields in their order.
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err(Malformed);
+    }
+    serde_json::from_str(&json).map_err(|_| Malformed)
+}
+
+/// A member that is there, even if it is `null`: a limit written as `null` must not count as no limit.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Claims<'_> {
+    /// When the token expires, if that is neither past nor its beginning still to come.
+    fn check_validity_period(&self, now: Timestamp) -> Result<Timestamp, CredentialError> {
+        let number = |claim| optional_number(claim, self.claims.get(claim));
+        let exp = number("exp")?.ok_or_else(|| invalid_time("exp"))?;
+        if exp <= to_unix_seconds(now.minus(CLOCK_LEEWAY)) {
+            return Err(Expired);
+        }
+        for start in [number("nbf")?, number("iat")?].into_iter().flatten() {
+            if start > to_unix_seconds(now.plus(CLOCK_LEEWAY)) {
+                return Err(NotYetValid);
+            }
+        }
+        Ok(from_unix_seconds(exp))
+    }
+
+    fn check_issuer_and_audience(&self, expected: &ExpectedClaims) -> Result<(), CredentialError> {
+        if let Some(issuer) = &expected.issuer
+            && self.claims.get("iss").and_then(Value::as_str) != Some(issuer)
+        {
+            return Err(WrongIssuer);
+        }
+        if let Some(audience) = &expected.audience {
+            let named = match self.claims.get("aud") {
+                Some(Value::String(one)) => one == audience,
+                Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
+                _ => false,
+            };
+            if !named {
+                return Err(WrongAudience);
+            }
+        }
+        Ok(())
+    }
+
+    fn caller(&self) -> Result<Caller, CredentialError> {
+        let ClaimPaths { project, account, roles } = self.paths;
+        let tenant = self.claims.get_path(project).ok_or(NoProject)?;
+        let tenant = tenant.as_str().and_then(|id| id.parse().ok());
+        Ok(Caller {
+            tenant: tenant.ok_or_else(|| InvalidClaim { claim: project.clone(), expected: ID_FORMAT })?,
+            account: self.optional_text(account)?,
+            user: self.optional_text("sub")?,
+            access_key: None,
+            role: strongest_role(roles, self.claims.get_path(roles))?,
+        })
+    }
+
+    /// An optional text; `null` is as good as absent.
+    fn optional_text(&self, path: &str) -> Result<Option<String>, CredentialError> {
+        let wrong = || InvalidClaim { claim: path.to_owned(), expected: "a string" };
+        self.claims
+            .get_path(path)
+            .map(|value| value.as_str().map(str::to_owned).ok_or_else(wrong))
+            .transpose()
+    }
+}
+
+fn to_unix_seconds(moment: Timestamp) -> f64 {
+    // A float holds the milliseconds of the next 285,000 years exactly.
+    #[expect(clippy::cast_precision_loss)]
+    let millis = moment.unix_millis() as f64;
+    millis / 1000.0
+}
+
+/// The moment that many seconds after the epoch; the latest that there is where it is later than that.
+fn from_unix_seconds(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation)]
+    Timestamp::from_unix_millis((seconds * 1000.0) as i64)
+}
+
+fn invalid_time(claim: &str) -> CredentialError {
+    InvalidClaim { claim: claim.to_owned(), expected: "a number of seconds since 1970-01-01T00:00:00Z" }
+}
+
+/// A limit written as `null` must not count as no limit.
+fn optional_number(claim: &str, value: Option<&Value>) -> Result<Option<f64>, CredentialError> {
+    value.map(|value| value.as_f64().ok_or_else(|| invalid_time(claim))).transpose()
+}
+
+/// The strongest role that means something here; an issuer may know others, which do not matter.
+fn strongest_role(claim: &str, roles: Option<&Value>) -> Result<Role, CredentialError> {
+    let malformed = || InvalidClaim { claim: claim.to_owned(), expected: "an array of strings" };
+    let mut strongest = None;
+    for role in roles.and_then(Value::as_array).ok_or_else(malformed)? {
+        strongest = strongest.max(Role::from_name(role.as_str().ok_or_else(malformed)?));
+    }
+    strongest.ok_or(NoRole)
+}

@@ -1,0 +1,41 @@
+//! An image for the tests of the facades, which say of it only what each is about.
+
+use crate::domain::{Caller, Details, Image, Role, Timestamp, Visibility};
+
+/// A member of that project.
+pub(super) fn caller(project: &str) -> Caller {
+    Caller {
+        tenant: project.parse().unwrap(),
+        account: None,
+        user: None,
+        access_key: None,
+        role: Role::Member,
+    }
+}
+
+/// A shared image of `own1` without members and with those free properties.
+pub(super) fn image(properties: &[(&str, &str)]) -> Image {
+    let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Image {
+        id: "i-1".parse().unwrap(),
+        owner: "own1".parse().unwrap(),
+        visibility: Visibility::Shared,
+        details: Details { properties: properties.collect(), ..Details::default() },
+        created: Timestamp::from_unix_millis(1_730_874_600_778),
+        updated: Timestamp::from_unix_millis(1_730_874_603_179),
+        revision: 1,
+    }
+}
+
+/// The same of that name, of which its owner says something of every kind.
+pub(super) fn image_with_details(name: &str) -> Image {
+    let mut image = image(&[("__platform", "Ubuntu")]);
+    image.details = Details {
+        name: Some(name.to_owned()),
+        disk_format: Some("qcow2".to_owned()),
+        min_disk_gib: 40,
+        tags: ["a".to_owned(), "b".to_owned()].into(),
+        ..image.details
+    };
+    image
+}

@@ -1,0 +1,93 @@
+//! The calls that move the data of an image, which live elsewhere: `…/file`, `…/stage` and `…/import` of an image. Clients
+//! upload in the same breath as they register, and are told here why that cannot be.
+//!
+//! The refusals look at no image, so that nobody learns from them which ones there are. Data that come are 409, as in Glance
+//! when the image is active already. A download is 404: Glance's 204 for an image without data would be saved as an empty one.
+//!
+//! openstacksdk, and with it `openstack image save`, writes the body of whatever answer it gets into the image file, without a
+//! look at the status. So a refused download has no body, unless the client says that it reads JSON; and it has a checksum
+//! that no data have, which makes that client fail and tell its user the checksum.
+
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
+
+use super::Error;
+use super::request::{ensure_no_body, path_image_id};
+use crate::facade::{HttpResponse, no_content};
+use crate::function::AuthenticatedRequest;
+use crate::usecases;
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+
+/// The route of a download.
+pub const DOWNLOAD_ROUTE: &str = "GET /v2/images/{image_id}/file";
+
+/// The route of an upload.
+pub const UPLOAD_ROUTE: &str = "PUT /v2/images/{image_id}/file";
+
+/// The route of an upload to be imported afterwards.
+pub const STAGE_ROUTE: &str = "PUT /v2/images/{image_id}/stage";
+
+/// The route of an import.
+pub const IMPORT_ROUTE: &str = "POST /v2/images/{image_id}/import";
+
+/// The checksum of a refused download, as openstacksdk shows it: `checksum mismatch: no-image-data-here-… != …`.
+const INVALID_CHECKSUM: &str = "no-image-data-here-they-live-elsewhere";
+
+/// Refuses to give data.
+pub fn handle_download(call: &AuthenticatedRequest) -> HttpResponse {
+    if let Err(refused) = ensure_no_body(call) {
+        return refused.into_response();
+    }
+    let mut reply = if accepts_json(call.raw_header("accept").unwrap_or_default()) {
+        let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";
+        Error::new(StatusCode::NOT_FOUND, "IMG.0105", message).into_response()
+    } else {
+        let mut empty = no_content();
+        *empty.status_mut() = StatusCode::NOT_FOUND;
+        empty
+    };
+    reply.headers_mut().insert(CONTENT_MD5, HeaderValue::from_static(INVALID_CHECKSUM));
+    reply
+}
+
+/// Whether a header `Accept` names JSON, and not only everything.
+fn accepts_json(accept: &[u8]) -> bool {
+    let types = accept.split(|byte| *byte == b',').filter_map(|one| one.split(|byte| *byte == b';').next());
+    types.into_iter().any(|media_type| media_type.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+/// Refuses data. No data are taken from whoever may change the image, with 204: `openstack image create` and
+/// `glance image-create` upload their standard input unless that is a terminal, and where they run by themselves it is empty.
+pub async fn handle_upload(call: &AuthenticatedRequest) -> HttpResponse {
+    if !call.body().is_empty() {
+        return handle_import();
+    }
+    accept_empty_upload(call).await.unwrap_or_else(Error::into_response)
+}
+
+async fn accept_empty_upload(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |_| Ok::<_, Error>(())).await?;
+    Ok(no_content())
+}
+
+/// Refuses data that are to be staged or imported.
+pub fn handle_import() -> HttpResponse {
+    let message = "The body was not kept: image data live elsewhere, and this service keeps only an image's record and its members. An image is active without data.";
+    Error::new(StatusCode::CONFLICT, "IMG.0105", message).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_explicit_json_accept_header_gets_json() {
+        for accept in ["application/json", "text/html, Application/JSON;q=0.5"] {
+            assert!(accepts_json(accept.as_bytes()), "{accept}");
+        }
+        for accept in ["", "*/*", "application/*", "application/octet-stream", "application/json-seq"] {
+            assert!(!accepts_json(accept.as_bytes()), "{accept}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Answers over HTTP, and the one error body that every OpenStack and IMS client can read.
+//!
+//! `{"error":{"code","message","title"}}` parses in each of them; Glance's own flat JSON crashes
+//! python-glanceclient (`contract/gateway.md` 5.2). The message is for the caller and says what to do; what the
+//! operator needs goes to the log.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use lambda_http::Body;
+use serde::Serialize;
+
+/// An answer as a Lambda function gives it.
+pub type HttpResponse = Response<Body>;
+
+/// Why a request was refused, for the log: it goes along with the answer and is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorInfo {
+    /// The code that the caller is given.
+    pub code: String,
+    /// The message that the caller is given.
+    pub message: String,
+}
+
+impl ErrorInfo {
+    /// The same answer, from which the log can tell that it refuses, and why.
+    pub fn attach(mut reply: HttpResponse, code: &str, reason: &str) -> HttpResponse {
+        reply.extensions_mut().insert(Self { code: code.to_owned(), message: reason.to_owned() });
+        reply
+    }
+}
+
+/// An answer with a JSON body.
+pub fn json_response(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    match serde_json::to_string(body) {
+        Ok(text) => json_text_response(status, text),
+        Err(problem) => {
+            tracing::error!(%problem, "an answer could not be written as JSON");
+            error_response(StatusCode::INTERNAL_SERVER_ERROR, "IMG.0061", "Unknown system error. Try again.")
+        }
+    }
+}
+
+/// An answer without a body.
+pub fn no_content() -> HttpResponse {
+    let mut reply = Response::new(Body::Empty);
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
+}
+
+/// An error in the one body that all OpenStack and IMS clients read; `title` is the status's own name. Where the service
+/// is busy, the client is told when to come again.
+pub fn error_response(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = serde_json::json!({ "error": { "code": code, "message": message, "title": title } });
+    let mut reply = ErrorInfo::attach(json_text_response(status, body.to_string()), code, message);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    reply
+}
+
+/// An answer that tells the client when to come again, in whole seconds.
+pub fn with_retry_after(mut reply: HttpResponse, wait: Option<Duration>) -> HttpResponse {
+    if let Some(wait) = wait {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
+    }
+    reply
+}
+
+/// The seconds after which a client may come again: whole, and never too early.
+pub fn ceil_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+/// The answer with what a 401 has to say by RFC 9110, in the words of OpenStack: that the credential is one of Keystone's, and
+/// where that is.
+pub fn with_auth_challenge(mut reply: HttpResponse, address: &str) -> HttpResponse {
+    if reply.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{address}\"")).ok();
+        reply.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+    }
+    reply
+}
+
+fn json_text_response(status: StatusCode, text: String) -> HttpResponse {
+    let mut reply = Response::new(Body::Text(text));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unauthorized_response_names_keystone_address() {
+        let mut refused = no_content();
+        assert!(with_auth_challenge(no_content(), "https://a").headers().is_empty());
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        let refused = with_auth_challenge(refused, "https://images.example");
+        assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Keystone uri=\"https://images.example\"");
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
+            assert_eq!(ceil_seconds(Duration::from_millis(millis)), seconds);
+        }
+        assert_eq!(ceil_seconds(Duration::MAX), u64::MAX);
+        let reply = with_retry_after(no_content(), Some(Duration::from_millis(1_500)));
+        assert_eq!(reply.headers()[RETRY_AFTER], "2");
+        assert!(with_retry_after(no_content(), None).headers().is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! Jobs that find their images themselves: they walk along the list of what waits for a tenant's answer, and each step
+//! leaves a finished piece behind that says what was found and what became of it.
+
+use super::commit::plan_writes;
+use super::item::{self, Item};
+use super::jobs::JOB_RETENTION;
+use super::keys::{self, Position, WorkItemKey};
+use super::snapshot::Snapshot;
+use super::table_calls::WriteError;
+use super::{Commit, Store, StoreError};
+use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Rules, Timestamp};
+use crate::table::Write;
+
+/// The attribute of a job that is the place after which its walk goes on.
+const SCANNED_TO: &str = "walked_to";
+
+/// How far a walk has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PendingScan {
+    /// The job.
+    pub(crate) job: Job,
+    /// The place in the list after which it goes on.
+    pub(crate) after: Option<Position>,
+    /// How many steps it has made that found something, which are its pieces.
+    steps: u16,
+    /// How many pairs it has found.
+    pairs: usize,
+}
+
+/// One step of a walk.
+#[derive(Debug)]
+pub(crate) struct ScanStep<'a> {
+    /// The images that were found.
+    pub(crate) found: &'a [ImageId],
+    /// What becomes of them.
+    pub(crate) plan: &'a Plan,
+    /// What that was decided from.
+    pub(crate) snapshot: &'a Snapshot,
+    /// Where the walk is then.
+    pub(crate) after: Option<Position>,
+    /// Whether that is the end of the list.
+    pub(crate) is_last: bool,
+}
+
+impl Store {
+    /// Reads how far a walk has come. `None` where it has ended, or there is none. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn open_scan(&self, job: JobId) -> Result<Option<PendingScan>, StoreError> {
+        let item = self.read_one(keys::job(job)).await?;
+        item.filter(|item| item.contains_key(keys::GPK)).as_ref().map(parse).transpose()
+    }
+
+    /// Makes one step of a walk, provided that it is where it was and that everything that was read is still so. On success
+    /// `walk` is as the table has it then.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn commit_scan_step(
+        &self,
+        scan: &mut PendingScan,
+        step: &ScanStep<'_>,
+        rules: Rules<'_>,
+    ) -> Result<Commit, StoreError> {
+        let now = self.clock.now();
+        let mut writes = plan_writes(step.plan, step.snapshot, rules, now)?;
+        let new_work_items = u16::from(!step.found.is_empty());
+        if new_work_items > 0 {
+            writes.push(finished_work_item(scan, step, now)?);
+        }
+        writes.push(advance_scan(scan, step, new_work_items, now));
+        match self.transact(&writes).await {
+            Ok(()) => {
+                self.inbox_cache.apply_plan(step.plan);
+                scan.after.clone_from(&step.after);
+                scan.steps = scan.steps.saturating_add(new_work_items);
+                scan.pairs += step.found.len();
+                Ok(Commit::Committed)
+            }
+            Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// Moves a walk on.
+fn advance_scan(scan: &PendingScan, step: &ScanStep<'_>, new_work_items: u16, now: Timestamp) -> Write {
+    const ADVANCE: &str = "SET steps = :steps, walked = :walked, walked_to = :to";
+    const FINISH: &str =
+        "SET steps = :steps, walked = :walked, walked_to = :to, finished = :now REMOVE gpk, gsk";
+    let key = keys::job(scan.job.id);
+    let write = if step.is_last {
+        Write::update(key, FINISH).value(":now", item::number(now.unix_millis()))
+    } else {
+        Write::update(key, ADVANCE)
+    };
+    let write = match &scan.after {
+        None => write.only_if("attribute_exists(gpk) AND attribute_not_exists(walked_to)"),
+        Some(after) => {
+            write.only_if("attribute_exists(gpk) AND walked_to = :from").value(":from", item::text(after))
+        }
+    };
+    write
+        .value(":steps", item::number(scan.steps.saturating_add(new_work_items)))
+        .value(":walked", item::number((scan.pairs + step.found.len()) as i128))
+        .value(":to", item::text(step.after.as_ref().map(ToString::to_string).unwrap_or_default()))
+}
+
+/// What a step has found, and what became of it.
+fn finished_work_item(scan: &PendingScan, step: &ScanStep<'_>, now: Timestamp) -> Result<Write, StoreError> {
+    let key = WorkItemKey { job: scan.job.id, number: scan.steps.saturating_add(1) };
+    let outcomes: String =
+        step.plan.outcomes.iter().map(|outcome: &Outcome| char::from(outcome.to_byte())).collect();
+    let attributes = [
+        ("first", item::number(scan.pairs as i128)),
+        ("pairs", item::number(step.found.len() as i128)),
+        ("found", item::json(&step.found)?),
+        ("outcomes", item::text(outcomes)),
+        ("finished", item::number(now.unix_millis())),
+        ("attempts", item::number(0)),
+        (keys::TTL, item::number(scan.job.accepted_at.plus(JOB_RETENTION).unix_seconds())),
+    ];
+    Ok(Write::put(item::item(key.primary_key(), attributes)))
+}
+
+fn parse(item: &Item) -> Result<PendingScan, StoreError> {
+    let after = item.contains_key(SCANNED_TO).then(|| item::get_text(item, SCANNED_TO)).transpose()?;
+    let after = after.map(|text| Position::parse(text).ok_or(StoreError::Unreadable(SCANNED_TO)));
+    Ok(PendingScan {
+        job: item::get_json(item, "job")?,
+        after: after.transpose()?,
+        steps: item::find_number(item, "steps")?.unwrap_or_default(),
+        pairs: item::find_number(item, "walked")?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,110 @@
+//! Change at once who may use an image, without asking them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::UseCaseError;
+use super::change_membership::check_outcome;
+use super::directory::reject_names_as_ids;
+use super::tenant_clocks::raise_tenant_clocks;
+use crate::App;
+use crate::domain::{
+    Caller, Encryption, ImageHead, ImageId, Membership, PermissionChange, Plan, ShareRefused, Visibility,
+    plan_permissions,
+};
+use crate::store::{Commit, Snapshot};
+
+/// How often a change is decided anew because somebody else has changed what it was decided from.
+const MAX_ATTEMPTS: u32 = 20;
+
+/// Whether a change is made, or only checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// It is made.
+    Off,
+    /// It is checked as if it were made, and nothing is written.
+    On,
+}
+
+/// Checks that the caller owns the image and that it can be granted, and grants it to some tenants and takes it from
+/// others, all in one transaction. What is granted needs no acceptance (`contract/decisions.md` 11); a tenant that has
+/// rejected the image has still rejected it.
+///
+/// One batch read and one transaction; both again where somebody else changed the same in between.
+///
+/// # Errors
+/// [`UseCaseError`]; then nothing was changed.
+pub async fn change_permissions(
+    service: &App,
+    caller: &Caller,
+    id: &ImageId,
+    changes: &PermissionChange,
+    dry_run: DryRun,
+) -> Result<(), UseCaseError> {
+    if !caller.can_write() {
+        return Err(UseCaseError::ReadOnly);
+    }
+    let rules = service.settings.rules();
+    // The caller's own membership tells whether it sees an image that it does not own.
+    let tenants: BTreeSet<_> = changes.add().iter().chain(changes.remove()).chain([&caller.tenant]).collect();
+    let tenants: Vec<_> = tenants.into_iter().collect();
+    let pairs: Vec<_> = tenants.iter().map(|tenant| (id, *tenant)).collect();
+    for attempt in 1..=MAX_ATTEMPTS {
+        let read = service.store.snapshot(&pairs, &tenants).await?;
+        let at = service.clock().stamp_after(read.stamps());
+        let image = authorize_permission_change(caller, id, changes, &read)?;
+        reject_names_as_ids(service, caller, &read, changes.add()).await?;
+        let decision = plan_permissions(image, changes, at, &read.input, rules);
+        let decision = decision.or_else(|ShareRefused { tenant, outcome }| {
+            check_outcome(outcome, image, &tenant, rules).map(|()| Plan::default())
+        })?;
+        let now = service.clock().now();
+        if dry_run == DryRun::Off {
+            let others = changes.add().iter().chain(changes.remove()).filter(|id| **id != caller.tenant);
+            raise_tenant_clocks(service, &read, others, at).await?;
+        }
+        let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
+        if dry_run == DryRun::On
+            || service.store.commit_plan(&decision, &read, rules, now, raises, None).await?
+                == Commit::Committed
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
+    }
+    Err(UseCaseError::Conflict(id.clone()))
+}
+
+/// The image, if the caller may change its permissions so. What must not be granted may still be taken.
+fn authorize_permission_change<'a>(
+    caller: &Caller,
+    id: &ImageId,
+    changes: &PermissionChange,
+    read: &'a Snapshot,
+) -> Result<&'a ImageHead, UseCaseError> {
+    let own = read.input.memberships.get(&(id.clone(), caller.tenant.clone()));
+    let image = match read.input.images.get(id) {
+        Some(image) if caller.can_write_for(&image.owner) => image,
+        Some(image) if is_visible_to_recipient(image, own) => return Err(UseCaseError::NotOwner(id.clone())),
+        _ => return Err(UseCaseError::ImageNotFound(id.clone())),
+    };
+    if changes.add().is_empty() {
+        return Ok(image);
+    }
+    if image.visibility != Visibility::Shared {
+        return Err(UseCaseError::NotShared { image: id.clone(), visibility: image.visibility });
+    }
+    if image.spec.encryption != Encryption::None {
+        return Err(UseCaseError::Encrypted(id.clone()));
+    }
+    if changes.add().contains(&image.owner) {
+        return Err(UseCaseError::SelfShare(image.owner.clone()));
+    }
+    Ok(image)
+}
+
+/// Whether a caller who does not own the image can see it, with that membership.
+fn is_visible_to_recipient(image: &ImageHead, own: Option<&Membership>) -> bool {
+    image.visibility.is_visible_to_all()
+        || (image.visibility == Visibility::Shared && own.is_some_and(|own| own.active().is_some()))
+}

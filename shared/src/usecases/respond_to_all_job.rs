@@ -1,0 +1,140 @@
+//! Carry out a job that answers everything that waits for a tenant: walk along the list of it, oldest image first.
+//!
+//! The list is longer than a job could name, and changes while it is walked along. What the tenant is asked after its
+//! request is not answered, nor is accepted what its owner hides meanwhile: nobody consents to what they do not see.
+
+use std::time::Duration;
+
+use super::execute::{ConflictRetries, Mode};
+use super::failures::Failures;
+use crate::App;
+use crate::domain::{
+    ImageId, Job, Outcome, Plan, Stamp, Status, StepInput, Task, TenantId, Visibility, plan, plan_failure,
+};
+use crate::store::{Commit, List, Order, PendingScan, Position, ScanStep, Snapshot, StoreError, WorkItemKey};
+
+/// The most images of a step: their records and memberships are one batch read.
+const MAX_IMAGES_PER_STEP: usize = 48;
+
+/// By how much the clocks of two machines may differ: an image that was registered so long after the request was certainly
+/// not waiting when it was made, nor was any after it in the list.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// Walks on from where the job is. One that has ended is left alone.
+///
+/// # Errors
+/// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
+pub(super) async fn execute_respond_to_all(
+    service: &App,
+    key: WorkItemKey,
+    mode: Mode,
+) -> Result<(), StoreError> {
+    let rules = service.settings.rules();
+    let Some(mut walk) = service.store.open_scan(key.job).await? else { return Ok(()) };
+    let (mut stale, mut failures) = (ConflictRetries::default(), Failures::default());
+    loop {
+        let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
+        let (places, is_last) = next_positions(service, &walk, tenant).await?;
+        let (job, decision, read) = plan_step(service, &walk, &places, mode).await?;
+        let stride = scan_step(&walk, &job, &places, is_last, (&decision, &read));
+        match service.store.commit_scan_step(&mut walk, &stride, rules).await? {
+            Commit::Committed => {
+                failures.add_outcomes(&job, 0, &decision.outcomes);
+                if stride.is_last {
+                    let first_failure = failures.describe_first();
+                    tracing::info!(job = %key.job, failed = failures.count, first_failure, "everything answered");
+                    return Ok(());
+                }
+                stale = ConflictRetries::default();
+            }
+            Commit::Conflict => {
+                stale.backoff().await?;
+                let Some(again) = service.store.open_scan(key.job).await? else { return Ok(()) };
+                walk = again;
+            }
+        }
+    }
+}
+
+/// The next places of the list, and whether they are the last.
+async fn next_positions(
+    service: &App,
+    walk: &PendingScan,
+    tenant: &TenantId,
+) -> Result<(Vec<Position>, bool), StoreError> {
+    let list = List::Received(tenant.clone(), Status::Pending);
+    let (after, most) = (walk.after.as_ref(), MAX_IMAGES_PER_STEP);
+    let mut places = service.store.positions(&list, after, Order::OldestFirst, most).await?;
+    let end = walk.job.id.0.time().plus(MAX_CLOCK_SKEW);
+    places.retain(|place| place.created <= end);
+    let is_last = places.len() < most;
+    Ok((places, is_last))
+}
+
+/// What becomes of the images of some places: the job with those that waited when it was requested, and what was decided of
+/// them from what was read.
+async fn plan_step(
+    service: &App,
+    walk: &PendingScan,
+    places: &[Position],
+    mode: Mode,
+) -> Result<(Job, Plan, Snapshot), StoreError> {
+    let (rules, task, at) = (service.settings.rules(), &walk.job.task, walk.job.id.0);
+    let pairs =
+        places.iter().zip(walk.job.tenants.iter().cycle()).map(|(place, tenant)| (&place.image, tenant));
+    let pairs: Vec<_> = pairs.collect();
+    let job = |images: Vec<ImageId>| Job { images, ..walk.job.clone() };
+    let read = match (service.store.step_snapshot(task, &pairs).await, mode) {
+        (Ok(read), _) => read,
+        (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
+            tracing::error!(job = %walk.job.id, attribute, "an item cannot be read");
+            let outcomes = vec![Outcome::RetriesExhausted; places.len()];
+            let images = places.iter().map(|place| place.image.clone()).collect();
+            return Ok((job(images), Plan { outcomes, ..Plan::default() }, Snapshot::default()));
+        }
+        (Err(problem), _) => return Err(problem),
+    };
+    let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
+    let answered = |image| !accepts || !is_hidden(&read.input, image);
+    let found = pairs
+        .into_iter()
+        .filter(|(image, tenant)| was_pending_at(&read.input, image, tenant, at) && answered(image));
+    let job = job(found.map(|(image, _)| image.clone()).collect());
+    let decision = match mode {
+        Mode::Execute => plan(&job, 0..job.images.len(), &read.input, rules),
+        Mode::FailRemaining => plan_failure(&job, 0..job.images.len(), &read.input, rules),
+    };
+    Ok((job, decision, read))
+}
+
+/// Whether the image waits for the tenant's answer, and did so at the moment of the request.
+fn was_pending_at(known: &StepInput, image: &ImageId, tenant: &TenantId, at: Stamp) -> bool {
+    let membership = known.memberships.get(&(image.clone(), tenant.clone()));
+    membership.is_some_and(|membership| {
+        membership.is_pending() && membership.active().is_some_and(|standing| standing.since < at)
+    })
+}
+
+/// Whether the image is not shared any more, though its memberships stand (`contract/decisions.md` 25): it is not in the view
+/// of what waits, and leaves the list once the job of its hiding is carried out. Rejecting everything takes along what is
+/// still there.
+fn is_hidden(known: &StepInput, image: &ImageId) -> bool {
+    known.images.get(image).is_some_and(|image| image.visibility != Visibility::Shared)
+}
+
+/// The step that was decided: of as many of the places as one transaction writes.
+fn scan_step<'a>(
+    walk: &PendingScan,
+    job: &'a Job,
+    places: &[Position],
+    is_last: bool,
+    (decision, read): (&'a Plan, &'a Snapshot),
+) -> ScanStep<'a> {
+    let decided: usize = decision.outcomes.len();
+    let found = job.images.get(..decided).unwrap_or_default();
+    let all = decided == job.images.len();
+    let after =
+        if all { places.last() } else { places.iter().find(|place| found.last() == Some(&place.image)) };
+    let after = after.cloned().or_else(|| walk.after.clone());
+    ScanStep { found, plan: decision, snapshot: read, after, is_last: is_last && all }
+}

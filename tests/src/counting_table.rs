@@ -1,0 +1,76 @@
+//! A table that counts what it is asked, beneath functions, which count each request apart.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use imageshare::table::{
+    BatchRead, Key, Page, Query, ReadOutput, Table, TableFuture, TransactionToken, Write, WriteOutput,
+};
+use imageshare_local::table::TableLane;
+
+/// Calls, and half read units.
+#[derive(Debug, Clone, Default)]
+pub struct CallCounter(Arc<[AtomicU64; 2]>);
+
+impl CallCounter {
+    /// How many calls and read units there were.
+    pub fn calls_and_read_units(&self) -> (u64, u64) {
+        let [calls, half_units] = self.0.as_ref();
+        (calls.load(Ordering::Relaxed), half_units.load(Ordering::Relaxed).div_ceil(2))
+    }
+
+    fn record_call(&self, units: f64) {
+        let [calls, half_units] = self.0.as_ref();
+        calls.fetch_add(1, Ordering::Relaxed);
+        // Capacity comes in halves of a unit.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        half_units.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+    }
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct CountingTable {
+    table: TableLane,
+    counter: CallCounter,
+}
+
+impl CountingTable {
+    /// That table, and its counters.
+    pub fn new(table: TableLane) -> (Self, CallCounter) {
+        let calls = CallCounter::default();
+        (Self { table, counter: calls.clone() }, calls)
+    }
+}
+
+impl Table for CountingTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
+        Box::pin(async {
+            self.table.get_item(key).await.inspect(|found| self.counter.record_call(found.units))
+        })
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        Box::pin(async {
+            self.table.batch_get_item(read).await.inspect(|found| self.counter.record_call(found.units))
+        })
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        Box::pin(async { self.table.query(query).await.inspect(|page| self.counter.record_call(page.units)) })
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
+        Box::pin(async { self.table.write_item(write).await.inspect(|_| self.counter.record_call(0.0)) })
+    }
+
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        Box::pin(async move {
+            self.table.transact_write_items(writes, token).await.inspect(|_| self.counter.record_call(0.0))
+        })
+    }
+}

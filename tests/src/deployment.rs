@@ -1,0 +1,128 @@
+//! What every test of a function needs around it: a table, an issuer of tokens, and the environment that tells the
+//! function of both.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use imageshare::auth::{Authenticator, ExpectedClaims};
+use imageshare::domain::{Clock, Limits, Timestamp};
+use imageshare::store::Store;
+use imageshare::table::DynamoDb;
+use imageshare::{App, Settings};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::binaries::binary;
+use crate::events::{stream_event, stream_record};
+use crate::lambda_process::LambdaProcess;
+use crate::table_server::{REGION, TableServer};
+
+/// The name of the functions' table.
+pub use imageshare_local::TABLE;
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "imageshare";
+const SECRET: &[u8] = b"a secret that every reader of this test knows";
+
+/// A deployment as its functions see it.
+pub struct Deployment {
+    table_server: TableServer,
+    service: App,
+}
+
+impl Deployment {
+    /// A new deployment with an empty table, which shares nothing with any other.
+    pub async fn start() -> Self {
+        let database = TableServer::start().await;
+        let store = Store::new(DynamoDb::new(database.client(), TABLE), Clock::for_function());
+        let settings = Arc::new(Settings {
+            region: REGION.to_owned(),
+            public_url: None,
+            directory_is_complete: false,
+            limits: Limits::default(),
+        });
+        Self { table_server: database, service: App { store, settings } }
+    }
+
+    /// The use cases on this deployment's table, as its functions have them.
+    pub fn service(&self) -> &App {
+        &self.service
+    }
+
+    /// Its table, for stalling it and for looking behind the service's back.
+    pub fn table_server(&self) -> &TableServer {
+        &self.table_server
+    }
+
+    /// The environment of this deployment's functions.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("IMAGESHARE_TABLE", TABLE.to_owned()),
+            ("IMAGESHARE_JWKS", key_set()),
+            ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
+            ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
+            ("IMAGESHARE_MASTER_KEYS", format!("test:{}", STANDARD.encode(SECRET))),
+            ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_SESSION_TOKEN", "test".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.table_server.endpoint()),
+        ]
+    }
+
+    /// Starts that function of this deployment.
+    pub async fn start_function(&self, name: &str) -> LambdaProcess {
+        let started = LambdaProcess::start(&binary(name), self.env()).await;
+        started.unwrap_or_else(|problem| panic!("{name} {problem}"))
+    }
+
+    /// The stream event that tells of everything in the table as if it had just been inserted: what it does not tell
+    /// for the first time, the worker has to recognise.
+    pub async fn stream_event_for_all_items(&self) -> Value {
+        let items = self.table_server.client().scan().table_name(TABLE).into_paginator().items().send();
+        let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
+        let text = |item: &HashMap<_, AttributeValue>, name: &str| {
+            item.get(name)
+                .and_then(|value| value.as_s().ok())
+                .expect("every item has a key of two texts")
+                .clone()
+        };
+        let records = items.iter().enumerate().map(|(place, item)| {
+            let key = json!({"pk": {"S": text(item, "pk")}, "sk": {"S": text(item, "sk")}});
+            stream_record("INSERT", &place.to_string(), &key)
+        });
+        stream_event(&records.collect::<Vec<_>>())
+    }
+
+    /// A token of that project and role, good for five minutes.
+    pub fn token(project: &str, role: &str) -> String {
+        let claims = json!({"project_id": project, "roles": [role], "iss": ISSUER, "aud": AUDIENCE});
+        Self::token_with_claims(claims)
+    }
+
+    /// A rightly signed token of those claims; five minutes are added where they have no `exp`.
+    pub fn token_with_claims(mut claims: Value) -> String {
+        if claims.get("exp").is_none() {
+            claims["exp"] = json!(Timestamp::now().unix_seconds() + 300);
+        }
+        let header = Header { kid: Some("test".to_owned()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET))
+            .expect("the claims are JSON")
+    }
+}
+
+/// What admits the bearers of these tokens to functions in the test's own process.
+pub fn authenticator() -> Authenticator {
+    let (issuer, audience) = (Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned()));
+    let expected = ExpectedClaims { issuer, audience, ..ExpectedClaims::default() };
+    Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
+}
+
+fn key_set() -> String {
+    let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
+    json!({"keys": [key]}).to_string()
+}

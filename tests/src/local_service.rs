@@ -1,0 +1,161 @@
+//! The use cases over an embedded table, without functions around them: for tests of what is written and what it costs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::types::AttributeValue;
+use imageshare::domain::{
+    Caller, Clock, Details, Image, ImageId, Job, JobId, JobReport, Limits, Role, Stamp, Task, TenantId,
+    Visibility,
+};
+use imageshare::store::{EnqueueOutcome, OPEN_SHARDS, Store, SubmitOutcome, WorkItemKey};
+use imageshare::table::Table;
+use imageshare::usecases::{NewImage, execute, register_image};
+use imageshare::{App, Settings};
+use imageshare_local::TABLE;
+use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
+
+/// A service over a table of its own, in memory.
+pub struct LocalService {
+    /// The service.
+    pub service: App,
+    /// Its table, for writing behind the service's back.
+    pub table: TableLane,
+    /// The database of the table, for looking behind it.
+    pub embedded: EmbeddedTable,
+}
+
+impl LocalService {
+    /// A service over an empty table.
+    pub fn start(limits: Limits) -> Self {
+        Self::start_with_table(limits, |table| table)
+    }
+
+    /// A service over an empty table, which reaches it through what `through` makes of it.
+    pub fn start_with_table<T: Table + 'static>(
+        limits: Limits,
+        through: impl FnOnce(TableLane) -> T,
+    ) -> Self {
+        let embedded = EmbeddedTable::open(None).expect("a database in memory");
+        let table = embedded.lane(Lane::Request);
+        let store = Store::new(through(table.clone()), Clock::for_server());
+        let settings = Arc::new(Settings {
+            region: "local".to_owned(),
+            public_url: None,
+            directory_is_complete: false,
+            limits,
+        });
+        Self { service: App { store, settings }, table, embedded }
+    }
+
+    /// Registers an image that can be shared.
+    pub async fn create_image(&self, owner: &str) -> ImageId {
+        self.create_image_with(owner, &[]).await
+    }
+
+    /// Registers an image of those properties that can be shared.
+    pub async fn create_image_with(&self, owner: &str, properties: &[(&str, &str)]) -> ImageId {
+        let properties =
+            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let details = Details { properties, ..Details::default() };
+        let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
+        register_image(&self.service, &caller(owner), new).await.expect("an image").id
+    }
+
+    /// The pieces that are open, in the order of their requests.
+    pub async fn open_work_items(&self) -> Vec<WorkItemKey> {
+        let mut pieces = Vec::new();
+        for shard in 0..OPEN_SHARDS {
+            pieces.extend(self.service.store.open_work_items(shard, None, 1000).await.expect("the index"));
+        }
+        pieces.sort();
+        pieces
+    }
+
+    /// Queues a job as it is, as a request that is too large to be carried out at once.
+    ///
+    /// # Panics
+    /// Where it is not accepted.
+    pub async fn queue_job(&self, job: &Job) {
+        queue_job(&self.service, job).await;
+    }
+
+    /// Carries out everything that is open.
+    pub async fn run_open_work(&self) {
+        loop {
+            let open = self.open_work_items().await;
+            for key in &open {
+                execute(&self.service, *key).await.expect("a piece carried out");
+            }
+            // Each piece of a large job makes the next one.
+            if open.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A job and its pieces.
+    pub async fn job_report(&self, id: JobId) -> JobReport {
+        self.service.store.report(id).await.expect("the table").expect("the job")
+    }
+
+    /// The number of an image's members, as the table counts it.
+    pub async fn member_count(&self, id: &ImageId) -> u32 {
+        self.service.store.head(id).await.expect("the table").expect("the image").member_count
+    }
+
+    /// An image as the table has it.
+    pub async fn read_image(&self, id: &ImageId) -> Image {
+        self.service.store.image(id).await.expect("the table").expect("the image")
+    }
+}
+
+/// A job that was requested at that moment, by a tenant in whose queue it stands.
+pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenants: Vec<TenantId>) -> Job {
+    let (creator, accepted) = (tenant(creator), at.time());
+    let queues = match &task {
+        Task::Share | Task::Unshare => vec![creator.clone()],
+        Task::Refresh => Vec::new(),
+        Task::Respond { .. } | Task::RespondToAll { .. } => tenants.clone(),
+    };
+    Job { id: JobId(at), creator, task, images, tenants, accepted_at: accepted, queues }
+}
+
+/// Queues a job as it is, as a request that is too large to be carried out at once.
+///
+/// # Panics
+/// Where it is not accepted.
+pub async fn queue_job(service: &App, job: &Job) {
+    let mut queues = Vec::new();
+    for id in &job.queues {
+        queues.push((id.clone(), service.store.tenant(id).await.expect("the table")));
+    }
+    let outcome = service.store.enqueue_job(job, &queues, u32::MAX, None).await.expect("the table");
+    assert_eq!(outcome, EnqueueOutcome::Submitted(SubmitOutcome::Accepted));
+}
+
+/// Everything in a table, as the database has it.
+pub fn all_items(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>> {
+    let (mut items, mut start) = (Vec::new(), None);
+    loop {
+        let scan =
+            ScanRequest { table_name: TABLE.to_owned(), exclusive_start_key: start, ..Default::default() };
+        let page = table.database().scan(scan).expect("the table");
+        items.extend(page.items.into_iter().flatten());
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return items;
+        }
+    }
+}
+
+/// A caller who acts for that project.
+pub fn caller(project: &str) -> Caller {
+    Caller { tenant: tenant(project), account: None, user: None, access_key: None, role: Role::Member }
+}
+
+/// A tenant's id.
+pub fn tenant(id: &str) -> TenantId {
+    id.parse().expect("an id")
+}

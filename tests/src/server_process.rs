@@ -1,0 +1,182 @@
+//! The binary `imageshare serve` as its own process, on a port of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// A running server. Dropped, it is killed.
+pub struct ServerProcess {
+    /// Where it listens, as `127.0.0.1:PORT`.
+    pub address: String,
+    process: Child,
+    binary: PathBuf,
+    data_directory: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl ServerProcess {
+    /// Starts the binary with those arguments, and waits until it listens.
+    pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
+        Self::start_with_env(binary, arguments, Vec::new()).await
+    }
+
+    /// The same, with that level of its log.
+    pub async fn start_with_log_level(binary: &Path, arguments: &[&str], level: &str) -> Self {
+        Self::start_with_env(binary, arguments, vec![("RUST_LOG", level.to_owned())]).await
+    }
+
+    /// The same, with that environment besides its own.
+    pub async fn start_with_env(
+        binary: &Path,
+        arguments: &[&str],
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
+        let (binary, arguments) =
+            (binary.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(move || Self::start_blocking(binary, &arguments, environment))
+            .await
+            .expect("a started server")
+    }
+
+    fn start_blocking(
+        binary: PathBuf,
+        arguments: &[String],
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
+        let mut process = Command::new(&binary)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("RUST_LOG", "warn,imageshare=info")
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|problem| panic!("cannot run {}: {problem}", binary.display()));
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut errors = process.stderr.take().expect("a pipe");
+        let kept = Arc::clone(&log);
+        let logging = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = errors.read(&mut chunk) {
+                let mut log = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                // The benchmark's servers say a lot; the beginning and the latest are enough to find a fault.
+                if log.len() > 1 << 20 {
+                    log.clear();
+                }
+                log.push_str(&String::from_utf8_lossy(&chunk[..length]));
+            }
+        });
+        let mut first = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+        let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
+            let _ = process.kill();
+            let ended = process.wait();
+            let _ = logging.join();
+            panic!(
+                "the server did not start: {ended:?}: {}",
+                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            );
+        };
+        let address = address.to_owned();
+        let data = find_data_directory(arguments, &log);
+        Self { address, process, binary, data_directory: data, log }
+    }
+
+    /// A token of that project and role, made by `imageshare token`.
+    pub fn token(&self, project: &str, role: &str) -> String {
+        let made = Command::new(&self.binary)
+            .args(["token", "--project", project, "--role", role, "--data", &self.data_directory])
+            .output()
+            .expect("imageshare token");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("text").trim_end().to_owned()
+    }
+
+    /// What it has written to its log.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// The memory that it holds.
+    pub fn resident_bytes(&self) -> u64 {
+        self.memory_bytes("VmRSS:")
+    }
+
+    /// The most memory that it has ever held.
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.memory_bytes("VmHWM:")
+    }
+
+    fn memory_bytes(&self, name: &str) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of it");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        kib * 1024
+    }
+
+    /// How many descriptors it may have.
+    pub fn descriptor_limit(&self) -> u64 {
+        let limits =
+            std::fs::read_to_string(format!("/proc/{}/limits", self.process.id())).expect("a process");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("its line");
+        line.split_whitespace().next().and_then(|text| text.parse().ok()).expect("a number")
+    }
+
+    /// The processor time that it has used, to a hundredth of a second.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("a process");
+        // The name may hold anything but ends with the last bracket; user and system time are the 12th and 13th after it.
+        let fields = stat.rsplit(')').next().expect("fields").split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Ends it at once, as a power cut does: `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Asks it to end, with SIGTERM, and returns its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        self.run_signal_command("kill -TERM $0");
+        self.wait()
+    }
+
+    /// Sends it signals, by a shell's command in which it is `$0`.
+    pub fn run_signal_command(&self, command: &str) {
+        let sent = Command::new("sh").args(["-c", command, &self.process.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.process.wait().expect("its end").code()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where the server keeps its signing key: the directory that it was given, or the one that it says.
+fn find_data_directory(arguments: &[String], log: &Mutex<String>) -> String {
+    if let Some(given) = arguments.iter().skip_while(|argument| *argument != "--data").nth(1) {
+        return given.clone();
+    }
+    for _ in 0..100 {
+        let said = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(hint) = said.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
+            return hint.to_owned();
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the server did not say how to get a token");
+}

@@ -1,0 +1,57 @@
+//! Every sum that the table keeps, beside what the memberships say: none may drift.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dynoxide::types::AttributeValue;
+use imageshare::domain::{Membership, Reservation};
+use imageshare_local::table::EmbeddedTable;
+
+use crate::local_service::all_items;
+
+/// Sums by what they are of: `members of I#…`, `reserved of V#…#…`. One that is 0 is left out.
+pub type Totals = BTreeMap<String, i64>;
+
+/// The sums as the table keeps them, and as the memberships have them.
+pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
+    let (mut kept, mut is) = (Totals::new(), Totals::new());
+    let mut images = BTreeSet::new();
+    for item in all_items(table) {
+        let text = |name: &str| match item.get(name) {
+            Some(AttributeValue::S(text)) => text.as_str(),
+            _ => "",
+        };
+        let number = |name: &str| match item.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse().expect("a whole number"),
+            _ => 0,
+        };
+        let (pk, sk) = (text("pk"), text("sk"));
+        if item.contains_key("head") {
+            images.insert(format!("members of {pk}"));
+        }
+        let sums = [
+            (format!("members of {pk}"), number("members")),
+            (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
+        ];
+        kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
+        let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
+        let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
+        let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
+        add(format!("members of {pk}"), i64::from(membership.active().is_some()));
+        if let Some(Reservation { vault, gib }) = membership.reservation() {
+            add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
+        }
+    }
+    // Of an image that is gone nothing is counted.
+    is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
+    (kept, is)
+}
+
+/// Holds every sum to what the memberships say.
+///
+/// # Panics
+/// Where one has drifted.
+pub fn assert_consistent(table: &EmbeddedTable) {
+    let (mut kept, is) = stored_and_actual(table);
+    let missing: Totals = is.into_iter().filter(|(what, sum)| kept.remove(what) != Some(*sum)).collect();
+    assert_eq!((kept, missing), (Totals::new(), Totals::new()), "kept, and missing");
+}

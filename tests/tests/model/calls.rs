@@ -1,0 +1,160 @@
+//! How a request and a piece come to the service: as a call of the use case, and as an event of the stream.
+
+use imageshare::App;
+use imageshare::domain::{
+    Details, Image, ImageId, JobId, PermissionChange, Protection, VaultDetails, VaultId, VaultStatus,
+};
+use imageshare::store::{IdempotencyRequest, WorkItemKey};
+use imageshare::table::AttributeValue;
+use imageshare::usecases::{self, DryRun, KeyGrantError, NewImage, UseCaseError, VaultError};
+use imageshare_tests::events::{stream_event, stream_record};
+use imageshare_tests::local_service::caller;
+use serde_json::{Value, json};
+
+use crate::history::{KEY, Request, vault_id};
+use crate::state::{ImageKind, image_kind};
+
+/// What came of it.
+#[derive(Debug)]
+pub enum CallResult {
+    Job(JobId),
+    Done,
+    Refused(UseCaseError),
+    /// Too much is reserved of the vault.
+    InUse,
+    /// The worker's answer to the stream.
+    WorkerResponse(Value),
+}
+
+/// Tells job-worker of a piece, as the stream does. Returns its answer.
+pub async fn deliver_work_item(service: &App, piece: WorkItemKey) -> Value {
+    let key = piece.primary_key().into_iter().map(|(name, value)| match value {
+        AttributeValue::S(text) => (name, json!({"S": text})),
+        _ => (name, Value::Null),
+    });
+    let event = stream_event(&[stream_record("INSERT", "1", &key.collect())]);
+    job_worker::handle(service, event).await.expect("an event of the stream")
+}
+
+/// Lets job-worker look for work that was left lying, as the schedule does. Returns its answer.
+pub async fn run_sweep(service: &App) -> Value {
+    job_worker::handle(service, json!({"source": "aws.events"})).await.expect("an event of the schedule")
+}
+
+/// Asks the service for something.
+pub async fn call(service: &App, request: Request) -> CallResult {
+    let remembered = request.key().map(|(by, key)| IdempotencyRequest {
+        tenant: by.clone(),
+        key_digest: key.to_string(),
+        request_digest: request.digest(),
+    });
+    let job = |answer: Result<JobId, UseCaseError>| answer.map(CallResult::Job);
+    let answer = match request {
+        Request::RegisterImage { owner, image, visibility } => {
+            let new =
+                NewImage { id: Some(image.clone()), owner: None, visibility, details: image_details(&image) };
+            usecases::register_image(service, &caller(owner.as_str()), new).await.map(|_| CallResult::Done)
+        }
+        Request::Share { by, images, to, .. } => {
+            job(usecases::share(service, &caller(by.as_str()), images, to, remembered).await)
+        }
+        Request::Unshare { by, images, to, .. } => {
+            job(usecases::unshare(service, &caller(by.as_str()), images, to, remembered).await)
+        }
+        Request::Respond { by, named, images, says, .. } => {
+            let by = caller(by.as_str());
+            let says = (says.status, says.vault.map(vault_id_of));
+            job(usecases::respond(service, &by, named, images, says, remembered).await)
+        }
+        Request::RespondToAll { by, named, says, .. } => {
+            let says = (says.status, says.vault.map(vault_id_of));
+            job(usecases::respond_to_all(service, &caller(by.as_str()), named, says, remembered).await)
+        }
+        Request::AddMember { by, image, to } => {
+            usecases::add_member(service, &caller(by.as_str()), &image, &to).await.map(|_| CallResult::Done)
+        }
+        Request::RemoveMember { by, image, to } => {
+            usecases::remove_member(service, &caller(by.as_str()), &image, &to)
+                .await
+                .map(|()| CallResult::Done)
+        }
+        Request::Decide { by, image, named, says } => {
+            let by = caller(by.as_str());
+            let says = (Ok(says.status), says.vault.map(vault_id_of));
+            usecases::decide_as_member(service, &by, &image, &named, says).await.map(|_| CallResult::Done)
+        }
+        Request::ChangePermissions { by, image, add, remove } => {
+            let wanted = PermissionChange::new(add, remove).expect("nobody is named twice");
+            let by = caller(by.as_str());
+            usecases::change_permissions(service, &by, &image, &wanted, DryRun::Off)
+                .await
+                .map(|()| CallResult::Done)
+        }
+        Request::SetVisibility { by, image, visibility } => {
+            let show = |image: &mut Image| {
+                image.visibility = visibility;
+                Ok::<_, UseCaseError>(())
+            };
+            usecases::update_image(service, &caller(by.as_str()), &image, show)
+                .await
+                .map(|_| CallResult::Done)
+        }
+        Request::DeleteImage { by, image } => {
+            usecases::delete_image(service, &caller(by.as_str()), &image).await.map(|()| CallResult::Done)
+        }
+        Request::SetKeyGrant { by, to, is_granted } => {
+            let (by, key) = (caller(by.as_str()), KEY.parse().expect("an id"));
+            let answer = if is_granted {
+                usecases::grant_key(service, &by, key, to).await.map(|_| CallResult::Done)
+            } else {
+                usecases::revoke_key_grant(service, &by, key, to, 1).await.map(|_| CallResult::Done)
+            };
+            answer.map_err(|refused| match refused {
+                KeyGrantError::UseCase(refusal) => refusal,
+                other => panic!("{other}"),
+            })
+        }
+        Request::SetVault { by, vault: number, gib } => {
+            let (by, id) = (caller(by.as_str()), vault_id_of(number));
+            let answer = match gib {
+                None => usecases::delete_vault(service, &by, id).await,
+                Some(gib) => usecases::put_vault(service, &by, id, &backup_vault(gib)).await.map(drop),
+            };
+            match answer {
+                Ok(()) => Ok(CallResult::Done),
+                Err(VaultError::InUse(_)) => Ok(CallResult::InUse),
+                Err(VaultError::Store(problem)) => Err(problem.into()),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    answer.unwrap_or_else(CallResult::Refused)
+}
+
+/// The vault of that number.
+pub fn vault_id_of(number: u8) -> VaultId {
+    vault_id(number).parse().expect("an id")
+}
+
+fn backup_vault(capacity_gib: u32) -> VaultDetails {
+    VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib }
+}
+
+/// What the owner says of the image of that id.
+pub fn image_details(image: &ImageId) -> Details {
+    let properties = image_properties(image).into_iter().map(|(name, value)| (name.to_owned(), value));
+    Details { properties: properties.collect(), ..Details::default() }
+}
+
+/// What says of the image of that id what it is made of.
+pub fn image_properties(image: &ImageId) -> Vec<(&'static str, String)> {
+    match image_kind(image) {
+        ImageKind::Plain => Vec::new(),
+        ImageKind::Encrypted => vec![("__system__cmkid", KEY.to_owned())],
+        ImageKind::FullEcs(gib) => vec![
+            ("__whole_image", "true".to_owned()),
+            ("__backup_id", "backup".to_owned()),
+            ("__system_disk_backup_gib", gib.to_string()),
+        ],
+    }
+}

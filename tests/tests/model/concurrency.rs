@@ -1,0 +1,219 @@
+//! What several ask for of the same thing, so that it is under way at the same time.
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::{ImageId, Status, TenantId};
+use imageshare_tests::local_service::tenant;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::history::{
+    Action, Decision, Event, IMAGES, Request, TENANTS, any_decision, any_pair, any_tenant, any_visibility,
+    extra_tenants, image_id, owner_of,
+};
+
+/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
+pub fn reordered_batches() -> impl Strategy<Value = Vec<Event>> {
+    let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
+    (any_pair(), any_decision(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
+        let (images, to) = (vec![image], vec![named.clone()]);
+        let share = Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None };
+        let unshare = Request::Unshare { by, images: images.clone(), to, key: None };
+        let respond = Request::Respond { by: named.clone(), named, images, says, key: None };
+        let rest = [share.clone(), unshare, respond];
+        let actions = [Action::Send(share), deliver(0)].into_iter();
+        let actions = actions.chain(asked.into_iter().map(|which: usize| Action::Send(rest[which].clone())));
+        let actions = actions.chain(delivered.into_iter().map(deliver));
+        actions.map(|action| event(action, None)).collect()
+    })
+}
+
+/// Something is perhaps shared, and then some act on it side by side: each has begun before any of them gets on.
+pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
+    let turns = prop::collection::vec(any::<u8>(), 4..16);
+    let are_begun = prop::bool::ANY;
+    (any_subject(), prop::bool::ANY, prop::collection::vec(any_operation(), 2..=4), turns, are_begun)
+        .prop_map(|(subject, is_shared, deeds, turns, are_begun)| {
+            let share = subject.share_request(&subject.tenants);
+            let before = [Action::Send(share), deliver(0)].into_iter().take(if is_shared { 2 } else { 0 });
+            let asked: Vec<_> = deeds.into_iter().map(|deed| subject.request_for(deed)).collect();
+            if are_begun {
+                // The batch requests, too, meet while they are made.
+                return concurrently_after(before, asked.into_iter().map(Action::Send), turns);
+            }
+            let (jobs, at_once): (Vec<_>, Vec<_>) = asked.into_iter().partition(Request::creates_job);
+            let places = 0..u8::try_from(jobs.len()).expect("few");
+            let before = before.chain(jobs.into_iter().map(Action::Send));
+            let side_by_side = places.map(deliver).chain(at_once.into_iter().map(Action::Send));
+            concurrently_after(before, side_by_side, turns)
+        })
+}
+
+/// What stands in the way of the other: two acceptances into a vault that has room for one; a share and the end of the grant
+/// that it relies on.
+pub fn competing_operations() -> impl Strategy<Value = Vec<Event>> {
+    let turns = prop::collection::vec(any::<u8>(), 4..16);
+    let recipient = select(&TENANTS[2..]).prop_map(tenant);
+    (recipient, prop::bool::ANY, turns).prop_map(|(to, is_of_vault, turns)| {
+        let (before, side_by_side) =
+            if is_of_vault { compete_for_vault(&to) } else { compete_for_key_grant(&to) };
+        concurrently_after(before.into_iter(), side_by_side.into_iter(), turns)
+    })
+}
+
+fn compete_for_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (first, second) = (image_id(IMAGES[1]), image_id(IMAGES[4]));
+    let says = Decision { status: Status::Accepted, vault: Some(1) };
+    let mut before = vec![Action::Send(Request::SetVault { by: to.clone(), vault: 1, gib: Some(60) })];
+    for (owner, id) in [(TENANTS[0], &first), (TENANTS[1], &second)] {
+        let (images, to) = (vec![id.clone()], vec![to.clone()]);
+        before
+            .extend([Action::Send(Request::Share { by: tenant(owner), images, to, key: None }), deliver(0)]);
+    }
+    let images = vec![first];
+    let respond = Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None };
+    before.push(Action::Send(respond));
+    let answer = Request::Decide { by: to.clone(), image: second, named: to.clone(), says };
+    (before, vec![deliver(0), Action::Send(answer)])
+}
+
+fn compete_for_key_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
+    let (by, id) = (tenant(TENANTS[0]), image_id(IMAGES[2]));
+    let grant =
+        |is_granted| Action::Send(Request::SetKeyGrant { by: by.clone(), to: to.clone(), is_granted });
+    let remove = Action::Send(Request::RemoveMember { by: by.clone(), image: id.clone(), to: to.clone() });
+    let (images, to) = (vec![id], vec![to.clone()]);
+    let share = Action::Send(Request::Share { by: by.clone(), images, to, key: None });
+    (vec![grant(true), remove, share], vec![deliver(0), grant(false)])
+}
+
+/// One after the other, and then some that all have begun before any of them gets on.
+fn concurrently_after(
+    before: impl Iterator<Item = Action>,
+    side_by_side: impl Iterator<Item = Action>,
+    turns: Vec<u8>,
+) -> Vec<Event> {
+    let mut events: Vec<_> = before.map(|action| event(action, None)).collect();
+    events.extend(side_by_side.map(|action| event(action, Some(Vec::new()))));
+    if let Some(last) = events.last_mut() {
+        last.turns = Some(turns);
+    }
+    events
+}
+
+/// Large requests of one owner, which wait in line for each other, with another one about the same image among them.
+pub fn queued_jobs() -> impl Strategy<Value = Vec<Event>> {
+    let large = || prop_oneof![2 => Just(true), 1 => Just(false)];
+    let other = (any_pair(), any_decision());
+    (large(), large(), other, prop::bool::ANY).prop_map(|(first, second, ((_, id, to), says), is_answer)| {
+        let (owner, images) =
+            (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image_id(id)).collect::<Vec<_>>());
+        let large = |shares: bool| {
+            let (by, images) = (owner.clone(), images.clone());
+            let to = [to.clone()].into_iter().filter(|to| *to != owner).chain(extra_tenants(97)).collect();
+            Action::Send(if shares {
+                Request::Share { by, images, to, key: None }
+            } else {
+                Request::Unshare { by, images, to, key: None }
+            })
+        };
+        let other = if is_answer {
+            Request::Respond { by: to.clone(), named: to.clone(), images: vec![id], says, key: None }
+        } else {
+            Request::Decide { by: to.clone(), image: id, named: to.clone(), says }
+        };
+        let actions = [large(true), large(first), Action::Send(other), large(second), deliver(1), deliver(0)];
+        let deliveries = [deliver(0), deliver(1), deliver(2), deliver(0)];
+        actions.into_iter().chain(deliveries).map(|action| event(action, None)).collect()
+    })
+}
+
+fn deliver(place: u8) -> Action {
+    Action::DeliverRecent { place, workers: 1 }
+}
+
+fn event(action: Action, turns: Option<Vec<u8>>) -> Event {
+    Event::new(action, turns)
+}
+
+/// What a race is about: an image, its owner, and two who receive it.
+#[derive(Debug, Clone)]
+struct Subject {
+    image: ImageId,
+    owner: TenantId,
+    tenants: [TenantId; 2],
+}
+
+fn any_subject() -> impl Strategy<Value = Subject> {
+    (select(&IMAGES[..]), any_tenant(), any_tenant()).prop_filter_map("the owner", |(id, a, b)| {
+        let owner = owner_of(id);
+        (a != owner && b != owner).then(|| Subject { image: image_id(id), owner, tenants: [a, b] })
+    })
+}
+
+/// What somebody does in a race; the number is that of the tenant.
+#[derive(Debug, Clone)]
+enum Operation {
+    Share(usize),
+    Unshare(usize),
+    Respond(usize, Decision),
+    RespondToAll(usize, Decision),
+    AddMember(usize),
+    RemoveMember(usize),
+    Decide(usize, Decision),
+    ChangePermissions(usize),
+    SetVisibility(imageshare::domain::Visibility),
+    DeleteImage,
+    WithdrawKeyGrant(usize),
+    SetVault(usize, Option<u32>),
+}
+
+fn any_operation() -> impl Strategy<Value = Operation> {
+    let who = || 0..2_usize;
+    prop_oneof![
+        5 => who().prop_map(Operation::Share),
+        3 => who().prop_map(Operation::Unshare),
+        4 => (who(), any_decision()).prop_map(|(who, says)| Operation::Respond(who, says)),
+        2 => (who(), any_decision()).prop_map(|(who, says)| Operation::RespondToAll(who, says)),
+        3 => who().prop_map(Operation::AddMember),
+        2 => who().prop_map(Operation::RemoveMember),
+        4 => (who(), any_decision()).prop_map(|(who, says)| Operation::Decide(who, says)),
+        1 => who().prop_map(Operation::ChangePermissions),
+        2 => any_visibility().prop_map(Operation::SetVisibility),
+        1 => Just(Operation::DeleteImage),
+        1 => who().prop_map(Operation::WithdrawKeyGrant),
+        1 => (who(), select(vec![None, Some(40), Some(60)])).prop_map(|(who, gib)| Operation::SetVault(who, gib)),
+    ]
+}
+
+impl Subject {
+    fn share_request(&self, to: &[TenantId]) -> Request {
+        let to = to.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        Request::Share { by: self.owner.clone(), images: vec![self.image.clone()], to, key: None }
+    }
+
+    fn request_for(&self, deed: Operation) -> Request {
+        let (by, image, images) = (self.owner.clone(), self.image.clone(), vec![self.image.clone()]);
+        let to = |who: usize| self.tenants[who].clone();
+        match deed {
+            Operation::Share(who) => self.share_request(&[to(who)]),
+            Operation::Unshare(who) => Request::Unshare { by, images, to: vec![to(who)], key: None },
+            Operation::Respond(who, says) => {
+                Request::Respond { by: to(who), named: to(who), images, says, key: None }
+            }
+            Operation::RespondToAll(who, says) => {
+                Request::RespondToAll { by: to(who), named: to(who), says, key: None }
+            }
+            Operation::AddMember(who) => Request::AddMember { by, image, to: to(who) },
+            Operation::RemoveMember(who) => Request::RemoveMember { by, image, to: to(who) },
+            Operation::Decide(who, says) => Request::Decide { by: to(who), image, named: to(who), says },
+            Operation::ChangePermissions(who) => {
+                Request::ChangePermissions { by, image, add: [to(who)].into(), remove: BTreeSet::new() }
+            }
+            Operation::SetVisibility(visibility) => Request::SetVisibility { by, image, visibility },
+            Operation::DeleteImage => Request::DeleteImage { by, image },
+            Operation::WithdrawKeyGrant(who) => Request::SetKeyGrant { by, to: to(who), is_granted: false },
+            Operation::SetVault(who, gib) => Request::SetVault { by: to(who), vault: 0, gib },
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! What a request is to be answered at one moment, and what is to become of a pair of a job: the rules, one after the other.
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
+use imageshare::usecases::UseCaseError;
+
+use crate::history::{Decision, Request};
+use crate::state::{ImageKind, ImageRecord, Pair, PairId, State, image_kind};
+
+/// What a request is to be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExpectedResult {
+    Accepted,
+    /// It was granted before, as that job.
+    Replayed(JobId),
+    /// One of these; which of them where several images are at fault is not said anywhere.
+    Refused(Vec<UseCaseError>),
+    /// More is reserved of the vault than would be left.
+    InUse,
+}
+
+/// What a job does to each of its pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Share,
+    Unshare,
+    /// The memberships are written again as they are.
+    Refresh,
+    Respond(Decision),
+    /// To whatever waits.
+    RespondToAll(Decision),
+}
+
+/// What a pair of a job comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairResult {
+    pub outcome: Outcome,
+    /// Whether anything of the pair changes.
+    pub changes: bool,
+}
+
+impl Request {
+    /// What the request is to be answered in that state.
+    pub fn expected_result(&self, state: &State, limits: &Limits) -> ExpectedResult {
+        // Who may not ask for that at all has used no key.
+        if let Self::Respond { by, named, .. } | Self::RespondToAll { by, named, .. } = self
+            && by != named
+        {
+            return ExpectedResult::Refused(other_project_refusals(by, named));
+        }
+        if let Some((by, key)) = self.key()
+            && let Some((request, job)) = state.keys.get(&(by.clone(), key))
+        {
+            let is_same = *request == self.digest();
+            return if is_same {
+                ExpectedResult::Replayed(*job)
+            } else {
+                ExpectedResult::Refused(vec![UseCaseError::IdempotencyKeyReused])
+            };
+        }
+        if let Self::SetVault { by, vault, gib } = self
+            && state.vaults.contains_key(&(by.clone(), *vault))
+            && state.reserved_gib(by, *vault) > gib.unwrap_or_default()
+        {
+            return ExpectedResult::InUse;
+        }
+        match self.refusals(state, limits) {
+            refusals if refusals.is_empty() => ExpectedResult::Accepted,
+            refusals => ExpectedResult::Refused(refusals),
+        }
+    }
+
+    /// What is remembered of the request by its key.
+    pub fn digest(&self) -> String {
+        format!("{self:?}")
+    }
+
+    pub fn key(&self) -> Option<(&TenantId, u8)> {
+        match self {
+            Self::Share { by, key, .. }
+            | Self::Unshare { by, key, .. }
+            | Self::Respond { by, key, .. }
+            | Self::RespondToAll { by, key, .. } => Some((by, (*key)?)),
+            _ => None,
+        }
+    }
+
+    /// Whether it needs the image as it is, and not only as it was read a moment ago.
+    pub fn adds_members(&self) -> bool {
+        match self {
+            Self::Decide { .. } | Self::RemoveMember { .. } => false,
+            Self::ChangePermissions { add, .. } => !add.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// The one pair that it brings in, takes out, or answers for, at once.
+    pub fn pair(&self) -> Option<PairId> {
+        match self {
+            Self::AddMember { image, to: tenant, .. }
+            | Self::RemoveMember { image, to: tenant, .. }
+            | Self::Decide { image, named: tenant, .. } => Some((image.clone(), tenant.clone())),
+            _ => None,
+        }
+    }
+
+    /// Every pair that it names.
+    pub fn pairs(&self) -> BTreeSet<PairId> {
+        let of = |image: &ImageId, tenants: &mut dyn Iterator<Item = &TenantId>| {
+            tenants.map(|tenant| (image.clone(), tenant.clone())).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Share { images, to, .. } | Self::Unshare { images, to, .. } => {
+                images.iter().flat_map(|image| of(image, &mut to.iter())).collect()
+            }
+            Self::Respond { named, images, .. } => {
+                images.iter().flat_map(|image| of(image, &mut std::iter::once(named))).collect()
+            }
+            Self::ChangePermissions { image, add, remove, .. } => {
+                of(image, &mut add.iter().chain(remove)).into_iter().collect()
+            }
+            _ => self.pair().into_iter().collect(),
+        }
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> &TenantId {
+        match self {
+            Self::RegisterImage { owner: by, .. }
+            | Self::Share { by, .. }
+            | Self::Unshare { by, .. }
+            | Self::Respond { by, .. }
+            | Self::RespondToAll { by, .. }
+            | Self::AddMember { by, .. }
+            | Self::RemoveMember { by, .. }
+            | Self::Decide { by, .. }
+            | Self::ChangePermissions { by, .. }
+            | Self::SetVisibility { by, .. }
+            | Self::DeleteImage { by, .. }
+            | Self::SetKeyGrant { by, .. }
+            | Self::SetVault { by, .. } => by,
+        }
+    }
+
+    /// Whether it is carried out later.
+    pub fn creates_job(&self) -> bool {
+        matches!(
+            self,
+            Self::Share { .. } | Self::Unshare { .. } | Self::Respond { .. } | Self::RespondToAll { .. }
+        )
+    }
+
+    fn refusals(&self, state: &State, limits: &Limits) -> Vec<UseCaseError> {
+        match self {
+            Self::RegisterImage { owner, image, visibility } => {
+                register_refusals(state, limits, owner, image, *visibility)
+            }
+            Self::Share { by, images, to, .. } => share_refusals(state, by, images, to),
+            Self::Unshare { by, images, .. } => not_owner(state, by, images).into_iter().collect(),
+            Self::Respond { .. }
+            | Self::RespondToAll { .. }
+            | Self::SetKeyGrant { .. }
+            | Self::SetVault { .. } => Vec::new(),
+            Self::AddMember { by, image, to } => member_call_refusals(state, by, image, |state| {
+                add_member_refusals(state, limits, by, image, to)
+            }),
+            Self::RemoveMember { by, image, to } => member_call_refusals(state, by, image, |state| {
+                let hidden = by != &state.images[image].owner && by != to;
+                if hidden || !state.is_member(image, to) {
+                    vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: to.clone() }]
+                } else {
+                    not_owner(state, by, std::slice::from_ref(image)).into_iter().collect()
+                }
+            }),
+            Self::Decide { by, image, named, says } => member_call_refusals(state, by, image, |state| {
+                let hidden = by != &state.images[image].owner && by != named;
+                if hidden || !state.is_member(image, named) {
+                    vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: named.clone() }]
+                } else if by != named {
+                    other_project_refusals(by, named)
+                } else {
+                    let outcome = check_decision(state, limits, (image, named), *says).err();
+                    rule_refusal(image, named, outcome).into_iter().collect()
+                }
+            }),
+            Self::ChangePermissions { by, image, add, remove } => {
+                let refusal = not_owner(state, by, std::slice::from_ref(image));
+                let refusal = refusal.or_else(|| not_shared(state, image).filter(|_| !add.is_empty()));
+                let sealed = || {
+                    (image_kind(image) == ImageKind::Encrypted && !add.is_empty())
+                        .then(|| UseCaseError::Encrypted(image.clone()))
+                };
+                let refusal = refusal.or_else(sealed);
+                let refusal =
+                    refusal.or_else(|| add.contains(by).then(|| UseCaseError::SelfShare(by.clone())));
+                let come = add.iter().filter(|to| !state.is_member(image, to)).count();
+                let go = remove.iter().filter(|to| state.is_member(image, to)).count();
+                let full = || {
+                    Some(member_limit_refusal(state, limits, image))
+                        .filter(|_| come > go && exceeds_member_limit(state, limits, image, come - go))
+                };
+                let no_vault = || match (image_kind(image), add.first()) {
+                    (ImageKind::FullEcs(_), Some(to)) => rule_refusal(image, to, Some(Outcome::NoVault)),
+                    _ => None,
+                };
+                refusal.or_else(no_vault).or_else(full).into_iter().collect()
+            }
+            Self::SetVisibility { by, image, visibility } => {
+                let changes = state.image(image).is_some_and(|known| known.visibility != *visibility);
+                let publishes =
+                    || (changes && *visibility == Visibility::Public).then_some(UseCaseError::AdminOnly);
+                not_owner(state, by, std::slice::from_ref(image)).or_else(publishes).into_iter().collect()
+            }
+            Self::DeleteImage { by, image } => {
+                not_owner(state, by, std::slice::from_ref(image)).into_iter().collect()
+            }
+        }
+    }
+}
+
+impl Decision {
+    /// Whether that is not said to an image that waits, where it is said to everything: nobody accepts what its owner hides.
+    pub fn skips(self, image: &ImageRecord) -> bool {
+        self.status == Status::Accepted && image.visibility != Visibility::Shared
+    }
+}
+
+impl Task {
+    /// What is to become of a pair.
+    pub fn expected_pair_result(
+        self,
+        state: &State,
+        limits: &Limits,
+        at: Stamp,
+        pair: &PairId,
+    ) -> PairResult {
+        match self.check_change(state, limits, at, pair) {
+            Ok(changes) => {
+                let mut then = state.pair(&pair.0, &pair.1);
+                if changes {
+                    self.apply_to(&mut then, state.image(&pair.0).is_none(), at, image_kind(&pair.0));
+                }
+                let outcome = if self.is_done(&then) { Outcome::Done } else { Outcome::Superseded };
+                PairResult { outcome, changes }
+            }
+            Err(outcome) => PairResult { outcome, changes: false },
+        }
+    }
+
+    /// Whether a pair is as the task wants it.
+    pub fn is_done(self, pair: &Pair) -> bool {
+        match self {
+            Self::Refresh => true,
+            Self::Share => pair.status().is_some(),
+            Self::Unshare => pair.status().is_none(),
+            Self::Respond(says) | Self::RespondToAll(says) => pair.status() == Some(says.status),
+        }
+    }
+
+    /// Whether a request after the task, which had that stamp, has decided otherwise on a pair.
+    pub fn is_overtaken(self, pair: &Pair, at: Stamp) -> bool {
+        let [withdrawn, shared, answered] = pair.later_requests(at);
+        match self {
+            Self::Refresh => false,
+            Self::Share => withdrawn,
+            Self::Unshare => shared,
+            Self::Respond(_) | Self::RespondToAll(_) => answered,
+        }
+    }
+
+    /// Whether anything of the pair changes, or why it fails.
+    fn check_change(
+        self,
+        state: &State,
+        limits: &Limits,
+        at: Stamp,
+        (image, tenant): &PairId,
+    ) -> Result<bool, Outcome> {
+        let pair = state.pair(image, tenant);
+        match (self, state.image(image)) {
+            (Self::Refresh, image) => Ok(image.is_some() && pair.status().is_some()),
+            (Self::Unshare, None) => Ok(pair.is_current(at) || pair.status().is_some()),
+            (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
+            // A job names it only if it waits: no other outcome is right.
+            (Self::RespondToAll(_), _) if !pair.was_pending(at) => Err(Outcome::RetriesExhausted),
+            (Self::Respond(_), _) if !pair.can_decide(at) && pair.is_unshared_after(at) => {
+                Err(Outcome::Superseded)
+            }
+            (Self::Respond(_), _) if !pair.can_decide(at) => Err(Outcome::NotAMember),
+            (_, None) => Err(Outcome::ImageDeleted),
+            (Self::RespondToAll(says), Some(image)) if says.skips(image) => Err(Outcome::RetriesExhausted),
+            (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_newer_decision(at) => Ok(false),
+            (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
+                check_decision(state, limits, (image, tenant), says).map(|()| true)
+            }
+            (Self::Share, Some(image)) if image.visibility != Visibility::Shared => {
+                Err(Outcome::NotShareable)
+            }
+            (Self::Share, Some(_)) if !pair.is_current(at) => Ok(false),
+            (Self::Share, Some(_)) => check_share(state, limits, (image, tenant), at),
+        }
+    }
+
+    /// Does to a pair what is to be done.
+    pub fn execute(self, state: &mut State, at: Stamp, (image, tenant): &PairId) {
+        let is_gone = state.image(image).is_none();
+        self.apply_to(state.pair_mut(image, tenant), is_gone, at, image_kind(image));
+    }
+
+    fn apply_to(self, pair: &mut Pair, is_gone: bool, at: Stamp, make: ImageKind) {
+        match self {
+            Self::Refresh => {}
+            Self::Share => pair.share(at, false, make),
+            Self::Unshare if is_gone => pair.end(at),
+            Self::Unshare => pair.unshare(at),
+            Self::Respond(says) | Self::RespondToAll(says) => pair.decide(at, says, make),
+        }
+    }
+
+    /// Whether a pair is asked for an answer by it, which fails where too many wait: not by an unshare, which never fails.
+    pub fn needs_decision(self, was: &Pair, is: &Pair) -> bool {
+        let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
+        self != Self::Unshare && waits(is) && !waits(was)
+    }
+}
+
+/// Whether sharing an image with a tenant that may be a member already changes anything, or why it cannot be shared.
+fn check_share(
+    state: &State,
+    limits: &Limits,
+    (image, tenant): (&ImageId, &TenantId),
+    at: Stamp,
+) -> Result<bool, Outcome> {
+    let pair = state.pair(image, tenant);
+    if pair.status().is_none() && exceeds_member_limit(state, limits, image, 1) {
+        return Err(Outcome::MemberLimit);
+    }
+    let mut then = pair.clone();
+    then.share(at, false, image_kind(image));
+    let grant = (state.images[image].owner.clone(), tenant.clone());
+    if image_kind(image) == ImageKind::Encrypted && !state.grants.contains(&grant) {
+        // Who is a member stays one, by what was shared while there was a grant.
+        return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
+    }
+    check_pending_limits(limits, Task::Share.needs_decision(&pair, &then)).map(|()| true)
+}
+
+/// Whether a member may say that.
+fn check_decision(
+    state: &State,
+    limits: &Limits,
+    (image, tenant): (&ImageId, &TenantId),
+    says: Decision,
+) -> Result<(), Outcome> {
+    let pair = state.pair(image, tenant);
+    let asks = says.status == Status::Pending && pair.status() != Some(Status::Pending);
+    check_pending_limits(limits, asks)?;
+    let (Status::Accepted, ImageKind::FullEcs(gib)) = (says.status, image_kind(image)) else { return Ok(()) };
+    let vault = match (pair.vault, says.vault) {
+        (Some(_), None) => return Ok(()),
+        (Some(held), Some(vault)) if held == vault => return Ok(()),
+        (_, vault) => vault.ok_or(Outcome::NoVault)?,
+    };
+    let takes = state.vaults.get(&(tenant.clone(), vault)).ok_or(Outcome::NoVault)?;
+    if state.reserved_gib(tenant, vault) + gib > *takes { Err(Outcome::VaultFull) } else { Ok(()) }
+}
+
+/// Whether one more image may wait, by limits that are 0 where a tenant's inbox is as full as it may be
+/// ([`crate::inbox::Room::apply_to`]).
+fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
+    if asks && limits.pending_per_owner == 0 {
+        Err(Outcome::OwnerPendingLimit)
+    } else if asks && limits.pending_per_tenant == 0 {
+        Err(Outcome::PendingLimit)
+    } else {
+        Ok(())
+    }
+}
+
+/// A stamp above all that a clock gives.
+fn max_stamp() -> Stamp {
+    "ffffffffffff7fffbfffffffffffffff".parse().expect("a stamp")
+}
+
+fn rule_refusal(image: &ImageId, tenant: &TenantId, outcome: Option<Outcome>) -> Option<UseCaseError> {
+    Some(UseCaseError::RuleViolation { image: image.clone(), tenant: tenant.clone(), outcome: outcome? })
+}
+
+fn register_refusals(
+    state: &State,
+    limits: &Limits,
+    owner: &TenantId,
+    id: &ImageId,
+    visibility: Visibility,
+) -> Vec<UseCaseError> {
+    let most = limits.images_per_tenant;
+    if visibility == Visibility::Public {
+        vec![UseCaseError::AdminOnly]
+    } else if state.images.contains_key(id) {
+        vec![UseCaseError::IdTaken(id.clone())]
+    } else if state.owned(owner).len() >= most as usize {
+        vec![UseCaseError::TooManyImages(most)]
+    } else {
+        Vec::new()
+    }
+}
+
+fn share_refusals(state: &State, by: &TenantId, images: &[ImageId], to: &[TenantId]) -> Vec<UseCaseError> {
+    if let Some(refusal) = not_owner(state, by, images) {
+        return vec![refusal];
+    }
+    let itself = || to.contains(by).then(|| UseCaseError::SelfShare(by.clone()));
+    images.iter().filter_map(|image| not_shared(state, image).or_else(itself)).collect()
+}
+
+fn add_member_refusals(
+    state: &State,
+    limits: &Limits,
+    by: &TenantId,
+    image: &ImageId,
+    to: &TenantId,
+) -> Vec<UseCaseError> {
+    if by != &state.images[image].owner {
+        vec![UseCaseError::NotOwner(image.clone())]
+    } else if to == by {
+        vec![UseCaseError::SelfShare(by.clone())]
+    } else if state.is_member(image, to) {
+        vec![UseCaseError::MemberExists { image: image.clone(), tenant: to.clone() }]
+    } else if exceeds_member_limit(state, limits, image, 1) {
+        vec![member_limit_refusal(state, limits, image)]
+    } else {
+        let outcome = check_share(state, limits, (image, to), max_stamp()).err();
+        rule_refusal(image, to, outcome).into_iter().collect()
+    }
+}
+
+/// A call about one member: of an image that has members and that the caller sees.
+fn member_call_refusals(
+    state: &State,
+    by: &TenantId,
+    image: &ImageId,
+    then: impl FnOnce(&State) -> Vec<UseCaseError>,
+) -> Vec<UseCaseError> {
+    match image_not_found(state, by, image).or_else(|| not_shared(state, image)) {
+        Some(refusal) => vec![refusal],
+        None => then(state),
+    }
+}
+
+/// What a caller is told who does not see an image: that there is none.
+fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCaseError> {
+    let sees = state.image(id).is_some_and(|image| {
+        image.owner == *by
+            || image.visibility.is_visible_to_all()
+            || (image.visibility == Visibility::Shared && state.is_member(id, by))
+    });
+    (!sees).then(|| UseCaseError::ImageNotFound(id.clone()))
+}
+
+/// What is to be said of the first image that the caller does not own.
+fn not_owner(state: &State, by: &TenantId, images: &[ImageId]) -> Option<UseCaseError> {
+    let id = images.iter().find(|id| state.image(id).is_none_or(|image| image.owner != *by))?;
+    image_not_found(state, by, id).or_else(|| Some(UseCaseError::NotOwner(id.clone())))
+}
+
+fn not_shared(state: &State, id: &ImageId) -> Option<UseCaseError> {
+    let visibility = state.image(id)?.visibility;
+    (visibility != Visibility::Shared).then(|| UseCaseError::NotShared { image: id.clone(), visibility })
+}
+
+fn other_project_refusals(by: &TenantId, named: &TenantId) -> Vec<UseCaseError> {
+    let refusal = UseCaseError::ProjectMismatch { acting: by.clone(), named: named.clone() };
+    Some(refusal).filter(|_| by != named).into_iter().collect()
+}
+
+fn exceeds_member_limit(state: &State, limits: &Limits, image: &ImageId, more: usize) -> bool {
+    state.member_count(image) + more > limits.members_per_image as usize
+}
+
+fn member_limit_refusal(state: &State, limits: &Limits, id: &ImageId) -> UseCaseError {
+    let members = u32::try_from(state.member_count(id)).unwrap_or(u32::MAX);
+    UseCaseError::MemberLimit { image: id.clone(), members, most: limits.members_per_image }
+}

@@ -1,0 +1,115 @@
+//! What a client reads in a schedule of faults: all of it as the model has it, or nothing and a 503. No page is left out, however
+//! the table divides its answers.
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::{JobId, Outcome, Status, TenantId, Visibility};
+use imageshare_tests::deployment::Deployment;
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::FunctionResponse;
+use imageshare_tests::local_service::tenant;
+use serde_json::Value;
+
+use crate::history::{IMAGES, TENANTS, image_id, owner_of};
+use crate::model::{Model, Violation};
+
+/// Something to be read, and what it must be.
+#[derive(Debug)]
+pub struct ExpectedRead {
+    event: HttpEvent,
+    caller: TenantId,
+    items_pointer: &'static str,
+    fields: [&'static str; 2],
+    expected: BTreeSet<[String; 2]>,
+}
+
+/// What there is to be read, now that nothing is under way.
+pub fn expected_reads(model: &Model) -> Vec<ExpectedRead> {
+    let members = IMAGES.iter().filter_map(|id| members_read(model, id));
+    let received =
+        TENANTS.iter().flat_map(|id| Status::ALL.map(|status| received_read(model, &tenant(id), status)));
+    let jobs = model.jobs.keys().map(|id| job_read(model, *id));
+    members.chain(received).chain(jobs).collect()
+}
+
+/// With whom an image is shared.
+fn members_read(model: &Model, id: &str) -> Option<ExpectedRead> {
+    let (by, image) = (owner_of(id), image_id(id));
+    let record = model.state().image(&image)?;
+    let members = model.state().members(&image).into_iter();
+    let must_be = members.map(|(tenant, status)| [tenant.to_string(), status.to_string()]).collect();
+    let target = format!("/v1/{by}/cloudimages/{image}/members");
+    let event = HttpEvent::new("GET /v1/{project_id}/cloudimages/{image_id}/members", &target);
+    let look = ExpectedRead {
+        event,
+        caller: by,
+        items_pointer: "/members",
+        fields: ["member_id", "status"],
+        expected: must_be,
+    };
+    (record.visibility == Visibility::Shared).then_some(look)
+}
+
+/// The images to which a tenant has said that.
+fn received_read(model: &Model, by: &TenantId, status: Status) -> ExpectedRead {
+    let state = model.state();
+    let is_shown = |id: &_| state.image(id).is_some_and(|image| image.visibility == Visibility::Shared);
+    let images = state.received(by, status).into_iter().filter(is_shown);
+    let must_be = images.map(|id| [id.to_string(), "active".to_owned()]).collect();
+    let target = format!("/v2/cloudimages?__imagetype=shared&member_status={status}");
+    let event = HttpEvent::new("GET /v2/cloudimages", &target);
+    ExpectedRead {
+        event,
+        caller: by.clone(),
+        items_pointer: "/images",
+        fields: ["id", "status"],
+        expected: must_be,
+    }
+}
+
+/// What a job says of its pairs.
+fn job_read(model: &Model, id: JobId) -> ExpectedRead {
+    let job = &model.jobs[&id];
+    let result = |outcome: Outcome| match outcome {
+        Outcome::Done => "success",
+        Outcome::Superseded => "overtaken",
+        _ => "failed",
+    };
+    let says =
+        job.outcomes.iter().map(|((image, _), outcome)| [image.to_string(), result(*outcome).to_owned()]);
+    let target = format!("/v1/{}/jobs/{id}", job.creator);
+    let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target);
+    let (things, members) = ("/entities/results", ["image_id", "status"]);
+    ExpectedRead {
+        event,
+        caller: job.creator.clone(),
+        items_pointer: things,
+        fields: members,
+        expected: says.collect(),
+    }
+}
+
+impl ExpectedRead {
+    /// The request.
+    pub fn event(&self) -> HttpEvent {
+        self.event.clone().token(&Deployment::token(self.caller.as_str(), "member"))
+    }
+
+    /// Holds the answer to what there is.
+    pub fn check(&self, answer: &FunctionResponse) -> Result<(), Violation> {
+        match answer.status {
+            200 if self.parse_items(&answer.body).as_ref() == Some(&self.expected) => Ok(()),
+            503 if answer.headers.contains_key("retry-after") => Ok(()),
+            _ => Err(format!("{self:?}: {answer:?}")),
+        }
+    }
+
+    fn parse_items(&self, body: &Value) -> Option<BTreeSet<[String; 2]>> {
+        let things = body.pointer(self.items_pointer)?.as_array()?;
+        let text = |thing: &Value, name| Some(thing[name].as_str()?.to_owned());
+        things
+            .iter()
+            .map(|thing| Some([text(thing, self.fields[0])?, text(thing, self.fields[1])?]))
+            .collect()
+    }
+}

@@ -1,0 +1,133 @@
+//! What was tried, for whoever reads the test's output.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use imageshare::domain::Outcome;
+
+/// Counts.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    histories: AtomicUsize,
+    requests: AtomicUsize,
+    refused: AtomicUsize,
+    deliveries: AtomicUsize,
+    steps: AtomicUsize,
+    condition_failures: AtomicUsize,
+    cancelled: AtomicUsize,
+    rejected: AtomicUsize,
+    conflict_timeouts: AtomicUsize,
+    crashes: AtomicUsize,
+    immediate: AtomicUsize,
+    pauses: AtomicUsize,
+    in_progress: AtomicUsize,
+    returned: AtomicUsize,
+    outcomes: Mutex<BTreeMap<String, usize>>,
+}
+
+impl Statistics {
+    pub fn count_history(&self) {
+        self.histories.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_start(&self, is_request: bool) {
+        let counter = if is_request { &self.requests } else { &self.deliveries };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_refusal(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A write was not made, since somebody else had written in between.
+    pub fn count_condition_failure(&self) {
+        self.condition_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A transaction was cancelled by a conflict.
+    pub fn count_cancellation(&self) {
+        self.cancelled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A plain write was rejected by a conflict.
+    pub fn count_rejection(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request or a worker has ended since a call conflicted until its timeout.
+    pub fn count_conflict_timeout(&self) {
+        self.conflict_timeouts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The conflicts: cancelled transactions, and rejected plain writes.
+    pub fn conflicts(&self) -> [usize; 2] {
+        [&self.cancelled, &self.rejected].map(|counter| counter.load(Ordering::Relaxed))
+    }
+
+    pub fn count_crash(&self) {
+        self.crashes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A batch request was carried out when it was made.
+    pub fn count_immediate_batch(&self) {
+        self.immediate.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A decision was put off by a pause.
+    pub fn count_pause(&self) {
+        self.pauses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was told that an earlier one is under way.
+    pub fn count_in_progress(&self) {
+        self.in_progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A living worker has given its piece back.
+    pub fn count_returned_work_item(&self) {
+        self.returned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was said of pairs at a step.
+    pub fn count_outcomes(&self, outcomes: impl Iterator<Item = Outcome>) {
+        let mut counts = self.outcomes.lock().expect("no panic");
+        for outcome in outcomes {
+            *counts.entry(format!("{outcome:?}")).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [histories, requests, refused, deliveries, steps, met, deaths] = [
+            &self.histories,
+            &self.requests,
+            &self.refused,
+            &self.deliveries,
+            &self.steps,
+            &self.condition_failures,
+            &self.crashes,
+        ]
+        .map(|counter| counter.load(Ordering::Relaxed));
+        let [at_once, waits, in_progress, given_back] =
+            [&self.immediate, &self.pauses, &self.in_progress, &self.returned]
+                .map(|counter| counter.load(Ordering::Relaxed));
+        let [cancelled, rejected] = self.conflicts();
+        let ended_in_conflict = self.conflict_timeouts.load(Ordering::Relaxed);
+        let outcomes = self.outcomes.lock().expect("no panic");
+        write!(
+            f,
+            "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of pieces, \
+             {steps} steps; {met} writes that came too late; conflicts: {cancelled} transactions cancelled and {rejected} plain writes \
+             rejected, {ended_in_conflict} requests and workers ended by them; {deaths} requests and workers cut off between two calls; \
+             {at_once} batches carried out at once; {waits} pauses for earlier requests, {in_progress} requests and \
+             {given_back} pieces put off by them; pairs by outcome: {outcomes:?}"
+        )
+    }
+}

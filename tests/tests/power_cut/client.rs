@@ -1,0 +1,130 @@
+//! The way to the server, which is now and then another one: only an answer that was received wholly counts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// Where the server is.
+pub struct Endpoint {
+    /// How many cuts there have been.
+    pub cut_count: u32,
+    pub address: String,
+    /// Whether there will be no more cuts.
+    pub is_last: bool,
+}
+
+/// What became of all clients' requests to change something.
+#[derive(Default)]
+pub struct RequestCounts {
+    acknowledged: AtomicU64,
+    interrupted: AtomicU64,
+    retried: AtomicU64,
+}
+
+impl RequestCounts {
+    /// Requests that were under way at a cut.
+    pub fn interrupted(&self) -> u64 {
+        self.interrupted.load(Relaxed)
+    }
+}
+
+impl fmt::Display for RequestCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        let (acknowledged, postponed) = (count(&self.acknowledged), count(&self.retried));
+        write!(
+            f,
+            "{acknowledged} requests acknowledged, {} under way at a cut, {postponed} asked to try again",
+            self.interrupted()
+        )
+    }
+}
+
+/// One request.
+pub struct Request<'a> {
+    pub method: Method,
+    pub target: String,
+    pub token: &'a str,
+    pub body: Option<&'a Value>,
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// An answer, and how many cuts the request has met on the way to it: so often it may have been made without it.
+pub struct Response {
+    pub status: u16,
+    pub body: Value,
+    pub interruptions: u32,
+}
+
+/// A client's way to the server.
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: watch::Receiver<Endpoint>,
+    counts: Arc<RequestCounts>,
+}
+
+impl Client {
+    pub fn new(place: watch::Receiver<Endpoint>, tally: &Arc<RequestCounts>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        Self { http, endpoint: place, counts: Arc::clone(tally) }
+    }
+
+    /// Whether there will be no more cuts.
+    pub fn is_last(&self) -> bool {
+        self.endpoint.borrow().is_last
+    }
+
+    /// Makes a request until it is answered.
+    pub async fn send_until_answered(&mut self, request: &Request<'_>) -> Response {
+        let changes = u64::from(request.method != Method::GET);
+        let mut cuts = 0;
+        loop {
+            let (life, address) = {
+                let place = self.endpoint.borrow();
+                (place.cut_count, place.address.clone())
+            };
+            match self.send_once(&address, request).await {
+                // It says itself that nothing was done and that another attempt helps.
+                Ok((status @ (409 | 503), body)) if status == 503 || body["error"]["code"] == "IMG.0046" => {
+                    self.counts.retried.fetch_add(1, Relaxed);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Ok((status, body)) => {
+                    self.counts.acknowledged.fetch_add(changes, Relaxed);
+                    return Response { status, body, interruptions: cuts };
+                }
+                Err(problem) => {
+                    // Without a connection nothing has left.
+                    if !problem.is_connect() {
+                        cuts += 1;
+                        self.counts.interrupted.fetch_add(changes, Relaxed);
+                    }
+                    // A connection may break without a cut, too; then no other life comes.
+                    let next = self.endpoint.wait_for(|place| place.cut_count > life);
+                    let _ = tokio::time::timeout(Duration::from_secs(2), next).await;
+                }
+            }
+        }
+    }
+
+    async fn send_once(&self, address: &str, request: &Request<'_>) -> reqwest::Result<(u16, Value)> {
+        let mut sent =
+            self.http.request(request.method.clone(), format!("http://{address}{}", request.target));
+        sent = sent.header("x-auth-token", request.token);
+        if let Some(key) = request.idempotency_key {
+            sent = sent.header("idempotency-key", key);
+        }
+        if let Some(body) = request.body {
+            sent = sent.json(body);
+        }
+        let answer = sent.send().await?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+}

@@ -93,8 +93,7 @@ pub async fn remove_member(
 
 /// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
 ///
-/// What is no answer is refused last, when it is known that the caller may give one (`contract/glance.md`, order of
-/// checks).
+/// What is no answer is refused last, when it is known that the caller may give one (`contract/glance.md` 2.11).
 ///
 /// # Errors
 /// [`Refusal`]; then nothing was changed.

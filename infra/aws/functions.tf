@@ -1,0 +1,91 @@
+# One function per package. What each may do is in iam.tf.
+
+locals {
+  function_settings = {
+    for name in local.functions : name => {
+      memory_mb            = coalesce(try(var.functions[name].memory_mb, null), var.function_defaults.memory_mb)
+      timeout_seconds      = coalesce(try(var.functions[name].timeout_seconds, null), name == local.worker ? 60 : var.function_defaults.timeout_seconds)
+      tracing              = coalesce(try(var.functions[name].tracing, null), var.function_defaults.tracing)
+      log_level            = coalesce(try(var.functions[name].log_level, null), var.function_defaults.log_level)
+      log_retention_days   = coalesce(try(var.functions[name].log_retention_days, null), var.function_defaults.log_retention_days)
+      reserved_concurrency = try(var.functions[name].reserved_concurrency, null)
+    }
+  }
+
+  public_url = try(coalesce(var.public_url, "https://${var.domain.name}"), var.public_url)
+
+  # What every function reads, and what those read that authenticate callers. Functions take an empty variable for one that
+  # is not set, so it is left out.
+  worker_environment = {
+    IMAGESHARE_TABLE     = aws_dynamodb_table.this.name
+    IMAGESHARE_LIMITS    = join(",", [for name, limit in var.limits : "${name}=${limit}"])
+    IMAGESHARE_DIRECTORY = var.directory_complete ? "complete" : null
+  }
+  http_environment = merge(local.worker_environment, {
+    IMAGESHARE_PUBLIC_URL   = local.public_url
+    IMAGESHARE_JWKS         = var.tokens.jwks != null ? var.tokens.jwks : var.tokens.jwks_url
+    IMAGESHARE_ISSUER       = var.tokens.issuer
+    IMAGESHARE_AUDIENCE     = var.tokens.audience
+    IMAGESHARE_CLAIMS       = join(",", [for name, claim in var.tokens.claims : "${name}=${claim}"])
+    IMAGESHARE_KEYSTONE_URL = var.tokens.keystone_url
+    IMAGESHARE_ISSUER_CA    = var.tokens.issuer_ca
+  })
+  secrets = nonsensitive(length(var.master_keys)) == 0 ? {} : {
+    IMAGESHARE_MASTER_KEYS = join(",", [for key in var.master_keys : "${key.id}:${key.key}"])
+  }
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${var.name}-${each.key}"
+  retention_in_days = local.function_settings[each.key].log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  for_each = local.functions
+
+  function_name    = "${var.name}-${each.key}"
+  description      = "imageshare: ${each.key}"
+  role             = aws_iam_role.function[each.key].arn
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  filename         = var.packages.directory == null ? null : "${var.packages.directory}/${each.key}.zip"
+  s3_bucket        = var.packages.bucket
+  s3_key           = var.packages.bucket == null ? null : "${var.packages.prefix}${each.key}.zip"
+  source_code_hash = var.packages.directory == null ? var.packages.hashes[each.key] : filebase64sha256("${var.packages.directory}/${each.key}.zip")
+  kms_key_arn      = var.kms_key_arn
+  tags             = var.tags
+
+  memory_size                    = local.function_settings[each.key].memory_mb
+  timeout                        = local.function_settings[each.key].timeout_seconds
+  reserved_concurrent_executions = coalesce(local.function_settings[each.key].reserved_concurrency, -1)
+
+  environment {
+    variables = merge(
+      {
+        for name, value in each.key == local.worker ? local.worker_environment : local.http_environment :
+        name => value if value != null && value != ""
+      },
+      each.key == local.worker ? {} : local.secrets,
+      { RUST_LOG = local.function_settings[each.key].log_level },
+    )
+  }
+
+  # The functions write JSON themselves. This makes Lambda do so too, and leave out its lines for each request.
+  logging_config {
+    log_format       = "JSON"
+    system_log_level = "WARN"
+    log_group        = aws_cloudwatch_log_group.function[each.key].name
+  }
+
+  tracing_config {
+    mode = local.function_settings[each.key].tracing ? "Active" : "PassThrough"
+  }
+
+  # While it initialises a function asks the table, which its role must allow by then.
+  depends_on = [aws_iam_role_policy.function]
+}

@@ -1,0 +1,44 @@
+# imageshare as Lambda functions behind an HTTP API over one DynamoDB table.
+#
+#   client ─► HTTP API ─► function ─► table ─► stream ─► job-worker
+#                                                            ▲
+#                                               schedule ────┘
+#
+# The routes and functions are those of infra/openapi.yaml, the file that the functions and the local gateway are built from.
+
+data "aws_region" "current" {}
+
+locals {
+  worker   = "job-worker"
+  document = yamldecode(file("${path.module}/../openapi.yaml"))
+
+  methods = {
+    get                              = ["GET", "HEAD"]
+    post                             = ["POST"]
+    put                              = ["PUT"]
+    patch                            = ["PATCH"]
+    delete                           = ["DELETE"]
+    "x-amazon-apigateway-any-method" = ["ANY"]
+  }
+
+  # Route key to function, for every operation of the document.
+  operations = merge([
+    for path, item in local.document.paths : merge([
+      for field, methods in local.methods : {
+        for method in methods :
+        (path == "/$default" ? "$default" : "${method} ${path}") => item[field]["x-imageshare-function"]
+      } if can(item[field])
+    ]...)
+  ]...)
+  default_function = local.operations["$default"]
+
+  # Left out is what the local gateway answers itself; what ends in a slash, which an HTTP API refuses; and what takes the
+  # methods that a path does not have, where $default leads to the same function.
+  routes = {
+    for key, function in local.operations : key => function
+    if function != "gateway" && (!endswith(key, "/") || endswith(key, " /")) && (!startswith(key, "ANY ") || function != local.default_function)
+  }
+
+  http_functions = toset(values(local.routes))
+  functions      = setunion(local.http_functions, [local.worker])
+}

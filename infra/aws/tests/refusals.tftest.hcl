@@ -1,0 +1,371 @@
+# A wrong variable is refused before anything is planned.
+
+mock_provider "aws" {}
+
+variables {
+  packages = {
+    bucket = "packages"
+    hashes = { for name in ["documents", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+  }
+  tokens = { jwks_url = "https://issuer.example/jwks.json" }
+}
+
+run "name_is_refused" {
+  command = plan
+
+  variables {
+    name = "Image Share"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "packages_from_nowhere_is_refused" {
+  command = plan
+
+  variables {
+    packages = {}
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "packages_from_two_places_is_refused" {
+  command = plan
+
+  variables {
+    packages = { directory = "packages", bucket = "packages" }
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "packages_without_hashes_is_refused" {
+  command = plan
+
+  variables {
+    packages = { bucket = "packages", hashes = { share = "x" } }
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "architecture_is_refused" {
+  command = plan
+
+  variables {
+    architecture = "arm"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "memory_is_refused" {
+  command = plan
+
+  variables {
+    function_defaults = { memory_mb = 64 }
+  }
+
+  expect_failures = [var.function_defaults]
+}
+
+run "timeout_beyond_the_gateways_is_refused" {
+  command = plan
+
+  variables {
+    function_defaults = { timeout_seconds = 60 }
+  }
+
+  expect_failures = [var.function_defaults]
+}
+
+run "log_level_is_refused" {
+  command = plan
+
+  variables {
+    function_defaults = { log_level = "verbose" }
+  }
+
+  expect_failures = [var.function_defaults]
+}
+
+run "unknown_function_is_refused" {
+  command = plan
+
+  variables {
+    functions = { sharing = { memory_mb = 512 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "memory_of_a_function_is_refused" {
+  command = plan
+
+  variables {
+    functions = { share = { memory_mb = 64 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "timeout_of_a_function_is_refused" {
+  command = plan
+
+  variables {
+    functions = { share = { timeout_seconds = 30 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "timeout_shorter_than_a_sweep_is_refused" {
+  command = plan
+
+  variables {
+    functions = { job-worker = { timeout_seconds = 30 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "log_level_of_a_function_is_refused" {
+  command = plan
+
+  variables {
+    functions = { share = { log_level = "verbose" } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "no_tokens_is_refused" {
+  command = plan
+
+  variables {
+    tokens = {}
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "keys_of_tokens_twice_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { jwks_url = "https://issuer.example/jwks.json", jwks = "{\"keys\": []}" }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "address_of_keys_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { jwks_url = "issuer.example/jwks.json" }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "key_set_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { jwks = "{}" }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "claims_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { keystone_url = "https://keystone.example", claims = { tenant = "project_id" } }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "id_of_a_master_key_is_refused" {
+  command = plan
+
+  variables {
+    master_keys = [{ id = "a b", key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" }]
+  }
+
+  expect_failures = [var.master_keys]
+}
+
+run "master_keys_of_one_id_is_refused" {
+  command = plan
+
+  variables {
+    master_keys = [for key in ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="] : { id = "one", key = key }]
+  }
+
+  expect_failures = [var.master_keys]
+}
+
+run "short_master_key_is_refused" {
+  command = plan
+
+  variables {
+    master_keys = [{ id = "one", key = "c2hvcnQ=" }]
+  }
+
+  expect_failures = [var.master_keys]
+}
+
+run "unknown_limit_is_refused" {
+  command = plan
+
+  variables {
+    limits = { members = 5 }
+  }
+
+  expect_failures = [var.limits]
+}
+
+run "limit_is_refused" {
+  command = plan
+
+  variables {
+    limits = { members-per-image = 0 }
+  }
+
+  expect_failures = [var.limits]
+}
+
+run "domain_is_refused" {
+  command = plan
+
+  variables {
+    domain = { name = "https://images.example.com", certificate_arn = "arn:aws:acm:eu-central-1:000000000000:certificate/1" }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "public_url_is_refused" {
+  command = plan
+
+  variables {
+    public_url = "https://images.example.com/"
+  }
+
+  expect_failures = [var.public_url]
+}
+
+run "cors_origin_is_refused" {
+  command = plan
+
+  variables {
+    cors_origins = ["*"]
+  }
+
+  expect_failures = [var.cors_origins]
+}
+
+run "throttling_is_refused" {
+  command = plan
+
+  variables {
+    throttling = { rate = 0 }
+  }
+
+  expect_failures = [var.throttling]
+}
+
+run "access_log_retention_is_refused" {
+  command = plan
+
+  variables {
+    access_log_retention_days = 100
+  }
+
+  expect_failures = [var.access_log_retention_days]
+}
+
+run "recovery_is_refused" {
+  command = plan
+
+  variables {
+    table = { recovery_days = 36 }
+  }
+
+  expect_failures = [var.table]
+}
+
+run "alias_of_a_key_is_refused" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/imageshare"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "batch_size_is_refused" {
+  command = plan
+
+  variables {
+    stream = { batch_size = 0 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "parallel_batches_is_refused" {
+  command = plan
+
+  variables {
+    stream = { parallel_batches = 11 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "endless_retries_is_refused" {
+  command = plan
+
+  variables {
+    stream = { retries = -1 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "endless_age_is_refused" {
+  command = plan
+
+  variables {
+    stream = { max_record_age_seconds = -1 }
+  }
+
+  expect_failures = [var.stream]
+}
+
+run "sweep_is_refused" {
+  command = plan
+
+  variables {
+    sweep_minutes = 0
+  }
+
+  expect_failures = [var.sweep_minutes]
+}
+
+run "alarms_is_refused" {
+  command = plan
+
+  variables {
+    alarms = { level = "some" }
+  }
+
+  expect_failures = [var.alarms]
+}

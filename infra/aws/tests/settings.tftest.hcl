@@ -1,0 +1,140 @@
+# What the variables change, by the plan alone.
+
+mock_provider "aws" {}
+
+variables {
+  packages = {
+    bucket = "packages"
+    hashes = { for name in ["documents", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+  }
+  tokens = { jwks_url = "https://issuer.example/jwks.json", claims = { project = "tenant", roles = "realm.roles" } }
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.timeout == (name == "job-worker" ? 60 : 29) && function.memory_size == 256])
+    error_message = "The defaults of memory and time-out are not 256 MB and 29 seconds, 60 for job-worker."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled && aws_dynamodb_table.this.point_in_time_recovery[0].enabled
+    error_message = "The table is not protected by default."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["share"].environment[0].variables == tomap({ IMAGESHARE_TABLE = "imageshare", IMAGESHARE_JWKS = "https://issuer.example/jwks.json", IMAGESHARE_CLAIMS = "project=tenant,roles=realm.roles", RUST_LOG = "info" })
+    error_message = "A function has other environment variables than those that are set."
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_domain_name.this) == 0 && length(aws_apigatewayv2_api.this.cors_configuration) == 0
+    error_message = "There is a domain or CORS that was not asked for."
+  }
+}
+
+run "settings_of_one_function_override_the_defaults" {
+  command = plan
+
+  variables {
+    function_defaults = { memory_mb = 512, tracing = true }
+    functions         = { share = { memory_mb = 1024, reserved_concurrency = 5, log_retention_days = 7, tracing = false } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["share"].memory_size == 1024 && aws_lambda_function.this["share"].reserved_concurrent_executions == 5 && aws_lambda_function.this["unshare"].memory_size == 512
+    error_message = "The memory of share is not its own, or that of unshare not the default."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["share"].tracing_config[0].mode == "PassThrough" && aws_lambda_function.this["unshare"].tracing_config[0].mode == "Active"
+    error_message = "Tracing is not what is set."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function["share"].retention_in_days == 7 && aws_cloudwatch_log_group.function["unshare"].retention_in_days == 90
+    error_message = "The retention of logs is not what is set."
+  }
+}
+
+run "only_callers_functions_have_the_master_keys" {
+  command = plan
+
+  variables {
+    master_keys = [{ id = "new", key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" }, { id = "old", key = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=" }]
+  }
+
+  assert {
+    condition     = nonsensitive(aws_lambda_function.this["share"].environment[0].variables["IMAGESHARE_MASTER_KEYS"]) == "new:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=,old:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+    error_message = "The master keys are not those that are set, in their order."
+  }
+
+  assert {
+    condition     = nonsensitive(!contains(keys(aws_lambda_function.this["job-worker"].environment[0].variables), "IMAGESHARE_MASTER_KEYS"))
+    error_message = "job-worker has the master keys, which it does not need."
+  }
+}
+
+run "a_domain_replaces_the_default_endpoint" {
+  command = plan
+
+  variables {
+    domain = { name = "images.example.com", certificate_arn = "arn:aws:acm:eu-central-1:000000000000:certificate/1", zone_id = "Z1" }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.this.disable_execute_api_endpoint && length(aws_route53_record.this) == 2
+    error_message = "The default endpoint is still there, or the records are not."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["share"].environment[0].variables["IMAGESHARE_PUBLIC_URL"] == "https://images.example.com" && output.url == "https://images.example.com"
+    error_message = "The address of the domain is not the public URL."
+  }
+}
+
+run "alarms_can_be_all" {
+  command = plan
+
+  variables {
+    alarms = { level = "all", topic_arns = ["arn:aws:sns:eu-central-1:000000000000:operators"] }
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 37 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:000000000000:operators")])
+    error_message = "There are not all alarms, or one does not tell the topic."
+  }
+}
+
+run "alarms_can_be_none" {
+  command = plan
+
+  variables {
+    alarms    = { level = "none" }
+    dashboard = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 0 && length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "There are alarms or a dashboard."
+  }
+}
+
+run "a_customer_key_encrypts_everything" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:000000000000:key/1"
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn && aws_sqs_queue.failed_batches.kms_master_key_id == var.kms_key_arn
+    error_message = "The table or the queue is not encrypted with the key."
+  }
+
+  assert {
+    condition     = alltrue([for group in concat(values(aws_cloudwatch_log_group.function), aws_cloudwatch_log_group.access) : group.kms_key_id == var.kms_key_arn]) && alltrue([for function in aws_lambda_function.this : function.kms_key_arn == var.kms_key_arn])
+    error_message = "A log or the environment of a function is not encrypted with the key."
+  }
+}

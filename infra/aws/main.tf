@@ -41,4 +41,7 @@ locals {
 
   http_functions = toset(values(local.routes))
   functions      = setunion(local.http_functions, [local.worker])
+
+  # In days, as CloudWatch Logs has them.
+  log_retentions = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 }

@@ -54,8 +54,8 @@ variable "architecture" {
 
 variable "function_defaults" {
   description = <<-EOT
-    Settings of every function that `functions` does not override: `memory_mb`; `timeout_seconds` (29 by default, which is as
-    long as the gateway waits; 60 for `job-worker`); `tracing` by X-Ray; `log_level` (`error`, `warn`, `info`, `debug`);
+    Settings of every function that `functions` does not override: `memory_mb`; `timeout_seconds` (29 by default, a second
+    less than the gateway waits; 60 for `job-worker`); `tracing` by X-Ray; `log_level` (`error`, `warn`, `info`, `debug`);
     `log_retention_days`.
   EOT
   type = object({
@@ -74,12 +74,17 @@ variable "function_defaults" {
 
   validation {
     condition     = var.function_defaults.timeout_seconds >= 1 && var.function_defaults.timeout_seconds <= 29
-    error_message = "function_defaults.timeout_seconds must be from 1 to 29: the gateway waits no longer."
+    error_message = "function_defaults.timeout_seconds must be from 1 to 29: the gateway waits 30 seconds."
   }
 
   validation {
     condition     = contains(["error", "warn", "info", "debug"], var.function_defaults.log_level)
     error_message = "function_defaults.log_level must be error, warn, info or debug."
+  }
+
+  validation {
+    condition     = contains(local.log_retentions, var.function_defaults.log_retention_days)
+    error_message = "function_defaults.log_retention_days must be a retention that CloudWatch Logs has: ${join(", ", local.log_retentions)}."
   }
 }
 
@@ -110,7 +115,7 @@ variable "functions" {
 
   validation {
     condition     = alltrue([for name, function in var.functions : name == "job-worker" || coalesce(function.timeout_seconds, 29) <= 29])
-    error_message = "functions: timeout_seconds must be at most 29, except for job-worker: the gateway waits no longer."
+    error_message = "functions: timeout_seconds must be at most 29, except for job-worker: the gateway waits 30 seconds."
   }
 
   validation {
@@ -123,12 +128,27 @@ variable "functions" {
     condition     = alltrue([for function in values(var.functions) : contains(["error", "warn", "info", "debug"], coalesce(function.log_level, "info"))])
     error_message = "functions: log_level must be error, warn, info or debug."
   }
+
+  validation {
+    condition     = alltrue([for function in values(var.functions) : contains(local.log_retentions, coalesce(function.log_retention_days, 1))])
+    error_message = "functions: log_retention_days must be a retention that CloudWatch Logs has: ${join(", ", local.log_retentions)}."
+  }
+
+  validation {
+    condition     = alltrue([for function in values(var.functions) : coalesce(function.reserved_concurrency, 1) >= 1])
+    error_message = "functions: reserved_concurrency must be at least 1."
+  }
 }
 
 variable "permissions_boundary_arn" {
   description = "Permissions boundary of every role that the module creates."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy."
+  }
 }
 
 # Credentials of callers
@@ -296,8 +316,8 @@ variable "access_log_retention_days" {
   default     = 90
 
   validation {
-    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.access_log_retention_days)
-    error_message = "access_log_retention_days must be 0 or a retention that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 and so on."
+    condition     = contains(concat([0], local.log_retentions), var.access_log_retention_days)
+    error_message = "access_log_retention_days must be 0 or a retention that CloudWatch Logs has: ${join(", ", local.log_retentions)}."
   }
 }
 
@@ -390,6 +410,11 @@ variable "alarms" {
   validation {
     condition     = contains(["all", "essential", "none"], var.alarms.level)
     error_message = "alarms.level must be all, essential or none."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "alarms.topic_arns must be ARNs of SNS topics."
   }
 }
 

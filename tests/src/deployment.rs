@@ -23,8 +23,10 @@ use crate::table_server::{REGION, TableServer};
 /// The name of the functions' table.
 pub use imageshare_local::TABLE;
 
-const ISSUER: &str = "https://issuer.example";
-const AUDIENCE: &str = "imageshare";
+/// What the `iss` of these tokens is.
+pub const ISSUER: &str = "https://issuer.example";
+/// What the `aud` of these tokens is.
+pub const AUDIENCE: &str = "imageshare";
 const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
 /// A deployment as its functions see it.
@@ -64,7 +66,7 @@ impl Deployment {
             ("IMAGESHARE_JWKS", key_set()),
             ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
             ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
-            ("IMAGESHARE_MASTER_KEYS", format!("test:{}", STANDARD.encode(SECRET))),
+            ("IMAGESHARE_MASTER_KEYS", format!("test:{}", master_key())),
             ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
@@ -115,6 +117,11 @@ impl Deployment {
     }
 }
 
+/// The key, in base64, that the secrets of access keys are derived from.
+pub fn master_key() -> String {
+    STANDARD.encode(SECRET)
+}
+
 /// What admits the bearers of these tokens to functions in the test's own process.
 pub fn authenticator() -> Authenticator {
     let (issuer, audience) = (Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned()));
@@ -122,7 +129,8 @@ pub fn authenticator() -> Authenticator {
     Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
 }
 
-fn key_set() -> String {
+/// The JSON Web Key Set that these tokens are verified with.
+pub fn key_set() -> String {
     let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
     json!({"keys": [key]}).to_string()
 }

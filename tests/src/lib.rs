@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod api_document;
+pub mod aws;
 pub mod binaries;
 pub mod blocking_table;
 pub mod budget;

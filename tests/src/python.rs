@@ -1,4 +1,4 @@
-//! The Python that the real clients run in: an environment of its own under `target/`, made once for each
+//! The Python that real clients and emulators run in: an environment of its own under `target/`, made once for each
 //! list of requirements.
 
 use std::env;
@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::notice::print_notice;
 
-/// Why there is no Python to run clients in.
+/// Why there is no Python with the packages that are needed.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the real clients did not run: {0}")]
-struct SetupError(String);
+#[error("Python packages cannot be installed: {0}")]
+pub struct SetupError(String);
 
 /// Which versions of the clients are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,25 @@ pub async fn client_python(tests: &Path, target: &Path, release: Release) -> Opt
     });
     match made.await.expect("no panic") {
         Ok(python) => Some(python),
-        Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
+        Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => {
+            panic!("the real clients did not run: {problem}")
+        }
         Err(problem) => {
-            print_notice(&problem);
+            print_notice(&format_args!("the real clients did not run: {problem}"));
             None
         }
     }
+}
+
+/// The interpreter that has those requirements installed, from the Python index if need be, which takes a minute or two.
+/// `target` is where environments are kept.
+///
+/// # Errors
+/// Python or its index cannot be used.
+pub async fn with_requirements(requirements: &Path, target: &Path) -> Result<PathBuf, SetupError> {
+    let (requirements, target) = (requirements.to_owned(), target.to_owned());
+    let created = tokio::task::spawn_blocking(move || create_environment(&requirements, &target));
+    created.await.expect("no panic")
 }
 
 fn create_environment(requirements: &Path, target: &Path) -> Result<PathBuf, SetupError> {
@@ -71,7 +84,7 @@ fn create_environment(requirements: &Path, target: &Path) -> Result<PathBuf, Set
     if complete.exists() {
         return Ok(python);
     }
-    print_notice(&format_args!("installing the real clients into {}", home.display()));
+    print_notice(&format_args!("installing Python packages into {}", home.display()));
     let _ = fs::remove_dir_all(&home);
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];

@@ -369,3 +369,53 @@ run "alarms_is_refused" {
 
   expect_failures = [var.alarms]
 }
+
+run "log_retention_is_refused" {
+  command = plan
+
+  variables {
+    function_defaults = { log_retention_days = 100 }
+  }
+
+  expect_failures = [var.function_defaults]
+}
+
+run "log_retention_of_a_function_is_refused" {
+  command = plan
+
+  variables {
+    functions = { share = { log_retention_days = 100 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "no_concurrency_is_refused" {
+  command = plan
+
+  variables {
+    functions = { share = { reserved_concurrency = 0 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "permissions_boundary_is_refused" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "topic_is_refused" {
+  command = plan
+
+  variables {
+    alarms = { topic_arns = ["operators"] }
+  }
+
+  expect_failures = [var.alarms]
+}

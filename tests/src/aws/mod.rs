@@ -1,0 +1,24 @@
+//! A whole deployment as Terraform makes it on AWS, on an emulator of AWS: the module `infra/aws` by a real
+//! `hashicorp/aws` provider, the real function binaries, and an address that real clients can use.
+//!
+//! ```text
+//! client ──► ApiAddress ──► emulated HTTP API ──► function binary ──► emulated DynamoDB ── stream ──► job-worker
+//! ```
+//!
+//! It needs Terraform with that provider, and Python with its package index. `terraform init` finds the provider as it
+//! always does; where there is no network, `TF_CLI_ARGS_init=-plugin-dir=DIRECTORY` names a directory that has it.
+
+mod api_address;
+mod emulator;
+mod packages;
+mod setup;
+mod terraform;
+
+pub use self::api_address::ApiAddress;
+pub use self::emulator::Emulator;
+pub use self::packages::package_functions;
+pub use self::setup::{SetupError, available};
+pub use self::terraform::Terraform;
+
+/// The region of the emulated deployment.
+pub const REGION: &str = "eu-central-1";

@@ -1,0 +1,25 @@
+//! What is said where a machine has not what these tests need.
+
+use std::env;
+
+use crate::notice::print_notice;
+
+/// Why the deployment cannot be tested on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the deployment on AWS was not tested: {0}")]
+pub struct SetupError(pub String);
+
+/// What was found, or `None`, saying why.
+///
+/// # Panics
+/// In CI, where everything has to be there.
+pub fn available<T>(found: Result<T, SetupError>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => panic!("{problem}"),
+        Err(problem) => {
+            print_notice(&problem);
+            None
+        }
+    }
+}

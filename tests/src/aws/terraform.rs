@@ -1,0 +1,144 @@
+//! Terraform over a throw-away copy of the module and of the deployment that tests make of it: what it writes beside them,
+//! the lock file above all, is nobody's to find.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::SetupError;
+
+/// Where in the copy the module is.
+pub const MODULE: &str = "infra/aws";
+
+/// Where in the copy the tests' deployment is.
+pub const DEPLOYMENT: &str = "tests/aws";
+
+/// The copy of one configuration, initialized.
+pub struct Terraform {
+    copy: TempDir,
+    folder: &'static str,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Terraform {
+    /// Copies what that folder of the workspace needs, and initializes it there. `environment` is what each command gets
+    /// besides this process's own.
+    ///
+    /// # Errors
+    /// There is no Terraform, or it cannot get the provider.
+    pub async fn init(
+        workspace: &Path,
+        folder: &'static str,
+        environment: Vec<(&'static str, String)>,
+    ) -> Result<Self, SetupError> {
+        let copy = TempDir::new().expect("a temporary directory");
+        for folder in [MODULE, DEPLOYMENT] {
+            copy_configuration(&workspace.join(folder), &copy.path().join(folder));
+        }
+        fs::copy(workspace.join("infra/openapi.yaml"), copy.path().join("infra/openapi.yaml"))
+            .expect("a copy");
+        let terraform = Self { copy, folder, environment };
+        let failed = |problem: String| SetupError(format!("terraform init: {problem}"));
+        let ended = terraform.command(&["init", "-no-color"]).output().await;
+        let ended = ended.map_err(|problem| failed(problem.to_string()))?;
+        if ended.status.success() { Ok(terraform) } else { Err(failed(output_text(&ended))) }
+    }
+
+    /// Where the copy is.
+    pub fn path(&self) -> &Path {
+        self.copy.path()
+    }
+
+    /// Runs one command and returns what it wrote.
+    ///
+    /// # Panics
+    /// It failed.
+    pub async fn run(&self, arguments: &[&str]) -> String {
+        let ended = self.command(arguments).output().await.expect("terraform runs");
+        let text = output_text(&ended);
+        assert!(ended.status.success(), "terraform {arguments:?}: {}\n{text}", ended.status);
+        String::from_utf8_lossy(&ended.stdout).into_owned()
+    }
+
+    /// Makes what the configuration describes, or changes what is there.
+    pub async fn apply(&self) {
+        self.run(&["apply", "-auto-approve", "-no-color", "-parallelism=30"]).await;
+    }
+
+    /// Removes everything.
+    pub async fn destroy(&self) {
+        self.run(&["destroy", "-auto-approve", "-no-color", "-parallelism=30"]).await;
+    }
+
+    /// The deployment's outputs.
+    pub async fn outputs(&self) -> Value {
+        let text = self.run(&["output", "-json"]).await;
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// What an apply would change: `ADDRESS ATTRIBUTE` for each attribute of a resource, and `ADDRESS create` or `ADDRESS
+    /// delete`.
+    pub async fn planned_changes(&self) -> Vec<String> {
+        let plan = self.path().join("plan");
+        let plan = plan.to_str().expect("a path in UTF-8");
+        self.run(&["plan", "-no-color", &format!("-out={plan}")]).await;
+        let plan: Value = serde_json::from_str(&self.run(&["show", "-json", plan]).await).expect("JSON");
+        let resources = plan["resource_changes"].as_array().into_iter().flatten();
+        resources.flat_map(changes_of_resource).collect()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("terraform");
+        command
+            .args(arguments)
+            .current_dir(self.path().join(self.folder))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("TF_IN_AUTOMATION", "1")
+            .env("TF_INPUT", "0")
+            .env("CHECKPOINT_DISABLE", "1")
+            .kill_on_drop(true);
+        command
+    }
+}
+
+fn changes_of_resource(resource: &Value) -> Vec<String> {
+    let address = resource["address"].as_str().unwrap_or_default();
+    let change = &resource["change"];
+    match change["actions"].as_array().map(Vec::as_slice) {
+        Some([action]) if action == "no-op" || action == "read" => Vec::new(),
+        Some([action]) if action == "update" => {
+            let attributes = change["after"].as_object().expect("an object");
+            let changed = attributes.keys().filter(|name| change["before"][*name] != change["after"][*name]);
+            changed.map(|name| format!("{address} {name}")).collect()
+        }
+        actions => actions
+            .into_iter()
+            .flatten()
+            .map(|action| format!("{address} {}", action.as_str().unwrap_or_default()))
+            .collect(),
+    }
+}
+
+fn output_text(ended: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr))
+}
+
+/// Copies the files of a configuration with its folders, but not what Terraform itself has written there.
+fn copy_configuration(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).unwrap_or_else(|problem| panic!("{}: {problem}", from.display())) {
+        let entry = entry.expect("an entry");
+        let (name, path) = (entry.file_name(), entry.path());
+        if path.is_dir() && name != ".terraform" {
+            copy_configuration(&path, &to.join(name));
+        } else if path.extension().is_some_and(|extension| extension == "tf" || extension == "hcl")
+            && name != ".terraform.lock.hcl"
+        {
+            fs::copy(&path, to.join(name)).expect("a copy");
+        }
+    }
+}

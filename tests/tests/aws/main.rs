@@ -1,0 +1,28 @@
+//! The deployment on AWS: the module `infra/aws` by itself, and what it makes, on an emulator, with the real function
+//! binaries and real clients. `imageshare_tests::aws` says what that needs; without it these tests say so and pass, and in CI
+//! they fail.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod client;
+mod deployment;
+mod gateway_errors;
+mod module;
+mod readme;
+
+use std::path::Path;
+
+/// The folder of these tests.
+fn tests() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where Python environments are kept.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// The workspace.
+fn workspace() -> &'static Path {
+    tests().parent().expect("the tests are a folder of the workspace")
+}

@@ -31,6 +31,15 @@ impl HttpEvent {
     /// The path is percent-decoded, as the gateway does. Nothing checks that it matches the route.
     pub fn new(route: &str, target: &str) -> Self {
         let (method, _) = route.split_once(' ').expect("a route is METHOD /path");
+        Self::with_route(route, method, target)
+    }
+
+    /// A request for which the gateway has found no route.
+    pub fn without_route(method: &str, target: &str) -> Self {
+        Self::with_route("$default", method, target)
+    }
+
+    fn with_route(route: &str, method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
             route: route.to_owned(),

@@ -128,6 +128,7 @@ pub async fn send_event(
         ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(function, request).await,
         alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(function, request).await,
         facade::identity::list_keys::ROUTE => identity::handle(function, request).await,
+        "GET /health" | "HEAD /health" | "GET /ready" => documents::handle(function, request).await,
         route if is_registry_route(route) => registry::handle(function, request).await,
         _ => images::handle(function, request).await,
     };

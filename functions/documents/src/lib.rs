@@ -1,13 +1,20 @@
-//! The function `documents`: the document of the API, for programs and for people. Nobody has to say who it is.
+//! The function `documents`: what the service says of itself to anybody, the document of the API, for programs and for people,
+//! and whether it is healthy.
 //!
-//! All of it is made from `infra/openapi.yaml` when this crate is built (`build/`), so that a request reads no file and parses
+//! The document is made from `infra/openapi.yaml` when this crate is built (`build/`), so that a request reads no file and parses
 //! nothing. What only says how the service is deployed is left out.
+
+use std::time::Duration;
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
+use imageshare::facade::health::{self, healthy_response, unhealthy_response};
 use imageshare::facade::{self, HttpResponse, ims};
 use imageshare::function::{HttpFunction, route_key};
 use lambda_http::{Body, Request};
+
+/// How long the table may take to answer while the service is called healthy.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The document in YAML.
 pub const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
@@ -24,6 +31,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         "GET /openapi.yaml" => ("application/yaml", OPENAPI_YAML),
         "GET /openapi.json" => ("application/json", OPENAPI_JSON),
         "GET /docs" => ("text/html; charset=utf-8", DOCS_HTML),
+        route if health::ROUTES.contains(&route) => return show_health(function, request).await,
         _ => {
             return match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
@@ -32,13 +40,36 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         }
     };
     function.handle_public(request, |_, request| {
-        if request.body().is_empty() {
-            document_response(kind, text)
-        } else {
-            let message = "A body is not expected with this request.";
-            facade::error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
-        }
+        if request.body().is_empty() { document_response(kind, text) } else { unexpected_body() }
     })
+}
+
+/// Asks the table for an item that is not there, half a read unit. On AWS a table that answers is all that a function needs to
+/// be healthy, and to be ready: it keeps no state.
+async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse {
+    let request = match function.receive(request) {
+        Ok(request) => request,
+        Err(refused) => return *refused,
+    };
+    if !request.body().is_empty() {
+        return request.finish(unexpected_body());
+    }
+    let response = match request.app().store.with_timeout(HEALTH_TIMEOUT).probe().await {
+        Ok(()) => healthy_response(),
+        Err(problem) => {
+            tracing::error!(%problem, "the table failed");
+            unhealthy_response(match problem.is_transient() {
+                true => "The table does not answer.",
+                false => "The table refuses the function. Look at the function's log.",
+            })
+        }
+    };
+    request.finish(response)
+}
+
+fn unexpected_body() -> HttpResponse {
+    let message = "A body is not expected with this request.";
+    facade::error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
 }
 
 fn document_response(kind: &'static str, text: &str) -> HttpResponse {

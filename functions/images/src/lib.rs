@@ -2,21 +2,22 @@
 
 mod paths;
 
-use imageshare::facade::{HttpResponse, glance, ims};
+use imageshare::facade::{HttpResponse, glance, identity, ims};
 use imageshare::function::{AuthenticatedRequest, HttpFunction, route_key};
 use lambda_http::Request;
 
-use self::paths::{allowed_methods, normalize_minor_version};
-
-/// The route of every path that has none of its own.
-const DEFAULT_ROUTE: &str = "$default";
+use self::paths::{DEFAULT_ROUTE, allowed_methods, route_by_path};
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let request = normalize_minor_version(request);
+    let request = route_by_path(request);
     let route = route_key(&request);
     if let Some(answer) = glance::versions::handler(&route) {
         return function.handle_public(request, answer);
+    }
+    // Another function's, which comes here where the gateway has no route that ends in a slash.
+    if identity::version::ROUTES.contains(&route.as_str()) {
+        return function.handle_public(request, identity::version::handle);
     }
     // Where there is nothing, no credential helps.
     if route == DEFAULT_ROUTE {

@@ -1,10 +1,14 @@
 //! The paths of the API. The gateway finds the route of a request; this function looks for itself where the gateway has
-//! none: at another method of a path, and at a path in one of Glance's minor versions.
+//! none: at another method of a path, at a path in one of Glance's minor versions, and at what an HTTP API of API Gateway has
+//! no routes for: paths that end in a slash, and tags that hold one, since it decodes a path before it looks for its route.
 
 use std::collections::HashMap;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
+
+/// The route of every path that has none of its own.
+pub(crate) const DEFAULT_ROUTE: &str = "$default";
 
 /// The methods of each path. Where there is `GET`, there is `HEAD`.
 const PATH_METHODS: [(&str, &str); 42] = [
@@ -62,13 +66,20 @@ pub(crate) fn allowed_methods(route: &str) -> String {
     methods.replace("GET", "GET, HEAD")
 }
 
-/// A request for `/v2.0` to `/v2.17` as the gateway would have handed it over for `/v2`; any other one as it is.
-pub(crate) fn normalize_minor_version(request: Request) -> Request {
+/// A request for which the gateway has found no route, with the route and parameters of its path, if it is a path of the API;
+/// any other request as it is.
+pub(crate) fn route_by_path(request: Request) -> Request {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
-    let path = strip_minor_version(request.raw_http_path());
-    let Some((route, parameters)) = path.and_then(|path| find_route(request.method().as_str(), &path)) else {
+    if context.route_key.as_deref() != Some(DEFAULT_ROUTE) {
         return request;
-    };
+    }
+    let path = request.raw_http_path();
+    // The local gateway leaves it so where an encoded slash is no slash.
+    if path.contains("%2F") {
+        return request;
+    }
+    let path = strip_minor_version(path).unwrap_or_else(|| path.to_owned());
+    let Some((route, parameters)) = find_route(request.method().as_str(), &path) else { return request };
     let mut context = context.clone();
     context.route_key = Some(route);
     request.with_request_context(RequestContext::ApiGatewayV2(context)).with_path_parameters(parameters)
@@ -92,16 +103,21 @@ fn find_route(method: &str, path: &str) -> Option<(String, HashMap<String, Strin
     })
 }
 
-/// The parameters of a path that fits a template.
+/// The parameters of a path that fits a template. The last one may be a tag with slashes in it, as long as nothing between
+/// them is empty or consists of dots: such a path looks like another one.
 fn match_template(template: &str, path: &str) -> Option<HashMap<String, String>> {
-    let (names, steps) = (template.split('/'), path.split('/'));
-    if names.clone().count() != steps.clone().count() {
+    let names: Vec<_> = template.split('/').collect();
+    let steps: Vec<_> = match template.ends_with("/{tag}") {
+        true => path.splitn(names.len(), '/').collect(),
+        false => path.split('/').collect(),
+    };
+    if names.len() != steps.len() {
         return None;
     }
     let mut parameters = HashMap::new();
-    for (name, step) in names.zip(steps) {
+    for (name, step) in names.into_iter().zip(steps) {
         match name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) if !step.is_empty() => {
+            Some(name) if is_parameter(step) => {
                 parameters.insert(name.to_owned(), step.to_owned());
             }
             None if name == step => {}
@@ -109,6 +125,14 @@ fn match_template(template: &str, path: &str) -> Option<HashMap<String, String>>
         }
     }
     Some(parameters)
+}
+
+/// Whether a step of a path, or several for a tag with slashes in it, can be a parameter.
+fn is_parameter(step: &str) -> bool {
+    match step.contains('/') {
+        true => step.split('/').all(|part| !matches!(part, "" | "." | "..")),
+        false => !step.is_empty(),
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +187,17 @@ mod tests {
         );
         assert_eq!(found("GET", "/v2/"), Some(("GET /v2/".to_owned(), vec![])));
         assert_eq!(found("HEAD", "/v2/"), Some(("HEAD /v2/".to_owned(), vec![])));
+        let tag = ("tag".to_owned(), "a/b".to_owned());
+        assert_eq!(
+            found("PUT", "/v2/images/i-1/tags/a/b"),
+            Some((
+                "PUT /v2/images/{image_id}/tags/{tag}".to_owned(),
+                vec![("image_id".to_owned(), "i-1".to_owned()), tag]
+            ))
+        );
+        for other in ["a/", "/a", "a//b", "a/..", "./a"] {
+            assert_eq!(found("PUT", &format!("/v2/images/i-1/tags/{other}")), None, "{other}");
+        }
         for unknown in ["/v2/images/", "/v2/images//members", "/v2/images/a/b/c", "//v2", ""] {
             assert_eq!(found("GET", unknown), None, "{unknown}");
         }

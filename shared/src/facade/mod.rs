@@ -8,6 +8,7 @@ mod field_value;
 #[cfg(test)]
 mod fixtures;
 pub mod glance;
+pub mod health;
 mod idempotency;
 pub mod identity;
 pub mod ims;

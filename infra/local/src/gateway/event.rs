@@ -16,6 +16,8 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use super::DEFAULT_ROUTE;
+
 /// The account that events of this gateway name.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 
@@ -51,7 +53,10 @@ pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedReques
         return Err(MalformedRequest::Target);
     }
     let domain_name = request_host(&source.head.headers, source.domain)?;
-    let path = decode_percent(source.head.uri.path());
+    let path = match source.route_key {
+        DEFAULT_ROUTE => decode_between_slashes(source.head.uri.path()),
+        _ => decode_percent(source.head.uri.path()),
+    };
     let query = source.head.uri.query().unwrap_or_default();
     let (body, is_base64_encoded) = encode_body(&source.head.headers, source.body);
     let event = HttpApiEvent {
@@ -217,6 +222,16 @@ fn request_host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a st
 
 fn decode_percent(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The path of a request for which no route was found. A slash that is encoded parts no steps here, so it stays encoded: the
+/// function that looks for the path's operation must not find one that this gateway would not.
+fn decode_between_slashes(path: &str) -> Cow<'_, str> {
+    let steps: Vec<_> = path.split("%2F").flat_map(|part| part.split("%2f")).map(decode_percent).collect();
+    match steps.as_slice() {
+        [_] => decode_percent(path),
+        _ => Cow::Owned(steps.join("%2F")),
+    }
 }
 
 /// The query's names and values, decoded; values of a repeated name are joined with a comma.

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::facade::{self, ErrorInfo, HttpResponse};
+use imageshare::facade::health::{healthy_response, unhealthy_response};
+use imageshare::facade::{ErrorInfo, HttpResponse};
 use imageshare::function::{effective_body_limit, redact_path, with_request_span};
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
@@ -340,17 +341,6 @@ impl Gateway {
             }
         }
     }
-}
-
-fn healthy_response() -> HttpResponse {
-    facade::json_response(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-}
-
-/// The answer with a reason. When it will be better is not known.
-fn unhealthy_response(reason: &str) -> HttpResponse {
-    let mut reply = facade::error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
-    reply.headers_mut().remove(RETRY_AFTER);
-    reply
 }
 
 /// Whom a request is for, and what the event says of it besides its contents.

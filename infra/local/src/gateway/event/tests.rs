@@ -134,3 +134,13 @@ fn duplicate_host_header_is_rejected() {
         );
     }
 }
+
+#[test]
+fn encoded_slash_stays_encoded_where_no_route_was_found() {
+    let (head, body) = http::Request::get("/a%2Fb%20c/d%2fe%252F").body(&b""[..]).unwrap().into_parts();
+    for (route_key, path) in [("GET /a/{b}", "/a/b c/d/e%2F"), ("$default", "/a%2Fb c/d%2Fe%2F")] {
+        let text = to_json(&EventInput { route_key, ..event_input(&head, body) }).unwrap();
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["rawPath"], path, "{route_key}");
+    }
+}

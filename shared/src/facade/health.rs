@@ -1,0 +1,22 @@
+//! `GET /health` and `GET /ready`: whether the service answers and stores. Anybody may ask.
+
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde_json::json;
+
+use super::{HttpResponse, error_response, json_response};
+
+/// The operations' routes.
+pub const ROUTES: [&str; 2] = ["GET /health", "GET /ready"];
+
+/// 200, `{"status":"ok"}`.
+pub fn healthy_response() -> HttpResponse {
+    json_response(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// 503 with the reason, and without `Retry-After`: when it will be better is not known.
+pub fn unhealthy_response(reason: &str) -> HttpResponse {
+    let mut response = error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
+    response.headers_mut().remove(RETRY_AFTER);
+    response
+}

@@ -1,0 +1,99 @@
+//! What an HTTP API of API Gateway makes of requests that it has no route for, and what the functions then answer: paths that
+//! end in a slash, methods that a path does not have, paths that it has decoded, and the service's health.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use imageshare_tests::deployment::Deployment;
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::Functions;
+use serde_json::json;
+
+/// A request by a member of a project for which the gateway has found no route.
+fn without_route(method: &str, target: &str, project: &str) -> HttpEvent {
+    HttpEvent::without_route(method, target).token(&Deployment::token(project, "member"))
+}
+
+#[tokio::test]
+async fn path_ending_in_a_slash_finds_its_operation() {
+    let functions = Functions::start();
+    for method in ["GET", "HEAD"] {
+        let versions = functions.send(&HttpEvent::without_route(method, "/v2/")).await;
+        assert_eq!(
+            (versions.status, &versions.body["versions"][0]["id"]),
+            (200, &json!("v2.17")),
+            "{versions:?}"
+        );
+        let version = functions.send(&HttpEvent::without_route(method, "/v3/")).await;
+        assert_eq!((version.status, &version.body["version"]["id"]), (200, &json!("v3.14")), "{version:?}");
+    }
+    for unknown in ["/v2/images/", "/v1/tenants/", "/v4/", "//"] {
+        let refused = functions.send(&without_route("GET", unknown, "own1")).await;
+        assert_eq!(
+            (refused.status, &refused.body["error"]["code"]),
+            (404, &json!("IMG.0086")),
+            "{unknown}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_method_of_a_path_returns_405_without_a_route() {
+    let functions = Functions::start();
+    for (method, path, allowed) in [
+        ("PATCH", "/v1/vaults", "GET, HEAD"),
+        ("PUT", "/v2/images/i-1", "DELETE, GET, HEAD, PATCH"),
+        ("OPTIONS", "/v3/", "GET, HEAD"),
+    ] {
+        let refused = functions.send(&without_route(method, path, "own1")).await;
+        assert_eq!(
+            (refused.status, refused.headers["allow"].as_str()),
+            (405, allowed),
+            "{method} {path}: {refused:?}"
+        );
+        let stranger = functions.send(&HttpEvent::without_route(method, path)).await;
+        assert_eq!(stranger.status, 401, "{method} {path}: {stranger:?}");
+    }
+}
+
+#[tokio::test]
+async fn tag_with_a_slash_is_found_in_a_decoded_path() {
+    let functions = Functions::start();
+    let image = functions.create_image("own1", &json!({})).await;
+    let path = format!("/v2/images/{image}");
+    let tags = async || {
+        functions.send_without_body("own1", "GET /v2/images/{image_id}", &path).await.body["tags"].clone()
+    };
+    for (encoded, tag) in [("a%2Fb", "a/b"), ("a%2Fb%2F.c", "a/b/.c")] {
+        let target = format!("{path}/tags/{encoded}");
+        assert_eq!(functions.send(&without_route("PUT", &target, "own1")).await.status, 204, "{encoded}");
+        assert_eq!(tags().await, json!([tag]));
+        assert_eq!(functions.send(&without_route("DELETE", &target, "own1")).await.status, 204, "{encoded}");
+        assert_eq!(tags().await, json!([]));
+    }
+    // These look like other paths than a tag's.
+    for other in ["a/", "a//b", "a/..", "./a", ""] {
+        let refused = functions.send(&without_route("PUT", &format!("{path}/tags/{other}"), "own1")).await;
+        assert_eq!(refused.status, 404, "{other}: {refused:?}");
+    }
+    assert_eq!(tags().await, json!([]));
+}
+
+#[tokio::test]
+async fn health_needs_no_credential_and_shows_whether_the_table_answers() {
+    let mut functions = Functions::start();
+    for route in ["GET /health", "HEAD /health", "GET /ready"] {
+        let (_, path) = route.split_once(' ').unwrap();
+        let well = functions.send(&HttpEvent::new(route, path)).await;
+        assert_eq!((well.status, well.body), (200, json!({"status": "ok"})), "{route}");
+    }
+    let refused = functions.send(&HttpEvent::new("GET /health", "/health").text("body")).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    functions.disconnect_table();
+    for route in ["GET /health", "GET /ready"] {
+        let (_, path) = route.split_once(' ').unwrap();
+        let unwell = functions.send(&HttpEvent::new(route, path)).await;
+        let error = &unwell.body["error"];
+        assert_eq!((unwell.status, &error["code"]), (503, &json!("IMG.0061")), "{unwell:?}");
+        assert_eq!(error["message"], "The table does not answer.");
+    }
+}

@@ -319,9 +319,9 @@ mod tests {
     }
 
     #[test]
-    fn readme_settings_file_is_valid() {
-        const README: &str = include_str!("../../../../README.md");
-        let file = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fn settings_file_of_operating_page_is_valid() {
+        const OPERATING: &str = include_str!("../../OPERATING.md");
+        let file = OPERATING.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let arguments = serve("imageshare", &[], file).unwrap();
         assert_eq!((arguments.region.as_str(), arguments.limits.len()), ("eu-de", 2));
     }

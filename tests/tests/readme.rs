@@ -158,6 +158,33 @@ fn every_page_with_commands_is_run_or_listed_with_a_reason() {
     assert!(with_commands.contains("README.md") && unlisted.is_empty(), "run or list: {unlisted:?}");
 }
 
+/// The rows of the first table after a heading, cell by cell, without those of its head. Comment marks are left out.
+fn table_rows<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let (_, after) = text.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
+    let lines = after.lines().map(|line| line.trim_start_matches("//!").trim());
+    let rows = lines.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.skip(2).map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// `I# M#` of a partition key `I#<image>` and a sort key `M#<tenant>`: what both begin with, whatever the ids.
+fn key_prefix(partition_key: &str, sort_key: &str) -> String {
+    let literal = |cell: &str| {
+        let quoted = cell.split('`').nth(1).unwrap_or_default();
+        quoted.split('<').next().unwrap_or_default().to_owned()
+    };
+    format!("{} {}", literal(partition_key), literal(sort_key)).trim().to_owned()
+}
+
+#[test]
+fn architecture_page_has_every_item_kind() {
+    let (keys, architecture) = (page("shared/src/store/keys.rs"), page("shared/ARCHITECTURE.md"));
+    let built: BTreeSet<_> = table_rows(&keys, "").iter().map(|row| key_prefix(row[1], row[2])).collect();
+    let described = table_rows(&architecture, "## The life of each item");
+    let described: BTreeSet<_> = described.iter().map(|row| row[1].trim_matches('`').to_owned()).collect();
+    assert!(built.len() >= 16, "{built:?}");
+    assert_eq!(built, described);
+}
+
 #[test]
 fn readme_fits_its_line_limit() {
     let lines = page("README.md").lines().count();

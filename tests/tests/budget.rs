@@ -7,7 +7,7 @@
 use imageshare_tests::budget;
 
 /// The page whose table is the budget.
-const PAGE: &str = include_str!("../../shared/src/usecases/COST.md");
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/usecases/COST.md"));
 
 /// What one call may use at most.
 #[derive(Debug)]

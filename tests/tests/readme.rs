@@ -19,7 +19,8 @@ const EXECUTED: [&str; 4] = [
 ];
 
 /// The pages whose `sh` blocks are not run, and why.
-const NOT_EXECUTED: [(&str, &str); 2] = [
+const NOT_EXECUTED: [(&str, &str); 3] = [
+    ("infra/local/SPEED.md", "runs the benchmark"),
     ("shared/contract/recipes.md", "recordings of clients, which the tests of clients run"),
     ("tests/fuzz/README.md", "runs for hours, and needs cargo-fuzz"),
 ];

@@ -4,10 +4,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
 use imageshare_tests::budget;
 
 /// The page whose table is the budget.
-const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/usecases/COST.md"));
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/usecases/COST.md");
+    fs::read_to_string(page).unwrap()
+});
 
 /// What one call may use at most.
 #[derive(Debug)]

@@ -19,9 +19,10 @@ const EXECUTED: [&str; 4] = [
 ];
 
 /// The pages whose `sh` blocks are not run, and why.
-const NOT_EXECUTED: [(&str, &str); 3] = [
+const NOT_EXECUTED: [(&str, &str); 4] = [
     ("infra/local/SPEED.md", "runs the benchmark"),
     ("shared/contract/recipes.md", "recordings of clients, which the tests of clients run"),
+    ("tests/README.md", "runs the tests"),
     ("tests/fuzz/README.md", "runs for hours, and needs cargo-fuzz"),
 ];
 

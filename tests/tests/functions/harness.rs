@@ -198,7 +198,7 @@ async fn clients_that_cannot_be_installed() {
 fn skipped_clients_are_reported_and_fail_in_ci() {
     let run = |ci: &str| -> Output {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "--ignored", "clients_that_cannot_be_installed"]).env("CI", ci);
+        child.args(["--exact", "--ignored", "harness::clients_that_cannot_be_installed"]).env("CI", ci);
         child.output().unwrap()
     };
     let passed = run("");

@@ -19,7 +19,7 @@ pub struct SkewedClock {
 impl SkewedClock {
     pub fn build() -> Self {
         let directory = TempDir::new().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power_cut/clock.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/power_cut/clock.c");
         let clock = Self { directory };
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])

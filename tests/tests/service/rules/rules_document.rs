@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const RULES: &str = include_str!("../../../shared/RULES.md");
+const RULES: &str = include_str!("../../../../shared/RULES.md");
 
 /// The texts in backquotes.
 fn backquoted(text: &str) -> Vec<&str> {

@@ -8,7 +8,7 @@ use std::process::Command;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 /// What the reader runs, up to its rules, with that server and binary in place of the reader's own.
 fn readme_script(address: &str, imageshare: &Path) -> String {
@@ -73,8 +73,8 @@ async fn readme_tour_reports_errors_and_stops() {
 /// The oldest and the newest version of each client in the table are those that the tests install.
 #[test]
 fn readme_client_table_matches_installed_versions() {
-    const README: &str = include_str!("../../README.md");
-    let files = [include_str!("../clients/oldest.txt"), include_str!("../clients/requirements.txt")];
+    const README: &str = include_str!("../../../README.md");
+    let files = [include_str!("../../clients/oldest.txt"), include_str!("../../clients/requirements.txt")];
     for client in [
         "python-glanceclient",
         "openstacksdk",

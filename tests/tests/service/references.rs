@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const EXTENSIONS: [&str; 9] = ["rs", "md", "yaml", "toml", "py", "tf", "html", "c", "txt"];
 
 /// This file, whose examples cite what does not exist.
-const EXAMPLES: &str = "tests/tests/references.rs";
+const EXAMPLES: &str = "tests/tests/service/references.rs";
 
 /// Fewer citations than this mean that the search is broken.
 const MIN_CITATIONS: usize = 200;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::World;
 
-const DIFFERENCES: &str = include_str!("../../../shared/src/facade/glance/DIFFERENCES.md");
+const DIFFERENCES: &str = include_str!("../../../../shared/src/facade/glance/DIFFERENCES.md");
 
 #[test]
 fn every_difference_names_an_existing_test() {

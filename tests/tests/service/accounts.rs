@@ -41,7 +41,7 @@ impl Fixture {
 
     async fn put_tenant(&self, tenant: &str, said: &Value) {
         let put = ApiRequest::new("PUT", format!("/v1/tenants/{tenant}")).token(&self.admin).json(said);
-        assert_eq!(self.api.send(&put).await.status, 200);
+        self.api.send(&put).await.expect_status(200);
     }
 
     async fn send(&self, method: &str, body: &Value, key: Option<&str>) -> ApiResponse {
@@ -59,7 +59,7 @@ impl Fixture {
     /// Makes a call and waits for its job.
     async fn run_job(&self, method: &str, tenants: Value) {
         let accepted = self.send_for_image(method, tenants).await;
-        assert_eq!(accepted.status, 200, "{accepted:?}");
+        accepted.expect_status(200);
         let job = self.api.wait_for_job(&self.owner, "own1", &accepted).await;
         assert_eq!(job["status"], "SUCCESS", "{job}");
     }
@@ -113,12 +113,11 @@ async fn unresolved_account_name_rejects_the_whole_request() {
         let tenants = json!({"projects": ["mem1"], "accounts": [solo, web, web, bad, {"name": "worse"}]});
         for method in ["POST", "DELETE"] {
             let refused = world.send_for_image(method, tenants.clone()).await;
-            assert_eq!((refused.status, refused.code()), (400, code), "{refused:?}");
+            refused.expect_error(400, code);
             assert!(refused.message().starts_with("accounts[3]: "), "{refused:?}");
         }
     }
-    let own = world.send_for_image("POST", json!({"accounts": [{"name": "own"}]})).await;
-    assert_eq!((own.status, own.code()), (400, "IMG.0076"), "{own:?}");
+    world.send_for_image("POST", json!({"accounts": [{"name": "own"}]})).await.expect_error(400, "IMG.0076");
     assert_eq!(world.api.dump(), before);
 }
 
@@ -145,7 +144,7 @@ async fn retry_returns_original_job_after_directory_changes() {
     let world = Fixture::start().await;
     let named = |name: &str| json!({"images": [world.image], "accounts": [{"name": name}]});
     let first = world.send("POST", &named("solo"), Some("order-66")).await;
-    assert_eq!(first.status, 200, "{first:?}");
+    first.expect_status(200);
     world.api.wait_for_job(&world.owner, "own1", &first).await;
     for change in [
         Some(json!({"account": "solo2", "project": "here"})),
@@ -157,14 +156,16 @@ async fn retry_returns_original_job_after_directory_changes() {
             None => world.put_tenant("mem9", &json!({"account": "solo", "project": "here"})).await,
         }
         let again = world.send("POST", &named("solo"), Some("order-66")).await;
-        assert_eq!((again.status, &again.body), (200, &first.body), "{again:?}");
+        again.expect_status(200);
+        assert_eq!(again.body, first.body);
         assert_eq!(world.members().await, ["solo-here"], "the names were not resolved again");
         let delete = ApiRequest::new("DELETE", "/v1/tenants/mem9").token(&world.admin);
         world.api.send(&delete).await;
     }
     let other = world.send("POST", &named("acme"), Some("order-66")).await;
-    assert_eq!((other.status, other.code()), (422, "IMG.0018"), "{other:?}");
+    other.expect_error(422, "IMG.0018");
     let by_id = json!({"images": [world.image], "projects": ["solo-here"]});
     let other = world.send("POST", &by_id, Some("order-66")).await;
-    assert_eq!((other.status, other.code()), (422, "IMG.0018"), "a name is not the id that it led to");
+    // A name is not the id that it led to.
+    other.expect_error(422, "IMG.0018");
 }

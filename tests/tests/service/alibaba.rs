@@ -48,7 +48,7 @@ impl<'a> Client<'a> {
     async fn create_image(&self, said: &Value) -> String {
         let answer =
             self.api.send(&ApiRequest::new("POST", "/v2/images").token(&self.token).json(said)).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.expect_status(201);
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
@@ -84,14 +84,15 @@ impl<'a> Client<'a> {
     async fn list_accounts(&self, image: &str) -> Value {
         let answer =
             self.call_action(ECD_VERSION, "DescribeImagePermission", &format!("ImageId={image}")).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         answer.body["AliUids"].clone()
     }
 
     /// The images that are described, by their ids.
     async fn list_image_ids(&self, parameters: &str) -> BTreeSet<String> {
         let answer = self.call_action(ECD_VERSION, "DescribeImages", parameters).await;
-        assert_eq!((answer.status, &answer.body["NextToken"]), (200, &json!("")), "{answer:?}");
+        answer.expect_status(200);
+        assert_eq!(answer.body["NextToken"], "");
         let images = answer.body["Images"].as_array().unwrap();
         images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect()
     }
@@ -116,7 +117,7 @@ impl<'a> Client<'a> {
     async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "add", "path": path, "value": value}]);
         let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
-        assert_eq!(self.api.send(&ask).await.status, 200);
+        self.api.send(&ask).await.expect_status(200);
     }
 }
 
@@ -126,7 +127,7 @@ fn id_set(ids: &[&String]) -> BTreeSet<String> {
 
 #[track_caller]
 fn assert_refused(answer: &ApiResponse, status: u16, code: &str) {
-    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    answer.expect_error(status, code);
     assert_eq!(answer.body["HostId"], "images.example");
     assert!(answer.body["Recommend"].as_str().unwrap().contains(code), "{answer:?}");
 }
@@ -141,17 +142,17 @@ async fn every_action_works_in_every_request_style() {
         let of = |more: &str| format!("ImageId={image}{more}");
         let add = of("&AddAccount.1=118272523431001&AddAccount.2=118272523431002");
         let answer = owner.call_with_style(style, ECD_VERSION, "ModifyImagePermission", &add).await;
-        assert_eq!(answer.status, 200, "{style:?} {answer:?}");
+        answer.expect_status(200);
         assert_eq!(answer.body.as_object().unwrap().len(), 1, "nothing but the RequestId: {answer:?}");
         let listed = owner.call_with_style(style, ECD_VERSION, "DescribeImagePermission", &of("")).await;
         assert_eq!(listed.body["AliUids"], json!(["118272523431001", "118272523431002"]), "{style:?}");
 
         let change =
             of("&RemoveAccount.1=118272523431002&AddAccount.1=118272523431003&IsPublic=False&DryRun=False");
-        assert_eq!(
-            owner.call_with_style(style, ECS_VERSION, "ModifyImageSharePermission", &change).await.status,
-            200
-        );
+        owner
+            .call_with_style(style, ECS_VERSION, "ModifyImageSharePermission", &change)
+            .await
+            .expect_status(200);
         let listed =
             owner.call_with_style(style, ECS_VERSION, "DescribeImageSharePermission", &of("")).await.body;
         assert_eq!(
@@ -188,7 +189,7 @@ async fn alibaba_and_ims_see_the_same_shares() {
     let api = Api::start(&[]).await;
     let (owner, one, two) = (Client::new(&api, "1001"), Client::new(&api, "2001"), Client::new(&api, "2002"));
     let image = owner.create_image(&json!({"name": "a"})).await;
-    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2001").await.status, 200);
+    owner.modify_permission(&image, "AddAccount.1=2001").await.expect_status(200);
     assert_eq!(owner.member_statuses(&image).await, json!({"2001": "accepted"}));
     assert_eq!(one.list_image_ids("ImageType=SHARED").await, id_set(&[&image]));
     let list = ApiRequest::new("GET", "/v2/cloudimages?member_status=accepted").token(&one.token);
@@ -210,7 +211,7 @@ async fn alibaba_and_ims_see_the_same_shares() {
     );
 
     two.run_batch_job("PUT", &answer("rejected")).await;
-    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2002").await.status, 200);
+    owner.modify_permission(&image, "AddAccount.1=2002").await.expect_status(200);
     assert_eq!(
         owner.member_statuses(&image).await,
         json!({"2001": "accepted", "2002": "rejected"}),
@@ -218,10 +219,7 @@ async fn alibaba_and_ims_see_the_same_shares() {
     );
 
     owner.run_batch_job("DELETE", &json!({"images": [image], "projects": ["2001"]})).await;
-    assert_eq!(
-        owner.modify_permission(&image, "RemoveAccount.1=2002&RemoveAccount.2=nobody").await.status,
-        200
-    );
+    owner.modify_permission(&image, "RemoveAccount.1=2002&RemoveAccount.2=nobody").await.expect_status(200);
     assert_eq!((owner.list_accounts(&image).await, one.list_image_ids("").await), (json!([]), id_set(&[])));
 }
 
@@ -232,7 +230,7 @@ async fn adding_an_account_accepts_its_pending_share() {
     let image = owner.create_image(&json!({})).await;
     owner.run_batch_job("POST", &json!({"images": [image], "projects": ["2001"]})).await;
     assert_eq!(owner.member_statuses(&image).await, json!({"2001": "pending"}));
-    assert_eq!(owner.modify_permission(&image, "AddAccount.1=2001").await.status, 200);
+    owner.modify_permission(&image, "AddAccount.1=2001").await.expect_status(200);
     assert_eq!(owner.member_statuses(&image).await, json!({"2001": "accepted"}));
 }
 
@@ -344,17 +342,17 @@ async fn accounts_beyond_ten_are_reported_as_ignored() {
         (1..=11).map(one).collect::<Vec<_>>().join("&")
     };
     let answer = owner.modify_permission(&image, &accounts("AddAccount", 2000)).await;
-    assert_eq!((answer.status, answer.headers["x-ignored-parameters"].as_str()), (200, "AddAccount.11"));
+    answer.expect_status(200);
+    assert_eq!(answer.headers["x-ignored-parameters"], "AddAccount.11");
     let both = format!("{}&{}", accounts("RemoveAccount", 2000), accounts("AddAccount", 3000));
     let answer = owner.modify_permission(&image, &both).await;
-    assert_eq!(
-        (answer.status, answer.headers["x-ignored-parameters"].as_str()),
-        (200, "AddAccount.11, RemoveAccount.11")
-    );
+    answer.expect_status(200);
+    assert_eq!(answer.headers["x-ignored-parameters"], "AddAccount.11, RemoveAccount.11");
     let shared: Vec<_> = (3001..=3010).map(|id| id.to_string()).collect();
     assert_eq!(owner.list_accounts(&image).await, json!(shared));
     let answer = owner.modify_permission(&image, "AddAccount.99999999999999999999999=a").await;
-    assert_eq!((answer.status, owner.list_accounts(&image).await), (200, json!(shared)));
+    answer.expect_status(200);
+    assert_eq!(owner.list_accounts(&image).await, json!(shared));
     assert!(
         !owner.modify_permission(&image, "AddAccount.1=a").await.headers.contains_key("x-ignored-parameters")
     );
@@ -407,11 +405,11 @@ async fn unshareable_image_can_still_be_unshared() {
     // Shared by IMS, with a grant of its key, which this API knows nothing of.
     let encrypted = owner.create_image(&json!({"__system__cmkid": "key-1"})).await;
     let grant = ApiRequest::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
-    assert_eq!(api.send(&grant).await.status, 200);
+    api.send(&grant).await.expect_status(200);
     owner.run_batch_job("POST", &json!({"images": [encrypted], "projects": ["2001"]})).await;
     for image in [private, encrypted] {
-        assert_eq!(owner.modify_permission(&image, "AddAccount.1=2002").await.status, 403);
-        assert_eq!(owner.modify_permission(&image, "RemoveAccount.1=2001").await.status, 200);
+        owner.modify_permission(&image, "AddAccount.1=2002").await.expect_status(403);
+        owner.modify_permission(&image, "RemoveAccount.1=2001").await.expect_status(200);
         owner.patch_image(&image, "/visibility", "shared").await;
         assert_eq!(owner.list_accounts(&image).await, json!([]));
     }
@@ -450,7 +448,8 @@ async fn concurrent_opposite_calls_are_serialized() {
             owner.modify_permission(&image, "AddAccount.1=a&RemoveAccount.1=b"),
             owner.modify_permission(&image, "AddAccount.1=b&RemoveAccount.1=a")
         );
-        assert_eq!((one.status, other.status), (200, 200));
+        one.expect_status(200);
+        other.expect_status(200);
         let accounts = owner.list_accounts(&image).await;
         assert!(accounts == json!(["a"]) || accounts == json!(["b"]), "{accounts}");
     }
@@ -598,7 +597,7 @@ async fn ecs_describe_images_shows_own_and_received_images() {
         (owner.create_image(&said).await, owner.create_image(&json!({"name": "other"})).await);
     let describe = async |account: &Client<'_>, parameters: &str| {
         let answer = account.call_action(ECS_VERSION, "DescribeImages", parameters).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         answer.body
     };
     let before = describe(&owner, &format!("ImageId={image}")).await;
@@ -618,7 +617,7 @@ async fn ecs_describe_images_shows_own_and_received_images() {
     }
     assert_eq!(describe(&friend, "").await["TotalCount"], 0);
     let change = format!("ImageId={image}&AddAccount.1=1002");
-    assert_eq!(owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &change).await.status, 200);
+    owner.call_action(ECS_VERSION, "ModifyImageSharePermission", &change).await.expect_status(200);
     assert_eq!(
         describe(&owner, &format!("ImageId={image}")).await["Images"]["Image"][0]["IsSelfShared"],
         "True"
@@ -668,10 +667,8 @@ async fn response_is_xml_when_requested() {
     let image = owner.create_image(&json!({"name": "a<b>&c"})).await;
     let described = owner.call_action(ECD_VERSION, "DescribeImages", "Format=XML").await;
     let text = described.body.as_str().unwrap();
-    assert_eq!(
-        (described.status, described.headers["content-type"].as_str()),
-        (200, "text/xml;charset=utf-8")
-    );
+    described.expect_status(200);
+    assert_eq!(described.headers["content-type"], "text/xml;charset=utf-8");
     assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?><DescribeImagesResponse>"), "{text}");
     assert!(text.contains(&format!("<ImageId>{image}</ImageId>")), "{text}");
     assert!(text.contains("<Name>a&lt;b&gt;&amp;c</Name>") && text.contains("<RequestId>"), "{text}");

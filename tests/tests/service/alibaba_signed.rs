@@ -100,17 +100,13 @@ async fn sdk_signed_call_takes_effect() {
     let world = Fixture::start().await;
     let signer = &world.signer;
     let add = |account| [("AddAccount.1", account)];
-    for (number, wire) in [
+    for wire in [
         world.sign_acs3(signer, &add("2001"), "nonce-1"),
         query_request("POST", world.sign_rpc(signer, "POST", &add("2002"), "nonce-2")),
         query_request("GET", world.sign_rpc(signer, "GET", &add("2003"), "nonce-3")),
         form_request(world.sign_rpc(signer, "POST", &add("2004"), "nonce-4")),
-    ]
-    .iter()
-    .enumerate()
-    {
-        let answer = world.send(wire).await;
-        assert_eq!(answer.status, 200, "{number}: {answer:?}");
+    ] {
+        world.send(&wire).await.expect_status(200);
     }
     assert_eq!(world.list_accounts().await, json!(["2001", "2002", "2003", "2004"]));
 }
@@ -121,7 +117,7 @@ async fn badly_signed_call_is_rejected_and_changes_nothing() {
     let signer = &world.signer;
     let add = [("AddAccount.1", "2001")];
     let used = world.sign_acs3(signer, &[("AddAccount.1", "2000")], "used");
-    assert_eq!(world.send(&used).await.status, 200);
+    world.send(&used).await.expect_status(200);
     let before = world.api.dump_when_idle().await;
 
     let late = Signer { date: Timestamp::now().minus(Duration::from_mins(16)), ..signer.clone() };
@@ -198,8 +194,8 @@ async fn badly_signed_call_is_rejected_and_changes_nothing() {
             "InvalidSecurityToken",
         ),
     ] {
-        let answer = world.send(&wire).await;
-        assert_eq!((answer.status, answer.code()), (status, code), "{what}: {answer:?}");
+        let answer = world.send(&wire).await.in_case(what);
+        answer.expect_error(status, code);
         assert!(!answer.body.to_string().contains(&signer.secret), "{answer:?}");
     }
     assert_eq!(world.api.dump(), before, "something was written");
@@ -210,9 +206,9 @@ async fn request_signed_with_disabled_key_is_rejected() {
     let world = Fixture::start().await;
     let token = world.api.token(OWNER, Role::Member);
     let disable = ApiRequest::new("DELETE", format!("/v1/access-keys/{}", world.signer.key_id)).token(&token);
-    assert_eq!(world.api.send(&disable).await.status, 204);
+    world.api.send(&disable).await.expect_status(204);
     let answer = world.send(&world.sign_acs3(&world.signer, &[("AddAccount.1", "2001")], "n")).await;
-    assert_eq!((answer.status, answer.code()), (400, "InvalidAccessKeyId.Inactive"), "{answer:?}");
+    answer.expect_error(400, "InvalidAccessKeyId.Inactive");
     assert_eq!(world.list_accounts().await, json!([]));
 }
 
@@ -225,13 +221,12 @@ async fn access_key_cannot_share_an_image_of_another_project() {
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
     let answer = world.send(&world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "n")).await;
-    assert_eq!((answer.status, answer.code()), (404, "InvalidImageId.NotFound"), "{answer:?}");
+    answer.expect_error(404, "InvalidImageId.NotFound");
     let named = {
         let mut wire = world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "m");
         wire.set_header("X-Project-Id", OWNER);
         wire
     };
-    let answer = world.send(&named).await;
-    assert_eq!((answer.status, answer.code()), (403, "Forbidden.RAM"), "{answer:?}");
+    world.send(&named).await.expect_error(403, "Forbidden.RAM");
     assert_eq!(world.list_accounts().await, json!([]));
 }

@@ -46,8 +46,7 @@ impl Fixture {
 
     /// Enters a tenant of this region.
     async fn create_tenant(&self, tenant: &str, account: &str, project: &str) {
-        let entered = self.put_tenant(tenant, &json!({"account": account, "project": project})).await;
-        assert_eq!(entered.status, 200, "{entered:?}");
+        self.put_tenant(tenant, &json!({"account": account, "project": project})).await.expect_status(200);
     }
 
     /// What somebody who may only read finds with that query.
@@ -73,10 +72,6 @@ fn tenant_path(tenant: &str) -> String {
     format!("/v1/tenants/{tenant}")
 }
 
-fn status_and_code(answer: &ApiResponse) -> (u16, &str) {
-    (answer.status, answer.code())
-}
-
 #[tokio::test]
 async fn admin_creates_renames_and_deletes_a_tenant() {
     let world = Fixture::start().await;
@@ -90,24 +85,21 @@ async fn admin_creates_renames_and_deletes_a_tenant() {
     assert_eq!(found, json!({"tenants": [shown], "page_info": {"current_count": 1}}));
 
     let before = world.api.dump_when_idle().await;
-    assert_eq!(world.put_tenant("own1", &said).await.status, 200);
+    world.put_tenant("own1", &said).await.expect_status(200);
     assert_eq!(world.api.dump(), before, "what it says already");
 
     world.create_tenant("own1", "acme", "web").await;
-    assert_eq!(
-        status_and_code(&world.find_tenants(by_names).await),
-        (404, "IMG.0108"),
-        "the former names are given up"
-    );
+    // The former names are given up.
+    world.find_tenants(by_names).await.expect_error(404, "IMG.0108");
     assert_eq!(world.find_tenants("account=acme&project=web").await.body["tenants"][0]["project_id"], "own1");
 
-    assert_eq!(world.delete_tenant("own1").await.status, 204);
+    world.delete_tenant("own1").await.expect_status(204);
     for gone in [
         world.delete_tenant("own1").await,
         world.show_tenant("own1").await,
         world.find_tenants("account=acme").await,
     ] {
-        assert_eq!(status_and_code(&gone), (404, "IMG.0108"), "{gone:?}");
+        gone.expect_error(404, "IMG.0108");
     }
     assert!(world.api.dump().keys().all(|key| !key.starts_with("D#")), "no name is left");
 }
@@ -122,13 +114,13 @@ async fn image_count_survives_directory_changes() {
     };
     let register = async || {
         let new = ApiRequest::new("POST", "/v2/images").token(&owner).json(&json!({}));
-        assert_eq!(world.api.send(&new).await.status, 201);
+        world.api.send(&new).await.expect_status(201);
     };
     register().await;
     world.create_tenant("own1", "acme", "web").await;
     register().await;
     assert_eq!((used().await, world.show_tenant("own1").await.status), (2, 200));
-    assert_eq!(world.delete_tenant("own1").await.status, 204);
+    world.delete_tenant("own1").await.expect_status(204);
     assert_eq!(used().await, 2);
 }
 
@@ -149,7 +141,7 @@ async fn only_admin_writes_or_lists_the_directory() {
                 );
                 for ask in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
                     let refused = world.api.send(&ask.token(&token)).await;
-                    assert_eq!(status_and_code(&refused), (403, "IMG.0026"), "{refused:?}");
+                    refused.expect_error(403, "IMG.0026");
                     assert!(refused.message().contains("Only the role admin"), "{refused:?}");
                 }
             }
@@ -165,9 +157,9 @@ async fn tenant_is_found_by_exact_names_only() {
     world.create_tenant("own2", "acme", "shop").await;
     world.create_tenant("own3", "solo", "only").await;
     let elsewhere = json!({"account": "solo", "project": "far", "region": "elsewhere"});
-    assert_eq!(world.put_tenant("own4", &elsewhere).await.status, 200);
+    world.put_tenant("own4", &elsewhere).await.expect_status(200);
     let away = json!({"account": "away", "project": "far", "region": "elsewhere"});
-    assert_eq!(world.put_tenant("own5", &away).await.status, 200);
+    world.put_tenant("own5", &away).await.expect_status(200);
     for (query, tenant) in [
         ("account=acme&project=web", "own1"),
         ("account=acme&project=shop", "own2"),
@@ -175,7 +167,8 @@ async fn tenant_is_found_by_exact_names_only() {
         ("account=solo&project=only&limit=1", "own3"),
     ] {
         let found = world.find_tenants(query).await;
-        assert_eq!((found.status, &found.body["tenants"][0]["project_id"]), (200, &json!(tenant)), "{query}");
+        found.expect_status(200);
+        assert_eq!(found.body["tenants"][0]["project_id"], json!(tenant));
     }
     for (query, status, code) in [
         ("account=acme", 400, "IMG.0104"),
@@ -190,7 +183,7 @@ async fn tenant_is_found_by_exact_names_only() {
         ("account=", 400, "IMG.0001"),
         ("project=web", 400, "IMG.0001"),
     ] {
-        assert_eq!(status_and_code(&world.find_tenants(query).await), (status, code), "{query}");
+        world.find_tenants(query).await.expect_error(status, code);
     }
 }
 
@@ -222,7 +215,7 @@ async fn account_and_project_names_are_unique_across_regions() {
         let taken = json!({"account": "acme", "project": "web", "region": region});
         for tenant in ["own2", "new"] {
             let refused = world.put_tenant(tenant, &taken).await;
-            assert_eq!(status_and_code(&refused), (409, "IMG.0031"), "{refused:?}");
+            refused.expect_error(409, "IMG.0031");
             assert!(refused.message().contains("tenant own1 has these names"), "{refused:?}");
         }
     }
@@ -242,7 +235,9 @@ async fn concurrent_claims_of_the_same_names_have_one_winner() {
         let (winners, losers): (Vec<_>, Vec<_>) =
             tenants.iter().zip(&answers).partition(|(_, answer)| answer.status == 200);
         let [(winner, _)] = winners.as_slice() else { panic!("{answers:?}") };
-        assert!(losers.iter().all(|(_, loser)| status_and_code(loser) == (409, "IMG.0031")), "{losers:?}");
+        for (_, loser) in &losers {
+            loser.expect_error(409, "IMG.0031");
+        }
         let found = world.find_tenants(&format!("account=acme&project=web{round}")).await;
         assert_eq!(found.body["tenants"][0]["project_id"], winner.as_str());
     }
@@ -261,7 +256,8 @@ async fn tenant_stays_findable_during_renames() {
     let look = async {
         for _ in 0..40 {
             let found = world.find_tenants("account=acme").await;
-            assert_eq!((found.status, &found.body["tenants"][0]["project_id"]), (200, &json!("own1")));
+            found.expect_status(200);
+            assert_eq!(found.body["tenants"][0]["project_id"], "own1");
         }
     };
     tokio::join!(rename, look);
@@ -279,8 +275,9 @@ async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
             world.delete_tenant("own1"),
             world.put_tenant("own1", &said)
         );
-        assert_eq!((put.status, again.status), (200, 200), "{put:?} {again:?}");
-        assert_eq!(delete.status, 204, "{delete:?}");
+        put.expect_status(200);
+        again.expect_status(200);
+        delete.expect_status(204);
         assert_names_match_entries(&world).await;
         world.delete_tenant("own1").await;
         assert_names_match_entries(&world).await;

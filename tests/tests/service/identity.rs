@@ -46,7 +46,7 @@ impl Fixture {
 
     async fn issue_token(&self) -> String {
         let answer = self.request_token(&self.password_identity(), None).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.expect_status(201);
         answer.headers["x-subject-token"].clone()
     }
 
@@ -70,7 +70,8 @@ async fn access_key_gets_a_token_for_its_project() {
     for identity in [world.password_identity(), credential] {
         for scope in scopes.clone() {
             let answer = world.request_token(&identity, scope).await;
-            assert_eq!((answer.status, answer.headers["cache-control"].as_str()), (201, "no-store"));
+            answer.expect_status(201);
+            assert_eq!(answer.headers["cache-control"], "no-store");
             let token = &answer.body["token"];
             assert_eq!(
                 (&token["project"]["id"], &token["roles"][1]["name"]),
@@ -126,7 +127,7 @@ async fn credential_for_another_project_returns_403() {
         (others, project(json!({"id": "own1"})), "own2"),
     ] {
         let refused = world.request_token(&identity, scope.clone()).await;
-        assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{scope:?} {refused:?}");
+        refused.expect_error(403, "IMG.0026");
         assert!(refused.message().contains(&format!("acts for project {acting} alone")), "{refused:?}");
         assert!(!refused.headers.contains_key("x-subject-token"));
     }
@@ -151,7 +152,7 @@ async fn scope_may_use_the_directory_project_name() {
         }
         let answer =
             world.request_token(&world.password_identity(), Some(json!({ "project": project }))).await;
-        assert_eq!(answer.status, status, "{name} {domain:?} {answer:?}");
+        answer.expect_status(status);
     }
 }
 
@@ -160,16 +161,16 @@ async fn token_has_the_lifetime_and_roles_of_its_access_key() {
     let world = Fixture::start_with_roles(&["reader"]).await;
     let token = world.issue_token().await;
     let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
-    assert_eq!(world.api.send(&new).await.status, 403, "the key only reads");
-    assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
+    // The key only reads.
+    world.api.send(&new).await.expect_status(403);
+    world.get(&token, "/v2/cloudimages").await.expect_status(200);
 
     let disable = ApiRequest::new("DELETE", format!("/v1/access-keys/{}", world.id));
-    assert_eq!(world.api.send(&disable.token(&world.api.token("own1", Role::Member))).await.status, 204);
-    let answer = world.get(&token, "/v2/cloudimages").await;
-    assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
-    assert_eq!(world.request_token(&world.password_identity(), None).await.status, 401);
+    world.api.send(&disable.token(&world.api.token("own1", Role::Member))).await.expect_status(204);
+    world.get(&token, "/v2/cloudimages").await.expect_error(401, "IMG.0087");
+    world.request_token(&world.password_identity(), None).await.expect_status(401);
     let identity = json!({"methods": ["token"], "token": {"id": token}});
-    assert_eq!(world.request_token(&identity, None).await.status, 401);
+    world.request_token(&identity, None).await.expect_status(401);
 }
 
 #[tokio::test]
@@ -178,28 +179,32 @@ async fn token_can_be_reissued_and_is_visible_to_its_project_only() {
     let token = world.issue_token().await;
     let identity = json!({"methods": ["token"], "token": {"id": token}});
     let again = world.request_token(&identity, Some(json!({"project": {"id": "own1"}}))).await;
-    assert_eq!((again.status, &again.headers["x-subject-token"]), (201, &token));
+    again.expect_status(201);
+    assert_eq!(again.headers["x-subject-token"], token);
 
     let show = |method: &str, bearer: &str| {
         ApiRequest::new(method, TOKENS).token(bearer).header("X-Subject-Token", &token)
     };
     let shown = world.api.send(&show("GET", &token)).await;
-    assert_eq!((shown.status, &shown.headers["x-subject-token"]), (200, &token));
+    shown.expect_status(200);
+    assert_eq!(shown.headers["x-subject-token"], token);
     assert_eq!(shown.body["token"]["expires_at"], again.body["token"]["expires_at"]);
     let others = world.api.token("own2", Role::Member);
     assert_eq!(shown.body["token"]["issued_at"], again.body["token"]["issued_at"], "that is when it was got");
     for (bearer, status) in [(&token, 200), (&others, 404), (&"a.b.c".to_owned(), 401)] {
         let get = world.api.send(&show("GET", bearer)).await;
         let head = world.api.send(&show("HEAD", bearer)).await;
-        assert_eq!((get.status, head.status, &head.body), (status, status, &Value::Null));
+        get.expect_status(status);
+        head.expect_status(status);
+        assert_eq!(head.body, Value::Null);
         for name in ["content-type", "content-length", "x-subject-token", "cache-control"] {
             assert_eq!(head.headers.get(name), get.headers.get(name), "{name}");
         }
     }
-    let no_subject = world.api.send(&ApiRequest::new("HEAD", TOKENS).token(&token)).await;
-    assert_eq!(no_subject.status, 400);
+    world.api.send(&ApiRequest::new("HEAD", TOKENS).token(&token)).await.expect_status(400);
     let patch = world.api.send(&show("PATCH", &token)).await;
-    assert_eq!((patch.status, patch.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, POST"));
+    patch.expect_status(405);
+    assert_eq!(patch.headers["allow"], "DELETE, GET, HEAD, POST");
 }
 
 #[tokio::test]
@@ -220,24 +225,26 @@ async fn revoking_a_token_leaves_other_tokens_valid() {
         (&token, &reader, 403),
         (&token, &"a.b.c".to_owned(), 404),
     ] {
-        let refused = world.api.send(&revoke(bearer, subject)).await;
-        assert_eq!(refused.status, status, "{refused:?}");
-        assert_eq!(world.get(&token, "/v2/cloudimages").await.status, 200);
+        world.api.send(&revoke(bearer, subject)).await.expect_status(status);
+        world.get(&token, "/v2/cloudimages").await.expect_status(200);
     }
-    assert_eq!(world.api.send(&ApiRequest::new("DELETE", TOKENS).token(&token)).await.status, 400);
+    world.api.send(&ApiRequest::new("DELETE", TOKENS).token(&token)).await.expect_status(400);
 
     let revoked = world.api.send(&revoke(&token, &token)).await;
-    assert_eq!((revoked.status, &revoked.body), (204, &Value::Null));
+    revoked.expect_status(204);
+    assert_eq!(revoked.body, Value::Null);
     let answer = world.get(&token, "/v2/cloudimages").await;
-    assert_eq!((answer.status, answer.code()), (401, "IMG.0087"), "{answer:?}");
+    answer.expect_error(401, "IMG.0087");
     assert!(answer.message().contains("revoked"), "{answer:?}");
     let identity = json!({"methods": ["token"], "token": {"id": token}});
-    assert_eq!(world.request_token(&identity, None).await.status, 401);
-    assert_eq!(world.api.send(&revoke(&kept, &token)).await.status, 404, "it has ended");
-    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 200);
+    world.request_token(&identity, None).await.expect_status(401);
+    // It has ended.
+    world.api.send(&revoke(&kept, &token)).await.expect_status(404);
+    world.get(&kept, "/v2/cloudimages").await.expect_status(200);
     let member = world.api.token("own1", Role::Member);
-    assert_eq!(world.api.send(&revoke(&member, &kept)).await.status, 204, "as strong as the key");
-    assert_eq!(world.get(&kept, "/v2/cloudimages").await.status, 401);
+    // As strong as the key.
+    world.api.send(&revoke(&member, &kept)).await.expect_status(204);
+    world.get(&kept, "/v2/cloudimages").await.expect_status(401);
 }
 
 #[tokio::test]
@@ -248,7 +255,7 @@ async fn token_expiry_is_shown_for_any_timestamp() {
             world.api.token_expiring_at("own1", Timestamp::from_unix_millis(expires.saturating_mul(1000)));
         let show = ApiRequest::new("GET", TOKENS).token(&token).header("X-Subject-Token", &token);
         let shown = world.api.send(&show).await;
-        assert_eq!(shown.status, 200, "{shown:?}");
+        shown.expect_status(200);
         assert!(shown.body["token"]["expires_at"].as_str().unwrap() > "2096", "{shown:?}");
     }
 }
@@ -257,7 +264,7 @@ async fn token_expiry_is_shown_for_any_timestamp() {
 async fn oversized_token_is_rejected() {
     let world = Fixture::start().await;
     let identity = json!({"methods": ["token"], "token": {"id": "x".repeat(15_000)}});
-    assert_eq!(world.request_token(&identity, None).await.status, 401);
+    world.request_token(&identity, None).await.expect_status(401);
 }
 
 #[tokio::test]
@@ -284,7 +291,7 @@ async fn project_lookup_finds_only_the_own_project() {
         "/v3/domains?name=acme",
         "/v3/domains/acme",
     ] {
-        assert_eq!(world.get(&token, target).await.status, 403, "{target}");
+        world.get(&token, target).await.expect_status(403);
     }
 }
 
@@ -292,7 +299,7 @@ async fn project_lookup_finds_only_the_own_project() {
 async fn put_tenant(api: &Api, project: &str, account: &str, name: &str, region: &str) {
     let said = json!({"account": account, "project": name, "region": region});
     let put = ApiRequest::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
-    assert_eq!(api.send(&put.json(&said)).await.status, 200);
+    api.send(&put.json(&said)).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -316,14 +323,15 @@ async fn exact_name_finds_a_project_in_the_own_account() {
         ("name=local", "own1"),
     ] {
         let found = world.get(&token, &format!("/v3/projects?{query}")).await;
-        assert_eq!((found.status, &found.body["projects"][0]["id"]), (200, &json!(id)), "{query}");
+        found.expect_status(200);
+        assert_eq!(found.body["projects"][0]["id"], json!(id));
         assert_eq!(found.body["projects"].as_array().unwrap().len(), 1);
     }
     let own = world.get(&token, "/v3/auth/projects").await.body;
     let (name, domain) = (&own["projects"][0]["name"], &own["projects"][0]["domain_id"]);
     assert_eq!((name, domain), (&json!("web"), &json!("Acme")));
     let forbidden = world.get(&token, "/v3/projects/nobody").await;
-    assert_eq!(forbidden.status, 403);
+    forbidden.expect_status(403);
     for unknown in [
         "?name=mem1",
         "?name=shop",
@@ -337,18 +345,19 @@ async fn exact_name_finds_a_project_in_the_own_account() {
         "/web?domain_id=Solo",
     ] {
         let refused = world.get(&token, &format!("/v3/projects{unknown}")).await;
-        assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
+        refused.expect_status(403);
+        assert_eq!(refused.body, forbidden.body);
     }
     // A stranger to the account finds nothing by the name of a project alone.
     let stranger = world.api.token("str1", Role::Member);
     for unknown in ["?name=web", "?name=own1", "/web", "/own1", "?name=web&domain_id=Acm"] {
         let refused = world.get(&stranger, &format!("/v3/projects{unknown}")).await;
-        assert_eq!((refused.status, &refused.body), (403, &forbidden.body), "{unknown}");
+        refused.expect_status(403);
+        assert_eq!(refused.body, forbidden.body);
     }
     // As an id, a name that is known makes clients look for the name.
     for name in ["web", "Web%20Shop", "only?domain_id=Solo"] {
-        let refused = world.get(&token, &format!("/v3/projects/{name}")).await;
-        assert_eq!((refused.status, refused.code()), (404, "IMG.0108"), "{name}");
+        world.get(&token, &format!("/v3/projects/{name}")).await.expect_error(404, "IMG.0108");
     }
 }
 
@@ -371,12 +380,12 @@ async fn project_name_is_not_accepted_as_an_id() {
     };
     for ask in [add("shop"), share("shop"), add("mail")] {
         let refused = world.api.send(&ask.token(&token)).await;
-        assert_eq!((refused.status, refused.code()), (400, "IMG.0104"), "{refused:?}");
+        refused.expect_error(400, "IMG.0104");
         assert!(refused.message().contains("not an id: share with mem"), "{refused:?}");
     }
     let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&AddAccount.1=shop&ImageId=";
     let action = ApiRequest::new("POST", format!("/?{action}{image}")).token(&token);
-    assert_eq!(world.api.send(&action).await.status, 404);
+    world.api.send(&action).await.expect_status(404);
     assert_eq!(world.api.dump(), before, "something was written");
 
     // What the directory knows as an id is one, and so is what nobody's name is in this account.
@@ -387,14 +396,14 @@ async fn project_name_is_not_accepted_as_an_id() {
         let add =
             ApiRequest::new("POST", format!("/v2/images/{image}/members")).json(&json!({ "member": member }));
         let added = world.api.send(&add.token(&token)).await;
-        assert_eq!((added.status, &added.body["member_id"]), (200, &json!(member)), "{added:?}");
+        added.expect_status(200);
+        assert_eq!(added.body["member_id"], json!(member));
     }
     // A share that came before the name is taken back by what it was given to.
-    let shared = world.api.send(&add("later").token(&token)).await;
-    assert_eq!(shared.status, 200);
+    world.api.send(&add("later").token(&token)).await.expect_status(200);
     put_tenant(&world.api, "new1", "Acme", "later", "local").await;
     let remove = ApiRequest::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);
-    assert_eq!(world.api.send(&remove).await.status, 204);
+    world.api.send(&remove).await.expect_status(204);
 }
 
 #[tokio::test]

@@ -40,9 +40,9 @@ impl Fixture {
         };
         let members = format!("/v2/images/{}/members", world.received);
         let add = ApiRequest::new("POST", &members).json(&json!({"member": "own1"}));
-        assert_eq!(world.send("own2", add).await.status, 200);
+        world.send("own2", add).await.expect_status(200);
         let accept = ApiRequest::new("PUT", format!("{members}/own1")).json(&json!({"status": "accepted"}));
-        assert_eq!(world.send("own1", accept).await.status, 200);
+        world.send("own1", accept).await.expect_status(200);
         world
     }
 
@@ -55,7 +55,7 @@ impl Fixture {
         let before = self.api.dump();
         let answer = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
-        assert_eq!((answer.status, answer.code()), (status, code), "{method} {body} {answer:?}");
+        answer.expect_error(status, code);
         assert!(answer.message().contains(named), "{method} {body} {answer:?}");
         assert_eq!(self.api.dump(), before, "{method} {body}");
     }
@@ -95,8 +95,7 @@ async fn invalid_batch_is_rejected_with_its_code() {
         ] {
             world.expect_error(method, &body, code, named).await;
         }
-        let empty = world.send("own1", ApiRequest::new(method, MEMBERS)).await;
-        assert_eq!((empty.status, empty.code()), (400, "IMG.0007"));
+        world.send("own1", ApiRequest::new(method, MEMBERS)).await.expect_error(400, "IMG.0007");
     }
 }
 
@@ -150,8 +149,7 @@ async fn job_of_another_project_returns_404() {
     let none = JobId(Stamp::now()).to_string();
     for (project, id) in [("own2", theirs), ("own1", theirs), ("own2", &none), ("own2", "nope")] {
         for target in [format!("/v1/{project}/jobs/{id}"), format!("/v1/cloudimages/job/{id}")] {
-            let answer = world.send("own2", ApiRequest::new("GET", &target)).await;
-            assert_eq!((answer.status, answer.code()), (404, "IMG.0023"), "{target}");
+            world.send("own2", ApiRequest::new("GET", &target)).await.expect_error(404, "IMG.0023");
         }
     }
 }
@@ -169,8 +167,7 @@ async fn member_list_of_unshareable_or_hidden_image_is_rejected() {
     ] {
         let members = format!("/v1/own1/cloudimages/{image}/members");
         for target in [format!("{members}/mem1"), members] {
-            let answer = world.send("own1", ApiRequest::new("GET", &target)).await;
-            assert_eq!((answer.status, answer.code()), (400, code), "{target} {answer:?}");
+            world.send("own1", ApiRequest::new("GET", &target)).await.expect_error(400, code);
         }
     }
 }

@@ -8,7 +8,7 @@ use imageshare_tests::api::{Api, ApiRequest};
 use imageshare_tests::api_document::ApiDocument;
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{FunctionResponse, Functions};
+use imageshare_tests::in_process::{ApiResponse, Functions};
 use serde_json::json;
 
 const IMAGES: usize = 100;
@@ -28,13 +28,14 @@ async fn start() -> (Functions, String) {
 async fn exhaust_read_rate(functions: &Functions) {
     for _ in 0..2 {
         let list = functions.send_without_body("own1", LIST.0, LIST.1).await;
-        assert_eq!((list.status, list.body["images"].as_array().unwrap().len()), (200, IMAGES));
+        list.expect_status(200);
+        assert_eq!(list.body["images"].as_array().unwrap().len(), IMAGES);
     }
 }
 
 /// Checks that an answer is the refusal that the document has; returns its code.
-fn check_throttled(answer: &FunctionResponse, method: &str, path: &str) -> String {
-    assert_eq!(answer.status, 429, "{method} {path}: {answer:?}");
+fn check_throttled(answer: &ApiResponse, method: &str, path: &str) -> String {
+    answer.expect_status(429);
     let wait: u64 = answer.headers["retry-after"].parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     let document = ApiDocument::load();
@@ -92,10 +93,10 @@ async fn throttled_read_does_not_reach_the_table() {
     let (mut functions, _) = start().await;
     exhaust_read_rate(&functions).await;
     functions.disconnect_table();
-    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
+    functions.send_without_body("own1", LIST.0, LIST.1).await.expect_status(429);
     let describe = rpc_event("GET", "Action=DescribeImages&Version=2020-09-30&RegionId=local");
-    assert_eq!(functions.send(&describe).await.status, 429);
-    assert_eq!(functions.send_without_body("own2", LIST.0, LIST.1).await.status, 503);
+    functions.send(&describe).await.expect_status(429);
+    functions.send_without_body("own2", LIST.0, LIST.1).await.expect_status(503);
 }
 
 #[tokio::test]
@@ -103,13 +104,13 @@ async fn read_rate_is_limited_per_tenant() {
     let (functions, image) = start().await;
     functions.share("own1", &[&image], &["mem1"]).await;
     exhaust_read_rate(&functions).await;
-    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
+    functions.send_without_body("own1", LIST.0, LIST.1).await.expect_status(429);
     for project in ["own2", "mem1", "own1.", "OWN1"] {
-        assert_eq!(functions.send_without_body(project, LIST.0, LIST.1).await.status, 200, "{project}");
+        functions.send_without_body(project, LIST.0, LIST.1).await.expect_status(200);
     }
     let shown =
         functions.send_without_body("mem1", glance::show::ROUTE, &format!("/v2/images/{image}")).await;
-    assert_eq!(shown.status, 200);
+    shown.expect_status(200);
 }
 
 #[tokio::test]
@@ -119,27 +120,26 @@ async fn writes_do_not_count_against_the_read_rate() {
     let both = json!({"images": [image], "projects": ["mem1", "mem2"]});
     // Far more than 60 units are read for these.
     for _ in 0..40 {
-        assert_eq!(functions.send_json("own1", ims::share::ROUTE, members, &both).await.status, 200);
+        functions.send_json("own1", ims::share::ROUTE, members, &both).await.expect_status(200);
     }
     functions.local.run_open_work().await;
     exhaust_read_rate(&functions).await;
-    assert_eq!(functions.send_without_body("own1", LIST.0, LIST.1).await.status, 429);
+    functions.send_without_body("own1", LIST.0, LIST.1).await.expect_status(429);
 
     let one = json!({"images": [image], "projects": ["mem1"]});
-    assert_eq!(functions.send_json("own1", ims::unshare::ROUTE, members, &one).await.status, 200);
+    functions.send_json("own1", ims::unshare::ROUTE, members, &one).await.expect_status(200);
     let member = format!("/v2/images/{image}/members/mem2");
     let token = Deployment::token("own1", "member");
     let removal = HttpEvent::new(glance::members::remove::ROUTE, &member).token(&token);
-    assert_eq!(functions.send(&removal).await.status, 204);
+    functions.send(&removal).await.expect_status(204);
     let query = format!(
         "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local&ImageId={image}&RemoveAccount.1=mem3"
     );
     for method in ["GET", "POST"] {
-        let changed = functions.send(&rpc_event(method, &query)).await;
-        assert_eq!(changed.status, 200, "{changed:?}");
+        functions.send(&rpc_event(method, &query)).await.expect_status(200);
     }
     let delete = HttpEvent::new(glance::delete::ROUTE, &format!("/v2/images/{image}")).token(&token);
-    assert_eq!(functions.send(&delete).await.status, 204);
+    functions.send(&delete).await.expect_status(204);
 }
 
 #[tokio::test]
@@ -156,8 +156,8 @@ async fn server_applies_the_configured_read_rate() {
         }
     }
     let refused = last.expect("a refusal");
-    assert_eq!((refused.status, refused.body["error"]["code"].as_str()), (429, Some("IMG.0060")));
+    refused.expect_error(429, "IMG.0060");
     assert!(refused.headers["retry-after"].parse::<u64>().unwrap() >= 1);
     let other = api.token("own2", Role::Member);
-    assert_eq!(api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&other)).await.status, 200);
+    api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&other)).await.expect_status(200);
 }

@@ -56,16 +56,16 @@ impl Fixture {
         run_job(&api, "own1", "DELETE", &json!({"images": [shared, private], "projects": ["gone1"]})).await;
         let patch = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
         let patch = ApiRequest::new("PATCH", format!("/v2/images/{private}")).token(&owner).json(&patch);
-        assert_eq!(api.send(&patch).await.status, 200);
+        api.send(&patch).await.expect_status(200);
         let new = ApiRequest::new("POST", "/v1/access-keys").token(&owner).json(&json!({"name": "ci"}));
         let access_key = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
         let put = ApiRequest::new("PUT", "/v1/tenants/own1").token(&api.token("ops", Role::Admin));
-        assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
+        api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.expect_status(200);
         let vault = json!({"protection_type": "backup", "capacity_gib": 100});
         let vault = ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
         let grant = ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
         for put in [vault, grant] {
-            assert_eq!(api.send(&put.token(&owner)).await.status, 200);
+            api.send(&put.token(&owner)).await.expect_status(200);
         }
         Self { api, shared, private, job, access_key }
     }
@@ -411,6 +411,7 @@ async fn run_job(api: &Api, project: &str, method: &str, body: &Value) -> String
 #[tokio::test]
 async fn stranger_cannot_tell_existing_from_missing() {
     let world = Fixture::start().await;
+    world.api.wait_until_idle().await;
     let before = world.dump_without_jobs();
     for stranger in ["str1", "gone1"] {
         let token = world.api.token(stranger, Role::Member);
@@ -474,7 +475,7 @@ async fn every_operation_requires_a_valid_token() {
     for (operation, ask) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation)) {
         let unnamed = world.api.send(&ask).await;
         let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
-        assert_eq!((unnamed.status, unnamed.code()), (401, code), "{unnamed:?}");
+        unnamed.expect_error(401, code);
         // In OpenStack's words, where it is not Alibaba's API.
         let unverified =
             "This server could not verify that you are authorized to access the document you requested. ";
@@ -484,7 +485,7 @@ async fn every_operation_requires_a_valid_token() {
                 [ask.clone().token(token), ask.clone().header("Authorization", format!("Bearer {token}"))]
             {
                 let answer = world.api.send(&ask).await;
-                assert_eq!(answer.status, 401, "{token} {answer:?}");
+                answer.expect_status(401);
                 assert!(token.is_empty() || !answer.message().contains(token.as_str()), "{answer:?}");
             }
         }
@@ -503,16 +504,19 @@ async fn reader_can_read_but_not_write() {
         if operation.id.ends_with("ImageData") {
             assert!(matches!(answer.status, 404 | 409), "nobody can, whatever the role: {answer:?}");
         } else if operation.id == "createToken" {
-            assert_eq!(answer.status, 401, "it is the body that says who asks");
+            // It is the body that says who asks.
+            answer.expect_status(401);
         } else if operation.id == "showTenant" {
-            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "only admins do: {answer:?}");
+            // Only admins do.
+            answer.expect_error(403, "IMG.0026");
         } else if operation.path.starts_with("/v3/domains") {
-            assert_eq!((answer.status, answer.code()), (403, "IMG.0026"), "nobody is told: {answer:?}");
+            // Nobody is told.
+            answer.expect_error(403, "IMG.0026");
         } else if operation.method == "GET" {
             assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
         } else {
             let code = if operation.path == "/" { "Forbidden.RAM" } else { "IMG.0026" };
-            assert_eq!((answer.status, answer.code()), (403, code), "{} {answer:?}", operation.id);
+            answer.expect_error(403, code);
             assert!(answer.message().contains("reader"), "{answer:?}");
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use imageshare::domain::Timestamp;
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{FunctionResponse, Functions};
+use imageshare_tests::in_process::{ApiResponse, Functions};
 use serde_json::{Value, json};
 
 const LIST: &str = "GET /v2/cloudimages";
@@ -15,14 +15,14 @@ const MEMBERS: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
 const MEMBER: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}";
 const QUOTA: &str = "GET /v1/cloudimages/quota";
 
-async fn list_images(functions: &Functions, project: &str, query: &str) -> FunctionResponse {
+async fn list_images(functions: &Functions, project: &str, query: &str) -> ApiResponse {
     functions.send_without_body(project, LIST, &format!("/v2/cloudimages?{query}")).await
 }
 
 /// The names of the images of a list, in their order.
 async fn image_names(functions: &Functions, project: &str, query: &str) -> String {
     let answer = list_images(functions, project, query).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.expect_status(200);
     let images = answer.body["images"].as_array().unwrap();
     images.iter().map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
@@ -42,7 +42,7 @@ async fn make_public(functions: &Functions, image: &str) {
         .token(&Deployment::token("op", "admin"))
         .header("content-type", "application/openstack-images-v2.1-json-patch")
         .text(&json!([{"op": "replace", "path": "/visibility", "value": "public"}]).to_string());
-    assert_eq!(functions.send(&event).await.status, 200);
+    functions.send(&event).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -125,8 +125,7 @@ async fn marker_of_a_hidden_image_is_rejected() {
     let functions = Functions::start();
     let id = create_image(&functions, "own", "secret").await;
     for marker in [id.as_str(), "no-such", "a%23b", ""] {
-        let answer = list_images(&functions, "stranger", &format!("marker={marker}")).await;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (400, &"IMG.0027".into()), "{marker}");
+        list_images(&functions, "stranger", &format!("marker={marker}")).await.expect_error(400, "IMG.0027");
     }
 }
 
@@ -215,13 +214,11 @@ async fn owner_sees_all_members_and_a_member_only_itself() {
         (own["members"].as_array().unwrap().len(), &own["members"][0]["status"]),
         (1, &"accepted".into())
     );
-    let stranger = members("stranger", "stranger", "").await;
-    assert_eq!((stranger.status, &stranger.body["error"]["code"]), (400, &"IMG.0027".into()));
+    members("stranger", "stranger", "").await.expect_error(400, "IMG.0027");
     for other in ["own", "a%23b"] {
-        let answer = members("b", other, "").await;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (403, &"IMG.0026".into()));
+        members("b", other, "").await.expect_error(403, "IMG.0026");
     }
-    assert_eq!(members("own", "own", "marker=%25").await.status, 400);
+    members("own", "own", "marker=%25").await.expect_status(400);
 
     let show = async |caller: &str, member: &str| {
         let target = format!("/v1/{caller}/cloudimages/{id}/members/{member}");
@@ -230,8 +227,7 @@ async fn owner_sees_all_members_and_a_member_only_itself() {
     assert_eq!(show("own", "b").await.body["status"], "accepted");
     assert_eq!(show("b", "b").await.body["member_type"], "project");
     for (caller, member) in [("b", "a"), ("own", "nobody")] {
-        let answer = show(caller, member).await;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &"IMG.0121".into()));
+        show(caller, member).await.expect_error(404, "IMG.0121");
     }
 }
 

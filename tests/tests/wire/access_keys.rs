@@ -22,7 +22,7 @@ async fn create_key(api: &Api, token: &str, body: &Value) -> ApiResponse {
 /// A signer with a new access key of that project.
 async fn create_signer(api: &Api, project: &str) -> Signer {
     let made = create_key(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
-    assert_eq!(made.status, 201, "{made:?}");
+    made.expect_status(201);
     let text = |name: &str| made.body[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
@@ -39,7 +39,8 @@ async fn signed_request_acts_for_its_project() {
     let new = UnsignedRequest::new("POST", "/v2/images").json(json!({"name": "a"}));
     for wire in sign_both_variants(&signer, &new) {
         let image = api.send(&wire.to_api_request()).await;
-        assert_eq!((image.status, &image.body["owner"]), (201, &json!("own1")), "{image:?}");
+        image.expect_status(201);
+        assert_eq!(image.body["owner"], "own1");
         let share = json!({"images": [image.body["id"]], "projects": ["mem1"]});
         for method in ["POST", "DELETE"] {
             let job = api
@@ -49,7 +50,7 @@ async fn signed_request_acts_for_its_project() {
                         .to_api_request(),
                 )
                 .await;
-            assert_eq!(job.status, 200, "{job:?}");
+            job.expect_status(200);
         }
     }
     let list = UnsignedRequest::new("GET", "/v2/cloudimages?owner=own1&limit=1&name=a");
@@ -59,9 +60,9 @@ async fn signed_request_acts_for_its_project() {
     for wire in sign_both_variants(&signer, &list) {
         // Their clients add it after signing.
         let ask = wire.to_api_request();
-        assert_eq!(api.send(&ask.clone().header("X-Project-Id", "own1")).await.status, 200);
+        api.send(&ask.clone().header("X-Project-Id", "own1")).await.expect_status(200);
         let other = api.send(&ask.header("X-Project-Id", "mem1")).await;
-        assert_eq!((other.status, other.code()), (403, "IMG.0026"), "{other:?}");
+        other.expect_error(403, "IMG.0026");
         assert!(other.message().contains("acts for project own1 alone"), "{other:?}");
     }
 }
@@ -86,7 +87,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
     ] {
         for wire in sign_both_variants(&signer, &request) {
             let refused = api.send(&wire.to_api_request()).await;
-            assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+            refused.expect_error(401, "APIGW.0301");
             assert!(refused.message().contains(told), "{told} {refused:?}");
         }
     }
@@ -96,7 +97,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
         let refused = api.send(&changed.to_api_request()).await;
         assert!(refused.message().contains("signature does not match"), "{refused:?}");
         let two = api.send(&wire.to_api_request().token(&api.token("own1", Role::Member))).await;
-        assert_eq!((two.status, two.code()), (401, "IMG.0087"), "{two:?}");
+        two.expect_error(401, "IMG.0087");
     }
     let without_date = |wire: &WireRequest| {
         let mut wire = wire.clone();
@@ -125,7 +126,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
             (with(&wire, "Authorization", "SDK-HMAC-SHA256 Access=a"), "signature is incomplete"),
         ] {
             let refused = api.send(&changed.to_api_request()).await;
-            assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+            refused.expect_error(401, "APIGW.0301");
             assert!(refused.message().contains(told), "{told} {refused:?}");
         }
     }
@@ -136,7 +137,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
             &format!("{algorithm} Access=a, SignedHeaders=x-sdk-date, Signature=00"),
         );
         let refused = api.send(&wire.to_api_request()).await;
-        assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+        refused.expect_error(401, "APIGW.0301");
         assert!(refused.message().contains("sign with SDK-HMAC-SHA256"), "{refused:?}");
     }
     assert_eq!(api.dump(), before);
@@ -147,12 +148,12 @@ async fn disabled_access_key_is_rejected_and_still_listed() {
     let api = Api::start(&[]).await;
     let (own, other) = (create_signer(&api, "own1").await, create_signer(&api, "own1").await);
     let list = UnsignedRequest::new("GET", KEYS);
-    assert_eq!(api.send(&own.sign_access(&list, &[]).to_api_request()).await.status, 200);
+    api.send(&own.sign_access(&list, &[]).to_api_request()).await.expect_status(200);
     let disable = UnsignedRequest::new("DELETE", &format!("{KEYS}/{}", own.key_id));
     for _ in 0..2 {
-        assert_eq!(api.send(&other.sign_access(&disable, &[]).to_api_request()).await.status, 204);
+        api.send(&other.sign_access(&disable, &[]).to_api_request()).await.expect_status(204);
         let refused = api.send(&own.sign_access(&list, &[]).to_api_request()).await;
-        assert_eq!((refused.status, refused.code()), (401, "APIGW.0301"), "{refused:?}");
+        refused.expect_error(401, "APIGW.0301");
         assert!(refused.message().contains("disabled"), "{refused:?}");
     }
     let listed = api.send(&other.sign_access(&list, &[]).to_api_request()).await.body;
@@ -169,10 +170,11 @@ async fn access_key_limit_holds_under_concurrency() {
     assert_eq!(made.len(), 3);
     let before = api.dump_when_idle().await;
     let refused = create_key(&api, &token, &new).await;
-    assert_eq!((refused.status, refused.code()), (403, "IMG.0088"), "{refused:?}");
+    refused.expect_error(403, "IMG.0088");
     assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
     assert_eq!(api.dump(), before);
-    assert_eq!(create_key(&api, &api.token("own2", Role::Member), &new).await.status, 201, "another project");
+    // Another project.
+    create_key(&api, &api.token("own2", Role::Member), &new).await.expect_status(201);
 
     let disable =
         ApiRequest::new("DELETE", format!("{KEYS}/{}", made[0].body["id"].as_str().unwrap())).token(&token);
@@ -201,12 +203,12 @@ async fn access_key_with_higher_role_cannot_be_disabled() {
         (&keys[2], Role::Member, "has the role admin, which is more than your own"),
     ] {
         let refused = api.send(&disable(key, role)).await;
-        assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{refused:?}");
+        refused.expect_error(403, "IMG.0026");
         assert!(refused.message().contains(told), "{refused:?}");
     }
     assert_eq!(api.dump(), before);
     for (key, role) in [(&keys[0], Role::Member), (&keys[1], Role::Member), (&keys[2], Role::Admin)] {
-        assert_eq!(api.send(&disable(key, role)).await.status, 204, "whoever of the project it is of");
+        api.send(&disable(key, role)).await.expect_status(204);
     }
 }
 
@@ -222,7 +224,7 @@ async fn disabled_access_key_expires_after_90_days() {
     };
     assert_eq!(ttl(), None);
     let disable = ApiRequest::new("DELETE", format!("{KEYS}/{key}")).token(&api.token("own1", Role::Member));
-    assert_eq!(api.send(&disable).await.status, 204);
+    api.send(&disable).await.expect_status(204);
     let days = ttl().unwrap() - Timestamp::now().unix_seconds();
     assert!((90 * 86_400 - 60..=90 * 86_400).contains(&days), "{days}");
 }
@@ -249,19 +251,17 @@ async fn access_key_with_higher_role_cannot_be_created() {
         (Role::Admin, json!(["admin"]), 201),
     ] {
         let made = create_key(&api, &api.token("own1", role), &json!({"name": "ci", "roles": wanted})).await;
-        assert_eq!(made.status, status, "{made:?}");
+        made.expect_status(status);
     }
     let reader =
         create_key(&api, &api.token("own1", Role::Member), &json!({"name": "r", "roles": ["reader"]})).await;
     let text = |name: &str| reader.body[name].as_str().unwrap().to_owned();
     let reader = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
-    assert_eq!(
-        api.send(&reader.sign_access(&UnsignedRequest::new("GET", KEYS), &[]).to_api_request()).await.status,
-        200
-    );
+    api.send(&reader.sign_access(&UnsignedRequest::new("GET", KEYS), &[]).to_api_request())
+        .await
+        .expect_status(200);
     let new = UnsignedRequest::new("POST", "/v2/images").json("{}");
-    let refused = api.send(&reader.sign_access(&new, &[]).to_api_request()).await;
-    assert_eq!((refused.status, refused.code()), (403, "IMG.0026"), "{refused:?}");
+    api.send(&reader.sign_access(&new, &[]).to_api_request()).await.expect_error(403, "IMG.0026");
 }
 
 #[tokio::test]

@@ -41,14 +41,14 @@ impl<'a> Client<'a> {
     async fn create_image(&self, name: &str) -> String {
         let answer =
             self.call("POST", "/v2/images", Some(&json!({"name": name, "__os_type": "Linux"}))).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.expect_status(201);
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
     /// Makes a batch call and returns its job when it has ended.
     async fn run_job(&self, method: &str, body: &Value) -> Value {
         let accepted = self.call(method, MEMBERS, Some(body)).await;
-        assert_eq!(accepted.status, 200, "{accepted:?}");
+        accepted.expect_status(200);
         self.api.wait_for_job(&self.token, self.project, &accepted).await
     }
 
@@ -81,8 +81,7 @@ impl<'a> Client<'a> {
 
     async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "replace", "path": path, "value": value}]);
-        let answer = self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await.expect_status(200);
         // The lists of its members say so when the job of it is carried out.
         self.api.wait_until_idle().await;
     }
@@ -165,11 +164,7 @@ async fn every_operation_is_served() {
         (one.ids_by_member_status("accepted").await, one.ids_by_member_status("rejected").await),
         (id_set(&[&b, &c]), id_set(&[&a]))
     );
-    assert_eq!(
-        one.get(&format!("/v2/images/{a}")).await.status,
-        200,
-        "what was rejected can be looked at again"
-    );
+    one.get(&format!("/v2/images/{a}")).await.expect_status(200);
 
     assert_job_succeeded(&owner.share(&[&b], &["mem1"]).await, "imsAddImageMembersJob", 1);
     assert_eq!(
@@ -186,10 +181,10 @@ async fn every_operation_is_served() {
         assert_eq!(one.ids_by_member_status(status).await, id_set(&[]));
     }
     assert_eq!(two.ids_by_member_status("pending").await, id_set(&[&a, &b, &c]));
-    assert_eq!(one.get(&format!("/v2/images/{a}")).await.status, 404);
+    one.get(&format!("/v2/images/{a}")).await.expect_status(404);
     owner.patch_image(&a, "/name", "a2").await;
-    assert_eq!(owner.call("PUT", &format!("/v2/images/{a}/file"), None).await.status, 204);
-    assert_eq!(owner.call("DELETE", &format!("/v2/images/{a}"), None).await.status, 204);
+    owner.call("PUT", &format!("/v2/images/{a}/file"), None).await.expect_status(204);
+    owner.call("DELETE", &format!("/v2/images/{a}"), None).await.expect_status(204);
     exercise_glance(&owner, &one, &b).await;
     for path in ["/openapi.yaml", "/openapi.json", "/docs"] {
         assert!(api.send(&ApiRequest::new("GET", path)).await.body.to_string().contains("shareImages"));
@@ -200,12 +195,12 @@ async fn every_operation_is_served() {
 
     let images = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
     for method in ["GET", "POST"] {
-        assert_eq!(owner.call(method, images, None).await.status, 200);
+        owner.call(method, images, None).await.expect_status(200);
     }
     let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "ci"}))).await;
     let key = key.body["id"].as_str().unwrap().to_owned();
     assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
-    assert_eq!(owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.status, 204);
+    owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.expect_status(204);
     exercise_keystone(&owner).await;
     exercise_directory(&owner, &b).await;
     exercise_keys_and_vaults(&owner, &one).await;
@@ -223,21 +218,21 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
         owner.call("POST", "/v2/images", Some(&details)).await.body["id"].as_str().unwrap().to_owned();
     let grant = "/v1/keys/key/grants/mem1";
     for (method, target) in [("PUT", grant), ("GET", grant), ("GET", "/v1/keys/key/grants")] {
-        assert_eq!(owner.call(method, target, None).await.status, 200, "{method} {target}");
+        owner.call(method, target, None).await.expect_status(200);
     }
     assert_job_succeeded(&owner.share(&[&image], &["mem1"]).await, "imsAddImageMembersJob", 1);
     let vault = json!({"protection_type": "backup", "capacity_gib": 40});
-    assert_eq!(member.call("PUT", "/v1/vaults/v-1", Some(&vault)).await.status, 200);
+    member.call("PUT", "/v1/vaults/v-1", Some(&vault)).await.expect_status(200);
     let answer = |status: &str| json!({"status": status, "vault_id": "v-1"});
     let answered = format!("/v2/images/{image}/members/mem1");
-    assert_eq!(member.call("PUT", &answered, Some(&answer("accepted"))).await.status, 200);
+    member.call("PUT", &answered, Some(&answer("accepted"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults/v-1").await.body["vault"]["reserved_gib"], 40);
     let left = owner.call("DELETE", grant, None).await.body;
     assert_eq!(left["memberships"][0]["status"], "accepted", "{left}");
     assert_eq!(owner.get(&format!("{grant}/memberships")).await.body, left);
-    assert_eq!(member.call("PUT", &answered, Some(&answer("rejected"))).await.status, 200);
+    member.call("PUT", &answered, Some(&answer("rejected"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults").await.body["vaults"][0]["reserved_gib"], 0);
-    assert_eq!(member.call("DELETE", "/v1/vaults/v-1", None).await.status, 204);
+    member.call("DELETE", "/v1/vaults/v-1", None).await.expect_status(204);
 }
 
 /// A token by an access key, and what clients ask with it.
@@ -258,27 +253,27 @@ async fn exercise_keystone(owner: &Client<'_>) {
         "/v3/projects?name=own1",
         "/v2/cloudimages",
     ] {
-        assert_eq!(owner.api.send(&ask(target)).await.status, 200, "{target}");
+        owner.api.send(&ask(target)).await.expect_status(200);
     }
     let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);
     assert_eq!(owner.api.send(&subject).await.body["token"]["project"]["id"], "own1");
     let revoke = ApiRequest::new("DELETE", "/v3/auth/tokens").token(&token).header("X-Subject-Token", &token);
-    assert_eq!(owner.api.send(&revoke).await.status, 204);
-    assert_eq!(owner.api.send(&ask("/v2/cloudimages")).await.status, 401);
+    owner.api.send(&revoke).await.expect_status(204);
+    owner.api.send(&ask("/v2/cloudimages")).await.expect_status(401);
 }
 
 /// Shares an image with somebody of whom only the names are known, whom an admin has entered in the directory.
 async fn exercise_directory(owner: &Client<'_>, image: &str) {
     let admin = Client::new(owner.api, "ops", Role::Admin);
     let names = json!({"account": "acme", "project": "web"});
-    assert_eq!(admin.call("PUT", "/v1/tenants/mem7", Some(&names)).await.status, 200);
+    admin.call("PUT", "/v1/tenants/mem7", Some(&names)).await.expect_status(200);
     assert_eq!(admin.get("/v1/tenants/mem7").await.body["tenant"]["region"], "local");
     let found = owner.get("/v1/tenants?account=acme&project=web").await.body;
     assert_eq!(found["tenants"][0]["project_id"], "mem7");
     let by_name = json!({"images": [image], "accounts": [{"name": "acme"}]});
     assert_job_succeeded(&owner.run_job("POST", &by_name).await, "imsAddImageMembersJob", 1);
     assert_eq!(owner.member_statuses(image).await["mem7"], "pending");
-    assert_eq!(admin.call("DELETE", "/v1/tenants/mem7", None).await.status, 204);
+    admin.call("DELETE", "/v1/tenants/mem7", None).await.expect_status(204);
 }
 
 /// The same with one image and one project at a time, as OpenStack's clients do it.
@@ -286,17 +281,19 @@ async fn exercise_glance(owner: &Client<'_>, member: &Client<'_>, image: &str) {
     let members = format!("/v2/images/{image}/members");
     let row = format!("{members}/{}", member.project);
     let added = owner.call("POST", &members, Some(&json!({"member": member.project}))).await;
-    assert_eq!((added.status, &added.body["status"]), (200, &"pending".into()));
+    added.expect_status(200);
+    assert_eq!(added.body["status"], "pending");
     let tag = format!("/v2/images/{image}/tags/mine");
-    assert_eq!(owner.call("PUT", &tag, None).await.status, 204);
+    owner.call("PUT", &tag, None).await.expect_status(204);
     let tagged = "/v2/images?visibility=shared&member_status=pending&tag=mine";
     assert_eq!(image_ids(&member.get(tagged).await), id_set(&[&image.to_owned()]));
-    assert_eq!(owner.call("DELETE", &tag, None).await.status, 204);
+    owner.call("DELETE", &tag, None).await.expect_status(204);
     assert_eq!(image_ids(&member.get(tagged).await), id_set(&[]));
     let inbox = member.get("/v2/images?visibility=shared&member_status=pending").await;
     assert_eq!(image_ids(&inbox), id_set(&[&image.to_owned()]));
     let accepted = member.call("PUT", &row, Some(&json!({"status": "accepted"}))).await;
-    assert_eq!((accepted.status, &accepted.body["status"]), (200, &"accepted".into()));
+    accepted.expect_status(200);
+    assert_eq!(accepted.body["status"], "accepted");
     assert_eq!(
         member.ids_by_member_status("accepted").await,
         id_set(&[&image.to_owned()]),
@@ -305,7 +302,7 @@ async fn exercise_glance(owner: &Client<'_>, member: &Client<'_>, image: &str) {
     assert_eq!(owner.get(&members).await.body["members"][0]["status"], "accepted");
     assert_eq!(owner.get(&row).await.body, accepted.body);
     assert_eq!(owner.get("/v2/schemas/member").await.body["name"], "member");
-    assert_eq!(owner.call("DELETE", &row, None).await.status, 204);
+    owner.call("DELETE", &row, None).await.expect_status(204);
     assert_eq!(member.ids_by_member_status("accepted").await, id_set(&[]));
 }
 
@@ -365,10 +362,10 @@ async fn repeated_idempotency_key_returns_the_same_job() {
     };
     let first = send("POST", "m1", &owner.token).await;
     let again = send("POST", "m1", &owner.token).await;
-    assert_eq!((first.status, &first.body), (200, &again.body));
+    first.expect_status(200);
+    assert_eq!(first.body, again.body);
     for (method, project) in [("POST", "m2"), ("DELETE", "m1")] {
-        let other = send(method, project, &owner.token).await;
-        assert_eq!((other.status, other.code()), (422, "IMG.0018"), "{other:?}");
+        send(method, project, &owner.token).await.expect_error(422, "IMG.0018");
     }
     let elsewhere = send("POST", "m1", &api.token("own2", Role::Member)).await;
     assert_eq!(elsewhere.code(), "IMG.0027", "a key is its tenant's own");
@@ -383,17 +380,16 @@ async fn deleting_a_shared_image_removes_it_from_members() {
     let (gone, kept) = (owner.create_image("gone").await, owner.create_image("kept").await);
     owner.share(&[&gone, &kept], &["mem1"]).await;
     guest.respond(&[&gone, &kept], "accepted").await;
-    assert_eq!(owner.call("DELETE", &format!("/v2/images/{gone}"), None).await.status, 204);
+    owner.call("DELETE", &format!("/v2/images/{gone}"), None).await.expect_status(204);
     assert_eq!(guest.ids_by_member_status("accepted").await, id_set(&[&kept]));
     for person in [&owner, &guest] {
-        assert_eq!(person.get(&format!("/v2/images/{gone}")).await.status, 404);
+        person.get(&format!("/v2/images/{gone}")).await.expect_status(404);
     }
     let refused =
         owner.call("POST", MEMBERS, Some(&json!({"images": [kept, gone], "projects": ["m2"]}))).await;
-    assert_eq!((refused.status, refused.code()), (400, "IMG.0027"));
+    refused.expect_error(400, "IMG.0027");
     assert!(refused.message().contains(&gone), "{refused:?}");
-    let taken = owner.call("POST", "/v2/images", Some(&json!({"id": gone}))).await;
-    assert_eq!(taken.status, 409, "an id is never used again");
+    owner.call("POST", "/v2/images", Some(&json!({"id": gone}))).await.expect_status(409);
 }
 
 #[tokio::test]
@@ -406,9 +402,9 @@ async fn making_an_image_private_and_shared_again_restores_its_shares() {
 
     owner.patch_image(&image, "/visibility", "private").await;
     assert_eq!(guest.ids_by_member_status("accepted").await, id_set(&[]));
-    assert_eq!(guest.get(&format!("/v2/images/{image}")).await.status, 404);
+    guest.get(&format!("/v2/images/{image}")).await.expect_status(404);
     let refused = owner.call("POST", MEMBERS, Some(&json!({"images": [image], "projects": ["mem3"]}))).await;
-    assert_eq!((refused.status, refused.code()), (400, "IMG.0105"));
+    refused.expect_error(400, "IMG.0105");
 
     owner.patch_image(&image, "/visibility", "shared").await;
     assert_eq!(guest.ids_by_member_status("accepted").await, id_set(&[&image]));
@@ -424,12 +420,13 @@ async fn admin_acts_for_any_project() {
     let answer = json!({"images": [image], "project_id": "mem1", "status": "accepted"});
     assert_eq!(admin.run_job("PUT", &answer).await["status"], "SUCCESS");
     assert_eq!(owner.member_statuses(&image).await, json!({"mem1": "accepted"}));
-    assert_eq!(admin.get(&format!("/v1/own1/cloudimages/{image}/members/mem1")).await.status, 200);
+    admin.get(&format!("/v1/own1/cloudimages/{image}/members/mem1")).await.expect_status(200);
     let for_another = admin.call("POST", "/v2/images", Some(&json!({"owner": "mem1"}))).await;
-    assert_eq!((for_another.status, &for_another.body["owner"]), (201, &"mem1".into()));
+    for_another.expect_status(201);
+    assert_eq!(for_another.body["owner"], "mem1");
 
     let other = Client::member(&api, "mem2").call("PUT", MEMBERS, Some(&answer)).await;
-    assert_eq!((other.status, other.code()), (403, "IMG.0026"));
+    other.expect_error(403, "IMG.0026");
     assert!(other.message().contains("acts for project mem2, not for mem1"), "{other:?}");
 }
 
@@ -440,14 +437,14 @@ async fn expired_token_is_rejected_as_expired() {
         let expires = Timestamp::from_unix_millis((Timestamp::now().unix_seconds() + seconds) * 1000);
         ApiRequest::new("GET", "/v2/cloudimages").token(&api.token_expiring_at("own1", expires))
     };
-    assert_eq!(api.send(&ask(60)).await.status, 200);
+    api.send(&ask(60)).await.expect_status(200);
     let expired = api.send(&ask(-60)).await;
-    assert_eq!(expired.status, 401);
+    expired.expect_status(401);
     assert!(expired.message().contains("expired"), "{expired:?}");
     let bearer = api.token("own1", Role::Reader);
     let bearer =
         ApiRequest::new("GET", "/v2/cloudimages").header("Authorization", format!("Bearer {bearer}"));
-    assert_eq!(api.send(&bearer).await.status, 200);
+    api.send(&bearer).await.expect_status(200);
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ async fn error_message(function: &HttpFunction, event: HttpEvent) -> String {
     let event = event.token(&Deployment::token("owner", "member"));
     let end = Timestamp::now().plus(Duration::from_secs(1));
     let answer = send_event(function, &event, Some(end)).await;
-    assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"), "{answer:?}");
+    answer.expect_status(503);
+    assert_eq!(answer.headers["retry-after"], "1");
     let message = answer.body["error"]["message"].as_str().or(answer.body["Message"].as_str());
     message.expect("a message").to_owned()
 }

@@ -31,9 +31,9 @@ async fn concurrent_adds_of_one_member_create_one_membership() {
             "{round}"
         );
         assert_eq!(world.members("own1", &image).await, "mem1:pending");
-        assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
+        world.remove("own1", &image, "mem1").await.expect_status(204);
         assert_eq!(world.members("own1", &image).await, "");
-        assert_eq!(world.request("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+        world.request("mem1", "GET", &format!("/v2/images/{image}")).await.expect_status(404);
     }
 }
 
@@ -75,8 +75,7 @@ async fn concurrent_adds_and_removes_leave_a_consistent_state() {
     let count = |status: u16| counts.get(&status).copied().unwrap_or_default();
     let stands = usize::from(!world.members("own1", &image).await.is_empty());
     assert_eq!(count(200) - count(204), stands, "{counts:?}");
-    let left = world.remove("own1", &image, "mem1").await;
-    assert_eq!(left.status, if stands == 1 { 204 } else { 404 });
+    world.remove("own1", &image, "mem1").await.expect_status(if stands == 1 { 204 } else { 404 });
     assert_eq!(world.members("own1", &image).await, "");
 }
 

@@ -44,13 +44,14 @@ async fn small_differences_match_the_page() {
         ("/healthcheck", 404),
         ("//v2/images", 404),
     ] {
-        assert_eq!(world.request("own1", "GET", target).await.status, status, "{target}");
+        world.request("own1", "GET", target).await.expect_status(status);
     }
     let options = world.request("own1", "OPTIONS", "/v2/images").await;
-    assert_eq!((options.status, options.headers["allow"].as_str()), (405, "GET, HEAD, POST"));
+    options.expect_status(405);
+    assert_eq!(options.headers["allow"], "GET, HEAD, POST");
     let change = json!([{"op": "replace", "path": "/owner", "value": "mem1"}]);
     let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
-    assert_eq!(world.send("adm1", Role::Admin, ask).await.status, 403);
+    world.send("adm1", Role::Admin, ask).await.expect_status(403);
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn list_errors_use_glance_messages() {
         ("protected=x", "Invalid value 'x' for 'protected' filter. Valid values are 'true' or 'false'.".to_owned()),
     ] {
         let answer = world.request("me", "GET", &format!("/v2/images?{query}")).await;
-        assert_eq!((answer.status, answer.message()), (400, message.as_str()), "{query}");
+        answer.expect_message(400, message.as_str());
     }
 }
 

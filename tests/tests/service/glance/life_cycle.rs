@@ -31,20 +31,20 @@ async fn image_data_calls_report_that_data_live_elsewhere() {
             _ => ask.typed_body("application/octet-stream", b"\0bits\xff"),
         };
         let answer = world.send("own1", Role::Member, ask).await;
-        assert_eq!((answer.status, answer.code()), (status, "IMG.0105"), "{method} {last}");
+        answer.expect_error(status, "IMG.0105");
         assert!(answer.message().contains("live elsewhere"), "{answer:?}");
     }
     // openstacksdk writes the body of any answer into the image file, and fails where the checksum is another.
     for accept in ["*/*", "application/octet-stream"] {
         let ask = ApiRequest::new("GET", format!("{path}/file")).header("Accept", accept);
         let answer = world.send("own1", Role::Member, ask).await;
-        assert_eq!((answer.status, &answer.body), (404, &serde_json::Value::Null));
+        answer.expect_status(404);
+        assert_eq!(answer.body, serde_json::Value::Null);
         assert!(answer.headers["content-md5"].contains("live-elsewhere"), "{answer:?}");
     }
     world.share("own1", &image, "mem1", "accepted").await;
     for (project, status) in [("own1", 204), ("mem1", 403), ("str1", 404)] {
-        let nothing = world.request(project, "PUT", &format!("{path}/file")).await;
-        assert_eq!(nothing.status, status, "an upload of nothing by {project}");
+        world.request(project, "PUT", &format!("{path}/file")).await.expect_status(status);
     }
     assert_eq!(world.request("own1", "GET", &path).await.body, before);
 }
@@ -73,13 +73,10 @@ async fn image_ids_are_case_insensitive() {
     let id = "0B680482-ACAA-4045-B14C-9A8C7DFE9C70";
     let image = world.create_image("own1", &json!({"id": id, "name": "web"})).await;
     assert_eq!(image, id.to_lowercase());
-    assert_eq!(
-        world.request_with_body("own1", "POST", "/v2/images", &json!({"id": image})).await.status,
-        409
-    );
+    world.request_with_body("own1", "POST", "/v2/images", &json!({"id": image})).await.expect_status(409);
     assert_eq!(world.request("own1", "GET", &format!("/v2/images/{id}")).await.body["id"], image);
     assert_eq!(world.image_names("own1", &format!("id={id}")).await, "web");
-    assert_eq!(world.add("own1", id, "mem1").await.status, 200);
+    world.add("own1", id, "mem1").await.expect_status(200);
     assert_eq!(world.decide("mem1", id, "accepted").await.body["image_id"], image);
     let batch = json!({"images": [id, image], "projects": ["mem1"]});
     let ask = ApiRequest::new("DELETE", "/v1/cloudimages/members").json(&batch);
@@ -88,7 +85,7 @@ async fn image_ids_are_case_insensitive() {
     let job = world.api.wait_for_job(&token, "own1", &accepted).await;
     assert_eq!(job["entities"]["results"].as_array().map(Vec::len), Some(1), "{job}");
     assert_eq!(world.members("own1", &image).await, "");
-    assert_eq!(world.request("MEM1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+    world.request("MEM1", "GET", &format!("/v2/images/{image}")).await.expect_status(404);
 }
 
 #[tokio::test]
@@ -98,7 +95,7 @@ async fn readded_member_starts_as_pending() {
     world.share("own1", &image, "mem1", "accepted").await;
     let member = format!("/v2/images/{image}/members/mem1");
     let first = world.request("own1", "GET", &member).await.body["created_at"].clone();
-    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
+    world.remove("own1", &image, "mem1").await.expect_status(204);
     let now = Timestamp::now().unix_seconds();
     while Timestamp::now().unix_seconds() == now {
         tokio::task::yield_now().await;
@@ -117,10 +114,10 @@ async fn image_shared_again_after_private_keeps_its_members() {
     world.share("own1", &image, "mem2", "pending").await;
     world.set_visibility("own1", &image, "private").await;
     let members = format!("/v2/images/{image}/members");
-    assert_eq!(world.request("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
-    assert_eq!(world.request("mem1", "GET", &members).await.status, 404);
-    assert_eq!(world.request("own1", "GET", &members).await.status, 403);
-    assert_eq!(world.decide("mem1", &image, "rejected").await.status, 404);
+    world.request("mem1", "GET", &format!("/v2/images/{image}")).await.expect_status(404);
+    world.request("mem1", "GET", &members).await.expect_status(404);
+    world.request("own1", "GET", &members).await.expect_status(403);
+    world.decide("mem1", &image, "rejected").await.expect_status(404);
     assert_eq!(world.image_names("mem1", "").await, "");
     world.set_visibility("own1", &image, "shared").await;
     assert_eq!(world.members("own1", &image).await, "mem1:accepted mem2:pending");
@@ -133,12 +130,12 @@ async fn deleting_an_image_removes_its_members() {
     let world = World::start(&[]).await;
     let image = world.create_image("own1", &json!({"name": "web"})).await;
     world.share("own1", &image, "mem1", "accepted").await;
-    assert_eq!(world.request("own1", "DELETE", &format!("/v2/images/{image}")).await.status, 204);
+    world.request("own1", "DELETE", &format!("/v2/images/{image}")).await.expect_status(204);
     for project in ["own1", "mem1"] {
-        assert_eq!(world.request(project, "GET", &format!("/v2/images/{image}")).await.status, 404);
-        assert_eq!(world.request(project, "GET", &format!("/v2/images/{image}/members")).await.status, 404);
+        world.request(project, "GET", &format!("/v2/images/{image}")).await.expect_status(404);
+        world.request(project, "GET", &format!("/v2/images/{image}/members")).await.expect_status(404);
         assert_eq!(world.image_names(project, "visibility=all&member_status=all").await, "");
     }
-    assert_eq!(world.add("own1", &image, "mem2").await.status, 404);
-    assert_eq!(world.remove("own1", &image, "mem1").await.status, 404);
+    world.add("own1", &image, "mem2").await.expect_status(404);
+    world.remove("own1", &image, "mem1").await.expect_status(404);
 }

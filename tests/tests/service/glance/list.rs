@@ -47,7 +47,7 @@ async fn images_are_filtered_by_their_shown_attributes() {
         assert_eq!(world.image_names("own1", &query).await, expected, "{query}");
     }
     for query in ["changes-since=2024-11-06T06:30:00Z", "created_at=202411", "min_ram=-1"] {
-        assert_eq!(world.request("own1", "GET", &format!("/v2/images?{query}")).await.status, 400, "{query}");
+        world.request("own1", "GET", &format!("/v2/images?{query}")).await.expect_status(400);
     }
     let stranger = format!("id=in:{first},{second}&visibility=all&member_status=all");
     assert_eq!(world.image_names("str1", &stranger).await, "");
@@ -57,7 +57,7 @@ async fn fetch_pages(world: &World, query: &str) -> Vec<ApiResponse> {
     let mut pages = vec![world.request("own1", "GET", &format!("/v2/images?{query}")).await];
     while let Some(next) = pages.last().unwrap().body["next"].as_str() {
         let page = world.request("own1", "GET", next).await;
-        assert_eq!(page.status, 200, "{page:?}");
+        page.expect_status(200);
         pages.push(page);
     }
     pages
@@ -122,5 +122,5 @@ async fn listed_image_equals_the_shown_image() {
     }
     assert_eq!(shown["__os_type"], Value::from("Linux"));
     let with_body = world.request_with_body("own1", "GET", "/v2/images", &json!({})).await;
-    assert_eq!((with_body.status, with_body.message()), (400, "A body is not expected with this request."));
+    with_body.expect_message(400, "A body is not expected with this request.");
 }

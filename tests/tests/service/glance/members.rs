@@ -18,30 +18,32 @@ async fn member_life_cycle_works_as_in_openstacksdk() {
         json!({"member_id": "mem1", "image_id": image, "status": status, "created_at": created,
             "updated_at": updated, "schema": "/v2/schemas/member"})
     };
-    assert_eq!((added.status, &added.body), (200, &expected("pending", &created)));
+    added.expect_status(200);
+    assert_eq!(added.body, expected("pending", &created));
 
     let accept = json!({"status": "accepted", "member": "mem1"});
     let accepted = world.request_with_body("mem1", "PUT", &member, &accept).await;
-    assert_eq!((accepted.status, &accepted.body), (200, &expected("accepted", &accepted.body["updated_at"])));
-    assert_eq!(world.request_with_body("mem1", "PUT", &member, &accept).await.status, 200, "the same again");
+    accepted.expect_status(200);
+    assert_eq!(accepted.body, expected("accepted", &accepted.body["updated_at"]));
+    world.request_with_body("mem1", "PUT", &member, &accept).await.expect_status(200);
     let listed = world.request("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
     assert_eq!(listed.body["schema"], "/v2/schemas/members");
     assert_eq!(listed.body["members"][0]["status"], "accepted");
     // `find_member` names the image once more.
     let found = world.request("own1", "GET", &format!("{member}?image_id={image}")).await;
-    assert_eq!((found.status, &found.body["status"]), (200, &json!("accepted")));
+    found.expect_status(200);
+    assert_eq!(found.body["status"], "accepted");
 
     for status in ["rejected", "pending", "accepted"] {
         let body = json!({"status": status, "vault_id": "v-1"});
         assert_eq!(world.request_with_body("mem1", "PUT", &member, &body).await.body["status"], status);
     }
-    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
+    world.remove("own1", &image, "mem1").await.expect_status(204);
     let gone = world.request("own1", "GET", &member).await;
     let message = format!("mem1 not found in the member list of the image {image}.");
-    assert_eq!((gone.status, gone.message()), (404, message.as_str()));
-    let again = world.remove("own1", &image, "mem1").await;
-    assert_eq!((again.status, again.message()), (404, message.as_str()));
-    assert_eq!(world.request("mem1", "GET", &format!("/v2/images/{image}")).await.status, 404);
+    gone.expect_message(404, message.as_str());
+    world.remove("own1", &image, "mem1").await.expect_message(404, message.as_str());
+    world.request("mem1", "GET", &format!("/v2/images/{image}")).await.expect_status(404);
 }
 
 #[tokio::test]
@@ -49,21 +51,21 @@ async fn member_is_added_once_and_within_the_limit() {
     let world = World::start(&["members-per-image=3"]).await;
     let image = world.create_image("own1", &json!({})).await;
     for member in ["a", "b", "c"] {
-        assert_eq!(world.add("own1", &image, member).await.status, 200);
+        world.add("own1", &image, member).await.expect_status(200);
     }
     let twice = world.add("own1", &image, "b").await;
     let message = format!("Member b is duplicated for image {image}: it is shared with b already.");
-    assert_eq!((twice.status, twice.message()), (409, message.as_str()), "also where the image is full");
+    // Also where the image is full.
+    twice.expect_message(409, message.as_str());
     let full = world.add("own1", &image, "d").await;
     let message = format!(
         "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: 4, Maximum: 3: Remove a member that does not need it first."
     );
-    assert_eq!((full.status, full.message()), (413, message.as_str()));
-    assert_eq!(world.remove("own1", &image, "a").await.status, 204);
-    assert_eq!(world.add("own1", &image, "d").await.status, 200);
+    full.expect_message(413, message.as_str());
+    world.remove("own1", &image, "a").await.expect_status(204);
+    world.add("own1", &image, "d").await.expect_status(200);
     assert_eq!(world.members("own1", &image).await, "b:pending c:pending d:pending");
-    let itself = world.add("own1", &image, "own1").await;
-    assert_eq!((itself.status, itself.code()), (400, "IMG.0076"));
+    world.add("own1", &image, "own1").await.expect_error(400, "IMG.0076");
 }
 
 #[tokio::test]
@@ -94,13 +96,11 @@ async fn invalid_member_body_is_rejected_for_any_caller_and_image() {
         for project in ["own1", "mem1", "str1"] {
             for (body, message) in add {
                 let ask = ApiRequest::new("POST", &members).typed_body("text/plain", body);
-                let answer = world.send(project, Role::Member, ask).await;
-                assert_eq!((answer.status, answer.message()), (400, message), "{body}");
+                world.send(project, Role::Member, ask).await.expect_message(400, message);
             }
             for (body, message) in update {
                 let ask = ApiRequest::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
-                let answer = world.send(project, Role::Member, ask).await;
-                assert_eq!((answer.status, answer.message()), (400, message), "{body}");
+                world.send(project, Role::Member, ask).await.expect_message(400, message);
             }
             for (method, target) in [
                 ("GET", members.clone()),
@@ -108,10 +108,7 @@ async fn invalid_member_body_is_rejected_for_any_caller_and_image() {
                 ("DELETE", format!("{members}/mem1")),
             ] {
                 let answer = world.request_with_body(project, method, &target, &json!({})).await;
-                assert_eq!(
-                    (answer.status, answer.message()),
-                    (400, "A body is not expected with this request.")
-                );
+                answer.expect_message(400, "A body is not expected with this request.");
             }
         }
     }
@@ -124,11 +121,11 @@ async fn content_type_of_member_calls_is_ignored() {
     let image = world.create_image("own1", &json!({})).await;
     let ask = ApiRequest::new("POST", format!("/v2/images/{image}/members"));
     let ask = ask.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
-    assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
+    world.send("own1", Role::Member, ask).await.expect_status(200);
     // python-glanceclient names a type on requests without a body.
     let ask = ApiRequest::new("GET", format!("/v2/images/{image}/members"));
     let ask = ask.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
-    assert_eq!(world.send("own1", Role::Member, ask).await.status, 200);
+    world.send("own1", Role::Member, ask).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -141,9 +138,9 @@ async fn status_value_is_checked_last() {
         let body = json!({"status": bad});
         let own = world.request_with_body("mem1", "PUT", &target, &body).await;
         let message = r#"Incorrect request: Status must be "pending", "accepted" or "rejected"."#;
-        assert_eq!((own.status, own.message()), (400, message), "{bad}");
-        assert_eq!(world.request_with_body("own1", "PUT", &target, &body).await.status, 403, "{bad}");
-        assert_eq!(world.request_with_body("str1", "PUT", &target, &body).await.status, 404, "{bad}");
+        own.expect_message(400, message);
+        world.request_with_body("own1", "PUT", &target, &body).await.expect_status(403);
+        world.request_with_body("str1", "PUT", &target, &body).await.expect_status(404);
     }
 }
 
@@ -153,12 +150,12 @@ async fn every_valid_member_id_can_be_added_and_removed() {
     let image = world.create_image("own1", &json!({})).await;
     let long = "x".repeat(64);
     for member in ["a", "A.b_c-9", "9c61004714024f9586705d090530f9fa", "-", "..a", &long] {
-        assert_eq!(world.add("own1", &image, member).await.status, 200, "{member}");
-        assert_eq!(world.decide(member, &image, "accepted").await.status, 200, "{member}");
-        assert_eq!(world.remove("own1", &image, member).await.status, 204, "{member}");
+        world.add("own1", &image, member).await.expect_status(200);
+        world.decide(member, &image, "accepted").await.expect_status(200);
+        world.remove("own1", &image, member).await.expect_status(204);
     }
     for member in ["a/b", "ü", "a b", ".", "..", "a\0", "a#b", &"x".repeat(65)] {
-        assert_eq!(world.add("own1", &image, member).await.status, 400, "{member}");
+        world.add("own1", &image, member).await.expect_status(400);
     }
     assert_eq!(world.members("own1", &image).await, "");
 }
@@ -176,5 +173,5 @@ async fn thousand_members_fit_in_one_page() {
     }
     assert_eq!(world.members("own1", &image).await.split(' ').count(), 1000);
     assert_eq!(world.members("p7", &image).await, "p7:pending");
-    assert_eq!(world.add("own1", &image, "p1000").await.status, 413);
+    world.add("own1", &image, "p1000").await.expect_status(413);
 }

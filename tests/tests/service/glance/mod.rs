@@ -52,7 +52,7 @@ impl World {
     async fn create_image(&self, owner: &str, said: &Value) -> String {
         let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
         let made = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(said)).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        made.expect_status(201);
         let moment = Timestamp::now();
         while Timestamp::now() == moment {
             tokio::task::yield_now().await;
@@ -63,7 +63,7 @@ impl World {
     async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
         let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
         let patch = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch);
-        assert_eq!(self.send(owner, Role::Admin, patch).await.status, 200);
+        self.send(owner, Role::Admin, patch).await.expect_status(200);
         // The lists of its members say so when the job of it is carried out.
         self.api.wait_until_idle().await;
     }
@@ -89,16 +89,16 @@ impl World {
 
     /// Shares an image, and has the member answer unless it is to stay pending.
     async fn share(&self, owner: &str, image: &str, member: &str, status: &str) {
-        assert_eq!(self.add(owner, image, member).await.status, 200);
+        self.add(owner, image, member).await.expect_status(200);
         if status != "pending" {
-            assert_eq!(self.decide(member, image, status).await.status, 200);
+            self.decide(member, image, status).await.expect_status(200);
         }
     }
 
     /// The members of an image with their statuses, as that project sees them.
     async fn members(&self, project: &str, image: &str) -> String {
         let answer = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         let members = answer.body["members"].as_array().unwrap().iter();
         let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
         let members =
@@ -109,7 +109,7 @@ impl World {
     /// The names of the images that a project lists, in their order.
     async fn image_names(&self, project: &str, query: &str) -> String {
         let answer = self.request(project, "GET", &format!("/v2/images?{query}")).await;
-        assert_eq!(answer.status, 200, "{query} {answer:?}");
+        answer.expect_status(200);
         image_names_on(&answer.body)
     }
 }

@@ -153,7 +153,7 @@ async fn image_is_readable_by_id_in_every_member_status() {
     let show = format!("/v2/images/{image}");
     world.share("own1", &image, "mem1", "pending").await;
     for status in ["pending", "rejected", "accepted"] {
-        assert_eq!(world.decide("mem1", &image, status).await.status, 200);
+        world.decide("mem1", &image, status).await.expect_status(200);
         assert_eq!(world.request("mem1", "GET", &show).await.body["name"], "web", "{status}");
     }
 }
@@ -165,11 +165,7 @@ async fn unknown_image_id_is_not_found() {
         for call in CALLS {
             let answer = world.send("own1", Role::Member, request_for(call, id)).await;
             let letter = if call.contains("image") { "n" } else { "i" };
-            assert_eq!(
-                (answer.status, answer.message()),
-                (404, message_prefix(letter, named).as_str()),
-                "{call}"
-            );
+            answer.expect_message(404, message_prefix(letter, named).as_str());
         }
     }
 }

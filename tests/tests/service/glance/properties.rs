@@ -29,15 +29,12 @@ async fn active_image_formats_cannot_be_replaced() {
             ("disk_format", json!(null)),
         ] {
             let refused = patch_image(&world, &image, &replace_patch(name, &value)).await;
-            assert_eq!((refused.status, refused.code()), (403, "IMG.0105"), "{refused:?}");
+            refused.expect_error(403, "IMG.0105");
             let text = format!("Attribute {name} can be only replaced for a queued image");
             assert!(refused.message().contains(&text), "{refused:?}");
         }
-        assert_eq!(
-            patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await.status,
-            200,
-            "the same"
-        );
+        // The same.
+        patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await.expect_status(200);
     }
 }
 
@@ -46,16 +43,15 @@ async fn missing_format_can_be_set_until_the_image_is_shared() {
     let world = World::start(&[]).await;
     let image = world.create_image("own1", &json!({"name": "web"})).await;
     let said = patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await;
-    assert_eq!((said.status, &said.body["disk_format"]), (200, &json!("raw")));
+    said.expect_status(200);
+    assert_eq!(said.body["disk_format"], "raw");
     world.share("own1", &image, "mem1", "accepted").await;
     let refused = patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await;
-    assert_eq!(refused.status, 409, "somebody has consented to the image as it is: {refused:?}");
+    // Somebody has consented to the image as it is.
+    refused.expect_status(409);
     assert!(refused.message().contains("Unshare it first"), "{refused:?}");
-    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
-    assert_eq!(
-        patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await.status,
-        200
-    );
+    world.remove("own1", &image, "mem1").await.expect_status(204);
+    patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -69,7 +65,7 @@ async fn property_that_breaks_client_tools_is_rejected() {
         let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: "x"})).await;
         let add = json!([{"op": "add", "path": format!("/{name}"), "value": "x"}]);
         for refused in [made, patch_image(&world, &image, &add).await] {
-            assert_eq!((refused.status, refused.code()), (403, "IMG.0105"), "{name}: {refused:?}");
+            refused.expect_error(403, "IMG.0105");
             assert!(refused.message().contains(&format!("'{name}' is reserved")), "{refused:?}");
         }
     }
@@ -85,17 +81,14 @@ async fn property_that_breaks_client_tools_is_rejected() {
             patch_image(&world, &image, &json!([{"op": "add", "path": format!("/{name}"), "value": value}]))
                 .await,
         ] {
-            assert_eq!(refused.status, 400, "{name}: {refused:?}");
+            refused.expect_status(400);
             assert!(refused.message().starts_with(&format!("{name}: expected")), "{refused:?}");
         }
     }
     assert_eq!(world.api.dump(), before);
     let remove = json!([{"op": "remove", "path": "/properties"}]);
-    assert_eq!(
-        patch_image(&world, &image, &remove).await.status,
-        409,
-        "there is none, but it could be removed"
-    );
+    // There is none, but it could be removed.
+    patch_image(&world, &image, &remove).await.expect_status(409);
 }
 
 #[tokio::test]
@@ -103,12 +96,11 @@ async fn volume_encryption_key_needs_a_grant() {
     let world = World::start(&[]).await;
     for name in ["cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"] {
         let image = world.create_image("own1", &json!({name: "k-1"})).await;
-        let refused = world.add("own1", &image, "mem1").await;
-        assert_eq!((refused.status, refused.code()), (403, "IMG.0099"), "{name}: {refused:?}");
+        world.add("own1", &image, "mem1").await.expect_error(403, "IMG.0099");
     }
     let two = json!({"cinder_encryption_key_id": "k-1", "__system__cmkid": "k-2"});
-    assert_eq!(world.request_with_body("own1", "POST", "/v2/images", &two).await.status, 400);
-    assert_eq!(world.request("own1", "PUT", "/v1/keys/k-1/grants/mem1").await.status, 200);
+    world.request_with_body("own1", "POST", "/v2/images", &two).await.expect_status(400);
+    world.request("own1", "PUT", "/v1/keys/k-1/grants/mem1").await.expect_status(200);
     let image = world.create_image("own1", &json!({"cinder_encryption_key_id": "k-1"})).await;
-    assert_eq!(world.add("own1", &image, "mem1").await.status, 200);
+    world.add("own1", &image, "mem1").await.expect_status(200);
 }

@@ -24,26 +24,23 @@ async fn image_is_registered_once_per_idempotency_key() {
     let world = World::start(&[]).await;
     let said = json!({"name": "web", "tags": ["a"]});
     let made = create_with_key(&world, "own1", IMAGES, ("k", &said)).await;
-    assert_eq!(made.status, 201);
+    made.expect_status(201);
     let again = create_with_key(&world, "own1", IMAGES, ("k", &said)).await;
-    assert_eq!((again.status, &again.body), (201, &made.body));
+    again.expect_status(201);
+    assert_eq!(again.body, made.body);
     assert_eq!(again.headers["location"], made.headers["location"]);
     assert_eq!(world.image_names("own1", "").await, "web");
 
     let other = create_with_key(&world, "own1", IMAGES, ("k", &json!({"name": "db"}))).await;
-    assert_eq!((other.status, other.code()), (422, "IMG.0018"));
+    other.expect_error(422, "IMG.0018");
     assert_ne!(
         create_with_key(&world, "str1", IMAGES, ("k", &said)).await.body["id"],
         made.body["id"],
         "its own key"
     );
     let target = format!("{IMAGES}/{}", made.body["id"].as_str().unwrap());
-    assert_eq!(world.request("own1", "DELETE", &target).await.status, 204);
-    assert_eq!(
-        create_with_key(&world, "own1", IMAGES, ("k", &said)).await.status,
-        404,
-        "it is not made again"
-    );
+    world.request("own1", "DELETE", &target).await.expect_status(204);
+    create_with_key(&world, "own1", IMAGES, ("k", &said)).await.expect_status(404);
 }
 
 #[tokio::test]
@@ -52,24 +49,18 @@ async fn member_is_added_once_per_idempotency_key() {
     let image = world.create_image("own1", &json!({})).await;
     let members = format!("{IMAGES}/{image}/members");
     let said = json!({"member": "mem1"});
-    assert_eq!(create_with_key(&world, "own1", &members, ("k", &said)).await.status, 200);
-    assert_eq!(world.decide("mem1", &image, "accepted").await.status, 200);
+    create_with_key(&world, "own1", &members, ("k", &said)).await.expect_status(200);
+    world.decide("mem1", &image, "accepted").await.expect_status(200);
     let again = create_with_key(&world, "own1", &members, ("k", &said)).await;
-    assert_eq!((again.status, &again.body["status"]), (200, &json!("accepted")));
+    again.expect_status(200);
+    assert_eq!(again.body["status"], "accepted");
     let other = create_with_key(&world, "own1", &members, ("k", &json!({"member": "mem2"}))).await;
-    assert_eq!((other.status, other.code()), (422, "IMG.0018"));
-    assert_eq!(
-        create_with_key(&world, "own1", IMAGES, ("k", &json!({}))).await.status,
-        422,
-        "whatever the call"
-    );
-    assert_eq!(create_with_key(&world, "str1", &members, ("k", &said)).await.status, 404);
-    assert_eq!(world.remove("own1", &image, "mem1").await.status, 204);
-    assert_eq!(
-        create_with_key(&world, "own1", &members, ("k", &said)).await.status,
-        404,
-        "it is not added again"
-    );
+    other.expect_error(422, "IMG.0018");
+    // Whatever the call.
+    create_with_key(&world, "own1", IMAGES, ("k", &json!({}))).await.expect_status(422);
+    create_with_key(&world, "str1", &members, ("k", &said)).await.expect_status(404);
+    world.remove("own1", &image, "mem1").await.expect_status(204);
+    create_with_key(&world, "own1", &members, ("k", &said)).await.expect_status(404);
     assert_eq!(world.members("own1", &image).await, "");
 }
 
@@ -78,13 +69,14 @@ async fn access_key_retry_returns_the_same_secret() {
     let world = World::start(&[]).await;
     let said = json!({"name": "ci"});
     let made = create_with_key(&world, "own1", ACCESS_KEYS, ("k", &said)).await;
-    assert_eq!(made.status, 201, "{made:?}");
+    made.expect_status(201);
     let again = create_with_key(&world, "own1", ACCESS_KEYS, ("k", &said)).await;
-    assert_eq!((again.status, &again.body), (201, &made.body));
+    again.expect_status(201);
+    assert_eq!(again.body, made.body);
     let listed = world.request("own1", "GET", ACCESS_KEYS).await;
     assert_eq!(listed.body["access_keys"].as_array().map(Vec::len), Some(1), "{listed:?}");
     let other = create_with_key(&world, "own1", ACCESS_KEYS, ("k", &json!({"name": "other"}))).await;
-    assert_eq!((other.status, other.code()), (422, "IMG.0018"));
+    other.expect_error(422, "IMG.0018");
     assert_ne!(create_with_key(&world, "str1", ACCESS_KEYS, ("k", &said)).await.body["id"], made.body["id"]);
 }
 
@@ -127,7 +119,7 @@ async fn empty_idempotency_key_is_rejected() {
     ] {
         let ask = ApiRequest::new(method, &path).header("Idempotency-Key", "").json(&body);
         let refused = world.send("own1", Role::Member, ask).await;
-        assert_eq!((refused.status, refused.code()), (400, "IMG.0001"), "{method} {path}");
+        refused.expect_error(400, "IMG.0001");
         assert!(refused.message().starts_with("Idempotency-Key: expected"), "{refused:?}");
     }
     assert_eq!(world.api.dump(), before);
@@ -152,7 +144,7 @@ async fn batch_request_rejects_unknown_fields() {
         ),
     ] {
         let refused = world.request_with_body(project, method, "/v1/cloudimages/members", &body).await;
-        assert_eq!((refused.status, refused.code()), (400, "IMG.0001"), "{refused:?}");
+        refused.expect_error(400, "IMG.0001");
         assert!(refused.message().contains("unknown field `"), "{refused:?}");
     }
     assert_eq!(world.api.dump(), before);

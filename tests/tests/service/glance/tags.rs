@@ -33,19 +33,21 @@ async fn tag_is_added_once_and_removed_once() {
         world.create_image("own1", &json!({"name": "web", "tags": ["sniff"], "own": "property"})).await;
     let before = world.request("own1", "GET", &format!("/v2/images/{image}")).await.body;
     let added = world.add_tag(&image, "snozz").await;
-    assert_eq!((added.status, &added.body), (204, &Value::Null));
+    added.expect_status(204);
+    assert_eq!(added.body, Value::Null);
     assert_eq!(world.tags(&image).await, json!(["sniff", "snozz"]));
     assert_eq!(world.image_names("own1", "tag=sniff&tag=snozz").await, "web");
 
     let stored = world.api.dump_when_idle().await;
-    assert_eq!(world.add_tag(&image, "snozz").await.status, 204, "again");
+    world.add_tag(&image, "snozz").await.expect_status(204);
     assert_eq!(world.api.dump(), stored, "what is there is not written again");
 
     let removed = world.remove_tag(&image, "snozz").await;
-    assert_eq!((removed.status, &removed.body), (204, &Value::Null));
+    removed.expect_status(204);
+    assert_eq!(removed.body, Value::Null);
     assert_eq!(world.image_names("own1", "tag=snozz").await, "");
     let again = world.remove_tag(&image, "snozz").await;
-    assert_eq!((again.status, again.code()), (404, "IMG.0121"));
+    again.expect_error(404, "IMG.0121");
     assert_eq!(again.message(), format!("Image {image} has no tag 'snozz'."));
     let mut after = world.request("own1", "GET", &format!("/v2/images/{image}")).await.body;
     after["updated_at"] = before["updated_at"].clone();
@@ -59,7 +61,7 @@ async fn tagging_requires_write_access_to_the_image() {
     world.share("own1", &image, "mem1", "accepted").await;
     let before = world.api.dump_when_idle().await;
     let (not_the_owners, unseen) = ((403, "IMG.0047"), (404, "IMG.0027"));
-    for (project, role, expected) in [
+    for (project, role, (status, code)) in [
         ("own1", Role::Reader, (403, "IMG.0026")),
         ("mem1", Role::Member, not_the_owners),
         ("mem1", Role::Reader, not_the_owners),
@@ -68,22 +70,18 @@ async fn tagging_requires_write_access_to_the_image() {
         // Whether the image has the tag makes no difference.
         for (method, tag) in [("PUT", "new"), ("PUT", "old"), ("DELETE", "old"), ("DELETE", "none")] {
             let answer = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
-            assert_eq!((answer.status, answer.code()), expected, "{project} {method} {tag}");
+            answer.expect_error(status, code);
         }
     }
     assert_eq!(world.api.dump(), before);
     for (method, tag) in [("PUT", "new"), ("DELETE", "old")] {
         let answer = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
-        assert_eq!(answer.status, 204, "an admin: {method} {tag}");
+        answer.expect_status(204);
     }
     assert_eq!(world.tags(&image).await, json!(["new"]));
     for unknown in ["7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "not-a-uuid", "a%23b"] {
         for method in ["PUT", "DELETE"] {
-            assert_eq!(
-                world.request("own1", method, &tag_path(unknown, "old")).await.status,
-                404,
-                "{unknown}"
-            );
+            world.request("own1", method, &tag_path(unknown, "old")).await.expect_status(404);
         }
     }
 }
@@ -107,9 +105,9 @@ async fn tag_accepts_almost_any_text() {
         (&longest, &longest),
         (&widest, "🐙".repeat(255).as_str()),
     ] {
-        assert_eq!(world.add_tag(&image, encoded).await.status, 204, "{encoded}");
+        world.add_tag(&image, encoded).await.expect_status(204);
         assert_eq!(world.tags(&image).await, json!([tag]));
-        assert_eq!(world.remove_tag(&image, encoded).await.status, 204, "{encoded}");
+        world.remove_tag(&image, encoded).await.expect_status(204);
         assert_eq!(world.tags(&image).await, json!([]));
     }
 }
@@ -123,13 +121,14 @@ async fn invalid_tag_is_rejected_before_the_image_lookup() {
     for bad in ["%00", "a%00b", "%0A", "%7F", "%FF", "%ED%A0%80", &long, &wide] {
         for (project, image) in [("own1", image.as_str()), ("str1", &image), ("own1", "none")] {
             let refused = world.request(project, "PUT", &tag_path(image, bad)).await;
-            assert_eq!((refused.status, refused.code()), (400, "IMG.0001"), "{bad}");
+            refused.expect_error(400, "IMG.0001");
             assert!(refused.message().starts_with("tag: expected 1 to 255 characters"), "{refused:?}");
         }
-        assert_eq!(world.remove_tag(&image, bad).await.status, 404, "{bad}");
+        world.remove_tag(&image, bad).await.expect_status(404);
     }
     for method in ["PUT", "DELETE"] {
-        assert_eq!(world.request("own1", method, &tag_path(&image, "")).await.status, 404, "an empty step");
+        // An empty step.
+        world.request("own1", method, &tag_path(&image, "")).await.expect_status(404);
     }
     assert_eq!(world.api.dump(), before);
 }
@@ -144,16 +143,17 @@ async fn tag_limits_are_enforced() {
     let heavy = world.create_image("own1", &json!({"tags": heavy})).await;
     let before = world.api.dump_when_idle().await;
     let refused = world.add_tag(&full, "more").await;
-    assert_eq!((refused.status, refused.code()), (413, "IMG.0088"));
+    refused.expect_error(413, "IMG.0088");
     let glances = format!("Image tag limit exceeded for image {full}: ");
     assert!(refused.message().starts_with(&glances) && refused.message().contains("Attempted: 129"));
-    assert_eq!(world.add_tag(&full, "127").await.status, 204, "one that is there");
+    // One that is there.
+    world.add_tag(&full, "127").await.expect_status(204);
     let refused = world.add_tag(&heavy, &"x".repeat(200)).await;
-    assert_eq!((refused.status, refused.code()), (400, "IMG.0001"));
+    refused.expect_error(400, "IMG.0001");
     assert!(refused.message().contains("16 KiB"), "{refused:?}");
     assert_eq!(world.api.dump(), before);
-    assert_eq!(world.remove_tag(&full, "0").await.status, 204);
-    assert_eq!(world.add_tag(&full, "more").await.status, 204);
+    world.remove_tag(&full, "0").await.expect_status(204);
+    world.add_tag(&full, "more").await.expect_status(204);
 }
 
 #[tokio::test]
@@ -188,9 +188,10 @@ async fn tag_routes_exist_in_minor_versions_and_list_their_methods() {
     for version in ["/v2", "/v2.9"] {
         let tag = tag_path(&image, "a%20b").replacen("/v2", version, 1);
         let other = world.request("own1", "GET", &tag).await;
-        assert_eq!((other.status, other.headers["allow"].as_str()), (405, "DELETE, PUT"));
-        assert_eq!(world.request("own1", "PUT", &tag).await.status, 204);
+        other.expect_status(405);
+        assert_eq!(other.headers["allow"], "DELETE, PUT");
+        world.request("own1", "PUT", &tag).await.expect_status(204);
         assert_eq!(world.tags(&image).await, json!(["a b"]));
-        assert_eq!(world.request("own1", "DELETE", &tag).await.status, 204);
+        world.request("own1", "DELETE", &tag).await.expect_status(204);
     }
 }

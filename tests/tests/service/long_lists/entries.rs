@@ -164,7 +164,7 @@ async fn any_names_are_sorted_correctly() {
         let mut shown = Vec::new();
         loop {
             let (answer, _) = world.get(project, &target).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
+            answer.expect_status(200);
             shown.extend(super::image_ids_on(&answer.body));
             let Some(next) = answer.body["next"].as_str() else { break };
             next.clone_into(&mut target);

@@ -64,7 +64,7 @@ async fn exact_filter_takes_at_most_five_table_calls() {
         ("me", &format!("{ecd}&ImageId.1=i-0000007"), "i-0000007"),
     ] {
         let (answer, (calls, _)) = world.get(project, target).await;
-        assert_eq!(answer.status, 200, "{project} {target} {answer:?}");
+        answer.expect_status(200);
         assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{project} {target}");
         assert!(answer.body.get("next").is_none(), "{project} {target}");
         assert!(calls <= MAX_CALLS, "{calls} calls: {project} {target}");
@@ -169,7 +169,7 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         let (mut shown, mut pages) = (Vec::new(), 0);
         loop {
             let (answer, (calls, units)) = world.get("me", &target).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
+            answer.expect_status(200);
             let page = image_ids_on(&answer.body);
             // A batch read of 100, half a unit for each image, and the keys of each list.
             let most = 600 + page.len() as u64 * 11 / 20;
@@ -197,7 +197,7 @@ async fn unindexed_order_is_rejected_for_too_many_images() {
     let world = read_only_world().await;
     for target in ["/v2/images?sort_key=id", "/v2/cloudimages?sort_key=disk_format"] {
         let (answer, (calls, _)) = world.get("me", target).await;
-        assert_eq!(answer.status, 400, "{answer:?}");
+        answer.expect_status(400);
         assert!(
             answer.body.to_string().contains("More than 10000 images: only sort_key=created_at"),
             "{answer:?}"
@@ -224,7 +224,7 @@ async fn narrow_filter_error_contains_a_marker_to_continue() {
         let (mut found, mut next) = (Vec::new(), Some(next.to_owned()));
         while let Some(marker_of_page) = next {
             let (page, _) = world.get("me", &format!("{target}&{marker}={marker_of_page}")).await;
-            assert_eq!(page.status, 200, "{target} {page:?}");
+            page.expect_status(200);
             found.extend(image_ids_on(&page.body));
             let body = &page.body;
             let told = body.pointer("/next").or(body.pointer("/page_info/next_marker"));

@@ -10,7 +10,7 @@ use imageshare::usecases::{self, UseCaseError};
 use imageshare_tests::counting_table::CountingTable;
 use imageshare_tests::deployment::{Deployment as Tokens, authenticator};
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{FunctionResponse, send_event};
+use imageshare_tests::in_process::{ApiResponse, send_event};
 use imageshare_tests::local_service::{LocalService, caller, tenant};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Asks as a project. Returns the answer, and how many calls and read units it took.
-    pub async fn get(&self, project: &str, target: &str) -> (FunctionResponse, (u64, u64)) {
+    pub async fn get(&self, project: &str, target: &str) -> (ApiResponse, (u64, u64)) {
         let path = target.split('?').next().unwrap_or_default();
         let event = HttpEvent::new(&format!("GET {path}"), target).token(&Tokens::token(project, "member"));
         let (table, calls) = CountingTable::new(self.local.table.clone());
@@ -158,7 +158,7 @@ impl World {
     /// The ids of the images of a list, in their order.
     pub async fn image_ids(&self, project: &str, target: &str) -> String {
         let (answer, _) = self.get(project, target).await;
-        assert_eq!(answer.status, 200, "{target} {answer:?}");
+        answer.expect_status(200);
         image_ids_on(&answer.body).join(" ")
     }
 }

@@ -281,7 +281,7 @@ impl World {
         marker: Option<&str>,
     ) -> (Vec<String>, Option<String>) {
         let answer = self.send("own1", list.role, list, length, marker).await;
-        assert_eq!(answer.status, 200, "{list:?} {answer:?}");
+        answer.expect_status(200);
         list.parse_page(&answer)
     }
 }

@@ -42,7 +42,7 @@ async fn next_page_is_complete_after_its_marker_image_is_deleted() {
     for list in image_lists().into_iter().take(2) {
         let (first, marker) = world.page(&list, 2, None).await;
         let delete = imageshare_tests::api::ApiRequest::new("DELETE", format!("/v2/images/{}", first[1]));
-        assert_eq!(world.api.send(&delete.token(&token)).await.status, 204);
+        world.api.send(&delete.token(&token)).await.expect_status(204);
         let (second, _) = world.page(&list, 1000.min(list.max_length), marker.as_deref()).await;
         assert!(
             !second.is_empty() && second.iter().all(|image| !first.contains(image)),
@@ -64,14 +64,14 @@ async fn marker_is_valid_only_for_its_list_and_project() {
         for to in &lists {
             let answer = world.send("own1", to.role, to, 2, Some(marker)).await;
             let expected = if to.target == from.target { 200 } else { 400 };
-            assert_eq!(answer.status, expected, "{from:?} {to:?} {marker} {answer:?}");
+            answer.expect_status(expected);
         }
         for (project, role) in [("mem1", Role::Member), ("nobody", Role::Member), ("other", Role::Admin)] {
             let answer = world.send(project, role, from, 2, Some(marker)).await;
             // The members' path names the project, for which an admin alone may read.
             let is_closed = from.operation == "listImageMembers" && role != Role::Admin;
             let expected = if is_closed { 403 } else { 400 };
-            assert_eq!(answer.status, expected, "{project} {from:?} {marker} {answer:?}");
+            answer.expect_status(expected);
         }
     }
 }
@@ -83,9 +83,8 @@ async fn marker_of_another_query_is_rejected() {
         let marker = world.page(list, 2, None).await.1.unwrap();
         for more in list.variations {
             let other = list.with_query(more);
-            let answer = world.send("own1", list.role, &other, 2, Some(&marker)).await;
-            assert_eq!(answer.status, 400, "{other:?} {answer:?}");
-            assert_eq!(world.send("own1", list.role, &other, 2, None).await.status, 200, "{other:?}");
+            world.send("own1", list.role, &other, 2, Some(&marker)).await.expect_status(400);
+            world.send("own1", list.role, &other, 2, None).await.expect_status(200);
         }
     }
 }

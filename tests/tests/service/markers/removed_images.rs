@@ -84,7 +84,7 @@ impl World {
                 let patch = json!([{"op": "add", "path": "/min_ram", "value": 1}]);
                 let patch =
                     ApiRequest::new("PATCH", format!("/v2/images/{id}")).token(&self.own).json(&patch);
-                assert_eq!(self.api.send(&patch).await.status, 200);
+                self.api.send(&patch).await.expect_status(200);
             }
             images.insert(id);
             let moment = Timestamp::now();
@@ -98,7 +98,7 @@ impl World {
 
     async fn page(&self, list: &List, length: usize, marker: Option<&str>) -> (Vec<String>, Option<String>) {
         let answer = list.request_page(&self.api, &self.mem, length, marker).await;
-        assert_eq!(answer.status, 200, "{list:?} {answer:?}");
+        answer.expect_status(200);
         list.parse_page(&answer)
     }
 }

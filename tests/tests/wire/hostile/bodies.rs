@@ -158,7 +158,7 @@ async fn unparsable_body_is_rejected() {
         }
         if !operation.is_anonymous {
             let answer = world.send(&world.request(&operation, vec![b' '; 12_000_000])).await;
-            assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
+            answer.expect_status(413);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
@@ -292,7 +292,7 @@ async fn body_is_accepted_up_to_the_limit_of_its_operation() {
         faults.expect_no_server_error(&ask, &answer);
         assert_ne!(answer.status, 413, "{ask:?}");
         let answer = world.send(&world.request(&operation, padded(operation.body_limit + 1))).await;
-        assert_eq!(answer.status, 413, "{} {answer:?}", operation.id);
+        answer.expect_status(413);
         assert!(answer.message().contains(&format!("{} bytes", operation.body_limit)), "{answer:?}");
     }
     faults.assert_none();

@@ -17,7 +17,8 @@ async fn unsupported_method_gets_405_and_unknown_path_404() {
             }
             let answer = world.send(&ApiRequest::new(method, &target)).await;
             let allow = answer.headers.get("allow").map(String::as_str);
-            assert_eq!((answer.status, allow), (405, Some(methods.join(", ").as_str())), "{method} {target}");
+            answer.expect_status(405);
+            assert_eq!(allow, Some(methods.join(", ").as_str()), "{method} {target}");
         }
     }
     for path in [
@@ -53,10 +54,9 @@ async fn unsupported_method_gets_405_and_unknown_path_404() {
     ] {
         for method in ["GET", "POST", "DELETE", "OPTIONS"] {
             let answer = world.send(&ApiRequest::new(method, path)).await;
-            assert_eq!((answer.status, answer.code()), (404, "IMG.0086"), "{method} {path} {answer:?}");
+            answer.expect_error(404, "IMG.0086");
             assert!(!answer.headers.contains_key("allow"));
-            let anonymous = world.api.send(&ApiRequest::new(method, path)).await;
-            assert_eq!((anonymous.status, anonymous.code()), (404, answer.code()), "{method} {path}");
+            world.api.send(&ApiRequest::new(method, path)).await.expect_error(404, answer.code());
         }
     }
     Failures::default().assert_none();

@@ -104,7 +104,7 @@ async fn ambiguous_request_end_smuggles_nothing() {
         }
     }
     // What was no attack but only unusual may have deleted the image of its own path.
-    assert_eq!(world.send(&ApiRequest::new("GET", format!("/v2/images/{victim}"))).await.status, 200);
+    world.send(&ApiRequest::new("GET", format!("/v2/images/{victim}"))).await.expect_status(200);
     Failures::default().assert_none();
 }
 
@@ -143,7 +143,7 @@ async fn malformed_http_is_rejected_and_the_server_continues() {
             .all(|status| (400..500).contains(status))
     );
     assert_eq!(world.api.dump(), before, "something was written");
-    assert_eq!(world.send(&ApiRequest::new("GET", "/health")).await.status, 200);
+    world.send(&ApiRequest::new("GET", "/health")).await.expect_status(200);
     Failures::default().assert_none();
 }
 

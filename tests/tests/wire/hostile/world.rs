@@ -44,7 +44,7 @@ impl World {
         let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
         let admin = api.token("ops", Role::Admin);
         let put = ApiRequest::new("PUT", "/v1/tenants/mem3").token(&admin);
-        assert_eq!(api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.status, 200);
+        api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.expect_status(200);
         let secret = ApiRequest::new("POST", "/v2/images").token(&api.token("other", Role::Member));
         let secret = api.send(&secret.json(&json!({"name": Self::SECRET_NAME}))).await;
         let secret_image = secret.body["id"].as_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ mod budget;
 mod consent;
 mod corpus;
 mod directory;
+mod errors;
 mod glance;
 mod identity;
 mod ims_refusals;

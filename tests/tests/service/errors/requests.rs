@@ -99,7 +99,7 @@ fn fill(api: &Api, line: &str) -> String {
         ("{half}", list(51, text)),
         ("{many}", list(101, text)),
         ("{named}", list(50, |number| format!("{{\"name\":\"a{number}\"}}"))),
-        ("{numbered}", (1..=101).map(|number| format!("&ImageId.{number}=a")).collect()),
+        ("{numbered}", (1..=101).fold(String::new(), |text, number| text + &format!("&ImageId.{number}=a"))),
         ("{operations}", list(1001, |_| r#"{"op":"replace","path":"/name","value":"a"}"#.to_owned())),
     ];
     values.iter().fold(line.to_owned(), |line, (placeholder, value)| line.replace(placeholder, value))

@@ -1,6 +1,7 @@
 //! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
 //! here reads a clock but [`Clock`], [`Stamp::now`] and [`Timestamp::now`].
 
+mod access;
 mod access_key;
 mod caller;
 mod clock;
@@ -21,6 +22,10 @@ mod tenant;
 mod time;
 mod vault;
 
+pub use self::access::{
+    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, Unauthorized, authorize_job_view,
+    authorize_visibility, authorize_write_for, sees_all_members,
+};
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, MAX_FUNCTION_SKEW};

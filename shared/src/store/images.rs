@@ -19,7 +19,7 @@ use super::memberships::{MEMBER_REV, Recipients};
 use super::table_calls::{WriteError, is_condition_failure};
 use super::{Store, StoreError, memberships};
 use crate::domain::{
-    Details, Image, ImageHead, ImageId, ImageSpec, Job, Status, TenantId, Timestamp, Visibility,
+    Details, Image, ImageHead, ImageId, ImageSpec, Job, Status, TenantId, Timestamp, Unauthorized, Visibility,
 };
 use crate::table::{Projection, Write};
 
@@ -139,7 +139,7 @@ pub struct ImageFetch<'a> {
 #[derive(Debug)]
 pub struct ListedImage {
     /// The image.
-    pub image: Image,
+    pub image: Unauthorized<Image>,
     /// The number of its members; 0 where it was not wanted.
     pub member_count: u32,
     /// What the tenant has answered; `None` where it was not wanted or the image is not shared with the tenant.
@@ -188,25 +188,26 @@ impl Store {
         }
     }
 
-    /// Reads the heads of the images of those ids; a missing or deleted one is missing. One batch read for every 100.
+    /// Reads how many members some images have; a missing or deleted image is missing. One batch read for every 100.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn heads<'a>(
+    pub async fn member_counts<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
-    ) -> Result<HashMap<ImageId, ImageHead>, StoreError> {
+    ) -> Result<HashMap<ImageId, u32>, StoreError> {
         let items = self.read(ids.into_iter().map(keys::head).collect()).await?;
         let heads = items.iter().map(parse_head).collect::<Result<Vec<_>, _>>()?;
-        Ok(heads.into_iter().flatten().map(|head| (head.id.clone(), head)).collect())
+        Ok(heads.into_iter().flatten().map(|head| (head.id, head.member_count)).collect())
     }
 
     /// Reads the head of one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn head(&self, id: &ImageId) -> Result<Option<ImageHead>, StoreError> {
-        self.read_one(keys::head(id)).await?.as_ref().map_or(Ok(None), parse_head)
+    pub async fn head(&self, id: &ImageId) -> Result<Option<Unauthorized<ImageHead>>, StoreError> {
+        let item = self.read_one(keys::head(id)).await?;
+        Ok(item.as_ref().map_or(Ok(None), parse_head)?.map(Unauthorized::new))
     }
 
     /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. One batch read
@@ -236,7 +237,11 @@ impl Store {
                         .transpose()?,
                 );
             } else if let Some(image) = parse(item)? {
-                images.insert(image.id.clone(), ListedImage { image, member_count: 0, status: None });
+                let id = image.id.clone();
+                images.insert(
+                    id,
+                    ListedImage { image: Unauthorized::new(image), member_count: 0, status: None },
+                );
             }
         }
         for (id, image) in &mut images {
@@ -246,28 +251,30 @@ impl Store {
         Ok(images)
     }
 
-    /// Reads one image; `None` where it is missing or deleted.
+    /// Reads one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn image(&self, id: &ImageId) -> Result<Option<Image>, StoreError> {
-        self.read_one(keys::image(id)).await?.as_ref().map_or(Ok(None), parse)
+    pub async fn image(&self, id: &ImageId) -> Result<Option<Unauthorized<Image>>, StoreError> {
+        let item = self.read_one(keys::image(id)).await?;
+        Ok(item.as_ref().map_or(Ok(None), parse)?.map(Unauthorized::new))
     }
 
-    /// Reads an image and its head, in one round trip; each is `None` where it is missing or deleted.
+    /// Reads an image and its head, in one batch read; `None` where the image is missing or deleted. The head alone is
+    /// `None` where the image was registered or deleted while they were read: a batch read is not of one moment.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn image_and_head(
         &self,
         id: &ImageId,
-    ) -> Result<(Option<Image>, Option<ImageHead>), StoreError> {
+    ) -> Result<Option<Unauthorized<(Image, Option<ImageHead>)>>, StoreError> {
         let (mut image, mut head) = (None, None);
         for item in self.read(vec![keys::image(id), keys::head(id)]).await? {
             image = image.or(parse(&item)?);
             head = head.or(parse_head(&item)?);
         }
-        Ok((image, head))
+        Ok(image.map(|image| Unauthorized::new((image, head))))
     }
 
     /// Writes the details and the visibility of an image onto the revision that it was read at, provided that its members

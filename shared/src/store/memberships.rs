@@ -6,7 +6,9 @@ use super::images;
 use super::item::{self, Item};
 use super::keys::{self, MEMBERSHIP_PREFIX, PK, SK};
 use super::{Store, StoreError};
-use crate::domain::{Image, ImageHead, ImageId, MemberView, Membership, Status, TenantId, Timestamp};
+use crate::domain::{
+    Image, ImageHead, ImageId, MemberView, Membership, Status, TenantId, Timestamp, Unauthorized,
+};
 use crate::table::{Projection, Query};
 
 /// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
@@ -27,6 +29,18 @@ pub struct Recipients {
 }
 
 impl Store {
+    /// Reads the status of one tenant's membership of an image; `None` where it is not a member. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn member_status(
+        &self,
+        image: &ImageId,
+        tenant: &TenantId,
+    ) -> Result<Option<Status>, StoreError> {
+        self.read_one(keys::membership(image, tenant)).await?.as_ref().map_or(Ok(None), parse_status)
+    }
+
     /// Reads an image's head and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
@@ -35,7 +49,7 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<ImageHead>, Option<MemberView>), StoreError> {
+    ) -> Result<(Option<Unauthorized<ImageHead>>, Option<MemberView>), StoreError> {
         let (mut head, mut member) = (None, None);
         for item in self.read(vec![keys::head(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
@@ -43,7 +57,7 @@ impl Store {
                 None => head = images::parse_head(&item)?,
             }
         }
-        Ok((head, member))
+        Ok((head.map(Unauthorized::new), member))
     }
 
     /// Reads an image and one tenant's membership of it, in one round trip.
@@ -54,7 +68,7 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<Image>, Option<MemberView>), StoreError> {
+    ) -> Result<(Option<Unauthorized<Image>>, Option<MemberView>), StoreError> {
         let (mut found_image, mut found_member) = (None, None);
         for item in self.read(vec![keys::image(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
@@ -62,7 +76,7 @@ impl Store {
                 None => found_image = images::parse(&item)?,
             }
         }
-        Ok((found_image, found_member))
+        Ok((found_image.map(Unauthorized::new), found_member))
     }
 
     /// Reads some images, each with what one tenant has said to it, if it is shared with that one; a missing or deleted
@@ -74,7 +88,7 @@ impl Store {
         &self,
         ids: &[ImageId],
         tenant: &TenantId,
-    ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
+    ) -> Result<Vec<(Unauthorized<Image>, Option<Status>)>, StoreError> {
         let keys = ids.iter().flat_map(|id| [keys::image(id), keys::membership(id, tenant)]);
         let (mut images, mut statuses) = (Vec::new(), HashMap::new());
         for item in self.read(keys.collect()).await? {
@@ -85,7 +99,7 @@ impl Store {
         }
         let with_status = |image: Image| {
             let status = statuses.get(&image.id).copied();
-            (image, status)
+            (Unauthorized::new(image), status)
         };
         Ok(images.into_iter().map(with_status).collect())
     }

@@ -1,6 +1,7 @@
 //! What a decision is made from: the items of some pairs, with the revisions that must still be so when it is written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -8,7 +9,9 @@ use super::item::{self, Item};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
 use super::{Store, StoreError, images, memberships, queues, vaults};
 use crate::domain::{
-    Change, ImageId, Membership, Stamp, StepInput, Task, Tenant, TenantId, Timestamp, extra_reads,
+    Change, ImageHead, ImageId, Job, Membership, PermissionChange, Plan, Rules, ShareRefused, Stamp,
+    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_failure,
+    plan_permissions,
 };
 
 /// An image and a tenant.
@@ -17,7 +20,8 @@ pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
 /// What was read of some pairs.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) input: StepInput,
+    /// What plans are made from. A use case gets an image only through the access rule: [`Snapshot::image`].
+    pub(super) input: StepInput,
     pub(super) revisions: HashMap<(ImageId, TenantId), u64>,
     /// When the memberships were last changed.
     pub(super) updated: HashMap<(ImageId, TenantId), Timestamp>,
@@ -142,6 +146,45 @@ impl Snapshot {
     /// A tenant that was read; one of which the table has no item is as good as new.
     pub(crate) fn tenant(&self, id: &TenantId) -> Tenant {
         self.input.tenants.get(id).cloned().unwrap_or_default()
+    }
+
+    /// An image that was read; `None` where it is missing or deleted.
+    pub(crate) fn image(&self, id: &ImageId) -> Option<Unauthorized<&ImageHead>> {
+        self.input.images.get(id).map(Unauthorized::new)
+    }
+
+    /// The owners of the images that were read, in whose queues a request waits its turn. No caller learns of them.
+    pub(crate) fn image_owners(&self) -> BTreeSet<TenantId> {
+        self.input.images.values().map(|head| head.owner.clone()).collect()
+    }
+
+    /// The membership of a pair that was read, if there is one.
+    pub(crate) fn membership(&self, (image, tenant): Pair<'_>) -> Option<&Membership> {
+        self.input.memberships.get(&(image.clone(), tenant.clone()))
+    }
+
+    /// Plans some pairs of a job from what was read: see [`plan`].
+    pub(crate) fn plan(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
+        plan(job, pairs, &self.input, rules)
+    }
+
+    /// Plans to fail some pairs of a job: see [`plan_failure`].
+    pub(crate) fn plan_failure(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
+        plan_failure(job, pairs, &self.input, rules)
+    }
+
+    /// Plans a change of an image's permissions from what was read: see [`plan_permissions`].
+    ///
+    /// # Errors
+    /// [`ShareRefused`]; then nothing is to be written.
+    pub(crate) fn plan_permissions(
+        &self,
+        image: &ImageHead,
+        changes: &PermissionChange,
+        at: Stamp,
+        rules: Rules<'_>,
+    ) -> Result<Plan, ShareRefused> {
+        plan_permissions(image, changes, at, &self.input, rules)
     }
 
     async fn load(&mut self, store: &Store, keys: Vec<Key>) -> Result<(), StoreError> {

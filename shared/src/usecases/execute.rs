@@ -1,6 +1,5 @@
 //! Carry out a piece of a job.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::earlier_jobs::{Backoff, has_open_earlier_job};
 use super::failures::Failures;
 use super::respond_to_all_job::execute_respond_to_all;
 use crate::App;
-use crate::domain::{Job, Outcome, Plan, Task, plan, plan_failure};
+use crate::domain::{Job, Outcome, Plan, Task};
 use crate::store::{Commit, OpenWorkItem, Snapshot, StoreError, WorkItemKey};
 
 /// Carries out what is left of a piece, step by step: reads what the step touches, decides, and writes the decision with
@@ -73,11 +72,11 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
         let pairs = open.job.next_step(open.work_item.remaining_pairs());
         let (read, decision) = match (load_step(service, &open, pairs.clone(), mode).await, mode) {
             (Ok(read), Mode::Execute) => {
-                let decision = plan(&open.job, pairs, &read.input, rules);
+                let decision = read.plan(&open.job, pairs, rules);
                 (read, decision)
             }
             (Ok(read), Mode::FailRemaining) => {
-                let decision = plan_failure(&open.job, pairs, &read.input, rules);
+                let decision = read.plan_failure(&open.job, pairs, rules);
                 (read, decision)
             }
             (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
@@ -121,7 +120,7 @@ async fn load_step(
         if !matches!(open.job.task, Task::Respond { .. }) || mode == Mode::FailRemaining {
             return Ok(read);
         }
-        let owners: BTreeSet<_> = read.input.images.values().map(|head| head.owner.clone()).collect();
+        let owners = read.image_owners();
         service.store.read_tenants(&mut read, &owners).await?;
         if !has_open_earlier_job(service, &read, &pairs, Some(open.job.id)).await? {
             return Ok(read);

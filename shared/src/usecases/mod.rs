@@ -2,6 +2,7 @@
 //! to bottom as its first sentence.
 
 mod accept_batch;
+mod access;
 mod access_keys;
 mod change_membership;
 mod change_permissions;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::order::{IndexKey, index_cursor};
 use super::{ImageQuery, MAX_IMAGES_PER_READ, MAX_SORTED};
-use crate::domain::{Caller, ImageId, TenantId};
+use crate::domain::{Bypass, Caller, ImageId, TenantId};
 use crate::store::{
     Cursor, ImageFetch, List, ListQuery, LookupKey, MAX_SKIPPED_ENTRIES, Order, Store, StoreError,
 };
@@ -294,7 +294,8 @@ impl<'a> QueryPlan<'a> {
         for images in ids.chunks(MAX_IMAGES_PER_READ) {
             let wanted = ImageFetch { images: images.to_vec(), ..ImageFetch::default() };
             let read = self.store.listed_images(&wanted).await?;
-            sorted.extend(read.values().map(|listed| index_cursor(rank, &listed.image)));
+            let images = read.into_values().map(|listed| listed.image.bypass(Bypass::List));
+            sorted.extend(images.map(|image| index_cursor(rank, &image)));
         }
         Ok(sorted.into_iter().collect())
     }

@@ -60,7 +60,7 @@ impl LocalService {
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let details = Details { properties, ..Details::default() };
         let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-        register_image(&self.service, &caller(owner), new).await.expect("an image").id
+        register_image(&self.service, &caller(owner), new, None).await.expect("an image").id
     }
 
     /// The pieces that are open, in the order of their requests.

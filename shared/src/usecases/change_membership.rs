@@ -24,33 +24,20 @@ use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 /// How often in a row somebody else may change the same things in between.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// Shares an image with a tenant that is no member of it yet. One batch read and one transaction.
+/// Shares an image with a tenant that is not a member of it yet. A request that was made before under its idempotency key
+/// returns the member as it is now. One batch read and one transaction, and one read more where there is a key.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then nothing was
-/// changed.
+/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then
+/// nothing was changed.
 pub async fn add_member(
-    service: &App,
-    caller: &Caller,
-    image: &ImageId,
-    tenant: &TenantId,
-) -> Result<MemberView, UseCaseError> {
-    add_member_idempotent(service, caller, image, tenant, None).await
-}
-
-/// Shares an image with a tenant that is no member of it yet, unless the request was made before under its idempotency key:
-/// then the member is returned as it stands. One batch read and one transaction, and one read more where there is a key.
-///
-/// # Errors
-/// [`UseCaseError`], as [`add_member`]; then nothing was changed.
-pub async fn add_member_idempotent(
     service: &App,
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<MemberView, UseCaseError> {
-    if find_created_id(service, idempotency).await?.is_some() {
+    if was_added(service, idempotency).await? {
         return show_member(service, caller, image, tenant).await;
     }
     let task = |image: &ImageHead, member: Option<&Active>| {
@@ -66,11 +53,16 @@ pub async fn add_member_idempotent(
     match change_membership(service, caller, (image, tenant), add, idempotency).await {
         Ok(member) => member.ok_or_else(|| UseCaseError::Conflict(image.clone())),
         // Two of the same request were under way.
-        Err(UseCaseError::MemberExists { .. }) if find_created_id(service, idempotency).await?.is_some() => {
+        Err(UseCaseError::MemberExists { .. }) if was_added(service, idempotency).await? => {
             show_member(service, caller, image, tenant).await
         }
         Err(refusal) => Err(refusal),
     }
+}
+
+/// Whether the request has added its member before. One read where it has a key.
+async fn was_added(service: &App, idempotency: Option<&IdempotencyRequest>) -> Result<bool, UseCaseError> {
+    Ok(find_created_id::<TenantId>(service, idempotency).await?.is_some())
 }
 
 /// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One

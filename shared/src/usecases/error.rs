@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Marker;
+use super::idempotency::ReplayError;
 use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 
@@ -166,6 +167,15 @@ pub enum UseCaseError {
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ReplayError> for UseCaseError {
+    fn from(problem: ReplayError) -> Self {
+        match problem {
+            ReplayError::KeyReused => Self::IdempotencyKeyReused,
+            ReplayError::Store(problem) => problem.into(),
+        }
+    }
 }
 
 impl From<Denied> for UseCaseError {

@@ -10,9 +10,7 @@ use crate::domain::{
     Caller, Details, Image, ImageAction, ImageHead, ImageId, Job, JobId, NamedMembership, Task, TenantId,
     Visibility, authorize_visibility, authorize_write_for,
 };
-use crate::store::{
-    Commit, CreateOutcome, IdempotencyRequest, MemberUpdate, Recipients, StoreError, UpdateOutcome,
-};
+use crate::store::{Commit, CreateOutcome, IdempotencyRequest, MemberUpdate, Recipients, UpdateOutcome};
 
 /// An image to be registered.
 #[derive(Debug, Clone)]
@@ -30,28 +28,20 @@ pub struct NewImage {
 /// How often a change is made anew because somebody else changed the image in between.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Registers an image; it is active at once. One transaction.
+/// Registers an image; it is active at once. A request that was made before under its idempotency key returns the image of
+/// that time as it is now. One transaction, and one read more where there is a key.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was registered.
-pub async fn register_image(service: &App, caller: &Caller, new: NewImage) -> Result<Image, UseCaseError> {
-    register_image_idempotent(service, caller, new, None).await
-}
-
-/// Registers an image, unless the request was made before under its idempotency key: then the image of that time is returned
-/// as it stands. One transaction, and one read more where there is a key.
-///
-/// # Errors
-/// [`UseCaseError`]; then nothing was registered.
-pub async fn register_image_idempotent(
+pub async fn register_image(
     service: &App,
     caller: &Caller,
     new: NewImage,
-    idempotency: Option<IdempotencyRequest>,
+    idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Image, UseCaseError> {
     // Only what the role forbids is refused before a retry is found: the rest was allowed when the image was registered.
     authorize_write_for(caller, &caller.tenant)?;
-    if let Some(image) = find_replayed_image(service, caller, idempotency.as_ref()).await? {
+    if let Some(image) = find_replayed_image(service, caller, idempotency).await? {
         return Ok(image);
     }
     let owner = new.owner.unwrap_or_else(|| caller.tenant.clone());
@@ -69,11 +59,11 @@ pub async fn register_image_idempotent(
         revision: 1,
     };
     let limit = service.settings.limits.images_per_tenant;
-    match service.store.create_image(&image, limit, idempotency.as_ref()).await? {
+    match service.store.create_image(&image, limit, idempotency).await? {
         CreateOutcome::Created => Ok(image),
         // Two of the same request were under way.
         CreateOutcome::IdempotencyKeyUsed => {
-            let before = find_replayed_image(service, caller, idempotency.as_ref()).await?;
+            let before = find_replayed_image(service, caller, idempotency).await?;
             before.ok_or(UseCaseError::Conflict(image.id))
         }
         CreateOutcome::IdTaken => Err(UseCaseError::IdTaken(image.id)),
@@ -87,9 +77,8 @@ async fn find_replayed_image(
     caller: &Caller,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<Image>, UseCaseError> {
-    match find_created_id(service, idempotency).await?.map(|id| id.parse()) {
-        Some(Ok(id)) => show_image(service, caller, &id).await.map(Some),
-        Some(Err(_)) => Err(StoreError::Unreadable("created").into()),
+    match find_created_id(service, idempotency).await? {
+        Some(id) => show_image(service, caller, &id).await.map(Some),
         None => Ok(None),
     }
 }

@@ -27,10 +27,9 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyError, AccessKeyPage, NewAccessKey, create_access_key, create_access_key_idempotent,
-    disable_access_key, list_access_keys,
+    AccessKeyError, AccessKeyPage, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
-pub use self::change_membership::{add_member, add_member_idempotent, decide_as_member, remove_member};
+pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};
 pub use self::directory::{
     DirectoryError, DirectoryPage, delete_tenant, find_project, find_tenant, list_tenants, own_entry,
@@ -38,9 +37,7 @@ pub use self::directory::{
 };
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
-pub use self::images::{
-    NewImage, delete_image, register_image, register_image_idempotent, show_image, update_image,
-};
+pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, KeyGrantPage, grant_key, list_dependent_memberships,

@@ -113,7 +113,7 @@ impl PendingJobFixture {
 
     async fn add(&self) -> bool {
         let (owner, id) = (caller("own1"), tenant("mem1"));
-        usecases::add_member(&self.local.service, &owner, &self.image, &id).await.is_ok()
+        usecases::add_member(&self.local.service, &owner, &self.image, &id, None).await.is_ok()
     }
 
     async fn remove(&self) -> bool {

@@ -126,7 +126,7 @@ async fn image_may_have_more_tags_than_a_transaction_holds() {
     let own = caller("own");
     let details = imageshare::domain::Details { tags: tags(0), ..imageshare::domain::Details::default() };
     let new = usecases::NewImage { id: None, owner: None, visibility: Visibility::Community, details };
-    let image = usecases::register_image(&world.local.service, &own, new).await.unwrap().id;
+    let image = usecases::register_image(&world.local.service, &own, new, None).await.unwrap().id;
     for from in [0, 128, 64] {
         world.update_image("own", &image, |image| image.details.tags = tags(from)).await;
         for tag in [from, from + 127] {

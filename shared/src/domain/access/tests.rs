@@ -38,9 +38,12 @@ const COLUMNS: [&[&str]; 7] = [
 /// `r` read only, `p` another project.
 type Cells = [&'static str; 7];
 
+/// The visibilities, relations and roles that are treated alike.
+type Row = (&'static [Visibility], &'static [Relation], &'static [Role], Cells);
+
 /// The rule. Those of its cells that Glance has are the ones that were measured there (`contract/glance.md` 2.4).
 #[rustfmt::skip]
-const TABLE: [(&[Visibility], &[Relation], &[Role], Cells); 12] = [
+const TABLE: [Row; 12] = [
     // visibility         relation                          role      view  change list  add   view  remove decide
     (&[Shared],            &RELATIONS,                       ADMIN,    ["ok", "ok", "ok", "ok", "ok", "ok", "ok"]),
     (&[Shared],            &[Owner],                         MEMBER,   ["ok", "ok", "ok", "ok", "ok", "ok", "p"]),
@@ -57,7 +60,7 @@ const TABLE: [(&[Visibility], &[Relation], &[Role], Cells); 12] = [
 ];
 
 fn expected(visibility: Visibility, relation: Relation, role: Role) -> Cells {
-    let row_holds = |(visibilities, relations, roles, _): &&(&[Visibility], &[Relation], &[Role], Cells)| {
+    let row_holds = |(visibilities, relations, roles, _): &&Row| {
         visibilities.contains(&visibility) && relations.contains(&relation) && roles.contains(&role)
     };
     let rows: Vec<_> = TABLE.iter().filter(row_holds).collect();

@@ -80,8 +80,12 @@ const MAX_PAIRS_PER_STEP: usize = 50;
 /// The most pieces of a job that are carried out side by side.
 const MAX_PARALLEL_WORK_ITEMS: usize = 8;
 
-/// The most items of a step besides the piece: a transaction takes 100.
-pub(super) const MAX_ITEMS_PER_STEP: usize = 99;
+/// The most items that a plan writes or checks. A transaction takes 100: two are for the work item's cursor and the next work
+/// item, or for the job and the request's idempotency key.
+pub(super) const MAX_ITEMS_PER_PLAN: usize = 98;
+
+/// The most items that a step reads at first: a batch read takes 100.
+const MAX_ITEMS_READ_PER_STEP: usize = 99;
 
 impl Job {
     /// How many pairs there are, as far as it is known beforehand.
@@ -128,7 +132,7 @@ impl Job {
     /// can be said before anything is known of them.
     pub fn fits_in_one_transaction(&self) -> bool {
         let pairs = self.images.len().saturating_mul(self.tenants.len());
-        pairs > 0 && pairs.saturating_add(self.images.len()) < MAX_ITEMS_PER_STEP
+        pairs > 0 && pairs.saturating_add(self.images.len()) <= MAX_ITEMS_PER_PLAN
     }
 
     /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
@@ -139,7 +143,7 @@ impl Job {
             images.extend(self.pair(*number).map(|(image, _)| image));
             tenants.extend(self.pair(*number).map(|(_, tenant)| tenant));
             let pairs = number - left.start + 1;
-            pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_PER_STEP
+            pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_READ_PER_STEP
         };
         left.start..left.start + left.clone().take_while(fits).count()
     }
@@ -211,21 +215,6 @@ impl Outcome {
     /// Whether the pair has failed. One that was overtaken has not: a later request has decided on it.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Done | Self::Superseded)
-    }
-
-    /// Whether it rests on a count, a grant, a vault, or on what the image's owner has queued, which may have been read after
-    /// the membership: not even a batch read is of one moment.
-    pub(super) fn depends_on_other_items(self) -> bool {
-        matches!(
-            self,
-            Self::MemberLimit
-                | Self::NotAMember
-                | Self::KeyNotGranted
-                | Self::NoVault
-                | Self::NotABackupVault
-                | Self::VaultUnavailable
-                | Self::VaultFull
-        )
     }
 
     /// The outcome as one byte in the table.
@@ -395,7 +384,7 @@ mod tests {
                     let step = job.next_step(next..piece.end);
                     prop_assert!(!step.is_empty() && step.len() <= MAX_PAIRS_PER_STEP);
                     let touched: HashSet<_> = step.clone().filter_map(|n| job.pair(n)).map(|(image, _)| image).collect();
-                    prop_assert!(step.len() + touched.len() <= MAX_ITEMS_PER_STEP);
+                    prop_assert!(step.len() + touched.len() <= MAX_ITEMS_READ_PER_STEP);
                     next = step.end;
                 }
             }

@@ -44,7 +44,10 @@ pub use self::membership::{
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
-pub use self::step::{Change, ExtraReads, Plan, Rules, StepInput, extra_reads, plan, plan_failure};
+pub use self::step::{
+    Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
+    plan_failure, reads_recipients,
+};
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;
 pub use self::vault::{

@@ -119,9 +119,6 @@ impl HeadRecord {
     }
 }
 
-/// The condition of a write onto what was read of an image's head.
-pub(super) const HEAD_UNCHANGED: &str = "attribute_exists(head) AND rev = :read";
-
 /// What is read of the images of a page of a list.
 #[derive(Debug, Default)]
 pub struct ImageFetch<'a> {

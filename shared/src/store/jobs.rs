@@ -15,7 +15,7 @@ use super::queues::advance_clock;
 use super::snapshot::Snapshot;
 use super::table_calls::{WriteError, is_condition_failure};
 use super::{Commit, Store, StoreError};
-use crate::domain::{Job, JobId, JobReport, Outcome, Plan, Rules, Task, TenantId, Timestamp, WorkItem};
+use crate::domain::{Job, JobId, JobReport, Outcome, Plan, Task, TenantId, Timestamp, WorkItem};
 use crate::table::{Query, TransactionToken, Write};
 
 /// How long a job can be read (`contract/decisions.md` 16).
@@ -47,14 +47,13 @@ impl Store {
         job: &Job,
         plan: &Plan,
         snapshot: &Snapshot,
-        rules: Rules<'_>,
         (idempotency, clock_tenant): (Option<&IdempotencyRequest>, Option<&TenantId>),
     ) -> Result<Option<SubmitOutcome>, StoreError> {
         self.record_senders(plan, snapshot).await?;
         let now = self.clock.now();
         let mut writes: Vec<_> = idempotency.map(|request| record_job(request, job)).into_iter().collect();
         writes.push(finished_job_write(job, plan, now)?);
-        writes.extend(plan_writes(plan, snapshot, rules, now)?);
+        writes.extend(plan_writes(plan, snapshot, now)?);
         writes.extend(clock_tenant.map(|tenant| advance_clock(tenant, job.id.0)));
         if writes.len() > MAX_TRANSACTION_WRITES {
             return Ok(None);
@@ -195,11 +194,10 @@ impl Store {
         open: &mut OpenWorkItem,
         plan: &Plan,
         snapshot: &Snapshot,
-        rules: Rules<'_>,
     ) -> Result<Commit, StoreError> {
         self.record_senders(plan, snapshot).await?;
         let now = self.clock.now();
-        let mut writes = plan_writes(plan, snapshot, rules, now)?;
+        let mut writes = plan_writes(plan, snapshot, now)?;
         let mut next = open.work_item.clone();
         next.outcomes.extend(&plan.outcomes);
         next.finished_at = next.remaining_pairs().is_empty().then_some(now);

@@ -9,6 +9,7 @@ use super::keys::{self, Key, PK, SK, SnapshotItem};
 use super::{Store, StoreError, images, memberships, queues, vaults};
 use crate::domain::{
     Change, ImageId, Membership, Stamp, StepInput, Task, Tenant, TenantId, Timestamp, extra_reads,
+    reads_recipients,
 };
 
 /// An image and a tenant.
@@ -65,8 +66,7 @@ impl Store {
         task: &Task,
         pairs: &[Pair<'_>],
     ) -> Result<Snapshot, StoreError> {
-        // Only a share looks at its recipients: they must be of this region.
-        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| *task == Task::Share);
+        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| reads_recipients(task));
         let mut snapshot = self.snapshot(pairs, &recipients.collect::<Vec<_>>()).await?;
         self.read_extra(&mut snapshot, task, pairs).await?;
         Ok(snapshot)

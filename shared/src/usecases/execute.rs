@@ -87,7 +87,7 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
             }
             (Err(problem), _) => return Err(problem),
         };
-        if store.commit_step(&mut open, &decision, &read, rules).await? == Commit::Committed {
+        if store.commit_step(&mut open, &decision, &read).await? == Commit::Committed {
             stale = ConflictRetries::default();
             continue;
         }

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::idempotency::{IdempotencyRequest, record_created};
+use super::client::Store;
+use super::error::StoreError;
 use super::item;
+use super::items::idempotency::{IdempotencyRequest, record_created};
+use super::items::membership::{ACTIVE, MEMBERSHIP};
+use super::items::tenant::advance_clock;
 use super::keys::{self, List, TTL, list_entry_attributes};
-use super::memberships::{ACTIVE, MEMBERSHIP};
-use super::queues::advance_clock;
 use super::snapshot::Snapshot;
-use super::{Commit, Store, StoreError};
+use super::table_calls::Commit;
 use crate::domain::{Change, Guard, Membership, Plan, PlanItem, Stamp, TenantId, Timestamp, Visibility};
 use crate::table::Write;
 
@@ -19,9 +21,6 @@ const ENDED_MEMBERSHIP_RETENTION: Duration = Duration::from_hours(48);
 
 /// Counts members of an image that come or go.
 const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
-
-/// The attribute of a vault that sums up what is reserved of it.
-pub(super) const RESERVED: &str = "reserved_gib";
 
 impl Store {
     /// Commits a plan that belongs to no job: in one transaction, or in one plain write where it writes one membership and

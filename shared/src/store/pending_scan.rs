@@ -1,13 +1,14 @@
 //! Jobs that find their images themselves: they walk along the list of what waits for a tenant's answer, and each step
 //! leaves a finished piece behind that says what was found and what became of it.
 
+use super::client::Store;
 use super::commit::plan_writes;
+use super::error::{StoreError, WriteError};
 use super::item::{self, Item};
-use super::jobs::JOB_RETENTION;
+use super::items::job::JOB_RETENTION;
 use super::keys::{self, Position, WorkItemKey};
 use super::snapshot::Snapshot;
-use super::table_calls::WriteError;
-use super::{Commit, Store, StoreError};
+use super::table_calls::Commit;
 use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Timestamp};
 use crate::table::Write;
 

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item::{self, Item};
+use super::items::{image, membership, tenant, vault};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
-use super::{Store, StoreError, images, memberships, queues, vaults};
 use crate::domain::{
     Change, ImageId, Membership, Stamp, StepInput, Task, Tenant, TenantId, Timestamp, extra_reads,
     reads_recipients,
@@ -156,7 +158,7 @@ impl Snapshot {
         let input = &mut self.input;
         match SnapshotItem::parse(item::get_text(item, PK)?, item::get_text(item, SK)?) {
             Some(SnapshotItem::Membership) => {
-                if let Some(read) = memberships::parse(item)? {
+                if let Some(read) = membership::parse(item)? {
                     let pair = (read.image, read.tenant);
                     self.revisions.insert(pair.clone(), read.revision);
                     self.updated.insert(pair.clone(), read.updated);
@@ -164,16 +166,16 @@ impl Snapshot {
                 }
             }
             Some(SnapshotItem::Image) => {
-                input.images.extend(images::parse_head(item)?.map(|head| (head.id.clone(), head)));
+                input.images.extend(image::parse_head(item)?.map(|head| (head.id.clone(), head)));
             }
             Some(SnapshotItem::Tenant(id)) => {
-                input.tenants.insert(id, queues::parse(item)?);
+                input.tenants.insert(id, tenant::parse(item)?);
             }
             Some(SnapshotItem::KeyGrant(grant)) => {
                 input.key_grants.insert(grant);
             }
             Some(SnapshotItem::Vault(key)) => {
-                input.vaults.insert(key, vaults::parse(item)?);
+                input.vaults.insert(key, vault::parse(item)?);
             }
             None => return Err(StoreError::Unreadable(SK)),
         }

@@ -17,8 +17,11 @@ use jsonwebtoken::jwk::Jwk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::bearer_token::bearer_token;
+use super::error::MAX_TOKEN_BYTES;
+use super::key_set::KeySet;
 use super::*;
-use crate::domain::Role;
+use crate::domain::{Caller, Role, Timestamp};
 
 const NOW: i64 = 1_800_000_000;
 

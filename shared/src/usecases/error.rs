@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Marker;
+use super::marker::Marker;
 use crate::domain::{BadDetail, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::execute::{ConflictRetries, Mode};
+use super::conflict_retries::{ConflictRetries, Mode};
 use super::failures::Failures;
 use crate::App;
 use crate::domain::{

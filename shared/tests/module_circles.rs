@@ -28,6 +28,28 @@ fn no_modules_of_the_workspace_form_a_circle() {
 }
 
 #[test]
+fn store_modules_use_no_later_layer() {
+    let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut layers, mut layer) = (BTreeMap::new(), 0);
+    for line in fs::read_to_string(room.join("store/mod.rs")).unwrap().lines() {
+        if line.starts_with("// ") {
+            layer += 1;
+        } else if let Some(module) = line.strip_prefix("mod ") {
+            layers.insert(module.trim_end_matches(';').to_owned(), layer);
+        }
+    }
+    assert_eq!(layer, 4, "the layers that the page describes");
+    let arrows = Tree::read(&room).arrows();
+    let arrows = &arrows[&vec!["store".to_owned()]];
+    assert!(arrows.len() > 20 && layers.values().all(|layer| *layer > 0), "{layers:?}");
+    for (from, targets) in arrows.iter().filter(|(from, _)| *from != OWN_ITEMS) {
+        for target in targets {
+            assert!(layers[target] <= layers[from], "{from} uses {target} of a later layer");
+        }
+    }
+}
+
+#[test]
 fn circle_is_found_through_a_re_export() {
     let tree = Tree::of(&[
         ("", "mod a; mod b; pub use self::b::B;"),

@@ -196,8 +196,8 @@ impl Tree {
     fn circles(&self) -> Vec<String> {
         let circle = |(folder, arrows): (&Module, &BTreeMap<String, BTreeSet<String>>)| {
             let circle = arrows.keys().find_map(|start| way_back(start, arrows))?;
-            let folder: String = folder.iter().map(|part| format!("::{part}")).collect();
-            Some(format!("crate{folder}: {}", circle.join(" → ")))
+            let folder = [&["crate".to_owned()], folder.as_slice()].concat().join("::");
+            Some(format!("{folder}: {}", circle.join(" → ")))
         };
         self.arrows().iter().filter_map(circle).collect()
     }

@@ -19,21 +19,21 @@ use crate::domain::Timestamp;
 /// Decides who makes a request. Cheap to clone; its `Debug` shows which keys there are, never their material.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
-    trusted_issuers: Vec<Arc<TrustedIssuer>>,
+    pub(super) trusted_issuers: Vec<Arc<TrustedIssuer>>,
     keystone: Option<Arc<Keystone>>,
     pub(super) keyring: Keyring,
 }
 
 /// An issuer's keys, and what its tokens must say.
 #[derive(Debug)]
-struct TrustedIssuer {
-    keys: IssuerKeys,
+pub(super) struct TrustedIssuer {
+    pub(super) keys: IssuerKeys,
     expected_claims: ExpectedClaims,
 }
 
 /// The keys that tokens may be signed with.
 #[derive(Debug)]
-enum IssuerKeys {
+pub(super) enum IssuerKeys {
     Fixed(KeySet),
     Remote(RemoteKeySet),
 }

@@ -5,13 +5,15 @@ use std::ops::Range;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item::{self, Item};
+use super::items::{image, membership, tenant, vault};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
-use super::{Store, StoreError, images, memberships, queues, vaults};
 use crate::domain::{
     Change, ImageHead, ImageId, Job, Membership, PermissionChange, Plan, Rules, ShareRefused, Stamp,
     StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_failure,
-    plan_permissions,
+    plan_permissions, reads_recipients,
 };
 
 /// An image and a tenant.
@@ -69,8 +71,7 @@ impl Store {
         task: &Task,
         pairs: &[Pair<'_>],
     ) -> Result<Snapshot, StoreError> {
-        // Only a share looks at its recipients: they must be of this region.
-        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| *task == Task::Share);
+        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| reads_recipients(task));
         let mut snapshot = self.snapshot(pairs, &recipients.collect::<Vec<_>>()).await?;
         self.read_extra(&mut snapshot, task, pairs).await?;
         Ok(snapshot)
@@ -199,7 +200,7 @@ impl Snapshot {
         let input = &mut self.input;
         match SnapshotItem::parse(item::get_text(item, PK)?, item::get_text(item, SK)?) {
             Some(SnapshotItem::Membership) => {
-                if let Some(read) = memberships::parse(item)? {
+                if let Some(read) = membership::parse(item)? {
                     let pair = (read.image, read.tenant);
                     self.revisions.insert(pair.clone(), read.revision);
                     self.updated.insert(pair.clone(), read.updated);
@@ -207,16 +208,16 @@ impl Snapshot {
                 }
             }
             Some(SnapshotItem::Image) => {
-                input.images.extend(images::parse_head(item)?.map(|head| (head.id.clone(), head)));
+                input.images.extend(image::parse_head(item)?.map(|head| (head.id.clone(), head)));
             }
             Some(SnapshotItem::Tenant(id)) => {
-                input.tenants.insert(id, queues::parse(item)?);
+                input.tenants.insert(id, tenant::parse(item)?);
             }
             Some(SnapshotItem::KeyGrant(grant)) => {
                 input.key_grants.insert(grant);
             }
             Some(SnapshotItem::Vault(key)) => {
-                input.vaults.insert(key, vaults::parse(item)?);
+                input.vaults.insert(key, vault::parse(item)?);
             }
             None => return Err(StoreError::Unreadable(SK)),
         }

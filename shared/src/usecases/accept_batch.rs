@@ -121,7 +121,7 @@ async fn execute_immediately(
     let store = service.store.with_timeout(IMMEDIATE_TIMEOUT);
     let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
     let besides = (batch.idempotency.as_ref(), raises);
-    match store.commit_job(&job, &decision, &read, rules, besides).await {
+    match store.commit_job(&job, &decision, &read, besides).await {
         Ok(Some(submitted)) => {
             log_failures(&job, &decision, &submitted);
             Ok(ImmediateResult::Completed((job.id, submitted)))

@@ -114,7 +114,6 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
     change: Change<'a, F>,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<MemberView>, UseCaseError> {
-    let rules = service.settings.rules();
     let mut waiting = Backoff::new();
     let mut attempt = 0;
     while attempt < MAX_ATTEMPTS {
@@ -130,8 +129,7 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
         let is_settled = match &decided {
             Ok(decision) => {
                 let remembered = idempotency.map(|request| (request, tenant));
-                let written =
-                    service.store.commit_plan(decision, &read, rules, now, None, remembered).await?;
+                let written = service.store.commit_plan(decision, &read, now, None, remembered).await?;
                 written == Commit::Committed
             }
             Err(UseCaseError::Store(_)) => true,

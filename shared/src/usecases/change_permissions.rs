@@ -62,8 +62,7 @@ pub async fn change_permissions(
         }
         let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
         if dry_run == DryRun::On
-            || service.store.commit_plan(&decision, &read, rules, now, raises, None).await?
-                == Commit::Committed
+            || service.store.commit_plan(&decision, &read, now, raises, None).await? == Commit::Committed
         {
             return Ok(());
         }

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Marker;
 use super::idempotency::ReplayError;
+use super::marker::Marker;
 use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 

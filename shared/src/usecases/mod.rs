@@ -6,6 +6,7 @@ mod access;
 mod access_keys;
 mod change_membership;
 mod change_permissions;
+mod conflict_retries;
 mod directory;
 mod earlier_jobs;
 mod error;
@@ -17,6 +18,7 @@ mod job_status;
 mod key_grants;
 mod list_images;
 mod list_members;
+mod marker;
 mod quota;
 mod respond;
 mod respond_to_all_job;
@@ -44,10 +46,11 @@ pub use self::key_grants::{
     list_key_grants, revoke_key_grant, show_key_grant,
 };
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Marker, Sort, SortKey, VisibleImage,
+    Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
 pub use self::list_members::{MemberPage, list_members, show_member};
+pub use self::marker::Marker;
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;

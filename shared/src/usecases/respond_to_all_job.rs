@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::execute::{ConflictRetries, Mode};
+use super::conflict_retries::{ConflictRetries, Mode};
 use super::failures::Failures;
 use crate::App;
 use crate::domain::{Bypass, ImageId, Job, Outcome, Plan, Stamp, Status, Task, TenantId, Visibility};
@@ -29,7 +29,6 @@ pub(super) async fn execute_respond_to_all(
     key: WorkItemKey,
     mode: Mode,
 ) -> Result<(), StoreError> {
-    let rules = service.settings.rules();
     let Some(mut walk) = service.store.open_scan(key.job).await? else { return Ok(()) };
     let (mut stale, mut failures) = (ConflictRetries::default(), Failures::default());
     loop {
@@ -37,7 +36,7 @@ pub(super) async fn execute_respond_to_all(
         let (places, is_last) = next_positions(service, &walk, tenant).await?;
         let (job, decision, read) = plan_step(service, &walk, &places, mode).await?;
         let stride = scan_step(&walk, &job, &places, is_last, (&decision, &read));
-        match service.store.commit_scan_step(&mut walk, &stride, rules).await? {
+        match service.store.commit_scan_step(&mut walk, &stride).await? {
             Commit::Committed => {
                 failures.add_outcomes(&job, 0, &decision.outcomes);
                 if stride.is_last {

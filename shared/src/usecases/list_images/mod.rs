@@ -12,18 +12,20 @@
 //! then shorter than asked for and says where to go on. An empty page, which some clients take for the end, reads on up to
 //! [`MAX_EXAMINED_WITHOUT_MATCH`], and is then an error that says where to go on.
 
-mod marker;
 mod order;
+mod query;
 mod query_plan;
 
 use std::collections::HashMap;
 
-pub use self::marker::Marker;
 pub use self::order::{Direction, Sort, SortKey};
 use self::order::{compare, index_cursor, index_order_for, sort_cursor, value_count};
-pub use self::query_plan::IndexFilter;
+pub use self::query::{ImageQuery, IndexFilter};
+use self::query::{MAX_IMAGES_PER_READ, MAX_SORTED};
 use self::query_plan::{CursorStream, QueryPlan, run_concurrently};
-use super::{UseCaseError, show_image};
+use super::error::UseCaseError;
+use super::images::show_image;
+use super::marker::Marker;
 use crate::App;
 use crate::domain::{Bypass, Caller, Image, ImageId, Status, Visibility};
 use crate::store::{Cursor, ImageFetch, List, ListedImage, Order, Store, StoreError};
@@ -34,14 +36,8 @@ const MAX_EXAMINED: usize = 2_000;
 /// The most images that a page looks at which shows none.
 const MAX_EXAMINED_WITHOUT_MATCH: usize = 10_000;
 
-/// The most images that are sorted in an order that no index has.
-const MAX_SORTED: usize = 10_000;
-
 /// Places that one query reads, where all of them are read.
 const MAX_CURSORS_PER_QUERY: usize = 1_000;
-
-/// Images that one batch read takes.
-const MAX_IMAGES_PER_READ: usize = 100;
 
 /// So many streams are each read for a whole page.
 const MAX_FULL_PAGE_STREAMS: usize = 16;
@@ -75,25 +71,6 @@ pub struct ImageRow {
     pub visible: VisibleImage,
     /// Its place in the order of the list.
     pub cursor: Cursor,
-}
-
-/// What to list.
-#[derive(Debug)]
-pub struct ImageQuery<F> {
-    /// The lists to merge; an image that stands in several is shown as in the first. Those received are the caller's.
-    pub lists: Vec<List>,
-    /// Which of their images are wanted.
-    pub filter: F,
-    /// What all of these have, to find them by: `matches` must be false for every other image.
-    pub index_filter: IndexFilter,
-    /// Whether `matches`, or the caller, looks at the number of members.
-    pub needs_member_counts: bool,
-    /// In which order.
-    pub sort: Sort,
-    /// After which image.
-    pub after: Option<Marker>,
-    /// How many images a page holds at the most.
-    pub limit: usize,
 }
 
 /// A page of images.

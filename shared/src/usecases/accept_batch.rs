@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::access::authorize_all;
+use super::directory::reject_names_as_ids;
 use super::earlier_jobs::has_open_earlier_job;
 use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
-use super::{ExceededLimit, UseCaseError, share};
+use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId};
+use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// How often a request is tried at once while others change the same items.
@@ -81,12 +82,31 @@ async fn authorize_batch(
     read: &Snapshot,
 ) -> Result<(), UseCaseError> {
     match batch.task {
-        Task::Share => share::authorize_share(service, caller, read, &batch.images, &batch.tenants).await,
+        Task::Share => authorize_share(service, caller, batch, read).await,
         Task::Unshare => {
             authorize_all(service, caller, read, &batch.images, ImageAction::Unshare).await.map(drop)
         }
         Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
     }
+}
+
+/// Checks that the caller may share every image, and that each can be shared with each of the tenants.
+async fn authorize_share(
+    service: &App,
+    caller: &Caller,
+    BatchRequest { images, tenants, .. }: &BatchRequest,
+    read: &Snapshot,
+) -> Result<(), UseCaseError> {
+    for image in authorize_all(service, caller, read, images, ImageAction::Share).await? {
+        if image.visibility != Visibility::Shared {
+            let (image, visibility) = (image.id.clone(), image.visibility);
+            return Err(UseCaseError::NotShared { image, visibility });
+        }
+        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
+            return Err(UseCaseError::SelfShare(owner.clone()));
+        }
+    }
+    reject_names_as_ids(service, caller, read, tenants).await
 }
 
 /// What came of an attempt to carry a request out at once.

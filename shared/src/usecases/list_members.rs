@@ -17,7 +17,7 @@ pub struct MemberPage {
     pub next: Option<TenantId>,
 }
 
-/// Lists the members of an image that come after `after`, at most `most`: all of them to its owner, to a member only
+/// Lists the members of an image that come after `after`, at most `limit`: all of them for its owner, for a member only
 /// itself (`contract/glance.md` 2.4). One batch read, and for the owner one query.
 ///
 /// # Errors

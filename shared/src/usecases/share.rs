@@ -3,13 +3,13 @@
 use super::UseCaseError;
 use super::accept_batch::{BatchRequest, accept};
 use super::access::authorize_all;
-use super::directory::{reject_names_as_ids, resolve_tenants};
+use super::directory::resolve_tenants;
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task, TenantId, Visibility};
-use crate::store::{IdempotencyRequest, Snapshot, SubmitOutcome};
+use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task, TenantId};
+use crate::store::{IdempotencyRequest, SubmitOutcome};
 
 /// Checks that the caller owns every image and that each can be shared, and shares each image with each tenant, in a job:
-/// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
+/// at once where one transaction holds it, else soon. `idempotency` is the request under its idempotency key. Returns the
 /// job's id.
 ///
 /// One batch read and one transaction, one batch read more where the directory knows the caller and not every recipient, a
@@ -29,26 +29,6 @@ pub async fn share(
     accept_owner_request(service, caller, share, (images, recipients.into()), idempotency).await
 }
 
-/// Checks that the caller may share every image, and that each can be shared with each of the tenants.
-pub(super) async fn authorize_share(
-    service: &App,
-    caller: &Caller,
-    read: &Snapshot,
-    images: &[ImageId],
-    tenants: &[TenantId],
-) -> Result<(), UseCaseError> {
-    for image in authorize_all(service, caller, read, images, ImageAction::Share).await? {
-        if image.visibility != Visibility::Shared {
-            let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(UseCaseError::NotShared { image, visibility });
-        }
-        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(UseCaseError::SelfShare(owner.clone()));
-        }
-    }
-    reject_names_as_ids(service, caller, read, tenants).await
-}
-
 /// Accepts a request of an owner about its images and some tenants.
 pub(super) async fn accept_owner_request(
     service: &App,
@@ -65,7 +45,7 @@ pub(super) async fn accept_owner_request(
         Err(refusal) => Err(refusal),
     };
     match accepted {
-        // A reader has not made the request before, whatever its key.
+        // A reader has no request that could be replayed.
         Err(refusal) if caller.can_write() => {
             replayed_job_or_error(service, idempotency.as_ref(), refusal).await
         }

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::directory::reject_names_as_ids;
 use super::earlier_jobs::has_open_earlier_job;
 use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
-use super::{ExceededLimit, UseCaseError, share};
+use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, plan};
+use crate::domain::{Caller, ImageHead, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility, plan};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// How often a request is tried at once while others change the same items.
@@ -80,9 +81,61 @@ async fn authorize_batch(
     read: &Snapshot,
 ) -> Result<(), UseCaseError> {
     match batch.task {
-        Task::Share => share::authorize_share(service, caller, read, &batch.images, &batch.tenants).await,
-        Task::Unshare => share::require_owned_images(service, caller, read, &batch.images).await.map(drop),
+        Task::Share => authorize_share(service, caller, read, &batch.images, &batch.tenants).await,
+        Task::Unshare => require_owned_images(service, caller, read, &batch.images).await.map(drop),
         Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
+    }
+}
+
+/// Checks that the caller owns every image, and that each can be shared with each of the tenants.
+async fn authorize_share(
+    service: &App,
+    caller: &Caller,
+    read: &Snapshot,
+    images: &[ImageId],
+    tenants: &[TenantId],
+) -> Result<(), UseCaseError> {
+    for image in require_owned_images(service, caller, read, images).await? {
+        if image.visibility != Visibility::Shared {
+            let (image, visibility) = (image.id.clone(), image.visibility);
+            return Err(UseCaseError::NotShared { image, visibility });
+        }
+        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
+            return Err(UseCaseError::SelfShare(owner.clone()));
+        }
+    }
+    reject_names_as_ids(service, caller, read, tenants).await
+}
+
+/// The images of those ids, as they were read, provided that the caller may act on each as its owner.
+pub(super) async fn require_owned_images<'a>(
+    service: &App,
+    caller: &Caller,
+    read: &'a Snapshot,
+    ids: &[ImageId],
+) -> Result<Vec<&'a ImageHead>, UseCaseError> {
+    let mut owned = Vec::with_capacity(ids.len());
+    for id in ids {
+        match read.input.images.get(id) {
+            Some(image) if caller.can_write_for(&image.owner) => owned.push(image),
+            Some(image) if can_see_image(service, caller, image).await? => {
+                return Err(UseCaseError::NotOwner(id.clone()));
+            }
+            _ => return Err(UseCaseError::ImageNotFound(id.clone())),
+        }
+    }
+    Ok(owned)
+}
+
+/// Whether a caller who does not own the image can see it. One read where it is shared.
+async fn can_see_image(service: &App, caller: &Caller, image: &ImageHead) -> Result<bool, UseCaseError> {
+    match image.visibility {
+        Visibility::Public | Visibility::Community => Ok(true),
+        Visibility::Private => Ok(false),
+        Visibility::Shared => {
+            let (_, member) = service.store.head_and_member(&image.id, &caller.tenant).await?;
+            Ok(member.is_some())
+        }
     }
 }
 

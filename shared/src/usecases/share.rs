@@ -1,11 +1,11 @@
 //! Share images with tenants.
 
 use super::UseCaseError;
-use super::accept_batch::{BatchRequest, accept};
-use super::directory::{reject_names_as_ids, resolve_tenants};
+use super::accept_batch::{BatchRequest, accept, require_owned_images};
+use super::directory::resolve_tenants;
 use crate::App;
-use crate::domain::{Caller, ImageHead, ImageId, JobId, RecipientList, Task, TenantId, Visibility};
-use crate::store::{IdempotencyRequest, Snapshot, SubmitOutcome};
+use crate::domain::{Caller, ImageId, JobId, RecipientList, Task, TenantId};
+use crate::store::{IdempotencyRequest, SubmitOutcome};
 
 /// Checks that the caller owns every image and that each can be shared, and shares each image with each tenant, in a job:
 /// at once where one transaction holds it, else soon. `remembered` is the request under its idempotency key. Returns the
@@ -25,26 +25,6 @@ pub async fn share(
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
     accept_owner_request(service, caller, (Task::Share, images, recipients.into()), idempotency).await
-}
-
-/// Checks that the caller owns every image, and that each can be shared with each of the tenants.
-pub(super) async fn authorize_share(
-    service: &App,
-    caller: &Caller,
-    read: &Snapshot,
-    images: &[ImageId],
-    tenants: &[TenantId],
-) -> Result<(), UseCaseError> {
-    for image in require_owned_images(service, caller, read, images).await? {
-        if image.visibility != Visibility::Shared {
-            let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(UseCaseError::NotShared { image, visibility });
-        }
-        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(UseCaseError::SelfShare(owner.clone()));
-        }
-    }
-    reject_names_as_ids(service, caller, read, tenants).await
 }
 
 /// Accepts a request of an owner about its images and some tenants.
@@ -82,38 +62,6 @@ async fn resolve_recipients(
         require_owned_images(service, caller, &read, images).await?;
     }
     resolve_tenants(service, addressees).await
-}
-
-/// The images of those ids, as they were read, provided that the caller may act on each as its owner.
-pub(super) async fn require_owned_images<'a>(
-    service: &App,
-    caller: &Caller,
-    read: &'a Snapshot,
-    ids: &[ImageId],
-) -> Result<Vec<&'a ImageHead>, UseCaseError> {
-    let mut owned = Vec::with_capacity(ids.len());
-    for id in ids {
-        match read.input.images.get(id) {
-            Some(image) if caller.can_write_for(&image.owner) => owned.push(image),
-            Some(image) if can_see_image(service, caller, image).await? => {
-                return Err(UseCaseError::NotOwner(id.clone()));
-            }
-            _ => return Err(UseCaseError::ImageNotFound(id.clone())),
-        }
-    }
-    Ok(owned)
-}
-
-/// Whether a caller who does not own the image can see it. One read where it is shared.
-async fn can_see_image(service: &App, caller: &Caller, image: &ImageHead) -> Result<bool, UseCaseError> {
-    match image.visibility {
-        Visibility::Public | Visibility::Community => Ok(true),
-        Visibility::Private => Ok(false),
-        Visibility::Shared => {
-            let (_, member) = service.store.head_and_member(&image.id, &caller.tenant).await?;
-            Ok(member.is_some())
-        }
-    }
 }
 
 /// Returns the original job if the request is the retry of one that was accepted, even if it would be refused now: that an

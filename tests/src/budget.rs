@@ -39,7 +39,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
         visibility: Visibility::Shared,
         details: typical_details(),
     };
-    usecases::register_image(&service, &owner, new).await.expect("an image");
+    usecases::register_image(&service, &owner, new, None).await.expect("an image");
     rows.push(measurement("register an image", &service));
 
     let service = metered_service(&world);
@@ -170,11 +170,11 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     let mut rows = Vec::new();
     let (image, member) = (&create_image(world, "owner", details.clone()).await, tenant("mem1"));
     let service = metered_service(world);
-    usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
+    usecases::add_member(&service, &caller("owner"), image, &member, None).await.expect("a member");
     rows.push(measurement("Glance: add a member", &service));
     let again = &create_image(world, "owner", details.clone()).await;
     let service = App { store: service.store.metered(), ..service };
-    usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
+    usecases::add_member(&service, &caller("owner"), again, &member, None).await.expect("a member");
     rows.push(measurement("Glance: add a member, known to have received from this owner", &service));
     let service = metered_service(world);
     let answer = (Ok(Status::Accepted), None);
@@ -301,7 +301,7 @@ async fn list_calls() -> Vec<Measurement> {
             ..Details::default()
         };
         let new = usecases::NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-        images.push(usecases::register_image(&world.service, &owner, new).await.expect("an image").id);
+        images.push(usecases::register_image(&world.service, &owner, new, None).await.expect("an image").id);
     }
     for images in images.chunks(100) {
         let to = vec![me.tenant.clone()];
@@ -393,7 +393,7 @@ async fn typical_image(world: &LocalService, owner: &str) -> ImageId {
 async fn create_image(world: &LocalService, owner: &str, details: Details) -> ImageId {
     let visibility = Visibility::Shared;
     let new = usecases::NewImage { id: None, owner: None, visibility, details };
-    usecases::register_image(&world.service, &caller(owner), new).await.expect("an image").id
+    usecases::register_image(&world.service, &caller(owner), new, None).await.expect("an image").id
 }
 
 /// The same process some time later: what it has counted of inboxes is forgotten.

@@ -16,6 +16,7 @@ pub mod descriptors;
 pub mod dispatcher;
 pub mod gateway;
 pub mod issuers;
+mod key_error;
 pub mod keys;
 pub mod logging;
 pub mod metrics;

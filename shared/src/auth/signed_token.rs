@@ -10,14 +10,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::CredentialError::{
-    Expired, InvalidClaim, Malformed, NoProject, NoRole, NotYetValid, UnknownAlgorithm,
-};
-use super::CredentialError::{InvalidSignature, WrongAudience, WrongIssuer};
+use super::algorithm::Algorithm;
+use super::bearer::{Bearer, ExpectedClaims};
 use super::claim_paths::{ClaimMap, ClaimPaths};
-use super::key_set::{Algorithm, KeySet};
+use super::error::CredentialError::{
+    self, Expired, InvalidClaim, InvalidSignature, Malformed, NoProject, NoRole, NotYetValid,
+    UnknownAlgorithm, WrongAudience, WrongIssuer,
+};
+use super::key_set::KeySet;
 use super::token_hash::TokenHash;
-use super::{Bearer, CredentialError, ExpectedClaims};
 use crate::domain::{Caller, ID_FORMAT, Role, Timestamp};
 
 /// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a

@@ -145,6 +145,16 @@ fn load_app() -> Result<App, BadDeployment> {
     Ok(App { store, settings: Arc::new(settings) })
 }
 
+impl HttpFunction {
+    /// A function as its environment variables describe it; opens the connection to the table.
+    ///
+    /// # Errors
+    /// [`BadDeployment`] names the variable that is missing or wrong.
+    pub async fn from_env() -> Result<Self, BadDeployment> {
+        function_from_env().await
+    }
+}
+
 /// A function that answers HTTP, as the environment describes it: besides [`app_from_env`]'s variables,
 /// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and
 /// `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
@@ -152,7 +162,7 @@ fn load_app() -> Result<App, BadDeployment> {
 /// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
 /// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
 /// for new access keys first), without which there are no access keys.
-pub(super) async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
+async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     let authorities = match optional_var("IMAGESHARE_ISSUER_CA") {
         Some(certificates) => certificates.parse()?,
         None => CertificateAuthorities::default(),

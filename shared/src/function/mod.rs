@@ -49,14 +49,6 @@ impl HttpFunction {
         Self { app: service, authenticator, read_limiter: ReadLimiter::default() }
     }
 
-    /// A function as its environment variables describe it; opens the connection to the table.
-    ///
-    /// # Errors
-    /// [`BadDeployment`] names the variable that is missing or wrong.
-    pub async fn from_env() -> Result<Self, BadDeployment> {
-        deployment::function_from_env().await
-    }
-
     /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`. A request that only reads, by
     /// GET, is refused where its tenant has read too much lately; what changes something never is, since a revocation must
     /// always be possible, and is not counted either.

@@ -27,7 +27,7 @@ mod lists;
 use std::collections::HashMap;
 
 pub use self::lists::{
-    Cursor, Index, List, ListQuery, LookupKey, Position, list_entry_attributes, name_prefix,
+    Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,
 };
 use crate::domain::{

@@ -136,9 +136,9 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
         };
         let id = id.parse().expect("an id");
         let new = NewImage { id: Some(id), owner: None, visibility, details };
-        let id = register_image(service, &owner, new).await.expect("an image").id;
+        let id = register_image(service, &owner, new, None).await.expect("an image").id;
         for (member, status) in members {
-            add_member(service, &owner, &id, &tenant(member)).await.expect("a member");
+            add_member(service, &owner, &id, &tenant(member), None).await.expect("a member");
             let answer = (Ok(*status), None);
             decide_as_member(service, &caller(member), &id, &tenant(member), answer)
                 .await
@@ -158,7 +158,7 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
     let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");
     let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
-    let (key, secret) = create_access_key(service, keyring, &own1, new).await.expect("an access key");
+    let (key, secret) = create_access_key(service, keyring, &own1, new, None).await.expect("an access key");
     let token = keyring.issue_token(&key, Timestamp::now()).expect("a token").token;
     [
         ("@JOB@", job.to_string()),

@@ -35,7 +35,7 @@ impl Fixture {
     async fn signer(&self, at: Timestamp) -> Signer {
         let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
         let keyring = self.authenticator.keyring();
-        let made = create_access_key(&self.local.service, keyring, &caller("own1"), new).await;
+        let made = create_access_key(&self.local.service, keyring, &caller("own1"), new, None).await;
         let (key, secret) = made.unwrap();
         Signer { key_id: key.id.to_string(), secret: secret.reveal().to_owned(), date: at }
     }

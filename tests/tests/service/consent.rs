@@ -169,7 +169,7 @@ async fn deleting_an_image_ends_its_memberships_and_retires_its_id() {
         visibility: imageshare::domain::Visibility::Shared,
         details: imageshare::domain::Details::default(),
     };
-    let refused = usecases::register_image(&world.service, &caller("somebody"), again).await;
+    let refused = usecases::register_image(&world.service, &caller("somebody"), again, None).await;
     assert_eq!(refused.unwrap_err(), UseCaseError::IdTaken(image));
 }
 
@@ -202,10 +202,10 @@ async fn image_limit_is_exact_and_deletion_frees_a_slot() {
         visibility: imageshare::domain::Visibility::Shared,
         details: imageshare::domain::Details::default(),
     };
-    let refused = usecases::register_image(&world.service, &caller("owner"), new()).await;
+    let refused = usecases::register_image(&world.service, &caller("owner"), new(), None).await;
     assert_eq!(refused.unwrap_err(), UseCaseError::TooManyImages(2));
     usecases::delete_image(&world.service, &caller("owner"), &first).await.unwrap();
-    usecases::register_image(&world.service, &caller("owner"), new()).await.unwrap();
+    usecases::register_image(&world.service, &caller("owner"), new(), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn deleted_image_leaves_only_its_key() {
         assert_eq!(left, ["pk", "sk"]);
         let again = Details::default();
         let again = NewImage { id: Some(image), owner: None, visibility: Visibility::Shared, details: again };
-        let refused = usecases::register_image(&world.service, &caller("owner"), again).await;
+        let refused = usecases::register_image(&world.service, &caller("owner"), again, None).await;
         assert!(matches!(refused, Err(UseCaseError::IdTaken(_))), "{refused:?}");
     }
 }

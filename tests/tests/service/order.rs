@@ -113,7 +113,7 @@ fn recipients(others: usize) -> Vec<TenantId> {
 
 async fn create_image(service: &App) -> ImageId {
     let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
-    usecases::register_image(service, &caller(OWNER), new).await.unwrap().id
+    usecases::register_image(service, &caller(OWNER), new, None).await.unwrap().id
 }
 
 /// Shares an image, or stops sharing it, by the batch call, and lets it be carried out. Every pair must be done.
@@ -344,7 +344,9 @@ async fn accept_all_with_slow_clock_accepts_a_preceding_share() {
         respond_to_all(&fast, OWNER, Status::Accepted).await;
         match others {
             Some(others) => run_batch(&fast, &image, recipients(others), true).await,
-            None => drop(usecases::add_member(&fast, &caller(OWNER), &image, &tenant(MEMBER)).await.unwrap()),
+            None => drop(
+                usecases::add_member(&fast, &caller(OWNER), &image, &tenant(MEMBER), None).await.unwrap(),
+            ),
         }
         advance(Duration::from_millis(1)).await;
         respond_to_all(&slow, MEMBER, Status::Accepted).await;

@@ -522,3 +522,40 @@ async fn reader_can_read_but_not_write() {
     }
     assert_eq!(world.api.dump(), before);
 }
+
+#[tokio::test]
+async fn every_api_checks_access_in_one_order() {
+    let world = Fixture::start().await;
+    let before = world.api.dump_when_idle().await;
+    // What PATCH, IMS's batch and Alibaba's call return, one after the other.
+    let not_found = [(404, "IMG.0027"), (400, "IMG.0027"), (404, "InvalidImageId.NotFound")];
+    let not_owner = [(403, "IMG.0047"), (400, "IMG.0047"), (403, "Forbidden.RAM")];
+    let read_only = [(403, "IMG.0026"), (403, "IMG.0026"), (403, "Forbidden.RAM")];
+    for (project, role, image, expected) in [
+        ("str1", Role::Reader, NO_IMAGE, not_found),
+        ("str1", Role::Reader, &world.shared, not_found),
+        ("str1", Role::Member, &world.shared, not_found),
+        ("mem1", Role::Reader, &world.private, not_found),
+        ("mem1", Role::Reader, &world.shared, not_owner),
+        ("mem1", Role::Member, &world.shared, not_owner),
+        ("own1", Role::Reader, &world.shared, read_only),
+        ("own1", Role::Reader, &world.private, read_only),
+    ] {
+        let rename = json!([{"op": "replace", "path": "/name", "value": "mine"}]);
+        let batch = json!({"images": [image], "projects": ["new1"]});
+        let modify = format!("/?Action=ModifyImagePermission&{ECD}&AddAccount.1=new1&ImageId={image}");
+        let requests = [
+            vec![ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename)],
+            ["POST", "DELETE"].map(|method| ApiRequest::new(method, MEMBERS).json(&batch)).to_vec(),
+            vec![ApiRequest::new("POST", modify)],
+        ];
+        let token = world.api.token(project, role);
+        for (requests, expected) in requests.into_iter().zip(expected) {
+            for request in requests {
+                let response = world.api.send(&request.token(&token)).await;
+                assert_eq!((response.status, response.code()), expected, "{project} {role:?} {response:?}");
+            }
+        }
+    }
+    assert_eq!(world.api.dump(), before);
+}

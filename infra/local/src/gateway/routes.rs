@@ -10,7 +10,7 @@ use http::Method;
 use imageshare::function::DEFAULT_BODY_LIMIT;
 use serde::Deserialize;
 
-use super::{Handler, Handlers};
+use super::handlers::{Handler, Handlers};
 
 /// The routes of `infra/openapi.yaml`.
 pub const OPENAPI: &str = include_str!("../../../openapi.yaml");

@@ -24,8 +24,16 @@ use std::fmt;
 
 use super::{GPK, GSK, Key, NPK, NSK, UPK, USK, key};
 use crate::domain::{Image, ImageHead, ImageId, Status, TenantId, Timestamp, Visibility};
-use crate::store::lists::Order;
 use crate::table::AttributeValue;
+
+/// In which order a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest image first, or the greatest in another order.
+    NewestFirst,
+    /// The oldest image first, or the smallest in another order.
+    OldestFirst,
+}
 
 /// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

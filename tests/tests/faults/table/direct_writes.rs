@@ -62,8 +62,8 @@ async fn create_vault_in_use(world: &Deployment, id: &str) {
     let properties = made.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let details = Details { properties, ..Details::default() };
     let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-    let image = usecases::register_image(world.service(), &caller("owner"), new).await.unwrap().id;
-    usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a")).await.unwrap();
+    let image = usecases::register_image(world.service(), &caller("owner"), new, None).await.unwrap().id;
+    usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a"), None).await.unwrap();
     assert_eq!(put_vault(world.service(), id, 100).await, WriteResult::Done);
     let said = (Ok(Status::Accepted), Some(id.parse().unwrap()));
     usecases::decide_as_member(world.service(), &caller("a"), &image, &tenant("a"), said).await.unwrap();

@@ -10,7 +10,7 @@ mod sweeps;
 use std::time::{Duration, Instant};
 
 use imageshare::domain::{
-    Details, ImageId, Job, JobId, JobStatus, Stamp, Status, Task, Timestamp, Visibility,
+    Bypass, Details, ImageId, Job, JobId, JobStatus, Stamp, Status, Task, Timestamp, Visibility,
 };
 use imageshare::function::HttpFunction;
 use imageshare::store::{OPEN_SHARDS, StoreError, WorkItemKey};
@@ -35,11 +35,12 @@ const UNLIMITED: usize = 100;
 
 async fn create_image(world: &Deployment) -> ImageId {
     let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details: Details::default() };
-    usecases::register_image(world.service(), &caller("owner"), new).await.unwrap().id
+    usecases::register_image(world.service(), &caller("owner"), new, None).await.unwrap().id
 }
 
 async fn member_counts(world: &Deployment, image: &ImageId) -> (usize, usize) {
-    let counted = world.service().store.head(image).await.unwrap().unwrap().member_count;
+    let head = world.service().store.head(image).await.unwrap().unwrap();
+    let counted = head.bypass(Bypass::Test).member_count;
     (counted as usize, world.service().store.members(image, None, 1000).await.unwrap().0.len())
 }
 
@@ -89,7 +90,8 @@ async fn transaction_is_applied_once_if_its_response_is_lost() {
     for (place, fault) in [LostResponse, Conflict, Throttled].into_iter().enumerate() {
         let to = tenant(&format!("t{place}"));
         world.table_server().fail(TRANSACT_WRITE_ITEMS, fault, 2);
-        let member = usecases::add_member(world.service(), &caller("owner"), &image, &to).await.unwrap();
+        let member =
+            usecases::add_member(world.service(), &caller("owner"), &image, &to, None).await.unwrap();
         assert_eq!((member.tenant, member.status), (to, Status::Pending));
         assert_eq!(world.table_server().remaining_faults(), 0);
         assert_eq!(member_counts(&world, &image).await, (place + 1, place + 1), "{fault:?}");
@@ -161,7 +163,7 @@ async fn unprocessed_keys_are_read_again() {
     let world = Deployment::start().await;
     let image = create_image(&world).await;
     world.table_server().fail(BATCH_GET_ITEM, UnprocessedKeys, 2);
-    usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a")).await.unwrap();
+    usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a"), None).await.unwrap();
     assert_eq!((world.table_server().remaining_faults(), member_counts(&world, &image).await), (0, (1, 1)));
 }
 
@@ -217,7 +219,8 @@ async fn busy_table_returns_503_with_retry_after() {
         "nothing was changed"
     );
     assert_eq!(ask(batch()).await.0, 200);
-    let refused = usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner")).await;
+    let refused =
+        usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner"), None).await;
     assert_eq!(refused.unwrap_err(), UseCaseError::SelfShare(tenant("owner")));
 }
 
@@ -226,7 +229,7 @@ async fn list_with_a_failing_page_is_complete_or_an_error() {
     let world = Deployment::start().await;
     let image = create_image(&world).await;
     for name in ["a", "b", "c"] {
-        usecases::add_member(world.service(), &caller("owner"), &image, &tenant(name)).await.unwrap();
+        usecases::add_member(world.service(), &caller("owner"), &image, &tenant(name), None).await.unwrap();
     }
     for fault in [Throttled, InternalError] {
         world.table_server().fail("Query", ShortPage, 1);

@@ -77,7 +77,7 @@ async fn image_under_the_default_key_cannot_be_shared() {
     let world = start_service(Limits::default());
     let image = world.create_image_with("owner", &[("__system__encrypted", "1")]).await;
     assert_eq!(share_and_execute(&world, std::slice::from_ref(&image), &["a"]).await, [Outcome::DefaultKey]);
-    let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("a")).await;
+    let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("a"), None).await;
     let refused = UseCaseError::RuleViolation { image, tenant: tenant("a"), outcome: Outcome::DefaultKey };
     assert_eq!(added, Err(refused));
 }
@@ -91,7 +91,7 @@ async fn concurrent_grant_withdrawal_and_share_are_serialized() {
         grant_key(&world, "owner", "key", "a").await;
         let (service, id) = (world.service.clone(), image.clone());
         let add = tokio::spawn(async move {
-            usecases::add_member(&service, &caller("owner"), &id, &tenant("a")).await.is_ok()
+            usecases::add_member(&service, &caller("owner"), &id, &tenant("a"), None).await.is_ok()
         });
         let dependents = revoke_key_grant(&world, "key", "a").await;
         let added = add.await.unwrap();

@@ -35,7 +35,7 @@ async fn concurrent_shares_respect_the_pending_limit() {
         .map(|image| {
             let service = world.service.clone();
             tokio::spawn(async move {
-                usecases::add_member(&service, &caller("owner"), &image, &tenant("a")).await
+                usecases::add_member(&service, &caller("owner"), &image, &tenant("a"), None).await
             })
         })
         .collect();
@@ -95,7 +95,7 @@ async fn late_unshare_is_executed_above_the_pending_limit() {
     let again = queue_job(&world, Task::Share, first, &["a"]).await;
     let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
     usecases::execute(&world.service, newest).await.unwrap();
-    usecases::add_member(&world.service, &owner, &images[1], &tenant("a")).await.unwrap();
+    usecases::add_member(&world.service, &owner, &images[1], &tenant("a"), None).await.unwrap();
     assert_eq!(execute_and_get_outcomes(&world, late).await, [Outcome::Superseded]);
     assert_eq!(usecases::quota(&world.service, &caller("a")).await.unwrap().pending_images, 2);
 }
@@ -109,7 +109,7 @@ async fn concurrent_adds_respect_the_member_limit() {
             let (service, image) = (world.service.clone(), image.clone());
             tokio::spawn(async move {
                 let member = tenant(&format!("t{number}"));
-                usecases::add_member(&service, &caller("owner"), &image, &member).await
+                usecases::add_member(&service, &caller("owner"), &image, &member, None).await
             })
         })
         .collect();
@@ -135,7 +135,7 @@ async fn concurrent_registrations_respect_the_image_limit() {
             tokio::spawn(async move {
                 let details = Details::default();
                 let new = NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-                usecases::register_image(&service, &caller("b"), new).await
+                usecases::register_image(&service, &caller("b"), new, None).await
             })
         })
         .collect();
@@ -162,7 +162,8 @@ async fn one_owner_cannot_fill_the_inbox_of_a_tenant() {
     let outcomes = share_and_execute(&world, &of_owner, &["a"]).await;
     let full = Outcome::OwnerPendingLimit;
     assert_eq!(outcomes, [Outcome::Done, Outcome::Done, Outcome::Done, full, full]);
-    let added = usecases::add_member(&world.service, &caller("owner"), &of_owner[3], &tenant("a")).await;
+    let added =
+        usecases::add_member(&world.service, &caller("owner"), &of_owner[3], &tenant("a"), None).await;
     assert!(
         matches!(added, Err(UseCaseError::RuleViolation { outcome: Outcome::OwnerPendingLimit, .. })),
         "{added:?}"
@@ -170,7 +171,7 @@ async fn one_owner_cannot_fill_the_inbox_of_a_tenant() {
     for (number, wanted) in [(1, true), (2, true), (3, false)] {
         let honest = format!("honest-{number}");
         let image = world.create_image(&honest).await;
-        let added = usecases::add_member(&world.service, &caller(&honest), &image, &tenant("a")).await;
+        let added = usecases::add_member(&world.service, &caller(&honest), &image, &tenant("a"), None).await;
         assert_eq!(added.is_ok(), wanted, "{number} more than one owner's");
     }
 }
@@ -189,7 +190,7 @@ async fn image_shared_again_after_rejection_counts_as_pending() {
         assert_eq!(share_and_execute(&world, &of_owner[3..], &["a"]).await, [Outcome::OwnerPendingLimit]);
     }
     let honest = world.create_image("honest").await;
-    usecases::add_member(&world.service, &caller("honest"), &honest, &tenant("a")).await.unwrap();
+    usecases::add_member(&world.service, &caller("honest"), &honest, &tenant("a"), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -209,7 +210,7 @@ async fn hidden_images_do_not_count_as_pending() {
     share_and_execute(&world, &of_owner[..3], &["a"]).await;
     show(&of_owner[..3], Visibility::Private).await;
     let later = service_with_empty_counts(&world);
-    let added = usecases::add_member(&later, &caller("owner"), &of_owner[3], &tenant("a")).await;
+    let added = usecases::add_member(&later, &caller("owner"), &of_owner[3], &tenant("a"), None).await;
     assert!(added.is_ok(), "{added:?}");
     assert_eq!(usecases::quota(&later, &caller("a")).await.unwrap().pending_images, 1);
     show(&of_owner[..3], Visibility::Shared).await;

@@ -6,6 +6,7 @@
 mod facades;
 mod key_grants;
 mod limits;
+mod races;
 mod regions;
 mod respond_to_all;
 mod rules_document;

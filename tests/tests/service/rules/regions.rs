@@ -34,7 +34,7 @@ async fn tenant_of_another_region_receives_no_shares() {
         wanted
     );
     assert_eq!(member_status(&world, &image, "there").await, None);
-    let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("there")).await;
+    let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("there"), None).await;
     let outcome = Outcome::OtherRegion;
     assert_eq!(
         added,

@@ -68,7 +68,7 @@ async fn respond_to_all_skips_later_shares() {
     remove_member(&world, &images[1]).await;
     let late = world.create_image("owner").await;
     for image in [&images[1], &late] {
-        usecases::add_member(&world.service, &caller("owner"), image, &tenant("a")).await.unwrap();
+        usecases::add_member(&world.service, &caller("owner"), image, &tenant("a"), None).await.unwrap();
     }
     world.run_open_work().await;
     let report = world.job_report(job).await;

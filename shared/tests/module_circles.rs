@@ -120,7 +120,7 @@ impl Tree {
                     let module = path.strip_prefix(root).unwrap().with_extension("");
                     let mut module: Module =
                         module.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
-                    module.pop_if(|last| matches!(last.as_str(), "mod" | "lib" | "main"));
+                    module.pop_if(|last| matches!(last.as_str(), "mod" | "lib"));
                     sources.push((module, fs::read_to_string(&path).unwrap()));
                 }
             }
@@ -137,7 +137,6 @@ impl Tree {
     fn parse(sources: impl IntoIterator<Item = (Module, String)>) -> Self {
         let mut files = BTreeMap::<Module, File>::new();
         for (module, text) in sources {
-            // A binary beside a library has its items in the same folder.
             files.entry(module).or_default().read(&tokens(&text));
         }
         Self { files }

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,42 +13,17 @@ use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 use imageshare::domain::Limits;
 use toml::{Table, Value};
 
+use super::variables::{CONFIG, VARIABLES};
 use super::{Arguments, Command, ServeArguments};
 
-/// The variable of each flag of `serve`. Those that functions have on AWS are the same.
-const VARIABLES: [(&str, &str); 14] = [
-    ("listen", "IMAGESHARE_LISTEN"),
-    ("metrics", "IMAGESHARE_METRICS"),
-    ("data", "IMAGESHARE_DATA"),
-    ("memory", "IMAGESHARE_MEMORY"),
-    ("region", "IMAGESHARE_REGION"),
-    ("public-url", "IMAGESHARE_PUBLIC_URL"),
-    ("directory-complete", "IMAGESHARE_DIRECTORY"),
-    ("limit", "IMAGESHARE_LIMITS"),
-    ("jwks", "IMAGESHARE_JWKS"),
-    ("issuer", "IMAGESHARE_ISSUER"),
-    ("audience", "IMAGESHARE_AUDIENCE"),
-    ("claims", "IMAGESHARE_CLAIMS"),
-    ("keystone", "IMAGESHARE_KEYSTONE_URL"),
-    ("issuer-ca", "IMAGESHARE_ISSUER_CA"),
-];
-
-/// The variable that names the file.
-const CONFIG: &str = "IMAGESHARE_CONFIG";
-
-/// What the help says of them.
-pub(super) fn help() -> String {
-    let mut help = "\
-Each argument may also stand in a variable, or in the file that --config names, as NAME = VALUE in TOML with the names of the \
-flags: listen = \"0.0.0.0:8080\", memory = true, limit = [\"images-per-tenant=5000\"]. An argument counts before a variable, a \
-variable before the file. The variables:\n"
-        .to_owned();
-    for (flag, variable) in VARIABLES {
-        // A text takes everything.
-        let _ = writeln!(help, "  {variable:<22} --{flag}");
-    }
-    let _ = write!(help, "  {CONFIG:<22} --config");
-    help
+/// The command that this process was started with: of its command line, its environment and its configuration file.
+///
+/// # Errors
+/// What the user is to read: help, or which argument, variable or setting is wrong.
+pub fn parse_process_arguments(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Command, clap::Error> {
+    parse(arguments, |name| std::env::var(name).ok())
 }
 
 /// The command of a command line, with what the environment and the file have to add to it. `variable` looks into the
@@ -235,6 +209,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
+    use crate::cli::variables::help;
 
     fn serve(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ServeArguments, String> {
         let directory = tempfile::tempdir().unwrap();

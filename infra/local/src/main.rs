@@ -8,9 +8,7 @@ use std::process::ExitCode;
 
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
-use imageshare_local::cli::{
-    self, AccessKeyCommand, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
-};
+use imageshare_local::cli::{self, CheckArguments, Command, ServeArguments, TokenArguments};
 use imageshare_local::keys::SigningKey;
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
@@ -32,11 +30,11 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
-        Command::AccessKey(command) => access_key(&command),
+        Command::AccessKey(command) => print(access_key::run(&command)),
         Command::Backup(arguments) => run_maintenance(|| backup::backup(&arguments.data, &arguments.to)),
         Command::Restore(arguments) => run_maintenance(|| backup::restore(&arguments.from, &arguments.data)),
         Command::Check(arguments) => check(&arguments),
-        Command::Tenants(command) => tenants(&command),
+        Command::Tenants(command) => print(tenants::run(&command)),
         Command::Completions { shell } => {
             cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
         }
@@ -106,9 +104,10 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
+/// Runs a client's command, and prints its result.
+fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
+    write!(io::stdout(), "{}", runtime.block_on(command)?)?;
     Ok(())
 }
 
@@ -120,11 +119,5 @@ fn run_maintenance(command: impl FnOnce() -> Result<(), BackupError>) -> Result<
 
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
     writeln!(io::stdout(), "{}", backup::check(&arguments.data)?)?;
-    Ok(())
-}
-
-fn tenants(command: &TenantsCommand) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(tenants::run(command))?)?;
     Ok(())
 }

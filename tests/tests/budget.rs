@@ -1,8 +1,6 @@
 //! Holds each call to its budget of the table: round trips and capacity units, as DynamoDB's own accounting reports them.
 //! `cargo bench --bench service -- capacity` prints the same figures.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare_tests::budget;
 
 /// Call, round trips, read units, write units: none may use more. The images are ordinary ones of IMS, with 29 properties.

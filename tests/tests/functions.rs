@@ -1,8 +1,6 @@
 //! The functions' real binaries, as Lambda runs them: that they are wired rightly and start small. What they answer to
 //! what is tested in process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;

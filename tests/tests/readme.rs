@@ -1,7 +1,5 @@
 //! The README's five minutes, its sharing by names and its keys and vaults, run as they stand there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::path::Path;
 use std::process::Command;
 

@@ -4,7 +4,6 @@
 //! that run on AWS one by one, [`functions`]. [`table`] is the DynamoDB under them, in this process. [`dispatcher`] stands in for the
 //! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`key_attributes`], [`logging`], [`metrics`],
 //! [`signals`] and [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod access_key;
 pub mod backup;

@@ -10,6 +10,7 @@ use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
 use imageshare_local::cli::{self, CheckArguments, Command, ServeArguments, TokenArguments};
 use imageshare_local::keys::SigningKey;
+use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
 use imageshare_local::{access_key, backup, descriptors, logging, tenants};
@@ -31,8 +32,12 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => print(access_key::run(&command)),
-        Command::Backup(arguments) => run_maintenance(|| backup::backup(&arguments.data, &arguments.to)),
-        Command::Restore(arguments) => run_maintenance(|| backup::restore(&arguments.from, &arguments.data)),
+        Command::Backup(arguments) => {
+            run_maintenance(|report| backup::backup(&arguments.data, &arguments.to, report))
+        }
+        Command::Restore(arguments) => {
+            run_maintenance(|report| backup::restore(&arguments.from, &arguments.data, report))
+        }
         Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => print(tenants::run(&command)),
         Command::Completions { shell } => {
@@ -111,13 +116,17 @@ fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -
     Ok(())
 }
 
-/// Runs a command that says nothing where it succeeds.
-fn run_maintenance(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
+/// Runs a command that works on a whole database, and reports its progress on stderr where that takes long. Returns its result.
+fn run_maintenance<T>(
+    command: impl FnOnce(&dyn Fn(Stage)) -> Result<T, BackupError>,
+) -> Result<T, Box<dyn Error>> {
     logging::init();
-    Ok(command()?)
+    let progress = ProgressReporter::on_stderr();
+    Ok(command(&|stage| progress.set(stage))?)
 }
 
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
-    writeln!(io::stdout(), "{}", backup::check(&arguments.data)?)?;
+    let found = run_maintenance(|report| backup::check(&arguments.data, report))?;
+    writeln!(io::stdout(), "{found}")?;
     Ok(())
 }

@@ -117,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn tasks_of_the_readmes_exist_and_every_task_is_listed() {
+    fn tasks_of_the_pages_exist_and_every_task_is_listed() {
         let listed = usage();
         let listed = tasks_in(&listed);
         assert_eq!(listed, ["gate", "bench", "fuzz", "routes"]);
-        let (readme, fuzz) =
-            (include_str!("../../../README.md"), include_str!("../../../tests/fuzz/README.md"));
-        let named: Vec<_> = tasks_in(readme).into_iter().chain(tasks_in(fuzz)).collect();
+        let pages =
+            [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
+        let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();
         assert!(named.contains(&"gate") && named.iter().all(|name| listed.contains(name)), "{named:?}");
     }
 }

@@ -1,11 +1,16 @@
 //! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
 use imageshare::App;
 use imageshare::domain::{Clock, Limits, Timestamp};
-use imageshare::facade::{self, alibaba, glance, ims};
+use imageshare::facade::{HttpResponse, ims};
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
-use lambda_http::{Context, RequestExt, request};
+use imageshare_local::functions::entry_point;
+use imageshare_routes::Document;
+use lambda_http::{Body, Context, RequestExt, request};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, authenticator};
@@ -16,6 +21,8 @@ pub use crate::response::ApiResponse;
 
 /// A request is named by so much of it where a test fails.
 const MAX_DESCRIPTION_CHARS: usize = 600;
+
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::load().expect("the routes"));
 
 /// The functions over a table of their own.
 pub struct Functions {
@@ -90,10 +97,6 @@ impl Functions {
     }
 }
 
-fn is_registry_route(route: &str) -> bool {
-    ["/v1/tenants", "/v1/vaults", "/v1/keys"].iter().any(|path| route.contains(path))
-}
-
 /// Sends a request to the one of these functions that its route belongs to, which Lambda ends at that moment.
 pub async fn send_event(function: &HttpFunction, event: &HttpEvent, end: Option<Timestamp>) -> ApiResponse {
     let description = format!("{event:?}").chars().take(MAX_DESCRIPTION_CHARS).collect();
@@ -103,16 +106,10 @@ pub async fn send_event(function: &HttpFunction, event: &HttpEvent, end: Option<
         None => request,
         Some(end) => request.with_lambda_context(context_with_deadline(end)),
     };
-    let reply = match event["routeKey"].as_str().unwrap_or_default() {
-        ims::share::ROUTE | glance::members::add::ROUTE => share::handle(function, request).await,
-        ims::respond::ROUTE | glance::members::update::ROUTE => respond::handle(function, request).await,
-        ims::unshare::ROUTE | glance::members::remove::ROUTE => unshare::handle(function, request).await,
-        ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(function, request).await,
-        alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(function, request).await,
-        facade::identity::list_keys::ROUTE => identity::handle(function, request).await,
-        route if is_registry_route(route) => registry::handle(function, request).await,
-        _ => images::handle(function, request).await,
-    };
+    let route = event["routeKey"].as_str().unwrap_or_default();
+    let route = DOCUMENT.find(route).expect("a default route");
+    let handle = entry_point(&route.function).unwrap_or_else(|| panic!("no function handles {}", route.key));
+    let reply = handle(Arc::new(function.clone()), request).await;
     ApiResponse { request: description, ..ApiResponse::from(reply) }
 }
 

@@ -4,9 +4,7 @@
 //! ```text
 //! test ── Event ──► LambdaProcess ── runtime API ──► target/…/share ── HTTP ──► TableServer ◄── SDK ── test
 //! ```
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(clippy::missing_panics_doc, reason = "a test that cannot have what it needs fails there and then")]
+#![warn(missing_docs)]
 
 pub mod api;
 pub mod api_document;

@@ -8,9 +8,7 @@ use std::process::ExitCode;
 
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
-use imageshare_local::cli::{
-    self, AccessKeyCommand, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
-};
+use imageshare_local::cli::{self, CheckArguments, Command, ServeArguments, TokenArguments};
 use imageshare_local::keys::SigningKey;
 use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::server::Server;
@@ -33,7 +31,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
-        Command::AccessKey(command) => access_key(&command),
+        Command::AccessKey(command) => print(access_key::run(&command)),
         Command::Backup(arguments) => {
             run_maintenance(|report| backup::backup(&arguments.data, &arguments.to, report))
         }
@@ -41,7 +39,7 @@ fn main() -> ExitCode {
             run_maintenance(|report| backup::restore(&arguments.from, &arguments.data, report))
         }
         Command::Check(arguments) => check(&arguments),
-        Command::Tenants(command) => tenants(&command),
+        Command::Tenants(command) => print(tenants::run(&command)),
         Command::Completions { shell } => {
             cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
         }
@@ -111,9 +109,10 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
+/// Runs a client's command, and prints its result.
+fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
+    write!(io::stdout(), "{}", runtime.block_on(command)?)?;
     Ok(())
 }
 
@@ -129,11 +128,5 @@ fn run_maintenance<T>(
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
     let found = run_maintenance(|report| backup::check(&arguments.data, report))?;
     writeln!(io::stdout(), "{found}")?;
-    Ok(())
-}
-
-fn tenants(command: &TenantsCommand) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(tenants::run(command))?)?;
     Ok(())
 }

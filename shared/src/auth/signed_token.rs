@@ -176,15 +176,14 @@ impl Claims<'_> {
 }
 
 fn to_unix_seconds(moment: Timestamp) -> f64 {
-    // A float holds the milliseconds of the next 285,000 years exactly.
-    #[expect(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
     let millis = moment.unix_millis() as f64;
     millis / 1000.0
 }
 
 /// The moment that many seconds after the epoch; the latest that there is where it is later than that.
 fn from_unix_seconds(seconds: f64) -> Timestamp {
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
     Timestamp::from_unix_millis((seconds * 1000.0) as i64)
 }
 

@@ -9,6 +9,7 @@ mod deadline;
 mod deployment;
 mod read_limiter;
 mod request;
+mod run;
 mod trace;
 
 use std::sync::OnceLock;
@@ -25,6 +26,7 @@ pub use self::deadline::{http_deadline, lambda_deadline};
 pub use self::deployment::{BadDeployment, app_from_env, init_logging};
 use self::read_limiter::ReadLimiter;
 pub use self::request::{AuthenticatedRequest, IncomingRequest};
+pub use self::run::{Error, run, run_worker};
 use self::trace::RequestTrace;
 pub use self::trace::redact_path;
 use crate::auth::{AuthError, Authenticator, signature};

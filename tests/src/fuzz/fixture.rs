@@ -21,8 +21,8 @@ use imageshare::usecases::{
     NewAccessKey, NewImage, add_member, create_access_key, decide_as_member, grant_key, put_tenant,
     put_vault, register_image, share,
 };
+use imageshare_local::functions;
 use imageshare_local::gateway::{Gateway, Health, OPENAPI};
-use imageshare_local::server::functions;
 use tokio::runtime::Runtime;
 
 use super::table::DiscardingTable;
@@ -88,7 +88,7 @@ impl Fixture {
 
         let table = DiscardingTable::new(table);
         let store = Store::new(table.clone(), imageshare::domain::Clock::for_server());
-        let functions = functions(HttpFunction::new(App { store, ..service }, authenticator));
+        let functions = functions::handlers(HttpFunction::new(App { store, ..service }, authenticator));
         let healthy = Arc::new(|| Box::pin(async { Health::Healthy }) as _);
         let domain = "images.example".to_owned();
         let gateway = Gateway::new(OPENAPI, &functions, healthy, domain).expect("the routes");

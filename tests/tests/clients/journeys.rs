@@ -3,8 +3,6 @@
 //! every call of their journeys and run on the Pythons of today (`clients/oldest.txt`). Where that is not possible they do not run and
 //! say why; in CI that is a failure.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;

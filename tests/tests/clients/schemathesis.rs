@@ -1,8 +1,6 @@
 //! The document of the API, read by a machine that takes it at its word: schemathesis makes requests of
 //! `infra/openapi.yaml`, well-formed ones and others, and finds no answer that the document does not have, and no 5xx.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::path::Path;
 
 use imageshare_tests::binaries::binary;

@@ -1,8 +1,6 @@
 //! What a server does whose disk fails, whose database is damaged or removed, and how its data is kept: by the real binary,
 //! as an operator runs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -1,12 +1,11 @@
 //! The functions' real binaries, as Lambda runs them: that they are wired rightly and start small. What they answer to
 //! what is tested in process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use imageshare::domain::{Bypass, JobId, JobStatus, Timestamp};
+use imageshare_routes::Document;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::deployment::{Deployment, TABLE};
 use imageshare_tests::events::{self, HttpEvent};
@@ -15,18 +14,6 @@ use imageshare_tests::lambda_process::{LambdaProcess, StartError};
 use imageshare_tests::signer::{Signer, UnsignedRequest};
 use imageshare_tests::table_server::Fault;
 use serde_json::{Value, json};
-
-const HTTP_FUNCTIONS: [&str; 9] = [
-    "share",
-    "unshare",
-    "respond",
-    "job-status",
-    "images",
-    "permission",
-    "identity",
-    "registry",
-    "documents",
-];
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
@@ -273,7 +260,7 @@ async fn killed_worker_is_resumed_exactly_once() {
 async fn functions_stay_small_and_log_no_token() {
     let world = Deployment::start().await;
     let token = Deployment::token("p1", "member");
-    for name in HTTP_FUNCTIONS {
+    for name in Document::load().unwrap().http_functions() {
         let mut function = world.start_function(name).await;
         let event = HttpEvent::new("GET /nowhere", "/nowhere");
         let (status, error) =

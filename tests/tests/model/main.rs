@@ -29,9 +29,6 @@
 //! so that a history that fails fails again, and shrinks. A transaction that waits for its turn conflicts with others on the same
 //! items, as in DynamoDB.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(missing_docs)]
-
 mod calls;
 mod concurrency;
 mod expectations;

@@ -1,7 +1,5 @@
 //! Sharing and unsharing by the names of accounts and projects (seed 000, `contract/decisions.md` 21).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::domain::Role;
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};

@@ -1,7 +1,5 @@
 //! Who is admitted by a signature, whatever the clock says: no HTTP is involved.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

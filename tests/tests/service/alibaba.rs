@@ -1,8 +1,6 @@
 //! Alibaba's dialect over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
 //! all.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::BTreeSet;
 
 use imageshare::domain::Role;

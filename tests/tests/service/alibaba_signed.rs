@@ -1,8 +1,6 @@
 //! Requests that are signed as Alibaba's SDKs sign them, over HTTP: both kinds of signature in every way of asking, and the
 //! refusals in the words that the SDKs look for.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::time::Duration;
 
 use imageshare::domain::{Role, Timestamp};

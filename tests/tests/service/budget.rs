@@ -2,8 +2,6 @@
 //! The budget is the table of `usecases/COST.md`.
 //! `cargo bench --bench service -- capacity` prints the same figures.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;

@@ -1,8 +1,6 @@
 //! Share, answer, unshare and delete over the embedded table: what the table says in the end, whatever happened on the
 //! way.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::{HashMap, HashSet};
 
 use imageshare::domain::{

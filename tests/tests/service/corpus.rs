@@ -1,8 +1,6 @@
 //! Every input of the fuzz targets' corpus, run as the fuzzers run it, so that the targets do not rot and what was repaired
 //! stays so.
 
-#![allow(clippy::unwrap_used)]
-
 use std::path::Path;
 
 use imageshare_tests::fuzz::TARGETS;

@@ -1,7 +1,5 @@
 //! The directory of tenants: who may write it, who finds whom, and what happens where several change it at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;

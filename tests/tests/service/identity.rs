@@ -1,7 +1,5 @@
 //! Tokens for holders of access keys, as clients ask a Keystone for them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::signer::{Signer, UnsignedRequest};

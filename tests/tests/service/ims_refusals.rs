@@ -1,7 +1,5 @@
 //! What IMS refuses at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing is written.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::domain::{JobId, Role, Stamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};

@@ -1,8 +1,6 @@
 //! A request made after another one was answered is later than it, whatever clocks say: a server whose clock is set back between
 //! two lives, and functions whose clocks differ.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;

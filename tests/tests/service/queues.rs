@@ -1,8 +1,6 @@
 //! The queues of tenants: what was acknowledged can be answered at once, and a tenant who asks for much does not keep the
 //! workers from others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::ffi::OsString;
 use std::time::Duration;
 

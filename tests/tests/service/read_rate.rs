@@ -1,7 +1,5 @@
 //! A tenant that exceeds its read rate is refused with 429, in the form of each facade; no other tenant is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::domain::{Limits, Role};
 use imageshare::facade::{alibaba, glance, identity, ims, registry};
 use imageshare_tests::api::{Api, ApiRequest};

@@ -1,7 +1,5 @@
 //! Checks that what comments and documents cite exists in the repository. `contract/README.md` lists the forms of a citation.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;

@@ -1,7 +1,5 @@
 //! The image registry through the function `images`: create, show, patch, delete, and who may.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::{ApiResponse, Functions};

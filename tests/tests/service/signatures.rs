@@ -1,7 +1,5 @@
 //! Signatures: those of real clients are believed, and nothing that differs from them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::time::Duration;
 
 use http::HeaderValue;

@@ -1,7 +1,5 @@
 //! Every operation of the document as a stranger, without a token, and as somebody who may only read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::BTreeMap;
 
 use imageshare::domain::{JobId, Role, Stamp, Timestamp};

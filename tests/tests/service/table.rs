@@ -1,8 +1,6 @@
 //! The two ways to the table say the same: the SDK over HTTP, as on AWS, and the embedded table. Whatever is tested over
 //! one of them holds for the other.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::table::{
     AttributeValue, BatchRead, CONDITION_FAILED, CancelReason, DynamoDb, Item, Key, Page, Projection, Query,
     ReadOutput, Table, TableError, TransactionToken, Write, WriteOutput,

@@ -2,8 +2,6 @@
 //! order, and what later ones of Open Telekom Cloud send to share and accept, as their sources have it. The first two were
 //! run by hand; `tests/clients/terraform` has what they were run with.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::signer::{Signer, UnsignedRequest};

@@ -1,7 +1,5 @@
 //! The IMS views through the function `images`: the three views of seed 001, filters, order, pages, members, quota.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::BTreeSet;
 
 use imageshare::domain::Timestamp;

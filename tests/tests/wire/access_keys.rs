@@ -1,7 +1,5 @@
 //! Access keys, from their creation to their end, and what is done with requests that they sign.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! The whole way over HTTP: what owners and recipients do with the IMS API, from registering an image to unsharing it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::BTreeSet;
 
 use imageshare::domain::{Role, Timestamp};

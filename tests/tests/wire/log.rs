@@ -1,7 +1,5 @@
 //! What the log says of a request, and that it holds nothing by which somebody else could make one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use http::Method;
 use imageshare::domain::Timestamp;
 use imageshare_tests::binaries::binary;

@@ -1,7 +1,5 @@
 //! Runs the commands of the documents as they stand there, and holds the README to its size and its clients.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

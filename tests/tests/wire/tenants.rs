@@ -1,7 +1,5 @@
 //! `imageshare tenants`: a directory imported from files, listed and exported, over the API of a running server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 

@@ -350,7 +350,6 @@ impl ListQuery {
 
     /// The place of a sort key; `Some(None)` where it is of an image that the run does not hold, `None` where it is no sort
     /// key of the index.
-    #[allow(clippy::option_option)]
     pub fn cursor(&self, sort_key: &str) -> Option<Option<Cursor>> {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {

@@ -10,8 +10,6 @@
 //!
 //! Each life of the server has a clock of its own, which is wrong, drifts, and jumps once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod api_checks;
 mod client;
 mod owner;

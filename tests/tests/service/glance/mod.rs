@@ -1,7 +1,5 @@
 //! The Glance facade over HTTP, as `contract/glance.md` measured the real one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod concurrency;
 mod differences;
 mod discovery;

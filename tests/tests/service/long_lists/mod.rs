@@ -1,9 +1,6 @@
 //! Lists of 12,000 images: what is looked for is found wherever it stands, sorted lists cost what they return, and nothing
 //! is called not found that was not looked for.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(missing_docs)]
-
 mod entries;
 mod world;
 

@@ -1,7 +1,5 @@
 //! Page markers: pages show everything once, and a marker is good in its own list and for its own project only.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod forged;
 mod lists;
 mod removed_images;

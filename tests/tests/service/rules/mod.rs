@@ -1,8 +1,6 @@
 //! The rules of consent that are about more than one image and one tenant: keys, vaults, regions, limits, and one answer to
 //! everything. `shared/RULES.md` lists all rules.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod facades;
 mod key_grants;
 mod limits;

@@ -4,8 +4,6 @@
 //! Each module is one place of a request and a list of attacks on it, which is made on every operation. A new operation
 //! needs its good values in `world.rs`, and is then attacked like the others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod arbitrary_bodies;
 mod bodies;
 mod forms;

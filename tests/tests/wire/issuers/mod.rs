@@ -1,7 +1,5 @@
 //! Tokens of others: their keys at an address, and a Keystone that is asked about them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod jwks;
 mod keystone;
 mod settings;

@@ -1,7 +1,5 @@
 //! What an operator has of a server: its log, its metrics, its command line and configuration, and its pages.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod command_line;
 mod log;
 mod metrics;

@@ -1,16 +1,15 @@
 //! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use imageshare::App;
 use imageshare::domain::{Clock, Limits, Timestamp};
-use imageshare::facade::{HttpResponse, ims};
+use imageshare::facade::ims;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare_local::functions::entry_point;
 use imageshare_routes::Document;
-use lambda_http::{Body, Context, RequestExt, request};
+use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, authenticator};

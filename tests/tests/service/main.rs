@@ -1,8 +1,6 @@
 //! The service in the test's own process, over an embedded table: its responses in every dialect, and the contents of the
 //! table afterwards. Nothing here starts another program.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod accounts;
 mod admission;
 mod alibaba;

@@ -1,8 +1,6 @@
 //! What goes wrong between the service and DynamoDB, beneath the SDK: a write is made once, a busy table is waited for,
 //! and where that is of no use the caller is told so and nothing is changed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod direct_writes;
 mod messages;
 mod sweeps;

@@ -17,7 +17,6 @@
 //! that it leaves: `usecases/execute.rs`, `domain/step`, `domain/membership.rs`, `store/commit.rs`. `RULES.md` beside
 //! this folder lists every rule with its source, its errors and its tests.
 #![deny(missing_docs)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod app;
 pub mod auth;

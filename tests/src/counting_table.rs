@@ -22,8 +22,11 @@ impl CallCounter {
     fn record_call(&self, units: f64) {
         let [calls, half_units] = self.0.as_ref();
         calls.fetch_add(1, Ordering::Relaxed);
-        // Capacity comes in halves of a unit.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "capacity comes in halves of a unit"
+        )]
         half_units.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
     }
 }

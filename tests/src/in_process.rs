@@ -1,36 +1,33 @@
 //! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use imageshare::App;
 use imageshare::domain::{Clock, Limits, Timestamp};
-use imageshare::facade::{self, HttpResponse, alibaba, glance, ims};
+use imageshare::facade::ims;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
-use lambda_http::{Body, Context, RequestExt, request};
+use imageshare_local::functions::entry_point;
+use imageshare_routes::Document;
+use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, authenticator};
 use crate::events::HttpEvent;
 use crate::fuzz::table::UnavailableTable;
 use crate::local_service::LocalService;
+pub use crate::response::ApiResponse;
+
+/// A request is named by so much of it where a test fails.
+const MAX_DESCRIPTION_CHARS: usize = 600;
+
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::load().expect("the routes"));
 
 /// The functions over a table of their own.
 pub struct Functions {
     /// What lies behind them.
     pub local: LocalService,
     function: HttpFunction,
-}
-
-/// An answer as a client gets it.
-#[derive(Debug)]
-pub struct FunctionResponse {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers, by their names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The body; `null` where there is none.
-    pub body: Value,
 }
 
 impl Functions {
@@ -60,23 +57,17 @@ impl Functions {
     }
 
     /// Sends a request to the function that its route belongs to.
-    pub async fn send(&self, event: &HttpEvent) -> FunctionResponse {
+    pub async fn send(&self, event: &HttpEvent) -> ApiResponse {
         send_event(&self.function, event, None).await
     }
 
     /// Sends a request without a body, as a member of that project.
-    pub async fn send_without_body(&self, project: &str, route: &str, target: &str) -> FunctionResponse {
+    pub async fn send_without_body(&self, project: &str, route: &str, target: &str) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member"))).await
     }
 
     /// Sends a request with a JSON body, as a member of that project.
-    pub async fn send_json(
-        &self,
-        project: &str,
-        route: &str,
-        target: &str,
-        body: &Value,
-    ) -> FunctionResponse {
+    pub async fn send_json(&self, project: &str, route: &str, target: &str, body: &Value) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member")).json(body))
             .await
     }
@@ -84,7 +75,7 @@ impl Functions {
     /// Registers an image of that project. Returns its id.
     pub async fn create_image(&self, project: &str, said: &Value) -> String {
         let made = self.send_json(project, "POST /v2/images", "/v2/images", said).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        made.expect_status(201);
         made.body["id"].as_str().expect("an id").to_owned()
     }
 
@@ -92,7 +83,7 @@ impl Functions {
     pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
         let body = json!({"images": images, "projects": projects});
         let answer = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         self.local.run_open_work().await;
     }
 
@@ -100,56 +91,29 @@ impl Functions {
     pub async fn respond(&self, project: &str, images: &[&str], status: &str) {
         let body = json!({"images": images, "project_id": project, "status": status});
         let answer = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         self.local.run_open_work().await;
     }
 }
 
-fn is_registry_route(route: &str) -> bool {
-    ["/v1/tenants", "/v1/vaults", "/v1/keys"].iter().any(|path| route.contains(path))
-}
-
 /// Sends a request to the one of these functions that its route belongs to, which Lambda ends at that moment.
-pub async fn send_event(
-    function: &HttpFunction,
-    event: &HttpEvent,
-    end: Option<Timestamp>,
-) -> FunctionResponse {
+pub async fn send_event(function: &HttpFunction, event: &HttpEvent, end: Option<Timestamp>) -> ApiResponse {
+    let description = format!("{event:?}").chars().take(MAX_DESCRIPTION_CHARS).collect();
     let event = event.build();
     let request = request::from_str(&event.to_string()).expect("an event of the gateway");
     let request = match end {
         None => request,
         Some(end) => request.with_lambda_context(context_with_deadline(end)),
     };
-    let reply = match event["routeKey"].as_str().unwrap_or_default() {
-        ims::share::ROUTE | glance::members::add::ROUTE => share::handle(function, request).await,
-        ims::respond::ROUTE | glance::members::update::ROUTE => respond::handle(function, request).await,
-        ims::unshare::ROUTE | glance::members::remove::ROUTE => unshare::handle(function, request).await,
-        ims::job::ROUTE | ims::job::PROGRESS_ROUTE => job_status::handle(function, request).await,
-        alibaba::GET_ROUTE | alibaba::POST_ROUTE => permission::handle(function, request).await,
-        facade::identity::list_keys::ROUTE => identity::handle(function, request).await,
-        "GET /health" | "HEAD /health" | "GET /ready" => documents::handle(function, request).await,
-        route if is_registry_route(route) => registry::handle(function, request).await,
-        _ => images::handle(function, request).await,
-    };
-    FunctionResponse::from(reply)
+    let route = event["routeKey"].as_str().unwrap_or_default();
+    let route = DOCUMENT.find(route).expect("a default route");
+    let handle = entry_point(&route.function).unwrap_or_else(|| panic!("no function handles {}", route.key));
+    let reply = handle(Arc::new(function.clone()), request).await;
+    ApiResponse { request: description, ..ApiResponse::from(reply) }
 }
 
 fn context_with_deadline(end: Timestamp) -> Context {
     let mut context = Context::default();
     context.deadline = u64::try_from(end.unix_millis()).expect("a moment after 1970");
     context
-}
-
-impl From<HttpResponse> for FunctionResponse {
-    fn from(reply: HttpResponse) -> Self {
-        let headers = reply.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("a printable header").to_owned()));
-        let body = match reply.body() {
-            Body::Text(text) => serde_json::from_str(text).expect("a JSON body"),
-            _ => Value::Null,
-        };
-        Self { status: reply.status().as_u16(), headers: headers.collect(), body }
-    }
 }

@@ -102,12 +102,12 @@ fn has_type(value: &Value, expected: &str) -> bool {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "nothing here is so long")]
+#[expect(clippy::cast_precision_loss, reason = "nothing here is so long")]
 fn length_as_f64(length: usize) -> f64 {
     length as f64
 }
 
-#[allow(clippy::cast_precision_loss, reason = "the limits of a document are small numbers")]
+#[expect(clippy::cast_precision_loss, reason = "the limits of a document are small numbers")]
 fn check_range(number: f64, least: Option<u64>, most: Option<u64>) -> Result<(), String> {
     let too_small = least.is_some_and(|least| number < least as f64);
     let too_large = most.is_some_and(|most| number > most as f64);

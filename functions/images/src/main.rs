@@ -1,15 +1,5 @@
 //! The Lambda function `images`.
 
-use imageshare::function::{HttpFunction, init_logging, with_request_span};
-use lambda_http::service_fn;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    init_logging();
-    let function = HttpFunction::from_env().await?;
-    lambda_http::run(service_fn(async |request| {
-        let answer = with_request_span(request, |request| images::handle(&function, request));
-        Ok::<_, lambda_http::Error>(answer.await)
-    }))
-    .await
+fn main() -> Result<(), imageshare::function::Error> {
+    imageshare::function::run(images::handle)
 }

@@ -10,51 +10,9 @@ use lambda_http::{Request, RequestExt};
 /// The route of every path that has none of its own.
 pub(crate) const DEFAULT_ROUTE: &str = "$default";
 
-/// The methods of each path. Where there is `GET`, there is `HEAD`.
-const PATH_METHODS: [(&str, &str); 42] = [
-    ("/", "GET, POST"),
-    ("/docs", "GET"),
-    ("/health", "GET"),
-    ("/openapi.json", "GET"),
-    ("/openapi.yaml", "GET"),
-    ("/ready", "GET"),
-    ("/v1/access-keys", "GET, POST"),
-    ("/v1/access-keys/{key_id}", "DELETE"),
-    ("/v1/cloudimages/job/{job_id}", "GET"),
-    ("/v1/cloudimages/members", "DELETE, POST, PUT"),
-    ("/v1/cloudimages/quota", "GET"),
-    ("/v1/keys/{key_id}/grants", "GET"),
-    ("/v1/keys/{key_id}/grants/{project_id}", "DELETE, GET, PUT"),
-    ("/v1/keys/{key_id}/grants/{project_id}/memberships", "GET"),
-    ("/v1/tenants", "GET"),
-    ("/v1/tenants/{project_id}", "DELETE, GET, PUT"),
-    ("/v1/vaults", "GET"),
-    ("/v1/vaults/{vault_id}", "DELETE, GET, PUT"),
-    ("/v1/{project_id}/cloudimages/{image_id}/members", "GET"),
-    ("/v1/{project_id}/cloudimages/{image_id}/members/{member_id}", "GET"),
-    ("/v1/{project_id}/jobs/{job_id}", "GET"),
-    ("/v2", "GET"),
-    ("/v2/", "GET"),
-    ("/v2/cloudimages", "GET"),
-    ("/v2/images", "GET, POST"),
-    ("/v2/images/{image_id}", "DELETE, GET, PATCH"),
-    ("/v2/images/{image_id}/file", "GET, PUT"),
-    ("/v2/images/{image_id}/import", "POST"),
-    ("/v2/images/{image_id}/members", "GET, POST"),
-    ("/v2/images/{image_id}/members/{member_id}", "DELETE, GET, PUT"),
-    ("/v2/images/{image_id}/stage", "PUT"),
-    ("/v2/images/{image_id}/tags/{tag}", "DELETE, PUT"),
-    ("/v2/schemas/{schema_name}", "GET"),
-    ("/v3", "GET"),
-    ("/v3/", "GET"),
-    ("/v3/auth/catalog", "GET"),
-    ("/v3/auth/projects", "GET"),
-    ("/v3/domains", "GET"),
-    ("/v3/domains/{domain_id}", "GET"),
-    ("/v3/projects", "GET"),
-    ("/v3/projects/{project_id}", "GET"),
-    ("/versions", "GET"),
-];
+/// The methods of each path of `infra/openapi.yaml`, from which `build.rs` lists them. Where there is `GET`, there is `HEAD`.
+/// An exact segment stands before a parameter in its place.
+const PATH_METHODS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/methods.rs"));
 
 /// The newest minor version of Glance that means `/v2`: the one that is announced as current.
 const MAX_MINOR_VERSION: u8 = 17;

@@ -5,8 +5,8 @@ mod manual;
 mod settings;
 mod tenants;
 mod value;
+mod variables;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use imageshare::function::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
 pub use self::manual::{write_completions, write_manual_page};
+pub use self::settings::parse_process_arguments as parse;
 pub use self::tenants::{FileFormat, ListFormat, ServerLocation, TenantsCommand};
 use self::value::{lifetime, region, role};
 use crate::issuers::IssuerArguments;
@@ -46,14 +47,14 @@ Example, in two terminals:
 The server's log goes to stderr; RUST_LOG sets its level (RUST_LOG=debug).";
 
 fn long_help() -> String {
-    format!("{}\n\n{EXAMPLE}", settings::help())
+    format!("{}\n\n{EXAMPLE}", variables::help())
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the APIs over HTTP until SIGINT or SIGTERM (the default command)
-    #[command(after_long_help = settings::help())]
+    #[command(after_long_help = variables::help())]
     Serve(ServeArguments),
     /// Print a bearer token for a local server, running or not
     #[command(after_help = TOKEN_EXAMPLE)]
@@ -199,14 +200,6 @@ impl Principal {
     }
 }
 
-/// The command that this process was started with: of its command line, its environment and its configuration file.
-///
-/// # Errors
-/// What the user is to read: help, or which argument, variable or setting is wrong.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    settings::parse(arguments, |name| std::env::var(name).ok())
-}
-
 impl Arguments {
     /// The command that was given, or `serve`.
     pub fn into_command(self) -> Command {
@@ -295,6 +288,8 @@ pub struct TokenArguments {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    use std::ffi::OsString;
 
     use super::*;
 

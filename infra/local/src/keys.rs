@@ -6,7 +6,6 @@
 //! server again (`imageshare::auth::MasterKeys` says when an old one may go). Only the owner can read the files: who holds
 //! one of them is every tenant.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use imageshare::domain::{Role, TenantId, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 
+pub use crate::key_error::KeyError;
 use crate::private_file;
 
 /// The issuer of a local server's tokens.
@@ -26,37 +26,6 @@ const MASTER_KEYS_FILE: &str = "master-keys.txt";
 
 /// The files of a data directory that hold the server's secrets.
 pub(crate) const KEY_FILES: [&str; 2] = [SIGNING_KEYS_FILE, MASTER_KEYS_FILE];
-
-/// Why there is no key, or no token.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// A file or directory cannot be made or read.
-    #[error("cannot use {}: {source}", .path.display())]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// There is no key, and no other would do.
-    #[error("there is no signing key in {}: name the running server's directory with --data, or start one with imageshare", .0.display())]
-    Missing(PathBuf),
-    /// The file is not what this program writes.
-    #[error("{} holds no signing key; move it away to have a new one made", .0.display())]
-    Unusable(PathBuf),
-    /// The system has no randomness to offer.
-    #[error("cannot make a random key: {0}")]
-    Randomness(getrandom::Error),
-    /// The token could not be signed.
-    #[error("cannot sign the token: {0}")]
-    Signing(#[from] jsonwebtoken::errors::Error),
-}
-
-impl KeyError {
-    pub(crate) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        |source| Self::File { path: path.to_owned(), source }
-    }
-}
 
 /// Reads the master keys in that directory; makes the directory and one key if there is none, as
 /// [`SigningKey::open_or_create`] does.

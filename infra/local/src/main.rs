@@ -8,10 +8,9 @@ use std::process::ExitCode;
 
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
-use imageshare_local::cli::{
-    self, AccessKeyCommand, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
-};
+use imageshare_local::cli::{self, CheckArguments, Command, ServeArguments, TokenArguments};
 use imageshare_local::keys::SigningKey;
+use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
 use imageshare_local::{access_key, backup, descriptors, logging, tenants};
@@ -32,11 +31,15 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
-        Command::AccessKey(command) => access_key(&command),
-        Command::Backup(arguments) => run_maintenance(|| backup::backup(&arguments.data, &arguments.to)),
-        Command::Restore(arguments) => run_maintenance(|| backup::restore(&arguments.from, &arguments.data)),
+        Command::AccessKey(command) => print(access_key::run(&command)),
+        Command::Backup(arguments) => {
+            run_maintenance(|report| backup::backup(&arguments.data, &arguments.to, report))
+        }
+        Command::Restore(arguments) => {
+            run_maintenance(|report| backup::restore(&arguments.from, &arguments.data, report))
+        }
         Command::Check(arguments) => check(&arguments),
-        Command::Tenants(command) => tenants(&command),
+        Command::Tenants(command) => print(tenants::run(&command)),
         Command::Completions { shell } => {
             cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
         }
@@ -106,25 +109,24 @@ fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
+/// Runs a client's command, and prints its result.
+fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(access_key::run(command))?)?;
+    write!(io::stdout(), "{}", runtime.block_on(command)?)?;
     Ok(())
 }
 
-/// Runs a command that says nothing where it succeeds.
-fn run_maintenance(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
+/// Runs a command that works on a whole database, and reports its progress on stderr where that takes long. Returns its result.
+fn run_maintenance<T>(
+    command: impl FnOnce(&dyn Fn(Stage)) -> Result<T, BackupError>,
+) -> Result<T, Box<dyn Error>> {
     logging::init();
-    Ok(command()?)
+    let progress = ProgressReporter::on_stderr();
+    Ok(command(&|stage| progress.set(stage))?)
 }
 
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
-    writeln!(io::stdout(), "{}", backup::check(&arguments.data)?)?;
-    Ok(())
-}
-
-fn tenants(command: &TenantsCommand) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    write!(io::stdout(), "{}", runtime.block_on(tenants::run(command))?)?;
+    let found = run_maintenance(|report| backup::check(&arguments.data, report))?;
+    writeln!(io::stdout(), "{found}")?;
     Ok(())
 }

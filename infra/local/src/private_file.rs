@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::keys::KeyError;
+use crate::key_error::KeyError;
 
 /// Reads the file of that name; makes the directory and the file if there is none. Whoever comes at the same time reads
 /// the same. Returns the file's path and contents.

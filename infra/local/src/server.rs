@@ -22,7 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::cli::ServeArguments;
 use crate::clock_keeper::ClockKeeper;
 use crate::dispatcher::{self, JobWorker};
-use crate::gateway::{self, BeforeHook, Gateway, Handlers, Health, HealthCheck, OPENAPI, RoutesError};
+use crate::functions;
+use crate::gateway::{self, BeforeHook, Gateway, Health, HealthCheck, OPENAPI, RoutesError};
 use crate::issuers::IssuersError;
 use crate::keys::{ISSUER, KeyError, SigningKey, open_master_keys};
 use crate::metrics::{self, Metrics};
@@ -132,8 +133,8 @@ impl Server {
         let authenticator = arguments.issuers.add_to(authenticator)?;
         authenticator.prefetch_keys().await;
 
-        let functions =
-            functions(HttpFunction::new(requests, authenticator)).with_before_hook(begin_request_hook(&time));
+        let functions = functions::handlers(HttpFunction::new(requests, authenticator))
+            .with_before_hook(begin_request_hook(&time));
         let domain = domain_name(arguments, address);
         let (stop, stopped) = watch::channel(false);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table, stopped.clone()), domain)?;
@@ -237,33 +238,6 @@ fn settings(arguments: &ServeArguments) -> Settings {
         public_url: arguments.public_url.as_ref().map(ToString::to_string),
         directory_is_complete: arguments.directory_complete,
         limits: arguments.limits.iter().copied().collect::<Limits>(),
-    }
-}
-
-/// The functions by the names that `openapi.yaml` uses.
-pub fn functions(function: HttpFunction) -> Handlers {
-    let function = Arc::new(function);
-    macro_rules! handlers {
-        ($($name:literal => $library:ident),* $(,)?) => {
-            Handlers::default()$(.with($name, {
-                let function = Arc::clone(&function);
-                move |request| {
-                    let function = Arc::clone(&function);
-                    async move { $library::handle(&function, request).await }
-                }
-            }))*
-        };
-    }
-    handlers! {
-        "share" => share,
-        "unshare" => unshare,
-        "respond" => respond,
-        "job-status" => job_status,
-        "images" => images,
-        "permission" => permission,
-        "identity" => identity,
-        "registry" => registry,
-        "documents" => documents,
     }
 }
 

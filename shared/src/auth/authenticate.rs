@@ -1,30 +1,14 @@
 //! Finds out who makes a request, whichever kind of credential it carries.
 
+use super::authenticator::Authenticator;
+use super::bearer::Bearer;
+use super::bearer_token::bearer_token;
+use super::error::{AuthError, CredentialError};
+use super::keyring::Keyring;
 use super::signature::{self, ClaimedSignature, NONCE_TTL, SignatureError, SignedRequest};
-use super::{Authenticator, Bearer, CredentialError, Keyring, bearer_token};
 
 use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
-use crate::store::{Store, StoreError};
-
-/// Why a request is not admitted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// It proves nobody, or nobody who may do anything.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// The table failed while the access key was looked for.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Whoever knows about the token cannot be asked just now.
-    #[error("the token cannot be checked just now: {0}")]
-    IssuerUnavailable(String),
-}
-
-impl From<SignatureError> for AuthError {
-    fn from(fault: SignatureError) -> Self {
-        Self::Credential(fault.into())
-    }
-}
+use crate::store::Store;
 
 impl Authenticator {
     /// The caller of an IMS or OpenStack request: by its token, or by a signature `SDK-HMAC-SHA256`. A signature costs at

@@ -13,8 +13,12 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::authenticator::Authenticator;
+use super::bearer::Bearer;
+use super::error::{AuthError, CredentialError, MAX_TOKEN_BYTES};
+use super::keyring::Keyring;
+use super::master_keys::MasterKeys;
 use super::token_hash::TokenHash;
-use super::{AuthError, Authenticator, Bearer, CredentialError, Keyring, LONGEST_TOKEN_BYTES, MasterKeys};
 use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
 use crate::store::Store;
 
@@ -109,7 +113,7 @@ impl Authenticator {
         store: &Store,
         now: Timestamp,
     ) -> Result<Bearer, AuthError> {
-        if token.len() > LONGEST_TOKEN_BYTES {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(CredentialError::TooLong.into());
         }
         let Some(own) = self.keyring().verify_own_token(token, now) else {

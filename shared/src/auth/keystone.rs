@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::access_rules;
+use super::access_rules::{self, AccessRules};
+use super::bearer::Bearer;
 use super::certificate_authorities::CertificateAuthorities;
+use super::error::{AuthError, CredentialError};
 use super::issuer_client::{BadUrl, IssuerClient};
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
-use super::{AccessRules, AuthError, Bearer, CredentialError};
 use crate::domain::{Caller, ID_FORMAT, Role, SYSTEM_PROJECT, TenantId, Timestamp};
 
 /// How long a token is remembered, unless it expires before.

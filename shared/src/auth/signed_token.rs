@@ -10,14 +10,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::CredentialError::{
-    Expired, InvalidClaim, Malformed, NoProject, NoRole, NotYetValid, UnknownAlgorithm,
-};
-use super::CredentialError::{InvalidSignature, WrongAudience, WrongIssuer};
+use super::algorithm::Algorithm;
+use super::bearer::{Bearer, ExpectedClaims};
 use super::claim_paths::{ClaimMap, ClaimPaths};
-use super::key_set::{Algorithm, KeySet};
+use super::error::CredentialError::{
+    self, Expired, InvalidClaim, InvalidSignature, Malformed, NoProject, NoRole, NotYetValid,
+    UnknownAlgorithm, WrongAudience, WrongIssuer,
+};
+use super::key_set::KeySet;
 use super::token_hash::TokenHash;
-use super::{Bearer, CredentialError, ExpectedClaims};
 use crate::domain::{Caller, ID_FORMAT, Role, Timestamp};
 
 /// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
@@ -175,15 +176,14 @@ impl Claims<'_> {
 }
 
 fn to_unix_seconds(moment: Timestamp) -> f64 {
-    // A float holds the milliseconds of the next 285,000 years exactly.
-    #[expect(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
     let millis = moment.unix_millis() as f64;
     millis / 1000.0
 }
 
 /// The moment that many seconds after the epoch; the latest that there is where it is later than that.
 fn from_unix_seconds(seconds: f64) -> Timestamp {
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
     Timestamp::from_unix_millis((seconds * 1000.0) as i64)
 }
 

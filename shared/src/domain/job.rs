@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, Status, TenantId, Timestamp, VaultId};
+use super::{ImageId, JobId, Outcome, Status, TenantId, Timestamp, VaultId};
 
 /// What is to be done to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,8 +80,12 @@ const MAX_PAIRS_PER_STEP: usize = 50;
 /// The most pieces of a job that are carried out side by side.
 const MAX_PARALLEL_WORK_ITEMS: usize = 8;
 
-/// The most items of a step besides the piece: a transaction takes 100.
-pub(super) const MAX_ITEMS_PER_STEP: usize = 99;
+/// The most items that a plan writes or checks. A transaction takes 100: two are for the work item's cursor and the next work
+/// item, or for the job and the request's idempotency key.
+pub(super) const MAX_ITEMS_PER_PLAN: usize = 98;
+
+/// The most items that a step reads at first: a batch read takes 100.
+const MAX_ITEMS_READ_PER_STEP: usize = 99;
 
 impl Job {
     /// How many pairs there are, as far as it is known beforehand.
@@ -128,7 +132,7 @@ impl Job {
     /// can be said before anything is known of them.
     pub fn fits_in_one_transaction(&self) -> bool {
         let pairs = self.images.len().saturating_mul(self.tenants.len());
-        pairs > 0 && pairs.saturating_add(self.images.len()) < MAX_ITEMS_PER_STEP
+        pairs > 0 && pairs.saturating_add(self.images.len()) <= MAX_ITEMS_PER_PLAN
     }
 
     /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
@@ -139,103 +143,9 @@ impl Job {
             images.extend(self.pair(*number).map(|(image, _)| image));
             tenants.extend(self.pair(*number).map(|(_, tenant)| tenant));
             let pairs = number - left.start + 1;
-            pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_PER_STEP
+            pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_READ_PER_STEP
         };
         left.start..left.start + left.clone().take_while(fits).count()
-    }
-}
-
-/// What became of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It is as the job wanted it.
-    Done,
-    /// The image was deleted in the meantime.
-    ImageDeleted,
-    /// The image's visibility is not `shared` any more.
-    NotShareable,
-    /// The image has as many recipients as it may have.
-    MemberLimit,
-    /// The image is not shared with the tenant that answered.
-    NotAMember,
-    /// The image is encrypted by the service's own key, which can be granted to nobody.
-    DefaultKey,
-    /// The owner has not granted the tenant the image's key.
-    KeyNotGranted,
-    /// The image is of a whole server and was not made from a backup.
-    NotFromBackup,
-    /// The directory has no such tenant, and is complete.
-    UnknownTenant,
-    /// The tenant is of another region.
-    OtherRegion,
-    /// As many images wait for the tenant's answer as may.
-    PendingLimit,
-    /// As many images of the owner wait for the tenant's answer as may.
-    OwnerPendingLimit,
-    /// A later request wants it otherwise, and has won (`contract/decisions.md` 26).
-    Superseded,
-    /// No vault was named for a full-ECS image, or the tenant has none of that id.
-    NoVault,
-    /// The vault is not for backups.
-    NotABackupVault,
-    /// The vault cannot be used now.
-    VaultUnavailable,
-    /// The vault has not enough room.
-    VaultFull,
-    /// It could not be done in many attempts.
-    RetriesExhausted,
-}
-
-impl Outcome {
-    const BYTE_CODES: [(Self, u8); 18] = [
-        (Self::Done, b'.'),
-        (Self::ImageDeleted, b'i'),
-        (Self::NotShareable, b'v'),
-        (Self::MemberLimit, b'l'),
-        (Self::NotAMember, b'm'),
-        (Self::DefaultKey, b'd'),
-        (Self::KeyNotGranted, b'k'),
-        (Self::NotFromBackup, b'b'),
-        (Self::UnknownTenant, b't'),
-        (Self::OtherRegion, b'r'),
-        (Self::PendingLimit, b'p'),
-        (Self::OwnerPendingLimit, b'q'),
-        (Self::Superseded, b's'),
-        (Self::NoVault, b'n'),
-        (Self::NotABackupVault, b'o'),
-        (Self::VaultUnavailable, b'u'),
-        (Self::VaultFull, b'f'),
-        (Self::RetriesExhausted, b'g'),
-    ];
-
-    /// Whether the pair has failed. One that was overtaken has not: a later request has decided on it.
-    pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Done | Self::Superseded)
-    }
-
-    /// Whether it rests on a count, a grant, a vault, or on what the image's owner has queued, which may have been read after
-    /// the membership: not even a batch read is of one moment.
-    pub(super) fn depends_on_other_items(self) -> bool {
-        matches!(
-            self,
-            Self::MemberLimit
-                | Self::NotAMember
-                | Self::KeyNotGranted
-                | Self::NoVault
-                | Self::NotABackupVault
-                | Self::VaultUnavailable
-                | Self::VaultFull
-        )
-    }
-
-    /// The outcome as one byte in the table.
-    pub fn to_byte(self) -> u8 {
-        Self::BYTE_CODES.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)
-    }
-
-    /// The outcome that was written as that byte.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::BYTE_CODES.iter().find(|(_, known)| *known == byte).map(|(outcome, _)| *outcome)
     }
 }
 
@@ -395,7 +305,7 @@ mod tests {
                     let step = job.next_step(next..piece.end);
                     prop_assert!(!step.is_empty() && step.len() <= MAX_PAIRS_PER_STEP);
                     let touched: HashSet<_> = step.clone().filter_map(|n| job.pair(n)).map(|(image, _)| image).collect();
-                    prop_assert!(step.len() + touched.len() <= MAX_ITEMS_PER_STEP);
+                    prop_assert!(step.len() + touched.len() <= MAX_ITEMS_READ_PER_STEP);
                     next = step.end;
                 }
             }
@@ -474,14 +384,6 @@ mod tests {
             (status(Outcome::Superseded), status(Outcome::RetriesExhausted)),
             (JobStatus::Success, JobStatus::Fail)
         );
-    }
-
-    #[test]
-    fn outcome_byte_round_trips() {
-        for (outcome, byte) in Outcome::BYTE_CODES {
-            assert_eq!((outcome.to_byte(), Outcome::from_byte(byte)), (byte, Some(outcome)));
-        }
-        assert_eq!(Outcome::from_byte(b'x'), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
 //! here reads a clock but [`Clock`], [`Stamp::now`] and [`Timestamp::now`].
 
+mod access;
 mod access_key;
 mod caller;
 mod clock;
@@ -13,6 +14,7 @@ mod key_grant;
 mod limits;
 mod member_view;
 mod membership;
+mod outcome;
 mod permission;
 mod property_rules;
 mod read_rate;
@@ -21,6 +23,10 @@ mod tenant;
 mod time;
 mod vault;
 
+pub use self::access::{
+    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, Unauthorized, authorize_job_view,
+    authorize_visibility, authorize_write_for, sees_all_members,
+};
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, MAX_FUNCTION_SKEW};
@@ -34,17 +40,21 @@ pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,
     UnknownVisibility, Visibility, is_tag,
 };
-pub use self::job::{Job, JobReport, JobStatus, Outcome, Task, WorkItem};
+pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
 pub use self::member_view::MemberView;
 pub use self::membership::{
     Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status, UnknownStatus,
 };
+pub use self::outcome::Outcome;
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
-pub use self::step::{Change, ExtraReads, Plan, Rules, StepInput, extra_reads, plan, plan_failure};
+pub use self::step::{
+    Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
+    plan_failure, reads_recipients,
+};
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;
 pub use self::vault::{

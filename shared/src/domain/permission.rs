@@ -65,7 +65,7 @@ pub fn plan_permissions(
 ) -> Result<Plan, ShareRefused> {
     let mut decision = Plan::default();
     for tenant in &wanted.remove {
-        plan_unshare(&mut decision, (image, tenant), at, known);
+        plan_unshare(&mut decision, (image, tenant), at, known, rules);
     }
     for tenant in &wanted.add {
         let granted = plan_auto_accepted_share(&mut decision, (image, tenant), at, known, rules);
@@ -77,7 +77,7 @@ pub fn plan_permissions(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Details, Image, Limits, Membership, Status, Timestamp, Visibility};
+    use crate::domain::{Details, Guard, Image, Limits, Membership, Status, Timestamp, Visibility};
 
     fn image(members: u32) -> ImageHead {
         let image = Image {
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn auto_accepted_share_clears_pending_membership() {
         let decision = plan_for(1, [&["a"], &[]], &["a"]).unwrap();
-        assert_eq!(decision.member_deltas.len(), 1);
+        let unchanged = Guard::ImageUnchanged { image: "image".parse().unwrap(), revision: 1 };
+        assert!(decision.guards.contains(&unchanged));
         assert_eq!(decision.pending_deltas, [(("a".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
     }
 

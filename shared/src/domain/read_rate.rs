@@ -69,8 +69,7 @@ impl ReadBucket {
 
     fn deficit_at(&self, rate: ReadRate, now: Timestamp) -> f64 {
         let passed = now.unix_millis().saturating_sub(self.updated_at.unix_millis()).max(0);
-        // Exact for 285,000 years.
-        #[expect(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
         let refilled = passed as f64 / 1000.0 * rate.per_second();
         (self.deficit - refilled).max(0.0)
     }

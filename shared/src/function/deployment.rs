@@ -25,7 +25,7 @@ use super::base_url::BadPublicUrl;
 use super::{HttpFunction, base_url};
 use crate::auth::{
     Authenticator, BadCertificateAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl,
-    CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys,
+    CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
 use crate::store::{Store, StoreError};
@@ -101,6 +101,7 @@ pub fn init_logging() {
 pub async fn app_from_env() -> Result<App, BadDeployment> {
     let service = load_app()?;
     warm_up(service.store.clone(), Authenticator::without_keys()).await?;
+    log_start(&service.settings, None);
     Ok(service)
 }
 
@@ -144,6 +145,16 @@ fn load_app() -> Result<App, BadDeployment> {
     Ok(App { store, settings: Arc::new(settings) })
 }
 
+impl HttpFunction {
+    /// A function as its environment variables describe it; opens the connection to the table.
+    ///
+    /// # Errors
+    /// [`BadDeployment`] names the variable that is missing or wrong.
+    pub async fn from_env() -> Result<Self, BadDeployment> {
+        function_from_env().await
+    }
+}
+
 /// A function that answers HTTP, as the environment describes it: besides [`app_from_env`]'s variables,
 /// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and
 /// `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
@@ -151,7 +162,7 @@ fn load_app() -> Result<App, BadDeployment> {
 /// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
 /// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
 /// for new access keys first), without which there are no access keys.
-pub(super) async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
+async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     let authorities = match optional_var("IMAGESHARE_ISSUER_CA") {
         Some(certificates) => certificates.parse()?,
         None => CertificateAuthorities::default(),
@@ -170,7 +181,43 @@ pub(super) async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     let authenticator = authenticator.with_master_keys(masters);
     let service = load_app()?;
     warm_up(service.store.clone(), authenticator.clone()).await?;
+    log_start(&service.settings, Some(issuer_names().join(", ")));
     Ok(HttpFunction::new(service, authenticator))
+}
+
+/// Logs how the function was set up, in the words of the server's line: with which version and settings a log was written can
+/// then be read in it. One line for each instance.
+fn log_start(settings: &Settings, issuers: Option<String>) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        public_url = settings.public_url,
+        table = optional_var("IMAGESHARE_TABLE"),
+        region = settings.region,
+        directory_complete = settings.directory_is_complete,
+        limits = %settings.limits,
+        issuers,
+        "started"
+    );
+}
+
+/// The issuers whose tokens the function accepts, for the log.
+fn issuer_names() -> Vec<String> {
+    let jwks = optional_var("IMAGESHARE_JWKS").map(|keys| {
+        if is_key_set(&keys) {
+            "IMAGESHARE_JWKS".to_owned()
+        } else {
+            loggable_address(keys.trim()).to_owned()
+        }
+    });
+    let keystone = optional_var("IMAGESHARE_KEYSTONE_URL").map(|url| loggable_address(&url).to_owned());
+    let issuer = optional_var("IMAGESHARE_ISSUER").map(|issuer| format!("iss={issuer}"));
+    let audience = optional_var("IMAGESHARE_AUDIENCE").map(|audience| format!("aud={audience}"));
+    [jwks, keystone, issuer, audience].into_iter().flatten().collect()
+}
+
+/// Whether `IMAGESHARE_JWKS` is a key set itself, rather than the address of one.
+fn is_key_set(keys: &str) -> bool {
+    keys.trim_start().starts_with('{')
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
@@ -184,7 +231,7 @@ fn jwks_authenticator(
         claim_paths: optional_var("IMAGESHARE_CLAIMS")
             .map_or_else(|| Ok(ClaimPaths::default()), |text| text.parse())?,
     };
-    if keys.trim_start().starts_with('{') {
+    if is_key_set(keys) {
         return Ok(Authenticator::from_jwks(keys, expected)?);
     }
     let authenticator = Authenticator::without_keys();

@@ -9,6 +9,7 @@ mod deadline;
 mod deployment;
 mod read_limiter;
 mod request;
+mod run;
 mod trace;
 
 use std::sync::OnceLock;
@@ -25,6 +26,7 @@ pub use self::deadline::{http_deadline, lambda_deadline};
 pub use self::deployment::{BadDeployment, app_from_env, init_logging};
 use self::read_limiter::ReadLimiter;
 pub use self::request::{AuthenticatedRequest, IncomingRequest};
+pub use self::run::{Error, run, run_worker};
 use self::trace::RequestTrace;
 pub use self::trace::redact_path;
 use crate::auth::{AuthError, Authenticator, signature};
@@ -47,14 +49,6 @@ impl HttpFunction {
     /// A function of that service, whose callers that authenticator knows.
     pub fn new(service: App, authenticator: Authenticator) -> Self {
         Self { app: service, authenticator, read_limiter: ReadLimiter::default() }
-    }
-
-    /// A function as its environment variables describe it; opens the connection to the table.
-    ///
-    /// # Errors
-    /// [`BadDeployment`] names the variable that is missing or wrong.
-    pub async fn from_env() -> Result<Self, BadDeployment> {
-        deployment::function_from_env().await
     }
 
     /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`. A request that only reads, by

@@ -1,8 +1,9 @@
 //! How far the clock of a server has come, kept across restarts.
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item;
 use super::keys;
-use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::table::Write;
 

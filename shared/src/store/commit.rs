@@ -1,34 +1,31 @@
-//! Decisions as they are written: memberships, the counts that follow from them, and the conditions under which all of it
-//! still is what was decided.
+//! Commits plans. A plan's guards name the items that it writes or checks: each item is one write of the transaction, whose
+//! condition is all guards on the item.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::idempotency::{IdempotencyRequest, record_created};
-use super::images::HEAD_UNCHANGED;
+use super::client::Store;
+use super::error::StoreError;
 use super::item;
+use super::items::idempotency::{IdempotencyRequest, record_created};
+use super::items::membership::{ACTIVE, MEMBERSHIP};
+use super::items::tenant::advance_clock;
 use super::keys::{self, List, TTL, list_entry_attributes};
-use super::memberships::{ACTIVE, MEMBERSHIP};
-use super::queues::advance_clock;
 use super::snapshot::Snapshot;
-use super::{Commit, Store, StoreError};
-use crate::domain::{
-    Change, ImageId, KeyGrant, Membership, Plan, Rules, Stamp, TenantId, Timestamp, VaultKey, Visibility,
-};
+use super::table_calls::Commit;
+use crate::domain::{Change, Guard, Membership, Plan, PlanItem, Stamp, TenantId, Timestamp, Visibility};
 use crate::table::Write;
 
 /// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
 const ENDED_MEMBERSHIP_RETENTION: Duration = Duration::from_hours(48);
 
-/// Counts members that come or go.
+/// Counts members of an image that come or go.
 const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
 
-/// The attribute of a vault that sums up what is reserved of it.
-pub(super) const RESERVED: &str = "reserved_gib";
-
 impl Store {
-    /// Writes what was decided outside of any job, in one transaction, or in one plain write where no count changes;
-    /// provided that everything that it was decided from is still so. A stamp is left on the item of `raises`, if that is
-    /// named; and the request is remembered that has created the membership of that tenant, if there is one.
+    /// Commits a plan that belongs to no job: in one transaction, or in one plain write where it writes one membership and
+    /// nothing else. Returns a conflict, and writes nothing, where one of its guards does not hold any more. `clock_update`
+    /// is a tenant on whose item a stamp is left; `idempotency` is the request that creates the membership of that tenant.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
@@ -36,12 +33,11 @@ impl Store {
         &self,
         plan: &Plan,
         snapshot: &Snapshot,
-        rules: Rules<'_>,
         now: Timestamp,
         clock_update: Option<(&TenantId, Stamp)>,
         idempotency: Option<(&IdempotencyRequest, &TenantId)>,
     ) -> Result<Commit, StoreError> {
-        let mut writes = plan_writes(plan, snapshot, rules, now)?;
+        let mut writes = plan_writes(plan, snapshot, now)?;
         if writes.is_empty() {
             return Ok(Commit::Committed);
         }
@@ -56,88 +52,71 @@ impl Store {
     }
 }
 
-/// The writes that a decision makes.
+/// The writes of a plan: one for each item of its guards, on condition that they hold.
 pub(super) fn plan_writes(
     plan: &Plan,
     snapshot: &Snapshot,
-    rules: Rules<'_>,
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
-    let mut writes = Vec::with_capacity(plan.changes.len() + 3);
-    for change in &plan.changes {
-        writes.push(write_membership(change, snapshot, now)?);
-    }
-    for (image, growth) in &plan.member_deltas {
-        writes.extend(count_members(image, *growth, plan, snapshot, rules));
-    }
-    for (vault, growth_gib) in &plan.reserved_gib_deltas {
-        writes.extend(reserve(vault, *growth_gib, snapshot));
-    }
-    writes.extend(plan.key_grants.iter().map(check_key_grant));
-    writes.extend(plan.unchanged_pairs.iter().map(|pair| check_unchanged(pair, snapshot)));
-    Ok(writes)
+    let changes: HashMap<_, _> =
+        plan.changes.iter().map(|change| ((&change.image, &change.tenant), change)).collect();
+    let write = |(item, guards): (&PlanItem, &[Guard])| {
+        let write = match item {
+            PlanItem::Membership(image, tenant) => match changes.get(&(image, tenant)) {
+                Some(change) => put_membership(change, snapshot, now)?,
+                None => Write::check(keys::membership(image, tenant)),
+            },
+            PlanItem::ImageHead(image) => match plan.member_deltas.get(image) {
+                Some(0) | None => Write::check(keys::head(image)),
+                Some(growth) => Write::update(keys::head(image), COUNT_MEMBERS)
+                    .value(":growth", item::number(*growth))
+                    .value(":one", item::number(1)),
+            },
+            PlanItem::KeyGrant(grant) => Write::check(keys::key_grant(grant)),
+            PlanItem::Vault(vault) => match plan.reserved_gib_deltas.get(vault) {
+                Some(0) | None => Write::check(keys::vault(vault)),
+                Some(growth) => Write::update(keys::vault(vault), "ADD reserved_gib :growth")
+                    .value(":growth", item::number(*growth)),
+            },
+        };
+        Ok(guards.iter().fold(write, |write, guard| guarded(write, guard, plan, snapshot)))
+    };
+    plan.guards.by_item().map(write).collect()
 }
 
-/// Counts members of an image that come or go. None may come to an image that is full, or of which its owner says something
-/// else by now.
-fn count_members(
-    image: &ImageId,
-    growth: i32,
-    plan: &Plan,
-    snapshot: &Snapshot,
-    rules: Rules<'_>,
-) -> Option<Write> {
-    let key = keys::head(image);
-    // An image that is gone counts nothing any more, and never comes back.
-    let head = Some(snapshot.input.images.get(image)?).filter(|_| plan.offered_images.contains(image));
-    let count = Write::update(key.clone(), COUNT_MEMBERS)
-        .value(":growth", item::number(growth))
-        .value(":one", item::number(1));
-    Some(match (head, growth) {
-        (None, 0) => return None,
-        (None, _) => count.only_if("attribute_exists(head)"),
-        (Some(head), 0) => {
-            Write::check(key).only_if(HEAD_UNCHANGED).value(":read", item::text(head.revision))
+/// The same write, if that guard holds of its item.
+fn guarded(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) -> Write {
+    match guard {
+        Guard::MembershipUnchanged { image, tenant } => {
+            match snapshot.revisions.get(&(image.clone(), tenant.clone())) {
+                None => write.and_if("attribute_not_exists(pk)"),
+                Some(revision) => write.and_if("rev = :read").value(":read", item::text(revision)),
+            }
         }
-        (Some(head), ..0) => count.only_if(HEAD_UNCHANGED).value(":read", item::text(head.revision)),
-        (Some(head), _) => {
-            let room = i128::from(rules.limits.member_limit(head)) - i128::from(growth);
-            count
-                .only_if(format!("{HEAD_UNCHANGED} AND members <= :room"))
-                .value(":read", item::text(head.revision))
+        // A tombstone has no such attribute.
+        Guard::ImageExists(_) => write.and_if("attribute_exists(head)"),
+        Guard::ImageUnchanged { revision, .. } => {
+            write.and_if("rev = :read").value(":read", item::text(revision))
+        }
+        Guard::MemberLimit { image, limit } => {
+            let growth = plan.member_deltas.get(image).copied().unwrap_or_default();
+            let room = i128::from(*limit) - i128::from(growth);
+            write.and_if("members <= :room").value(":room", item::number(room))
+        }
+        Guard::KeyGrantExists(_) | Guard::VaultExists(_) => write.and_if("attribute_exists(pk)"),
+        Guard::VaultRoom { vault, revision, capacity_gib } => {
+            let growth = plan.reserved_gib_deltas.get(vault).copied().unwrap_or_default();
+            let room = i128::from(*capacity_gib) - i128::from(growth);
+            write
+                .and_if("rev = :read AND reserved_gib <= :room")
+                .value(":read", item::text(revision))
                 .value(":room", item::number(room))
         }
-    })
-}
-
-/// Reserves a part of a vault, or gives it back. What is reserved must fit into the vault as it was read.
-fn reserve(key: &VaultKey, growth_gib: i64, snapshot: &Snapshot) -> Option<Write> {
-    let sum = Write::update(keys::vault(key), "ADD reserved_gib :growth");
-    let sum = sum.value(":growth", item::number(growth_gib));
-    match (growth_gib, snapshot.input.vaults.get(key)) {
-        (0, _) => None,
-        (1.., Some(vault)) => {
-            let room = i128::from(vault.details.capacity_gib) - i128::from(growth_gib);
-            Some(
-                sum.only_if("rev = :read AND reserved_gib <= :room")
-                    .value(":read", item::text(vault.revision))
-                    .value(":room", item::number(room)),
-            )
-        }
-        _ => Some(sum.only_if("attribute_exists(pk)")),
     }
 }
 
-fn check_key_grant(grant: &KeyGrant) -> Write {
-    Write::check(keys::key_grant(grant)).only_if("attribute_exists(pk)")
-}
-
-fn check_unchanged(pair: &(ImageId, TenantId), snapshot: &Snapshot) -> Write {
-    if_unchanged(Write::check(keys::membership(&pair.0, &pair.1)), snapshot.revisions.get(pair))
-}
-
-/// Writes a membership onto the revision that it was read at. It is in a list of its tenant while its image is shared.
-fn write_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
+/// Puts a membership. It is in a list of its tenant while its image is shared.
+fn put_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
     let pair = (change.image.clone(), change.tenant.clone());
     let revision = snapshot.revisions.get(&pair);
     let updated = snapshot.update_time(change, now);
@@ -160,13 +139,5 @@ fn write_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Res
             attributes.push((TTL, item::number(until)));
         }
     }
-    let put = Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes));
-    Ok(if_unchanged(put, revision))
-}
-
-fn if_unchanged(write: Write, revision: Option<&u64>) -> Write {
-    match revision {
-        None => write.only_if("attribute_not_exists(pk)"),
-        Some(revision) => write.only_if("rev = :read").value(":read", item::text(revision)),
-    }
+    Ok(Write::put(item::item(keys::membership(&change.image, &change.tenant), attributes)))
 }

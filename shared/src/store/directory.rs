@@ -3,10 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::item::{self, Item};
-use super::keys::{self, GSK, LISTS_INDEX, PK, SK};
-use super::table_calls::{WriteError, is_condition_failure};
-use super::{Commit, Store, StoreError};
+use super::client::Store;
+use super::error::{StoreError, WriteError};
+use super::item;
+use super::items::directory_entry::{
+    TENANT, if_entry_unchanged, names_attributes, parse, parse_names, with_attribute_names,
+};
+use super::keys::{self, GSK, LISTS_INDEX};
+use super::table_calls::{Commit, is_condition_failure};
 use crate::domain::{DirectoryEntry, Name, TenantId};
 use crate::table::{Query, Write};
 
@@ -154,52 +158,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Whose the names are.
-const TENANT: &str = "tenant";
-
-/// Several of these attributes are called by words of DynamoDB's own.
-fn with_attribute_names(write: Write) -> Write {
-    write.name("#account", "account").name("#project", "project").name("#region", "region")
-}
-
-/// The same write, if the entry is as it was read.
-fn if_entry_unchanged(write: Write, entry: &DirectoryEntry) -> Write {
-    with_attribute_names(write)
-        .only_if("#account = :read_account AND #project = :read_project AND #region = :read_region")
-        .value(":read_account", item::text(&entry.account))
-        .value(":read_project", item::text(&entry.project))
-        .value(":read_region", item::text(&entry.region))
-}
-
-fn names_attributes(entry: &DirectoryEntry) -> [(&'static str, item::AttributeValue); 2] {
-    [(TENANT, item::text(&entry.tenant)), ("region", item::text(&entry.region))]
-}
-
-/// Reads an entry from a tenant's item; `None` where the directory says nothing of it.
-fn parse(found: &Item) -> Result<Option<DirectoryEntry>, StoreError> {
-    if !found.contains_key("account") {
-        return Ok(None);
-    }
-    let tenant =
-        keys::parse_tenant_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
-    Ok(Some(DirectoryEntry {
-        tenant,
-        account: item::get_parsed(found, "account")?,
-        project: item::get_parsed(found, "project")?,
-        region: item::get_parsed(found, "region")?,
-    }))
-}
-
-/// Reads an entry from the item of its names.
-fn parse_names(found: &Item) -> Result<DirectoryEntry, StoreError> {
-    let names = keys::parse_tenant_names(item::get_text(found, PK)?, item::get_text(found, SK)?);
-    let (account, project) = names.ok_or(StoreError::Unreadable(SK))?;
-    Ok(DirectoryEntry {
-        tenant: item::get_parsed(found, TENANT)?,
-        account,
-        project,
-        region: item::get_parsed(found, "region")?,
-    })
 }

@@ -5,23 +5,24 @@
 //! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
 //! down.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::idempotency::{IdempotencyRequest, record_created};
-use super::item::{self, Item};
-use super::jobs::{JobStart, job_writes};
-use super::keys::{self, List, list_entry_attributes, name_prefix};
-use super::lookups::LookupChanges;
-use super::memberships::{MEMBER_REV, Recipients};
-use super::table_calls::{WriteError, is_condition_failure};
-use super::{Store, StoreError, memberships};
-use crate::domain::{
-    Details, Image, ImageHead, ImageId, ImageSpec, Job, Status, TenantId, Timestamp, Visibility,
+use super::client::Store;
+use super::error::{StoreError, WriteError};
+use super::item;
+use super::items::idempotency::{IdempotencyRequest, record_created};
+use super::items::image::{
+    HeadRecord, LISTED_ATTRIBUTES, MEMBERS, delete_listing, head_item, image_item, parse, parse_head,
+    parse_image_id, put_listing,
 };
-use crate::table::{Projection, Write};
+use super::items::job::{JobStart, job_writes};
+use super::items::membership;
+use super::keys;
+use super::lookups::LookupChanges;
+use super::memberships::Recipients;
+use super::table_calls::{Commit, is_condition_failure};
+use crate::domain::{Image, ImageHead, ImageId, Job, Status, TenantId, Unauthorized};
+use crate::table::Write;
 
 /// What came of registering an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +35,6 @@ pub enum CreateOutcome {
     LimitReached,
     /// The idempotency key of the request was used before.
     IdempotencyKeyUsed,
-}
-
-/// What came of changing an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commit {
-    /// It is changed.
-    Committed,
-    /// It was changed or deleted by somebody else in the meantime.
-    Conflict,
 }
 
 /// What came of updating an image.
@@ -68,60 +60,6 @@ pub enum MemberUpdate<'a> {
 /// What came of deleting an image.
 pub type DeleteOutcome = Commit;
 
-/// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
-/// a hundred images, and each attribute of each is parsed several times on its way.
-const LISTED_ATTRIBUTES: Projection =
-    Projection::Only(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, memberships::MEMBERSHIP]);
-
-/// The attribute of a record that holds what is shown of an image.
-const RECORD: &str = "image";
-
-/// The attribute of a head that holds what sharing reads of an image, but for its number of members. A tombstone has none.
-const HEAD: &str = "head";
-
-/// The attribute of a head that counts the image's members.
-const MEMBERS: &str = "members";
-
-#[derive(Serialize, Deserialize)]
-struct ImageRecord<'a> {
-    owner: Cow<'a, TenantId>,
-    visibility: Visibility,
-    created: Timestamp,
-    updated: Timestamp,
-    details: Cow<'a, Details>,
-}
-
-impl<'a> ImageRecord<'a> {
-    fn from_image(image: &'a Image) -> Self {
-        let Image { visibility, created, updated, .. } = *image;
-        let (owner, details) = (Cow::Borrowed(&image.owner), Cow::Borrowed(&image.details));
-        Self { owner, visibility, created, updated, details }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct HeadRecord {
-    owner: TenantId,
-    visibility: Visibility,
-    make: ImageSpec,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    created: Timestamp,
-    updated: Timestamp,
-}
-
-impl HeadRecord {
-    fn from_image(image: &Image) -> Self {
-        let ImageHead { owner, visibility, spec: make, name, created, updated, .. } = image.head(0);
-        // Only lists need it here, and a head is to stay small.
-        let name = name.map(|name| name_prefix(&name).to_owned());
-        Self { owner, visibility, make, name, created, updated }
-    }
-}
-
-/// The condition of a write onto what was read of an image's head.
-pub(super) const HEAD_UNCHANGED: &str = "attribute_exists(head) AND rev = :read";
-
 /// What is read of the images of a page of a list.
 #[derive(Debug, Default)]
 pub struct ImageFetch<'a> {
@@ -139,7 +77,7 @@ pub struct ImageFetch<'a> {
 #[derive(Debug)]
 pub struct ListedImage {
     /// The image.
-    pub image: Image,
+    pub image: Unauthorized<Image>,
     /// The number of its members; 0 where it was not wanted.
     pub member_count: u32,
     /// What the tenant has answered; `None` where it was not wanted or the image is not shared with the tenant.
@@ -188,25 +126,26 @@ impl Store {
         }
     }
 
-    /// Reads the heads of the images of those ids; a missing or deleted one is missing. One batch read for every 100.
+    /// Reads how many members some images have; a missing or deleted image is missing. One batch read for every 100.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn heads<'a>(
+    pub async fn member_counts<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
-    ) -> Result<HashMap<ImageId, ImageHead>, StoreError> {
+    ) -> Result<HashMap<ImageId, u32>, StoreError> {
         let items = self.read(ids.into_iter().map(keys::head).collect()).await?;
         let heads = items.iter().map(parse_head).collect::<Result<Vec<_>, _>>()?;
-        Ok(heads.into_iter().flatten().map(|head| (head.id.clone(), head)).collect())
+        Ok(heads.into_iter().flatten().map(|head| (head.id, head.member_count)).collect())
     }
 
     /// Reads the head of one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn head(&self, id: &ImageId) -> Result<Option<ImageHead>, StoreError> {
-        self.read_one(keys::head(id)).await?.as_ref().map_or(Ok(None), parse_head)
+    pub async fn head(&self, id: &ImageId) -> Result<Option<Unauthorized<ImageHead>>, StoreError> {
+        let item = self.read_one(keys::head(id)).await?;
+        Ok(item.as_ref().map_or(Ok(None), parse_head)?.map(Unauthorized::new))
     }
 
     /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. One batch read
@@ -229,14 +168,18 @@ impl Store {
         for item in &self.read_eventually(keys, LISTED_ATTRIBUTES).await? {
             if item.contains_key(MEMBERS) {
                 members.insert(parse_image_id(item)?, item::get_number(item, MEMBERS)?);
-            } else if item.contains_key(memberships::MEMBERSHIP) {
+            } else if item.contains_key(membership::MEMBERSHIP) {
                 statuses.extend(
-                    memberships::parse_status(item)?
+                    membership::parse_status(item)?
                         .map(|answer| Ok::<_, StoreError>((parse_image_id(item)?, answer)))
                         .transpose()?,
                 );
             } else if let Some(image) = parse(item)? {
-                images.insert(image.id.clone(), ListedImage { image, member_count: 0, status: None });
+                let id = image.id.clone();
+                images.insert(
+                    id,
+                    ListedImage { image: Unauthorized::new(image), member_count: 0, status: None },
+                );
             }
         }
         for (id, image) in &mut images {
@@ -246,28 +189,30 @@ impl Store {
         Ok(images)
     }
 
-    /// Reads one image; `None` where it is missing or deleted.
+    /// Reads one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
-    pub async fn image(&self, id: &ImageId) -> Result<Option<Image>, StoreError> {
-        self.read_one(keys::image(id)).await?.as_ref().map_or(Ok(None), parse)
+    pub async fn image(&self, id: &ImageId) -> Result<Option<Unauthorized<Image>>, StoreError> {
+        let item = self.read_one(keys::image(id)).await?;
+        Ok(item.as_ref().map_or(Ok(None), parse)?.map(Unauthorized::new))
     }
 
-    /// Reads an image and its head, in one round trip; each is `None` where it is missing or deleted.
+    /// Reads an image and its head, in one batch read; `None` where the image is missing or deleted. The head alone is
+    /// `None` where the image was registered or deleted while they were read: a batch read is not of one moment.
     ///
     /// # Errors
     /// [`StoreError`] where the table failed.
     pub async fn image_and_head(
         &self,
         id: &ImageId,
-    ) -> Result<(Option<Image>, Option<ImageHead>), StoreError> {
+    ) -> Result<Option<Unauthorized<(Image, Option<ImageHead>)>>, StoreError> {
         let (mut image, mut head) = (None, None);
         for item in self.read(vec![keys::image(id), keys::head(id)]).await? {
             image = image.or(parse(&item)?);
             head = head.or(parse_head(&item)?);
         }
-        Ok((image, head))
+        Ok(image.map(|image| Unauthorized::new((image, head))))
     }
 
     /// Writes the details and the visibility of an image onto the revision that it was read at, provided that its members
@@ -351,80 +296,4 @@ impl Store {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
         item::find_number(&item, "images").map(Option::unwrap_or_default)
     }
-
-    /// Writes all of the items or none.
-    pub(super) async fn commit(&self, writes: &[Write]) -> Result<Commit, StoreError> {
-        match self.write(writes).await {
-            Ok(()) => Ok(Commit::Committed),
-            Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
-            Err(WriteError::Store(error)) => Err(error),
-        }
-    }
-}
-
-fn put_listing(image: &Image) -> Write {
-    let entry = list_entry_attributes(&List::Open(image.visibility), &image.into());
-    Write::put(item::item(keys::listing(&image.id), entry))
-}
-
-fn delete_listing(image: &ImageId) -> Write {
-    Write::delete(keys::listing(image))
-}
-
-fn image_item(image: &Image) -> Result<Item, StoreError> {
-    let attributes =
-        [(RECORD, item::json(&ImageRecord::from_image(image))?), ("rev", item::text(image.revision))];
-    let entry = list_entry_attributes(&List::Owned(image.owner.clone()), &image.into());
-    Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(entry)))
-}
-
-fn head_item(image: &Image) -> Result<Item, StoreError> {
-    let attributes = [
-        (HEAD, item::json(&HeadRecord::from_image(image))?),
-        (MEMBERS, item::number(0)),
-        (MEMBER_REV, item::number(0)),
-        ("rev", item::text(image.revision)),
-    ];
-    Ok(item::item(keys::head(&image.id), attributes))
-}
-
-fn parse_image_id(item: &Item) -> Result<ImageId, StoreError> {
-    keys::parse_image_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
-}
-
-/// Reads an image from its record; `None` for an item of another kind.
-pub(super) fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
-    if !item.contains_key(RECORD) {
-        return Ok(None);
-    }
-    let record: ImageRecord<'_> = item::get_json(item, RECORD)?;
-    Ok(Some(Image {
-        id: parse_image_id(item)?,
-        owner: record.owner.into_owned(),
-        visibility: record.visibility,
-        details: record.details.into_owned(),
-        created: record.created,
-        updated: record.updated,
-        revision: item::get_parsed(item, "rev")?,
-    }))
-}
-
-/// Reads an image's head; `None` for a tombstone and for an item of another kind.
-pub(super) fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
-    if !item.contains_key(HEAD) {
-        return Ok(None);
-    }
-    let HeadRecord { owner, visibility, make, name, created, updated } = item::get_json(item, HEAD)?;
-    let (members, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
-    Ok(Some(ImageHead {
-        id: parse_image_id(item)?,
-        owner,
-        visibility,
-        spec: make,
-        name,
-        created,
-        updated,
-        member_count: members,
-        revision,
-    }))
 }

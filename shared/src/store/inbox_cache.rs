@@ -8,11 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::item;
-use super::keys::{self, GSK, LISTS_INDEX, List};
-use super::{Store, StoreError};
-use crate::domain::{Inbox, Plan, Status, TenantId, Timestamp};
-use crate::table::{Projection, Query};
+use crate::domain::{Inbox, Plan, TenantId, Timestamp};
 
 /// How long a count is remembered.
 const COUNT_TTL: Duration = Duration::from_secs(10);
@@ -20,21 +16,18 @@ const COUNT_TTL: Duration = Duration::from_secs(10);
 /// The most counts that are remembered.
 const MAX_CACHED_COUNTS: usize = 10_000;
 
-/// What waits is counted no further than this: more than any limit that a deployment is likely to set.
-const MAX_COUNTED: usize = 20_000;
-
 /// The counts of a process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InboxCache(Arc<Mutex<HashMap<TenantId, (Inbox, Timestamp)>>>);
 
 impl InboxCache {
-    fn get(&self, tenant: &TenantId, now: Timestamp) -> Option<Inbox> {
+    pub(super) fn get(&self, tenant: &TenantId, now: Timestamp) -> Option<Inbox> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh = |at: &Timestamp| *at <= now && now < at.plus(COUNT_TTL);
         counts.get(tenant).filter(|(_, at)| is_fresh(at)).map(|(inbox, _)| inbox.clone())
     }
 
-    fn insert(&self, tenant: TenantId, inbox: Inbox, now: Timestamp) {
+    pub(super) fn insert(&self, tenant: TenantId, inbox: Inbox, now: Timestamp) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= MAX_CACHED_COUNTS {
             counts.retain(|_, (_, at)| now < at.plus(COUNT_TTL));
@@ -52,41 +45,6 @@ impl InboxCache {
                 inbox.pending = inbox.pending.saturating_add_signed(*growth);
                 let of_owner = inbox.pending_by_owner.entry(owner.clone()).or_default();
                 *of_owner = of_owner.saturating_add_signed(*growth);
-            }
-        }
-    }
-}
-
-impl Store {
-    /// Counts the images that wait for a tenant's answer: from memory, or in one query for some 7,000 of them.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the table failed.
-    pub(crate) async fn inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
-        let now = self.clock.now();
-        if let Some(inbox) = self.inbox_cache.get(tenant, now) {
-            return Ok(inbox);
-        }
-        let inbox = self.count_inbox(tenant).await?;
-        self.inbox_cache.insert(tenant.clone(), inbox.clone(), now);
-        Ok(inbox)
-    }
-
-    async fn count_inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
-        let list = List::Received(tenant.clone(), Status::Pending);
-        let query = Query::new("gpk = :list").value(":list", item::text(list));
-        let mut query = Query { index: Some(LISTS_INDEX), projection: Projection::Only(&[GSK]), ..query };
-        let mut inbox = Inbox::default();
-        loop {
-            let page = self.query(&query).await?;
-            for found in &page.items {
-                let owner = keys::parse_received_owner(item::get_text(found, GSK)?);
-                *inbox.pending_by_owner.entry(owner.ok_or(StoreError::Unreadable(GSK))?).or_default() += 1;
-                inbox.pending += 1;
-            }
-            query.start = page.next;
-            if query.start.is_none() || inbox.pending as usize >= MAX_COUNTED {
-                return Ok(inbox);
             }
         }
     }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::error::StoreError;
 use super::keys::Key;
 pub use crate::table::{AttributeValue, Item};
 

@@ -1,19 +1,12 @@
 //! Grants of keys: each is an item of its own, which a transaction that relies on it can check.
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item::{self, Item};
-use super::keys::{self, SK};
-use super::{Store, StoreError};
+use super::items::key_grant::{KeyGrantRecord, parse};
+use super::keys;
 use crate::domain::{KeyGrant, KeyId, TenantId, Timestamp};
 use crate::table::Write;
-
-/// To whom a key is granted, and since when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyGrantRecord {
-    /// Who may use the key.
-    pub tenant: TenantId,
-    /// When it was granted.
-    pub created: Timestamp,
-}
 
 impl Store {
     /// Grants a key. One write; that it is granted already is no error. Returns since when it is.
@@ -70,9 +63,4 @@ impl Store {
     async fn update_unconditional(&self, write: &Write) -> Result<Item, StoreError> {
         Ok(self.update(write).await?)
     }
-}
-
-fn parse(item: &Item) -> Result<KeyGrantRecord, StoreError> {
-    let created = Timestamp::from_unix_millis(item::get_number(item, "created")?);
-    Ok(KeyGrantRecord { tenant: item::get_parsed(item, SK)?, created })
 }

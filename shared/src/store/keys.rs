@@ -27,7 +27,7 @@ mod lists;
 use std::collections::HashMap;
 
 pub use self::lists::{
-    Cursor, Index, List, ListQuery, LookupKey, Position, list_entry_attributes, name_prefix,
+    Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,
 };
 use crate::domain::{
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn snapshot_items_are_recognized_by_their_keys() {
+    fn snapshot_items_are_recognised_by_their_keys() {
         let text = |key: &Key, name: &str| key[name].as_s().unwrap().clone();
         let parsed = |key: &Key| SnapshotItem::parse(&text(key, PK), &text(key, SK));
         let (image, tenant): (ImageId, TenantId) = ("i".parse().unwrap(), "t".parse().unwrap());

@@ -1,19 +1,11 @@
 //! The lists of the indexes: what a tenant owns, what it received, what is open to all. A list holds places only; the
 //! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item::{self, Item};
-use super::keys::{Cursor, GSK, Index, Key, LISTS_INDEX, List, ListQuery, NSK, Position, SK, USK};
-use super::{Store, StoreError};
+use super::keys::{Cursor, GSK, Index, Key, LISTS_INDEX, List, ListQuery, NSK, Order, Position, SK, USK};
 use crate::table::{Projection, Query};
-
-/// In which order a list is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The newest image first, or the greatest in another order.
-    NewestFirst,
-    /// The oldest image first, or the smallest in another order.
-    OldestFirst,
-}
 
 /// How many entries are read past at the most, before a list that leaves out others is not read any further. Some 1,600
 /// read units.

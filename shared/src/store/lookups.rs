@@ -7,10 +7,10 @@
 
 use std::collections::HashSet;
 
+use super::client::Store;
+use super::error::{StoreError, WriteError};
 use super::item;
 use super::keys::{Key, List, LookupKey, Position};
-use super::table_calls::WriteError;
-use super::{Store, StoreError};
 use crate::domain::Image;
 use crate::table::Write;
 

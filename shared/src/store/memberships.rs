@@ -2,21 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::images;
-use super::item::{self, Item};
-use super::keys::{self, MEMBERSHIP_PREFIX, PK, SK};
-use super::{Store, StoreError};
-use crate::domain::{Image, ImageHead, ImageId, MemberView, Membership, Status, TenantId, Timestamp};
+use super::client::Store;
+use super::error::StoreError;
+use super::item;
+use super::items::image::{self, MEMBER_REV};
+use super::items::membership::{MEMBERSHIP, parse, parse_member, parse_status};
+use super::keys::{self, MEMBERSHIP_PREFIX, SK};
+use crate::domain::{Image, ImageHead, ImageId, MemberView, Status, TenantId, Unauthorized};
 use crate::table::{Projection, Query};
-
-/// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
-pub(super) const MEMBER_REV: &str = "member_rev";
-
-/// The attribute of a membership that says all of it.
-pub(super) const MEMBERSHIP: &str = "membership";
-
-/// The attribute of a membership that stands, whether or not any list shows it.
-pub(super) const ACTIVE: &str = "stands";
 
 /// The tenants that an image is shared with, and at which revision of its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +20,18 @@ pub struct Recipients {
 }
 
 impl Store {
+    /// Reads the status of one tenant's membership of an image; `None` where it is not a member. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub async fn member_status(
+        &self,
+        image: &ImageId,
+        tenant: &TenantId,
+    ) -> Result<Option<Status>, StoreError> {
+        self.read_one(keys::membership(image, tenant)).await?.as_ref().map_or(Ok(None), parse_status)
+    }
+
     /// Reads an image's head and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
@@ -35,15 +40,15 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<ImageHead>, Option<MemberView>), StoreError> {
+    ) -> Result<(Option<Unauthorized<ImageHead>>, Option<MemberView>), StoreError> {
         let (mut head, mut member) = (None, None);
         for item in self.read(vec![keys::head(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
                 Some(read) => member = read.into_member(),
-                None => head = images::parse_head(&item)?,
+                None => head = image::parse_head(&item)?,
             }
         }
-        Ok((head, member))
+        Ok((head.map(Unauthorized::new), member))
     }
 
     /// Reads an image and one tenant's membership of it, in one round trip.
@@ -54,15 +59,15 @@ impl Store {
         &self,
         image: &ImageId,
         tenant: &TenantId,
-    ) -> Result<(Option<Image>, Option<MemberView>), StoreError> {
+    ) -> Result<(Option<Unauthorized<Image>>, Option<MemberView>), StoreError> {
         let (mut found_image, mut found_member) = (None, None);
         for item in self.read(vec![keys::image(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
                 Some(read) => found_member = read.into_member(),
-                None => found_image = images::parse(&item)?,
+                None => found_image = image::parse(&item)?,
             }
         }
-        Ok((found_image, found_member))
+        Ok((found_image.map(Unauthorized::new), found_member))
     }
 
     /// Reads some images, each with what one tenant has said to it, if it is shared with that one; a missing or deleted
@@ -74,18 +79,18 @@ impl Store {
         &self,
         ids: &[ImageId],
         tenant: &TenantId,
-    ) -> Result<Vec<(Image, Option<Status>)>, StoreError> {
+    ) -> Result<Vec<(Unauthorized<Image>, Option<Status>)>, StoreError> {
         let keys = ids.iter().flat_map(|id| [keys::image(id), keys::membership(id, tenant)]);
         let (mut images, mut statuses) = (Vec::new(), HashMap::new());
         for item in self.read(keys.collect()).await? {
             match parse(&item)? {
                 Some(read) => statuses.extend(read.membership.status().map(|status| (read.image, status))),
-                None => images.extend(images::parse(&item)?),
+                None => images.extend(image::parse(&item)?),
             }
         }
         let with_status = |image: Image| {
             let status = statuses.get(&image.id).copied();
-            (image, status)
+            (Unauthorized::new(image), status)
         };
         Ok(images.into_iter().map(with_status).collect())
     }
@@ -157,47 +162,4 @@ impl Store {
             }
         }
     }
-}
-
-/// What the tenant of a membership has answered; `None` where it has ended.
-pub(super) fn parse_status(item: &Item) -> Result<Option<Status>, StoreError> {
-    Ok(item::get_json::<Membership>(item, MEMBERSHIP)?.status())
-}
-
-/// A membership as it was read.
-pub(super) struct StoredMembership {
-    pub(super) image: ImageId,
-    pub(super) tenant: TenantId,
-    pub(super) membership: Membership,
-    pub(super) updated: Timestamp,
-    pub(super) revision: u64,
-}
-
-impl StoredMembership {
-    fn into_member(self) -> Option<MemberView> {
-        let active = self.membership.active()?;
-        Some(MemberView::new(self.image, self.tenant, active, self.updated))
-    }
-}
-
-/// Reads a member of that image from the attributes that a list of members reads; `None` where the membership has ended.
-fn parse_member(image: &ImageId, item: &Item) -> Result<Option<MemberView>, StoreError> {
-    let tenant =
-        keys::parse_membership_sort_key(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
-    let membership: Membership = item::get_json(item, MEMBERSHIP)?;
-    let updated = Timestamp::from_unix_millis(item::get_number(item, "updated")?);
-    Ok(membership.active().map(|standing| MemberView::new(image.clone(), tenant, standing, updated)))
-}
-
-/// Reads a membership; `None` for an item of another kind.
-pub(super) fn parse(item: &Item) -> Result<Option<StoredMembership>, StoreError> {
-    let Some(tenant) = keys::parse_membership_sort_key(item::get_text(item, SK)?) else { return Ok(None) };
-    let image = keys::parse_image_partition(item::get_text(item, PK)?).ok_or(StoreError::Unreadable(PK))?;
-    Ok(Some(StoredMembership {
-        image,
-        tenant,
-        membership: item::get_json(item, MEMBERSHIP)?,
-        updated: Timestamp::from_unix_millis(item::get_number(item, "updated")?),
-        revision: item::get_parsed(item, "rev")?,
-    }))
 }

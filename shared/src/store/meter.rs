@@ -55,8 +55,11 @@ impl Meter {
             Capacity::Read => &self.0.read_half_units,
             Capacity::Write => &self.0.write_half_units,
         };
-        // Capacity comes in halves of a unit.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "capacity comes in halves of a unit"
+        )]
         counter.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
     }
 
@@ -65,8 +68,7 @@ impl Meter {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        // Exact below 2^53 half units.
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 half units")]
         let units = |half_units: &AtomicU64| half_units.load(Ordering::Relaxed) as f64 / 2.0;
         Usage {
             round_trips: self.0.round_trips.load(Ordering::Relaxed),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::client::Store;
+use super::error::{StoreError, WriteError};
 use super::item;
 use super::keys::{self, TTL};
-use super::table_calls::WriteError;
-use super::{Store, StoreError};
 use crate::domain::{AccessKeyId, Timestamp};
 use crate::table::Write;
 

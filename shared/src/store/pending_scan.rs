@@ -1,14 +1,15 @@
 //! Jobs that find their images themselves: they walk along the list of what waits for a tenant's answer, and each step
 //! leaves a finished piece behind that says what was found and what became of it.
 
+use super::client::Store;
 use super::commit::plan_writes;
+use super::error::{StoreError, WriteError};
 use super::item::{self, Item};
-use super::jobs::JOB_RETENTION;
+use super::items::job::JOB_RETENTION;
 use super::keys::{self, Position, WorkItemKey};
 use super::snapshot::Snapshot;
-use super::table_calls::WriteError;
-use super::{Commit, Store, StoreError};
-use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Rules, Timestamp};
+use super::table_calls::Commit;
+use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Timestamp};
 use crate::table::Write;
 
 /// The attribute of a job that is the place after which its walk goes on.
@@ -61,10 +62,9 @@ impl Store {
         &self,
         scan: &mut PendingScan,
         step: &ScanStep<'_>,
-        rules: Rules<'_>,
     ) -> Result<Commit, StoreError> {
         let now = self.clock.now();
-        let mut writes = plan_writes(step.plan, step.snapshot, rules, now)?;
+        let mut writes = plan_writes(step.plan, step.snapshot, now)?;
         let new_work_items = u16::from(!step.found.is_empty());
         if new_work_items > 0 {
             writes.push(finished_work_item(scan, step, now)?);

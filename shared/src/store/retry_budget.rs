@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::table::TableError;
 
 /// How long a call is tried for somebody who has named no end.

@@ -1,9 +1,9 @@
 //! Tokens that were revoked before their end. TTL forgets them when they have expired anyway.
 
+use super::client::Store;
+use super::error::{StoreError, WriteError};
 use super::item;
 use super::keys::{self, TTL};
-use super::table_calls::WriteError;
-use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::table::Write;
 

@@ -3,38 +3,16 @@
 //! names, so that a share pays for none of that.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 
+use super::client::Store;
+use super::error::{StoreError, WriteError};
 use super::item;
 use super::keys::{self, PK, SK};
 use super::snapshot::Snapshot;
-use super::table_calls::WriteError;
-use super::{Store, StoreError};
 use crate::domain::{Plan, TenantId};
 use crate::table::{Projection, Query, Write};
-
-/// The pairs of recipient and owner whose items this process has written or seen. They are never deleted.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SenderCache(Arc<Mutex<HashSet<(TenantId, TenantId)>>>);
-
-/// As many are kept in memory, some 200 bytes each.
-const MAX_CACHED_PAIRS: usize = 10_000;
-
-impl SenderCache {
-    fn contains(&self, pair: &(TenantId, TenantId)) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(pair)
-    }
-
-    fn insert_all(&self, pairs: impl IntoIterator<Item = (TenantId, TenantId)>) {
-        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.len() > MAX_CACHED_PAIRS {
-            cached.clear();
-        }
-        cached.extend(pairs);
-    }
-}
 
 impl Store {
     /// Remembers the owners of the images that tenants are to receive by a decision, before it is written. Nothing for pairs that

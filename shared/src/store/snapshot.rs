@@ -1,14 +1,19 @@
 //! What a decision is made from: the items of some pairs, with the revisions that must still be so when it is written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::client::Store;
+use super::error::StoreError;
 use super::item::{self, Item};
+use super::items::{image, membership, tenant, vault};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
-use super::{Store, StoreError, images, memberships, queues, vaults};
 use crate::domain::{
-    Change, ImageId, Membership, Stamp, StepInput, Task, Tenant, TenantId, Timestamp, extra_reads,
+    Change, ImageHead, ImageId, Job, Membership, PermissionChange, Plan, Rules, ShareRefused, Stamp,
+    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_failure,
+    plan_permissions, reads_recipients,
 };
 
 /// An image and a tenant.
@@ -17,7 +22,8 @@ pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
 /// What was read of some pairs.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) input: StepInput,
+    /// What plans are made from. A use case gets an image only through the access rule: [`Snapshot::image`].
+    pub(super) input: StepInput,
     pub(super) revisions: HashMap<(ImageId, TenantId), u64>,
     /// When the memberships were last changed.
     pub(super) updated: HashMap<(ImageId, TenantId), Timestamp>,
@@ -65,8 +71,7 @@ impl Store {
         task: &Task,
         pairs: &[Pair<'_>],
     ) -> Result<Snapshot, StoreError> {
-        // Only a share looks at its recipients: they must be of this region.
-        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| *task == Task::Share);
+        let recipients = pairs.iter().map(|(_, tenant)| *tenant).filter(|_| reads_recipients(task));
         let mut snapshot = self.snapshot(pairs, &recipients.collect::<Vec<_>>()).await?;
         self.read_extra(&mut snapshot, task, pairs).await?;
         Ok(snapshot)
@@ -144,6 +149,45 @@ impl Snapshot {
         self.input.tenants.get(id).cloned().unwrap_or_default()
     }
 
+    /// An image that was read; `None` where it is missing or deleted.
+    pub(crate) fn image(&self, id: &ImageId) -> Option<Unauthorized<&ImageHead>> {
+        self.input.images.get(id).map(Unauthorized::new)
+    }
+
+    /// The owners of the images that were read, in whose queues a request waits its turn. No caller learns of them.
+    pub(crate) fn image_owners(&self) -> BTreeSet<TenantId> {
+        self.input.images.values().map(|head| head.owner.clone()).collect()
+    }
+
+    /// The membership of a pair that was read, if there is one.
+    pub(crate) fn membership(&self, (image, tenant): Pair<'_>) -> Option<&Membership> {
+        self.input.memberships.get(&(image.clone(), tenant.clone()))
+    }
+
+    /// Plans some pairs of a job from what was read: see [`plan`].
+    pub(crate) fn plan(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
+        plan(job, pairs, &self.input, rules)
+    }
+
+    /// Plans to fail some pairs of a job: see [`plan_failure`].
+    pub(crate) fn plan_failure(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
+        plan_failure(job, pairs, &self.input, rules)
+    }
+
+    /// Plans a change of an image's permissions from what was read: see [`plan_permissions`].
+    ///
+    /// # Errors
+    /// [`ShareRefused`]; then nothing is to be written.
+    pub(crate) fn plan_permissions(
+        &self,
+        image: &ImageHead,
+        changes: &PermissionChange,
+        at: Stamp,
+        rules: Rules<'_>,
+    ) -> Result<Plan, ShareRefused> {
+        plan_permissions(image, changes, at, &self.input, rules)
+    }
+
     async fn load(&mut self, store: &Store, keys: Vec<Key>) -> Result<(), StoreError> {
         self.loaded_tenants.extend(keys.iter().filter_map(keys::parse_tenant_key));
         for item in store.read(keys).await? {
@@ -156,7 +200,7 @@ impl Snapshot {
         let input = &mut self.input;
         match SnapshotItem::parse(item::get_text(item, PK)?, item::get_text(item, SK)?) {
             Some(SnapshotItem::Membership) => {
-                if let Some(read) = memberships::parse(item)? {
+                if let Some(read) = membership::parse(item)? {
                     let pair = (read.image, read.tenant);
                     self.revisions.insert(pair.clone(), read.revision);
                     self.updated.insert(pair.clone(), read.updated);
@@ -164,16 +208,16 @@ impl Snapshot {
                 }
             }
             Some(SnapshotItem::Image) => {
-                input.images.extend(images::parse_head(item)?.map(|head| (head.id.clone(), head)));
+                input.images.extend(image::parse_head(item)?.map(|head| (head.id.clone(), head)));
             }
             Some(SnapshotItem::Tenant(id)) => {
-                input.tenants.insert(id, queues::parse(item)?);
+                input.tenants.insert(id, tenant::parse(item)?);
             }
             Some(SnapshotItem::KeyGrant(grant)) => {
                 input.key_grants.insert(grant);
             }
             Some(SnapshotItem::Vault(key)) => {
-                input.vaults.insert(key, vaults::parse(item)?);
+                input.vaults.insert(key, vault::parse(item)?);
             }
             None => return Err(StoreError::Unreadable(SK)),
         }

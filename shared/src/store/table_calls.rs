@@ -1,78 +1,37 @@
 //! The calls to the table: counted, tried again where that helps, and their failures sorted.
 
-use super::Store;
+use super::client::Store;
+use super::error::{StoreError, WriteError};
 use super::item::Item;
-use super::keys::Key;
+use super::keys::{self, Key};
 use super::meter::Capacity;
 use super::retry_budget::RetryBudget;
 use crate::table::{
-    Action, BatchRead, CONDITION_FAILED, CancelReason, Page, Projection, Query, StorageFault, TableError,
-    TableFuture, TransactionToken, Write, WriteOutput,
+    Action, BatchRead, CONDITION_FAILED, CancelReason, Page, Projection, Query, TableError, TableFuture,
+    TransactionToken, Write, WriteOutput,
 };
 
-/// Why the table did not answer as it should.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// DynamoDB could not be reached, or was too busy for too long, and the request has changed nothing. Nothing is known to
-    /// be wrong with it.
-    #[error("the table is not available: {0}")]
-    Unavailable(String),
-    /// As [`Self::UnavailableTable`], but the request may have changed something: a write was sent and not answered, or an
-    /// earlier one was made.
-    #[error("the table is not available, and what was asked may have been done: {0}")]
-    InDoubt(String),
-    /// The table's storage does not do what it must.
-    #[error("{fault}: {detail}")]
-    Storage {
-        /// What is wrong with it.
-        fault: StorageFault,
-        /// What the storage says.
-        detail: String,
-    },
-    /// DynamoDB refused the call itself: a fault of this program or of the deployment.
-    #[error("the table refused the call: {0}")]
-    Refused(String),
-    /// An item is not as this program writes it.
-    #[error("the attribute {0} of an item cannot be read")]
-    Unreadable(&'static str),
-}
-
-/// Why nothing was written.
-#[derive(Debug)]
-pub(super) enum WriteError {
-    /// A condition did not hold. One reason for each write, in order.
-    ConditionFailed(Vec<CancelReason>),
-    /// The table failed.
-    Store(StoreError),
-}
-
-impl StoreError {
-    /// Whether the same call may succeed a little later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::InDoubt(_))
-    }
-}
-
-/// Of a write that has no condition.
-impl From<WriteError> for StoreError {
-    fn from(problem: WriteError) -> Self {
-        match problem {
-            WriteError::Store(error) => error,
-            WriteError::ConditionFailed(_) => Self::Refused("a condition that was not set".into()),
-        }
-    }
-}
-
-impl From<StoreError> for WriteError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+/// What came of a write under conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// It is written.
+    Committed,
+    /// A condition did not hold any more, and nothing is written.
+    Conflict,
 }
 
 /// The most keys of one batch read.
 const MAX_BATCH_KEYS: usize = 100;
 
 impl Store {
+    /// Asks the table for something that is not there: opens the connection, and shows that the table answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.read_one(keys::probe()).await.map(|_| ())
+    }
+
     /// Writes all of the items or none; a put alone without a transaction, for half the units.
     ///
     /// A put alone may find its condition broken by its own first attempt, whose answer was lost: unlike a transaction
@@ -81,6 +40,15 @@ impl Store {
         match writes {
             [put @ Write { action: Action::Put(_), .. }] => self.update(put).await.map(drop),
             _ => self.transact(writes).await,
+        }
+    }
+
+    /// Writes all of the items, or none where a condition does not hold; a put alone without a transaction, for half the units.
+    pub(super) async fn commit(&self, writes: &[Write]) -> Result<Commit, StoreError> {
+        match self.write(writes).await {
+            Ok(()) => Ok(Commit::Committed),
+            Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 

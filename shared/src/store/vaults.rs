@@ -1,23 +1,12 @@
 //! Vaults: each stands in its owner's partition, with the sum of what is reserved of it.
 
-use super::commit::RESERVED;
-use super::item::{self, Item};
+use super::client::Store;
+use super::error::{StoreError, WriteError};
+use super::item;
+use super::items::vault::{VaultRecord, parse_record};
 use super::keys::{self, SK};
-use super::table_calls::WriteError;
-use super::{Store, StoreError};
-use crate::domain::{Stamp, TenantId, Timestamp, Vault, VaultDetails, VaultId, VaultKey};
+use crate::domain::{Stamp, TenantId, VaultDetails, VaultId, VaultKey};
 use crate::table::Write;
-
-/// A vault as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VaultRecord {
-    /// Its id.
-    pub id: VaultId,
-    /// The vault.
-    pub vault: Vault,
-    /// When it was first written.
-    pub created: Timestamp,
-}
 
 /// What came of forgetting a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,21 +84,4 @@ impl Store {
         let vaults = items.iter().map(|item| parse_record(item::get_parsed(item, SK)?, item));
         Ok((vaults.collect::<Result<_, _>>()?, more))
     }
-}
-
-/// Reads a vault.
-pub(super) fn parse(item: &Item) -> Result<Vault, StoreError> {
-    Ok(Vault {
-        details: item::get_json(item, "vault")?,
-        reserved_gib: item::get_number(item, RESERVED)?,
-        revision: item::get_parsed(item, "rev")?,
-    })
-}
-
-fn parse_record(id: VaultId, item: &Item) -> Result<VaultRecord, StoreError> {
-    Ok(VaultRecord {
-        id,
-        vault: parse(item)?,
-        created: Timestamp::from_unix_millis(item::get_number(item, "created")?),
-    })
 }

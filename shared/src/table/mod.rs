@@ -312,6 +312,19 @@ impl Write {
         self
     }
 
+    /// The same, if that condition expression holds and so do those that were set before. Neither may hold an `OR` at its top.
+    #[must_use]
+    pub fn and_if(self, condition: impl Into<Cow<'static, str>>) -> Self {
+        let condition = condition.into();
+        match &self.condition {
+            Some(before) => {
+                let both = format!("{before} AND {condition}");
+                self.only_if(both)
+            }
+            None => self.only_if(condition),
+        }
+    }
+
     /// The same, with what a name in its expressions stands for.
     #[must_use]
     pub fn name(mut self, name: &'static str, attribute: &'static str) -> Self {

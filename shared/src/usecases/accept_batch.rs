@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::access::authorize_all;
+use super::directory::reject_names_as_ids;
 use super::earlier_jobs::has_open_earlier_job;
 use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
-use super::{ExceededLimit, UseCaseError, share};
+use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, plan};
+use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// How often a request is tried at once while others change the same items.
@@ -80,10 +82,31 @@ async fn authorize_batch(
     read: &Snapshot,
 ) -> Result<(), UseCaseError> {
     match batch.task {
-        Task::Share => share::authorize_share(service, caller, read, &batch.images, &batch.tenants).await,
-        Task::Unshare => share::require_owned_images(service, caller, read, &batch.images).await.map(drop),
+        Task::Share => authorize_share(service, caller, batch, read).await,
+        Task::Unshare => {
+            authorize_all(service, caller, read, &batch.images, ImageAction::Unshare).await.map(drop)
+        }
         Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
     }
+}
+
+/// Checks that the caller may share every image, and that each can be shared with each of the tenants.
+async fn authorize_share(
+    service: &App,
+    caller: &Caller,
+    BatchRequest { images, tenants, .. }: &BatchRequest,
+    read: &Snapshot,
+) -> Result<(), UseCaseError> {
+    for image in authorize_all(service, caller, read, images, ImageAction::Share).await? {
+        if image.visibility != Visibility::Shared {
+            let (image, visibility) = (image.id.clone(), image.visibility);
+            return Err(UseCaseError::NotShared { image, visibility });
+        }
+        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
+            return Err(UseCaseError::SelfShare(owner.clone()));
+        }
+    }
+    reject_names_as_ids(service, caller, read, tenants).await
 }
 
 /// What came of an attempt to carry a request out at once.
@@ -109,7 +132,7 @@ async fn execute_immediately(
     service.store.read_extra(&mut read, &batch.task, &pairs).await?;
     let job = batch.build_job(service, caller, service.clock().stamp_after(read.stamps()));
     let rules = service.settings.rules();
-    let decision: Plan = plan(&job, 0..job.pair_count(), &read.input, rules);
+    let decision = read.plan(&job, 0..job.pair_count(), rules);
     if decision.outcomes.len() < job.pair_count() {
         return Ok(ImmediateResult::QueueRequired);
     }
@@ -118,7 +141,7 @@ async fn execute_immediately(
     let store = service.store.with_timeout(IMMEDIATE_TIMEOUT);
     let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
     let besides = (batch.idempotency.as_ref(), raises);
-    match store.commit_job(&job, &decision, &read, rules, besides).await {
+    match store.commit_job(&job, &decision, &read, besides).await {
         Ok(Some(submitted)) => {
             log_failures(&job, &decision, &submitted);
             Ok(ImmediateResult::Completed((job.id, submitted)))
@@ -138,8 +161,8 @@ fn log_failures(job: &Job, decision: &Plan, submitted: &SubmitOutcome) {
     if matches!(submitted, SubmitOutcome::Accepted)
         && let Some(first_failure) = failures.describe_first()
     {
-        let pairs = decision.outcomes.len();
-        tracing::info!(job = %job.id, pairs, failed = failures.count, first_failure, "job finished");
+        let (pairs, code) = (decision.outcomes.len(), failures.first_code());
+        tracing::info!(job = %job.id, pairs, failed = failures.count, first_failure, code, "job finished");
     }
 }
 
@@ -152,7 +175,7 @@ async fn queue_batch(service: &App, caller: &Caller, batch: &BatchRequest) -> Re
             service.store.heads_and_tenants(&batch.images, &batch.involved_tenants(caller)).await?
         };
         authorize_batch(service, caller, batch, &read).await?;
-        let owners = image_owners(&read);
+        let owners = read.image_owners();
         service.store.read_tenants(&mut read, &owners).await?;
         // An answer has read the memberships; another request is ahead of whatever was done to them.
         let stamp = if batch.is_decision() {
@@ -219,10 +242,6 @@ async fn try_enqueue(
 
 fn conflict_error() -> UseCaseError {
     StoreError::Unavailable("the tenant's queue is changed all the time".into()).into()
-}
-
-fn image_owners(read: &Snapshot) -> BTreeSet<TenantId> {
-    read.input.images.values().map(|head| head.owner.clone()).collect()
 }
 
 /// Takes jobs that have ended out of full queues, where a worker was stopped before it could.
@@ -294,7 +313,7 @@ impl BatchRequest {
     /// Reads the heads, the memberships, the tenants of the pairs, and the caller's own.
     async fn load_pairs(&self, service: &App, caller: &Caller) -> Result<Snapshot, StoreError> {
         let mut read = service.store.snapshot(&self.pairs(), &self.involved_tenants(caller)).await?;
-        let owners = image_owners(&read);
+        let owners = read.image_owners();
         service.store.read_tenants(&mut read, &owners).await?;
         Ok(read)
     }

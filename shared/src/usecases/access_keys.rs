@@ -1,9 +1,10 @@
 //! Create, list and disable the access keys of a project.
 
+use super::idempotency::{ReplayError, find_created_id};
 use crate::App;
 use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
-use crate::store::{CreateOutcome, IdempotencyRequest, PriorCreation, StoreError};
+use crate::store::{CreateOutcome, IdempotencyRequest, StoreError};
 
 /// An access key to be created, for the caller's project.
 #[derive(Debug, Clone)]
@@ -52,26 +53,22 @@ pub enum AccessKeyError {
     Store(#[from] StoreError),
 }
 
-/// Creates an access key of the caller's project, in the name of the caller. Returns it with its secret, which nobody can
-/// ask for again. One transaction.
+impl From<ReplayError> for AccessKeyError {
+    fn from(problem: ReplayError) -> Self {
+        match problem {
+            ReplayError::KeyReused => Self::IdempotencyKeyReused,
+            ReplayError::Store(problem) => problem.into(),
+        }
+    }
+}
+
+/// Creates an access key of the caller's project, in the name of the caller. Returns it with its secret, which is shown only
+/// here. A request that was made before under its idempotency key returns the access key of that time, with its secret, which
+/// is derived again. One transaction, and two reads more where there is a key.
 ///
 /// # Errors
 /// [`AccessKeyError`]; then nothing was created.
 pub async fn create_access_key(
-    service: &App,
-    keyring: &Keyring,
-    caller: &Caller,
-    new: NewAccessKey,
-) -> Result<(AccessKey, Secret), AccessKeyError> {
-    create_access_key_idempotent(service, keyring, caller, new, None).await
-}
-
-/// Creates an access key, unless the request was made before under its idempotency key: then the access key of that time is
-/// returned with its secret, which is derived again. One transaction, and two reads more where there is a key.
-///
-/// # Errors
-/// [`AccessKeyError`]; then nothing was created.
-pub async fn create_access_key_idempotent(
     service: &App,
     keyring: &Keyring,
     caller: &Caller,
@@ -118,13 +115,7 @@ async fn find_replayed_key(
     caller: &Caller,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<(AccessKey, Secret)>, AccessKeyError> {
-    let Some(remembered) = idempotency else { return Ok(None) };
-    let id = match service.store.prior_creation(remembered).await? {
-        None => return Ok(None),
-        Some(PriorCreation::KeyReused) => return Err(AccessKeyError::IdempotencyKeyReused),
-        Some(PriorCreation::Created(id)) => id,
-    };
-    let id: AccessKeyId = id.parse().map_err(|_| StoreError::Unreadable("created"))?;
+    let Some(id) = find_created_id::<AccessKeyId>(service, idempotency).await? else { return Ok(None) };
     // One that was disabled long ago is forgotten, and the secret of an old master key cannot be derived.
     let key = service.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
     let key = key.ok_or(AccessKeyError::NotFound)?;

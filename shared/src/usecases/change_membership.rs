@@ -8,52 +8,39 @@
 use std::time::Duration;
 
 use super::UseCaseError;
+use super::access::{MemberAction, authorize};
 use super::directory::reject_names_as_ids;
 use super::earlier_jobs::{Backoff, wait_for_earlier_jobs};
 use super::idempotency::find_created_id;
-use super::list_members::{require_shared_image, show_member};
+use super::list_members::show_member;
 use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
-    Active, Caller, ImageHead, ImageId, Job, JobId, MemberView, Membership, Outcome, Plan, Rules, Status,
-    Task, TenantId, UnknownStatus, VaultId, plan,
+    Active, Caller, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership, NamedMembership,
+    Outcome, Plan, Rules, Status, Task, TenantId, UnknownStatus, VaultId,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
 /// How often in a row somebody else may change the same things in between.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// Shares an image with a tenant that is no member of it yet. One batch read and one transaction.
+/// Shares an image with a tenant that is not a member of it yet. A request that was made before under its idempotency key
+/// returns the member as it is now. One batch read and one transaction, and one read more where there is a key.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then nothing was
-/// changed.
+/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then
+/// nothing was changed.
 pub async fn add_member(
-    service: &App,
-    caller: &Caller,
-    image: &ImageId,
-    tenant: &TenantId,
-) -> Result<MemberView, UseCaseError> {
-    add_member_idempotent(service, caller, image, tenant, None).await
-}
-
-/// Shares an image with a tenant that is no member of it yet, unless the request was made before under its idempotency key:
-/// then the member is returned as it stands. One batch read and one transaction, and one read more where there is a key.
-///
-/// # Errors
-/// [`UseCaseError`], as [`add_member`]; then nothing was changed.
-pub async fn add_member_idempotent(
     service: &App,
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<MemberView, UseCaseError> {
-    if find_created_id(service, idempotency).await?.is_some() {
+    if was_added(service, idempotency).await? {
         return show_member(service, caller, image, tenant).await;
     }
     let task = |image: &ImageHead, member: Option<&Active>| {
-        authorize_owner(caller, image)?;
         if *tenant == image.owner {
             return Err(UseCaseError::SelfShare(tenant.clone()));
         }
@@ -62,14 +49,20 @@ pub async fn add_member_idempotent(
             Some(_) => Err(UseCaseError::MemberExists { image: image.id.clone(), tenant: tenant.clone() }),
         }
     };
-    match change_membership(service, caller, (image, tenant), task, idempotency).await {
+    let add: Change<'_, _> = (|_| ImageAction::AddMember, task);
+    match change_membership(service, caller, (image, tenant), add, idempotency).await {
         Ok(member) => member.ok_or_else(|| UseCaseError::Conflict(image.clone())),
         // Two of the same request were under way.
-        Err(UseCaseError::MemberExists { .. }) if find_created_id(service, idempotency).await?.is_some() => {
+        Err(UseCaseError::MemberExists { .. }) if was_added(service, idempotency).await? => {
             show_member(service, caller, image, tenant).await
         }
         Err(refusal) => Err(refusal),
     }
+}
+
+/// Whether the request has added its member before. One read where it has a key.
+async fn was_added(service: &App, idempotency: Option<&IdempotencyRequest>) -> Result<bool, UseCaseError> {
+    Ok(find_created_id::<TenantId>(service, idempotency).await?.is_some())
 }
 
 /// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One
@@ -83,12 +76,8 @@ pub async fn remove_member(
     image: &ImageId,
     tenant: &TenantId,
 ) -> Result<(), UseCaseError> {
-    let task = |image: &ImageHead, member: Option<&Active>| {
-        require_visible_membership(caller, image, tenant, member)?;
-        authorize_owner(caller, image)?;
-        Ok(Task::Unshare)
-    };
-    change_membership(service, caller, (image, tenant), task, None).await.map(|_| ())
+    let remove: Change<'_, _> = (ImageAction::RemoveMember, |_: &_, _: Option<&_>| Ok(Task::Unshare));
+    change_membership(service, caller, (image, tenant), remove, None).await.map(|_| ())
 }
 
 /// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
@@ -105,59 +94,26 @@ pub async fn decide_as_member(
     tenant: &TenantId,
     (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
 ) -> Result<MemberView, UseCaseError> {
-    let task = |image: &ImageHead, member: Option<&Active>| {
-        require_visible_membership(caller, image, tenant, member)?;
-        if !caller.can_write() {
-            return Err(UseCaseError::ReadOnly);
-        }
-        if !caller.can_write_for(tenant) {
-            return Err(UseCaseError::ProjectMismatch {
-                acting: caller.tenant.clone(),
-                named: tenant.clone(),
-            });
-        }
-        Ok(Task::Respond { status: status?, vault: vault.clone() })
-    };
-    let member = change_membership(service, caller, (image, tenant), task, None).await?;
+    let task =
+        |_: &ImageHead, _: Option<&Active>| Ok(Task::Respond { status: status?, vault: vault.clone() });
+    let decide: Change<'_, _> = (ImageAction::Decide, task);
+    let member = change_membership(service, caller, (image, tenant), decide, None).await?;
     member.ok_or_else(|| UseCaseError::Conflict(image.clone()))
 }
 
-/// Refuses who may not say with whom the image is shared.
-fn authorize_owner(caller: &Caller, image: &ImageHead) -> Result<(), UseCaseError> {
-    if caller.can_write_for(&image.owner) {
-        Ok(())
-    } else if caller.tenant == image.owner {
-        Err(UseCaseError::ReadOnly)
-    } else {
-        Err(UseCaseError::NotOwner(image.id.clone()))
-    }
-}
+/// What a change does: the action that the caller must be allowed, and the task, from the image and the membership as they
+/// are.
+type Change<'a, F> = (MemberAction<'a>, F);
 
-/// Refuses who looks for a membership that there is not, or that is another's.
-fn require_visible_membership(
-    caller: &Caller,
-    image: &ImageHead,
-    tenant: &TenantId,
-    member: Option<&Active>,
-) -> Result<(), UseCaseError> {
-    if member.is_some() && (caller.can_read_for(&image.owner) || caller.can_read_for(tenant)) {
-        Ok(())
-    } else {
-        Err(UseCaseError::MemberNotFound { image: image.id.clone(), tenant: tenant.clone() })
-    }
-}
-
-/// Changes a membership of an image that the caller sees as `task` says, which is given the image and the membership as
-/// they stand. Returns the membership as it then stands, if it does. The request is remembered by its idempotency key, if it
-/// has one. A refusal costs one more read.
-async fn change_membership(
+/// Changes a membership. Returns it as it then is, if it is still active. The request is recorded under its idempotency key,
+/// if it has one. A refusal costs one more read.
+async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
     service: &App,
     caller: &Caller,
-    (id, tenant): Pair<'_>,
-    task: impl Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>,
+    (id, tenant): Pair<'a>,
+    change: Change<'a, F>,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<MemberView>, UseCaseError> {
-    let rules = service.settings.rules();
     let mut waiting = Backoff::new();
     let mut attempt = 0;
     while attempt < MAX_ATTEMPTS {
@@ -169,12 +125,11 @@ async fn change_membership(
         }
         attempt += 1;
         let now = service.clock().now();
-        let decided = plan_change(service, caller, &mut read, (id, tenant), &task).await;
+        let decided = plan_change(service, caller, &mut read, (id, tenant), &change).await;
         let is_settled = match &decided {
             Ok(decision) => {
                 let remembered = idempotency.map(|request| (request, tenant));
-                let written =
-                    service.store.commit_plan(decision, &read, rules, now, None, remembered).await?;
+                let written = service.store.commit_plan(decision, &read, now, None, remembered).await?;
                 written == Commit::Committed
             }
             Err(UseCaseError::Store(_)) => true,
@@ -195,19 +150,17 @@ async fn change_membership(
 }
 
 /// Decides on a change from what was read. Reads what its rules need besides.
-async fn plan_change(
+async fn plan_change<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
     service: &App,
     caller: &Caller,
     read: &mut Snapshot,
-    (id, tenant): Pair<'_>,
-    task: impl Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>,
+    (id, tenant): Pair<'a>,
+    (action, task): &Change<'a, F>,
 ) -> Result<Plan, UseCaseError> {
     let rules = service.settings.rules();
-    let current = read.input.memberships.get(&(id.clone(), tenant.clone()));
-    let member = current.and_then(Membership::active);
-    let image =
-        require_shared_image(service, caller, id, read.input.images.get(id), tenant, member.is_some());
-    let image = image.await?.clone();
+    let member = read.membership((id, tenant)).and_then(Membership::active);
+    let named = NamedMembership { tenant, status: member.map(Active::status) };
+    let image = authorize(service, caller, id, read.image(id), Some(named), action(named)).await?.clone();
     let job = Job {
         id: JobId(service.clock().stamp_after(read.stamps())),
         creator: caller.tenant.clone(),
@@ -221,7 +174,7 @@ async fn plan_change(
         reject_names_as_ids(service, caller, read, [tenant]).await?;
     }
     service.store.read_extra(read, &job.task, &[(id, tenant)]).await?;
-    let decision = plan(&job, 0..1, &read.input, rules);
+    let decision = read.plan(&job, 0..1, rules);
     let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
     check_outcome(outcome, &image, tenant, rules)?;
     raise_tenant_clocks(service, read, [tenant], job.id.0).await?;

@@ -9,8 +9,8 @@ use super::directory::reject_names_as_ids;
 use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
-    Caller, Encryption, ImageHead, ImageId, Membership, PermissionChange, Plan, ShareRefused, Visibility,
-    plan_permissions,
+    Caller, Encryption, ImageAction, ImageHead, ImageId, Membership, PermissionChange, Plan, ShareRefused,
+    Visibility,
 };
 use crate::store::{Commit, Snapshot};
 
@@ -41,9 +41,6 @@ pub async fn change_permissions(
     changes: &PermissionChange,
     dry_run: DryRun,
 ) -> Result<(), UseCaseError> {
-    if !caller.can_write() {
-        return Err(UseCaseError::ReadOnly);
-    }
     let rules = service.settings.rules();
     // The caller's own membership tells whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = changes.add().iter().chain(changes.remove()).chain([&caller.tenant]).collect();
@@ -54,7 +51,7 @@ pub async fn change_permissions(
         let at = service.clock().stamp_after(read.stamps());
         let image = authorize_permission_change(caller, id, changes, &read)?;
         reject_names_as_ids(service, caller, &read, changes.add()).await?;
-        let decision = plan_permissions(image, changes, at, &read.input, rules);
+        let decision = read.plan_permissions(image, changes, at, rules);
         let decision = decision.or_else(|ShareRefused { tenant, outcome }| {
             check_outcome(outcome, image, &tenant, rules).map(|()| Plan::default())
         })?;
@@ -65,8 +62,7 @@ pub async fn change_permissions(
         }
         let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
         if dry_run == DryRun::On
-            || service.store.commit_plan(&decision, &read, rules, now, raises, None).await?
-                == Commit::Committed
+            || service.store.commit_plan(&decision, &read, now, raises, None).await? == Commit::Committed
         {
             return Ok(());
         }
@@ -82,12 +78,10 @@ fn authorize_permission_change<'a>(
     changes: &PermissionChange,
     read: &'a Snapshot,
 ) -> Result<&'a ImageHead, UseCaseError> {
-    let own = read.input.memberships.get(&(id.clone(), caller.tenant.clone()));
-    let image = match read.input.images.get(id) {
-        Some(image) if caller.can_write_for(&image.owner) => image,
-        Some(image) if is_visible_to_recipient(image, own) => return Err(UseCaseError::NotOwner(id.clone())),
-        _ => return Err(UseCaseError::ImageNotFound(id.clone())),
-    };
+    let own = read.membership((id, &caller.tenant)).and_then(Membership::status);
+    let action = if changes.add().is_empty() { ImageAction::Unshare } else { ImageAction::Share };
+    let image = read.image(id).ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))?;
+    let image = image.authorize(caller, own, action)?;
     if changes.add().is_empty() {
         return Ok(image);
     }
@@ -101,10 +95,4 @@ fn authorize_permission_change<'a>(
         return Err(UseCaseError::SelfShare(image.owner.clone()));
     }
     Ok(image)
-}
-
-/// Whether a caller who does not own the image can see it, with that membership.
-fn is_visible_to_recipient(image: &ImageHead, own: Option<&Membership>) -> bool {
-    image.visibility.is_visible_to_all()
-        || (image.visibility == Visibility::Shared && own.is_some_and(|own| own.active().is_some()))
 }

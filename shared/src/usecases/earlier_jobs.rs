@@ -32,8 +32,8 @@ pub(super) async fn has_open_earlier_job(
     pairs: &[Pair<'_>],
     before: Option<JobId>,
 ) -> Result<bool, StoreError> {
-    let owners: BTreeSet<_> = read.input.images.values().map(|head| &head.owner).collect();
-    let jobs: BTreeSet<JobId> = owners.into_iter().flat_map(|owner| read.tenant(owner).queue.jobs).collect();
+    let owners = read.image_owners();
+    let jobs: BTreeSet<JobId> = owners.iter().flat_map(|owner| read.tenant(owner).queue.jobs).collect();
     for id in jobs.into_iter().filter(|id| before.is_none_or(|before| *id < before)) {
         let Some(report) = service.store.report(id).await? else { continue };
         if report.ended_at().is_some() {
@@ -82,8 +82,7 @@ pub(super) async fn wait_for_earlier_jobs(
     (image, tenant): Pair<'_>,
     backoff: &mut Backoff,
 ) -> Result<Option<bool>, StoreError> {
-    let owner: BTreeSet<_> =
-        read.input.images.get(image).map(|head| head.owner.clone()).into_iter().collect();
+    let owner = read.image_owners();
     // A stranger must not learn what is under way between others.
     if !owner.iter().chain([tenant]).any(|party| caller.can_write_for(party)) {
         return Ok(Some(false));

@@ -7,8 +7,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Marker;
-use crate::domain::{BadDetail, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
+use super::idempotency::ReplayError;
+use super::marker::Marker;
+use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -166,6 +167,30 @@ pub enum UseCaseError {
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ReplayError> for UseCaseError {
+    fn from(problem: ReplayError) -> Self {
+        match problem {
+            ReplayError::KeyReused => Self::IdempotencyKeyReused,
+            ReplayError::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<Denied> for UseCaseError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::ImageNotFound(id) => Self::ImageNotFound(id),
+            Denied::NotShared { image, visibility } => Self::NotShared { image, visibility },
+            Denied::MemberNotFound { image, tenant } => Self::MemberNotFound { image, tenant },
+            Denied::NotOwner(id) => Self::NotOwner(id),
+            Denied::ReadOnly => Self::ReadOnly,
+            Denied::ProjectMismatch { acting, named } => Self::ProjectMismatch { acting, named },
+            Denied::AdminOnly => Self::AdminOnly,
+            Denied::JobNotFound => Self::JobNotFound,
+        }
+    }
 }
 
 /// What a tenant has asked too much of.

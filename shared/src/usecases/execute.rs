@@ -1,14 +1,13 @@
 //! Carry out a piece of a job.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
-use std::time::Duration;
 
+use super::conflict_retries::{ConflictRetries, Mode};
 use super::earlier_jobs::{Backoff, has_open_earlier_job};
 use super::failures::Failures;
 use super::respond_to_all_job::execute_respond_to_all;
 use crate::App;
-use crate::domain::{Job, Outcome, Plan, Task, plan, plan_failure};
+use crate::domain::{Job, Outcome, Plan, Task};
 use crate::store::{Commit, OpenWorkItem, Snapshot, StoreError, WorkItemKey};
 
 /// Carries out what is left of a piece, step by step: reads what the step touches, decides, and writes the decision with
@@ -32,35 +31,6 @@ pub async fn fail_remaining(service: &App, key: WorkItemKey) -> Result<(), Store
     run_work_item(service, key, Mode::FailRemaining).await
 }
 
-/// Whether what is left is attempted, or ended as failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Execute,
-    FailRemaining,
-}
-
-/// How often in a row a step found that somebody else has changed what it was decided from.
-#[derive(Debug, Default)]
-pub(super) struct ConflictRetries(u32);
-
-impl ConflictRetries {
-    /// How often is too often.
-    const MAX: u32 = 20;
-
-    /// Counts one more, and waits a little, at random, so that two who met part.
-    ///
-    /// # Errors
-    /// [`StoreError::UnavailableTable`] when there were too many.
-    pub(super) async fn backoff(&mut self) -> Result<(), StoreError> {
-        self.0 += 1;
-        if self.0 > Self::MAX {
-            return Err(StoreError::Unavailable("the step's items are changed all the time".into()));
-        }
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..10 * u64::from(self.0)))).await;
-        Ok(())
-    }
-}
-
 async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<(), StoreError> {
     let (store, rules) = (&service.store, service.settings.rules());
     let Some(mut open) = store.open_work_item(key).await? else { return Ok(()) };
@@ -73,11 +43,11 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
         let pairs = open.job.next_step(open.work_item.remaining_pairs());
         let (read, decision) = match (load_step(service, &open, pairs.clone(), mode).await, mode) {
             (Ok(read), Mode::Execute) => {
-                let decision = plan(&open.job, pairs, &read.input, rules);
+                let decision = read.plan(&open.job, pairs, rules);
                 (read, decision)
             }
             (Ok(read), Mode::FailRemaining) => {
-                let decision = plan_failure(&open.job, pairs, &read.input, rules);
+                let decision = read.plan_failure(&open.job, pairs, rules);
                 (read, decision)
             }
             (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
@@ -87,7 +57,7 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
             }
             (Err(problem), _) => return Err(problem),
         };
-        if store.commit_step(&mut open, &decision, &read, rules).await? == Commit::Committed {
+        if store.commit_step(&mut open, &decision, &read).await? == Commit::Committed {
             stale = ConflictRetries::default();
             continue;
         }
@@ -102,6 +72,7 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
         pairs = open.work_item.pairs.len(),
         failed = failures.count,
         first_failure = failures.describe_first(),
+        code = failures.first_code(),
         "piece finished"
     );
     dequeue_if_ended(service, &open.job).await
@@ -121,7 +92,7 @@ async fn load_step(
         if !matches!(open.job.task, Task::Respond { .. }) || mode == Mode::FailRemaining {
             return Ok(read);
         }
-        let owners: BTreeSet<_> = read.input.images.values().map(|head| head.owner.clone()).collect();
+        let owners = read.image_owners();
         service.store.read_tenants(&mut read, &owners).await?;
         if !has_open_earlier_job(service, &read, &pairs, Some(open.job.id)).await? {
             return Ok(read);

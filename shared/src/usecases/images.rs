@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::UseCaseError;
+use super::access::authorize;
 use super::idempotency::find_created_id;
 use crate::App;
-use crate::domain::{Caller, Details, Image, ImageHead, ImageId, Job, JobId, Task, TenantId, Visibility};
-use crate::store::{
-    Commit, CreateOutcome, IdempotencyRequest, MemberUpdate, Recipients, StoreError, UpdateOutcome,
+use crate::domain::{
+    Caller, Details, Image, ImageAction, ImageHead, ImageId, Job, JobId, NamedMembership, Task, TenantId,
+    Visibility, authorize_visibility, authorize_write_for,
 };
+use crate::store::{Commit, CreateOutcome, IdempotencyRequest, MemberUpdate, Recipients, UpdateOutcome};
 
 /// An image to be registered.
 #[derive(Debug, Clone)]
@@ -26,35 +28,24 @@ pub struct NewImage {
 /// How often a change is made anew because somebody else changed the image in between.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Registers an image; it is active at once. One transaction.
+/// Registers an image; it is active at once. A request that was made before under its idempotency key returns the image of
+/// that time as it is now. One transaction, and one read more where there is a key.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was registered.
-pub async fn register_image(service: &App, caller: &Caller, new: NewImage) -> Result<Image, UseCaseError> {
-    register_image_idempotent(service, caller, new, None).await
-}
-
-/// Registers an image, unless the request was made before under its idempotency key: then the image of that time is returned
-/// as it stands. One transaction, and one read more where there is a key.
-///
-/// # Errors
-/// [`UseCaseError`]; then nothing was registered.
-pub async fn register_image_idempotent(
+pub async fn register_image(
     service: &App,
     caller: &Caller,
     new: NewImage,
-    idempotency: Option<IdempotencyRequest>,
+    idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Image, UseCaseError> {
-    if !caller.can_write() {
-        return Err(UseCaseError::ReadOnly);
-    }
-    if let Some(image) = find_replayed_image(service, caller, idempotency.as_ref()).await? {
+    // Only what the role forbids is refused before a retry is found: the rest was allowed when the image was registered.
+    authorize_write_for(caller, &caller.tenant)?;
+    if let Some(image) = find_replayed_image(service, caller, idempotency).await? {
         return Ok(image);
     }
     let owner = new.owner.unwrap_or_else(|| caller.tenant.clone());
-    if !caller.can_write_for(&owner) {
-        return Err(UseCaseError::ProjectMismatch { acting: caller.tenant.clone(), named: owner });
-    }
+    authorize_write_for(caller, &owner)?;
     authorize_visibility(caller, new.visibility)?;
     new.details.validate()?;
     let now = service.clock().now();
@@ -68,11 +59,11 @@ pub async fn register_image_idempotent(
         revision: 1,
     };
     let limit = service.settings.limits.images_per_tenant;
-    match service.store.create_image(&image, limit, idempotency.as_ref()).await? {
+    match service.store.create_image(&image, limit, idempotency).await? {
         CreateOutcome::Created => Ok(image),
         // Two of the same request were under way.
         CreateOutcome::IdempotencyKeyUsed => {
-            let before = find_replayed_image(service, caller, idempotency.as_ref()).await?;
+            let before = find_replayed_image(service, caller, idempotency).await?;
             before.ok_or(UseCaseError::Conflict(image.id))
         }
         CreateOutcome::IdTaken => Err(UseCaseError::IdTaken(image.id)),
@@ -86,9 +77,8 @@ async fn find_replayed_image(
     caller: &Caller,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<Image>, UseCaseError> {
-    match find_created_id(service, idempotency).await?.map(|id| id.parse()) {
-        Some(Ok(id)) => show_image(service, caller, &id).await.map(Some),
-        Some(Err(_)) => Err(StoreError::Unreadable("created").into()),
+    match find_created_id(service, idempotency).await? {
+        Some(id) => show_image(service, caller, &id).await.map(Some),
         None => Ok(None),
     }
 }
@@ -100,12 +90,8 @@ async fn find_replayed_image(
 /// [`UseCaseError::ImageNotFound`] where there is none, or the caller cannot see it.
 pub async fn show_image(service: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
     let (image, member) = service.store.image_and_member(id, &caller.tenant).await?;
-    let visible = |image: &Image| {
-        caller.can_read_for(&image.owner)
-            || image.visibility.is_visible_to_all()
-            || (image.visibility == Visibility::Shared && member.is_some())
-    };
-    image.filter(visible).ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))
+    let own = NamedMembership { tenant: &caller.tenant, status: member.map(|member| member.status) };
+    authorize(service, caller, id, image, Some(own), ImageAction::View).await
 }
 
 /// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
@@ -125,14 +111,14 @@ pub async fn update_image<E: From<UseCaseError>>(
     change: impl Fn(&mut Image) -> Result<(), E>,
 ) -> Result<Image, E> {
     for attempt in 1..=MAX_ATTEMPTS {
-        let (read, head) = load_owned_image(service, caller, id).await?;
+        let (read, head) = load_owned_image(service, caller, id, ImageAction::Update).await?;
         let mut image = read.clone();
         change(&mut image)?;
         if image == read {
             return Ok(read);
         }
         if image.visibility != read.visibility {
-            authorize_visibility(caller, image.visibility)?;
+            authorize_visibility(caller, image.visibility).map_err(UseCaseError::from)?;
         }
         image.details.validate().map_err(UseCaseError::from)?;
         image.updated = service.clock().now();
@@ -190,7 +176,7 @@ fn job_for_all_members(service: &App, image: &Image, recipients: &Recipients, ta
 /// [`UseCaseError`]; then nothing was deleted.
 pub async fn delete_image(service: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
     for _ in 0..MAX_ATTEMPTS {
-        let (image, _) = load_owned_image(service, caller, id).await?;
+        let (image, _) = load_owned_image(service, caller, id, ImageAction::Delete).await?;
         if image.details.protected {
             return Err(UseCaseError::Protected(image.id));
         }
@@ -203,33 +189,19 @@ pub async fn delete_image(service: &App, caller: &Caller, id: &ImageId) -> Resul
     Err(UseCaseError::Conflict(id.clone()))
 }
 
-/// Reads an image that the caller is about to change as its owner. One batch read, and one or two more where it is
-/// refused or was registered just now.
+/// Reads an image and its head, provided that the caller may do that with it as its owner. One batch read; both again where
+/// the image was registered or deleted while they were read, and one read more where it is refused.
 async fn load_owned_image(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
+    action: ImageAction<'_>,
 ) -> Result<(Image, ImageHead), UseCaseError> {
-    if let (Some(image), Some(head)) = service.store.image_and_head(id).await?
-        && caller.can_write_for(&image.owner)
-    {
-        return Ok((image, head));
-    }
-    let image = show_image(service, caller, id).await?;
-    if caller.can_write_for(&image.owner) {
-        // It was registered between the two reads.
-        match service.store.image_and_head(id).await? {
-            (Some(image), Some(head)) => Ok((image, head)),
-            (None, None) => Err(UseCaseError::ImageNotFound(image.id)),
-            _ => Err(UseCaseError::Conflict(image.id)),
+    for _ in 0..2 {
+        let found = app.store.image_and_head(id).await?;
+        if let (image, Some(head)) = authorize(app, caller, id, found, None, action).await? {
+            return Ok((image, head));
         }
-    } else if caller.tenant == image.owner {
-        Err(UseCaseError::ReadOnly)
-    } else {
-        Err(UseCaseError::NotOwner(image.id))
     }
-}
-
-fn authorize_visibility(caller: &Caller, visibility: Visibility) -> Result<(), UseCaseError> {
-    if visibility == Visibility::Public && !caller.is_admin() { Err(UseCaseError::AdminOnly) } else { Ok(()) }
+    Err(UseCaseError::Conflict(id.clone()))
 }

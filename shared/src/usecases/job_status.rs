@@ -2,13 +2,14 @@
 
 use super::UseCaseError;
 use crate::App;
-use crate::domain::{Caller, JobId, JobReport};
+use crate::domain::{Caller, JobId, JobReport, authorize_job_view};
 
 /// Reads a job that the caller's project made: what was asked, how far it has come, what became of each pair. One query.
 ///
 /// # Errors
 /// [`UseCaseError::JobNotFound`] for an unknown job and for another project's alike (`contract/decisions.md` 16).
 pub async fn job_status(service: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
-    let report = service.store.report(id).await?;
-    report.filter(|report| caller.can_read_for(&report.job.creator)).ok_or(UseCaseError::JobNotFound)
+    let report = service.store.report(id).await?.ok_or(UseCaseError::JobNotFound)?;
+    authorize_job_view(caller, &report.job)?;
+    Ok(report)
 }

@@ -3,7 +3,7 @@
 
 use super::{ImagePage, ImageQuery, IndexFilter, Marker, UseCaseError, list_images};
 use crate::App;
-use crate::domain::{Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
+use crate::domain::{Bypass, Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{KeyGrantRecord, List, StoreError};
 
 /// Why something was not done with grants of keys. What was refused wrote nothing.
@@ -149,7 +149,7 @@ pub async fn list_dependent_memberships(
     let ids: Vec<_> = page.rows.into_iter().map(|row| row.visible.image.id).collect();
     let mut memberships = Vec::new();
     for (image, answer) in service.store.images_and_statuses(&ids, tenant).await? {
-        memberships.extend(answer.map(|status| (image, status)));
+        memberships.extend(answer.map(|status| (image.bypass(Bypass::List), status)));
     }
     memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     Ok(DependentMemberships { memberships, next: page.next })

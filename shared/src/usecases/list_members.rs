@@ -1,8 +1,12 @@
 //! See with whom an image is shared.
 
 use super::UseCaseError;
+use super::access::{MemberAction, authorize};
 use crate::App;
-use crate::domain::{Caller, ImageHead, ImageId, MemberView, TenantId, Visibility};
+use crate::domain::{
+    Caller, ImageAction, ImageHead, ImageId, MemberView, NamedMembership, TenantId, sees_all_members,
+};
+use crate::store::Pair;
 
 /// A page of an image's members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +17,7 @@ pub struct MemberPage {
     pub next: Option<TenantId>,
 }
 
-/// Lists the members of an image that come after `after`, at most `most`: all of them to its owner, to a member only
+/// Lists the members of an image that come after `after`, at most `limit`: all of them for its owner, for a member only
 /// itself (`contract/glance.md` 2.4). One batch read, and for the owner one query.
 ///
 /// # Errors
@@ -25,8 +29,9 @@ pub async fn list_members(
     after: Option<&TenantId>,
     limit: usize,
 ) -> Result<MemberPage, UseCaseError> {
-    let (image, own) = load_shared_image(service, caller, id, &caller.tenant).await?;
-    if !caller.can_read_for(&image.owner) {
+    let pair = (id, &caller.tenant);
+    let (image, own) = load_member(service, caller, pair, |_| ImageAction::ListMembers).await?;
+    if !sees_all_members(caller, &image) {
         let members =
             own.into_iter().filter(|member| after.is_none_or(|after| member.tenant > *after)).take(limit);
         return Ok(MemberPage { members: members.collect(), next: None });
@@ -46,52 +51,20 @@ pub async fn show_member(
     id: &ImageId,
     tenant: &TenantId,
 ) -> Result<MemberView, UseCaseError> {
-    let not_found = || UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() };
-    let (image, member) = load_shared_image(service, caller, id, tenant).await?;
-    if !caller.can_read_for(&image.owner) && !caller.can_read_for(tenant) {
-        return Err(not_found());
-    }
-    member.ok_or_else(not_found)
+    let (_, member) = load_member(service, caller, (id, tenant), ImageAction::ViewMember).await?;
+    member.ok_or_else(|| UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() })
 }
 
-/// Reads an image that has members and that the caller can see, and the membership of one tenant.
-async fn load_shared_image(
-    service: &App,
+/// Reads an image, provided that the caller may do that with it, and the membership of one tenant. One batch read, and one
+/// read where the caller is neither the owner nor that tenant.
+async fn load_member<'a>(
+    app: &App,
     caller: &Caller,
-    id: &ImageId,
-    tenant: &TenantId,
+    (id, tenant): Pair<'a>,
+    action: MemberAction<'a>,
 ) -> Result<(ImageHead, Option<MemberView>), UseCaseError> {
-    let (image, member) = service.store.head_and_member(id, tenant).await?;
-    require_shared_image(service, caller, id, image.as_ref(), tenant, member.is_some()).await?;
-    Ok((image.ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))?, member))
-}
-
-/// The image, provided that it has members and that the caller sees it: as its owner, or as a member of it. `is_member`
-/// says whether `tenant` is one; about another one the table is asked.
-pub(super) async fn require_shared_image<'a>(
-    service: &App,
-    caller: &Caller,
-    id: &ImageId,
-    image: Option<&'a ImageHead>,
-    tenant: &TenantId,
-    is_member: bool,
-) -> Result<&'a ImageHead, UseCaseError> {
-    let not_found = || UseCaseError::ImageNotFound(id.clone());
-    let image = image.ok_or_else(not_found)?;
-    let owns = caller.can_read_for(&image.owner);
-    if image.visibility != Visibility::Shared {
-        let visible = owns || image.visibility.is_visible_to_all();
-        return Err(if visible {
-            UseCaseError::NotShared { image: image.id.clone(), visibility: image.visibility }
-        } else {
-            not_found()
-        });
-    }
-    let visible = owns
-        || if *tenant == caller.tenant {
-            is_member
-        } else {
-            service.store.head_and_member(id, &caller.tenant).await?.1.is_some()
-        };
-    if visible { Ok(image) } else { Err(not_found()) }
+    let (image, member) = app.store.head_and_member(id, tenant).await?;
+    let named = NamedMembership { tenant, status: member.as_ref().map(|member| member.status) };
+    let image = authorize(app, caller, id, image, Some(named), action(named)).await?;
+    Ok((image, member))
 }

@@ -2,9 +2,11 @@
 //! to bottom as its first sentence.
 
 mod accept_batch;
+mod access;
 mod access_keys;
 mod change_membership;
 mod change_permissions;
+mod conflict_retries;
 mod directory;
 mod earlier_jobs;
 mod error;
@@ -16,6 +18,7 @@ mod job_status;
 mod key_grants;
 mod list_images;
 mod list_members;
+mod marker;
 mod quota;
 mod respond;
 mod respond_to_all_job;
@@ -26,10 +29,9 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyError, AccessKeyPage, NewAccessKey, create_access_key, create_access_key_idempotent,
-    disable_access_key, list_access_keys,
+    AccessKeyError, AccessKeyPage, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
-pub use self::change_membership::{add_member, add_member_idempotent, decide_as_member, remove_member};
+pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};
 pub use self::directory::{
     DirectoryError, DirectoryPage, delete_tenant, find_project, find_tenant, list_tenants, own_entry,
@@ -37,19 +39,18 @@ pub use self::directory::{
 };
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
-pub use self::images::{
-    NewImage, delete_image, register_image, register_image_idempotent, show_image, update_image,
-};
+pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, KeyGrantPage, grant_key, list_dependent_memberships,
     list_key_grants, revoke_key_grant, show_key_grant,
 };
 pub use self::list_images::{
-    Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Marker, Sort, SortKey, VisibleImage,
+    Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
 pub use self::list_members::{MemberPage, list_members, show_member};
+pub use self::marker::Marker;
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;

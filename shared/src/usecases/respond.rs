@@ -3,7 +3,7 @@
 use super::UseCaseError;
 use super::accept_batch::{BatchRequest, accept, queue_respond_to_all};
 use crate::App;
-use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId, VaultId};
+use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId, VaultId, authorize_write_for};
 use crate::store::IdempotencyRequest;
 
 /// Checks that the caller acts for the recipient, and gives its answer to each image, in a job: at once where one
@@ -22,7 +22,7 @@ pub async fn respond(
     (status, vault): (Status, Option<VaultId>),
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
-    authorize_recipient(caller, &recipient)?;
+    authorize_write_for(caller, &recipient)?;
     let task = Task::Respond { status, vault };
     let batch = BatchRequest { task, images, tenants: vec![recipient], idempotency };
     accept(service, caller, batch).await
@@ -41,22 +41,9 @@ pub async fn respond_to_all(
     (status, vault): (Status, Option<VaultId>),
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
-    authorize_recipient(caller, &recipient)?;
+    authorize_write_for(caller, &recipient)?;
     let expected = service.store.inbox(&recipient).await?.pending;
     let task = Task::RespondToAll { status, vault, expected };
     let batch = BatchRequest { task, images: Vec::new(), tenants: vec![recipient], idempotency };
     queue_respond_to_all(service, caller, &batch).await
-}
-
-fn authorize_recipient(caller: &Caller, recipient: &TenantId) -> Result<(), UseCaseError> {
-    if !caller.can_write() {
-        return Err(UseCaseError::ReadOnly);
-    }
-    if !caller.can_write_for(recipient) {
-        return Err(UseCaseError::ProjectMismatch {
-            acting: caller.tenant.clone(),
-            named: recipient.clone(),
-        });
-    }
-    Ok(())
 }

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use super::execute::{ConflictRetries, Mode};
+use super::conflict_retries::{ConflictRetries, Mode};
 use super::failures::Failures;
 use crate::App;
-use crate::domain::{
-    ImageId, Job, Outcome, Plan, Stamp, Status, StepInput, Task, TenantId, Visibility, plan, plan_failure,
+use crate::domain::{Bypass, ImageId, Job, Outcome, Plan, Stamp, Status, Task, TenantId, Visibility};
+use crate::store::{
+    Commit, List, Order, Pair, PendingScan, Position, ScanStep, Snapshot, StoreError, WorkItemKey,
 };
-use crate::store::{Commit, List, Order, PendingScan, Position, ScanStep, Snapshot, StoreError, WorkItemKey};
 
 /// The most images of a step: their records and memberships are one batch read.
 const MAX_IMAGES_PER_STEP: usize = 48;
@@ -29,7 +29,6 @@ pub(super) async fn execute_respond_to_all(
     key: WorkItemKey,
     mode: Mode,
 ) -> Result<(), StoreError> {
-    let rules = service.settings.rules();
     let Some(mut walk) = service.store.open_scan(key.job).await? else { return Ok(()) };
     let (mut stale, mut failures) = (ConflictRetries::default(), Failures::default());
     loop {
@@ -37,12 +36,18 @@ pub(super) async fn execute_respond_to_all(
         let (places, is_last) = next_positions(service, &walk, tenant).await?;
         let (job, decision, read) = plan_step(service, &walk, &places, mode).await?;
         let stride = scan_step(&walk, &job, &places, is_last, (&decision, &read));
-        match service.store.commit_scan_step(&mut walk, &stride, rules).await? {
+        match service.store.commit_scan_step(&mut walk, &stride).await? {
             Commit::Committed => {
                 failures.add_outcomes(&job, 0, &decision.outcomes);
                 if stride.is_last {
-                    let first_failure = failures.describe_first();
-                    tracing::info!(job = %key.job, failed = failures.count, first_failure, "everything answered");
+                    let (first_failure, code) = (failures.describe_first(), failures.first_code());
+                    tracing::info!(
+                        job = %key.job,
+                        failed = failures.count,
+                        first_failure,
+                        code,
+                        "everything answered"
+                    );
                     return Ok(());
                 }
                 stale = ConflictRetries::default();
@@ -95,22 +100,21 @@ async fn plan_step(
         (Err(problem), _) => return Err(problem),
     };
     let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
-    let answered = |image| !accepts || !is_hidden(&read.input, image);
+    let answered = |image| !accepts || !is_hidden(&read, image);
     let found = pairs
         .into_iter()
-        .filter(|(image, tenant)| was_pending_at(&read.input, image, tenant, at) && answered(image));
+        .filter(|(image, tenant)| was_pending_at(&read, (image, tenant), at) && answered(image));
     let job = job(found.map(|(image, _)| image.clone()).collect());
     let decision = match mode {
-        Mode::Execute => plan(&job, 0..job.images.len(), &read.input, rules),
-        Mode::FailRemaining => plan_failure(&job, 0..job.images.len(), &read.input, rules),
+        Mode::Execute => read.plan(&job, 0..job.images.len(), rules),
+        Mode::FailRemaining => read.plan_failure(&job, 0..job.images.len(), rules),
     };
     Ok((job, decision, read))
 }
 
 /// Whether the image waits for the tenant's answer, and did so at the moment of the request.
-fn was_pending_at(known: &StepInput, image: &ImageId, tenant: &TenantId, at: Stamp) -> bool {
-    let membership = known.memberships.get(&(image.clone(), tenant.clone()));
-    membership.is_some_and(|membership| {
+fn was_pending_at(read: &Snapshot, pair: Pair<'_>, at: Stamp) -> bool {
+    read.membership(pair).is_some_and(|membership| {
         membership.is_pending() && membership.active().is_some_and(|standing| standing.since < at)
     })
 }
@@ -118,8 +122,9 @@ fn was_pending_at(known: &StepInput, image: &ImageId, tenant: &TenantId, at: Sta
 /// Whether the image is not shared any more, though its memberships stand (`contract/decisions.md` 25): it is not in the view
 /// of what waits, and leaves the list once the job of its hiding is carried out. Rejecting everything takes along what is
 /// still there.
-fn is_hidden(known: &StepInput, image: &ImageId) -> bool {
-    known.images.get(image).is_some_and(|image| image.visibility != Visibility::Shared)
+fn is_hidden(read: &Snapshot, image: &ImageId) -> bool {
+    let image = read.image(image).map(|image| image.bypass(Bypass::Worker));
+    image.is_some_and(|image| image.visibility != Visibility::Shared)
 }
 
 /// The step that was decided: of as many of the places as one transaction writes.

@@ -3,7 +3,7 @@
 use super::UseCaseError;
 use super::share::accept_owner_request;
 use crate::App;
-use crate::domain::{Caller, ImageId, JobId, RecipientList, Task};
+use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task};
 use crate::store::IdempotencyRequest;
 
 /// Checks that the caller owns every image, and ends each tenant's membership of each image, in a job: at once where one
@@ -21,5 +21,6 @@ pub async fn unshare(
     recipients: impl Into<RecipientList>,
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
-    accept_owner_request(service, caller, (Task::Unshare, images, recipients.into()), idempotency).await
+    let unshare = (Task::Unshare, ImageAction::Unshare);
+    accept_owner_request(service, caller, unshare, (images, recipients.into()), idempotency).await
 }

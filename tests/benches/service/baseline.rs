@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use imageshare::table::{AttributeValue, Table, Write};
+use imageshare_local::functions::ENTRY_POINTS;
 use imageshare_local::gateway::{self, Gateway, Handlers, Health, OPENAPI};
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 use imageshare_tests::server_process::ServerProcess;
@@ -43,17 +44,7 @@ pub async fn serve(directory: &Path) {
     let lane = table.lane(Lane::Request);
     let ids = Arc::new(AtomicU64::new(0));
     let mut handlers = Handlers::default();
-    for name in [
-        "share",
-        "unshare",
-        "respond",
-        "job-status",
-        "images",
-        "permission",
-        "identity",
-        "registry",
-        "documents",
-    ] {
+    for (name, _) in ENTRY_POINTS {
         let (lane, ids) = (lane.clone(), Arc::clone(&ids));
         handlers = handlers.with(name, move |request| {
             let (lane, id) = (lane.clone(), ids.fetch_add(1, Ordering::Relaxed));

@@ -63,7 +63,7 @@ impl LoadResult {
     }
 
     /// Answers a second.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 requests")]
     pub fn requests_per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.duration_seconds
     }

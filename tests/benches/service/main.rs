@@ -4,8 +4,6 @@
 //!
 //! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod baseline;
 mod capacity;
 mod client;

@@ -54,7 +54,7 @@ fn format_percent(load: &LoadResult, peer: &LoadResult) -> String {
     format!("{:.0} %", 100.0 * load.requests_per_second() / peer.requests_per_second())
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 requests")]
 fn format_finished_rate(load: &LoadResult, begun: Instant) -> String {
     format!("{:.0}", load.sent_requests() as f64 / begun.elapsed().as_secs_f64())
 }

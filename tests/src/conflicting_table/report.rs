@@ -5,7 +5,7 @@ use std::fmt;
 
 /// An operation of DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "DynamoDB's names")]
+#[expect(missing_docs, reason = "DynamoDB's names")]
 pub enum Operation {
     GetItem,
     BatchGetItem,

@@ -21,8 +21,8 @@ use imageshare::usecases::{
     NewAccessKey, NewImage, add_member, create_access_key, decide_as_member, grant_key, put_tenant,
     put_vault, register_image, share,
 };
+use imageshare_local::functions;
 use imageshare_local::gateway::{Gateway, Health, OPENAPI};
-use imageshare_local::server::functions;
 use tokio::runtime::Runtime;
 
 use super::table::DiscardingTable;
@@ -88,7 +88,7 @@ impl Fixture {
 
         let table = DiscardingTable::new(table);
         let store = Store::new(table.clone(), imageshare::domain::Clock::for_server());
-        let functions = functions(HttpFunction::new(App { store, ..service }, authenticator));
+        let functions = functions::handlers(HttpFunction::new(App { store, ..service }, authenticator));
         let healthy = Arc::new(|| Box::pin(async { Health::Healthy }) as _);
         let domain = "images.example".to_owned();
         let gateway = Gateway::new(OPENAPI, &functions, healthy, domain).expect("the routes");
@@ -136,9 +136,9 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
         };
         let id = id.parse().expect("an id");
         let new = NewImage { id: Some(id), owner: None, visibility, details };
-        let id = register_image(service, &owner, new).await.expect("an image").id;
+        let id = register_image(service, &owner, new, None).await.expect("an image").id;
         for (member, status) in members {
-            add_member(service, &owner, &id, &tenant(member)).await.expect("a member");
+            add_member(service, &owner, &id, &tenant(member), None).await.expect("a member");
             let answer = (Ok(*status), None);
             decide_as_member(service, &caller(member), &id, &tenant(member), answer)
                 .await
@@ -158,7 +158,7 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
     let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");
     let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
-    let (key, secret) = create_access_key(service, keyring, &own1, new).await.expect("an access key");
+    let (key, secret) = create_access_key(service, keyring, &own1, new, None).await.expect("an access key");
     let token = keyring.issue_token(&key, Timestamp::now()).expect("a token").token;
     [
         ("@JOB@", job.to_string()),

@@ -3,8 +3,6 @@
 //! Every test runs on tokio's paused clock and from one seed, so that it makes the same calls in the same order each time;
 //! it prints what it used.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod concurrency;
 mod jobs;
 mod random_jobs;

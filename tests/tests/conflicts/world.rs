@@ -113,7 +113,7 @@ impl World {
 
     /// Adds a member at once.
     pub async fn add_member(&self, owner: &str, image: &ImageId, tenant: &TenantId) {
-        let added = usecases::add_member(&self.service, &caller(owner), image, tenant).await;
+        let added = usecases::add_member(&self.service, &caller(owner), image, tenant, None).await;
         self.record_result(added.map(drop));
     }
 

@@ -53,7 +53,9 @@ pub async fn call(service: &App, request: Request) -> CallResult {
         Request::RegisterImage { owner, image, visibility } => {
             let new =
                 NewImage { id: Some(image.clone()), owner: None, visibility, details: image_details(&image) };
-            usecases::register_image(service, &caller(owner.as_str()), new).await.map(|_| CallResult::Done)
+            usecases::register_image(service, &caller(owner.as_str()), new, None)
+                .await
+                .map(|_| CallResult::Done)
         }
         Request::Share { by, images, to, .. } => {
             job(usecases::share(service, &caller(by.as_str()), images, to, remembered).await)
@@ -71,7 +73,9 @@ pub async fn call(service: &App, request: Request) -> CallResult {
             job(usecases::respond_to_all(service, &caller(by.as_str()), named, says, remembered).await)
         }
         Request::AddMember { by, image, to } => {
-            usecases::add_member(service, &caller(by.as_str()), &image, &to).await.map(|_| CallResult::Done)
+            usecases::add_member(service, &caller(by.as_str()), &image, &to, None)
+                .await
+                .map(|_| CallResult::Done)
         }
         Request::RemoveMember { by, image, to } => {
             usecases::remove_member(service, &caller(by.as_str()), &image, &to)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use imageshare::facade::{self, HttpResponse};
 use imageshare::function::body_too_large;
 use uuid::Uuid;
@@ -120,10 +120,20 @@ pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
     }
     let request_id = Uuid::new_v4().to_string();
     let mut reply = refusal.to_response();
-    super::set_request_id(&mut reply, &request_id);
+    set_request_id(&mut reply, &request_id);
     tracing::info!(request_id, status = reply.status().as_u16(), "request");
     let date = headers.iter().find(|header| header.starts_with("date:"));
     Some(serialize_response(&reply, date.copied()))
+}
+
+/// Puts the request's id on an answer, by both names that clients look for.
+pub(super) fn set_request_id(reply: &mut HttpResponse, request_id: &str) {
+    for (name, id) in [
+        ("x-request-id", HeaderValue::from_str(request_id)),
+        ("x-openstack-request-id", HeaderValue::try_from(format!("req-{request_id}"))),
+    ] {
+        reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
+    }
 }
 
 /// An answer as HTTP/1.1 writes it.

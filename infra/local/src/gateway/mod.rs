@@ -5,38 +5,40 @@ mod body;
 mod connections;
 mod error;
 mod event;
+mod handlers;
 mod memory_budget;
 mod routes;
 mod server;
 mod stream;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::catch_unwind;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
 use imageshare::facade::health::{healthy_response, unhealthy_response};
 use imageshare::facade::{ErrorInfo, HttpResponse};
 use imageshare::function::{effective_body_limit, redact_path, with_request_span};
+use imageshare_routes::DEFAULT_ROUTE;
+pub use imageshare_routes::OPENAPI;
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::body::BodyError;
-use self::error::GatewayError;
+use self::error::{GatewayError, set_request_id};
 pub(crate) use self::event::ACCOUNT_ID;
 use self::event::{EventInput, MalformedRequest};
+pub use self::handlers::{BeforeHook, BoxFuture, Handler, Handlers};
 use self::memory_budget::{MemoryBudget, MemoryPermit};
-use self::routes::{DEFAULT_ROUTE, RouteTarget, Routes};
-pub use self::routes::{OPENAPI, RoutesError};
+pub use self::routes::RoutesError;
+use self::routes::{RouteTarget, Routes};
 pub use self::server::serve;
 use crate::metrics::Metrics;
 
@@ -54,52 +56,6 @@ const MAX_RESPONSE_MEMORY: usize = 48 * 1024 * 1024;
 
 /// How long an HTTP API waits for a function.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
-
-/// An answer that is not there yet.
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// A function that answers requests.
-pub type Handler = Arc<dyn Fn(lambda_http::Request) -> BoxFuture<HttpResponse> + Send + Sync>;
-
-/// Something that is done before a function is called.
-pub type BeforeHook = Arc<dyn Fn() -> BoxFuture<()> + Send + Sync>;
-
-/// The functions by the names that the routes use.
-#[derive(Default)]
-pub struct Handlers(HashMap<&'static str, Handler>);
-
-impl Handlers {
-    /// The same with one more function.
-    #[must_use]
-    pub fn with<F, R>(mut self, name: &'static str, function: F) -> Self
-    where
-        F: Fn(lambda_http::Request) -> R + Send + Sync + 'static,
-        R: Future<Output = HttpResponse> + Send + 'static,
-    {
-        self.0.insert(name, Arc::new(move |request| Box::pin(function(request))));
-        self
-    }
-
-    /// The same functions; each waits for `first` before it is called.
-    #[must_use]
-    pub fn with_before_hook(self, first: BeforeHook) -> Self {
-        let after = |function: Handler| -> Handler {
-            let first = Arc::clone(&first);
-            Arc::new(move |request| {
-                let (first, function) = (first(), Arc::clone(&function));
-                Box::pin(async move {
-                    first.await;
-                    function(request).await
-                })
-            })
-        };
-        Self(self.0.into_iter().map(|(name, function)| (name, after(function))).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<Handler> {
-        self.0.get(name).map(Arc::clone)
-    }
-}
 
 /// What the service says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,16 +313,6 @@ struct FunctionCall<'a> {
 fn set_empty_content_length(response: &mut Response<Full<Bytes>>) {
     if response.body().is_end_stream() && response.status() != StatusCode::NO_CONTENT {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-}
-
-/// Puts the request's id on an answer, by both names that clients look for.
-fn set_request_id(reply: &mut HttpResponse, request_id: &str) {
-    for (name, id) in [
-        ("x-request-id", HeaderValue::from_str(request_id)),
-        ("x-openstack-request-id", HeaderValue::try_from(format!("req-{request_id}"))),
-    ] {
-        reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
     }
 }
 

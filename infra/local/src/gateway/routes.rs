@@ -4,24 +4,13 @@
 //! matches goes to `$default`. A trailing slash makes another path. What the document need not say: `HEAD` is answered by
 //! who answers `GET`.
 
-use std::collections::BTreeMap;
-
 use http::Method;
 use imageshare::function::DEFAULT_BODY_LIMIT;
-use serde::Deserialize;
+use imageshare_routes::{ANY, DEFAULT_ROUTE, Document, GATEWAY};
 
-use super::{Handler, Handlers};
+use super::handlers::{Handler, Handlers};
 
-/// The routes of `infra/openapi.yaml`.
-pub const OPENAPI: &str = include_str!("../../../openapi.yaml");
-
-/// The key of the route that takes what no other route matches.
-pub(super) const DEFAULT_ROUTE: &str = "$default";
-
-/// The function name that means: the gateway itself answers, whether the service is healthy or, at [`READINESS_ROUTE`], ready.
-const GATEWAY_FUNCTION: &str = "gateway";
-
-/// The route where a load balancer asks.
+/// The route where a load balancer asks whether the service is ready. The gateway's other route says whether it is healthy.
 const READINESS_ROUTE: &str = "GET /ready";
 
 /// Why a document does not make a set of routes.
@@ -29,7 +18,7 @@ const READINESS_ROUTE: &str = "GET /ready";
 pub enum RoutesError {
     /// It is no OpenAPI document with functions.
     #[error("the routes cannot be read: {0}")]
-    Unreadable(#[from] serde_norway::Error),
+    Unreadable(#[from] imageshare_routes::Error),
     /// Two paths mean the same.
     #[error("the path {path} cannot be routed: {problem}")]
     InvalidPath {
@@ -74,19 +63,18 @@ pub(super) enum RouteTarget {
 
 #[derive(Default)]
 struct PathRoutes {
-    exact: Vec<(Method, Route)>,
+    exact: Vec<(&'static str, Route)>,
     any: Option<Route>,
 }
 
 impl Routes {
     /// The routes of an OpenAPI document, answered by those handlers.
     pub(super) fn parse(openapi: &str, handlers: &Handlers) -> Result<Self, RoutesError> {
-        let document: OpenApiDocument = serde_norway::from_str(openapi)?;
         let mut paths = matchit::Router::new();
         let mut default = None;
-        for (path, item) in document.paths {
-            let methods = item.into_routes(&path, handlers)?;
-            if path == "/$default" {
+        for (path, routes) in Document::parse(openapi)?.paths {
+            let methods = PathRoutes::new(routes, handlers)?;
+            if methods.any.as_ref().is_some_and(|route| route.key == DEFAULT_ROUTE) {
                 default = methods.any;
             } else {
                 let inserted = paths.insert(path.clone(), methods);
@@ -101,7 +89,7 @@ impl Routes {
         let Ok(found) = self.paths.at(path) else {
             return (&self.default, Vec::new());
         };
-        let exact = found.value.exact.iter().find(|(exact, _)| exact == method).map(|(_, route)| route);
+        let exact = found.value.exact.iter().find(|(exact, _)| method == exact).map(|(_, route)| route);
         match exact.or(found.value.any.as_ref()) {
             Some(route) => (route, found.params.iter().collect()),
             None => (&self.default, Vec::new()),
@@ -109,68 +97,39 @@ impl Routes {
     }
 }
 
-#[derive(Deserialize)]
-struct OpenApiDocument {
-    paths: BTreeMap<String, PathItem>,
-}
-
-#[derive(Deserialize)]
-struct PathItem {
-    get: Option<Operation>,
-    post: Option<Operation>,
-    put: Option<Operation>,
-    patch: Option<Operation>,
-    delete: Option<Operation>,
-    #[serde(rename = "x-amazon-apigateway-any-method")]
-    any: Option<Operation>,
-}
-
-#[derive(Deserialize)]
-struct Operation {
-    #[serde(rename = "x-imageshare-function")]
-    function: String,
-    #[serde(rename = "x-imageshare-body-limit")]
-    body_limit: Option<usize>,
-}
-
-impl PathItem {
-    fn into_routes(self, path: &str, handlers: &Handlers) -> Result<PathRoutes, RoutesError> {
-        let mut methods = PathRoutes::default();
-        let named = [
-            (Method::GET, self.get),
-            (Method::POST, self.post),
-            (Method::PUT, self.put),
-            (Method::PATCH, self.patch),
-            (Method::DELETE, self.delete),
-        ];
-        for (method, operation) in named {
-            if let Some(operation) = operation {
-                let route = operation.into_route(format!("{method} {path}"), handlers)?;
-                if method == Method::GET {
-                    let head = Route { key: format!("HEAD {path}"), target: route.target.clone(), ..route };
-                    methods.exact.push((Method::HEAD, head));
-                }
-                methods.exact.push((method, route));
-            }
+impl Route {
+    /// A route of the document, answered by the handler of its function.
+    fn new(route: imageshare_routes::Route, handlers: &Handlers) -> Result<Self, RoutesError> {
+        let imageshare_routes::Route { key, function, body_limit, .. } = route;
+        let body_limit = body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
+        if function == GATEWAY {
+            let target = if key == READINESS_ROUTE { RouteTarget::Readiness } else { RouteTarget::Health };
+            return Ok(Self { key, body_limit, target });
         }
-        if let Some(operation) = self.any {
-            let key = if path == "/$default" { DEFAULT_ROUTE.to_owned() } else { format!("ANY {path}") };
-            methods.any = Some(operation.into_route(key, handlers)?);
+        match handlers.get(&function) {
+            Some(handler) => Ok(Self { key, body_limit, target: RouteTarget::Function(handler) }),
+            None => Err(RoutesError::UnknownFunction { route: key, function }),
         }
-        Ok(methods)
     }
 }
 
-impl Operation {
-    fn into_route(self, key: String, handlers: &Handlers) -> Result<Route, RoutesError> {
-        let body_limit = self.body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
-        if self.function == GATEWAY_FUNCTION {
-            let target = if key == READINESS_ROUTE { RouteTarget::Readiness } else { RouteTarget::Health };
-            return Ok(Route { key, body_limit, target });
+impl PathRoutes {
+    /// The routes of one path, with `HEAD` wherever there is `GET`.
+    fn new(routes: Vec<imageshare_routes::Route>, handlers: &Handlers) -> Result<Self, RoutesError> {
+        let mut methods = Self::default();
+        for route in routes {
+            let method = route.method;
+            let route = Route::new(route, handlers)?;
+            match method {
+                ANY => methods.any = Some(route),
+                "GET" => {
+                    let key = route.key.replacen("GET", "HEAD", 1);
+                    methods.exact.push(("HEAD", Route { key, target: route.target.clone(), ..route }));
+                    methods.exact.push((method, route));
+                }
+                _ => methods.exact.push((method, route)),
+            }
         }
-        match handlers.get(&self.function) {
-            Some(handler) => Ok(Route { key, body_limit, target: RouteTarget::Function(handler) }),
-            None => Err(RoutesError::UnknownFunction { route: key, function: self.function }),
-        }
+        Ok(methods)
     }
 }

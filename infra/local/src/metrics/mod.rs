@@ -46,11 +46,6 @@ struct OperationLabel {
     operation: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LaneLabel {
-    lane: &'static str,
-}
-
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,

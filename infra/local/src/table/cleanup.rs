@@ -32,8 +32,9 @@ use imageshare::store::TTL;
 use imageshare::table::CONDITION_FAILED;
 use serde_json::{Value, json};
 
+use super::open_database::OpenDatabase;
 use super::scheduler::{CallError, CallScheduler, Lane};
-use super::{OpenDatabase, TABLE};
+use crate::TABLE;
 
 /// Items that one call reads.
 const PAGE_SIZE: usize = 100;

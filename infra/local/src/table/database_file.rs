@@ -9,14 +9,10 @@
 //! has no file; its free pages are used again.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-
-use super::OpenDatabase;
-use super::cleanup::{CleanupError, run_paced};
-use super::scheduler::CallScheduler;
 
 /// Pages that one call gives back, of 4 KiB each.
 const PAGES_PER_CALL: u32 = 128;
@@ -30,29 +26,6 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `PRAGMA auto_vacuum` of a file that can give back its pages a few at a time.
 const AUTO_VACUUM_INCREMENTAL: u32 = 2;
-
-/// Gives back what is free beyond the reserve, a few pages at a time and paced; returns how many bytes that were. The
-/// write-ahead log is emptied afterwards, also where much was written before (`has_written`).
-///
-/// # Errors
-/// [`CleanupError`] where the database does not answer or its file cannot be written.
-pub(super) async fn shrink_file(
-    lanes: &CallScheduler<OpenDatabase>,
-    space: &Arc<DatabaseFile>,
-    has_written: bool,
-) -> Result<u64, CleanupError> {
-    let call = |call: fn(&DatabaseFile) -> rusqlite::Result<u64>| {
-        let space = Arc::clone(space);
-        run_paced(lanes, move |_| call(&space))
-    };
-    let before = call(DatabaseFile::size).await?;
-    while call(|space| space.release_pages().map(u64::from)).await? > 0 {}
-    let after = call(DatabaseFile::size).await?;
-    if has_written || after < before {
-        call(|space| space.truncate_wal().map(|()| 0)).await?;
-    }
-    Ok(before.saturating_sub(after))
-}
 
 /// The file of a database.
 #[derive(Debug)]

@@ -7,11 +7,12 @@ mod fair_queue;
 pub(crate) mod integrity;
 pub(crate) mod layout;
 mod open;
+mod open_database;
 mod scheduler;
+mod shrink;
 mod storage;
 mod table_lane;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,14 @@ use imageshare::table::StorageFault;
 use tokio::sync::Notify;
 
 pub use self::cleanup::{CleanupError, CleanupReport};
-use self::database_file::DatabaseFile;
 pub use self::open::OpenError;
 pub(crate) use self::open::{DATABASE_FILE, lock_directory};
 use self::open::{open_directory, open_in_memory};
+use self::open_database::OpenDatabase;
 use self::scheduler::CallScheduler;
 pub use self::scheduler::{CallError, Lane};
-use self::storage::{Storage, storage_fault};
+use self::storage::storage_fault;
 pub use self::table_lane::TableLane;
-use crate::TABLE;
 
 /// A health check that takes longer has failed.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,16 +40,6 @@ pub struct EmbeddedTable {
     /// Shares the database with the lanes, for looking behind the service's back.
     opened: OpenDatabase,
     work_notify: Arc<Notify>,
-}
-
-/// An open database, and the lock that keeps other processes out of its directory until the last copy is dropped.
-#[derive(Clone)]
-struct OpenDatabase {
-    database: Database,
-    /// The database's file, where it has one that can become smaller.
-    database_file: Option<Arc<DatabaseFile>>,
-    storage: Arc<Storage>,
-    _lock: Option<Arc<File>>,
 }
 
 /// What keeps an open table from answering or from storing.
@@ -143,7 +133,7 @@ impl EmbeddedTable {
     pub async fn remove_expired(&self) -> Result<CleanupReport, CleanupError> {
         let removed = cleanup::run_pass(&self.scheduler).await?;
         let freed_bytes = match &self.opened.database_file {
-            Some(space) => database_file::shrink_file(&self.scheduler, space, removed.items > 0).await?,
+            Some(space) => shrink::shrink_file(&self.scheduler, space, removed.items > 0).await?,
             None => 0,
         };
         Ok(CleanupReport { freed_bytes, ..removed })

@@ -12,10 +12,11 @@ use imageshare::table::StorageFault;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::cleanup;
 use super::database_file::DatabaseFile;
 use super::layout::{self, LAYOUT};
+use super::open_database::OpenDatabase;
 use super::storage::{Storage, fault_from_code, file_identity, refine_fault, storage_fault};
-use super::{OpenDatabase, cleanup};
 use crate::{TABLE, private_file};
 
 /// The database's file in a data directory.

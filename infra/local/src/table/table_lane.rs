@@ -28,9 +28,10 @@ use imageshare::table::{
 use tokio::sync::Notify;
 
 use super::convert::{from_item, from_items, to_failure, to_item, to_names, to_values};
+use super::open_database::OpenDatabase;
 use super::scheduler::{CallError, CallScheduler, Lane, QueueHandle};
 use super::storage::Storage;
-use super::{OpenDatabase, TABLE};
+use crate::TABLE;
 
 /// What a call costs is told: it stands in every request's log line.
 const RETURN_TOTAL_CAPACITY: &str = "TOTAL";

@@ -1,3 +1,5 @@
+use std::fs::File;
+
 use imageshare::table::{
     AttributeValue, CONDITION_FAILED, Item, Key, Query, Table, TableError, TransactionToken, Write,
 };

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::tenant_json;
+use super::wire::tenant_json;
 use crate::access_key::sanitize_for_terminal;
 use crate::cli::FileFormat;
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::file::{self, LineError, TenantLine};
 use super::progress::Progress;
-use super::{list_tenants, parse_tenant, tenant_path};
+use super::wire::{list_tenants, parse_tenant, tenant_path};
 use crate::cli::FileFormat;
 use crate::client::{Client, ClientError};
 

@@ -3,13 +3,15 @@
 mod file;
 mod import;
 mod progress;
+mod wire;
 
 use std::time::Duration;
 
-use imageshare::domain::{DirectoryEntry, Role, TenantId};
-use serde_json::{Value, json};
+use imageshare::domain::{DirectoryEntry, Role};
+use serde_json::Value;
 
 pub use self::import::ImportError;
+use self::wire::{list_tenants, parse_tenant, tenant_path};
 use crate::cli::{ListFormat, ServerLocation, TenantsCommand};
 use crate::client::{Client, ClientError};
 use crate::keys::TokenClaims;
@@ -61,50 +63,6 @@ fn admin_client(place: &ServerLocation) -> Result<Client, ClientError> {
     let project = ACTING_PROJECT.parse().map_err(|_| ClientError::UnexpectedResponse)?;
     let (roles, lifetime) = (vec![Role::Admin], Duration::from_mins(1));
     Client::for_server(place, TokenClaims { project, account: None, user: None, roles, lifetime })
-}
-
-fn tenant_path(tenant: &TenantId) -> String {
-    format!("/v1/tenants/{tenant}")
-}
-
-/// The whole directory, page by page.
-async fn list_tenants(client: &Client) -> Result<Vec<DirectoryEntry>, ClientError> {
-    let (mut tenants, mut target) = (Vec::new(), "/v1/tenants".to_owned());
-    loop {
-        let page = client.request("GET", &target, None).await?;
-        let listed = page.get("tenants").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
-        for tenant in listed {
-            tenants.push(parse_tenant(tenant)?);
-        }
-        match page.pointer("/page_info/next_marker").and_then(Value::as_str) {
-            Some(marker) => target = format!("/v1/tenants?marker={marker}"),
-            None => return Ok(tenants),
-        }
-    }
-}
-
-/// A tenant as the service shows it.
-fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> {
-    fn field<T: std::str::FromStr>(wire: &Value, name: &str) -> Result<T, ClientError> {
-        let text = wire.get(name).and_then(Value::as_str);
-        text.and_then(|text| text.parse().ok()).ok_or(ClientError::UnexpectedResponse)
-    }
-    Ok(DirectoryEntry {
-        tenant: field(wire, "project_id")?,
-        account: field(wire, "account")?,
-        project: field(wire, "project")?,
-        region: field(wire, "region")?,
-    })
-}
-
-/// A tenant as the service, and a JSON file, has it.
-fn tenant_json(entry: &DirectoryEntry) -> Value {
-    json!({
-        "project_id": entry.tenant.as_str(),
-        "account": entry.account.as_str(),
-        "project": entry.project.as_str(),
-        "region": entry.region.as_str(),
-    })
 }
 
 /// Names hold no control characters, and so no tab.

@@ -4,7 +4,8 @@
 
 use super::authorization::{Fields, decode_hex};
 use super::canonical::{self, CanonicalRequest, hex_sha256};
-use super::{ClaimedSignature, SignatureError, SignedRequest, SigningMethod, check_date};
+use super::claimed::{ClaimedSignature, SigningMethod, check_date};
+use super::request::{SignatureError, SignedRequest};
 use crate::domain::Timestamp;
 
 /// The algorithm's name.

@@ -1,6 +1,6 @@
 //! The header `Authorization: ALGORITHM Name=value, Name=value, …`.
 
-use super::SignatureError;
+use super::request::SignatureError;
 
 /// What follows the name of the algorithm.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::{SignatureError, SignedRequest};
+use super::request::{SignatureError, SignedRequest};
 
 /// What is encoded everywhere: all but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

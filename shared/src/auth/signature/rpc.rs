@@ -8,7 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::canonical;
-use super::{ClaimedSignature, SignatureError, SigningMethod, check_date};
+use super::claimed::{ClaimedSignature, SigningMethod, check_date};
+use super::request::SignatureError;
 use crate::domain::Timestamp;
 
 const SIGNATURE: &str = "Signature";

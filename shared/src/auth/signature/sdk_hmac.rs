@@ -17,14 +17,12 @@
 
 use super::authorization::{Fields, decode_hex};
 use super::canonical::{self, CanonicalRequest, QueryPair, hex_sha256};
-use super::{ClaimedSignature, SignatureError, SignedRequest, SigningMethod, check_date};
+use super::claimed::{ClaimedSignature, SCOPE_TERMINATOR, SigningMethod, check_date};
+use super::request::{SignatureError, SignedRequest};
 use crate::domain::Timestamp;
 
 /// The name of both.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
-
-/// What a scope ends with.
-pub(super) const SCOPE_TERMINATOR: &str = "sdk_request";
 
 const DATE: &str = "x-sdk-date";
 const BODY_HASH: &str = "x-sdk-content-sha256";

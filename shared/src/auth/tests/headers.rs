@@ -31,6 +31,6 @@ fn unknown_auth_scheme_is_rejected_beside_valid_token() {
 
 #[test]
 fn overlong_token_is_rejected_unparsed() {
-    let long = claims_with("padding", json!("x".repeat(LONGEST_TOKEN_BYTES)));
+    let long = claims_with("padding", json!("x".repeat(MAX_TOKEN_BYTES)));
     assert_eq!(check_claims(&long), Err(CredentialError::TooLong));
 }

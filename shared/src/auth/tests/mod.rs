@@ -11,14 +11,19 @@ mod valid_tokens;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::FutureExt;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::Jwk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::authenticator::IssuerKeys;
+use super::bearer_token::bearer_token;
+use super::error::MAX_TOKEN_BYTES;
+use super::key_set::KeySet;
 use super::*;
-use crate::domain::Role;
+use crate::domain::{Caller, Role, Timestamp};
 
 const NOW: i64 = 1_800_000_000;
 

@@ -1,10 +1,9 @@
-//! What a step is decided from.
+//! What a step is planned from.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Encryption, ImageHead, ImageId, ImageKind, Inbox, KeyGrant, Limits, Membership, Status, Task, Tenant,
-    TenantId, Vault, VaultKey,
+    ImageHead, ImageId, Inbox, KeyGrant, Limits, Membership, Tenant, TenantId, Vault, VaultKey,
 };
 
 /// What the table says of the pairs of a step.
@@ -16,12 +15,12 @@ pub struct StepInput {
     pub memberships: HashMap<(ImageId, TenantId), Membership>,
     /// The tenants that the table has an item of.
     pub tenants: HashMap<TenantId, Tenant>,
-    /// The inboxes of the tenants that are asked for an answer, as they were a moment ago; one that was not counted is
-    /// missing. They protect a tenant from too many questions, and need not be exact (`contract/decisions.md` 12).
+    /// The inboxes of the tenants that are to decide, as they were a moment ago; one that was not counted is missing. They
+    /// protect a tenant from too many images to decide on, and need not be exact (`contract/decisions.md` 12).
     pub inboxes: HashMap<TenantId, Inbox>,
-    /// Of the grants that are [`ExtraReads`], those that there are.
+    /// Of the key grants that are [`ExtraReads`], those that exist.
     pub key_grants: HashSet<KeyGrant>,
-    /// Of the vaults that are [`ExtraReads`], those that there are.
+    /// Of the vaults that are [`ExtraReads`], those that exist.
     pub vaults: HashMap<VaultKey, Vault>,
 }
 
@@ -43,14 +42,14 @@ pub struct Rules<'a> {
     pub directory_is_complete: bool,
 }
 
-/// What some pairs are decided from besides their images and memberships.
+/// What the rules read of some pairs besides their images, memberships and tenants.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ExtraReads {
-    /// Grants without which an encrypted image is not shared.
+    /// Key grants without which an encrypted image is not shared.
     pub key_grants: HashSet<KeyGrant>,
     /// Vaults into which full-ECS images are accepted.
     pub vaults: HashSet<VaultKey>,
-    /// Tenants that are asked for an answer.
+    /// Tenants whose pending images are counted.
     pub inboxes: HashSet<TenantId>,
 }
 
@@ -61,43 +60,31 @@ impl ExtraReads {
     }
 }
 
-/// What pairs that a task is done to are decided from besides what is known of their images.
-pub fn extra_reads<'a>(
-    task: &Task,
-    pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
-    known: &StepInput,
-) -> ExtraReads {
-    let mut needed = ExtraReads::default();
-    for (id, tenant) in pairs {
-        let Some(image) = known.images.get(id) else { continue };
-        match task {
-            Task::Share => {
-                needed.key_grants.extend(required_key_grant(image, tenant));
-                if known.membership(id, tenant).is_none_or(|membership| membership.active().is_none()) {
-                    needed.inboxes.insert(tenant.clone());
-                }
-            }
-            Task::Respond { status: Status::Pending, .. } => {
-                needed.inboxes.insert(tenant.clone());
-            }
-            Task::Respond { status: Status::Accepted, vault: Some(vault) }
-            | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
-                if matches!(image.spec.kind, ImageKind::FullEcs { .. }) =>
-            {
-                needed.vaults.insert((tenant.clone(), vault.clone()));
-            }
-            Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare | Task::Refresh => {}
-        }
-    }
-    needed
+/// What one rule reads of one pair, besides its image, membership and tenant.
+#[derive(Debug)]
+pub(super) enum ExtraRead {
+    /// A key grant.
+    KeyGrant(KeyGrant),
+    /// A vault.
+    Vault(VaultKey),
+    /// The number of images that are pending for a tenant.
+    Inbox(TenantId),
 }
 
-/// The grant without which the image is not shared with the tenant, if it needs one.
-pub(super) fn required_key_grant(image: &ImageHead, tenant: &TenantId) -> Option<KeyGrant> {
-    match &image.spec.encryption {
-        Encryption::Key(key) => {
-            Some(KeyGrant { owner: image.owner.clone(), key: key.clone(), tenant: tenant.clone() })
+impl Extend<ExtraRead> for ExtraReads {
+    fn extend<T: IntoIterator<Item = ExtraRead>>(&mut self, reads: T) {
+        for read in reads {
+            match read {
+                ExtraRead::KeyGrant(grant) => {
+                    self.key_grants.insert(grant);
+                }
+                ExtraRead::Vault(vault) => {
+                    self.vaults.insert(vault);
+                }
+                ExtraRead::Inbox(tenant) => {
+                    self.inboxes.insert(tenant);
+                }
+            }
         }
-        Encryption::None | Encryption::DefaultKey => None,
     }
 }

@@ -1,10 +1,10 @@
-//! What is decided of a step: what becomes of its pairs, and what is to be written.
+//! The plan of a step: what becomes of its pairs, what is written, and under which guards.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::pair::Effect;
+use super::guard::{Guard, Guards};
 use super::step_input::StepInput;
-use crate::domain::{ImageId, KeyGrant, Membership, Outcome, Reservation, TenantId, VaultKey};
+use crate::domain::{ImageId, Membership, Outcome, Reservation, TenantId, VaultKey};
 
 /// A membership to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,27 +17,57 @@ pub struct Change {
     pub membership: Membership,
 }
 
-/// What becomes of a step's pairs. All that it says is written together, or none.
+/// What becomes of a step's pairs. All of it is written in one transaction, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// One for each pair, in their order.
     pub outcomes: Vec<Outcome>,
     /// The memberships that change.
     pub changes: Vec<Change>,
-    /// By how much each image's number of members changes.
+    /// By how much each image's member count changes.
     pub member_deltas: HashMap<ImageId, i32>,
-    /// By how much the number of an owner's images that wait for a tenant's answer changes, by tenant and owner: that is
-    /// counted, and not written.
+    /// By how much the number of an owner's images that are pending for a tenant changes, by tenant and owner. It is counted,
+    /// and not written.
     pub pending_deltas: HashMap<(TenantId, TenantId), i32>,
-    /// By how many GiB what is reserved of each vault changes.
+    /// By how many GiB the reserved part of each vault changes.
     pub reserved_gib_deltas: HashMap<VaultKey, i64>,
-    /// The images that somebody receives by it: what their owners say of them must not have changed.
-    pub offered_images: HashSet<ImageId>,
-    /// The grants that it relies on.
-    pub key_grants: HashSet<KeyGrant>,
-    /// The pairs that fail by what may have been read after their memberships, which must still be so: else a vault might be
-    /// called full by the very image that another worker has accepted into it meanwhile, or an image by that very member.
-    pub unchanged_pairs: HashSet<(ImageId, TenantId)>,
+    /// What must still be true when it is written.
+    pub guards: Guards,
+}
+
+/// What a step does to one pair.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    /// What the membership becomes; `None` where it stays.
+    pub(super) membership: Option<Membership>,
+    /// What must still be true when the plan is committed.
+    pub(super) guards: Guards,
+}
+
+impl Effect {
+    /// The effect of writing a membership under those guards. No guard where nothing is written: the pair is as the request
+    /// wants it, or a later request has changed it, and that was true when it was read.
+    pub(super) fn of_change(
+        (image, tenant): (&ImageId, &TenantId),
+        membership: Option<Membership>,
+        input: &StepInput,
+        guards: impl IntoIterator<Item = Guard>,
+    ) -> Self {
+        let Some(next) = membership else { return Self::default() };
+        let mut all = Guards::default();
+        all.insert(Guard::MembershipUnchanged { image: image.clone(), tenant: tenant.clone() });
+        all.extend(guards);
+        let current = input.membership(image, tenant);
+        // A deleted image counts no members any more, and never comes back.
+        if member_delta(current, &next) != 0 && input.images.contains_key(image) {
+            all.insert(Guard::ImageExists(image.clone()));
+        }
+        let reservations = reservation_change(current, &next).into_iter().flatten();
+        for Reservation { vault, .. } in reservations.filter(|reservation| reservation.gib != 0) {
+            all.insert(Guard::VaultExists((tenant.clone(), vault.clone())));
+        }
+        Self { membership: Some(next), guards: all }
+    }
 }
 
 impl Plan {
@@ -45,61 +75,72 @@ impl Plan {
         self.member_deltas.get(image).copied().unwrap_or_default()
     }
 
-    /// By how much the number of images that wait for a tenant grows: of all owners, and of one.
+    /// By how much the number of images that are pending for a tenant grows: of all owners, and of one.
     pub(super) fn pending_delta(&self, tenant: &TenantId, owner: &TenantId) -> (i64, i64) {
         let of_all = self.pending_deltas.iter().filter(|((waiting, _), _)| waiting == tenant);
         let of_owner = self.pending_deltas.get(&(tenant.clone(), owner.clone())).copied().unwrap_or_default();
-        (of_all.map(|(_, growth)| i64::from(*growth)).sum(), of_owner.into())
+        (of_all.map(|(_, delta)| i64::from(*delta)).sum(), of_owner.into())
     }
 
     pub(super) fn reserved_gib_delta(&self, vault: &VaultKey) -> i64 {
         self.reserved_gib_deltas.get(vault).copied().unwrap_or_default()
     }
 
-    /// How many items are written at the most.
-    pub(super) fn item_count(&self) -> usize {
-        self.changes.len()
-            + self.member_deltas.len()
-            + self.reserved_gib_deltas.len()
-            + self.key_grants.len()
-            + self.unchanged_pairs.len()
+    /// The number of items that its transaction writes or checks.
+    pub fn item_count(&self) -> usize {
+        self.guards.item_count()
     }
 
-    /// Adds what is done to one more pair.
+    /// The number of items with one more effect.
+    pub(super) fn item_count_with(&self, effect: &Effect) -> usize {
+        self.guards.item_count_with(&effect.guards)
+    }
+
+    /// Adds the effect on one more pair.
     pub(super) fn add_effect(
         &mut self,
         (image, tenant): (&ImageId, &TenantId),
-        known: &StepInput,
+        input: &StepInput,
         effect: Effect,
     ) {
-        let current = known.membership(image, tenant);
-        let owner = known.images.get(image).map(|head| &head.owner);
-        let Some(becomes) = effect.membership else { return };
-        let stands = |membership: &Membership| membership.active().is_some();
-        let change =
-            |is: fn(&Membership) -> bool| i32::from(is(&becomes)) - i32::from(current.is_some_and(is));
-        let (members, pending) = (change(stands), change(Membership::is_pending));
-        if effect.offers_image {
-            self.offered_images.insert(image.clone());
-        }
-        if members != 0 || effect.offers_image {
+        self.guards.extend(effect.guards);
+        let Some(next) = effect.membership else { return };
+        let current = input.membership(image, tenant);
+        let members = member_delta(current, &next);
+        if members != 0 {
             *self.member_deltas.entry(image.clone()).or_default() += members;
         }
+        let pending = delta(current, &next, Membership::is_pending);
+        let owner = input.images.get(image).map(|head| &head.owner);
         if let Some(owner) = owner.filter(|_| pending != 0) {
             *self.pending_deltas.entry((tenant.clone(), owner.clone())).or_default() += pending;
         }
-        let (before, after) = (current.and_then(Membership::reservation), becomes.reservation());
-        if before != after {
-            self.add_reservation(tenant, before, -1);
-            self.add_reservation(tenant, after, 1);
-        }
-        self.key_grants.extend(effect.key_grant);
-        self.changes.push(Change { image: image.clone(), tenant: tenant.clone(), membership: becomes });
+        let [released, reserved] = reservation_change(current, &next);
+        self.add_reservation(tenant, released, -1);
+        self.add_reservation(tenant, reserved, 1);
+        self.changes.push(Change { image: image.clone(), tenant: tenant.clone(), membership: next });
     }
 
-    fn add_reservation(&mut self, tenant: &TenantId, what: Option<&Reservation>, sign: i64) {
-        let Some(Reservation { vault, gib }) = what else { return };
+    fn add_reservation(&mut self, tenant: &TenantId, reservation: Option<&Reservation>, sign: i64) {
+        let Some(Reservation { vault, gib }) = reservation else { return };
         let gib = sign * i64::try_from(*gib).unwrap_or(i64::MAX);
         *self.reserved_gib_deltas.entry((tenant.clone(), vault.clone())).or_default() += gib;
     }
+}
+
+fn delta(current: Option<&Membership>, next: &Membership, is: fn(&Membership) -> bool) -> i32 {
+    i32::from(is(next)) - i32::from(current.is_some_and(is))
+}
+
+fn member_delta(current: Option<&Membership>, next: &Membership) -> i32 {
+    delta(current, next, |membership| membership.active().is_some())
+}
+
+/// The reservation that is released and the one that takes its place; both `None` where it stays.
+fn reservation_change<'a>(
+    current: Option<&'a Membership>,
+    next: &'a Membership,
+) -> [Option<&'a Reservation>; 2] {
+    let change = [current.and_then(Membership::reservation), next.reservation()];
+    if change[0] == change[1] { [None, None] } else { change }
 }

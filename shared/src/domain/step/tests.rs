@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::domain::{
-    Details, Ended, Image, ImageId, Inbox, JobId, KeyGrant, Limits, Protection, Reservation, Status, Task,
-    Tenant, Timestamp, Vault, VaultDetails, VaultStatus, Visibility,
+    Details, Ended, Image, ImageId, Inbox, JobId, KeyGrant, Limits, Membership, Protection, Reservation,
+    Status, Task, Tenant, Timestamp, Vault, VaultDetails, VaultStatus, Visibility,
 };
 
 fn job(task: Task, tenants: usize) -> Job {
@@ -40,6 +40,20 @@ fn rules(limits: &Limits) -> Rules<'_> {
     Rules { limits, region: "here", directory_is_complete: false }
 }
 
+/// The pairs that do not change, and whose memberships must be as they were read.
+fn checked_pairs(plan: &Plan) -> Vec<(ImageId, TenantId)> {
+    let changes = |image: &ImageId, tenant: &TenantId| {
+        plan.changes.iter().any(|change| change.image == *image && change.tenant == *tenant)
+    };
+    let items = plan.guards.by_item().filter_map(|(item, _)| match item {
+        PlanItem::Membership(image, tenant) if !changes(image, tenant) => {
+            Some((image.clone(), tenant.clone()))
+        }
+        _ => None,
+    });
+    items.collect()
+}
+
 #[test]
 fn member_limit_admits_only_remaining_capacity() {
     let decision = plan(&job(Task::Share, 4), 0..4, &step_input(Visibility::Shared, 3), rules(&limits(5)));
@@ -53,12 +67,23 @@ fn member_limit_failure_requires_unchanged_pair() {
     let share = job(Task::Share, 2);
     let decision = plan(&share, 0..2, &step_input(Visibility::Shared, 0), rules(&limits(1)));
     assert_eq!(decision.outcomes, [Outcome::Done, Outcome::MemberLimit]);
-    assert_eq!(decision.unchanged_pairs, [(share.images[0].clone(), share.tenants[1].clone())].into());
+    assert_eq!(checked_pairs(&decision), [(share.images[0].clone(), share.tenants[1].clone())]);
     let mut known = step_input(Visibility::Shared, 0);
     known.inboxes = (0..2).map(|n| (format!("t{n}").parse().unwrap(), Inbox::default())).collect();
     let limits = Limits { pending_per_tenant: 0, ..Limits::default() };
     let decision = plan(&share, 0..2, &known, rules(&limits));
-    assert_eq!((decision.outcomes, decision.unchanged_pairs.len()), (vec![Outcome::PendingLimit; 2], 0));
+    assert_eq!((&decision.outcomes, checked_pairs(&decision).len()), (&vec![Outcome::PendingLimit; 2], 0));
+}
+
+#[test]
+fn region_failure_requires_unchanged_pair() {
+    let share = job(Task::Share, 1);
+    let mut known = step_input(Visibility::Shared, 0);
+    let elsewhere = Tenant { region: Some("there".to_owned()), ..Tenant::default() };
+    known.tenants = [("t0".parse().unwrap(), elsewhere)].into();
+    let decision = plan(&share, 0..1, &known, rules(&limits(9)));
+    assert_eq!(decision.outcomes, [Outcome::OtherRegion]);
+    assert_eq!(checked_pairs(&decision), [(share.images[0].clone(), share.tenants[0].clone())]);
 }
 
 #[test]
@@ -149,7 +174,8 @@ fn encrypted_image_requires_key_grant() {
     known.key_grants.insert(t1.clone());
     let decision = plan(&share, 0..2, &known, rules(&limits(9)));
     assert_eq!(decision.outcomes, [Outcome::KeyNotGranted, Outcome::Done]);
-    assert_eq!((decision.key_grants, decision.changes.len()), ([t1].into(), 1));
+    assert!(decision.guards.contains(&Guard::KeyGrantExists(t1)));
+    assert_eq!(decision.changes.len(), 1);
 }
 
 #[test]
@@ -342,7 +368,10 @@ fn step_fits_in_one_transaction() {
         tenant: tenant.clone(),
     }));
     let decision = plan(&share, 0..60, &known, rules(&limits(9000)));
-    assert!(decision.item_count() <= MAX_ITEMS_PER_STEP && decision.outcomes.len() >= 30, "{decision:?}");
+    assert!(decision.item_count() <= MAX_ITEMS_PER_PLAN && decision.outcomes.len() >= 30, "{decision:?}");
+    // Each pair has two items of its own, and the image is one more: another pair does not fit.
+    assert_eq!(decision.item_count(), 2 * decision.outcomes.len() + 1);
+    assert!(decision.item_count() + 2 > MAX_ITEMS_PER_PLAN, "{decision:?}");
     assert_eq!(decision.outcomes.len(), decision.changes.len());
 }
 
@@ -367,4 +396,37 @@ fn superseded_pair_is_neither_success_nor_failure() {
     let stranger = Membership::unshare(None, latest.id.0).unwrap();
     assert_eq!(outcome_of(respond(Status::Accepted), stranger), Outcome::NotAMember, "it learns nothing");
     assert!(!Outcome::Superseded.is_failure() && Outcome::NotAMember.is_failure());
+}
+
+#[test]
+fn acceptance_without_backup_size_still_guards_its_vault() {
+    let mut known = pending_full_ecs_image();
+    set_properties(&mut known, &[("__whole_image", "true"), ("__backup_id", "b")]);
+    let decision = plan(&accept_into(Some("large")), 0..1, &known, rules(&limits(9)));
+    let key = ("t0".parse().unwrap(), "large".parse().unwrap());
+    let (revision, capacity_gib) = (known.vaults[&key].revision, 100);
+    assert_eq!(decision.outcomes, [Outcome::Done]);
+    assert!(decision.guards.contains(&Guard::VaultRoom { vault: key, revision, capacity_gib }));
+}
+
+#[test]
+fn every_change_and_every_count_has_a_guard() {
+    let mut known = pending_full_ecs_image();
+    let accepted = plan(&accept_into(Some("large")), 0..1, &known, rules(&limits(9)));
+    let pair: (ImageId, TenantId) = ("image".parse().unwrap(), "t0".parse().unwrap());
+    known.memberships.insert(pair.clone(), accepted.changes[0].membership.clone());
+    let ended = plan(&job(Task::Unshare, 1), 0..1, &known, rules(&limits(9)));
+    for plan in [accepted, ended] {
+        let items = plan
+            .changes
+            .iter()
+            .map(|change| PlanItem::Membership(change.image.clone(), change.tenant.clone()));
+        let items = items.chain(plan.member_deltas.keys().cloned().map(PlanItem::ImageHead));
+        for item in items.chain(plan.reserved_gib_deltas.keys().cloned().map(PlanItem::Vault)) {
+            assert!(
+                plan.guards.by_item().any(|(guarded, guards)| *guarded == item && !guards.is_empty()),
+                "{item:?}"
+            );
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::action::{Action, Product};
 use super::format::Format;
 use super::{Error, Parameters};
 use crate::facade::{ErrorInfo, HttpResponse, response};
+use crate::function::IncomingRequest;
 
 /// Names the parameters that were given and not looked at.
 const IGNORED_PARAMETERS_HEADER: HeaderName = HeaderName::from_static("x-ignored-parameters");
@@ -42,6 +43,14 @@ pub(super) struct Envelope {
     request_id: String,
     host: String,
     format: Format,
+}
+
+impl Error {
+    /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
+    /// read.
+    pub fn into_response(self, received: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
+        Envelope::new(received.request_id(), received.raw_header("host"), parameters).error(self, None)
+    }
 }
 
 impl Envelope {

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Envelope, Parameters};
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
-use crate::facade::{HttpResponse, server_error};
-use crate::function::IncomingRequest;
+use crate::facade::server_error;
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 
@@ -44,12 +42,6 @@ impl Error {
     /// When the client may come again.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after
-    }
-
-    /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
-    /// read.
-    pub fn into_response(self, received: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
-        Envelope::new(received.request_id(), received.raw_header("host"), parameters).error(self, None)
     }
 
     /// A parameter is not as it must be.

@@ -25,7 +25,7 @@ async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let body = parse_json(call.body())?;
     let new = parse(&body)?;
     let idempotency = idempotency_request(call, &body)?;
-    let image = usecases::register_image_idempotent(&call.app, call.caller(), new, idempotency).await?;
+    let image = usecases::register_image(&call.app, call.caller(), new, idempotency.as_ref()).await?;
     let mut reply = image_response(StatusCode::CREATED, &image);
     let location = HeaderValue::from_str(&image_path(&image)).ok();
     reply.headers_mut().extend(location.map(|path| (LOCATION, path)));

@@ -31,8 +31,7 @@ async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let idempotency =
         idempotency::parse_header(call, &request).map_err(|bad| Error::bad_request(bad.to_string()))?;
     let (key, secret) =
-        usecases::create_access_key_idempotent(&call.app, &call.keyring, caller, new, idempotency.as_ref())
-            .await?;
+        usecases::create_access_key(&call.app, &call.keyring, caller, new, idempotency.as_ref()).await?;
     let mut reply = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)

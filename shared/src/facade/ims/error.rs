@@ -248,6 +248,11 @@ pub fn route_not_found(allowed: &str) -> HttpResponse {
     reply
 }
 
+/// The code of a pair that failed in a job of that task, for the log; `None` for one that did not.
+pub(crate) fn outcome_code(outcome: Outcome, task: &Task) -> Option<&'static str> {
+    outcome_error(outcome, task).map(|(code, _)| code)
+}
+
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
 pub(in crate::facade) fn outcome_error(
     outcome: Outcome,

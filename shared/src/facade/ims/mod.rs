@@ -17,5 +17,6 @@ pub mod share;
 pub mod unshare;
 mod view;
 
+pub(crate) use self::error::outcome_code;
 pub use self::error::{Error, auth_error_response, route_not_found};
 pub(super) use self::error::{ensure_no_body, unresolved_names};

@@ -24,8 +24,16 @@ use std::fmt;
 
 use super::{GPK, GSK, Key, NPK, NSK, UPK, USK, key};
 use crate::domain::{Image, ImageHead, ImageId, Status, TenantId, Timestamp, Visibility};
-use crate::store::lists::Order;
 use crate::table::AttributeValue;
+
+/// In which order a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest image first, or the greatest in another order.
+    NewestFirst,
+    /// The oldest image first, or the smallest in another order.
+    OldestFirst,
+}
 
 /// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -342,7 +350,6 @@ impl ListQuery {
 
     /// The place of a sort key; `Some(None)` where it is of an image that the run does not hold, `None` where it is no sort
     /// key of the index.
-    #[allow(clippy::option_option)]
     pub fn cursor(&self, sort_key: &str) -> Option<Option<Cursor>> {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {

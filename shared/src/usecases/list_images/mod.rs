@@ -4,25 +4,30 @@
 //! creation, of names and of updates a page costs a query or two for each of them and one batch read for every 100 images,
 //! however long they are. Any other order has to look at every image, and is refused above [`MAX_SORTED`].
 //!
+//! A list is authorized by its key: [`List::Owned`] and [`List::Received`] hold the tenant that the caller reads for, and
+//! [`List::Open`] is for all. An image leaves this module only with the [`ListReason`] for which it is in one of them.
+//!
 //! What has a certain name, tag or owner is read from an index of that ([`IndexFilter`]). All other filters are applied to what
 //! was read, so a page of a narrow filter reads on until it is full or [`MAX_EXAMINED`] images have been looked at; it is
 //! then shorter than asked for and says where to go on. An empty page, which some clients take for the end, reads on up to
 //! [`MAX_EXAMINED_WITHOUT_MATCH`], and is then an error that says where to go on.
 
-mod marker;
 mod order;
+mod query;
 mod query_plan;
 
 use std::collections::HashMap;
 
-pub use self::marker::Marker;
 pub use self::order::{Direction, Sort, SortKey};
 use self::order::{compare, index_cursor, index_order_for, sort_cursor, value_count};
-pub use self::query_plan::IndexFilter;
+pub use self::query::{ImageQuery, IndexFilter};
+use self::query::{MAX_IMAGES_PER_READ, MAX_SORTED};
 use self::query_plan::{CursorStream, QueryPlan, run_concurrently};
-use super::{UseCaseError, show_image};
+use super::error::UseCaseError;
+use super::images::show_image;
+use super::marker::Marker;
 use crate::App;
-use crate::domain::{Caller, Image, ImageId, Status, Visibility};
+use crate::domain::{Bypass, Caller, Image, ImageId, Status, Visibility};
 use crate::store::{Cursor, ImageFetch, List, ListedImage, Order, Store, StoreError};
 
 /// The most images that a page looks at which shows some.
@@ -31,14 +36,8 @@ const MAX_EXAMINED: usize = 2_000;
 /// The most images that a page looks at which shows none.
 const MAX_EXAMINED_WITHOUT_MATCH: usize = 10_000;
 
-/// The most images that are sorted in an order that no index has.
-const MAX_SORTED: usize = 10_000;
-
 /// Places that one query reads, where all of them are read.
 const MAX_CURSORS_PER_QUERY: usize = 1_000;
-
-/// Images that one batch read takes.
-const MAX_IMAGES_PER_READ: usize = 100;
 
 /// So many streams are each read for a whole page.
 const MAX_FULL_PAGE_STREAMS: usize = 16;
@@ -72,25 +71,6 @@ pub struct ImageRow {
     pub visible: VisibleImage,
     /// Its place in the order of the list.
     pub cursor: Cursor,
-}
-
-/// What to list.
-#[derive(Debug)]
-pub struct ImageQuery<F> {
-    /// The lists to merge; an image that stands in several is shown as in the first. Those received are the caller's.
-    pub lists: Vec<List>,
-    /// Which of their images are wanted.
-    pub filter: F,
-    /// What all of these have, to find them by: `matches` must be false for every other image.
-    pub index_filter: IndexFilter,
-    /// Whether `matches`, or the caller, looks at the number of members.
-    pub needs_member_counts: bool,
-    /// In which order.
-    pub sort: Sort,
-    /// After which image.
-    pub after: Option<Marker>,
-    /// How many images a page holds at the most.
-    pub limit: usize,
 }
 
 /// A page of images.
@@ -150,6 +130,7 @@ pub async fn find_images<F: Fn(&VisibleImage) -> bool>(
     let mut best = TopRows::start_after(service, caller, &query).await?;
     let read = service.store.images_and_statuses(ids, &caller.tenant).await?;
     let found = read.into_iter().filter_map(|(image, received)| {
+        let image = image.bypass(Bypass::List);
         list_reason(&query.lists, &image, received).map(|shown| (image, shown))
     });
     let found = found.collect();
@@ -168,9 +149,9 @@ async fn with_member_counts(
 ) -> Result<Vec<VisibleImage>, StoreError> {
     let own = found.iter().filter(|(_, shown)| *shown == ListReason::Owned).map(|(image, _)| &image.id);
     let own: Vec<_> = own.collect();
-    let heads = if own.is_empty() { HashMap::new() } else { store.heads(own).await? };
+    let counts = if own.is_empty() { HashMap::new() } else { store.member_counts(own).await? };
     let seen = found.into_iter().map(|(image, shown)| {
-        let members = heads.get(&image.id).map_or(0, |head| head.member_count);
+        let members = counts.get(&image.id).copied().unwrap_or_default();
         VisibleImage { image, reason: shown, members }
     });
     Ok(seen.collect())
@@ -296,6 +277,7 @@ impl<F> PageReader<'_, F> {
         let seen = places.iter().map(|(place, from)| {
             let ListedImage { image, member_count: members, status: answer } =
                 images.remove(&place.position.image)?;
+            let image = image.bypass(Bypass::List);
             let received = match (from, list(from)) {
                 (None, _) => answer,
                 (_, Some(List::Received(_, status))) => Some(*status),

@@ -6,23 +6,12 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::order::{IndexKey, index_cursor};
-use super::{ImageQuery, MAX_IMAGES_PER_READ, MAX_SORTED};
-use crate::domain::{Caller, ImageId, TenantId};
+use super::query::{ImageQuery, IndexFilter, MAX_IMAGES_PER_READ, MAX_SORTED};
+use crate::domain::{Bypass, Caller, ImageId, TenantId};
 use crate::store::{
     Cursor, ImageFetch, List, ListQuery, LookupKey, MAX_SKIPPED_ENTRIES, Order, Store, StoreError,
 };
 use crate::usecases::UseCaseError;
-
-/// What every image that a query wants has, exactly: it is found by an index of that rather than by looking at every image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IndexFilter {
-    /// Its name is one of these.
-    pub names: Option<Vec<String>>,
-    /// It has each of these tags.
-    pub tags: Vec<String>,
-    /// It is owned by that tenant.
-    pub owner: Option<TenantId>,
-}
 
 /// The most names that are looked up one by one, and the most tags of which the rarest is found.
 const MAX_NAMES: usize = 20;
@@ -294,7 +283,8 @@ impl<'a> QueryPlan<'a> {
         for images in ids.chunks(MAX_IMAGES_PER_READ) {
             let wanted = ImageFetch { images: images.to_vec(), ..ImageFetch::default() };
             let read = self.store.listed_images(&wanted).await?;
-            sorted.extend(read.values().map(|listed| index_cursor(rank, &listed.image)));
+            let images = read.into_values().map(|listed| listed.image.bypass(Bypass::List));
+            sorted.extend(images.map(|image| index_cursor(rank, &image)));
         }
         Ok(sorted.into_iter().collect())
     }

@@ -23,8 +23,7 @@ async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let (tenant, image) = (parse(call.body())?, path_image(call)?);
     let idempotency = idempotency_request(call, &(&image, &tenant))?;
     let (service, caller) = (&call.app, call.caller());
-    let member =
-        usecases::add_member_idempotent(service, caller, &image, &tenant, idempotency.as_ref()).await;
+    let member = usecases::add_member(service, caller, &image, &tenant, idempotency.as_ref()).await;
     let member = member.map_err(|refusal| MemberAction::Add.error_for(refusal))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }

@@ -1,0 +1,50 @@
+//! Tenants as the service's API has them.
+
+use imageshare::domain::{DirectoryEntry, TenantId};
+use serde_json::{Value, json};
+
+use crate::client::{Client, ClientError};
+
+pub(super) fn tenant_path(tenant: &TenantId) -> String {
+    format!("/v1/tenants/{tenant}")
+}
+
+/// The whole directory, page by page.
+pub(super) async fn list_tenants(client: &Client) -> Result<Vec<DirectoryEntry>, ClientError> {
+    let (mut tenants, mut target) = (Vec::new(), "/v1/tenants".to_owned());
+    loop {
+        let page = client.request("GET", &target, None).await?;
+        let listed = page.get("tenants").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
+        for tenant in listed {
+            tenants.push(parse_tenant(tenant)?);
+        }
+        match page.pointer("/page_info/next_marker").and_then(Value::as_str) {
+            Some(marker) => target = format!("/v1/tenants?marker={marker}"),
+            None => return Ok(tenants),
+        }
+    }
+}
+
+/// A tenant as the service shows it.
+pub(super) fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> {
+    fn field<T: std::str::FromStr>(wire: &Value, name: &str) -> Result<T, ClientError> {
+        let text = wire.get(name).and_then(Value::as_str);
+        text.and_then(|text| text.parse().ok()).ok_or(ClientError::UnexpectedResponse)
+    }
+    Ok(DirectoryEntry {
+        tenant: field(wire, "project_id")?,
+        account: field(wire, "account")?,
+        project: field(wire, "project")?,
+        region: field(wire, "region")?,
+    })
+}
+
+/// A tenant as the service, and a JSON file, has it.
+pub(super) fn tenant_json(entry: &DirectoryEntry) -> Value {
+    json!({
+        "project_id": entry.tenant.as_str(),
+        "account": entry.account.as_str(),
+        "project": entry.project.as_str(),
+        "region": entry.region.as_str(),
+    })
+}

@@ -1,0 +1,60 @@
+//! The fuzz targets of `tests/fuzz`, run by `cargo fuzz`.
+
+use std::error::Error;
+use std::fs;
+
+use crate::{TaskResult, command, run as run_command, workspace};
+
+/// How long a target is fed unless its caller says otherwise.
+const SECONDS: &str = "600";
+
+/// Feeds one target, or each in turn, from its corpus; what it finds besides goes to `target/fuzz`.
+///
+/// # Errors
+/// `cargo fuzz` is not installed, there is no such target, or an input made one fail.
+pub(crate) fn run(arguments: &[String]) -> TaskResult {
+    let targets = targets()?;
+    let (target, seconds) = (arguments.first(), arguments.get(1).map_or(SECONDS, String::as_str));
+    if let Some(target) = target
+        && !targets.contains(target)
+    {
+        return Err(format!("there is no target {target}, only {}", targets.join(", ")).into());
+    }
+    if !command("cargo").args(["fuzz", "--version"]).output()?.status.success() {
+        return Err("cargo fuzz is missing: cargo install cargo-fuzz --locked".into());
+    }
+    for target in targets.iter().filter(|name| target.is_none_or(|target| target == *name)) {
+        feed(target, seconds)?;
+    }
+    Ok(())
+}
+
+/// The targets, which are the programs of `tests/fuzz/fuzz_targets`.
+fn targets() -> Result<Vec<String>, Box<dyn Error>> {
+    let mut targets = Vec::new();
+    for file in fs::read_dir(workspace().join("tests/fuzz/fuzz_targets"))? {
+        targets.extend(file?.path().file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+fn feed(target: &str, seconds: &str) -> TaskResult {
+    let found = format!("target/fuzz/{target}");
+    fs::create_dir_all(workspace().join(&found))?;
+    // What is no request is a short text: a token, a query, an event.
+    let dictionary = match target {
+        "decoders" | "events" | "tokens" => "texts",
+        _ => "requests",
+    };
+    let max_len = if target == "markers" { 512 } else { 2048 };
+    // The code has no `unsafe`, so no sanitizer is needed, and the stable compiler does: it takes the flags of the
+    // instrumentation where `RUSTC_BOOTSTRAP` is set.
+    let mut fuzz = command("cargo");
+    fuzz.env("RUSTC_BOOTSTRAP", "1");
+    fuzz.args(["fuzz", "run", "--fuzz-dir", "tests/fuzz", "-s", "none", target, &found]);
+    fuzz.arg(format!("tests/fuzz/corpus/{target}")).arg("--");
+    fuzz.arg(format!("-dict=tests/fuzz/dictionaries/{dictionary}.dict"));
+    fuzz.args([&format!("-max_total_time={seconds}"), &format!("-max_len={max_len}"), "-timeout=10"]);
+    run_command(&mut fuzz)
+}

@@ -1,0 +1,129 @@
+//! `cargo task`: lists the developer's tasks, and runs one by its name. The alias is in `.cargo/config.toml`.
+
+mod fuzz;
+mod routes;
+
+use std::env;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What became of a task: done, or the cause that its caller reads.
+type TaskResult = Result<(), Box<dyn Error>>;
+
+/// A task of a developer.
+struct Task {
+    name: &'static str,
+    /// What may follow the name.
+    arguments: &'static str,
+    /// What it does, in a line.
+    summary: &'static str,
+    run: fn(&[String]) -> TaskResult,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "gate",
+        arguments: "",
+        summary: "what a change has to pass: format, spelling, dependencies, lints, tests",
+        run: |_| run(command("bash").arg(".ci/run")),
+    },
+    Task {
+        name: "bench",
+        arguments: "[PART…]",
+        summary: "how fast the service is, or those parts of it",
+        run: |parts| run(command("cargo").args(["bench", "--bench", "service", "--"]).args(parts)),
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[TARGET [SECONDS]]",
+        summary: "feeds every fuzz target, or one, for 600 seconds each unless told otherwise",
+        run: fuzz::run,
+    },
+    Task {
+        name: "routes",
+        arguments: "",
+        summary: "the routes of infra/openapi.yaml, with their functions and the limits of their bodies",
+        run: |_| routes::print(),
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some((name, arguments)) = arguments.split_first() else {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    };
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprint!("there is no task {name}\n\n{}", usage());
+        return ExitCode::from(2);
+    };
+    match (task.run)(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    let lines = TASKS.iter().map(|task| {
+        let call = format!("cargo task {} {}", task.name, task.arguments);
+        format!("  {call:<36}{}\n", task.summary)
+    });
+    format!("The tasks of a developer:\n\n{}", lines.collect::<String>())
+}
+
+/// The top of the workspace.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A command in the top of the workspace, with the environment that this one was started from: without the variables that
+/// cargo sets for what it runs, which build scripts would take for a changed configuration.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace());
+    for (name, _) in env::vars_os() {
+        let is_of_cargo = name.to_str().is_some_and(|name| {
+            name == "CARGO"
+                || name == "LD_LIBRARY_PATH"
+                || name.starts_with("CARGO_PKG_")
+                || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_of_cargo {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command until it ends.
+fn run(command: &mut Command) -> TaskResult {
+    let program = command.get_program().display().to_string();
+    let status = command.status().map_err(|error| format!("cannot run {program}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{program} ended with {status}").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that follow `cargo task` in a text.
+    fn tasks_in(text: &str) -> Vec<&str> {
+        let calls = text.split("cargo task ").skip(1);
+        calls.filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next()).collect()
+    }
+
+    #[test]
+    fn tasks_of_the_pages_exist_and_every_task_is_listed() {
+        let listed = usage();
+        let listed = tasks_in(&listed);
+        assert_eq!(listed, ["gate", "bench", "fuzz", "routes"]);
+        let pages =
+            [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
+        let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();
+        assert!(named.contains(&"gate") && named.iter().all(|name| listed.contains(name)), "{named:?}");
+    }
+}

@@ -1,0 +1,149 @@
+//! What a request does to a pair: the rules that it has to keep, in their order, and the membership that it leads to.
+//!
+//! A reservation in a vault, made when a full-ECS image was accepted, is released when the membership ends. So unlike other
+//! images such an image does not begin as accepted by a decision that came before the share: it is pending, as if there had
+//! been no decision, until it is accepted into a vault again.
+
+use super::guard::Guards;
+use super::pair::{Case, Pair};
+use super::rules::{Rule, new_reservation};
+use super::step_plan::Effect;
+use super::verdict::Violation;
+use crate::domain::{ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, VaultId};
+
+/// Plans a task on one pair. Returns the pair's outcome and what is written; a pair that breaks a rule writes nothing.
+pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome, Effect) {
+    match apply(pair, task, stamp) {
+        Ok(effect) => (outcome(pair, task, &effect), effect),
+        Err(Violation { outcome, basis }) => {
+            (outcome, Effect { membership: None, guards: basis.into_guards().into_iter().collect() })
+        }
+    }
+}
+
+fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation> {
+    let current = pair.current();
+    match task {
+        Task::Unshare => Ok(unshare(pair, stamp)),
+        Task::Refresh => {
+            let rewritten = pair.active_membership().cloned().filter(|_| pair.image_head().is_some());
+            Ok(change(pair, rewritten, Guards::default()))
+        }
+        Task::Share => share(pair, Membership::share(current, stamp), stamp, &[]),
+        Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
+            decide(pair, *status, vault.as_ref(), stamp)
+        }
+    }
+}
+
+/// Plans an unshare, which keeps to no rule.
+pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
+    let membership = if pair.image_head().is_some() {
+        Membership::unshare(pair.current(), stamp)
+    } else {
+        // Before the image was deleted it may have been shared again, by a later request.
+        Membership::unshare_deleted_image(pair.current(), stamp)
+    };
+    change(pair, membership, Guards::default())
+}
+
+/// Plans a share that needs no consent (`contract/decisions.md` 11).
+///
+/// # Errors
+/// The rule that it breaks.
+pub(super) fn share_auto_accepted(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
+    let membership = Membership::share_auto_accepted(pair.current(), stamp);
+    share(pair, membership, stamp, &[Rule::AutoAccept])
+}
+
+/// Plans a share that leads to that membership, or changes nothing. The rules of `first` are checked before those of every
+/// share.
+fn share(
+    pair: &Pair<'_>,
+    membership: Option<Membership>,
+    stamp: Stamp,
+    first: &[Rule],
+) -> Result<Effect, Violation> {
+    let current = pair.current();
+    let next = membership.zip(pair.image_head()).map(|(next, image)| pending_unless_reserved(image, next));
+    let case = Case { pair, stamp, next: next.as_ref().or(current), vault: None };
+    let mut guards = check(&case, first)?;
+    guards.extend(check(&case, &[Rule::ImageExists, Rule::Shareable])?);
+    if next.is_none() {
+        return Ok(Effect::default());
+    }
+    guards.extend(check(&case, &[Rule::MemberLimit])?);
+    match check(&case, &[Rule::KeyGrant, Rule::Region]) {
+        Ok(more) => guards.extend(more),
+        // A member stays a member (decision 6); but not beyond an earlier unshare that is executed later, which would let the
+        // membership begin again with this share.
+        Err(_) if current.and_then(Membership::status) == case.next.and_then(Membership::status) => {
+            return Ok(Effect::default());
+        }
+        Err(violation) => return Err(violation),
+    }
+    guards.extend(check(&case, &[Rule::PendingLimit])?);
+    Ok(change(pair, next, guards))
+}
+
+/// Plans a recipient's decision. Membership first: a stranger must not learn from the outcome whether the image exists.
+fn decide(
+    pair: &Pair<'_>,
+    status: Status,
+    vault: Option<&VaultId>,
+    stamp: Stamp,
+) -> Result<Effect, Violation> {
+    let decided = Membership::decide(pair.current(), stamp, status);
+    let next = decided.as_ref().ok().and_then(|change| change.as_ref().or(pair.current()));
+    let case = Case { pair, stamp, next, vault };
+    let mut guards = check(&case, &[Rule::ActiveMember, Rule::ImageExists])?;
+    let Ok(Some(next)) = &decided else { return Ok(Effect::default()) };
+    guards.extend(check(&case, &[Rule::PendingLimit, Rule::Vault])?);
+    let next = match new_reservation(&case) {
+        Some(reservation) => next.clone().with_reservation(reservation),
+        None => next.clone(),
+    };
+    Ok(change(pair, Some(next), guards))
+}
+
+/// Checks rules in order. Returns the guards that they rest on.
+///
+/// # Errors
+/// The first rule that is broken.
+fn check(case: &Case<'_>, rules: &[Rule]) -> Result<Guards, Violation> {
+    let mut guards = Guards::default();
+    for rule in rules {
+        guards.extend(rule.check(case)?.into_guards());
+    }
+    Ok(guards)
+}
+
+fn change(pair: &Pair<'_>, membership: Option<Membership>, guards: Guards) -> Effect {
+    Effect::of_change((pair.image, pair.tenant), membership, pair.input, guards)
+}
+
+/// The outcome of a task with that effect on the pair: done if the pair is then as the task wants it, superseded if a later
+/// request wants it otherwise.
+fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
+    let after = effect.membership.as_ref().or(pair.current());
+    let status = after.and_then(Membership::status);
+    let is_as_wanted = match task {
+        Task::Share => status.is_some(),
+        Task::Unshare => status.is_none(),
+        Task::Refresh => true,
+        Task::Respond { status: wanted, .. } | Task::RespondToAll { status: wanted, .. } => {
+            status == Some(*wanted)
+        }
+    };
+    if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
+}
+
+/// The same membership, but pending where it would be accepted without the reservation that the image needs.
+fn pending_unless_reserved(image: &ImageHead, membership: Membership) -> Membership {
+    let needs_vault = matches!(image.spec.kind, ImageKind::FullEcs { .. });
+    if needs_vault && membership.status() == Some(Status::Accepted) && membership.reservation().is_none() {
+        membership.without_decision()
+    } else {
+        membership
+    }
+}

@@ -1,0 +1,32 @@
+//! An image can be shared while its visibility is `shared` (`contract/ims.md` 1.7). Encrypted by the service's own key it
+//! cannot (decision 14), nor as a full-ECS image that was not made from a backup (decision 15).
+
+use crate::domain::step::pair::{Case, Subject};
+use crate::domain::step::step_input::ExtraRead;
+use crate::domain::step::verdict::{Unguarded, Verdict, violation};
+use crate::domain::{Encryption, ImageHead, ImageKind, Outcome, Visibility};
+
+pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
+    None
+}
+
+pub(super) fn check(case: &Case<'_>) -> Verdict {
+    let image = case.image()?;
+    match obstacle(image) {
+        Some(outcome) => violation(outcome, Unguarded::TrueWhenRead),
+        None => Ok(case.image_basis(image)),
+    }
+}
+
+fn obstacle(image: &ImageHead) -> Option<Outcome> {
+    if image.visibility != Visibility::Shared {
+        return Some(Outcome::NotShareable);
+    }
+    if image.spec.encryption == Encryption::DefaultKey {
+        return Some(Outcome::DefaultKey);
+    }
+    match image.spec.kind {
+        ImageKind::FullEcs { from_backup: false, .. } => Some(Outcome::NotFromBackup),
+        ImageKind::FullEcs { .. } | ImageKind::SystemDisk | ImageKind::DataDisk => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! A full-ECS image is accepted into a vault of its recipient's that is for backups, can be used, and has room for the image's
+//! backups (seed 001, `contract/decisions.md` 15). The reserved part of a vault is exact: it is an attribute of the vault, written in the
+//! transactions that write memberships.
+
+use crate::domain::step::guard::Guard;
+use crate::domain::step::pair::{Case, Subject};
+use crate::domain::step::step_input::ExtraRead;
+use crate::domain::step::verdict::{Verdict, violation};
+use crate::domain::{ImageKind, Membership, Outcome, Reservation, Status, Task};
+
+/// The vault that an acceptance names. One more item of the batch read.
+pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
+    match subject.task {
+        Task::Respond { status: Status::Accepted, vault: Some(vault) }
+        | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
+            if matches!(subject.image.spec.kind, ImageKind::FullEcs { .. }) =>
+        {
+            Some(ExtraRead::Vault((subject.tenant.clone(), vault.clone())))
+        }
+        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Share | Task::Unshare | Task::Refresh => {
+            None
+        }
+    }
+}
+
+/// What the image is made of does not change while it has members, so an unchanged membership vouches for that.
+///
+/// A failure rests on the membership, too, which is read earlier: a vault must not be called full by the very image that
+/// another worker has accepted into it meanwhile.
+pub(super) fn check(case: &Case<'_>) -> Verdict {
+    let pair = case.pair;
+    let is_full_ecs = matches!(case.image()?.spec.kind, ImageKind::FullEcs { .. });
+    let is_accepted = case.next.and_then(Membership::status) == Some(Status::Accepted);
+    let holds_a_reservation = pair.current().is_some_and(|current| current.reservation().is_some());
+    let Some(Reservation { vault, gib }) = new_reservation(case) else {
+        return if is_full_ecs && is_accepted && !holds_a_reservation {
+            violation(Outcome::NoVault, pair.membership_unchanged())
+        } else {
+            Ok(pair.membership_unchanged().into())
+        };
+    };
+    let key = (pair.tenant.clone(), vault);
+    let Some(vault) = pair.input.vaults.get(&key) else {
+        return violation(Outcome::NoVault, pair.membership_unchanged());
+    };
+    match vault.check_capacity(gib, pair.plan_so_far.reserved_gib_delta(&key)) {
+        Ok(()) => {
+            let (revision, capacity_gib) = (vault.revision, vault.details.capacity_gib);
+            Ok(Guard::VaultRoom { vault: key, revision, capacity_gib }.into())
+        }
+        Err(outcome) => violation(outcome, pair.membership_unchanged()),
+    }
+}
+
+/// The reservation that a decision adds or puts in the place of another: that of a full-ECS image which is accepted into the
+/// vault that is named, unless it is there already.
+pub(in crate::domain::step) fn new_reservation(case: &Case<'_>) -> Option<Reservation> {
+    let ImageKind::FullEcs { backup_gib: gib, .. } = case.pair.image_head()?.spec.kind else { return None };
+    case.next.filter(|next| next.status() == Some(Status::Accepted))?;
+    let vault = case.vault?;
+    let held = case.pair.current().and_then(Membership::reservation);
+    let is_held = held.is_some_and(|held| held.vault == *vault);
+    (!is_held).then(|| Reservation { vault: vault.clone(), gib })
+}

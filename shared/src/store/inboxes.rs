@@ -1,0 +1,46 @@
+//! Counts the images that are pending for a tenant.
+
+use super::client::Store;
+use super::error::StoreError;
+use super::item;
+use super::keys::{self, GSK, LISTS_INDEX, List};
+use crate::domain::{Inbox, Status, TenantId};
+use crate::table::{Projection, Query};
+
+/// What waits is counted no further than this: more than any limit that a deployment is likely to set.
+const MAX_COUNTED: usize = 20_000;
+
+impl Store {
+    /// Counts the images that wait for a tenant's answer: from memory, or in one query for some 7,000 of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the table failed.
+    pub(crate) async fn inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
+        let now = self.clock.now();
+        if let Some(inbox) = self.inbox_cache.get(tenant, now) {
+            return Ok(inbox);
+        }
+        let inbox = self.count_inbox(tenant).await?;
+        self.inbox_cache.insert(tenant.clone(), inbox.clone(), now);
+        Ok(inbox)
+    }
+
+    async fn count_inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
+        let list = List::Received(tenant.clone(), Status::Pending);
+        let query = Query::new("gpk = :list").value(":list", item::text(list));
+        let mut query = Query { index: Some(LISTS_INDEX), projection: Projection::Only(&[GSK]), ..query };
+        let mut inbox = Inbox::default();
+        loop {
+            let page = self.query(&query).await?;
+            for found in &page.items {
+                let owner = keys::parse_received_owner(item::get_text(found, GSK)?);
+                *inbox.pending_by_owner.entry(owner.ok_or(StoreError::Unreadable(GSK))?).or_default() += 1;
+                inbox.pending += 1;
+            }
+            query.start = page.next;
+            if query.start.is_none() || inbox.pending as usize >= MAX_COUNTED {
+                return Ok(inbox);
+            }
+        }
+    }
+}

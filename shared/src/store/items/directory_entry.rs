@@ -1,0 +1,55 @@
+//! A directory entry: attributes of the tenant's item, and an item of the tenant's names.
+
+use crate::domain::DirectoryEntry;
+use crate::store::error::StoreError;
+use crate::store::item::{self, Item};
+use crate::store::keys::{self, PK, SK};
+use crate::table::Write;
+
+/// Whose the names are.
+pub const TENANT: &str = "tenant";
+
+/// Several of these attributes are called by words of DynamoDB's own.
+pub fn with_attribute_names(write: Write) -> Write {
+    write.name("#account", "account").name("#project", "project").name("#region", "region")
+}
+
+/// The same write, if the entry is as it was read.
+pub fn if_entry_unchanged(write: Write, entry: &DirectoryEntry) -> Write {
+    with_attribute_names(write)
+        .only_if("#account = :read_account AND #project = :read_project AND #region = :read_region")
+        .value(":read_account", item::text(&entry.account))
+        .value(":read_project", item::text(&entry.project))
+        .value(":read_region", item::text(&entry.region))
+}
+
+pub fn names_attributes(entry: &DirectoryEntry) -> [(&'static str, item::AttributeValue); 2] {
+    [(TENANT, item::text(&entry.tenant)), ("region", item::text(&entry.region))]
+}
+
+/// Reads an entry from a tenant's item; `None` where the directory says nothing of it.
+pub fn parse(found: &Item) -> Result<Option<DirectoryEntry>, StoreError> {
+    if !found.contains_key("account") {
+        return Ok(None);
+    }
+    let tenant =
+        keys::parse_tenant_partition(item::get_text(found, PK)?).ok_or(StoreError::Unreadable(PK))?;
+    Ok(Some(DirectoryEntry {
+        tenant,
+        account: item::get_parsed(found, "account")?,
+        project: item::get_parsed(found, "project")?,
+        region: item::get_parsed(found, "region")?,
+    }))
+}
+
+/// Reads an entry from the item of its names.
+pub fn parse_names(found: &Item) -> Result<DirectoryEntry, StoreError> {
+    let names = keys::parse_tenant_names(item::get_text(found, PK)?, item::get_text(found, SK)?);
+    let (account, project) = names.ok_or(StoreError::Unreadable(SK))?;
+    Ok(DirectoryEntry {
+        tenant: item::get_parsed(found, TENANT)?,
+        account,
+        project,
+        region: item::get_parsed(found, "region")?,
+    })
+}

@@ -1,0 +1,72 @@
+//! The item of a request under its idempotency key.
+
+use std::time::Duration;
+
+use crate::domain::{Job, JobId, TenantId, Timestamp};
+use crate::store::error::StoreError;
+use crate::store::item::{self, Item};
+use crate::store::keys::{self, TTL};
+use crate::table::Write;
+
+/// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
+pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_hours(24);
+
+/// The attribute that names what a request has created.
+pub const CREATED: &str = "created";
+
+/// A request that its client may send again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRequest {
+    /// Whose key it is.
+    pub tenant: TenantId,
+    /// The hash of the client's key.
+    pub key_digest: String,
+    /// The hash of the request.
+    pub request_digest: String,
+}
+
+/// What came of submitting a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmitOutcome {
+    /// It is accepted.
+    Accepted,
+    /// The same request was accepted before, as that job.
+    Replayed(JobId),
+    /// The idempotency key was used for another request.
+    KeyReused,
+}
+
+/// The write that remembers a request that became a job; its condition fails where the key was used before.
+pub fn record_job(request: &IdempotencyRequest, job: &Job) -> Write {
+    record_request(request, ("job", &job.id.to_string()), job.accepted_at)
+}
+
+/// The write that remembers a request that creates the thing of that id; its condition fails where the key was used before.
+pub fn record_created(request: &IdempotencyRequest, id: &str, now: Timestamp) -> Write {
+    record_request(request, (CREATED, id), now)
+}
+
+pub fn record_request(
+    request: &IdempotencyRequest,
+    (attribute, id): (&'static str, &str),
+    now: Timestamp,
+) -> Write {
+    let attributes = [
+        ("request", item::text(&request.request_digest)),
+        (attribute, item::text(id)),
+        (TTL, item::number(now.plus(IDEMPOTENCY_RETENTION).unix_seconds())),
+    ];
+    Write::put(item::item(keys::idempotency(&request.tenant, &request.key_digest), attributes))
+        .only_if("attribute_not_exists(pk) OR #ttl < :now")
+        .name("#ttl", TTL)
+        .value(":now", item::number(now.unix_seconds()))
+}
+
+/// What a request comes to whose key was used before, for what that item tells.
+pub fn replay_outcome(stored: &Item, request: &IdempotencyRequest) -> Result<SubmitOutcome, StoreError> {
+    if item::get_text(stored, "request")? == request.request_digest {
+        Ok(SubmitOutcome::Replayed(item::get_parsed(stored, "job")?))
+    } else {
+        Ok(SubmitOutcome::KeyReused)
+    }
+}

@@ -1,0 +1,134 @@
+//! The items of an image: its record, which readers read; its head, which sharing reads and writes; and its listing, where it
+//! is open. A deleted image leaves a head without attributes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::membership::MEMBERSHIP;
+use crate::domain::{Details, Image, ImageHead, ImageId, ImageSpec, TenantId, Timestamp, Visibility};
+use crate::store::error::StoreError;
+use crate::store::item::{self, Item};
+use crate::store::keys::{self, List, list_entry_attributes, name_prefix};
+use crate::table::{Projection, Write};
+
+/// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
+/// a hundred images, and each attribute of each is parsed several times on its way.
+pub const LISTED_ATTRIBUTES: Projection =
+    Projection::Only(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, MEMBERSHIP]);
+
+/// The attribute of a record that holds what is shown of an image.
+pub const RECORD: &str = "image";
+
+/// The attribute of a head that holds what sharing reads of an image, but for its number of members. A tombstone has none.
+pub const HEAD: &str = "head";
+
+/// The attribute of a head that counts the image's members.
+pub const MEMBERS: &str = "members";
+
+/// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
+pub const MEMBER_REV: &str = "member_rev";
+
+#[derive(Serialize, Deserialize)]
+pub struct ImageRecord<'a> {
+    owner: Cow<'a, TenantId>,
+    visibility: Visibility,
+    created: Timestamp,
+    updated: Timestamp,
+    details: Cow<'a, Details>,
+}
+
+impl<'a> ImageRecord<'a> {
+    fn from_image(image: &'a Image) -> Self {
+        let Image { visibility, created, updated, .. } = *image;
+        let (owner, details) = (Cow::Borrowed(&image.owner), Cow::Borrowed(&image.details));
+        Self { owner, visibility, created, updated, details }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct HeadRecord {
+    owner: TenantId,
+    visibility: Visibility,
+    make: ImageSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl HeadRecord {
+    pub fn from_image(image: &Image) -> Self {
+        let ImageHead { owner, visibility, spec: make, name, created, updated, .. } = image.head(0);
+        // Only lists need it here, and a head is to stay small.
+        let name = name.map(|name| name_prefix(&name).to_owned());
+        Self { owner, visibility, make, name, created, updated }
+    }
+}
+
+pub fn put_listing(image: &Image) -> Write {
+    let entry = list_entry_attributes(&List::Open(image.visibility), &image.into());
+    Write::put(item::item(keys::listing(&image.id), entry))
+}
+
+pub fn delete_listing(image: &ImageId) -> Write {
+    Write::delete(keys::listing(image))
+}
+
+pub fn image_item(image: &Image) -> Result<Item, StoreError> {
+    let attributes =
+        [(RECORD, item::json(&ImageRecord::from_image(image))?), ("rev", item::text(image.revision))];
+    let entry = list_entry_attributes(&List::Owned(image.owner.clone()), &image.into());
+    Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(entry)))
+}
+
+pub fn head_item(image: &Image) -> Result<Item, StoreError> {
+    let attributes = [
+        (HEAD, item::json(&HeadRecord::from_image(image))?),
+        (MEMBERS, item::number(0)),
+        (MEMBER_REV, item::number(0)),
+        ("rev", item::text(image.revision)),
+    ];
+    Ok(item::item(keys::head(&image.id), attributes))
+}
+
+pub fn parse_image_id(item: &Item) -> Result<ImageId, StoreError> {
+    keys::parse_image_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
+}
+
+/// Reads an image from its record; `None` for an item of another kind.
+pub fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
+    if !item.contains_key(RECORD) {
+        return Ok(None);
+    }
+    let record: ImageRecord<'_> = item::get_json(item, RECORD)?;
+    Ok(Some(Image {
+        id: parse_image_id(item)?,
+        owner: record.owner.into_owned(),
+        visibility: record.visibility,
+        details: record.details.into_owned(),
+        created: record.created,
+        updated: record.updated,
+        revision: item::get_parsed(item, "rev")?,
+    }))
+}
+
+/// Reads an image's head; `None` for a tombstone and for an item of another kind.
+pub fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
+    if !item.contains_key(HEAD) {
+        return Ok(None);
+    }
+    let HeadRecord { owner, visibility, make, name, created, updated } = item::get_json(item, HEAD)?;
+    let (members, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
+    Ok(Some(ImageHead {
+        id: parse_image_id(item)?,
+        owner,
+        visibility,
+        spec: make,
+        name,
+        created,
+        updated,
+        member_count: members,
+        revision,
+    }))
+}

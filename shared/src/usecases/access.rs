@@ -1,0 +1,88 @@
+//! Checks a caller's access to an image that was read, by the one rule of [`crate::domain`].
+
+use super::UseCaseError;
+use crate::App;
+use crate::domain::{
+    AccessControlled, Caller, Denied, ImageAction, ImageHead, ImageId, NamedMembership, Unauthorized,
+};
+use crate::store::Snapshot;
+
+/// An action on the membership that a request names, once that was read.
+pub(super) type MemberAction<'a> = fn(NamedMembership<'a>) -> ImageAction<'a>;
+
+/// Returns an image that was read, provided that the caller may do that with it; `None` is an image that is missing or
+/// deleted. `read` is a membership that was read with the image: where it is the caller's own, nothing more is read.
+///
+/// One read where the caller sees the image only as a member; else nothing.
+///
+/// # Errors
+/// [`UseCaseError`], for what [`Denied`] says.
+pub(super) async fn authorize<T: AccessControlled>(
+    app: &App,
+    caller: &Caller,
+    id: &ImageId,
+    image: Option<Unauthorized<T>>,
+    read: Option<NamedMembership<'_>>,
+    action: ImageAction<'_>,
+) -> Result<T, UseCaseError> {
+    let image = image.ok_or_else(|| Denied::ImageNotFound(id.clone()))?;
+    let own = match read {
+        Some(membership) if *membership.tenant == caller.tenant => membership.status,
+        _ if image.depends_on_membership(caller) => app.store.member_status(id, &caller.tenant).await?,
+        _ => None,
+    };
+    Ok(image.authorize(caller, own, action)?)
+}
+
+/// Returns the heads of some images that were read, provided that the caller may do that with each of them. One read for
+/// each that the caller sees only as a member, until the first that it may not.
+///
+/// # Errors
+/// [`UseCaseError`], for what [`Denied`] says of the first image that is denied.
+pub(super) async fn authorize_all<'a>(
+    app: &App,
+    caller: &Caller,
+    read: &'a Snapshot,
+    ids: &[ImageId],
+    action: ImageAction<'_>,
+) -> Result<Vec<&'a ImageHead>, UseCaseError> {
+    let mut heads = Vec::with_capacity(ids.len());
+    for id in ids {
+        heads.push(authorize(app, caller, id, read.image(id), None, action).await?);
+    }
+    Ok(heads)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn only_workers_and_lists_bypass_the_access_rule() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let call = concat!(".bypass", "(");
+        let mut found = Vec::new();
+        for path in sources(&source) {
+            let text = fs::read_to_string(&path).unwrap();
+            let path = path.strip_prefix(&source).unwrap().display().to_string();
+            let reasons = text.split(call).skip(1).map(|rest| rest.split(')').next().unwrap());
+            found.extend(reasons.map(|reason| (path.clone(), reason.to_owned())));
+        }
+        found.sort();
+        found.dedup();
+        let found: Vec<_> = found.iter().map(|(path, reason)| (path.as_str(), reason.as_str())).collect();
+        let expected = [
+            ("usecases/key_grants.rs", "Bypass::List"),
+            ("usecases/list_images/mod.rs", "Bypass::List"),
+            ("usecases/list_images/query_plan.rs", "Bypass::List"),
+            ("usecases/respond_to_all_job.rs", "Bypass::Worker"),
+        ];
+        assert_eq!(found, expected);
+    }
+}

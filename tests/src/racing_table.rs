@@ -1,0 +1,106 @@
+//! A table in which something happens just before a transaction: after its snapshot was read and before it is committed.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use imageshare::table::{
+    BatchRead, CONDITION_FAILED, Key, Page, Query, ReadOutput, Table, TableError, TableFuture,
+    TransactionToken, Write, WriteOutput,
+};
+use imageshare_local::table::TableLane;
+
+/// What became of the transaction that was raced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raced {
+    /// It was committed.
+    Committed,
+    /// One of its conditions did not hold.
+    Conflict,
+}
+
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The race of a table. Clones are the same race.
+#[derive(Clone, Default)]
+pub struct Race(Arc<Mutex<(Option<Meanwhile>, Option<Raced>)>>);
+
+impl fmt::Debug for Race {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Race").finish_non_exhaustive()
+    }
+}
+
+impl Race {
+    /// Lets that happen just before the next transaction.
+    pub fn arm(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
+        *self.lock() = (Some(Box::pin(meanwhile)), None);
+    }
+
+    /// What became of that transaction; `None` where there was none.
+    pub fn result(&self) -> Option<Raced> {
+        self.lock().1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Option<Meanwhile>, Option<Raced>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct RacingTable {
+    table: TableLane,
+    race: Race,
+}
+
+impl RacingTable {
+    /// That table, with that race.
+    pub fn new(table: TableLane, race: Race) -> Self {
+        Self { table, race }
+    }
+}
+
+impl Table for RacingTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
+        self.table.get_item(key)
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        self.table.batch_get_item(read)
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        self.table.query(query)
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
+        self.table.write_item(write)
+    }
+
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        Box::pin(async move {
+            let meanwhile = self.race.lock().0.take();
+            let Some(meanwhile) = meanwhile else {
+                return self.table.transact_write_items(writes, token).await;
+            };
+            meanwhile.await;
+            let output = self.table.transact_write_items(writes, token).await;
+            self.race.lock().1 = match &output {
+                Ok(_) => Some(Raced::Committed),
+                Err(TableError::Canceled(reasons))
+                    if reasons.iter().any(|reason| reason.code.as_deref() == Some(CONDITION_FAILED)) =>
+                {
+                    Some(Raced::Conflict)
+                }
+                Err(_) => None,
+            };
+            output
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! `kill -9` of the server in the middle of jobs and requests, fifty times at random moments.
+//!
+//! Owners share, unshare and delete, their guests answer, and each keeps a record of what was acknowledged. Every owner
+//! has images and guests of its own and makes one request after the other, so that what must be in the end is known
+//! exactly: a request that a cut left in doubt is made again until it is acknowledged. After each cut a copy of the data
+//! is examined as the cut has left it, while the server, started again, already goes on with the original.
+//!
+//! A process dies here, not the machine: what was written but not yet on the disk is still there. That the disk has it
+//! before it is acknowledged is the embedded database's promise (a write-ahead log, synchronised at every commit).
+//!
+//! Each life of the server has a clock of its own, which is wrong, drifts, and jumps once.
+
+mod api_checks;
+mod client;
+mod owner;
+mod record;
+mod skewed_clock;
+mod table_checks;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use imageshare::domain::Role;
+use imageshare_local::keys::{SigningKey, TokenClaims};
+use imageshare_tests::binaries::binary;
+use imageshare_tests::notice::print_notice;
+use imageshare_tests::server_process::ServerProcess;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use self::client::{Client, Endpoint, RequestCounts};
+use self::owner::Owner;
+use self::record::Record;
+use self::skewed_clock::SkewedClock;
+use self::table_checks::DataExaminer;
+
+const CUTS: u32 = 50;
+const OWNERS: usize = 8;
+
+/// How many guests each owner has: enough that a job of all its images with all of them is more than one piece.
+const RECIPIENTS_PER_OWNER: usize = 48;
+
+/// The longest that a server lives before it is killed.
+const MAX_LIFETIME_MS: u64 = 700;
+
+/// All jobs must have ended this long after the last cut.
+const COMPLETION_TIMEOUT: Duration = Duration::from_mins(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_requests_survive_fifty_power_cuts() {
+    let seed = std::env::var("POWER_CUT_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("POWER_CUT_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let began = Instant::now();
+
+    let data = TempDir::new().unwrap();
+    let clock = SkewedClock::build();
+    let mut server = start_server(data.path(), &clock, &mut random).await;
+    let (places, place) =
+        watch::channel(Endpoint { cut_count: 0, address: server.address.clone(), is_last: false });
+    let tally = Arc::new(RequestCounts::default());
+    let owners: Vec<_> = (0..OWNERS)
+        .map(|number| create_owner(number, data.path(), Client::new(place.clone(), &tally), random.fork()))
+        .collect();
+    let records: Vec<Arc<Mutex<Record>>> = owners.iter().map(Owner::record).collect();
+    let working: Vec<JoinHandle<Owner>> = owners.into_iter().map(|owner| tokio::spawn(owner.run())).collect();
+
+    let mut set_back = 0;
+    let mut examination = tokio::spawn(async { DataExaminer::default() });
+    for life in 1..=CUTS {
+        tokio::time::sleep(Duration::from_millis(random.u64(..MAX_LIFETIME_MS))).await;
+        server.kill();
+        set_back += u32::from(server.log().contains("the machine's clock was set back"));
+        let copy = copy_data(data.path());
+        let recorded = records.iter().map(|record| record.lock().unwrap().clone()).collect();
+        server = start_server(data.path(), &clock, &mut random).await;
+        places.send_replace(Endpoint {
+            cut_count: life,
+            address: server.address.clone(),
+            is_last: life == CUTS,
+        });
+        let examiner = examination.await.unwrap();
+        examination = tokio::spawn(examiner.examine(copy, recorded));
+    }
+
+    let mut recorded: Vec<Record> = Vec::new();
+    for owner in working {
+        let Ok(done) = timeout(COMPLETION_TIMEOUT, owner).await else {
+            panic!("a client hangs: {}", server.log())
+        };
+        let mut owner = done.unwrap();
+        api_checks::check_owner(&mut owner).await;
+        let record = owner.record().lock().unwrap().clone();
+        recorded.push(record);
+    }
+    let examiner = examination.await.unwrap();
+    assert_eq!(server.terminate(), Some(0), "{}", server.log());
+    table_checks::check_final_state(data.path(), &recorded).await;
+
+    let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
+    print_notice(&format_args!(
+        "{tally}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
+        began.elapsed()
+    ));
+    assert!(tally.interrupted() >= u64::from(CUTS / 2), "too few requests were under way at a cut");
+    // Most requests are carried out at once, and leave no job to go on with.
+    assert!(examiner.interrupted_jobs() >= CUTS as usize / 10, "too few jobs were under way at a cut");
+    assert!(set_back >= CUTS / 5, "the clock was set back too seldom");
+    assert!(examiner.partial_jobs() > 0, "no job was cut in its middle");
+}
+
+async fn start_server(data: &Path, clock: &SkewedClock, random: &mut fastrand::Rng) -> ServerProcess {
+    let environment = clock.environment(random, MAX_LIFETIME_MS);
+    ServerProcess::start_with_env(&binary("imageshare"), &["--data", data.to_str().unwrap()], environment)
+        .await
+}
+
+/// An owner, its guests, and their tokens.
+fn create_owner(number: usize, data: &Path, link: Client, random: fastrand::Rng) -> Owner {
+    let key = SigningKey::open_or_create(data).unwrap();
+    let token = |project: &str| {
+        let grant = TokenClaims {
+            project: project.parse().unwrap(),
+            account: None,
+            user: None,
+            roles: vec![Role::Member],
+            lifetime: Duration::from_hours(1),
+        };
+        (project.to_owned(), key.sign_token(&grant).unwrap())
+    };
+    let guests = (0..RECIPIENTS_PER_OWNER).map(|guest| token(&format!("guest-{number}-{guest}"))).collect();
+    Owner::new(token(&format!("owner-{number}")), guests, link, random)
+}
+
+fn copy_data(data: &Path) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for file in std::fs::read_dir(data).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    copy
+}

@@ -1,0 +1,193 @@
+//! Behind the service's back: what the table says, as a cut has left it and in the end.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use dynoxide::types::AttributeValue;
+use imageshare::domain::{Bypass, ImageId, Job, JobStatus, Limits, Task, TenantId};
+use imageshare::store::{OPEN_SHARDS, Store};
+use imageshare::usecases::execute;
+use imageshare::{App, Settings};
+use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::local_service::all_items;
+use tempfile::TempDir;
+
+use super::record::{BatchRequest, Operation, Record};
+
+/// Looks at the data after each cut.
+#[derive(Default)]
+pub struct DataExaminer {
+    ended_jobs: HashSet<String>,
+    interrupted: HashSet<String>,
+    partial: HashSet<String>,
+}
+
+impl fmt::Display for DataExaminer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} jobs went on after a cut, {} of them from their middle",
+            self.interrupted_jobs(),
+            self.partial_jobs()
+        )
+    }
+}
+
+impl DataExaminer {
+    /// Jobs that had not ended at a cut.
+    pub fn interrupted_jobs(&self) -> usize {
+        self.interrupted.len()
+    }
+
+    /// Jobs of which some pairs had been carried out at a cut, and others not.
+    pub fn partial_jobs(&self) -> usize {
+        self.partial.len()
+    }
+
+    /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
+    pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
+        let table = EmbeddedTable::open(Some(copy.path())).unwrap();
+        let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::for_server());
+        for record in &recorded {
+            check_images(&store, record).await;
+            for request in &record.requests {
+                self.examine_job(&store, &request.job, &request.request).await;
+            }
+        }
+        table.close().await;
+        self
+    }
+
+    async fn examine_job(&mut self, store: &Store, id: &str, ask: &BatchRequest) {
+        if self.ended_jobs.contains(id) {
+            return;
+        }
+        let report = store.report(id.parse().unwrap()).await.unwrap();
+        let report = report.unwrap_or_else(|| panic!("job {id} of {ask:?} was acknowledged and is lost"));
+        assert!(matches_request(&report.job, ask), "{:?} is not {ask:?}", report.job);
+        let pieces: Vec<_> = report.work_items.iter().map(|piece| piece.pairs.clone()).collect();
+        // A large job hands them out one after the other.
+        let all = report.job.work_items();
+        assert!(pieces.iter().all(|piece| all.contains(piece)), "{pieces:?} are pieces of job {id}");
+        assert!(report.ended_at().is_none() || pieces == all, "{pieces:?} are all pieces of job {id}");
+        match report.status() {
+            JobStatus::Init => drop(self.interrupted.insert(id.to_owned())),
+            JobStatus::Running => {
+                self.interrupted.insert(id.to_owned());
+                self.partial.insert(id.to_owned());
+            }
+            JobStatus::Success | JobStatus::Fail => drop(self.ended_jobs.insert(id.to_owned())),
+        }
+    }
+}
+
+async fn check_images(store: &Store, record: &Record) {
+    for id in record.images.keys() {
+        let id: ImageId = id.parse().unwrap();
+        // A deletion that was under way at the cut may have been made.
+        if let Some(image) = store.head(&id).await.unwrap() {
+            let (members, _) = store.members(&id, None, 1000).await.unwrap();
+            assert_eq!(
+                image.bypass(Bypass::Test).member_count as usize,
+                members.len(),
+                "the count of {id}'s members"
+            );
+        }
+    }
+    for id in &record.deleted {
+        assert_eq!(store.image(&id.parse().unwrap()).await.unwrap(), None, "{id} was deleted");
+    }
+}
+
+/// Checks the data once every job has ended and the server has stopped.
+pub async fn check_final_state(data: &Path, recorded: &[Record]) {
+    let table = EmbeddedTable::open(Some(data)).unwrap();
+    let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::for_server());
+    finish_deletions(&store, recorded).await;
+    for record in recorded {
+        check_images(&store, record).await;
+        for (id, expected) in &record.images {
+            let image = store.head(&id.parse().unwrap()).await.unwrap().expect("an acknowledged image");
+            assert_eq!(
+                image.bypass(Bypass::Test).member_count as usize,
+                expected.len(),
+                "the count of {id}'s members"
+            );
+        }
+        for id in &record.deleted {
+            let (members, _) = store.members(&id.parse().unwrap(), None, 1).await.unwrap();
+            assert_eq!(members, [], "members of {id}, which is deleted");
+        }
+        let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
+        assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
+    }
+    let items = all_items(&table);
+    let key = |item, name| string_value(HashMap::get(item, name)).unwrap_or_default();
+    let images = items.iter().filter(|item| key(item, "pk").starts_with("I#") && key(item, "sk") == "A");
+    let none = AttributeValue::N("0".to_owned());
+    for tombstone in images.filter(|image| !image.contains_key("image")) {
+        // One that had no members counts none.
+        let members = tombstone.get("members").unwrap_or(&none);
+        assert_eq!(members, &none, "{tombstone:?}");
+    }
+    let jobs = items.iter().filter_map(|item| serde_json::from_str(string_value(item.get("job"))?).ok());
+    check_one_job_per_request(jobs, recorded);
+    table.close().await;
+}
+
+/// All jobs have ended whose ids were told. Those of deletions are told to nobody, so one may have been left open.
+async fn finish_deletions(store: &Store, recorded: &[Record]) {
+    let settings = Settings {
+        region: "local".to_owned(),
+        public_url: None,
+        directory_is_complete: false,
+        limits: Limits::default(),
+    };
+    let service = App { store: store.clone(), settings: Arc::new(settings) };
+    for shard in 0..OPEN_SHARDS {
+        for piece in store.open_work_items(shard, None, 1000).await.unwrap() {
+            let job = store.report(piece.job).await.unwrap().unwrap().job;
+            let deleted = recorded.iter().any(|record| record.deleted.contains(job.images[0].as_str()));
+            assert!(deleted && job.task == Task::Unshare, "{job:?} has not ended");
+            execute(&service, piece).await.unwrap();
+        }
+    }
+}
+
+/// Every job must be one that was acknowledged, or that of a deletion, or of a request without a key that a cut left in
+/// doubt.
+fn check_one_job_per_request(jobs: impl Iterator<Item = Job>, recorded: &[Record]) {
+    let mut others: BTreeMap<String, Job> = jobs.map(|job| (job.id.to_string(), job)).collect();
+    for request in recorded.iter().flat_map(|record| &record.requests) {
+        assert!(others.remove(&request.job).is_some(), "{request:?} has no job of its own");
+    }
+    for ask in recorded.iter().flat_map(|record| &record.in_doubt) {
+        let found = others.iter().find(|(_, job)| matches_request(job, ask)).map(|(id, _)| id.clone());
+        found.map(|id| others.remove(&id));
+    }
+    let mut deleted: HashSet<&str> = recorded.iter().flat_map(|r| &r.deleted).map(String::as_str).collect();
+    for job in others.values() {
+        let of_deletion = job.task == Task::Unshare && job.images.len() == 1;
+        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "nobody asked for {job:?}");
+    }
+}
+
+fn matches_request(job: &Job, ask: &BatchRequest) -> bool {
+    let task_is = match (&job.task, ask.operation) {
+        (Task::Share, Operation::Share) | (Task::Unshare, Operation::Unshare) => true,
+        (Task::Respond { status, .. }, Operation::Decide(answer)) => status.as_str() == answer,
+        _ => false,
+    };
+    task_is
+        && job.images.iter().map(ImageId::as_str).eq(&ask.images)
+        && job.tenants.iter().map(TenantId::as_str).eq(&ask.recipients)
+}
+
+fn string_value(value: Option<&AttributeValue>) -> Option<&str> {
+    match value? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,4 @@
+//! The functions' real binaries, run by a stand-in for Lambda's Runtime API, and the tests of that stand-in.
+
+mod harness;
+mod wiring;

@@ -1,0 +1,33 @@
+//! What an operator has of a server: its log, its metrics, its command line and configuration, and its pages.
+
+mod command_line;
+mod log;
+mod metrics;
+mod pages;
+
+use std::time::Duration;
+
+use imageshare_tests::server_process::ServerProcess;
+use serde_json::Value;
+
+/// The lines of a server's log, once one of them is as wanted.
+async fn wait_for_lines(server: &ServerProcess, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    for _ in 0..500 {
+        let log = server.log();
+        let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if lines.iter().any(&wanted) {
+            return lines;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no such line in {}", server.log());
+}
+
+/// The line of that message for which all of these members are as given.
+async fn wait_for_line(server: &ServerProcess, message: &str, members: &[(&str, Value)]) -> Value {
+    let is_it = |line: &Value| {
+        line["message"] == message && members.iter().all(|(name, value)| line[*name] == *value)
+    };
+    let lines = wait_for_lines(server, is_it).await;
+    lines.into_iter().find(is_it).unwrap()
+}

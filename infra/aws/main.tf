@@ -9,7 +9,7 @@
 data "aws_region" "current" {}
 
 locals {
-  worker   = "job-worker"
+  worker   = one(local.document["x-imageshare-workers"])
   document = yamldecode(file("${path.module}/../openapi.yaml"))
 
   methods = {
@@ -32,11 +32,11 @@ locals {
   ]...)
   default_function = local.operations["$default"]
 
-  # Left out is what the local gateway answers itself; what ends in a slash, which an HTTP API refuses; and what takes the
-  # methods that a path does not have, where $default leads to the same function.
+  # Left out is what ends in a slash, which an HTTP API refuses, and what takes the methods that a path does not have, where
+  # $default leads to the same function: it finds the operation by the path.
   routes = {
     for key, function in local.operations : key => function
-    if function != "gateway" && (!endswith(key, "/") || endswith(key, " /")) && (!startswith(key, "ANY ") || function != local.default_function)
+    if !(endswith(key, "/") && !endswith(key, " /")) && !(startswith(key, "ANY ") && function == local.default_function)
   }
 
   http_functions = toset(values(local.routes))

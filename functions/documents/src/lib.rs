@@ -58,9 +58,10 @@ async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse 
         Ok(()) => healthy_response(),
         Err(problem) => {
             tracing::error!(%problem, "the table failed");
-            unhealthy_response(match problem.is_transient() {
-                true => "The table does not answer.",
-                false => "The table refuses the function. Look at the function's log.",
+            unhealthy_response(if problem.is_transient() {
+                "The table does not answer."
+            } else {
+                "The table refuses the function. Look at the function's log."
             })
         }
     };

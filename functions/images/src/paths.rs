@@ -65,9 +65,10 @@ fn find_route(method: &str, path: &str) -> Option<(String, HashMap<String, Strin
 /// them is empty or consists of dots: such a path looks like another one.
 fn match_template(template: &str, path: &str) -> Option<HashMap<String, String>> {
     let names: Vec<_> = template.split('/').collect();
-    let steps: Vec<_> = match template.ends_with("/{tag}") {
-        true => path.splitn(names.len(), '/').collect(),
-        false => path.split('/').collect(),
+    let steps: Vec<_> = if template.ends_with("/{tag}") {
+        path.splitn(names.len(), '/').collect()
+    } else {
+        path.split('/').collect()
     };
     if names.len() != steps.len() {
         return None;
@@ -87,9 +88,10 @@ fn match_template(template: &str, path: &str) -> Option<HashMap<String, String>>
 
 /// Whether a step of a path, or several for a tag with slashes in it, can be a parameter.
 fn is_parameter(step: &str) -> bool {
-    match step.contains('/') {
-        true => step.split('/').all(|part| !matches!(part, "" | "." | "..")),
-        false => !step.is_empty(),
+    if step.contains('/') {
+        step.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    } else {
+        !step.is_empty()
     }
 }
 

@@ -20,6 +20,11 @@ run "routes_are_those_of_the_document" {
   }
 
   assert {
+    condition     = output.routes["GET /health"] == "documents" && output.routes["GET /ready"] == "documents"
+    error_message = "The health of the service is not asked of a function."
+  }
+
+  assert {
     condition     = output.routes["$default"] == "images"
     error_message = "What no route matches does not lead to images."
   }

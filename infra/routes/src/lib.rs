@@ -12,9 +12,6 @@ pub use serde_norway::Error;
 /// The text of `infra/openapi.yaml`.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
 
-/// The function name of an operation that the gateway handles itself.
-pub const GATEWAY: &str = "gateway";
-
 /// The method of a route that takes every method for which its path has no route.
 pub const ANY: &str = "ANY";
 
@@ -40,7 +37,7 @@ pub struct Route {
     pub method: &'static str,
     /// The key by which events name the route: `GET /v2/images`, `ANY /v2/images`, or [`DEFAULT_ROUTE`].
     pub key: String,
-    /// The function that handles it, or [`GATEWAY`].
+    /// The function that handles it.
     pub function: String,
     /// The maximum size of a request body, in bytes, where the document states one.
     pub body_limit: Option<usize>,
@@ -81,7 +78,7 @@ impl Document {
 
     /// The functions that handle HTTP requests.
     pub fn http_functions(&self) -> BTreeSet<&str> {
-        self.routes().map(|route| route.function.as_str()).filter(|name| *name != GATEWAY).collect()
+        self.routes().map(|route| route.function.as_str()).collect()
     }
 
     /// Every function.

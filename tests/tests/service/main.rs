@@ -11,6 +11,7 @@ mod corpus;
 mod directory;
 mod errors;
 mod glance;
+mod http_api;
 mod identity;
 mod ims_refusals;
 mod long_lists;

@@ -6,11 +6,13 @@
 
 use http::Method;
 use imageshare::function::DEFAULT_BODY_LIMIT;
-use imageshare_routes::{ANY, DEFAULT_ROUTE, Document, GATEWAY};
+use imageshare_routes::{ANY, DEFAULT_ROUTE, Document};
 
 use super::handlers::{Handler, Handlers};
 
-/// The route where a load balancer asks whether the service is ready. The gateway's other route says whether it is healthy.
+/// The routes that this gateway answers itself, whatever the document says: whether the service is healthy, and, for a load
+/// balancer, whether it is ready. Both depend on the disk, and the second on whether the server stops.
+const HEALTH_ROUTE: &str = "GET /health";
 const READINESS_ROUTE: &str = "GET /ready";
 
 /// Why a document does not make a set of routes.
@@ -102,14 +104,13 @@ impl Route {
     fn new(route: imageshare_routes::Route, handlers: &Handlers) -> Result<Self, RoutesError> {
         let imageshare_routes::Route { key, function, body_limit, .. } = route;
         let body_limit = body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
-        if function == GATEWAY {
-            let target = if key == READINESS_ROUTE { RouteTarget::Readiness } else { RouteTarget::Health };
-            return Ok(Self { key, body_limit, target });
-        }
-        match handlers.get(&function) {
-            Some(handler) => Ok(Self { key, body_limit, target: RouteTarget::Function(handler) }),
-            None => Err(RoutesError::UnknownFunction { route: key, function }),
-        }
+        let target = match (key.as_str(), handlers.get(&function)) {
+            (HEALTH_ROUTE, _) => RouteTarget::Health,
+            (READINESS_ROUTE, _) => RouteTarget::Readiness,
+            (_, Some(handler)) => RouteTarget::Function(handler),
+            (_, None) => return Err(RoutesError::UnknownFunction { route: key, function }),
+        };
+        Ok(Self { key, body_limit, target })
     }
 }
 

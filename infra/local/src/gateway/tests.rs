@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use http::Method;
+use imageshare::facade;
 use lambda_http::{Body as LambdaBody, RequestExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,9 +29,9 @@ paths:
   /large/{size}:
     get: { x-imageshare-function: large }
   /health:
-    get: { x-imageshare-function: gateway }
+    get: { x-imageshare-function: echo }
   /ready:
-    get: { x-imageshare-function: gateway }
+    get: { x-imageshare-function: echo }
   /$default:
     x-amazon-apigateway-any-method: { x-imageshare-function: echo }
 ";

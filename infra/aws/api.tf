@@ -30,6 +30,7 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
+  # checkov:skip=CKV_AWS_309:The functions authenticate their callers. Of the credentials they take, an HTTP API knows one.
   for_each = local.routes
 
   api_id    = aws_apigatewayv2_api.this.id
@@ -48,6 +49,7 @@ resource "aws_lambda_permission" "api" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
+  # checkov:skip=CKV_AWS_338:How long a log is kept is a variable; 90 days by default.
   count = var.access_log_retention_days > 0 ? 1 : 0
 
   # Under this prefix the group needs no entry in the account's one policy for log delivery, which has room for few.

@@ -24,7 +24,7 @@ pub struct Emulator {
     scripts: PathBuf,
     port: u16,
     files: TempDir,
-    _process: Child,
+    process: Child,
 }
 
 impl Emulator {
@@ -61,16 +61,15 @@ impl Emulator {
             .stdout(log.try_clone().expect("a second handle of the log"))
             .stderr(log);
         let process = command.spawn().unwrap_or_else(|problem| panic!("cannot run {command:?}: {problem}"));
-        let mut emulator = Self { python, scripts, port, files, _process: process };
-        if timeout(START_TIMEOUT, emulator.wait_until_it_listens()).await.is_err() {
-            panic!("the emulator does not listen after {START_TIMEOUT:?}:\n{}", emulator.log());
-        }
+        let mut emulator = Self { python, scripts, port, files, process };
+        let listens = timeout(START_TIMEOUT, emulator.wait_until_it_listens()).await.is_ok();
+        assert!(listens, "the emulator does not listen after {START_TIMEOUT:?}:\n{}", emulator.log());
         Ok(emulator)
     }
 
     async fn wait_until_it_listens(&mut self) {
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            if let Ok(Some(status)) = self._process.try_wait() {
+            if let Ok(Some(status)) = self.process.try_wait() {
                 panic!("the emulator ended with {status}:\n{}", self.log());
             }
             sleep(Duration::from_millis(100)).await;

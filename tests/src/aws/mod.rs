@@ -6,7 +6,8 @@
 //! ```
 //!
 //! It needs Terraform with that provider, and Python with its package index. `terraform init` finds the provider as it
-//! always does; where there is no network, `TF_CLI_ARGS_init=-plugin-dir=DIRECTORY` names a directory that has it.
+//! always does; where there is no network, in a directory of `/opt` that mirrors the registry, or where
+//! `TF_CLI_ARGS_init=-plugin-dir=DIRECTORY` says.
 
 mod api_address;
 mod emulator;

@@ -2,7 +2,7 @@
 //! the lock file above all, is nobody's to find.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub const MODULE: &str = "infra/aws";
 /// Where in the copy the tests' deployment is.
 pub const DEPLOYMENT: &str = "tests/aws";
 
-/// The copy of one configuration, initialized.
+/// The copy of one configuration, with its provider.
 pub struct Terraform {
     copy: TempDir,
     folder: &'static str,
@@ -25,7 +25,7 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Copies what that folder of the workspace needs, and initializes it there. `environment` is what each command gets
+    /// Copies what that folder of the workspace needs, and has Terraform get the provider there. `environment` is what each command gets
     /// besides this process's own.
     ///
     /// # Errors
@@ -43,9 +43,18 @@ impl Terraform {
             .expect("a copy");
         let terraform = Self { copy, folder, environment };
         let failed = |problem: String| SetupError(format!("terraform init: {problem}"));
-        let ended = terraform.command(&["init", "-no-color"]).output().await;
-        let ended = ended.map_err(|problem| failed(problem.to_string()))?;
-        if ended.status.success() { Ok(terraform) } else { Err(failed(output_text(&ended))) }
+        let init = async |arguments: &[&str]| {
+            let ended =
+                terraform.command(arguments).output().await.map_err(|problem| failed(problem.to_string()))?;
+            if ended.status.success() { Ok(()) } else { Err(failed(output_text(&ended))) }
+        };
+        let init_result = match (init(&["init", "-no-color"]).await, local_mirror()) {
+            (Err(_), Some(mirror)) => {
+                init(&["init", "-no-color", &format!("-plugin-dir={}", mirror.display())]).await
+            }
+            (result, _) => result,
+        };
+        init_result.map(|()| terraform)
     }
 
     /// Where the copy is.
@@ -103,6 +112,12 @@ impl Terraform {
             .kill_on_drop(true);
         command
     }
+}
+
+/// A directory of `/opt` that has the provider as a mirror would, where machines without a network often keep one.
+fn local_mirror() -> Option<PathBuf> {
+    let directories = fs::read_dir("/opt").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    directories.into_iter().find(|path| path.join("registry.terraform.io/hashicorp/aws").is_dir())
 }
 
 fn changes_of_resource(resource: &Value) -> Vec<String> {

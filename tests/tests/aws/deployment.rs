@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use imageshare::store::table_definition;
+use imageshare_routes::Document;
 use imageshare_tests::aws::{ApiAddress, Emulator, REGION, Terraform, available, package_functions};
 use imageshare_tests::deployment::{AUDIENCE, ISSUER, TABLE, key_set, master_key};
 use imageshare_tests::python::{self, CLIENT_TIMEOUT, Release};
@@ -26,18 +27,11 @@ const FORGOTTEN: [&str; 5] = [
     "treat_missing_data",
 ];
 
-const FUNCTIONS: [&str; 10] = [
-    "documents",
-    "identity",
-    "images",
-    "job-status",
-    "job-worker",
-    "permission",
-    "registry",
-    "respond",
-    "share",
-    "unshare",
-];
+/// The functions that are deployed.
+fn functions() -> Vec<String> {
+    let document = Document::load().expect("infra/openapi.yaml is an API document");
+    document.functions().into_iter().map(str::to_owned).collect()
+}
 
 /// What is deployed, and where.
 struct World {
@@ -76,8 +70,7 @@ async fn deployment_serves_real_clients_from_apply_to_destroy() {
 
 async fn package(folder: &TempDir, version: &'static str) -> Result<(), imageshare_tests::aws::SetupError> {
     let folder = folder.path().to_owned();
-    let functions = FUNCTIONS.map(str::to_owned);
-    tokio::task::spawn_blocking(move || package_functions(&functions, version, &folder)).await.unwrap()
+    tokio::task::spawn_blocking(move || package_functions(&functions(), version, &folder)).await.unwrap()
 }
 
 /// What Terraform is told of the deployment.
@@ -97,7 +90,7 @@ async fn second_plan_changes_nothing(world: &World) {
     changes.retain(|change| {
         let is_forgotten =
             |forgotten: &&str| change == *forgotten || change.ends_with(&format!(" {forgotten}"));
-        !FORGOTTEN.iter().any(|forgotten| is_forgotten(&forgotten))
+        !FORGOTTEN.iter().any(|forgotten| is_forgotten(forgotten))
     });
     assert_eq!(changes, [""; 0], "a second apply would change something");
 }
@@ -224,7 +217,7 @@ async fn upgrade_under_load_loses_nothing(world: &World) {
             let projects: Vec<_> = (0..60).map(|number| format!("project-{number}")).collect();
             let mut jobs = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                jobs.push(client.share(&[image.clone()], &projects).await);
+                jobs.push(client.share(std::slice::from_ref(&image), &projects).await);
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
             for job in &jobs {
@@ -242,10 +235,10 @@ async fn upgrade_under_load_loses_nothing(world: &World) {
     for client in clients {
         assert!(client.await.unwrap() > 0, "nothing was shared during the upgrade");
     }
-    for function in FUNCTIONS {
+    for function in functions() {
         let arguments = json!({"FunctionName": format!("imageshare-{function}")});
         let found = world.emulator.call("lambda", "get_function_configuration", &arguments).await;
-        assert_eq!(found["CodeSha256"], sha256_of(world, function).as_str(), "{function}");
+        assert_eq!(found["CodeSha256"], sha256_of(world, &function).as_str(), "{function}");
     }
 }
 

@@ -2,8 +2,6 @@
 //! binaries and real clients. `imageshare_tests::aws` says what that needs; without it these tests say so and pass, and in CI
 //! they fail.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
 mod client;
 mod deployment;
 mod gateway_errors;

@@ -87,10 +87,10 @@ fn readme_has_every_input_and_output() {
     let (before, rest) = readme.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();
     let expected = tables(&read("variables.tf"), &read("outputs.tf"));
-    if std::env::var_os("IMAGESHARE_UPDATE_README").is_some() {
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         fs::write(module.join("README.md"), format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
     } else {
-        assert_eq!(found, expected, "set IMAGESHARE_UPDATE_README=1 to write the tables");
+        assert!(found == expected, "the README's tables are out of date: UPDATE_SNAPSHOTS=1 writes them");
     }
 }
 

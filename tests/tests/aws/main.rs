@@ -6,6 +6,7 @@ mod client;
 mod deployment;
 mod gateway_errors;
 mod module;
+mod policies;
 mod readme;
 
 use std::path::Path;

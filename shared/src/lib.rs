@@ -1,11 +1,12 @@
 //! The common crate of imageshare: everything between a function's event and the table.
 //!
-//! A request goes down through these rooms, and each knows only those below it; a facade besides the `Call` that it is
-//! handed by `function`.
+//! A request goes down through these rooms, and each knows only those below it. No facade knows another one, and
+//! `function` knows no facade: they meet in `http`.
 //!
 //! ```text
 //! function   what every function does around its work: admits the caller, names the request, logs it
 //! facade     the API dialects (Glance, IMS, Alibaba, Keystone, our own): wire types in, wire types out
+//! http       requests and responses without a dialect: queries, strict JSON, pages, markers, the common error body
 //! usecases   what is done, once for every dialect: share, unshare, respond, list, carry out a job
 //! auth       who makes a request: bearer tokens, signatures, access keys
 //! store      what is kept, and the conditional write of each change
@@ -24,6 +25,7 @@ pub mod auth;
 pub mod domain;
 pub mod facade;
 pub mod function;
+pub mod http;
 pub mod store;
 pub mod table;
 pub mod usecases;

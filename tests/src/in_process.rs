@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use imageshare::App;
 use imageshare::domain::{Clock, Limits, Timestamp};
-use imageshare::facade::{self, HttpResponse, alibaba, glance, ims};
+use imageshare::facade::{self, alibaba, glance, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use imageshare::store::Store;
 use lambda_http::{Body, Context, RequestExt, request};
 use serde_json::{Value, json};

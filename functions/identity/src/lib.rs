@@ -1,7 +1,8 @@
 //! The function `identity`: the access keys of a project, and tokens for their holders in Keystone's words.
 
-use imageshare::facade::{HttpResponse, identity, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{identity, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.

@@ -2,8 +2,9 @@
 
 mod paths;
 
-use imageshare::facade::{HttpResponse, glance, ims};
-use imageshare::function::{AuthenticatedRequest, HttpFunction, route_key};
+use imageshare::facade::{glance, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
 use lambda_http::Request;
 
 use self::paths::{allowed_methods, normalize_minor_version};

@@ -1,7 +1,8 @@
 //! The function `job-status`: both job queries.
 
-use imageshare::facade::{HttpResponse, ims};
+use imageshare::facade::ims;
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.

@@ -3,8 +3,9 @@
 
 mod welcome;
 
-use imageshare::facade::{HttpResponse, alibaba, glance, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{alibaba, glance, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.

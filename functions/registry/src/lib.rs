@@ -1,9 +1,10 @@
 //! The function `registry`: what operators and tenants register besides images: the directory of tenants, vaults, grants of
 //! keys.
 
+use imageshare::facade::ims;
 use imageshare::facade::registry::{key_grants, tenants, vaults};
-use imageshare::facade::{HttpResponse, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.

@@ -1,7 +1,8 @@
 //! The function `unshare`: `DELETE` of members, of many images or of one.
 
-use imageshare::facade::{HttpResponse, glance, ims};
+use imageshare::facade::{glance, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.

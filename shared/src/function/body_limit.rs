@@ -4,7 +4,8 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
-use crate::facade::{HttpResponse, error_response, glance, ims};
+use crate::facade::{glance, ims};
+use crate::http::{HttpResponse, error_response};
 
 /// The limit, in bytes, of an operation that states none; and of every request that carries no credential, whose body may
 /// be that of a login.

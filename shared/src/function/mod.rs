@@ -3,33 +3,25 @@
 //! Requests come as API Gateway hands them over (HTTP API, payload 2.0). Which operation a request is, is the gateway's
 //! finding, its route key; the routes are stated once, in `infra/openapi.yaml`.
 
-mod base_url;
 mod body_limit;
 mod deadline;
 mod deployment;
-mod read_limiter;
-mod request;
-mod trace;
 
 use std::sync::OnceLock;
 
-use http::HeaderValue;
-use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use tracing::Instrument;
 
-pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
 use self::body_limit::reject_large_body;
 pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_too_large, effective_body_limit};
 pub use self::deadline::{http_deadline, lambda_deadline};
 pub use self::deployment::{BadDeployment, app_from_env, init_logging};
-use self::read_limiter::ReadLimiter;
-pub use self::request::{AuthenticatedRequest, IncomingRequest};
-use self::trace::RequestTrace;
-pub use self::trace::redact_path;
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, ims};
+use crate::facade::ims;
+use crate::http::{
+    AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RequestTrace, gateway_request_id,
+};
 use crate::{App, Settings};
 
 /// A function that answers HTTP: the service, and who may call it.
@@ -151,21 +143,6 @@ impl HttpFunction {
     }
 }
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none. `HEAD` is answered as `GET` is:
-/// the server that sends the answer leaves its body out.
-pub fn route_key(request: &Request) -> String {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let route = context.route_key.clone().unwrap_or_default();
-            match route.strip_prefix("HEAD ") {
-                Some(path) => format!("GET {path}"),
-                None => route,
-            }
-        }
-        _ => String::new(),
-    }
-}
-
 /// Answers a request so that each line of the log that is written meanwhile bears the gateway's id for it.
 pub async fn with_request_span<R>(request: Request, answer: impl FnOnce(Request) -> R) -> HttpResponse
 where
@@ -173,17 +150,4 @@ where
 {
     let span = tracing::error_span!("request", request_id = gateway_request_id(&request));
     answer(request).instrument(span).await
-}
-
-/// The gateway's id for the request; a new one where it has none.
-fn request_id_or_new(request: &Request) -> String {
-    let given = gateway_request_id(request).filter(|id| HeaderValue::from_str(id).is_ok());
-    given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
-}
-
-fn gateway_request_id(request: &Request) -> Option<&str> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
-        _ => None,
-    }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
-use imageshare::facade::{self, HttpResponse};
 use imageshare::function::body_too_large;
+use imageshare::http::{HttpResponse, error_response};
 use uuid::Uuid;
 
 use super::body::BodyError;
@@ -86,7 +86,7 @@ impl GatewayError {
                 "No answer within 29 seconds. What was asked may still happen; look before you try again.",
             ),
         };
-        let reply = facade::error_response(status, code, message);
+        let reply = error_response(status, code, message);
         if matches!(self, Self::HeadersTooLarge | Self::Body(_) | Self::InvalidHttp | Self::Busy) {
             close_connection(reply)
         } else {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{ImageId, MemberView};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases;
 
 /// `ImageId` in, `AliUids` out.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::action::{Action, Product};
 use super::format::Format;
 use super::{Error, Parameters};
-use crate::facade::{ErrorInfo, HttpResponse, response};
+use crate::http::{ErrorInfo, HttpResponse, response};
 
 /// Names the parameters that were given and not looked at.
 const IGNORED_PARAMETERS_HEADER: HeaderName = HeaderName::from_static("x-ignored-parameters");

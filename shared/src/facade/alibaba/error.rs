@@ -10,8 +10,7 @@ use super::{Envelope, Parameters};
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
-use crate::facade::{HttpResponse, server_error};
-use crate::function::IncomingRequest;
+use crate::http::{HttpResponse, IncomingRequest, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 

@@ -10,7 +10,7 @@ use super::envelope::ActionOutput;
 use super::parameters::ArrayParameter;
 use super::{Error, Parameters};
 use crate::domain::{AddedAndRemoved, PermissionChange, TenantId};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases::{DryRun, change_permissions};
 
 /// The highest number of `AddAccount.N` and of `RemoveAccount.N` that is looked at (`contract/decisions.md` 11).

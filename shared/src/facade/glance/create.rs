@@ -9,8 +9,7 @@ use super::attribute::Attribute;
 use super::image::{image_path, image_response};
 use super::request::{idempotency_request, parse_json};
 use crate::domain::{Details, ID_FORMAT, ImageId, TenantId, Visibility};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases::{self, NewImage};
 
 /// The operation's route.

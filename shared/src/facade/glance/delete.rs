@@ -2,8 +2,7 @@
 
 use super::Error;
 use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::domain::{ImageId, Outcome, TenantId, Visibility};
 use crate::facade::ims::error::{immutable_while_shared, rule_error};
-use crate::facade::{HttpResponse, response, server_error};
+use crate::http::{HttpResponse, response, server_error};
 use crate::store::StoreError;
 use crate::usecases::{ExceededLimit, UseCaseError};
 

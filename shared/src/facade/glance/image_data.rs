@@ -13,8 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 
 use super::Error;
 use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");

@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::{UNEXPECTED_BODY, idempotency, strict_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, UNEXPECTED_BODY, idempotency, strict_json};
 use crate::store::IdempotencyRequest;
 
 /// The image that the path names. An id that none can have is not found.

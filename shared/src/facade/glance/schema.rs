@@ -8,8 +8,7 @@ use super::Error;
 use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
 use super::request::ensure_no_body;
 use crate::domain::{Status, Visibility};
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";

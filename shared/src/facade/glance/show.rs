@@ -5,8 +5,7 @@ use http::StatusCode;
 use super::Error;
 use super::image::image_response;
 use super::request::{ensure_no_body, path_image_id};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.

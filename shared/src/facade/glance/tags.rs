@@ -8,8 +8,7 @@ use http::StatusCode;
 use super::Error;
 use super::request::{ensure_no_body, path_image_id};
 use crate::domain::{Image, MAX_TAGS, is_tag};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The route that puts a tag on.
@@ -81,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn status(result: Result<(), Error>) -> u16 {
         result.map_or_else(|error| error.into_response().status().as_u16(), |()| 204)

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
-use crate::function::base_url;
+use crate::http::{HttpResponse, UNEXPECTED_BODY, base_url, json_response as reply_json};
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [

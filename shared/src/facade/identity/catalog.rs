@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/catalog";

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::Error;
 use super::access_key::AccessKeyJson;
 use crate::domain::Role;
-use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency, json_response, strict_json};
 use crate::usecases::{self, NewAccessKey};
 
 /// The operation's route.
@@ -72,7 +71,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]

@@ -12,8 +12,7 @@ use super::token::{DEFAULT_DOMAIN_NAMES, SUBJECT_TOKEN_HEADER, TokenDescription}
 use crate::App;
 use crate::auth::{AuthError, Authenticator, IssuedToken};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, json_response, strict_json};
-use crate::function::IncomingRequest;
+use crate::http::{HttpResponse, IncomingRequest, json_response, strict_json};
 use crate::usecases;
 
 /// The operation's route.
@@ -220,7 +219,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let user = json!({"id": "ak", "name": "ak2", "password": "sk"});

@@ -2,8 +2,7 @@
 
 use super::Error;
 use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases::{self, AccessKeyError};
 
 /// The operation's route.

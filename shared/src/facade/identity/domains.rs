@@ -7,8 +7,7 @@ use http::StatusCode;
 
 use super::Error;
 use super::error::ensure_no_body;
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 
 /// The operations' routes.
 pub const ROUTES: [&str; 2] = ["GET /v3/domains", "GET /v3/domains/{domain_id}"];

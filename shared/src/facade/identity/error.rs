@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use crate::domain::TenantId;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, ims, response, server_error};
-use crate::function::AuthenticatedRequest;
+use crate::facade::ims;
+use crate::http::{AuthenticatedRequest, HttpResponse, UNEXPECTED_BODY, response, server_error};
 use crate::store::StoreError;
 use crate::usecases::AccessKeyError;
 

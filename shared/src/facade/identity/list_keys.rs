@@ -8,10 +8,7 @@ use super::access_key::AccessKeyJson;
 use super::error::ensure_no_body;
 use crate::domain::AccessKeyId;
 use crate::facade::ims::query::Query;
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -17,8 +17,7 @@ use super::error::ensure_no_body;
 use super::token::{DEFAULT_DOMAIN, Project};
 use crate::domain::{DirectoryEntry, Name};
 use crate::facade::ims::query::Query;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
 use crate::usecases;
 
 /// The route of one project.

@@ -8,8 +8,7 @@ use super::error::ensure_no_body;
 use super::token::{subject_token, token_not_found};
 use crate::auth::{AuthError, Authenticator, CredentialError};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v3/auth/tokens";

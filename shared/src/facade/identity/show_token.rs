@@ -9,8 +9,7 @@ use super::error::ensure_no_body;
 use super::token::{SUBJECT_TOKEN_HEADER, TokenDescription, subject_token};
 use crate::auth::Authenticator;
 use crate::domain::Timestamp;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/tokens";

@@ -7,7 +7,7 @@ use super::Error;
 use super::catalog::catalog_json;
 use crate::auth::{AuthError, Authenticator, Bearer};
 use crate::domain::{Caller, DirectoryEntry, Role, TenantId, Timestamp};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 
 /// What carries a token that is asked about, or was issued.
 pub(super) const SUBJECT_TOKEN_HEADER: &str = "x-subject-token";

@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
-use crate::function::base_url;
+use crate::http::{HttpResponse, UNEXPECTED_BODY, base_url, json_response as reply_json};
 
 /// The operation's routes.
 pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];

@@ -17,8 +17,7 @@ use super::Error;
 use super::accounts;
 use super::error::too_many_items;
 use crate::domain::{ID_FORMAT, ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
-use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency, json_response, strict_json};
 use crate::store::IdempotencyRequest;
 
 /// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3;
@@ -143,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Name;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         near_variants(&json!({

@@ -11,8 +11,7 @@ use http::header::HeaderValue;
 
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{ImageId, MAX_NAMES_PER_BATCH, Outcome, ResolveError, Task, TenantId, Visibility};
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, response, server_error};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, UNEXPECTED_BODY, response, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 

@@ -5,7 +5,7 @@ use super::Error;
 use super::image;
 use super::query::{Query, invalid_parameter};
 use crate::domain::{ID_FORMAT, Image, ImageId, Timestamp};
-use crate::facade::time_filter::{self, TimeFilter};
+use crate::http::time_filter::{self, TimeFilter};
 use crate::usecases::IndexFilter;
 
 /// Properties that can be filtered by.
@@ -129,7 +129,7 @@ fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures::image_with_details;
+    use crate::http::fixtures::image_with_details;
 
     fn image() -> Image {
         image_with_details("web")

@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::Error;
 use super::error::{ensure_no_body, outcome_error};
 use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, UseCaseError};
 
 /// The route of the older form, with every pair's result.

@@ -11,9 +11,7 @@ use super::filter::Filter;
 use super::image;
 use super::query::Query;
 use super::view::{ImageClass, View};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response, page};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, json_response, page};
 use crate::usecases::{
     self, Direction, ImagePage, ImageQuery, IndexFilter, Marker, Sort, SortKey, UseCaseError, VisibleImage,
 };

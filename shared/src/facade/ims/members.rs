@@ -10,10 +10,7 @@ use super::Error;
 use super::error::{ensure_no_body, wrong_project};
 use super::query::{Query, invalid_parameter};
 use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
 use crate::usecases::{self, MemberPage, UseCaseError};
 
 /// The route of the list.
@@ -129,7 +126,7 @@ impl<'a> From<&'a MemberView> for MemberJson<'a> {
 mod tests {
     use super::*;
     use crate::domain::{Status, Timestamp};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn listing(image: &str) -> Listing {
         Listing::new(LIST_ROUTE, &fixtures::caller("own1")).with(image)

@@ -8,8 +8,10 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::Error;
-use crate::facade::marker::Listing;
-use crate::facade::query::{ENCODING, parse_pairs};
+use crate::http::{
+    Listing,
+    query::{ENCODING, parse_pairs},
+};
 
 /// The parameters, decoded.
 #[derive(Debug)]

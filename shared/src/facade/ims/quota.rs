@@ -12,8 +12,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, Quota};
 
 /// The operation's route.

@@ -6,8 +6,7 @@ use serde_json::Value;
 use super::Error;
 use super::batch::{idempotency_request, job_response, parse_images, parse_object};
 use crate::domain::{ID_FORMAT, ImageId, Status, TenantId, VaultId};
-use crate::facade::{HttpResponse, vault_id};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, vault_id};
 use crate::usecases;
 
 /// The operation's route.
@@ -96,7 +95,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let images = prop::sample::select(vec![json!(["a", "b"]), json!(["*"])]);

@@ -2,8 +2,7 @@
 
 use super::Error;
 use super::batch::{Batch, idempotency_request, job_response};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.

@@ -142,7 +142,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn lists_for(role: Role, query: &str) -> String {
         let caller =

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::facade::ims::Error;
-use crate::facade::strict_json;
+use crate::http::strict_json;
 
 /// Reads a body that may hold those members.
 ///

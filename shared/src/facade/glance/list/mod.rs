@@ -17,9 +17,7 @@ use self::query::Query;
 use self::view::View;
 use super::request::ensure_no_body;
 use super::{Error, image};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response, page};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, json_response, page};
 use crate::usecases::{self, ImageQuery, IndexFilter, Marker, UseCaseError, VisibleImage};
 
 /// The operation's route.

@@ -7,8 +7,7 @@ use super::{MemberAction, MemberJson, path_image};
 use crate::domain::{ID_FORMAT, TenantId};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::{idempotency_request, parse_object};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -8,8 +8,7 @@ use super::{MemberAction, MemberJson, path_image};
 use crate::domain::MAX_MEMBERS_PER_IMAGE;
 use crate::facade::glance::Error;
 use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -3,8 +3,7 @@
 use super::{MemberAction, path_member};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.

@@ -6,8 +6,7 @@ use http::StatusCode;
 use super::{MemberAction, MemberJson, path_member};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -6,8 +6,7 @@ use super::{MemberAction, MemberJson, path_member};
 use crate::domain::{Status, UnknownStatus, VaultId};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::parse_object;
-use crate::facade::{HttpResponse, json_response, vault_id};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response, vault_id};
 use crate::usecases;
 
 /// The operation's route.

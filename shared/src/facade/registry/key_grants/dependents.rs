@@ -6,9 +6,7 @@ use super::{DependentsBody, path_grantee, path_key};
 use crate::domain::{Caller, KeyId, TenantId};
 use crate::facade::ims::query::{Query, invalid_parameter};
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, json_response};
 use crate::usecases::{self, Marker};
 
 /// How many images a page looks at, unless told otherwise and at most.

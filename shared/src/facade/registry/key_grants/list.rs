@@ -7,10 +7,7 @@ use super::{GrantJson, path_key};
 use crate::domain::TenantId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -12,9 +12,7 @@ use serde::Serialize;
 
 use crate::domain::{ID_FORMAT, KeyId, TenantId};
 use crate::facade::ims::Error;
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, Listing, PageInfo};
 use crate::store::KeyGrantRecord;
 use crate::usecases::DependentMemberships;
 

@@ -4,8 +4,7 @@ use http::StatusCode;
 
 use super::{GrantBody, GrantJson, path_grantee, path_key};
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.

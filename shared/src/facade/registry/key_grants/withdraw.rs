@@ -5,8 +5,7 @@ use http::StatusCode;
 use super::dependents::{MAX_PAGE_SIZE, dependents_listing};
 use super::{DependentsBody, path_grantee, path_key};
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.

@@ -2,8 +2,7 @@
 
 use super::path_tenant;
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.

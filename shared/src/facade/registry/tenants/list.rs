@@ -10,10 +10,7 @@ use super::TenantJson;
 use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
 use crate::facade::ims::query::{Query, invalid_parameter};
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
 use crate::usecases::{self, DirectoryPage};
 
 /// The operation's route.
@@ -91,7 +88,7 @@ impl<'a> PageBody<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn listing() -> Listing {
         Listing::new(ROUTE, &fixtures::caller("ops"))

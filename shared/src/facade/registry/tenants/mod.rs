@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::{DirectoryEntry, ID_FORMAT, TenantId};
 use crate::facade::ims::Error;
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 
 /// A tenant as it is shown.
 #[derive(Debug, Serialize)]

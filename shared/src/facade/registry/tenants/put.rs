@@ -7,8 +7,7 @@ use super::{TenantBody, path_tenant};
 use crate::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
 use crate::facade::ims::Error;
 use crate::facade::registry::body::parse_object;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -53,7 +52,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]

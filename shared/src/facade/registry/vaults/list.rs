@@ -7,10 +7,7 @@ use super::VaultJson;
 use crate::domain::VaultId;
 use crate::facade::ims::query::Query;
 use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
 use crate::usecases::{self, VaultPage};
 
 /// The operation's route.

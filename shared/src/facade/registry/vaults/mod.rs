@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::{ID_FORMAT, VaultId};
 use crate::facade::ims::Error;
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::store::VaultRecord;
 
 /// A vault as it is shown.

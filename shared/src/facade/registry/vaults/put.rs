@@ -7,8 +7,7 @@ use super::{VaultBody, path_vault};
 use crate::domain::{MAX_VAULT_GIB, UnknownValue, VaultDetails, VaultStatus};
 use crate::facade::ims::Error;
 use crate::facade::registry::body::parse_object;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -59,7 +58,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Protection;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]

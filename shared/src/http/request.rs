@@ -5,22 +5,22 @@ use std::sync::OnceLock;
 use http::header::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 
-use super::base_url;
+use super::base_url::base_url;
 use super::read_limiter::{ReadCharge, ReadLimiter};
 use super::trace::RequestTrace;
+use super::{HttpResponse, with_auth_challenge};
 use crate::App;
 use crate::auth::Keyring;
 use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
-use crate::facade::{HttpResponse, with_auth_challenge};
 use crate::usecases::UseCaseError;
 
 /// A request of which nobody has looked yet who makes it.
 #[derive(Debug)]
 pub struct IncomingRequest {
-    pub(super) app: App,
-    pub(super) request: Request,
-    pub(super) trace: RequestTrace,
+    pub(crate) app: App,
+    pub(crate) request: Request,
+    pub(crate) trace: RequestTrace,
 }
 
 /// One request of one caller.
@@ -30,12 +30,12 @@ pub struct AuthenticatedRequest {
     pub app: App,
     /// The access keys of the deployment.
     pub keyring: Keyring,
-    pub(super) caller: Caller,
-    pub(super) request: Request,
-    pub(super) trace: RequestTrace,
-    pub(super) read_limiter: ReadLimiter,
+    pub(crate) caller: Caller,
+    pub(crate) request: Request,
+    pub(crate) trace: RequestTrace,
+    pub(crate) read_limiter: ReadLimiter,
     /// Charges the tenant when the call ends, however it ends.
-    pub(super) read_charge: OnceLock<ReadCharge>,
+    pub(crate) read_charge: OnceLock<ReadCharge>,
 }
 
 impl IncomingRequest {
@@ -80,7 +80,7 @@ impl IncomingRequest {
     }
 
     /// The request as a signature covers it.
-    pub(super) fn as_signed(&self) -> SignedRequest<'_> {
+    pub(crate) fn as_signed(&self) -> SignedRequest<'_> {
         SignedRequest {
             method: self.method(),
             path: self.request.raw_http_path(),

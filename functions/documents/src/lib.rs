@@ -5,7 +5,7 @@
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use imageshare::facade::ims;
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, error_response, route_key};
 use lambda_http::{Body, Request};
@@ -28,7 +28,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         _ => {
             return match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
-                Err(refused) => refused,
+                Err(rejected) => facade::reject(*rejected),
             };
         }
     };

@@ -2,7 +2,7 @@
 
 mod paths;
 
-use imageshare::facade::{glance, ims};
+use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
 use lambda_http::Request;
@@ -25,7 +25,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     }
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = dispatch(&call).await;
     call.finish(reply)

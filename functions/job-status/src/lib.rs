@@ -1,6 +1,6 @@
 //! The function `job-status`: both job queries.
 
-use imageshare::facade::ims;
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
@@ -9,7 +9,7 @@ use lambda_http::Request;
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = match call.route() {
         ims::job::ROUTE => ims::job::handle(&call).await,

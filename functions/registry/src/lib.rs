@@ -1,8 +1,8 @@
 //! The function `registry`: what operators and tenants register besides images: the directory of tenants, vaults, grants of
 //! keys.
 
-use imageshare::facade::ims;
 use imageshare::facade::registry::{key_grants, tenants, vaults};
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
@@ -11,7 +11,7 @@ use lambda_http::Request;
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = match call.route() {
         tenants::list::ROUTE => tenants::list::handle(&call).await,

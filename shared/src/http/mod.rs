@@ -1,20 +1,26 @@
 //! HTTP without a dialect: requests as the gateway hands them over, responses, and what both are made of.
 //!
 //! [`IncomingRequest`] and [`AuthenticatedRequest`] are what a facade reads, [`HttpResponse`] what it returns. The rest is
-//! shared by facades whose formats agree: queries, strict JSON, pages of lists and their markers, idempotency keys.
+//! shared by facades whose formats agree: errors ([`ApiError`]), queries, strict JSON, pages of lists and their markers, idempotency keys.
 
 #[cfg(test)]
 pub(crate) mod any_json;
 mod base_url;
+mod body_limit;
+mod error;
+mod error_table;
 mod field_value;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;
 pub(crate) mod idempotency;
 mod marker;
+mod outcome_error;
 pub(crate) mod page;
+mod parameters;
 pub mod query;
 mod read_limiter;
+mod rejection;
 mod request;
 pub(crate) mod response;
 pub(crate) mod server_error;
@@ -24,18 +30,21 @@ mod trace;
 pub(crate) mod vault_id;
 
 pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
+pub(crate) use self::body_limit::check_body_size;
+pub use self::body_limit::{BodyTooLarge, DEFAULT_BODY_LIMIT, body_limit, effective_body_limit};
+pub use self::error::ApiError;
+pub(crate) use self::error_table::{unresolved_names, wrong_project};
 pub(crate) use self::field_value::FieldValue;
+pub(crate) use self::gateway::gateway_request_id;
 pub use self::gateway::route_key;
-pub(crate) use self::gateway::{gateway_request_id, request_id_or_new};
 pub use self::marker::Listing;
+pub(crate) use self::outcome_error::{outcome_error, rule_error};
 pub(crate) use self::page::PageInfo;
+pub(crate) use self::parameters::{Query, invalid_parameter};
 pub(crate) use self::read_limiter::ReadLimiter;
-pub use self::request::{AuthenticatedRequest, IncomingRequest};
+pub use self::rejection::{RejectedRequest, RejectionReason};
+pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
 };
-pub(crate) use self::trace::RequestTrace;
 pub use self::trace::redact_path;
-
-/// The message for a GET or a DELETE with a body, which these operations would not look at.
-pub(crate) const UNEXPECTED_BODY: &str = "A body is not expected with this request.";

@@ -13,8 +13,8 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use uuid::Uuid;
 
+use super::gateway::{request_id_or_new, route_key};
 use super::{ErrorInfo, HttpResponse};
-use super::{request_id_or_new, route_key};
 use crate::domain::{AccessKeyId, Caller};
 use crate::store::Usage;
 

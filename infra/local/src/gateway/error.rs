@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
-use imageshare::function::body_too_large;
-use imageshare::http::{HttpResponse, error_response};
+use imageshare::http::{ApiError, BodyTooLarge, HttpResponse, error_response};
 use uuid::Uuid;
 
 use super::body::BodyError;
@@ -38,7 +37,8 @@ impl GatewayError {
                 "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
             ),
             Self::BodyTooLarge { allowed, limit } => {
-                return close_connection(body_too_large(*allowed, *limit));
+                let error = BodyTooLarge { allowed: *allowed, limit: *limit };
+                return close_connection(ApiError::from(error).into_response());
             }
             Self::Body(BodyError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -23,8 +23,10 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::function::{effective_body_limit, with_request_span};
-use imageshare::http::{ErrorInfo, HttpResponse, error_response, json_response, redact_path};
+use imageshare::function::with_request_span;
+use imageshare::http::{
+    ErrorInfo, HttpResponse, effective_body_limit, error_response, json_response, redact_path,
+};
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use uuid::Uuid;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use imageshare::function::DEFAULT_BODY_LIMIT;
+use imageshare::http::DEFAULT_BODY_LIMIT;
 use serde::Deserialize;
 
 use super::{Handler, Handlers};

@@ -71,6 +71,7 @@ impl Envelope {
 
     /// An error in the form that the SDKs read.
     pub(super) fn error(&self, error: Error, product: Option<Product>) -> HttpResponse {
+        let error = error.into_inner();
         let product = match product {
             Some(Product::Ecd) => "&product=ecd",
             Some(Product::Ecs) => "&product=ecs",
@@ -79,20 +80,20 @@ impl Envelope {
         let body = json!({
             "RequestId": self.request_id,
             "HostId": self.host,
-            "Code": error.code(),
-            "Message": error.message(),
-            "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
+            "Code": error.code,
+            "Message": error.message,
+            "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code),
         });
-        let reply = self.format.response(error.status(), "Error", &body);
-        let mut reply = ErrorInfo::attach(reply, error.code(), error.message());
-        if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let reply = self.format.response(error.status, "Error", &body);
+        let mut reply = ErrorInfo::attach(reply, error.code, &error.message);
+        if error.status == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if let Some(wait) = error.retry_after() {
+        if let Some(wait) = error.retry_after {
             let millis = response::ceil_seconds(wait).saturating_mul(1000);
             reply.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
         }
-        response::with_retry_after(reply, error.retry_after())
+        response::with_retry_after(reply, error.retry_after)
     }
 }
 

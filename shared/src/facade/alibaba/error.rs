@@ -2,7 +2,6 @@
 //! which are misspelt there and so here). The one table from refusals to codes is [`Error::from`].
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use http::StatusCode;
 
@@ -10,39 +9,22 @@ use super::{Envelope, Parameters};
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
-use crate::http::{HttpResponse, IncomingRequest, server_error};
+use crate::http::{ApiError, HttpResponse, IncomingRequest, RejectedRequest, RejectionReason, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 
-/// An error as this dialect answers it.
+/// An error as this dialect reports it, in a body of its own ([`Envelope`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    retry_after: Option<Duration>,
-}
+pub struct Error(ApiError);
 
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self(ApiError::new(status, code, message))
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(super) fn code(&self) -> &'static str {
-        self.code
-    }
-
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// When the client may come again.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+    /// Status, code and message, for the body.
+    pub(super) fn into_inner(self) -> ApiError {
+        self.0
     }
 
     /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
@@ -222,14 +204,14 @@ impl From<UseCaseError> for Error {
                 "ServiceUnavailable",
                 server_error::in_progress_message(&id),
             ),
-            UseCaseError::TooManyRequests { retry_after, excess } => Self {
+            UseCaseError::TooManyRequests { retry_after, excess } => Self(ApiError {
                 retry_after: Some(retry_after),
-                ..Self::new(
+                ..ApiError::new(
                     S::TOO_MANY_REQUESTS,
                     "Throttling.User",
                     format!("Request was denied due to user flow control: {excess}."),
                 )
-            },
+            }),
             UseCaseError::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
             other @ (UseCaseError::JobNotFound
@@ -308,4 +290,15 @@ impl From<AuthError> for Error {
             SignatureError::ProjectMismatch { .. } => Self::forbidden(format_args!("{fault}.")),
         }
     }
+}
+
+/// The response to a request that did not get as far as its action; with its parameters, where they could be read. A body
+/// that is too large is refused in the common form, as the gateway refuses it, which cannot know what the body is.
+pub fn reject(rejected: &RejectedRequest, parameters: Option<&Parameters>) -> HttpResponse {
+    let error = match rejected.reason().clone() {
+        RejectionReason::BodyTooLarge(problem) => return ApiError::from(problem).into_response(),
+        RejectionReason::Auth(error) => Error::from(error),
+        RejectionReason::UseCase(error) => Error::from(error),
+    };
+    error.into_response(rejected, parameters)
 }

@@ -18,7 +18,7 @@ use lambda_http::Request;
 
 use self::action::{Action, Product};
 use self::envelope::Envelope;
-pub use self::error::Error;
+pub use self::error::{Error, reject};
 use self::format::Format;
 pub use self::parameters::Parameters;
 use crate::http::{AuthenticatedRequest, HttpResponse, IncomingRequest};

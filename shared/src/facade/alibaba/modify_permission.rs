@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn unsupported_ecs_options_are_rejected() {
-        let refused = |query| parse_dry_run(&read(query)).unwrap_err().code();
+        let refused = |query| parse_dry_run(&read(query)).unwrap_err().into_inner().code;
         assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");

@@ -6,7 +6,7 @@
 use http::StatusCode;
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
+use super::request::path_image_id;
 use crate::domain::{Image, MAX_TAGS, is_tag};
 use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
@@ -23,7 +23,7 @@ pub async fn handle_add(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let tag = parse_tag(call.path_parameter("tag"))?;
     usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| add_tag(image, tag))
         .await?;
@@ -36,7 +36,7 @@ pub async fn handle_remove(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let tag = call.path_parameter("tag");
     usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| remove_tag(image, tag))
         .await?;

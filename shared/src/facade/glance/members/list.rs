@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::{MemberAction, MemberJson, path_image};
 use crate::domain::MAX_MEMBERS_PER_IMAGE;
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
 use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
@@ -26,7 +25,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
     let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
     let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;

@@ -2,7 +2,6 @@
 
 use super::{MemberAction, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
 use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
@@ -15,7 +14,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let (image, tenant) = path_member(call)?;
     let removed = usecases::remove_member(&call.app, call.caller(), &image, &tenant).await;
     removed.map_err(|refusal| MemberAction::Remove.error_for(refusal))?;

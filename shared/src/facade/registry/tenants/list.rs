@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::TenantJson;
 use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
-use crate::facade::ims::query::{Query, invalid_parameter};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::http::{AuthenticatedRequest, HttpResponse, Listing, PageInfo, json_response};
+use crate::http::{
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
+};
 use crate::usecases::{self, DirectoryPage};
 
 /// The operation's route.
@@ -22,11 +22,11 @@ const MAX_PAGE_SIZE: usize = 100;
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
 /// `next_marker` only where there are more.
 pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+    list(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let listing = Listing::new(ROUTE, call.caller());
     let page = match TenantQuery::parse(call.raw_query(), &listing)? {
         TenantQuery::ByName(named) => {
@@ -47,7 +47,7 @@ enum TenantQuery {
 }
 
 impl TenantQuery {
-    fn parse(raw: &str, listing: &Listing) -> Result<Self, Error> {
+    fn parse(raw: &str, listing: &Listing) -> Result<Self, ApiError> {
         let query = Query::parse(raw)?;
         let most = match query.parse_value("limit", "a number from 1 to 100")? {
             None => MAX_PAGE_SIZE,
@@ -94,7 +94,7 @@ mod tests {
         Listing::new(ROUTE, &fixtures::caller("ops"))
     }
 
-    fn parse(query: &str) -> Result<TenantQuery, Error> {
+    fn parse(query: &str) -> Result<TenantQuery, ApiError> {
         TenantQuery::parse(query, &listing())
     }
 

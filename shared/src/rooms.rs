@@ -18,7 +18,11 @@ const OUTSIDE: [&str; 2] = ["lib", "rooms"];
 fn rooms(lib: &str) -> Vec<String> {
     let picture = lib.split("//! ```text\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
     let lines = picture.lines().map(|line| line.trim_start_matches("//! "));
-    lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    lines
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The room of each name that `lib.rs` re-exports: `app` of `App`.

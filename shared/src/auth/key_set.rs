@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
 use super::{Bearer, CredentialError};
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, value_enum};
 
 /// The most verified tokens that are cached with a key set: with the longest tokens, some 8 MB.
 const MAX_VERIFIED_TOKENS: usize = 1_000;
@@ -53,38 +53,12 @@ pub enum Algorithm {
     Hs256,
 }
 
+value_enum!(Algorithm {
+    Rs256 = "RS256", Rs384 = "RS384", Rs512 = "RS512", Ps256 = "PS256", Es256 = "ES256", Es384 = "ES384", EdDsa = "EdDSA"
+    or Hs256 = "HS256"
+});
+
 impl Algorithm {
-    /// All of them.
-    pub(super) const ALL: [Self; 8] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-        Self::Hs256,
-    ];
-
-    /// The algorithm of that name, as it stands in `alg`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|alg| alg.name() == name)
-    }
-
-    /// The algorithm's name in `alg`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-            Self::Hs256 => "HS256",
-        }
-    }
-
     fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
@@ -96,12 +70,6 @@ impl Algorithm {
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
         }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -365,7 +333,7 @@ impl Jwk {
         };
         let mut fitting = fitting.iter().copied();
         let found = match &self.alg {
-            Some(alg) => fitting.find(|algorithm| algorithm.name() == alg),
+            Some(alg) => fitting.find(|algorithm| algorithm.as_str() == alg),
             None => fitting.next(),
         };
         found.ok_or(JwkError::UnsupportedAlgorithm(names))

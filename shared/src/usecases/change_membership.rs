@@ -16,7 +16,7 @@ use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
     Active, Caller, ImageHead, ImageId, Job, JobId, MemberView, Membership, Outcome, Plan, Rules, Status,
-    Task, TenantId, UnknownStatus, VaultId, plan,
+    Task, TenantId, UnknownValue, VaultId, plan,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
@@ -103,7 +103,7 @@ pub async fn decide_as_member(
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
-    (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
+    (status, vault): (Result<Status, UnknownValue>, Option<VaultId>),
 ) -> Result<MemberView, UseCaseError> {
     let task = |image: &ImageHead, member: Option<&Active>| {
         require_visible_membership(caller, image, tenant, member)?;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Marker;
-use crate::domain::{BadDetail, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
+use crate::domain::{BadDetail, ImageId, Outcome, ResolveError, TenantId, UnknownValue, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -119,7 +119,7 @@ pub enum UseCaseError {
     },
     /// What a member has said is no answer.
     #[error(transparent)]
-    InvalidStatus(#[from] UnknownStatus),
+    InvalidStatus(#[from] UnknownValue),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,

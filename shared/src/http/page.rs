@@ -1,9 +1,12 @@
 //! Pages of lists; and a page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::usecases::{ImagePage, Marker, VisibleImage};
+use super::Listing;
+use crate::usecases::{ImagePage, Marker, Page, VisibleImage};
 
 /// What a page says of itself.
 #[derive(Debug, Serialize)]
@@ -13,6 +16,14 @@ pub(crate) struct PageInfo {
     pub(crate) next_marker: Option<String>,
     /// How much is on this one.
     pub(crate) current_count: usize,
+}
+
+impl PageInfo {
+    /// What a page of that listing says about itself.
+    pub(crate) fn new<T, P: Display>(page: &Page<T, P>, listing: &Listing) -> Self {
+        let next_marker = page.next.as_ref().map(|next| listing.encode_marker(next));
+        Self { next_marker, current_count: page.items.len() }
+    }
 }
 
 /// The most bytes of images on a page; what the gateway's envelope adds is counted with them.

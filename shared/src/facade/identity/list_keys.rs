@@ -32,11 +32,8 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     let after = query.text("marker").map(|text| parse_marker(&listing, text)).transpose()?;
     let page = usecases::list_access_keys(&call.app, call.caller(), after.as_ref(), limit).await?;
     let wire = PageBody {
-        access_keys: page.keys.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
-        page_info: PageInfo {
-            next_marker: page.next.map(|last| listing.encode_marker(last)),
-            current_count: page.keys.len(),
-        },
+        access_keys: page.items.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
+        page_info: PageInfo::new(&page, &listing),
     };
     Ok(json_response(StatusCode::OK, &wire))
 }

@@ -11,7 +11,7 @@ use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
     wrong_project,
 };
-use crate::usecases::{self, MemberPage, UseCaseError};
+use crate::usecases::{self, Page, UseCaseError};
 
 /// The route of the list.
 pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
@@ -96,13 +96,13 @@ struct MemberJson<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a MemberPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<MemberView, TenantId>, listing: &Listing) -> Self {
         Self {
-            members: page.members.iter().map(MemberJson::from).collect(),
+            members: page.items.iter().map(MemberJson::from).collect(),
             schema: "/v2/schemas/members",
             page_info: PageInfo {
                 next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
-                current_count: page.members.len(),
+                current_count: page.items.len(),
             },
         }
     }
@@ -156,13 +156,13 @@ mod tests {
     #[test]
     fn page_has_next_marker_only_if_more_follow() {
         let listing = listing("i-1");
-        let wire = |page: &MemberPage| {
+        let wire = |page: &Page<MemberView, TenantId>| {
             serde_json::to_value(PageBody::new(page, &listing)).unwrap()["page_info"].clone()
         };
         let members = vec![member("p-1"), member("p-2")];
-        let last = MemberPage { members: members.clone(), next: None };
+        let last = Page { items: members.clone(), next: None };
         assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
-        let first = MemberPage { members, next: Some("p-2".parse().unwrap()) };
+        let first = Page { items: members, next: Some("p-2".parse().unwrap()) };
         let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
         assert_eq!(decode_marker(&listing, &marker).unwrap().as_str(), "p-2");
     }

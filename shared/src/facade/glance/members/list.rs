@@ -29,6 +29,6 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
     let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
     let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
-    let members = page.members.iter().map(MemberJson::from).collect();
+    let members = page.items.iter().map(MemberJson::from).collect();
     Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))
 }

@@ -26,11 +26,8 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     let (service, caller, most) = (&call.app, call.caller(), query.limit()?);
     let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
     let wire = PageBody {
-        page_info: PageInfo {
-            next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-            current_count: page.grants.len(),
-        },
-        grants: page.grants.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
+        page_info: PageInfo::new(&page, &listing),
+        grants: page.items.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
     };
     Ok(json_response(StatusCode::OK, &wire))
 }

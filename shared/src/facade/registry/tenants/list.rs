@@ -7,11 +7,11 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::TenantJson;
-use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
+use crate::domain::{DirectoryEntry, NAME_FORMAT, Name, TenantId, TenantName};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
 };
-use crate::usecases::{self, DirectoryPage};
+use crate::usecases::{self, Page};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants";
@@ -31,7 +31,7 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     let page = match TenantQuery::parse(call.raw_query(), &listing)? {
         TenantQuery::ByName(named) => {
             let entry = usecases::find_tenant(&call.app, &named).await?;
-            DirectoryPage { entries: vec![entry], next: None }
+            Page { items: vec![entry], next: None }
         }
         TenantQuery::All { limit: most, after } => {
             usecases::list_tenants(&call.app, call.caller(), after.as_ref(), most).await?
@@ -74,13 +74,10 @@ struct PageBody<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a DirectoryPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<DirectoryEntry, TenantId>, listing: &Listing) -> Self {
         Self {
-            tenants: page.entries.iter().map(TenantJson::from).collect(),
-            page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-                current_count: page.entries.len(),
-            },
+            tenants: page.items.iter().map(TenantJson::from).collect(),
+            page_info: PageInfo::new(page, listing),
         }
     }
 }

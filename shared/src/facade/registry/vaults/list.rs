@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::VaultJson;
 use crate::domain::VaultId;
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, json_response};
-use crate::usecases::{self, VaultPage};
+use crate::store::VaultRecord;
+use crate::usecases::{self, Page};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/vaults";
@@ -33,13 +34,10 @@ struct PageBody<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a VaultPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<VaultRecord, VaultId>, listing: &Listing) -> Self {
         Self {
-            vaults: page.vaults.iter().map(VaultJson::from).collect(),
-            page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-                current_count: page.vaults.len(),
-            },
+            vaults: page.items.iter().map(VaultJson::from).collect(),
+            page_info: PageInfo::new(page, listing),
         }
     }
 }

@@ -73,8 +73,9 @@ fn tree(text: &str, before: &[String], found: &mut Vec<Names>) {
             found.push(before.to_vec());
             return;
         }
-        let names = [before, &[name.clone()]].concat();
-        match text[name.len()..].strip_prefix("::") {
+        let rest = &text[name.len()..];
+        let names = [before, &[name]].concat();
+        match rest.strip_prefix("::") {
             Some(rest) => tree(rest, &names, found),
             None => found.push(names),
         }
@@ -121,10 +122,10 @@ fn modules(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<Strin
 fn violation(rooms: &[String], facades: &[String], module: &[String], used: &[String]) -> Option<String> {
     let place = |room: &String| rooms.iter().position(|known| known == room);
     let (own, room) = (module.first()?, used.first()?);
-    let (Some(user), Some(used_room)) = (place(own), place(room)) else {
+    let (Some(own_place), Some(place)) = (place(own), place(room)) else {
         return Some(format!("`{own}` or `{room}` is not in the picture"));
     };
-    if used_room < user {
+    if place < own_place {
         return Some(format!("`{own}` uses `{room}`, which is above it"));
     }
     if own == "function" && room == "facade" {

@@ -50,7 +50,6 @@ impl Error {
 }
 
 impl From<UseCaseError> for Error {
-    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
     fn from(refusal: UseCaseError) -> Self {
         use StatusCode as S;
         match refusal {

@@ -64,15 +64,15 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
     rows.push(measurement("share 100 images with 100 projects: request", &service));
     let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
     world.run_open_work().await;
     let service = metered_service(&world);
     usecases::job_status(&service, &owner, job).await.expect("the job");
-    rows.push(measurement("ask a job of 10,000 pairs", &service));
+    rows.push(measurement("show a job of 10,000 pairs", &service));
 
     for (call, lists) in [
-        ("page of 100 images that wait for me", vec![List::Received(tenants[1].clone(), Status::Pending)]),
-        ("page of 100 images of my own", vec![List::Owned(tenant("owner"))]),
+        ("page of 100 pending images", vec![List::Received(tenants[1].clone(), Status::Pending)]),
+        ("page of 100 own images", vec![List::Owned(tenant("owner"))]),
     ] {
         let service = metered_service(&world);
         let query = list_query(lists, 100);
@@ -122,7 +122,7 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
     let service = metered_service(&world);
     usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
     let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 pieces of 200 pairs: work", piece).await);
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
     rows
 }
 
@@ -140,7 +140,7 @@ async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[Ten
 
     let service = metered_service(world);
     usecases::job_status(&service, &owner, shared.expect("a job")).await.expect("the job");
-    rows.push(measurement("ask a job of 1 pair", &service));
+    rows.push(measurement("show a job of 1 pair", &service));
 
     let service = metered_service(world);
     let request = IdempotencyRequest {
@@ -171,21 +171,18 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     let (image, member) = (&create_image(world, "owner", details.clone()).await, tenant("mem1"));
     let service = metered_service(world);
     usecases::add_member(&service, &caller("owner"), image, &member).await.expect("a member");
-    rows.push(measurement("add a member", &service));
+    rows.push(measurement("Glance: add a member", &service));
     let again = &create_image(world, "owner", details.clone()).await;
     let service = App { store: service.store.metered(), ..service };
     usecases::add_member(&service, &caller("owner"), again, &member).await.expect("a member");
-    rows.push(measurement(
-        "add a member of whom the process knows that its owner has shared with it",
-        &service,
-    ));
+    rows.push(measurement("Glance: add a member, known to have received from this owner", &service));
     let service = metered_service(world);
     let answer = (Ok(Status::Accepted), None);
     usecases::decide_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
-    rows.push(measurement("accept as a member", &service));
+    rows.push(measurement("Glance: accept", &service));
     let service = metered_service(world);
     usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
-    rows.push(measurement("remove a member", &service));
+    rows.push(measurement("Glance: remove a member", &service));
     rows
 }
 
@@ -197,8 +194,8 @@ async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
         numbers.map(|number| tenant(&format!("1182725234{number:05}"))).collect()
     };
     for (call, add, remove) in [
-        ("grant 1 image to 1 account", 0..1, 0..0),
-        ("grant 1 image to 10 accounts and take it from 10", 10..20, 20..30),
+        ("Alibaba: share 1 image with 1 account", 0..1, 0..0),
+        ("Alibaba: share 1 image with 10 accounts, unshare it from 10", 10..20, 20..30),
     ] {
         let service = metered_service(world);
         let wanted = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
@@ -223,7 +220,7 @@ async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
         let service = metered_service(world);
         usecases::put_tenant(&service, &admin, &entry).await.expect("entered");
         if number == 0 {
-            rows.push(measurement("enter a tenant in the directory", &service));
+            rows.push(measurement("put a tenant into the directory", &service));
         }
         accounts.push((number, TenantName { account, project: Some(project) }));
     }
@@ -232,9 +229,9 @@ async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     usecases::find_tenant(&service, &one).await.expect("a tenant");
     rows.push(measurement("find a tenant by its account", &service));
     for (call, accounts) in [
-        ("share 1 image with 1 account", vec![(0, one)]),
-        ("share 1 image with 1 account and project", accounts[1..2].to_vec()),
-        ("share 1 image with 100 accounts and projects: request", accounts),
+        ("share 1 image with 1 account by name", vec![(0, one)]),
+        ("share 1 image with 1 account and project by name", accounts[1..2].to_vec()),
+        ("share 1 image with 100 accounts and projects by name: request", accounts),
     ] {
         let service = metered_service(world);
         let tenants = RecipientList { projects: Vec::new(), accounts };
@@ -270,7 +267,7 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     let vault: VaultId = "vault".parse().expect("an id");
     usecases::put_vault(&service, &recipient, vault.clone(), &details).await.expect("a vault");
-    rows.push(measurement("say what a vault is", &service));
+    rows.push(measurement("describe a vault", &service));
     let whole = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
     let image = world.create_image_with("owner", &whole).await;
     share(image.clone()).await;
@@ -287,8 +284,8 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     let said = (Status::Accepted, None);
     usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
-    rows.push(measurement("accept all: request", &service));
-    rows.push(execute_only_work_item(&world, "… all of 100 that wait: work").await);
+    rows.push(measurement("Accept All: request", &service));
+    rows.push(execute_only_work_item(&world, "… its job, for 100 pending images").await);
     rows
 }
 
@@ -322,7 +319,7 @@ async fn list_calls() -> Vec<Measurement> {
     };
     usecases::update_image(&service, &owner, &images[0], rename).await.expect("renamed");
     rows.push(measurement("rename an image of 1 member: request", &service));
-    rows.push(execute_only_work_item(&world, "rename an image of 1 member: work").await);
+    rows.push(execute_only_work_item(&world, "… its job").await);
 
     let lists = || {
         let accepted = List::Received(me.tenant.clone(), Status::Accepted);
@@ -335,12 +332,8 @@ async fn list_calls() -> Vec<Measurement> {
         owner: owner.map(tenant),
     };
     for (call, found, query) in [
-        ("page of 100 images in order of names", 100, ImageQuery { sort: by(SortKey::Name), ..lists() }),
-        (
-            "page of 100 images in order of updates",
-            100,
-            ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() },
-        ),
+        ("page of 100 images by name", 100, ImageQuery { sort: by(SortKey::Name), ..lists() }),
+        ("page of 100 images by update time", 100, ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() }),
         (
             "find an image by its name",
             1,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use imageshare_tests::binaries::binary;
+use imageshare_tests::notice::print_notice;
 use imageshare_tests::server_process::ServerProcess;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -140,6 +141,79 @@ async fn full_disk_is_reported_and_data_stays_readable() {
     drop(server);
     let server = Fixture::start(&binary("imageshare"), &data).await;
     assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some(), "acknowledged");
+    assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
+}
+
+/// A binary that runs the server on a file system of 4 MB, of which a file `filler` takes 1 MB. The file system is mounted over
+/// the data directory in a namespace of the server's own, and ends with it.
+fn small_disk_binary(directory: &Path, data: &Path) -> PathBuf {
+    let script = directory.join("small-disk");
+    // It runs itself again inside the namespace.
+    let text = format!(
+        "#!/bin/sh
+[ -n \"$INSIDE\" ] || INSIDE=yes exec unshare --user --map-root-user --mount \"$0\" \"$@\"
+mount -t tmpfs -o size=4m,mode=700 tmpfs '{data}' || exit
+head -c 1048576 /dev/zero > '{data}/filler'
+exec '{server}' \"$@\"
+",
+        data = data.display(),
+        server = binary("imageshare").display(),
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    script
+}
+
+/// Whether this machine lets its users mount a file system in a namespace of their own. Where it does not, that is printed; in
+/// CI it is a failure.
+fn can_mount(directory: &Path) -> bool {
+    let mount = format!("mount -t tmpfs tmpfs '{}'", directory.display());
+    let unshare =
+        Command::new("unshare").args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).output();
+    let problem = match unshare {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => stderr_text(&output),
+        Err(problem) => problem.to_string(),
+    };
+    let notice =
+        format!("the test of a full disk did not run, since it needs a namespace: {}", problem.trim());
+    assert!(std::env::var_os("CI").is_none_or(|value| value.is_empty()), "{notice}");
+    print_notice(&notice);
+    false
+}
+
+#[tokio::test]
+async fn full_file_system_is_reported_until_there_is_room() {
+    let (parent, data) = data_directory();
+    fs::create_dir(&data).unwrap();
+    if !can_mount(&data) {
+        return;
+    }
+    let place = data.to_str().unwrap();
+    let server = ServerProcess::start(&small_disk_binary(parent.path(), &data), &["--data", place]).await;
+    // The directory is seen through the server's own view of the file system.
+    let copied = parent.path().join("keys");
+    fs::create_dir(&copied).unwrap();
+    server.run_signal_command(&format!("cp /proc/$0/root'{place}'/signing-keys.json '{}'", copied.display()));
+    let token = run_imageshare(&["token", "--project", "owner", "--data", copied.to_str().unwrap()]);
+    let token = String::from_utf8(token.stdout).unwrap().trim_end().to_owned();
+    let server = Fixture { server, token, client: Client::new() };
+
+    let mut acknowledged = 0;
+    let refused = loop {
+        let response = server.register(&format!("image-{acknowledged}")).await;
+        if response.status != 201 {
+            break response;
+        }
+        acknowledged += 1;
+        assert!(acknowledged < 2_000, "the disk takes everything");
+    };
+    refused.assert_error(500, "disk is full");
+    server.get("/health").await.assert_error(503, "The disk is full");
+    assert_eq!(server.get("/ready").await.status, 200, "reads work");
+    assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some());
+
+    server.server.run_signal_command(&format!("rm /proc/$0/root'{place}'/filler"));
     assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +15,17 @@ use imageshare::domain::{
 use imageshare::store::{OPEN_SHARDS, Store};
 use imageshare::usecases::{self, NewImage};
 use imageshare::{App, Settings};
+use imageshare_local::cli::{self, Command};
 use imageshare_local::clock_keeper::ClockKeeper;
+use imageshare_local::server::Server;
 use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::blocking_table::BlockingTable;
 use imageshare_tests::local_service::{caller, tenant};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, advance, sleep};
 
 const OWNER: &str = "owner";
@@ -266,6 +271,44 @@ async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
             expect_member(&other, &image, None).await;
         }
     }
+}
+
+/// The hook before each request tells the server's keeper of the clock of it. Without requests nothing is written after the
+/// start.
+#[tokio::test(flavor = "multi_thread")]
+async fn server_keeps_its_clock_while_requests_come() {
+    for requests in [0, 1] {
+        let data = TempDir::new().unwrap();
+        let server = start_server(data.path()).await;
+        let at_start = saved_clock(server.table()).await;
+        for _ in 0..requests {
+            let mut client = TcpStream::connect(server.address()).await.unwrap();
+            let request = b"GET /v2/cloudimages HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            let mut response = String::new();
+            client.read_to_string(&mut response).await.unwrap();
+            assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
+        }
+        while Timestamp::now() <= at_start {
+            yield_now().await;
+        }
+        server.stop().await;
+        let table = EmbeddedTable::open(Some(data.path())).unwrap();
+        assert_eq!(saved_clock(&table).await > at_start, requests > 0);
+    }
+}
+
+/// Starts a whole server on that data.
+async fn start_server(data: &Path) -> Server {
+    let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
+    Server::start(&arguments).await.unwrap()
+}
+
+/// The moment that the clock of the table's server had reached when it was last kept.
+async fn saved_clock(table: &EmbeddedTable) -> Timestamp {
+    let store = Store::new(table.lane(Lane::Request), Clock::for_server());
+    store.saved_clock().await.unwrap().unwrap().reached
 }
 
 /// The clock that is kept is not far ahead of a server at rest, whose first request after that must not be lost sight of.

@@ -3,18 +3,28 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use imageshare::domain::{ImageId, JobId, JobStatus, Limits, Outcome, Status, Task, TenantId};
+use imageshare::App;
+use imageshare::domain::{Clock, ImageId, JobId, JobStatus, Limits, Outcome, Status, Task, TenantId};
 use imageshare::function::HttpFunction;
+use imageshare::store::Store;
+use imageshare::table::{
+    BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture, TransactionToken, Write,
+    WriteOutput,
+};
 use imageshare::usecases::{self, ExceededLimit, UseCaseError, execute};
+use imageshare_local::cli::{self, Command};
+use imageshare_local::server::Server;
+use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 use imageshare_tests::blocking_table::BlockingTable;
 use imageshare_tests::deployment::{Deployment, authenticator};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::send_event;
 use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// A service on a clock that only goes on while everybody waits.
 fn start(limits: Limits) -> LocalService {
@@ -224,4 +234,80 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     world.run_open_work().await;
     assert_eq!(world.job_report(first).await.status(), JobStatus::Success);
     share().await.unwrap();
+}
+
+/// A table that ended jobs stay queued on: every worker is killed just before it takes its job out of the queue.
+#[derive(Debug)]
+struct NoDequeueTable(TableLane);
+
+impl Table for NoDequeueTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
+        self.0.get_item(key)
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        self.0.batch_get_item(read)
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        self.0.query(query)
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
+        if write.condition.as_deref() == Some("contains(queued, :job)") {
+            return Box::pin(async { Err(TableError::Closed("the worker is killed".to_owned())) });
+        }
+        self.0.write_item(write)
+    }
+
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        self.0.transact_write_items(writes, token)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_start_activates_the_job_behind_an_ended_one() {
+    let data = tempfile::tempdir().unwrap();
+    let embedded = EmbeddedTable::open(Some(data.path())).unwrap();
+    let table = embedded.lane(Lane::Request);
+    let settings = LocalService::start(Limits::default()).service.settings;
+    let store = Store::new(NoDequeueTable(table.clone()), Clock::for_server());
+    let world = LocalService { service: App { store, settings }, table, embedded };
+    let images = create_images(&world, "owner", 3).await;
+    let share = async || {
+        usecases::share(&world.service, &caller("owner"), images.clone(), tenants(100), None).await.unwrap()
+    };
+    let (first, second) = (share().await, share().await);
+    loop {
+        let open = world.open_work_items().await;
+        if open.is_empty() {
+            break;
+        }
+        for item in open {
+            assert_eq!(item.job, first, "the second waits for the first");
+            // The last one fails to take its job out of the queue.
+            let _ = execute(&world.service, item).await;
+        }
+    }
+    assert_eq!(world.job_report(first).await.status(), JobStatus::Success);
+    assert_eq!(world.job_report(second).await.status(), JobStatus::Init);
+    world.embedded.close().await;
+    drop(world);
+
+    let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()];
+    let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
+    let server = Server::start(&arguments).await.unwrap();
+    let store = Store::new(server.table().lane(Lane::Request), Clock::for_server());
+    let succeeds = async {
+        while store.report(second).await.unwrap().unwrap().status() != JobStatus::Success {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // The first sweep, a minute after the start, would activate it too.
+    timeout(Duration::from_secs(45), succeeds).await.expect("the job is activated at the start");
+    server.stop().await;
 }

@@ -1,25 +1,61 @@
-//! The README's five minutes, its sharing by names and its keys and vaults, run as they stand there.
+//! Runs the commands of the documents as they stand there, and holds the README to its size and its clients.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
-const README: &str = include_str!("../../README.md");
+/// The pages whose `sh` blocks are run, one after the other in one shell.
+const EXECUTED: [&str; 4] = [
+    "README.md",
+    "shared/src/facade/registry/GUIDE.md",
+    "shared/src/auth/CREDENTIALS.md",
+    "infra/local/OPERATING.md",
+];
 
-/// What the reader runs, up to its rules, with that server and binary in place of the reader's own.
-fn readme_script(address: &str, imageshare: &Path) -> String {
-    let mut examples = README.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end"));
-    let (tour, names) = (examples.next().expect("the tour"), examples.next().expect("sharing by names"));
-    let rules = examples.next().expect("keys and vaults");
+/// The pages whose `sh` blocks are not run, and why.
+const NOT_EXECUTED: [(&str, &str); 4] = [
+    ("infra/local/SPEED.md", "runs the benchmark"),
+    ("shared/contract/recipes.md", "recordings of clients, which the tests of clients run"),
+    ("tests/README.md", "runs the tests"),
+    ("tests/fuzz/README.md", "runs for hours, and needs cargo-fuzz"),
+];
+
+/// The most lines of the README.
+const MAX_README_LINES: usize = 180;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|problem| panic!("{path}: {problem}"))
+}
+
+/// The `sh` blocks of a page.
+fn sh_blocks(page: &str) -> Vec<&str> {
+    page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end")).collect()
+}
+
+/// The commands of all executed pages, with that server and binary in place of the reader's own.
+fn documented_commands(address: &str, imageshare: &Path) -> String {
+    let pages = EXECUTED.map(|path| {
+        let page = page(path);
+        let blocks = sh_blocks(&page);
+        assert!(!blocks.is_empty(), "{path} has no sh block");
+        blocks.concat()
+    });
+    let commands = pages.concat();
     let (first, rest) =
-        tour.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
+        commands.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
     assert_eq!(first, "U=http://127.0.0.1:8080\n");
     let imageshare = imageshare.display();
-    format!("U=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}{names}{rules}")
+    format!("U=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}")
 }
 
 /// Runs a script in that directory. The tokens are made for ./imageshare-data there.
@@ -37,7 +73,7 @@ async fn readme_tour_works_as_written() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("imageshare-data");
     let server = ServerProcess::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let script = format!("set -eu -o pipefail\n{}", readme_script(&server.address, &imageshare));
+    let script = format!("set -eu -o pipefail\n{}", documented_commands(&server.address, &imageshare));
     let (done, out, errors) = run_script(script, directory.path()).await;
     assert!(done, "{out}\n{errors}\n{}", server.log());
     for wanted in [
@@ -50,6 +86,8 @@ async fn readme_tour_works_as_written() {
         "\"grant\":{\"key_id\":\"key-1\"",
         "\"image_name\":\"sealed\"",
         "\"reserved_gib\":140",
+        "\tenabled\tmember\t",
+        "./restored is sound",
     ] {
         assert!(out.contains(wanted), "{wanted} is missing in {out}");
     }
@@ -61,7 +99,7 @@ async fn readme_tour_reports_errors_and_stops() {
     let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let data = directory.path().join("imageshare-data");
     let mut server = ServerProcess::start(&imageshare, &["--data", data.to_str().unwrap()]).await;
-    let script = readme_script(&server.address, &imageshare);
+    let script = documented_commands(&server.address, &imageshare);
     let (_, _, errors) = run_script(script.clone(), elsewhere.path()).await;
     assert!(errors.contains("there is no signing key in imageshare-data"), "{errors}");
     assert!(errors.contains("the call failed: {\"error\":") && errors.contains("No token"), "{errors}");
@@ -73,8 +111,8 @@ async fn readme_tour_reports_errors_and_stops() {
 /// The oldest and the newest version of each client in the table are those that the tests install.
 #[test]
 fn readme_client_table_matches_installed_versions() {
-    const README: &str = include_str!("../../README.md");
-    let files = [include_str!("../clients/oldest.txt"), include_str!("../clients/requirements.txt")];
+    let readme = page("README.md");
+    let files = ["tests/clients/oldest.txt", "tests/clients/requirements.txt"].map(page);
     for client in [
         "python-glanceclient",
         "openstacksdk",
@@ -84,11 +122,74 @@ fn readme_client_table_matches_installed_versions() {
         "alibabacloud-ecs20140526",
         "aliyun-python-sdk-core",
     ] {
-        let version = |file: &'static str| {
-            file.lines().find_map(|line| line.strip_prefix(client)?.strip_prefix("==")).unwrap()
+        let version = |file: &String| {
+            let version = file.lines().find_map(|line| line.strip_prefix(client)?.strip_prefix("=="));
+            version.unwrap().to_owned()
         };
-        let [oldest, newest] = files.map(version);
+        let [oldest, newest] = files.each_ref().map(version);
         let named = format!("{client} {oldest}, {newest}");
-        assert!(README.contains(&named), "{named}");
+        assert!(readme.contains(&named), "{named}");
     }
+}
+
+/// The paths of all Markdown pages, from the root of the repository.
+fn pages() -> BTreeSet<String> {
+    fn collect(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let is_skipped = ["target", ".git", "imageshare-data"].contains(&name);
+            if path.is_dir() && !is_skipped {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.insert(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    collect(&root(), &mut found);
+    found
+}
+
+#[test]
+fn every_page_with_commands_is_run_or_listed_with_a_reason() {
+    let listed: BTreeSet<_> = EXECUTED.into_iter().chain(NOT_EXECUTED.map(|(path, _)| path)).collect();
+    let pages = pages();
+    let with_commands: BTreeSet<_> =
+        pages.iter().map(String::as_str).filter(|path| !sh_blocks(&page(path)).is_empty()).collect();
+    let unlisted: Vec<_> = with_commands.difference(&listed).collect();
+    assert!(with_commands.contains("README.md") && unlisted.is_empty(), "run or list: {unlisted:?}");
+}
+
+/// The rows of the first table after a heading, cell by cell, without those of its head. Comment marks are left out.
+fn table_rows<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let (_, after) = text.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
+    let lines = after.lines().map(|line| line.trim_start_matches("//!").trim());
+    let rows = lines.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.skip(2).map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// `I# M#` of a partition key `I#<image>` and a sort key `M#<tenant>`: what both begin with, whatever the ids.
+fn key_prefix(partition_key: &str, sort_key: &str) -> String {
+    let literal = |cell: &str| {
+        let quoted = cell.split('`').nth(1).unwrap_or_default();
+        quoted.split('<').next().unwrap_or_default().to_owned()
+    };
+    format!("{} {}", literal(partition_key), literal(sort_key)).trim().to_owned()
+}
+
+#[test]
+fn architecture_page_has_every_item_kind() {
+    let (keys, architecture) = (page("shared/src/store/keys.rs"), page("shared/ARCHITECTURE.md"));
+    let built: BTreeSet<_> = table_rows(&keys, "").iter().map(|row| key_prefix(row[1], row[2])).collect();
+    let described = table_rows(&architecture, "## The life of each item");
+    let described: BTreeSet<_> = described.iter().map(|row| row[1].trim_matches('`').to_owned()).collect();
+    assert!(built.len() >= 16, "{built:?}");
+    assert_eq!(built, described);
+}
+
+#[test]
+fn readme_fits_its_line_limit() {
+    let lines = page("README.md").lines().count();
+    assert!(lines <= MAX_README_LINES, "{lines} lines");
 }

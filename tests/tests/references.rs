@@ -65,7 +65,8 @@ fn texts() -> Vec<Text> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            let is_skipped = name.starts_with('.') || ["target", "imageshare-data", "corpus"].contains(&name);
+            let is_hidden = name.starts_with('.') && name != ".github";
+            let is_skipped = is_hidden || ["target", "imageshare-data", "corpus"].contains(&name);
             if path.is_dir() && !is_skipped {
                 collect(&path, found);
             } else if path

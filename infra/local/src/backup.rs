@@ -7,16 +7,20 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::keys::KEY_FILES;
 use crate::private_file;
+use crate::progress::Stage;
 use crate::table::layout::{self, DirectoryVersion, LAYOUT};
 use crate::table::{DATABASE_FILE, OpenError, integrity, lock_directory};
 
 /// The table of a backup that holds the server's keys.
 const KEYS_TABLE: &str = "imageshare_backup";
+
+/// The pages that are copied between two reports of progress: 4 MB.
+const PAGES_PER_STEP: i32 = 1024;
 
 /// Why a backup was not made, not put back, or a directory not found sound.
 #[derive(Debug, thiserror::Error)]
@@ -123,11 +127,11 @@ impl std::fmt::Display for CheckReport {
 }
 
 /// Writes a backup of a data directory, whose server may be running: everything that was acknowledged before is in it. The
-/// copy is checked before it gets its name.
+/// copy is checked before it gets its name. `report` is called as the stages go on.
 ///
 /// # Errors
 /// [`BackupError`]; then there is no file of that name, unless there was one.
-pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
+pub fn backup(data: &Path, to: &Path, report: &dyn Fn(Stage)) -> Result<(), BackupError> {
     let path = database_path(data)?;
     if to.exists() {
         return Err(BackupError::FileExists(to.to_owned()));
@@ -135,9 +139,9 @@ pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
     let folder = parent_directory(to);
     let (of_target, of_source) = (BackupError::file_error(to), BackupError::database_error(&path));
     let draft = private_file::create_draft(folder).map_err(&of_target)?;
-    let mut copy = copy_database(&path, draft.path()).map_err(&of_source)?;
+    let mut copy = copy_database(&path, draft.path(), PAGES_PER_STEP, report).map_err(&of_source)?;
     store_keys(&mut copy, data, &path)?;
-    check_integrity(&copy, &path)?;
+    check_integrity(&copy, &path, report)?;
     copy.close().map_err(|(_, problem)| of_source(problem))?;
     draft.as_file().sync_all().map_err(&of_target)?;
     draft.persist_noclobber(to).map_err(|problem| match problem.error.kind() {
@@ -147,19 +151,20 @@ pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
     sync_directory(folder)
 }
 
-/// Puts a backup into a data directory that holds nothing yet, and is made where it is missing.
+/// Puts a backup into a data directory that holds nothing yet, and is made where it is missing. `report` is called as the
+/// stages go on.
 ///
 /// # Errors
 /// [`BackupError`]; then the directory holds no database.
-pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
+pub fn restore(from: &Path, data: &Path, report: &dyn Fn(Stage)) -> Result<(), BackupError> {
     let of_source = BackupError::database_error(from);
     let source = open_backup(from)?;
-    check_integrity(&source, from)?;
+    check_integrity(&source, from, report)?;
     private_file::create_directory(data).map_err(BackupError::file_error(data))?;
     let _lock = lock_directory(data)?;
     ensure_empty(data)?;
     let draft = private_file::create_draft(data).map_err(BackupError::file_error(data))?;
-    let copy = copy_database(from, draft.path()).map_err(&of_source)?;
+    let copy = copy_database(from, draft.path(), PAGES_PER_STEP, report).map_err(&of_source)?;
     let forget = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS_TABLE};");
     copy.execute_batch(&forget).map_err(&of_source)?;
     copy.close().map_err(|(_, problem)| of_source(problem))?;
@@ -177,15 +182,15 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
     sync_directory(data)
 }
 
-/// Checks a data directory, whose server may be running.
+/// Checks a data directory, whose server may be running. `report` is called before the database is read.
 ///
 /// # Errors
 /// [`BackupError`] where it is damaged or cannot be read.
-pub fn check(data: &Path) -> Result<CheckReport, BackupError> {
+pub fn check(data: &Path, report: &dyn Fn(Stage)) -> Result<CheckReport, BackupError> {
     let path = database_path(data)?;
     let failed = BackupError::database_error(&path);
     let connection = open_database(&path).map_err(&failed)?;
-    check_integrity(&connection, &path)?;
+    check_integrity(&connection, &path, report)?;
     let mark = layout::read_connection(&connection).map_err(&failed)?;
     let bytes = fs::metadata(&path).map_err(BackupError::file_error(&path))?.len();
     Ok(CheckReport { directory: data.to_owned(), version: mark, bytes })
@@ -205,10 +210,34 @@ fn open_database(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
-/// Copies a database as it is at one moment into an empty file, while others read and write it.
-fn copy_database(from: &Path, to: &Path) -> rusqlite::Result<Connection> {
+/// Copies a database as it is at one moment into an empty file, while others read and write it. Reports progress every so many
+/// pages.
+fn copy_database(
+    from: &Path,
+    to: &Path,
+    pages_per_step: i32,
+    report: &dyn Fn(Stage),
+) -> rusqlite::Result<Connection> {
     let (source, mut copy) = (open_database(from)?, Connection::open(to)?);
-    Backup::new(&source, &mut copy)?.step(-1)?;
+    // A transaction that has read keeps its snapshot. Without one, a write by others between two steps would start the copy
+    // from the beginning.
+    let snapshot = source.unchecked_transaction()?;
+    snapshot.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    let backup = Backup::new(&source, &mut copy)?;
+    loop {
+        let step = backup.step(pages_per_step)?;
+        let (left, all) = (backup.progress().remaining, backup.progress().pagecount);
+        let count = |pages: i32| u64::try_from(pages).unwrap_or_default();
+        report(Stage::Copying { pages: count(all - left), page_count: count(all) });
+        match step {
+            StepResult::Done => break,
+            StepResult::More => {}
+            // Both connections have waited for the lock already.
+            _ => return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+        }
+    }
+    drop(backup);
+    drop(snapshot);
     // One file, without a log beside it.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(copy)
@@ -238,7 +267,8 @@ fn load_keys(backup: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     rows.collect()
 }
 
-fn check_integrity(connection: &Connection, path: &Path) -> Result<(), BackupError> {
+fn check_integrity(connection: &Connection, path: &Path, report: &dyn Fn(Stage)) -> Result<(), BackupError> {
+    report(Stage::Checking);
     match integrity::check_connection(connection).map_err(BackupError::database_error(path))? {
         problems if problems.is_empty() => Ok(()),
         problems => Err(BackupError::Damaged { path: path.to_owned(), problems }),
@@ -281,6 +311,7 @@ fn sync_directory(folder: &Path) -> Result<(), BackupError> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::os::unix::fs::{FileExt, PermissionsExt};
 
     use imageshare::table::{AttributeValue, Item, Key, Table, Write};
@@ -288,6 +319,8 @@ mod tests {
     use super::*;
     use crate::keys::{SigningKey, open_master_keys};
     use crate::table::{EmbeddedTable, Lane};
+
+    fn ignore(_: Stage) {}
 
     fn key(number: usize) -> Key {
         [("pk", format!("{number:05}")), ("sk", "A".to_owned())]
@@ -315,17 +348,17 @@ mod tests {
         for number in 0..300 {
             put(&table, number).await;
         }
-        backup(&data, &file).unwrap();
+        backup(&data, &file, &ignore).unwrap();
         put(&table, 300).await;
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(check(&data).unwrap().to_string().contains("is sound"));
-        assert!(matches!(restore(&file, &data), Err(BackupError::Open(OpenError::InUse(_)))));
+        assert!(check(&data, &ignore).unwrap().to_string().contains("is sound"));
+        assert!(matches!(restore(&file, &data, &ignore), Err(BackupError::Open(OpenError::InUse(_)))));
         table.close().await;
         drop(table);
-        assert!(matches!(restore(&file, &data), Err(BackupError::NotEmpty { .. })));
+        assert!(matches!(restore(&file, &data, &ignore), Err(BackupError::NotEmpty { .. })));
 
         let restored = parent.path().join("restored/data");
-        restore(&file, &restored).unwrap();
+        restore(&file, &restored, &ignore).unwrap();
         let mut files: Vec<_> = fs::read_dir(&restored)
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
@@ -348,15 +381,15 @@ mod tests {
     async fn backup_requires_database_and_never_overwrites() {
         let parent = tempfile::tempdir().unwrap();
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
-        assert!(matches!(backup(&data, &file), Err(BackupError::MissingDatabase(_))));
-        assert!(matches!(check(&data), Err(BackupError::MissingDatabase(_))));
+        assert!(matches!(backup(&data, &file, &ignore), Err(BackupError::MissingDatabase(_))));
+        assert!(matches!(check(&data, &ignore), Err(BackupError::MissingDatabase(_))));
         fs::create_dir(&data).unwrap();
         EmbeddedTable::open(Some(&data)).unwrap().close().await;
         fs::write(&file, "something else").unwrap();
-        assert!(matches!(backup(&data, &file), Err(BackupError::FileExists(_))));
+        assert!(matches!(backup(&data, &file, &ignore), Err(BackupError::FileExists(_))));
         assert_eq!(fs::read_to_string(&file).unwrap(), "something else");
         for from in [&file, &data.join(DATABASE_FILE)] {
-            let refused = restore(from, &parent.path().join("other"));
+            let refused = restore(from, &parent.path().join("other"), &ignore);
             assert!(matches!(refused, Err(BackupError::NotABackup(_))), "{refused:?}");
         }
         assert!(!parent.path().join("other").exists());
@@ -373,7 +406,7 @@ mod tests {
         }
         table.close().await;
         drop(table);
-        backup(&data, &file).unwrap();
+        backup(&data, &file, &ignore).unwrap();
         let damage = |path: &Path| {
             let file = File::options().write(true).open(path).unwrap();
             let pages = file.metadata().unwrap().len() / 4096;
@@ -381,12 +414,12 @@ mod tests {
         };
         damage(&data.join(DATABASE_FILE));
         let other = parent.path().join("other");
-        for refused in [check(&data).map(drop), backup(&data, &other)] {
+        for refused in [check(&data, &ignore).map(drop), backup(&data, &other, &ignore)] {
             assert!(matches!(refused, Err(BackupError::Damaged { .. })), "{refused:?}");
         }
         assert!(!other.exists());
         damage(&file);
-        assert!(matches!(restore(&file, &other), Err(BackupError::Damaged { .. })));
+        assert!(matches!(restore(&file, &other, &ignore), Err(BackupError::Damaged { .. })));
         assert!(!other.join(DATABASE_FILE).exists());
     }
 
@@ -396,9 +429,56 @@ mod tests {
         let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
         fs::create_dir(&data).unwrap();
         EmbeddedTable::open(Some(&data)).unwrap().close().await;
-        backup(&data, &file).unwrap();
+        backup(&data, &file, &ignore).unwrap();
         Connection::open(&file).unwrap().pragma_update(None, "user_version", LAYOUT + 1).unwrap();
-        let refused = restore(&file, &parent.path().join("other")).unwrap_err();
+        let refused = restore(&file, &parent.path().join("other"), &ignore).unwrap_err();
         assert!(refused.to_string().contains("Restore it with that version"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn backup_check_and_restore_report_their_stages() {
+        let parent = tempfile::tempdir().unwrap();
+        let (data, file) = (parent.path().join("data"), parent.path().join("backup"));
+        fs::create_dir(&data).unwrap();
+        EmbeddedTable::open(Some(&data)).unwrap().close().await;
+        let stages = RefCell::new(Vec::new());
+        let report = |stage: Stage| stages.borrow_mut().push(stage);
+        let is_copied =
+            |stage: &Stage| matches!(stage, Stage::Copying { pages, page_count } if pages == page_count);
+        backup(&data, &file, &report).unwrap();
+        assert!(matches!(stages.take().as_slice(), [copied, Stage::Checking] if is_copied(copied)));
+        check(&data, &report).unwrap();
+        assert_eq!(stages.take(), [Stage::Checking]);
+        restore(&file, &parent.path().join("restored"), &report).unwrap();
+        assert!(matches!(stages.take().as_slice(), [Stage::Checking, copied] if is_copied(copied)));
+    }
+
+    #[test]
+    fn copy_in_steps_is_one_snapshot_of_a_database_under_writes() {
+        let parent = tempfile::tempdir().unwrap();
+        let (from, to) = (parent.path().join("from"), parent.path().join("to"));
+        let writer = Connection::open(&from).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer.execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
+        let write = || writer.execute("INSERT INTO notes VALUES (?1)", ["x".repeat(2_000)]).unwrap();
+        for _ in 0..100 {
+            write();
+        }
+        let steps = RefCell::new(Vec::new());
+        let report = |stage: Stage| {
+            // The first steps are each followed by a write.
+            if steps.borrow().len() < 3 {
+                write();
+            }
+            steps.borrow_mut().push(stage);
+        };
+        let copy = copy_database(&from, &to, 8, &report).unwrap();
+        let count = |of: &Connection| of.query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
+        assert_eq!((count(&copy), count(&writer)), (Ok(100), Ok(103)));
+        let steps = steps.into_inner();
+        let Some(Stage::Copying { page_count, .. }) = steps.first().copied() else { panic!("{steps:?}") };
+        let copied = |step: u64| Stage::Copying { pages: page_count.min(8 * step), page_count };
+        let wanted: Vec<_> = (1..=page_count.div_ceil(8)).map(copied).collect();
+        assert!(wanted.len() > 3 && steps == wanted, "{steps:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use imageshare::auth::{
     Authenticator, BadCertificateAuthorities, BadUrl, CertificateAuthorities, ClaimPaths, ExpectedClaims,
+    loggable_address,
 };
 
 use crate::keys::ISSUER;
@@ -58,8 +59,7 @@ impl IssuerArguments {
     pub fn issuer_names(&self) -> Vec<String> {
         let mut names = vec![ISSUER.to_owned()];
         for url in [&self.jwks, &self.keystone].into_iter().flatten() {
-            let address = url.rsplit_once('@').map_or(url.as_str(), |(_, address)| address);
-            names.push(address.split(['?', '#']).next().unwrap_or_default().to_owned());
+            names.push(loggable_address(url).to_owned());
         }
         names.extend(self.issuer.as_ref().map(|issuer| format!("iss={issuer}")));
         names.extend(self.audience.as_ref().map(|audience| format!("aud={audience}")));

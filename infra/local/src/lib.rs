@@ -2,8 +2,9 @@
 //!
 //! [`gateway`] takes HTTP requests and hands them, as the events that API Gateway makes of them, to the functions
 //! that run on AWS one by one. [`table`] is the DynamoDB under them, in this process. [`dispatcher`] stands in for the
-//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`key_attributes`], [`logging`], [`metrics`],
-//! [`signals`] and [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written.
+//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`], [`metrics`],
+//! [`signals`] and [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written, telling its
+//! [`progress`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod access_key;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod logging;
 pub mod metrics;
 mod private_file;
+pub mod progress;
 pub mod server;
 pub mod signals;
 pub mod table;

@@ -12,6 +12,7 @@ use imageshare_local::cli::{
     self, AccessKeyCommand, CheckArguments, Command, ServeArguments, TenantsCommand, TokenArguments,
 };
 use imageshare_local::keys::SigningKey;
+use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
 use imageshare_local::{access_key, backup, descriptors, logging, tenants};
@@ -33,8 +34,12 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => access_key(&command),
-        Command::Backup(arguments) => run_maintenance(|| backup::backup(&arguments.data, &arguments.to)),
-        Command::Restore(arguments) => run_maintenance(|| backup::restore(&arguments.from, &arguments.data)),
+        Command::Backup(arguments) => {
+            run_maintenance(|report| backup::backup(&arguments.data, &arguments.to, report))
+        }
+        Command::Restore(arguments) => {
+            run_maintenance(|report| backup::restore(&arguments.from, &arguments.data, report))
+        }
         Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => tenants(&command),
         Command::Completions { shell } => {
@@ -112,14 +117,18 @@ fn access_key(command: &AccessKeyCommand) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs a command that says nothing where it succeeds.
-fn run_maintenance(command: impl FnOnce() -> Result<(), BackupError>) -> Result<(), Box<dyn Error>> {
+/// Runs a command that works on a whole database, and reports its progress on stderr where that takes long. Returns its result.
+fn run_maintenance<T>(
+    command: impl FnOnce(&dyn Fn(Stage)) -> Result<T, BackupError>,
+) -> Result<T, Box<dyn Error>> {
     logging::init();
-    Ok(command()?)
+    let progress = ProgressReporter::on_stderr();
+    Ok(command(&|stage| progress.set(stage))?)
 }
 
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
-    writeln!(io::stdout(), "{}", backup::check(&arguments.data)?)?;
+    let found = run_maintenance(|report| backup::check(&arguments.data, report))?;
+    writeln!(io::stdout(), "{found}")?;
     Ok(())
 }
 

@@ -29,6 +29,12 @@ const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 )]
 pub struct BadUrl;
 
+/// Returns an address as the log may hold it: without the credentials that it may have, and without query and fragment.
+pub fn loggable_address(url: &str) -> &str {
+    let address = url.rsplit_once('@').map_or(url, |(_, address)| address);
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// A server to ask.
 #[derive(Clone)]
 pub(super) struct IssuerClient {
@@ -136,6 +142,16 @@ impl IssuerClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loggable_address_has_no_credentials_and_no_query() {
+        for (url, logged) in [
+            ("https://keys.example/jwks.json", "https://keys.example/jwks.json"),
+            ("https://user:p@ss@keys.example/jwks.json?key=secret#part", "keys.example/jwks.json"),
+        ] {
+            assert_eq!(loggable_address(url), logged);
+        }
+    }
 
     #[test]
     fn issuer_url_must_be_https_or_loopback() {

@@ -36,7 +36,7 @@ pub use self::authenticate::AuthError;
 pub use self::certificate_authorities::{BadCertificateAuthorities, CertificateAuthorities};
 pub use self::claim_paths::{BadClaimPaths, ClaimPaths};
 pub use self::issued_token::IssuedToken;
-pub use self::issuer_client::BadUrl;
+pub use self::issuer_client::{BadUrl, loggable_address};
 use self::key_set::KeySet;
 pub use self::key_set::{Algorithm, BadKeySet, JwkError};
 pub use self::keyring::{Credential, Keyring};

@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 use super::HttpFunction;
 use crate::auth::{
     Authenticator, BadCertificateAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl,
-    CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys,
+    CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
 use crate::http::{BadPublicUrl, parse_public_url};
@@ -101,6 +101,7 @@ pub fn init_logging() {
 pub async fn app_from_env() -> Result<App, BadDeployment> {
     let service = load_app()?;
     warm_up(service.store.clone(), Authenticator::without_keys()).await?;
+    log_start(&service.settings, None);
     Ok(service)
 }
 
@@ -170,7 +171,43 @@ pub(super) async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     let authenticator = authenticator.with_master_keys(masters);
     let service = load_app()?;
     warm_up(service.store.clone(), authenticator.clone()).await?;
+    log_start(&service.settings, Some(issuer_names().join(", ")));
     Ok(HttpFunction::new(service, authenticator))
+}
+
+/// Logs how the function was set up, in the words of the server's line: with which version and settings a log was written can
+/// then be read in it. One line for each instance.
+fn log_start(settings: &Settings, issuers: Option<String>) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        public_url = settings.public_url,
+        table = optional_var("IMAGESHARE_TABLE"),
+        region = settings.region,
+        directory_complete = settings.directory_is_complete,
+        limits = %settings.limits,
+        issuers,
+        "started"
+    );
+}
+
+/// The issuers whose tokens the function accepts, for the log.
+fn issuer_names() -> Vec<String> {
+    let jwks = optional_var("IMAGESHARE_JWKS").map(|keys| {
+        if is_key_set(&keys) {
+            "IMAGESHARE_JWKS".to_owned()
+        } else {
+            loggable_address(keys.trim()).to_owned()
+        }
+    });
+    let keystone = optional_var("IMAGESHARE_KEYSTONE_URL").map(|url| loggable_address(&url).to_owned());
+    let issuer = optional_var("IMAGESHARE_ISSUER").map(|issuer| format!("iss={issuer}"));
+    let audience = optional_var("IMAGESHARE_AUDIENCE").map(|audience| format!("aud={audience}"));
+    [jwks, keystone, issuer, audience].into_iter().flatten().collect()
+}
+
+/// Whether `IMAGESHARE_JWKS` is a key set itself, rather than the address of one.
+fn is_key_set(keys: &str) -> bool {
+    keys.trim_start().starts_with('{')
 }
 
 /// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
@@ -184,7 +221,7 @@ fn jwks_authenticator(
         claim_paths: optional_var("IMAGESHARE_CLAIMS")
             .map_or_else(|| Ok(ClaimPaths::default()), |text| text.parse())?,
     };
-    if keys.trim_start().starts_with('{') {
+    if is_key_set(keys) {
         return Ok(Authenticator::from_jwks(keys, expected)?);
     }
     let authenticator = Authenticator::without_keys();

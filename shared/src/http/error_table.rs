@@ -9,10 +9,9 @@ use http::StatusCode;
 
 use super::ApiError;
 use super::error::sentence;
-use super::outcome_error::rule_error;
 use super::server_error;
 use crate::domain::{ImageId, ResolveError, TenantId, Visibility};
-use crate::usecases::UseCaseError;
+use crate::usecases::{UseCaseError, rule_error};
 
 impl From<UseCaseError> for ApiError {
     #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]

@@ -3,6 +3,11 @@
 //!
 //! And in which there are not too many values: in memory each takes up to a hundred times the bytes of its text, so that the
 //! limit of a body's size alone would not be one of memory.
+//!
+//! The result is a tree of values and not the type of the operation, although a type would take less memory: with its
+//! [`MAX_VALUES`] values a tree takes a megabyte or two, the same for every operation, and most bodies have a dozen. From a
+//! tree an operation reads what it knows in an order of its own, and its error names the member, what was expected there and
+//! what to do; an error of a derived type has the words of serde, and is about whatever came first.
 
 use std::cell::Cell;
 use std::fmt;

@@ -138,8 +138,8 @@ fn log_failures(job: &Job, decision: &Plan, submitted: &SubmitOutcome) {
     if matches!(submitted, SubmitOutcome::Accepted)
         && let Some(first_failure) = failures.describe_first()
     {
-        let pairs = decision.outcomes.len();
-        tracing::info!(job = %job.id, pairs, failed = failures.count, first_failure, "job finished");
+        let (pairs, code) = (decision.outcomes.len(), failures.first_code());
+        tracing::info!(job = %job.id, pairs, failed = failures.count, first_failure, code, "job finished");
     }
 }
 

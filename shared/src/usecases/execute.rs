@@ -102,6 +102,7 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
         pairs = open.work_item.pairs.len(),
         failed = failures.count,
         first_failure = failures.describe_first(),
+        code = failures.first_code(),
         "piece finished"
     );
     dequeue_if_ended(service, &open.job).await

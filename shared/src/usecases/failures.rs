@@ -1,5 +1,6 @@
 //! The pairs of a job that failed, as the log tells of them.
 
+use super::outcome_code;
 use crate::domain::{ImageId, Job, Outcome, TenantId};
 
 /// How many pairs failed, and the first of them.
@@ -8,6 +9,7 @@ pub(super) struct Failures {
     /// How many.
     pub(super) count: usize,
     first: Option<(ImageId, TenantId, Outcome)>,
+    first_code: Option<&'static str>,
 }
 
 impl Failures {
@@ -25,6 +27,7 @@ impl Failures {
             if self.first.is_none() {
                 let pair = job.pair(number);
                 self.first = pair.map(|(image, tenant)| (image.clone(), tenant.clone(), *outcome));
+                self.first_code = outcome_code(*outcome, &job.task);
             }
         }
     }
@@ -33,5 +36,11 @@ impl Failures {
     pub(super) fn describe_first(&self) -> Option<String> {
         let (image, tenant, outcome) = self.first.as_ref()?;
         Some(format!("{outcome:?}: image {image}, project {tenant}"))
+    }
+
+    /// The code of the first of them as IMS's API states it in the job, so that a line of the log is found by the code that a
+    /// user reports; `None` where none failed.
+    pub(super) fn first_code(&self) -> Option<&'static str> {
+        self.first_code
     }
 }

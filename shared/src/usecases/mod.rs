@@ -16,6 +16,7 @@ mod job_status;
 mod key_grants;
 mod list_images;
 mod list_members;
+mod outcome_error;
 mod page;
 mod quota;
 mod respond;
@@ -51,6 +52,7 @@ pub use self::list_images::{
     find_images, list_images,
 };
 pub use self::list_members::{list_members, show_member};
+pub(crate) use self::outcome_error::{outcome_code, outcome_error, rule_error};
 pub use self::page::Page;
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};

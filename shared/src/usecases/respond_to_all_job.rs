@@ -41,8 +41,14 @@ pub(super) async fn execute_respond_to_all(
             Commit::Committed => {
                 failures.add_outcomes(&job, 0, &decision.outcomes);
                 if stride.is_last {
-                    let first_failure = failures.describe_first();
-                    tracing::info!(job = %key.job, failed = failures.count, first_failure, "everything answered");
+                    let (first_failure, code) = (failures.describe_first(), failures.first_code());
+                    tracing::info!(
+                        job = %key.job,
+                        failed = failures.count,
+                        first_failure,
+                        code,
+                        "everything answered"
+                    );
                     return Ok(());
                 }
                 stale = ConflictRetries::default();

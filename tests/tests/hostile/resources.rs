@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imageshare_tests::binaries::binary;
+use imageshare_tests::deployment::Deployment;
+use imageshare_tests::events::HttpEvent;
 use imageshare_tests::server_process::ServerProcess;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -114,6 +116,24 @@ async fn concurrent_large_logins_are_rejected_unread() {
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("16384 bytes"), "{answer}");
     }
     assert!(server.peak_resident_bytes() < MAX_MEMORY, "{}", server.peak_resident_bytes());
+}
+
+/// A function is behind a gateway that has one limit for all routes, 10 MB, and gets events of up to 6 MB.
+#[tokio::test]
+async fn function_memory_is_bounded_for_the_largest_login() {
+    let mut function = Deployment::start().await.start_function("identity").await;
+    println!("at the start: {} KB", function.peak_resident_bytes() / 1000);
+    // 4.5 MB, and little less than 6 MB as text in an event, or in base64.
+    let body = format!("[{}]", vec!["{\"\":0}"; 640_000].join(","));
+    let login = HttpEvent::new("POST /v3/auth/tokens", "/v3/auth/tokens");
+    let login = login.header("content-type", "application/json");
+    for (form, event) in [("text", login.clone().text(&body)), ("base64", login.bytes(body.as_bytes()))] {
+        let response = function.invoke(&event.build()).await.unwrap();
+        assert_eq!(response["statusCode"], 413, "{form}: {response}");
+        let peak = function.peak_resident_bytes();
+        println!("a login of 4.5 MB of small objects, as {form}: at most {} KB", peak / 1000);
+        assert!(peak < MAX_MEMORY, "{form}: {peak} bytes");
+    }
 }
 
 /// A program that runs the server after a shell's command.

@@ -148,6 +148,23 @@ async fn malformed_http_is_rejected_and_the_server_continues() {
 }
 
 #[tokio::test]
+async fn query_with_characters_outside_uris_gets_the_error_body() {
+    let world = World::start().await;
+    for query in
+        ["name=\u{fc}", "name=<\"a\">", "name={a}|\\^`", "name=a\u{7f}", "name=a\0", "name=a\tb", "name=a b"]
+    {
+        let head = format!("GET /v2/images?{query} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let mut stream = TcpStream::connect(world.api.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let is_client_error = matches!(statuses(&response).as_slice(), [400..500]);
+        assert!(is_client_error && response.contains("{\"error\":{\"code\":\""), "{query:?}: {response}");
+    }
+    Failures::default().assert_none();
+}
+
+#[tokio::test]
 async fn target_forms_do_not_bypass_the_path() {
     let world = World::start().await;
     for operation in world.operations() {

@@ -7,7 +7,7 @@ use imageshare_tests::events::HttpEvent;
 use imageshare_tests::lambda_process::LambdaProcess;
 use imageshare_tests::server_process::ServerProcess;
 use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
-use imageshare_tests::table_server::Fault;
+use imageshare_tests::table_server::{Fault, REGION};
 use serde_json::{Value, json};
 
 use super::wait_for_line;
@@ -157,6 +157,7 @@ async fn failed_pair_is_logged_with_its_work_item() {
     assert_eq!((&finished["pairs"], &finished["failed"]), (&json!(1), &json!(1)));
     let image = images[0].as_str().unwrap();
     assert_eq!(finished["first_failure"], format!("MemberLimit: image {image}, project one-more"));
+    assert_eq!(finished["code"], "IMG.0088");
 
     let queued = share(&images[1..], projects(100)).await;
     let finished = wait_for_line(&server, "piece finished", &[("job", queued)]).await;
@@ -164,6 +165,7 @@ async fn failed_pair_is_logged_with_its_work_item() {
     assert_eq!(number("failed"), number("pairs") * 40 / 100, "{finished}");
     let first = finished["first_failure"].as_str().unwrap();
     assert!(first.starts_with("MemberLimit: image ") && first.ends_with(", project project-60"), "{first}");
+    assert_eq!(finished["code"], "IMG.0088");
 }
 
 #[tokio::test]
@@ -190,6 +192,35 @@ async fn server_start_is_logged_with_its_settings() {
     assert!(started["data"].is_string() && started["in_memory"] == true);
     assert!(started["limits"].as_str().unwrap().contains("images-per-tenant=7,"));
     assert_eq!(started["issuers"], "imageshare, 127.0.0.1:1/identity");
+}
+
+#[tokio::test]
+async fn function_start_is_logged_with_its_settings() {
+    let deployment = Deployment::start().await;
+    for (name, issuers) in [
+        (
+            "images",
+            json!("IMAGESHARE_JWKS, 127.0.0.1:1/identity, iss=https://issuer.example, aud=imageshare"),
+        ),
+        ("job-worker", Value::Null),
+    ] {
+        let keystone = ("IMAGESHARE_KEYSTONE_URL", "http://user:password@127.0.0.1:1/identity?q".to_owned());
+        let env = deployment.env().into_iter().chain([keystone]);
+        let function = LambdaProcess::start(&binary(name), env).await.unwrap();
+        let log = function.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines: Vec<_> = lines.filter(|line| line["message"] == "started").collect();
+        let [started] = lines.as_slice() else { panic!("{log}") };
+        assert_eq!(
+            (&started["version"], &started["table"]),
+            (&json!(env!("CARGO_PKG_VERSION")), &json!("imageshare"))
+        );
+        assert_eq!(started["region"], REGION);
+        assert_eq!(started["directory_complete"], false);
+        assert!(started["limits"].as_str().unwrap().contains("images-per-tenant=1000,"), "{started}");
+        assert_eq!(started["issuers"], issuers);
+        assert!(!log.contains("password"), "{log}");
+    }
 }
 
 #[tokio::test]

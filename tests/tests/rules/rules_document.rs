@@ -53,7 +53,10 @@ fn every_rule_names_existing_tests() {
 fn every_rule_names_existing_error_codes() {
     let facades = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/src/facade");
     let [ims, glance, alibaba] = ["ims", "glance", "alibaba"].map(|facade| read_all(&facades.join(facade)));
-    let ims = ims + &read_all(&facades.join("../http")) + &read_all(&facades.join("registry"));
+    let ims = ims
+        + &read_all(&facades.join("../http"))
+        + &read_all(&facades.join("../usecases"))
+        + &read_all(&facades.join("registry"));
     for row in rows() {
         for (cell, facade) in [(row[2], &ims), (row[3], &(glance.clone() + &ims)), (row[4], &alibaba)] {
             for code in backquoted(cell) {
@@ -65,7 +68,7 @@ fn every_rule_names_existing_error_codes() {
 
 #[test]
 fn every_pair_outcome_has_a_rule() {
-    let errors = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/src/http/outcome_error.rs");
+    let errors = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/src/usecases/outcome_error.rs");
     let errors = fs::read_to_string(errors).unwrap();
     let (_, outcomes) = errors.split_once("fn outcome_error(").unwrap();
     let (outcomes, _) = outcomes.split_once("Outcome::RetriesExhausted").unwrap();

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use imageshare::domain::Limits;
 use toml::{Table, Value};
 
 use super::{Arguments, Command, ServeArguments};
@@ -62,6 +63,7 @@ pub(super) fn parse(
 ) -> Result<Command, clap::Error> {
     let mut line: Vec<OsString> = arguments.into_iter().collect();
     let matches = Arguments::command().try_get_matches_from(&line)?;
+    parse_line(&line)?;
     let serve = match matches.subcommand() {
         None => &matches,
         Some(("serve", serve)) => serve,
@@ -77,22 +79,30 @@ pub(super) fn parse(
     }
     line.extend(given.add_missing(from_environment));
     let refused = |problem| error_at("the environment", &problem);
-    Arguments::try_parse_from(&line).map_err(refused)?;
+    parse_line(&line).map_err(refused)?;
 
     let file = serve.get_one::<PathBuf>("config").cloned().or_else(|| variable(CONFIG).map(PathBuf::from));
     if let Some(file) = file {
         let refused = |problem: String| settings_error(&format!("{}: {problem}", file.display()));
         line.extend(given.add_missing(read_file(&file).map_err(refused)?));
-        Arguments::try_parse_from(&line)
-            .map_err(|problem| error_at(&file.display().to_string(), &problem))?;
+        parse_line(&line).map_err(|problem| error_at(&file.display().to_string(), &problem))?;
     }
-    let command = Arguments::try_parse_from(&line)?.into_command();
+    let command = parse_line(&line)?;
     match &command {
         Command::Serve(ServeArguments { issuers, .. }) if issuers.has_issuer_without_jwks() => Err(
             settings_error("--issuer and --audience are about the tokens that --jwks is for: name that too"),
         ),
         _ => Ok(command),
     }
+}
+
+/// Parses a command line, and rejects a limit that is named twice: which of the two counts would be a guess.
+fn parse_line(line: &[OsString]) -> Result<Command, clap::Error> {
+    let command = Arguments::try_parse_from(line)?.into_command();
+    if let Command::Serve(ServeArguments { limits, .. }) = &command {
+        Limits::from_settings(limits).map_err(|problem| settings_error(&format!("--limit: {problem}")))?;
+    }
+    Ok(command)
 }
 
 /// The flags that were given already, and are not to be added from a weaker source.
@@ -289,6 +299,10 @@ mod tests {
             ("listen = 1.5", "listen: expected a text"),
             ("memory = 3", "--memory"),
             ("limit = [\"pictures=3\"]", "members-per-image=NUMBER"),
+            (
+                "limit = [\"images-per-tenant=3\", \"images-per-tenant=4\"]",
+                "images-per-tenant is named twice",
+            ),
             ("region = \"a b\"", "expected 1 to 64 characters"),
             ("listen", "expected"),
         ] {
@@ -297,8 +311,24 @@ mod tests {
         }
         let refused = serve("imageshare", &[("IMAGESHARE_REGION", "a b")], "").unwrap_err();
         assert!(refused.contains("the environment: ") && refused.contains("--region"), "{refused}");
+        let environment = [("IMAGESHARE_LIMITS", "images-per-tenant=3,images-per-tenant=3")];
+        let refused = serve("imageshare", &environment, "").unwrap_err();
+        assert!(refused.contains("the environment: --limit: images-per-tenant is named twice"), "{refused}");
         let refused = serve("imageshare --config /nowhere/at/all.toml", &[], "").unwrap_err();
         assert!(refused.contains("/nowhere/at/all.toml: No such file"), "{refused}");
+    }
+
+    #[test]
+    fn limit_named_twice_on_the_command_line_is_rejected() {
+        for command in ["imageshare", "imageshare serve"] {
+            let line = format!("{command} --limit images-per-tenant=3 --limit images-per-tenant=4");
+            // The variable does not count beside the flag, and is not what is wrong.
+            let refused = serve(&line, &[("IMAGESHARE_LIMITS", "images-per-tenant=5")], "").unwrap_err();
+            let wanted = "error: --limit: images-per-tenant is named twice; name it once";
+            assert!(refused.starts_with(wanted), "{refused}");
+        }
+        let both = "imageshare --limit images-per-tenant=3 --limit pending-per-owner=3";
+        assert_eq!(serve(both, &[], "").unwrap().limits.len(), 2);
     }
 
     #[test]
@@ -319,9 +349,9 @@ mod tests {
     }
 
     #[test]
-    fn readme_settings_file_is_valid() {
-        const README: &str = include_str!("../../../../README.md");
-        let file = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fn settings_file_of_operating_page_is_valid() {
+        const OPERATING: &str = include_str!("../../OPERATING.md");
+        let file = OPERATING.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let arguments = serve("imageshare", &[], file).unwrap();
         assert_eq!((arguments.region.as_str(), arguments.limits.len()), ("eu-de", 2));
     }

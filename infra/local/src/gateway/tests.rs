@@ -102,6 +102,29 @@ async fn start_gateway() -> TestGateway {
     TestGateway { address, health, started: begun, gate, stop, server: served }
 }
 
+#[tokio::test]
+async fn function_runs_after_its_hook() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let (in_hook, in_function) = (Arc::clone(&order), Arc::clone(&order));
+    let hook: BeforeHook = Arc::new(move || {
+        let order = Arc::clone(&in_hook);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            order.lock().unwrap().push("hook");
+        })
+    });
+    let handlers = Handlers::default().with("function", move |_| {
+        let order = Arc::clone(&in_function);
+        async move {
+            order.lock().unwrap().push("function");
+            no_content()
+        }
+    });
+    let function = handlers.with_before_hook(hook).get("function").unwrap();
+    function(lambda_http::Request::default()).await;
+    assert_eq!(*order.lock().unwrap(), ["hook", "function"]);
+}
+
 /// What a plain client reads: status, lower-cased head, and body.
 struct ClientResponse {
     status: u16,

@@ -9,9 +9,9 @@ use http::StatusCode;
 
 use crate::domain::{ImageId, Outcome, TenantId, Visibility};
 use crate::http::idempotency::InvalidIdempotencyKey;
-use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody, rule_error};
+use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody};
 use crate::store::StoreError;
-use crate::usecases::{ExceededLimit, UseCaseError};
+use crate::usecases::{ExceededLimit, UseCaseError, rule_error};
 
 /// An error as these paths report it: what other dialects have, with the statuses and messages of Glance.
 #[derive(Debug, Clone, PartialEq, Eq)]

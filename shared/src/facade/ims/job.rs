@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response, outcome_error};
-use crate::usecases::{self, UseCaseError};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
+use crate::usecases::{self, UseCaseError, outcome_error};
 
 /// The route of the older form, with every pair's result.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";

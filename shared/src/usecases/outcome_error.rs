@@ -3,6 +3,11 @@
 
 use crate::domain::{ImageId, Outcome, Task, TenantId};
 
+/// The code of a pair that failed in a job of that task, for the log; `None` for one that did not.
+pub(crate) fn outcome_code(outcome: Outcome, task: &Task) -> Option<&'static str> {
+    outcome_error(outcome, task).map(|(code, _)| code)
+}
+
 /// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
 pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {

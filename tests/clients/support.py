@@ -1,6 +1,6 @@
 """What every journey of a real client needs: where the server is, who takes part, and how to expect things.
 
-The test run (`tests/tests/clients.rs`) starts `imageshare serve` and gives its URL and a token for each project.
+The test run (`tests/tests/clients/journeys.rs`) starts `imageshare serve` and gives its URL and a token for each project.
 """
 
 import datetime

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
 use crate::local_service::all_items;
+pub use crate::response::ApiResponse;
 
 /// How long an answer may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,17 +48,6 @@ pub struct ApiRequest {
     pub target: String,
     header_bytes: Vec<u8>,
     body: Vec<u8>,
-}
-
-/// An answer.
-#[derive(Debug, Clone)]
-pub struct ApiResponse {
-    /// The status.
-    pub status: u16,
-    /// The headers by their names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The body, which is JSON, or a text where it is XML; `Null` where there is none.
-    pub body: Value,
 }
 
 impl fmt::Debug for ApiRequest {
@@ -126,24 +116,6 @@ impl ApiRequest {
 
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
-    }
-}
-
-impl ApiResponse {
-    /// The error's code; empty where it is none.
-    pub fn code(&self) -> &str {
-        self.error_field("/error/code", "/Code")
-    }
-
-    /// The error's message; empty where it is none.
-    pub fn message(&self) -> &str {
-        self.error_field("/error/message", "/Message")
-    }
-
-    /// What stands in one place or, in Alibaba's form, in the other.
-    fn error_field(&self, place: &str, in_rpc: &str) -> &str {
-        let found = self.body.pointer(place).or_else(|| self.body.pointer(in_rpc));
-        found.and_then(Value::as_str).unwrap_or_default()
     }
 }
 
@@ -288,7 +260,7 @@ impl Api {
         stream.write_all(&bytes).await.expect("the server reads the whole request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("an answer");
-        parse_response(&answer)
+        parse_response(ask, &answer)
     }
 
     fn check_response(&self, ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
@@ -352,7 +324,7 @@ fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
     kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;")
 }
 
-fn parse_response(bytes: &[u8]) -> ApiResponse {
+fn parse_response(request: &ApiRequest, bytes: &[u8]) -> ApiResponse {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
     let head = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");
@@ -365,5 +337,5 @@ fn parse_response(bytes: &[u8]) -> ApiResponse {
         body if is_text_body(&headers) => Value::String(String::from_utf8(body.to_vec()).expect("a text")),
         body => serde_json::from_slice(body).expect("a JSON body"),
     };
-    ApiResponse { status, headers, body }
+    ApiResponse { request: format!("{request:?}"), status, headers, body }
 }

@@ -1,37 +1,27 @@
 //! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
 
-use std::collections::BTreeMap;
-
 use imageshare::App;
 use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::facade::{self, alibaba, glance, ims};
 use imageshare::function::HttpFunction;
-use imageshare::http::HttpResponse;
 use imageshare::store::Store;
-use lambda_http::{Body, Context, RequestExt, request};
+use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, authenticator};
 use crate::events::HttpEvent;
 use crate::fuzz::table::UnavailableTable;
 use crate::local_service::LocalService;
+pub use crate::response::ApiResponse;
+
+/// A request is named by so much of it where a test fails.
+const MAX_DESCRIPTION_CHARS: usize = 600;
 
 /// The functions over a table of their own.
 pub struct Functions {
     /// What lies behind them.
     pub local: LocalService,
     function: HttpFunction,
-}
-
-/// An answer as a client gets it.
-#[derive(Debug)]
-pub struct FunctionResponse {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers, by their names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The body; `null` where there is none.
-    pub body: Value,
 }
 
 impl Functions {
@@ -61,23 +51,17 @@ impl Functions {
     }
 
     /// Sends a request to the function that its route belongs to.
-    pub async fn send(&self, event: &HttpEvent) -> FunctionResponse {
+    pub async fn send(&self, event: &HttpEvent) -> ApiResponse {
         send_event(&self.function, event, None).await
     }
 
     /// Sends a request without a body, as a member of that project.
-    pub async fn send_without_body(&self, project: &str, route: &str, target: &str) -> FunctionResponse {
+    pub async fn send_without_body(&self, project: &str, route: &str, target: &str) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member"))).await
     }
 
     /// Sends a request with a JSON body, as a member of that project.
-    pub async fn send_json(
-        &self,
-        project: &str,
-        route: &str,
-        target: &str,
-        body: &Value,
-    ) -> FunctionResponse {
+    pub async fn send_json(&self, project: &str, route: &str, target: &str, body: &Value) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member")).json(body))
             .await
     }
@@ -85,7 +69,7 @@ impl Functions {
     /// Registers an image of that project. Returns its id.
     pub async fn create_image(&self, project: &str, said: &Value) -> String {
         let made = self.send_json(project, "POST /v2/images", "/v2/images", said).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        made.expect_status(201);
         made.body["id"].as_str().expect("an id").to_owned()
     }
 
@@ -93,7 +77,7 @@ impl Functions {
     pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
         let body = json!({"images": images, "projects": projects});
         let answer = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         self.local.run_open_work().await;
     }
 
@@ -101,7 +85,7 @@ impl Functions {
     pub async fn respond(&self, project: &str, images: &[&str], status: &str) {
         let body = json!({"images": images, "project_id": project, "status": status});
         let answer = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.expect_status(200);
         self.local.run_open_work().await;
     }
 }
@@ -111,11 +95,8 @@ fn is_registry_route(route: &str) -> bool {
 }
 
 /// Sends a request to the one of these functions that its route belongs to, which Lambda ends at that moment.
-pub async fn send_event(
-    function: &HttpFunction,
-    event: &HttpEvent,
-    end: Option<Timestamp>,
-) -> FunctionResponse {
+pub async fn send_event(function: &HttpFunction, event: &HttpEvent, end: Option<Timestamp>) -> ApiResponse {
+    let description = format!("{event:?}").chars().take(MAX_DESCRIPTION_CHARS).collect();
     let event = event.build();
     let request = request::from_str(&event.to_string()).expect("an event of the gateway");
     let request = match end {
@@ -132,24 +113,11 @@ pub async fn send_event(
         route if is_registry_route(route) => registry::handle(function, request).await,
         _ => images::handle(function, request).await,
     };
-    FunctionResponse::from(reply)
+    ApiResponse { request: description, ..ApiResponse::from(reply) }
 }
 
 fn context_with_deadline(end: Timestamp) -> Context {
     let mut context = Context::default();
     context.deadline = u64::try_from(end.unix_millis()).expect("a moment after 1970");
     context
-}
-
-impl From<HttpResponse> for FunctionResponse {
-    fn from(reply: HttpResponse) -> Self {
-        let headers = reply.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("a printable header").to_owned()));
-        let body = match reply.body() {
-            Body::Text(text) => serde_json::from_str(text).expect("a JSON body"),
-            _ => Value::Null,
-        };
-        Self { status: reply.status().as_u16(), headers: headers.collect(), body }
-    }
 }

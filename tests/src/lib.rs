@@ -26,6 +26,7 @@ pub mod lambda_process;
 pub mod local_service;
 pub mod notice;
 pub mod python;
+pub mod response;
 pub mod runtime_api;
 mod schema;
 pub mod server_process;

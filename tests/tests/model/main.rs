@@ -1,6 +1,29 @@
 //! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
 //! late and out of order, several at once, and die between any two writes.
 //!
+//! ```text
+//! one step of a history
+//!
+//! history ── turn ────►  share · worker · sweep      an actor: a task that runs the service's own code
+//!                                  │ its next call
+//!                                  ▼
+//!                         gate over the table        the call waits, and conflicts with others on the same items
+//!                                  │
+//! history ── verdict ─►  execute · lose the response · lose the request, and with it the actor
+//!                                  │
+//!                                  ▼
+//!                           embedded table
+//!                                  │ read, written, condition failed, cancelled
+//!                 ┌────────────────┴──────────────┐
+//!                 ▼                               ▼
+//!     the actor runs on, to its       the model applies what was written: does it follow from
+//!     next call or its end            a state of the model since the actor's first read?
+//!                 │                               ▲
+//!                 └── at its end, its result ─────┘
+//!
+//! after the last step: the whole table says what the model says
+//! ```
+//!
 //! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules; `MODEL_SEED` chooses others than those
 //! of every ordinary run. Clients and workers take turns at the table, one call each, in the order that the history says,
 //! so that a history that fails fails again, and shrinks. A transaction that waits for its turn conflicts with others on the same

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use imageshare::domain::{JobId, Outcome, Status, TenantId, Visibility};
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::FunctionResponse;
+use imageshare_tests::in_process::ApiResponse;
 use imageshare_tests::local_service::tenant;
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ impl ExpectedRead {
     }
 
     /// Holds the answer to what there is.
-    pub fn check(&self, answer: &FunctionResponse) -> Result<(), Violation> {
+    pub fn check(&self, answer: &ApiResponse) -> Result<(), Violation> {
         match answer.status {
             200 if self.parse_items(&answer.body).as_ref() == Some(&self.expected) => Ok(()),
             503 if answer.headers.contains_key("retry-after") => Ok(()),

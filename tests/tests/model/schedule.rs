@@ -21,7 +21,7 @@ use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::deployment::authenticator;
 use imageshare_tests::events::HttpEvent;
-use imageshare_tests::in_process::{FunctionResponse, send_event};
+use imageshare_tests::in_process::{ApiResponse, send_event};
 use imageshare_tests::local_service::all_items;
 use imageshare_tests::table_server::TableServer;
 use proptest::strategy::{Strategy, ValueTree};
@@ -248,7 +248,7 @@ impl Schedule<'_> {
         look.check(&answer)
     }
 
-    async fn send(&mut self, event: &HttpEvent) -> FunctionResponse {
+    async fn send(&mut self, event: &HttpEvent) -> ApiResponse {
         let end = Timestamp::now().plus(RESPONSE_MARGIN + self.random_timeout());
         let function = HttpFunction::new(self.faulty_service(), self.authenticator.clone());
         let answer = send_event(&function, event, Some(end)).await;
@@ -259,7 +259,7 @@ impl Schedule<'_> {
     async fn check_response(
         &mut self,
         request: &Request,
-        answer: &FunctionResponse,
+        answer: &ApiResponse,
         changed: &[Row],
     ) -> Result<(), Violation> {
         let now = self.model.current_index();

@@ -1,0 +1,48 @@
+//! The clock of a machine that is set forward and back, and runs at a pace of its own: one for each life of the server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// How far a clock is off, either way, and how far it jumps: less than what a token's times are forgiven.
+const MAX_OFFSET_MS: i64 = 10_000;
+
+/// By how many thousandths a clock is too fast or too slow.
+const MAX_DRIFT_PER_MILLE: i64 = 300;
+
+/// A library that shows a process a wrong time; the toolchain's C compiler makes it.
+pub struct SkewedClock {
+    directory: TempDir,
+}
+
+impl SkewedClock {
+    pub fn build() -> Self {
+        let directory = TempDir::new().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/power_cut/clock.c");
+        let clock = Self { directory };
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(clock.library())
+            .arg(source)
+            .status()
+            .expect("a C compiler, as the Rust toolchain needs it to link");
+        assert!(built.success(), "the clock could not be built");
+        clock
+    }
+
+    fn library(&self) -> PathBuf {
+        self.directory.path().join("clock.so")
+    }
+
+    /// The environment of a process whose clock is off by chance, and jumps once in its life of at most that long.
+    pub fn environment(&self, random: &mut fastrand::Rng, life_ms: u64) -> Vec<(&'static str, String)> {
+        vec![
+            ("LD_PRELOAD", self.library().display().to_string()),
+            ("CLOCK_AHEAD_MS", random.i64(-MAX_OFFSET_MS..=MAX_OFFSET_MS).to_string()),
+            ("CLOCK_DRIFT_PER_MILLE", random.i64(-MAX_DRIFT_PER_MILLE..=MAX_DRIFT_PER_MILLE).to_string()),
+            ("CLOCK_JUMP_AFTER_MS", random.u64(..life_ms).to_string()),
+            ("CLOCK_JUMP_MS", random.i64(-MAX_OFFSET_MS..=MAX_OFFSET_MS).to_string()),
+        ]
+    }
+}

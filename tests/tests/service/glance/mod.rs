@@ -1,0 +1,120 @@
+//! The Glance facade over HTTP, as `contract/glance.md` measured the real one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod concurrency;
+mod differences;
+mod discovery;
+mod inbox;
+mod life_cycle;
+mod list;
+mod members;
+mod permissions;
+mod properties;
+mod retries;
+mod tags;
+
+use imageshare::domain::{Role, Timestamp};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use serde_json::{Value, json};
+
+/// A server, and short ways to say what is sent to it.
+struct World {
+    api: Api,
+}
+
+impl World {
+    async fn start(limits: &[&str]) -> Self {
+        Self { api: Api::start(limits).await }
+    }
+
+    /// Sends a request as a member of that project.
+    async fn request(&self, project: &str, method: &str, target: &str) -> ApiResponse {
+        self.send(project, Role::Member, ApiRequest::new(method, target)).await
+    }
+
+    /// Sends a request with a body as a member of that project.
+    async fn request_with_body(
+        &self,
+        project: &str,
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> ApiResponse {
+        self.send(project, Role::Member, ApiRequest::new(method, target).json(body)).await
+    }
+
+    async fn send(&self, project: &str, role: Role, ask: ApiRequest) -> ApiResponse {
+        self.api.send(&ask.token(&self.api.token(project, role))).await
+    }
+
+    /// Registers an image, made in an earlier millisecond than the next one, so that lists have one order.
+    async fn create_image(&self, owner: &str, said: &Value) -> String {
+        let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
+        let made = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(said)).await;
+        made.expect_status(201);
+        let moment = Timestamp::now();
+        while Timestamp::now() == moment {
+            tokio::task::yield_now().await;
+        }
+        made.body["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
+        let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
+        let patch = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch);
+        self.send(owner, Role::Admin, patch).await.expect_status(200);
+        // The lists of its members say so when the job of it is carried out.
+        self.api.wait_until_idle().await;
+    }
+
+    async fn add(&self, owner: &str, image: &str, member: &str) -> ApiResponse {
+        self.request_with_body(
+            owner,
+            "POST",
+            &format!("/v2/images/{image}/members"),
+            &json!({"member": member}),
+        )
+        .await
+    }
+
+    async fn decide(&self, member: &str, image: &str, status: &str) -> ApiResponse {
+        let target = format!("/v2/images/{image}/members/{member}");
+        self.request_with_body(member, "PUT", &target, &json!({"status": status})).await
+    }
+
+    async fn remove(&self, owner: &str, image: &str, member: &str) -> ApiResponse {
+        self.request(owner, "DELETE", &format!("/v2/images/{image}/members/{member}")).await
+    }
+
+    /// Shares an image, and has the member answer unless it is to stay pending.
+    async fn share(&self, owner: &str, image: &str, member: &str, status: &str) {
+        self.add(owner, image, member).await.expect_status(200);
+        if status != "pending" {
+            self.decide(member, image, status).await.expect_status(200);
+        }
+    }
+
+    /// The members of an image with their statuses, as that project sees them.
+    async fn members(&self, project: &str, image: &str) -> String {
+        let answer = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
+        answer.expect_status(200);
+        let members = answer.body["members"].as_array().unwrap().iter();
+        let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
+        let members =
+            members.map(|member| format!("{}:{}", text(member, "member_id"), text(member, "status")));
+        members.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The names of the images that a project lists, in their order.
+    async fn image_names(&self, project: &str, query: &str) -> String {
+        let answer = self.request(project, "GET", &format!("/v2/images?{query}")).await;
+        answer.expect_status(200);
+        image_names_on(&answer.body)
+    }
+}
+
+fn image_names_on(page: &Value) -> String {
+    let images = page["images"].as_array().unwrap().iter();
+    images.map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,238 @@
+//! Lists of 12,000 images: what is looked for is found wherever it stands, sorted lists cost what they return, and nothing
+//! is called not found that was not looked for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs)]
+
+mod entries;
+mod world;
+
+use self::world::{
+    RENAME_INTERVAL, World, image_count, image_id, image_ids_on, name_number, read_only_world,
+};
+
+/// More owners than streams that are each read for a whole page.
+const SHARING_OWNERS: usize = 150;
+
+/// The most calls to the table by which anything is found.
+const MAX_CALLS: u64 = 5;
+
+#[tokio::test]
+async fn exact_filter_takes_at_most_five_table_calls() {
+    let world = read_only_world().await;
+    let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    let named_1 = image_id((0..image_count()).find(|number| name_number(*number) == 1).unwrap());
+    let named_1 = named_1.as_str();
+    for (project, target, expected) in [
+        ("own", "/v2/images?name=image-0000001", named_1),
+        ("own", "/v2/images?name=image-0000001&sort_key=name&sort_dir=asc", named_1),
+        ("own", "/v2/images?name=image-0000001&sort_key=id&sort_dir=asc", named_1),
+        ("own", "/v2/images?id=i-0000007", "i-0000007"),
+        ("own", "/v2/images?tag=needle", "i-0000007"),
+        ("own", "/v2/images?owner=own&name=image-0000001", named_1),
+        ("own", "/v2/images?visibility=all&name=image-0000001", named_1),
+        ("own", "/v2/images?name=nothing", ""),
+        ("own", "/v2/images?owner=other", "o-3"),
+        ("me", "/v2/images?name=image-0000001", named_1),
+        ("me", "/v2/images?name=image-0000007", "i-0000001 o-3"),
+        ("me", "/v2/images?name=renamed-0000600", "i-0000600"),
+        ("me", "/v2/images?id=i-0000007", "i-0000007"),
+        ("me", "/v2/images?tag=needle&owner=other", "o-1"),
+        ("me", "/v2/images?owner=other", "o-3 o-1"),
+        ("me", "/v2/images?owner=other&sort_key=name&sort_dir=asc", "o-3 o-1"),
+        ("me", "/v2/images?visibility=shared&member_status=pending&name=waiting", "o-2"),
+        ("me", "/v2/images?visibility=shared&member_status=pending&owner=other", "o-2"),
+        ("own", "/v2/cloudimages?name=image-0000001", named_1),
+        ("own", "/v2/cloudimages?name=image-0000001&sort_key=name&sort_dir=asc", named_1),
+        ("own", "/v2/cloudimages?id=i-0000007", "i-0000007"),
+        ("own", "/v2/cloudimages?tag=needle", "i-0000007"),
+        ("own", "/v2/cloudimages?__imagetype=shared&owner=own&name=image-0000001", named_1),
+        ("own", "/v2/cloudimages?__imagetype=private&owner=own&name=image-0000001", ""),
+        ("own", "/v2/cloudimages?__imagetype=gold&name=image-0000007", "o-3"),
+        ("me", "/v2/cloudimages?name=image-0000001", named_1),
+        ("me", "/v2/cloudimages?id=i-0000007", "i-0000007"),
+        ("me", "/v2/cloudimages?__imagetype=shared&name=image-0000001", named_1),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=accepted&name=image-0000001", named_1),
+        ("me", "/v2/cloudimages?__imagetype=shared&tag=needle", "i-0000007 o-1"),
+        ("me", "/v2/cloudimages?owner=other", "o-3 o-1"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&name=waiting", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&tag=needle", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=pending&owner=other", "o-2"),
+        ("me", "/v2/cloudimages?__imagetype=shared&member_status=rejected&name=waiting", ""),
+        ("own", &format!("{ecd}&ImageName=image-0000001"), named_1),
+        ("me", &format!("{ecd}&ImageName=image-0000001"), named_1),
+        ("me", &format!("{ecd}&ImageId.1=i-0000007"), "i-0000007"),
+    ] {
+        let (answer, (calls, _)) = world.get(project, target).await;
+        answer.expect_status(200);
+        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{project} {target}");
+        assert!(answer.body.get("next").is_none(), "{project} {target}");
+        assert!(calls <= MAX_CALLS, "{calls} calls: {project} {target}");
+    }
+}
+
+/// Two owners have shared with `me`, each of whose lists is asked at the same time, as is each list for several names; and
+/// of several tags the rarest is found first, in each list.
+#[tokio::test]
+async fn names_tags_and_owners_are_queried_concurrently() {
+    let world = read_only_world().await;
+    for (project, query, expected, more) in [
+        ("me", "tag=needle", "i-0000007 o-1", 1),
+        ("own", "tag=hay&tag=needle", "i-0000007", 3),
+        ("own", "name=in:image-0000014,image-0000007", "i-0000002 i-0000001 o-3", 2),
+        ("me", "tag=hay&tag=needle", "i-0000007", 9),
+    ] {
+        let (answer, (calls, _)) = world.get(project, &format!("/v2/images?{query}")).await;
+        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{query}");
+        assert!(calls <= MAX_CALLS + more, "{calls} calls: {query}");
+    }
+}
+
+/// As many owners have shared with `me`: what they are asked for is merged a part of each list at a time.
+#[tokio::test]
+async fn shares_of_many_owners_are_found_by_tag_and_name() {
+    let world = World::start();
+    let mut newest_first = Vec::new();
+    for number in 0..2 * SHARING_OWNERS {
+        let (owner, id) = (format!("owner-{}", number % SHARING_OWNERS), image_id(number));
+        let tags: &[&str] = if number == 7 { &["linux", "needle"] } else { &["linux"] };
+        world
+            .create_image(&owner, id.as_str(), if number == 9 { "rare" } else { "golden" }, tags, 10 + number)
+            .await;
+        world.share(&owner, std::slice::from_ref(&id)).await;
+        newest_first.insert(0, id.to_string());
+    }
+    let pending = "/v2/images?visibility=shared&member_status=pending";
+    let calls_at_most = SHARING_OWNERS as u64 + 10;
+    for (filter, found) in [("tag=needle", 7), ("name=rare", 9)] {
+        let (answer, (calls, _)) = world.get("me", &format!("{pending}&{filter}")).await;
+        assert_eq!(image_ids_on(&answer.body), [image_id(found).as_str()], "{filter}");
+        assert!(calls <= calls_at_most, "{filter}: {calls} calls");
+    }
+    let (mut target, mut shown) = (format!("{pending}&tag=linux&limit=50"), Vec::new());
+    loop {
+        let (answer, (calls, units)) = world.get("me", &target).await;
+        shown.extend(image_ids_on(&answer.body));
+        assert!(calls <= calls_at_most && units <= calls_at_most, "{calls} calls, {units} units");
+        let Some(next) = answer.body["next"].as_str() else { break };
+        next.clone_into(&mut target);
+    }
+    assert_eq!(shown, newest_first);
+}
+
+/// The images of an owner with more of them than are looked at one by one are found in the list of keys: 8,000 in a call.
+#[tokio::test]
+async fn received_images_are_filtered_by_an_owner_of_many() {
+    let world = read_only_world().await;
+    let (answer, (calls, units)) = world.get("me", "/v2/images?owner=own&limit=2&sort_dir=asc").await;
+    assert_eq!(image_ids_on(&answer.body), ["i-0000000", "i-0000001"]);
+    assert!(calls <= MAX_CALLS && units < 60, "{calls} calls, {units} units");
+}
+
+#[tokio::test]
+async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
+    let world = read_only_world().await;
+    let number = |id: &String| id[2..].parse::<usize>().unwrap();
+    let is_renamed =
+        |id: &str| id.starts_with("i-") && number(&id.to_owned()).is_multiple_of(RENAME_INTERVAL);
+    let name = |id: &String| match id.as_str() {
+        "o-1" => "other".to_owned(),
+        "o-3" => "image-0000007".to_owned(),
+        id if is_renamed(id) => format!("renamed-{}", &id[2..]),
+        _ => format!("image-{:07}", name_number(number(id))),
+    };
+    let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
+    // The renamed were updated one after the other, before o-3 was published.
+    let updated = |id: &String| match id.as_str() {
+        "o-3" => (2, 0),
+        id if is_renamed(id) => (1, number(&id.to_owned())),
+        _ => (0, created(id)),
+    };
+    let mut expected: Vec<_> = (0..image_count()).map(|number| image_id(number).to_string()).collect();
+    expected.extend(["o-1".to_owned(), "o-3".to_owned()]);
+    for (key, direction) in [
+        ("created_at", "asc"),
+        ("name", "asc"),
+        ("name", "desc"),
+        ("updated_at", "asc"),
+        ("updated_at", "desc"),
+    ] {
+        match key {
+            "name" => expected.sort_by_key(|id| (name(id), created(id))),
+            "updated_at" => expected.sort_by_key(|id| (updated(id), created(id))),
+            _ => expected.sort_by_key(created),
+        }
+        if direction == "desc" {
+            expected.reverse();
+        }
+        let mut target = format!("/v2/images?sort_key={key}&sort_dir={direction}&limit=1000");
+        let (mut shown, mut pages) = (Vec::new(), 0);
+        loop {
+            let (answer, (calls, units)) = world.get("me", &target).await;
+            answer.expect_status(200);
+            let page = image_ids_on(&answer.body);
+            // A batch read of 100, half a unit for each image, and the keys of each list.
+            let most = 600 + page.len() as u64 * 11 / 20;
+            assert!(calls <= 30 && units <= most, "{target}: {calls} calls, {units} units");
+            shown.extend(page);
+            pages += 1;
+            let Some(next) = answer.body["next"].as_str() else { break };
+            next.clone_into(&mut target);
+        }
+        assert_eq!(pages, expected.len().div_ceil(1000), "{key} {direction}");
+        let differs = shown.iter().zip(&expected).find(|(one, other)| one != other);
+        assert_eq!((differs, shown.len()), (None, expected.len()), "{key} {direction}");
+    }
+}
+
+#[tokio::test]
+async fn inbox_is_sorted_by_name_for_an_owner_of_many() {
+    let world = read_only_world().await;
+    let target = "/v2/images?visibility=shared&member_status=pending&sort_key=name&sort_dir=desc&limit=1";
+    assert_eq!(world.image_ids("me", target).await, "o-2");
+}
+
+#[tokio::test]
+async fn unindexed_order_is_rejected_for_too_many_images() {
+    let world = read_only_world().await;
+    for target in ["/v2/images?sort_key=id", "/v2/cloudimages?sort_key=disk_format"] {
+        let (answer, (calls, _)) = world.get("me", target).await;
+        answer.expect_status(400);
+        assert!(
+            answer.body.to_string().contains("More than 10000 images: only sort_key=created_at"),
+            "{answer:?}"
+        );
+        assert!(calls < 150, "{calls}");
+    }
+}
+
+#[tokio::test]
+async fn narrow_filter_error_contains_a_marker_to_continue() {
+    let world = read_only_world().await;
+    let ecd = "/?Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    for (target, marker, expected) in [
+        ("/v2/images?disk_format=raw".to_owned(), "marker", "i-0000000 o-3 o-1"),
+        ("/v2/images?disk_format=raw&name=in:".to_owned() + &"x,".repeat(30) + "other", "marker", "o-1"),
+        ("/v2/cloudimages?disk_format=raw".to_owned(), "marker", "i-0000000 o-3 o-1"),
+        (format!("{ecd}&OsType=Windows"), "NextToken", ""),
+    ] {
+        let (first, _) = world.get("me", &target).await;
+        let said = first.body.to_string();
+        assert!(first.status == 400 && said.contains("None of the first 10000 images matches"), "{first:?}");
+        let (_, rest) = said.split_once(&format!("go on with {marker}=")).unwrap();
+        let next = rest.split(['"', '.', ' ']).next().unwrap();
+        let (mut found, mut next) = (Vec::new(), Some(next.to_owned()));
+        while let Some(marker_of_page) = next {
+            let (page, _) = world.get("me", &format!("{target}&{marker}={marker_of_page}")).await;
+            page.expect_status(200);
+            found.extend(image_ids_on(&page.body));
+            let body = &page.body;
+            let told = body.pointer("/next").or(body.pointer("/page_info/next_marker"));
+            let told = told.or(body.get("NextToken")).and_then(|next| next.as_str());
+            let told =
+                told.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker).to_owned());
+            next = told.filter(|next| !next.is_empty());
+        }
+        assert_eq!(found.join(" "), expected, "{target}");
+    }
+}

@@ -1,0 +1,171 @@
+//! A tenant that owns 12,000 images, one that has received all of them, and functions whose calls to the table are counted.
+
+use std::sync::LazyLock;
+
+use imageshare::App;
+use imageshare::domain::{Details, Image, ImageId, Limits, Status, Timestamp, Visibility};
+use imageshare::function::HttpFunction;
+use imageshare::store::{CreateOutcome, Store};
+use imageshare::usecases::{self, UseCaseError};
+use imageshare_tests::counting_table::CountingTable;
+use imageshare_tests::deployment::{Deployment as Tokens, authenticator};
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::{ApiResponse, send_event};
+use imageshare_tests::local_service::{LocalService, caller, tenant};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+/// How many images `own` has, where the environment names no other number (`LONG_LIST_IMAGES`, no multiple of 7).
+const DEFAULT_IMAGE_COUNT: usize = 12_000;
+
+/// How many images `own` has.
+pub fn image_count() -> usize {
+    static COUNT: LazyLock<usize> = LazyLock::new(|| {
+        std::env::var("LONG_LIST_IMAGES")
+            .map_or(DEFAULT_IMAGE_COUNT, |count| count.parse().expect("a number"))
+    });
+    *COUNT
+}
+
+/// The number in the name of an image of `own`, whose order is another than that of registration.
+pub fn name_number(number: usize) -> usize {
+    number * 7 % image_count()
+}
+
+/// Every so manieth image was renamed and tagged since.
+pub const RENAME_INTERVAL: usize = 600;
+
+pub struct World {
+    pub local: LocalService,
+}
+
+/// The world of those tests that change nothing.
+pub async fn read_only_world() -> &'static World {
+    static MANY: OnceCell<World> = OnceCell::const_new();
+    MANY.get_or_init(World::start_with_many_images).await
+}
+
+/// The id of an image of `own`; a later one was registered later.
+pub fn image_id(number: usize) -> ImageId {
+    format!("i-{number:07}").parse().unwrap()
+}
+
+impl World {
+    pub fn start() -> Self {
+        let limits =
+            Limits { pending_per_tenant: u32::MAX, pending_per_owner: u32::MAX, ..Limits::default() };
+        Self { local: LocalService::start(limits) }
+    }
+
+    async fn start_with_many_images() -> Self {
+        let world = Self::start();
+        for number in 0..image_count() {
+            let tags = if number == 7 { vec!["hay", "needle"] } else { vec!["hay"] };
+            let name = format!("image-{:07}", name_number(number));
+            world.create_image("own", image_id(number).as_str(), &name, &tags, 10 + number).await;
+        }
+        world.create_image("other", "o-1", "other", &["needle"], 1).await;
+        world.create_image("other", "o-2", "waiting", &["needle"], 2).await;
+        world.create_image("other", "o-3", "image-0000007", &["public"], 3).await;
+        let ids: Vec<_> = (0..image_count()).map(image_id).collect();
+        for images in ids.chunks(100) {
+            world.share("own", images).await;
+        }
+        world.share("other", &["o-1".parse().unwrap()]).await;
+        world.local.run_open_work().await;
+        let (me, all) = (caller("me"), (Status::Accepted, None));
+        usecases::respond_to_all(&world.local.service, &me, me.tenant.clone(), all, None).await.unwrap();
+        world.local.run_open_work().await;
+        world.share("other", &["o-2".parse().unwrap()]).await;
+        for number in (0..image_count()).step_by(RENAME_INTERVAL) {
+            world
+                .update_image("own", &image_id(number), |image| {
+                    image.details.name = Some(format!("renamed-{number:07}"));
+                    image.details.tags.insert("renamed".to_owned());
+                })
+                .await;
+        }
+        let admin = imageshare::domain::Caller { role: imageshare::domain::Role::Admin, ..caller("other") };
+        let publish = |image: &mut Image| {
+            image.visibility = Visibility::Public;
+            Ok::<_, UseCaseError>(())
+        };
+        usecases::update_image(&world.local.service, &admin, &"o-3".parse().unwrap(), publish).await.unwrap();
+        world.local.run_open_work().await;
+        world
+    }
+
+    /// Registers an image past all limits, `age` milliseconds after the first moment of these tests.
+    pub async fn create_image(&self, owner: &str, id: &str, name: &str, tags: &[&str], age: usize) {
+        let created = Timestamp::from_unix_millis(1_700_000_000_000 + i64::try_from(age).unwrap());
+        let image = Image {
+            id: id.parse().unwrap(),
+            owner: tenant(owner),
+            visibility: Visibility::Shared,
+            details: Details {
+                name: Some(name.to_owned()),
+                tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+                disk_format: (age <= 10).then(|| "raw".to_owned()),
+                ..Details::default()
+            },
+            created,
+            updated: created,
+            revision: 1,
+        };
+        assert_eq!(
+            self.local.service.store.create_image(&image, u32::MAX, None).await,
+            Ok(CreateOutcome::Created)
+        );
+    }
+
+    /// Shares images with `me`.
+    pub async fn share(&self, owner: &str, images: &[ImageId]) {
+        let with = vec![tenant("me")];
+        usecases::share(&self.local.service, &caller(owner), images.to_vec(), with, None).await.unwrap();
+        self.local.run_open_work().await;
+    }
+
+    pub async fn decide(&self, images: &[ImageId], status: Status) {
+        let (me, images) = (caller("me"), images.to_vec());
+        let to = me.tenant.clone();
+        usecases::respond(&self.local.service, &me, to, images, (status, None), None).await.unwrap();
+        self.local.run_open_work().await;
+    }
+
+    /// Changes an image; what that makes of the lists of its members is left to a worker.
+    pub async fn update_image(&self, owner: &str, image: &ImageId, change: impl Fn(&mut Image)) {
+        let change = |image: &mut Image| {
+            change(image);
+            Ok::<_, UseCaseError>(())
+        };
+        usecases::update_image(&self.local.service, &caller(owner), image, change).await.unwrap();
+    }
+
+    /// Asks as a project. Returns the answer, and how many calls and read units it took.
+    pub async fn get(&self, project: &str, target: &str) -> (ApiResponse, (u64, u64)) {
+        let path = target.split('?').next().unwrap_or_default();
+        let event = HttpEvent::new(&format!("GET {path}"), target).token(&Tokens::token(project, "member"));
+        let (table, calls) = CountingTable::new(self.local.table.clone());
+        let service = App {
+            store: Store::new(table, self.local.service.clock().clone()),
+            ..self.local.service.clone()
+        };
+        let function = HttpFunction::new(service, authenticator());
+        let answer = send_event(&function, &event, None).await;
+        (answer, calls.calls_and_read_units())
+    }
+
+    /// The ids of the images of a list, in their order.
+    pub async fn image_ids(&self, project: &str, target: &str) -> String {
+        let (answer, _) = self.get(project, target).await;
+        answer.expect_status(200);
+        image_ids_on(&answer.body).join(" ")
+    }
+}
+
+/// The ids of the images of a page of any facade.
+pub fn image_ids_on(page: &Value) -> Vec<String> {
+    let images = page.get("images").or(page.get("Images")).unwrap().as_array().unwrap();
+    let id = |image: &Value| image.get("id").or(image.get("ImageId")).unwrap().as_str().unwrap().to_owned();
+    images.iter().map(id).collect()
+}

@@ -1,0 +1,30 @@
+//! The service in the test's own process, over an embedded table: its responses in every dialect, and the contents of the
+//! table afterwards. Nothing here starts another program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod accounts;
+mod admission;
+mod alibaba;
+mod alibaba_signed;
+mod budget;
+mod consent;
+mod corpus;
+mod directory;
+mod errors;
+mod glance;
+mod identity;
+mod ims_refusals;
+mod long_lists;
+mod markers;
+mod order;
+mod queues;
+mod read_rate;
+mod references;
+mod registry;
+mod rules;
+mod signatures;
+mod strangers;
+mod table;
+mod terraform;
+mod views;

@@ -1,0 +1,287 @@
+//! The lists that come in pages, each with five things of `own1`.
+
+use imageshare::domain::Role;
+use imageshare::facade::{alibaba, glance, identity, ims, registry};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use serde_json::{Value, json};
+
+/// How a list is asked for, and what of its answers is what.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// The operation of the document.
+    pub operation: &'static str,
+    /// Path and query, without length and marker.
+    pub target: String,
+    /// What makes it the list of another query.
+    pub variations: &'static [&'static str],
+    /// The longest page.
+    pub max_length: usize,
+    /// The role that it takes to see it.
+    pub role: Role,
+    length_parameter: &'static str,
+    marker_parameter: &'static str,
+    items_pointer: &'static str,
+    id_field: &'static str,
+    next_pointer: &'static str,
+}
+
+impl List {
+    /// The list of a query that says so much more.
+    pub fn with_query(&self, more: &str) -> Self {
+        self.with_target(format!("{}&{more}", self.target))
+    }
+
+    /// The list of another path and query.
+    pub fn with_target(&self, target: String) -> Self {
+        Self { target, ..self.clone() }
+    }
+}
+
+impl List {
+    /// Asks for a page.
+    pub async fn request_page(
+        &self,
+        api: &Api,
+        token: &str,
+        length: usize,
+        marker: Option<&str>,
+    ) -> ApiResponse {
+        let joint = if self.target.ends_with('?') { "" } else { "&" };
+        let mut target = format!("{}{joint}{}={length}", self.target, self.length_parameter);
+        if let Some(marker) = marker {
+            target = format!("{target}&{}={marker}", self.marker_parameter);
+        }
+        api.send(&ApiRequest::new("GET", target).token(token)).await
+    }
+
+    /// The ids on a page, and the marker of the next.
+    pub fn parse_page(&self, answer: &ApiResponse) -> (Vec<String>, Option<String>) {
+        let things = answer.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
+        let ids = things.iter().map(|thing| thing[self.id_field].as_str().unwrap().to_owned()).collect();
+        let next =
+            answer.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
+        // Glance gives a link.
+        let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
+        (ids, marker.map(str::to_owned))
+    }
+}
+
+/// The list that the others resemble.
+fn ims_list() -> List {
+    List {
+        operation: "listCloudImages",
+        target: "/v2/cloudimages?owner=own1".to_owned(),
+        variations: &[
+            "name=a",
+            "sort_dir=asc",
+            "sort_key=created_at",
+            "__os_type=Linux",
+            "unknown=",
+            "visibility=private",
+        ],
+        max_length: 1000,
+        role: Role::Member,
+        length_parameter: "limit",
+        marker_parameter: "marker",
+        items_pointer: "/images",
+        id_field: "id",
+        next_pointer: "/page_info/next_marker",
+    }
+}
+
+/// Every list, and of those with filters and orders one for each way that pages are made.
+pub fn lists(image: &str) -> Vec<List> {
+    [image_lists(), other_lists(image)].concat()
+}
+
+pub fn image_lists() -> Vec<List> {
+    let ims = ims_list();
+    let glance = List {
+        operation: "listImages",
+        target: "/v2/images?owner=own1".to_owned(),
+        next_pointer: "/next",
+        ..ims.clone()
+    };
+    let alibaba = List {
+        operation: "callAction",
+        target: "/?Action=DescribeImages&Version=2020-09-30&RegionId=local".to_owned(),
+        variations: &[
+            "ImageName=a",
+            "ImageType=SYSTEM",
+            "ImageStatus=Available",
+            "GpuCategory=False",
+            "ImageId.1=a",
+        ],
+        max_length: 100,
+        length_parameter: "MaxResults",
+        marker_parameter: "NextToken",
+        items_pointer: "/Images",
+        id_field: "ImageId",
+        next_pointer: "/NextToken",
+        ..ims.clone()
+    };
+    vec![
+        ims.clone(),
+        List { target: "/v2/cloudimages?sort_dir=asc".to_owned(), variations: &["name=a"], ..ims.clone() },
+        List {
+            target: "/v2/cloudimages?sort_key=name".to_owned(),
+            variations: &["sort_dir=asc"],
+            ..ims.clone()
+        },
+        List {
+            target: "/v2/images?sort_key=name".to_owned(),
+            variations: &["sort_dir=asc"],
+            ..glance.clone()
+        },
+        List { target: "/v2/images?sort_key=updated_at".to_owned(), variations: &[], ..glance.clone() },
+        List { target: "/v2/images?sort_key=id".to_owned(), variations: &[], ..glance.clone() },
+        glance,
+        List {
+            target: format!("{}&ImageStatus=Available", alibaba.target),
+            variations: &[],
+            ..alibaba.clone()
+        },
+        alibaba,
+    ]
+}
+
+fn other_lists(image: &str) -> Vec<List> {
+    vec![
+        List {
+            operation: "listImageMembers",
+            target: format!("/v1/own1/cloudimages/{image}/members?"),
+            variations: &[],
+            items_pointer: "/members",
+            id_field: "member_id",
+            ..ims_list()
+        },
+        List {
+            operation: "listAccessKeys",
+            target: "/v1/access-keys?".to_owned(),
+            variations: &[],
+            max_length: 100,
+            items_pointer: "/access_keys",
+            ..ims_list()
+        },
+        List {
+            operation: "listVaults",
+            target: "/v1/vaults?".to_owned(),
+            variations: &[],
+            items_pointer: "/vaults",
+            id_field: "vault_id",
+            ..ims_list()
+        },
+        List {
+            operation: "listKeyGrants",
+            target: "/v1/keys/k-1/grants?".to_owned(),
+            variations: &[],
+            items_pointer: "/grants",
+            id_field: "project_id",
+            ..ims_list()
+        },
+        List {
+            operation: "listDependents",
+            target: "/v1/keys/k-1/grants/m-0/memberships?".to_owned(),
+            variations: &[],
+            max_length: 100,
+            items_pointer: "/memberships",
+            id_field: "image_id",
+            ..ims_list()
+        },
+        List {
+            operation: "listTenants",
+            target: "/v1/tenants?".to_owned(),
+            variations: &[],
+            max_length: 100,
+            role: Role::Admin,
+            items_pointer: "/tenants",
+            id_field: "project_id",
+            ..ims_list()
+        },
+    ]
+}
+
+/// The same lists of functions that have no table, for `own1`: operation, route, and path with what stands before a
+/// marker.
+pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    vec![
+        ("listCloudImages", ims::list::ROUTE, "/v2/cloudimages?marker="),
+        ("listImages", glance::list::ROUTE, "/v2/images?marker="),
+        (
+            "callAction",
+            alibaba::GET_ROUTE,
+            "/?Action=DescribeImages&Version=2020-09-30&RegionId=local&NextToken=",
+        ),
+        ("listImageMembers", ims::members::LIST_ROUTE, "/v1/own1/cloudimages/i-1/members?marker="),
+        ("listAccessKeys", identity::list_keys::ROUTE, "/v1/access-keys?marker="),
+        ("listVaults", registry::vaults::list::ROUTE, "/v1/vaults?marker="),
+        ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
+        (
+            "listDependents",
+            registry::key_grants::dependents::ROUTE,
+            "/v1/keys/k-1/grants/m-0/memberships?marker=",
+        ),
+        ("listTenants", registry::tenants::list::ROUTE, "/v1/tenants?marker="),
+    ]
+}
+
+/// A server with five images of `own1` under a key that five projects may use, one of which has them all, five members of
+/// one of them, and five access keys, vaults and tenants.
+pub struct World {
+    pub api: Api,
+    pub image: String,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let api = super::start_api().await;
+        let token = api.token("own1", Role::Admin);
+        let send_by = async |method: &str, target: &str, body: Value| {
+            let ask = ApiRequest::new(method, target).token(&token);
+            let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
+            assert!(made.status < 300, "{made:?}");
+            made.body["id"].as_str().unwrap_or_default().to_owned()
+        };
+        let send = async |target: &str, body: Value| send_by("POST", target, body).await;
+        for n in 0..5 {
+            let tenant = json!({"account": "acme", "project": format!("p-{n}")});
+            send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
+            let vault = json!({"protection_type": "backup", "capacity_gib": 1});
+            send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
+            send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
+        }
+        let mut image = String::new();
+        for name in ["c", "a", "e", "b", "d"] {
+            image = send("/v2/images", json!({"name": name, "__system__cmkid": "k-1"})).await;
+            send(&format!("/v2/images/{image}/members"), json!({"member": "m-0"})).await;
+            send("/v1/access-keys", json!({"name": name})).await;
+        }
+        for n in 1..5 {
+            send(&format!("/v2/images/{image}/members"), json!({"member": format!("m-{n}")})).await;
+        }
+        Self { api, image }
+    }
+
+    pub async fn send(
+        &self,
+        project: &str,
+        role: Role,
+        list: &List,
+        length: usize,
+        marker: Option<&str>,
+    ) -> ApiResponse {
+        list.request_page(&self.api, &self.api.token(project, role), length, marker).await
+    }
+
+    /// The ids on a page of `own1`, and the marker of the next.
+    pub async fn page(
+        &self,
+        list: &List,
+        length: usize,
+        marker: Option<&str>,
+    ) -> (Vec<String>, Option<String>) {
+        let answer = self.send("own1", list.role, list, length, marker).await;
+        answer.expect_status(200);
+        list.parse_page(&answer)
+    }
+}

@@ -1,0 +1,315 @@
+//! The queues of tenants: what was acknowledged can be answered at once, and a tenant who asks for much does not keep the
+//! workers from others.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use imageshare::App;
+use imageshare::domain::{Clock, ImageId, JobId, JobStatus, Limits, Outcome, Status, Task, TenantId};
+use imageshare::function::HttpFunction;
+use imageshare::store::Store;
+use imageshare::table::{
+    BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture, TransactionToken, Write,
+    WriteOutput,
+};
+use imageshare::usecases::{self, ExceededLimit, UseCaseError, execute};
+use imageshare_local::cli::{self, Command};
+use imageshare_local::server::Server;
+use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
+use imageshare_tests::blocking_table::BlockingTable;
+use imageshare_tests::deployment::{Deployment, authenticator};
+use imageshare_tests::events::HttpEvent;
+use imageshare_tests::in_process::send_event;
+use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+/// A service on a clock that only goes on while everybody waits.
+fn start(limits: Limits) -> LocalService {
+    LocalService::start_with_table(limits, BlockingTable::new)
+}
+
+fn tenants(number: usize) -> Vec<TenantId> {
+    (0..number).map(|number| tenant(&format!("t{number}"))).collect()
+}
+
+/// A share that was acknowledged and is not carried out.
+async fn queued_share(world: &LocalService, image: &ImageId, to: &str) -> JobId {
+    let (images, to) = (vec![image.clone()], vec![tenant(to)]);
+    let job = job_at(world.service.clock().stamp(), "owner", Task::Share, images, to);
+    world.queue_job(&job).await;
+    job.id
+}
+
+async fn respond_as_member(world: &LocalService, image: &ImageId) -> Result<Status, UseCaseError> {
+    respond_as_tenant(world, image, "a").await
+}
+
+async fn respond_as_tenant(world: &LocalService, image: &ImageId, who: &str) -> Result<Status, UseCaseError> {
+    let said = (Ok(Status::Accepted), None);
+    let answered = usecases::decide_as_member(&world.service, &caller(who), image, &tenant(who), said).await;
+    answered.map(|member| member.status)
+}
+
+async fn respond_in_batch(world: &LocalService, image: &ImageId) -> JobId {
+    let (images, said) = (vec![image.clone()], (Status::Accepted, None));
+    usecases::respond(&world.service, &caller("a"), tenant("a"), images, said, None).await.unwrap()
+}
+
+async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
+    let (_, member) = world.service.store.head_and_member(image, &tenant(who)).await.unwrap();
+    member.map(|member| member.status)
+}
+
+#[tokio::test(start_paused = true)]
+async fn immediate_decision_waits_for_the_queued_share() {
+    let world = start(Limits::default());
+    let image = world.create_image("owner").await;
+    queued_share(&world, &image, "a").await;
+    let later = async {
+        sleep(Duration::from_secs(1)).await;
+        world.run_open_work().await;
+    };
+    let (answered, ()) = tokio::join!(respond_as_member(&world, &image), later);
+    assert_eq!(answered, Ok(Status::Accepted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn decision_on_an_unfinished_share_returns_503() {
+    let world = start(Limits::default());
+    let image = world.create_image("owner").await;
+    queued_share(&world, &image, "a").await;
+    let begun = Instant::now();
+    assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::InProgress(image.clone())));
+    assert!(begun.elapsed() <= Duration::from_secs(5));
+    let function = HttpFunction::new(world.service.clone(), authenticator());
+    let path = format!("/v2/images/{image}/members/a");
+    let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &path);
+    let event = event.token(&Deployment::token("a", "member")).json(&json!({"status": "accepted"}));
+    let told = send_event(&function, &event, None).await;
+    told.expect_status(503);
+    assert_eq!(told.headers.get("retry-after").map(String::as_str), Some("1"));
+    assert_eq!(told.body["error"]["code"], "IMG.0060");
+    // Nothing of it is for those whom it does not concern.
+    let stranger = respond_as_tenant(&world, &image, "stranger").await;
+    assert_eq!(stranger, Err(UseCaseError::ImageNotFound(image)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn batch_decision_is_executed_after_the_queued_share() {
+    let world = start(Limits::default());
+    let image = world.create_image("owner").await;
+    let share = queued_share(&world, &image, "a").await;
+    let job = respond_in_batch(&world, &image).await;
+    assert_eq!(world.job_report(job).await.status(), JobStatus::Init, "it is queued behind the share");
+    let open = world.open_work_items().await;
+    let of = |job| *open.iter().find(|piece| piece.job == job).unwrap();
+    assert!(execute(&world.service, of(job)).await.is_err(), "it comes again");
+    execute(&world.service, of(share)).await.unwrap();
+    execute(&world.service, of(job)).await.unwrap();
+    assert_eq!(world.job_report(job).await.status(), JobStatus::Success);
+    assert_eq!(member_status(&world, &image, "a").await, Some(Status::Accepted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn decision_without_a_share_is_rejected_immediately() {
+    let world = start(Limits::default());
+    let (image, other) = (world.create_image("owner").await, world.create_image("owner").await);
+    queued_share(&world, &other, "a").await;
+    let begun = Instant::now();
+    assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::ImageNotFound(image.clone())));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    let report = world.job_report(respond_in_batch(&world, &image).await).await;
+    assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn immediate_removal_waits_for_the_queued_share() {
+    let world = start(Limits::default());
+    let image = world.create_image("owner").await;
+    queued_share(&world, &image, "a").await;
+    let (owner, a) = (caller("owner"), tenant("a"));
+    let removed = usecases::remove_member(&world.service, &owner, &image, &a);
+    let (removed, ()) = tokio::join!(removed, world.run_open_work());
+    assert_eq!((removed, member_status(&world, &image, "a").await), (Ok(()), None));
+}
+
+async fn create_images(world: &LocalService, owner: &str, number: usize) -> Vec<ImageId> {
+    let mut images = Vec::new();
+    for _ in 0..number {
+        images.push(world.create_image(owner).await);
+    }
+    images
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenant_with_many_large_jobs_has_few_work_items() {
+    let world = start(Limits::default());
+    let (of_busy, of_other) =
+        (create_images(&world, "busy", 100).await, create_images(&world, "other", 3).await);
+    for _ in 0..40 {
+        usecases::share(&world.service, &caller("busy"), of_busy.clone(), tenants(100), None).await.unwrap();
+    }
+    assert_eq!(world.open_work_items().await.len(), 8);
+    // Another tenant's large job has its work items beside them, and its small one is done when it is answered.
+    let other = caller("other");
+    let large = usecases::share(&world.service, &other, of_other.clone(), tenants(100), None);
+    let large = large.await.unwrap();
+    assert_eq!(world.open_work_items().await.iter().filter(|piece| piece.job == large).count(), 2);
+    let small = usecases::share(&world.service, &other, of_other, vec![tenant("a")], None).await;
+    assert_eq!(world.job_report(small.unwrap()).await.status(), JobStatus::Success);
+    // Whatever the busy tenant asks for, a round of all that is open brings the other one's job on.
+    for _ in 0..2 {
+        for piece in world.open_work_items().await {
+            execute(&world.service, piece).await.unwrap();
+        }
+        assert!(world.open_work_items().await.len() <= 10);
+    }
+    assert_eq!(world.job_report(large).await.status(), JobStatus::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_jobs_of_a_tenant_are_executed_in_order() {
+    let world = start(Limits::default());
+    let images = create_images(&world, "owner", 3).await;
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        jobs.push(
+            usecases::share(&world.service, &caller("owner"), images.clone(), tenants(100), None)
+                .await
+                .unwrap(),
+        );
+    }
+    let open = world.open_work_items().await;
+    assert!(open.iter().all(|piece| piece.job == jobs[0]), "the first is active");
+    world.run_open_work().await;
+    for job in jobs {
+        assert_eq!(world.job_report(job).await.status(), JobStatus::Success);
+    }
+    let queue = world.service.store.tenant(&tenant("owner")).await.unwrap().queue;
+    assert_eq!((queue.jobs.len(), queue.pair_count, queue.current.len()), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn unshare_does_not_wait_behind_shares() {
+    let world = start(Limits::default());
+    let images = create_images(&world, "owner", 3).await;
+    let (owner, service) = (caller("owner"), &world.service);
+    usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
+    usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
+    let unshare = usecases::unshare(service, &owner, images.clone(), tenants(100), None).await.unwrap();
+    for piece in world.open_work_items().await.into_iter().filter(|piece| piece.job == unshare) {
+        execute(service, piece).await.unwrap();
+    }
+    assert_eq!(world.job_report(unshare).await.status(), JobStatus::Success);
+    world.run_open_work().await;
+    for image in &images {
+        assert_eq!(world.member_count(image).await, 0, "the later request wins");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenant_with_too_many_open_jobs_gets_429() {
+    let limits = Limits { open_pairs_per_tenant: 500, ..Limits::default() };
+    let world = start(limits);
+    let images = create_images(&world, "owner", 3).await;
+    let share = async || {
+        let (images, to) = (images.clone(), tenants(100));
+        usecases::share(&world.service, &caller("owner"), images, to, None).await
+    };
+    let first = share().await.unwrap();
+    let excess = ExceededLimit::OpenJobs { max_pairs: 500 };
+    assert!(
+        matches!(share().await, Err(UseCaseError::TooManyRequests { excess: full, .. }) if full == excess)
+    );
+    let function = HttpFunction::new(world.service.clone(), authenticator());
+    let body = json!({"images": images, "projects": tenants(100)});
+    let event = HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members").json(&body);
+    let told = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
+    told.expect_status(429);
+    assert!(told.headers.contains_key("retry-after"));
+    // What is carried out at once is not queued, and other tenants have their own limit.
+    let one = usecases::share(&world.service, &caller("owner"), images[..1].to_vec(), tenants(1), None).await;
+    assert_eq!(world.job_report(one.unwrap()).await.status(), JobStatus::Success);
+    world.run_open_work().await;
+    assert_eq!(world.job_report(first).await.status(), JobStatus::Success);
+    share().await.unwrap();
+}
+
+/// A table that ended jobs stay queued on: every worker is killed just before it takes its job out of the queue.
+#[derive(Debug)]
+struct NoDequeueTable(TableLane);
+
+impl Table for NoDequeueTable {
+    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
+        self.0.get_item(key)
+    }
+
+    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
+        self.0.batch_get_item(read)
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
+        self.0.query(query)
+    }
+
+    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
+        if write.condition.as_deref() == Some("contains(queued, :job)") {
+            return Box::pin(async { Err(TableError::Closed("the worker is killed".to_owned())) });
+        }
+        self.0.write_item(write)
+    }
+
+    fn transact_write_items<'a>(
+        &'a self,
+        writes: &'a [Write],
+        token: TransactionToken,
+    ) -> TableFuture<'a, WriteOutput> {
+        self.0.transact_write_items(writes, token)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_start_activates_the_job_behind_an_ended_one() {
+    let data = tempfile::tempdir().unwrap();
+    let embedded = EmbeddedTable::open(Some(data.path())).unwrap();
+    let table = embedded.lane(Lane::Request);
+    let settings = LocalService::start(Limits::default()).service.settings;
+    let store = Store::new(NoDequeueTable(table.clone()), Clock::for_server());
+    let world = LocalService { service: App { store, settings }, table, embedded };
+    let images = create_images(&world, "owner", 3).await;
+    let share = async || {
+        usecases::share(&world.service, &caller("owner"), images.clone(), tenants(100), None).await.unwrap()
+    };
+    let (first, second) = (share().await, share().await);
+    loop {
+        let open = world.open_work_items().await;
+        if open.is_empty() {
+            break;
+        }
+        for item in open {
+            assert_eq!(item.job, first, "the second waits for the first");
+            // The last one fails to take its job out of the queue.
+            let _ = execute(&world.service, item).await;
+        }
+    }
+    assert_eq!(world.job_report(first).await.status(), JobStatus::Success);
+    assert_eq!(world.job_report(second).await.status(), JobStatus::Init);
+    world.embedded.close().await;
+    drop(world);
+
+    let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()];
+    let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
+    let server = Server::start(&arguments).await.unwrap();
+    let store = Store::new(server.table().lane(Lane::Request), Clock::for_server());
+    let succeeds = async {
+        while store.report(second).await.unwrap().unwrap().status() != JobStatus::Success {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // The first sweep, a minute after the start, would activate it too.
+    timeout(Duration::from_secs(45), succeeds).await.expect("the job is activated at the start");
+    server.stop().await;
+}

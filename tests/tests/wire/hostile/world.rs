@@ -1,0 +1,168 @@
+//! The server that is attacked, what a good request for each operation is, and what comes of a bad one.
+
+use std::sync::{Mutex, Once};
+
+use imageshare::domain::{JobId, Role, Stamp};
+use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::api_document::{Operation, Parameter};
+use serde_json::{Value, json};
+
+/// A server with one image, whose owner sends the worst, or an admin where nobody else gets as far, and an image of
+/// another project that nobody else may see.
+pub struct World {
+    pub api: Api,
+    pub token: String,
+    admin: String,
+    pub image: String,
+    pub secret_image: String,
+    job: String,
+}
+
+/// Every panic of the process, the server's own threads included.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+impl World {
+    /// What the other project's image is called.
+    pub const SECRET_NAME: &'static str = "nobody-else-may-read-this";
+
+    pub async fn start() -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let shown = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                // A test that fails says so itself.
+                if panic.location().is_none_or(|place| !place.file().starts_with("tests/")) {
+                    PANICS.lock().unwrap().push(panic.to_string());
+                }
+                shown(panic);
+            }));
+        });
+        let api = Api::start(&[]).await;
+        let token = api.token("own1", Role::Member);
+        let new =
+            ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a", "tags": ["t"]}));
+        let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
+        let admin = api.token("ops", Role::Admin);
+        let put = ApiRequest::new("PUT", "/v1/tenants/mem3").token(&admin);
+        api.send(&put.json(&json!({"account": "acme", "project": "web"}))).await.expect_status(200);
+        let secret = ApiRequest::new("POST", "/v2/images").token(&api.token("other", Role::Member));
+        let secret = api.send(&secret.json(&json!({"name": Self::SECRET_NAME}))).await;
+        let secret_image = secret.body["id"].as_str().unwrap().to_owned();
+        Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string() }
+    }
+
+    /// Every operation, also by the path of a minor version where it has one.
+    pub fn operations(&self) -> Vec<Operation> {
+        let operations = self.api.document.operations();
+        let minor: Vec<_> = operations.iter().filter_map(Operation::with_minor_version).collect();
+        [operations, minor].concat()
+    }
+
+    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
+        let token = if ask.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
+        let answer = self.api.send(&ask.clone().token(token)).await;
+        Self::assert_no_leak(&answer.body.to_string());
+        answer
+    }
+
+    pub fn assert_no_leak(said: &str) {
+        assert!(!said.contains(Self::SECRET_NAME), "{said}");
+    }
+
+    /// The value of a path parameter that is as it must be.
+    fn valid_parameter(&self, name: &str) -> &str {
+        match name {
+            "project_id" => "own1",
+            "image_id" => &self.image,
+            "member_id" => "mem1",
+            "job_id" => &self.job,
+            "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
+            "vault_id" => "v-1",
+            "schema_name" => "member",
+            "tag" => "t",
+            "domain_id" => "acme",
+            other => panic!("{other} is new: say here what is a good one"),
+        }
+    }
+
+    /// The ids in an operation's path. A tag is none: it may be nearly any text.
+    pub fn ids_in_path(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+        operation.parameters_in("path").filter(|parameter| parameter.name != "tag")
+    }
+
+    /// The path of an operation, one parameter of it replaced.
+    pub fn path_with(&self, path: &str, (name, value): (&str, &str)) -> String {
+        let steps = path.split('/').map(|step| {
+            match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
+                Some(parameter) if parameter == name => value,
+                Some(parameter) => self.valid_parameter(parameter),
+                None => step,
+            }
+        });
+        steps.collect::<Vec<_>>().join("/")
+    }
+
+    pub fn valid_path(&self, path: &str) -> String {
+        self.path_with(path, ("", ""))
+    }
+
+    /// A body that is as it must be.
+    pub fn valid_body(&self, operation: &Operation) -> Value {
+        let images = json!([self.image]);
+        match operation.id.as_str() {
+            "shareImages" | "unshareImages" => {
+                let accounts = json!([{"name": "acme"}, {"name": "acme", "project": "web"}]);
+                json!({"images": images, "projects": ["mem1", "mem2"], "accounts": accounts})
+            }
+            "putVault" => json!({"protection_type": "backup", "capacity_gib": 100, "status": "available"}),
+            "putTenant" => json!({"account": "acme", "project": "shop", "region": "local"}),
+            "respondToImages" => {
+                json!({"images": images, "project_id": "own1", "status": "accepted", "vault_id": "v-1"})
+            }
+            "createImage" => {
+                json!({"name": "a", "id": "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "owner": "own1",
+                "visibility": "shared", "disk_format": "qcow2", "container_format": "bare", "min_disk": 1, "min_ram": 2,
+                "protected": false, "os_hidden": false, "tags": ["t"], "__os_type": "Linux"})
+            }
+            "createToken" => {
+                let user = json!({"id": "key", "password": "secret"});
+                json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}},
+                    "scope": {"project": {"id": "own1"}}}})
+            }
+            "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
+            "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
+            "importImageData" => json!({"method": {"name": "glance-direct"}}),
+            "addMember" => json!({"member": "mem1"}),
+            "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),
+            other => panic!("{other} is new: say here what a good body is"),
+        }
+    }
+
+    pub fn request(&self, operation: &Operation, body: impl Into<Vec<u8>>) -> ApiRequest {
+        ApiRequest::new(&operation.method, self.valid_path(&operation.path)).body(body)
+    }
+}
+
+/// Collects what was not refused, so that one run tells of all.
+#[derive(Default)]
+pub struct Failures(Vec<String>);
+
+impl Failures {
+    pub fn expect_client_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
+        if !(400..500).contains(&answer.status) {
+            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+        }
+    }
+
+    pub fn expect_no_server_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
+        if answer.status >= 500 {
+            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+        }
+    }
+
+    pub fn assert_none(self) {
+        assert!(self.0.is_empty(), "{} faults:\n{}", self.0.len(), self.0.join("\n"));
+        let panics = PANICS.lock().unwrap().clone();
+        assert!(panics.is_empty(), "{panics:?}");
+    }
+}

@@ -1,0 +1,72 @@
+//! The document of the API is served, in the forms that programs and people read; and a browser is told where it is.
+
+use std::collections::BTreeSet;
+
+use imageshare::domain::Role;
+use imageshare_tests::api::{Api, ApiRequest};
+use imageshare_tests::api_document::ApiDocument;
+use serde_json::{Value, json};
+
+async fn fetch_text(api: &Api, path: &str) -> (String, String) {
+    let answer = api.send(&ApiRequest::new("GET", path)).await;
+    answer.expect_status(200);
+    (answer.headers["content-type"].clone(), answer.body.as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn document_is_served_without_deployment_extensions() {
+    let api = Api::start(&[]).await;
+    let (kind, yaml) = fetch_text(&api, "/openapi.yaml").await;
+    assert_eq!(kind, "application/yaml");
+    let yaml: Value = serde_norway::from_str(&yaml).unwrap();
+    let in_json = api.send(&ApiRequest::new("GET", "/openapi.json")).await.body;
+    assert_eq!(yaml, in_json);
+    assert!(!in_json.to_string().contains("\"x-"), "what only the deployment reads");
+    let paths: BTreeSet<_> = in_json["paths"].as_object().unwrap().keys().cloned().collect();
+    let routed: BTreeSet<_> =
+        ApiDocument::load().methods_by_path().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, routed);
+}
+
+#[tokio::test]
+async fn docs_page_lists_every_operation_and_is_self_contained() {
+    let api = Api::start(&[]).await;
+    let (kind, page) = fetch_text(&api, "/docs").await;
+    assert_eq!(kind, "text/html; charset=utf-8");
+    for operation in ApiDocument::load().operations() {
+        assert!(page.contains(&format!("<h3 id=\"{}\">", operation.id)), "{} is missing", operation.id);
+    }
+    for foreign in ["<script", "src=", "http-equiv", "@import", "<link"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    let targets = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next());
+    for target in targets.collect::<BTreeSet<_>>() {
+        assert!(page.contains(&format!("id=\"{target}\"")), "#{target} leads nowhere");
+    }
+}
+
+#[tokio::test]
+async fn browser_gets_a_page_and_clients_get_the_versions() {
+    let api = Api::start(&[]).await;
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", browser)).await;
+    answer.expect_status(200);
+    assert_eq!(answer.headers["vary"], "Accept");
+    let page = answer.body.as_str().unwrap();
+    for target in ["docs", "openapi.yaml", "openapi.json", "versions", "health"] {
+        assert!(page.contains(&format!("href=\"{target}\"")), "{target} is missing");
+        let status = api.send(&ApiRequest::new("GET", format!("/{target}"))).await.status;
+        assert_eq!(status, 200, "{target}");
+    }
+    for accept in ["*/*", "application/json", "application/json, text/html", ""] {
+        let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
+        answer.expect_status(300);
+        assert!(answer.body["versions"].is_array());
+    }
+    // An action is an action, whoever asks for it.
+    let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
+    let action = ApiRequest::new("GET", format!("/?{query}")).header("Accept", browser);
+    let answer = api.send(&action.token(&api.token("own1", Role::Member))).await;
+    answer.expect_status(200);
+    assert_eq!(answer.body["Images"], json!([]));
+}

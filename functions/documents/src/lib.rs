@@ -5,8 +5,9 @@
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use imageshare::facade::{self, HttpResponse, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, error_response, route_key};
 use lambda_http::{Body, Request};
 
 /// The document in YAML.
@@ -27,7 +28,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         _ => {
             return match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
-                Err(refused) => refused,
+                Err(rejected) => facade::reject(*rejected),
             };
         }
     };
@@ -36,7 +37,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
             document_response(kind, text)
         } else {
             let message = "A body is not expected with this request.";
-            facade::error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
+            error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
         }
     })
 }

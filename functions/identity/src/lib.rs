@@ -1,7 +1,8 @@
 //! The function `identity`: the access keys of a project, and tokens for their holders in Keystone's words.
 
-use imageshare::facade::{HttpResponse, identity, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, identity, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.
@@ -13,7 +14,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         identity::create_token::ROUTE => {
             let received = match function.receive(request) {
                 Ok(received) => received,
-                Err(refused) => return *refused,
+                Err(rejected) => return facade::reject(*rejected),
             };
             let reply = identity::create_token::handle(&function.authenticator, &received).await;
             return received.finish(reply);
@@ -22,7 +23,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     }
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = match call.route() {
         identity::create_key::ROUTE => identity::create_key::handle(&call).await,

@@ -2,8 +2,9 @@
 
 mod paths;
 
-use imageshare::facade::{HttpResponse, glance, ims};
-use imageshare::function::{AuthenticatedRequest, HttpFunction, route_key};
+use imageshare::facade::{self, glance, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
 use lambda_http::Request;
 
 use self::paths::{allowed_methods, normalize_minor_version};
@@ -24,7 +25,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     }
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = dispatch(&call).await;
     call.finish(reply)

@@ -3,8 +3,9 @@
 
 mod welcome;
 
-use imageshare::facade::{HttpResponse, alibaba, glance, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, alibaba, glance, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.
@@ -19,7 +20,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
             Some(answer) => function.handle_public(request, answer),
             None => match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
-                Err(refused) => refused,
+                Err(rejected) => facade::reject(*rejected),
             },
         },
     }
@@ -28,7 +29,10 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 async fn handle_action(function: &HttpFunction, request: Request) -> HttpResponse {
     let received = match function.receive(request) {
         Ok(received) => received,
-        Err(refused) => return *refused,
+        Err(rejected) => {
+            let response = alibaba::reject(&rejected, None);
+            return rejected.finish(response);
+        }
     };
     let parameters = match alibaba::parse_parameters(&received) {
         Ok(parameters) => parameters,
@@ -42,9 +46,9 @@ async fn handle_action(function: &HttpFunction, request: Request) -> HttpRespons
             let reply = alibaba::handle(&call, &parameters).await;
             call.finish(reply)
         }
-        Err((received, refused)) => {
-            let reply = alibaba::Error::from(refused).into_response(&received, Some(&parameters));
-            received.finish(reply)
+        Err(rejected) => {
+            let response = alibaba::reject(&rejected, Some(&parameters));
+            rejected.finish(response)
         }
     }
 }

@@ -4,7 +4,7 @@ use http::Response;
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use imageshare::facade::HttpResponse;
+use imageshare::http::HttpResponse;
 use lambda_http::{Body, Request};
 
 /// Whether a request is a browser's, which says that it would rather have HTML. Clients of the API name JSON or take anything.

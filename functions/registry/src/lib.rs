@@ -2,15 +2,16 @@
 //! keys.
 
 use imageshare::facade::registry::{key_grants, tenants, vaults};
-use imageshare::facade::{HttpResponse, ims};
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let call = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     let reply = match call.route() {
         tenants::list::ROUTE => tenants::list::handle(&call).await,

@@ -1,6 +1,7 @@
 //! Create, list and disable the access keys of a project.
 
 use super::idempotency::{ReplayError, find_created_id};
+use super::page::Page;
 use crate::App;
 use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
@@ -13,15 +14,6 @@ pub struct NewAccessKey {
     pub name: String,
     /// Its roles: at least one, none stronger than the caller's.
     pub roles: Vec<Role>,
-}
-
-/// Some of a project's access keys, the oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessKeyPage {
-    /// The access keys, disabled ones among them.
-    pub keys: Vec<AccessKey>,
-    /// The last of them, where there may be more.
-    pub next: Option<AccessKeyId>,
 }
 
 /// Why something was not done with access keys. What was refused wrote nothing.
@@ -132,10 +124,10 @@ pub async fn list_access_keys(
     caller: &Caller,
     after: Option<&AccessKeyId>,
     limit: usize,
-) -> Result<AccessKeyPage, AccessKeyError> {
+) -> Result<Page<AccessKey, AccessKeyId>, AccessKeyError> {
     let (keys, more) = service.store.access_keys(&caller.tenant, after, limit).await?;
     let next = keys.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(AccessKeyPage { keys, next })
+    Ok(Page { items: keys, next })
 }
 
 /// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds.

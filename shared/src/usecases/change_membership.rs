@@ -17,7 +17,7 @@ use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
     Active, Caller, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership, NamedMembership,
-    Outcome, Plan, Rules, Status, Task, TenantId, UnknownStatus, VaultId,
+    Outcome, Plan, Rules, Status, Task, TenantId, UnknownValue, VaultId,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
@@ -92,7 +92,7 @@ pub async fn decide_as_member(
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
-    (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
+    (status, vault): (Result<Status, UnknownValue>, Option<VaultId>),
 ) -> Result<MemberView, UseCaseError> {
     let task =
         |_: &ImageHead, _: Option<&Active>| Ok(Task::Respond { status: status?, vault: vault.clone() });

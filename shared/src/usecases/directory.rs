@@ -5,21 +5,12 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use super::UseCaseError;
+use super::{Page, UseCaseError};
 use crate::App;
 use crate::domain::{
     Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, resolve_tenant,
 };
 use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
-
-/// Some of the directory, in the order of the tenants' ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryPage {
-    /// The entries.
-    pub entries: Vec<DirectoryEntry>,
-    /// The tenant after which the next page begins, where there may be one.
-    pub next: Option<TenantId>,
-}
 
 /// Why something was not done with the directory. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,10 +100,10 @@ pub async fn list_tenants(
     caller: &Caller,
     after: Option<&TenantId>,
     limit: usize,
-) -> Result<DirectoryPage, DirectoryError> {
+) -> Result<Page<DirectoryEntry, TenantId>, DirectoryError> {
     require_admin(caller)?;
     let (entries, next) = service.store.entries(after, limit).await?;
-    Ok(DirectoryPage { entries, next })
+    Ok(Page { items: entries, next })
 }
 
 /// Finds the tenant of these names in this region, for whoever knows them. One read; without the project's name one query.

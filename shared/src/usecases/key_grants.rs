@@ -1,7 +1,7 @@
 //! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
 //! `contract/decisions.md` 14).
 
-use super::{ImagePage, ImageQuery, IndexFilter, Marker, UseCaseError, list_images};
+use super::{ImagePage, ImageQuery, IndexFilter, Marker, Page, UseCaseError, list_images};
 use crate::App;
 use crate::domain::{Bypass, Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{KeyGrantRecord, List, StoreError};
@@ -27,15 +27,6 @@ impl From<StoreError> for KeyGrantError {
     fn from(problem: StoreError) -> Self {
         Self::UseCase(problem.into())
     }
-}
-
-/// Some of a key's grants, in the order of the tenants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyGrantPage {
-    /// The grants.
-    pub grants: Vec<KeyGrantRecord>,
-    /// The last of their tenants, where there are more.
-    pub next: Option<TenantId>,
 }
 
 /// Some of the memberships that rely on a grant, newest image first.
@@ -91,10 +82,10 @@ pub async fn list_key_grants(
     key: &KeyId,
     after: Option<&TenantId>,
     limit: usize,
-) -> Result<KeyGrantPage, KeyGrantError> {
+) -> Result<Page<KeyGrantRecord, TenantId>, KeyGrantError> {
     let (grants, more) = service.store.key_grants((&caller.tenant, key), after, limit).await?;
     let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
-    Ok(KeyGrantPage { grants, next })
+    Ok(Page { items: grants, next })
 }
 
 /// Withdraws a grant of a key of the caller's project: from then on nothing under the key is shared with the tenant anew.

@@ -1,5 +1,6 @@
 //! Keep the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
 
+use super::Page;
 use crate::App;
 use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
 use crate::store::{DeleteVaultOutcome, StoreError, VaultRecord};
@@ -19,15 +20,6 @@ pub enum VaultError {
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Some of a project's vaults, in the order of their ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VaultPage {
-    /// The vaults.
-    pub vaults: Vec<VaultRecord>,
-    /// The last of them, where there are more.
-    pub next: Option<VaultId>,
 }
 
 /// Writes what the caller says of a vault of its project, which may be new, and returns it. A capacity below what is
@@ -67,10 +59,10 @@ pub async fn list_vaults(
     caller: &Caller,
     after: Option<&VaultId>,
     limit: usize,
-) -> Result<VaultPage, VaultError> {
+) -> Result<Page<VaultRecord, VaultId>, VaultError> {
     let (vaults, more) = service.store.vaults(&caller.tenant, after, limit).await?;
     let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(VaultPage { vaults, next })
+    Ok(Page { items: vaults, next })
 }
 
 /// Forgets a vault of the caller's project, of which nothing may be reserved; that there is none is no error. One write.

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, StatusCode};
-use imageshare::facade::{self, HttpResponse};
-use imageshare::function::body_too_large;
+use imageshare::http::{ApiError, BodyTooLarge, HttpResponse, error_response};
 use uuid::Uuid;
 
 use super::body::BodyError;
@@ -38,7 +37,8 @@ impl GatewayError {
                 "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
             ),
             Self::BodyTooLarge { allowed, limit } => {
-                return close_connection(body_too_large(*allowed, *limit));
+                let error = BodyTooLarge { allowed: *allowed, limit: *limit };
+                return close_connection(ApiError::from(error).into_response());
             }
             Self::Body(BodyError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -86,7 +86,7 @@ impl GatewayError {
                 "No answer within 29 seconds. What was asked may still happen; look before you try again.",
             ),
         };
-        let reply = facade::error_response(status, code, message);
+        let reply = error_response(status, code, message);
         if matches!(self, Self::HeadersTooLarge | Self::Body(_) | Self::InvalidHttp | Self::Busy) {
             close_connection(reply)
         } else {

@@ -22,8 +22,10 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::facade::{self, ErrorInfo, HttpResponse};
-use imageshare::function::{effective_body_limit, redact_path, with_request_span};
+use imageshare::function::with_request_span;
+use imageshare::http::{
+    ErrorInfo, HttpResponse, effective_body_limit, error_response, json_response, redact_path,
+};
 use imageshare_routes::DEFAULT_ROUTE;
 pub use imageshare_routes::OPENAPI;
 use time::OffsetDateTime;
@@ -299,12 +301,12 @@ impl Gateway {
 }
 
 fn healthy_response() -> HttpResponse {
-    facade::json_response(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+    json_response(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
 /// The answer with a reason. When it will be better is not known.
 fn unhealthy_response(reason: &str) -> HttpResponse {
-    let mut reply = facade::error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
+    let mut reply = error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
     reply.headers_mut().remove(RETRY_AFTER);
     reply
 }

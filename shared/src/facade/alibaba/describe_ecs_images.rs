@@ -10,7 +10,7 @@ use super::describe_images::{AVAILABLE, os_type};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::store::List;
 use crate::usecases::{self, ImageQuery, ImageRow, IndexFilter, ListReason, UseCaseError, VisibleImage};
 
@@ -225,7 +225,7 @@ fn image_json(seen: &VisibleImage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn lists(query: &str) -> String {
         let parameters = Parameters::parse(query, None).unwrap();

@@ -7,8 +7,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
-use crate::facade::marker::Listing;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, Listing};
 use crate::store::List;
 use crate::usecases::{
     self, ImagePage, ImageQuery, IndexFilter, ListReason, Marker, UseCaseError, VisibleImage,

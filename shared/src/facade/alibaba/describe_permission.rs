@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{ImageId, MemberView};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases;
 
 /// `ImageId` in, `AliUids` out.
@@ -47,7 +47,7 @@ async fn all_members(call: &AuthenticatedRequest, image: &ImageId) -> Result<Vec
     loop {
         let after = members.last().map(|last: &MemberView| last.tenant.clone());
         let page = usecases::list_members(&call.app, call.caller(), image, after.as_ref(), limit).await?;
-        members.extend(page.members);
+        members.extend(page.items);
         if page.next.is_none() {
             return Ok(members);
         }

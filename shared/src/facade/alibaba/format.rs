@@ -9,7 +9,7 @@ use lambda_http::Body;
 use serde_json::Value;
 
 use super::{Error, Parameters};
-use crate::facade::{HttpResponse, response};
+use crate::http::{HttpResponse, response};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -18,11 +18,11 @@ use lambda_http::Request;
 
 use self::action::{Action, Product};
 use self::envelope::Envelope;
+pub use self::envelope::reject;
 pub use self::error::Error;
 use self::format::Format;
 pub use self::parameters::Parameters;
-use crate::facade::HttpResponse;
-use crate::function::{AuthenticatedRequest, IncomingRequest};
+use crate::http::{AuthenticatedRequest, HttpResponse, IncomingRequest};
 
 /// The route of an action by GET.
 pub const GET_ROUTE: &str = "GET /";

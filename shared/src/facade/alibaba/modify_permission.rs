@@ -10,7 +10,7 @@ use super::envelope::ActionOutput;
 use super::parameters::ArrayParameter;
 use super::{Error, Parameters};
 use crate::domain::{AddedAndRemoved, PermissionChange, TenantId};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases::{DryRun, change_permissions};
 
 /// The highest number of `AddAccount.N` and of `RemoveAccount.N` that is looked at (`contract/decisions.md` 11).
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn unsupported_ecs_options_are_rejected() {
-        let refused = |query| parse_dry_run(&read(query)).unwrap_err().code();
+        let refused = |query| parse_dry_run(&read(query)).unwrap_err().into_inner().code;
         assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");

@@ -7,10 +7,9 @@ use serde_json::Value;
 use super::Error;
 use super::attribute::Attribute;
 use super::image::{image_path, image_response};
-use super::request::{idempotency_request, parse_json};
+use super::request::parse_json;
 use crate::domain::{Details, ID_FORMAT, ImageId, TenantId, Visibility};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency};
 use crate::usecases::{self, NewImage};
 
 /// The operation's route.
@@ -24,7 +23,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let body = parse_json(call.body())?;
     let new = parse(&body)?;
-    let idempotency = idempotency_request(call, &body)?;
+    let idempotency = idempotency::parse_header(call, &body)?;
     let image = usecases::register_image(&call.app, call.caller(), new, idempotency.as_ref()).await?;
     let mut reply = image_response(StatusCode::CREATED, &image);
     let location = HeaderValue::from_str(&image_path(&image)).ok();

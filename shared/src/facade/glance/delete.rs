@@ -1,9 +1,8 @@
 //! `DELETE /v2/images/{image_id}`: delete an image with its memberships.
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.
@@ -15,7 +14,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn delete(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     usecases::delete_image(&call.app, call.caller(), &path_image_id(call)?).await?;
     Ok(no_content())
 }

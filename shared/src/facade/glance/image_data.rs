@@ -12,9 +12,8 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
@@ -36,8 +35,8 @@ const INVALID_CHECKSUM: &str = "no-image-data-here-they-live-elsewhere";
 
 /// Refuses to give data.
 pub fn handle_download(call: &AuthenticatedRequest) -> HttpResponse {
-    if let Err(refused) = ensure_no_body(call) {
-        return refused.into_response();
+    if let Err(refused) = call.ensure_no_body() {
+        return Error::from(refused).into_response();
     }
     let mut reply = if accepts_json(call.raw_header("accept").unwrap_or_default()) {
         let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";

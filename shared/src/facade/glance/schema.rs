@@ -6,10 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
-use super::request::ensure_no_body;
 use crate::domain::{Status, Visibility};
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
@@ -20,7 +18,7 @@ pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let name = call.path_parameter("schema_name");
     let schema = match name {
         "image" => image_schema(),

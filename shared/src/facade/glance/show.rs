@@ -4,9 +4,8 @@ use http::StatusCode;
 
 use super::Error;
 use super::image::image_response;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.
@@ -18,7 +17,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let image = usecases::show_image(&call.app, call.caller(), &path_image_id(call)?).await?;
     Ok(image_response(StatusCode::OK, &image))
 }

@@ -6,10 +6,9 @@
 use http::StatusCode;
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
+use super::request::path_image_id;
 use crate::domain::{Image, MAX_TAGS, is_tag};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The route that puts a tag on.
@@ -24,7 +23,7 @@ pub async fn handle_add(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let tag = parse_tag(call.path_parameter("tag"))?;
     usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| add_tag(image, tag))
         .await?;
@@ -37,7 +36,7 @@ pub async fn handle_remove(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let tag = call.path_parameter("tag");
     usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| remove_tag(image, tag))
         .await?;
@@ -81,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn status(result: Result<(), Error>) -> u16 {
         result.map_or_else(|error| error.into_response().status().as_u16(), |()| 204)

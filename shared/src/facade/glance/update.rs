@@ -11,8 +11,7 @@ use super::attribute::{Attribute, check_removable, check_writable, is_base};
 use super::image::image_response;
 use super::request::{parse_json, path_image_id};
 use crate::domain::Image;
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.
@@ -173,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Visibility;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn patched(form: PatchFormat, patch: &Value) -> Result<Image, Error> {
         let mut image = fixtures::image(&[("a/b", "1"), ("own", "2")]);

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
-use crate::function::base_url;
+use crate::http::{HttpResponse, UnexpectedBody, base_url, json_response as reply_json};
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [
@@ -34,7 +33,7 @@ pub fn handler(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> HttpRe
         if request.body().is_empty() {
             reply_json(*status, &versions_json(&base_url(settings, request)))
         } else {
-            Error::bad_request(UNEXPECTED_BODY).into_response()
+            Error::from(UnexpectedBody).into_response()
         }
     })
 }

@@ -3,10 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/catalog";
@@ -17,11 +14,11 @@ const SERVICES: [(&str, &str, &str); 3] =
 
 /// Nothing in, `{"catalog":[…],"links":{"self"}}` out.
 pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).unwrap_or_else(Error::into_response)
+    show(call).unwrap_or_else(ApiError::into_response)
 }
 
-fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let address = call.base_url();
     let body = json!({
         "catalog": catalog_json(&address, &call.app.settings.region),

@@ -12,13 +12,9 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::token::{DEFAULT_DOMAIN, Project};
 use crate::domain::{DirectoryEntry, Name};
-use crate::facade::ims::query::Query;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response as reply_json};
 use crate::usecases;
 
 /// The route of one project.
@@ -32,11 +28,11 @@ pub const OWN_ROUTE: &str = "GET /v3/auth/projects";
 
 /// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account whose names are looked up.
 pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+    show(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let query = Query::parse(call.raw_query())?;
     let asked = call.path_parameter("project_id");
     if asked == call.caller().tenant.as_str() {
@@ -44,7 +40,7 @@ async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
         return Ok(reply_json(StatusCode::OK, &json!({ "project": project.to_json(&call.base_url()) })));
     }
     match find_by_name(call, &query, asked).await? {
-        Some(_) => Err(Error::new(
+        Some(_) => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "IMG.0108",
             format!("{asked} is the name of a project, not an id. Ask for it by GET /v3/projects?name=."),
@@ -56,11 +52,11 @@ async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
 /// `?name=` in, `{"projects":[…]}` out; `?domain_id=` is the account, where it is not the caller's. In IMS a project is named
 /// after its region, so where the directory knows no project of the region's name, it means the caller's.
 pub async fn handle_find(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+    list(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let query = Query::parse(call.raw_query())?;
     let name = query.text("name").ok_or_else(|| forbidden(call))?;
     let own_id = &call.caller().tenant;
@@ -78,16 +74,16 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
 
 /// Nothing in, `{"projects":[…]}` out: a credential acts for one project.
 pub async fn handle_own(call: &AuthenticatedRequest) -> HttpResponse {
-    list_own(call).await.unwrap_or_else(Error::into_response)
+    list_own(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list_own(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn list_own(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     Ok(projects_response(call, "/v3/auth/projects", &own_project(call).await?))
 }
 
 /// The caller's project, with the names that it has in the directory.
-async fn own_project(call: &AuthenticatedRequest) -> Result<Project, Error> {
+async fn own_project(call: &AuthenticatedRequest) -> Result<Project, ApiError> {
     let entry = usecases::own_entry(&call.app, call.caller()).await?;
     Ok(entry.map_or_else(|| call.caller().tenant.clone().into(), Project::from))
 }
@@ -97,7 +93,7 @@ async fn find_by_name(
     call: &AuthenticatedRequest,
     query: &Query,
     name: &str,
-) -> Result<Option<DirectoryEntry>, Error> {
+) -> Result<Option<DirectoryEntry>, ApiError> {
     let account = match query.text("domain_id").filter(|id| *id != DEFAULT_DOMAIN) {
         None => None,
         Some(account) => match account.parse::<Name>() {
@@ -119,11 +115,11 @@ fn projects_response(call: &AuthenticatedRequest, path: &str, project: &Project)
 }
 
 /// SDKs that ask for the project of a wrong region show their users this.
-fn forbidden(call: &AuthenticatedRequest) -> Error {
+fn forbidden(call: &AuthenticatedRequest) -> ApiError {
     let region = &call.app.settings.region;
     let message = format!(
         "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids, or by \
          their exact names in your account's directory; yours is also called {region}, after this region."
     );
-    Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }

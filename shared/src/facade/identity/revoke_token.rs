@@ -3,28 +3,28 @@
 
 use http::StatusCode;
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::token::{subject_token, token_not_found};
 use crate::auth::{AuthError, Authenticator, CredentialError};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v3/auth/tokens";
 
 /// The token in `X-Subject-Token` in, 204 out. A token may revoke itself, a role one that is no stronger.
 pub async fn handle(authenticator: &Authenticator, call: &AuthenticatedRequest) -> HttpResponse {
-    revoke(authenticator, call).await.unwrap_or_else(Error::into_response)
+    revoke(authenticator, call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn revoke(authenticator: &Authenticator, call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn revoke(
+    authenticator: &Authenticator,
+    call: &AuthenticatedRequest,
+) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let now = Timestamp::now();
     let (subject, bearer) = subject_token(authenticator, call, now).await?;
     if !may_revoke(call.caller(), &bearer.caller) {
-        return Err(Error::new(
+        return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "IMG.0026",
             format!(
@@ -36,11 +36,11 @@ async fn revoke(authenticator: &Authenticator, call: &AuthenticatedRequest) -> R
     match authenticator.revoke(subject, &call.app.store, now).await {
         Ok(()) => Ok(no_content()),
         Err(AuthError::Credential(refused @ CredentialError::NotRevocable)) => {
-            Err(Error::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {refused}.")))
+            Err(ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {refused}.")))
         }
         Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),
-        Err(AuthError::IssuerUnavailable(problem)) => Err(Error::issuer_unavailable(&problem)),
+        Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),
     }
 }
 

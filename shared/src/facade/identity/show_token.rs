@@ -4,13 +4,10 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::token::{SUBJECT_TOKEN_HEADER, TokenDescription, subject_token};
 use crate::auth::Authenticator;
 use crate::domain::Timestamp;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/tokens";
@@ -20,11 +17,11 @@ pub const ANY_ROUTE: &str = "ANY /v3/auth/tokens";
 
 /// The token in `X-Subject-Token` in, its description out.
 pub async fn handle(authenticator: &Authenticator, call: &AuthenticatedRequest) -> HttpResponse {
-    show(authenticator, call).await.unwrap_or_else(Error::into_response)
+    show(authenticator, call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(authenticator: &Authenticator, call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn show(authenticator: &Authenticator, call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let now = Timestamp::now();
     let (subject, bearer) = subject_token(authenticator, call, now).await?;
     let wire = TokenDescription {

@@ -7,12 +7,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
-use super::error::{ensure_no_body, outcome_error};
 use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
-use crate::usecases::{self, UseCaseError};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
+use crate::usecases::{self, UseCaseError, outcome_error};
 
 /// The route of the older form, with every pair's result.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
@@ -27,7 +24,7 @@ const MAX_RESULTS: usize = 10_000;
 /// The job, with every pair's result as far as it has come.
 pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
     if call.path_parameter("project_id") != call.caller().tenant.as_str() && !call.caller().is_admin() {
-        return Error::from(UseCaseError::JobNotFound).into_response();
+        return ApiError::from(UseCaseError::JobNotFound).into_response();
     }
     job_response(call, results_entities).await
 }
@@ -44,8 +41,8 @@ async fn job_response(call: &AuthenticatedRequest, entities: fn(&JobReport) -> E
     }
 }
 
-async fn load_report(call: &AuthenticatedRequest) -> Result<JobReport, Error> {
-    ensure_no_body(call)?;
+async fn load_report(call: &AuthenticatedRequest) -> Result<JobReport, ApiError> {
+    call.ensure_no_body()?;
     let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| UseCaseError::JobNotFound)?;
     Ok(usecases::job_status(&call.app, call.caller(), id).await?)
 }

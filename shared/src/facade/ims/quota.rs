@@ -10,10 +10,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, Quota};
 
 /// The operation's route.
@@ -23,11 +20,11 @@ const UNLIMITED: i64 = -1;
 
 /// `{"quotas":{"resources":[{"type","used","quota","min","max"},…]}}` out.
 pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    quota(call).await.unwrap_or_else(Error::into_response)
+    quota(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn quota(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn quota(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let quota = usecases::quota(&call.app, call.caller()).await?;
     let quotas = serde_json::json!({ "quotas": { "resources": resources(&quota) } });
     Ok(json_response(StatusCode::OK, &quotas))

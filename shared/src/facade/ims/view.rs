@@ -4,9 +4,8 @@
 //! To IMS every image is of one [`ImageClass`], which `__imagetype` and `visibility` both name. Community images, which only
 //! Glance knows, are of none and stand in no list.
 
-use super::Error;
-use super::query::Query;
 use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility};
+use crate::http::{ApiError, Query};
 use crate::store::List;
 use crate::usecases::{ListReason, VisibleImage};
 
@@ -79,7 +78,7 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+    pub(super) fn parse(query: &Query) -> Result<Self, ApiError> {
         let [public, private, shared] =
             [ImageClass::Public, ImageClass::Private, ImageClass::Shared].map(ClassFilter::Only);
         let types =
@@ -142,7 +141,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn lists_for(role: Role, query: &str) -> String {
         let caller =

@@ -15,11 +15,8 @@ use serde_json::value::RawValue;
 use self::filter::Filter;
 use self::query::Query;
 use self::view::View;
-use super::request::ensure_no_body;
 use super::{Error, image};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response, page};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, json_response, page};
 use crate::usecases::{self, ImageQuery, IndexFilter, Marker, UseCaseError, VisibleImage};
 
 /// The operation's route.
@@ -36,7 +33,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let query = Query::parse(call.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
     let (service, caller) = (&call.app, call.caller());

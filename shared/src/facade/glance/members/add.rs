@@ -6,9 +6,8 @@ use serde_json::Value;
 use super::{MemberAction, MemberJson, path_image};
 use crate::domain::{ID_FORMAT, TenantId};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::{idempotency_request, parse_object};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::facade::glance::request::parse_object;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -21,7 +20,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 
 async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let (tenant, image) = (parse(call.body())?, path_image(call)?);
-    let idempotency = idempotency_request(call, &(&image, &tenant))?;
+    let idempotency = idempotency::parse_header(call, &(&image, &tenant))?;
     let (service, caller) = (&call.app, call.caller());
     let member = usecases::add_member(service, caller, &image, &tenant, idempotency.as_ref()).await;
     let member = member.map_err(|refusal| MemberAction::Add.error_for(refusal))?;

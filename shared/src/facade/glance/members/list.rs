@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::{MemberAction, MemberJson, path_image};
 use crate::domain::MAX_MEMBERS_PER_IMAGE;
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -27,10 +25,10 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
     let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
     let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
-    let members = page.members.iter().map(MemberJson::from).collect();
+    let members = page.items.iter().map(MemberJson::from).collect();
     Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))
 }

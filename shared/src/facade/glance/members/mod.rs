@@ -15,7 +15,7 @@ use serde::Serialize;
 use self::error::MemberAction;
 use super::Error;
 use crate::domain::{ImageId, MemberView, TenantId};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 
 /// A member as Glance shows it.
 #[derive(Debug, Serialize)]

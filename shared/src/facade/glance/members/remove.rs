@@ -2,9 +2,7 @@
 
 use super::{MemberAction, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.
@@ -16,7 +14,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let (image, tenant) = path_member(call)?;
     let removed = usecases::remove_member(&call.app, call.caller(), &image, &tenant).await;
     removed.map_err(|refusal| MemberAction::Remove.error_for(refusal))?;

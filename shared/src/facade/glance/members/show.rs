@@ -5,9 +5,7 @@ use http::StatusCode;
 
 use super::{MemberAction, MemberJson, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -19,7 +17,7 @@ pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
 }
 
 async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+    call.ensure_no_body()?;
     let (image, tenant) = path_member(call)?;
     let member = usecases::show_member(&call.app, call.caller(), &image, &tenant).await;
     let member = member.map_err(|refusal| MemberAction::Show.error_for(refusal))?;

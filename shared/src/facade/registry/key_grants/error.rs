@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 
-use crate::facade::ims::Error;
+use crate::http::ApiError;
 use crate::usecases::{KeyGrantError, UseCaseError};
 
-impl From<KeyGrantError> for Error {
+impl From<KeyGrantError> for ApiError {
     fn from(refusal: KeyGrantError) -> Self {
         match refusal {
             KeyGrantError::ReadOnly => UseCaseError::ReadOnly.into(),

@@ -4,9 +4,7 @@ use http::StatusCode;
 
 use super::dependents::{MAX_PAGE_SIZE, dependents_listing};
 use super::{DependentsBody, path_grantee, path_key};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -15,11 +13,11 @@ pub const ROUTE: &str = "DELETE /v1/keys/{key_id}/grants/{project_id}";
 /// Nothing in, the memberships that rely on the grant out, as [`super::dependents`] lists them: they stay. That there was no
 /// such grant is no error, so that who had no answer asks again.
 pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    withdraw(call).await.unwrap_or_else(Error::into_response)
+    withdraw(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn withdraw(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn withdraw(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let (key, tenant) = (path_key(call)?, path_grantee(call)?);
     let (service, caller) = (&call.app, call.caller());
     let listing = dependents_listing(caller, &key, &tenant);

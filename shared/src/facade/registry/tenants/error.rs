@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use crate::domain::ResolveError;
-use crate::facade::ims::{Error, unresolved_names};
+use crate::http::{ApiError, unresolved_names};
 use crate::usecases::DirectoryError;
 
-impl From<DirectoryError> for Error {
+impl From<DirectoryError> for ApiError {
     fn from(refusal: DirectoryError) -> Self {
         use StatusCode as S;
         match refusal {

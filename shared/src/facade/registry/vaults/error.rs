@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 
-use crate::facade::ims::Error;
+use crate::http::ApiError;
 use crate::usecases::{UseCaseError, VaultError};
 
-impl From<VaultError> for Error {
+impl From<VaultError> for ApiError {
     fn from(refusal: VaultError) -> Self {
         match refusal {
             VaultError::ReadOnly => UseCaseError::ReadOnly.into(),

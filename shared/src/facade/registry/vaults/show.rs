@@ -3,9 +3,7 @@
 use http::StatusCode;
 
 use super::{VaultBody, path_vault};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -13,11 +11,11 @@ pub const ROUTE: &str = "GET /v1/vaults/{vault_id}";
 
 /// `{"vault":{…}}` out.
 pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+    show(call).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    call.ensure_no_body()?;
     let vault = usecases::show_vault(&call.app, call.caller(), path_vault(call)?).await?;
     Ok(json_response(StatusCode::OK, &VaultBody { vault: (&vault).into() }))
 }

@@ -4,20 +4,20 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::function::AuthenticatedRequest;
+use super::AuthenticatedRequest;
 use crate::store::IdempotencyRequest;
 
 /// A header that is no idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Idempotency-Key: expected 1 to 255 visible ASCII characters.")]
-pub(super) struct InvalidIdempotencyKey;
+pub(crate) struct InvalidIdempotencyKey;
 
 /// The request under the idempotency key of its header; `None` where it has none. `request` is what makes two requests of
 /// one operation the same.
 ///
 /// # Errors
 /// [`InvalidIdempotencyKey`], also where the header is there without a value: its client believes that a retry is safe.
-pub(super) fn parse_header(
+pub(crate) fn parse_header(
     call: &AuthenticatedRequest,
     request: &impl Serialize,
 ) -> Result<Option<IdempotencyRequest>, InvalidIdempotencyKey> {

@@ -43,11 +43,11 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 }
 
 fn document_response(kind: &'static str, text: &str) -> HttpResponse {
-    let mut reply = Response::new(Body::Text(text.to_owned()));
-    let headers = reply.headers_mut();
+    let mut response = Response::new(Body::Text(text.to_owned()));
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    reply
+    response
 }

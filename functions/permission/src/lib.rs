@@ -27,24 +27,24 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 }
 
 async fn handle_action(function: &HttpFunction, request: Request) -> HttpResponse {
-    let received = match function.receive(request) {
+    let incoming = match function.receive(request) {
         Ok(received) => received,
         Err(rejected) => {
             let response = alibaba::reject(&rejected, None);
             return rejected.finish(response);
         }
     };
-    let parameters = match alibaba::parse_parameters(&received) {
+    let parameters = match alibaba::parse_parameters(&incoming) {
         Ok(parameters) => parameters,
         Err(error) => {
-            let reply = error.into_response(&received, None);
-            return received.finish(reply);
+            let response = error.into_response(&incoming, None);
+            return incoming.finish(response);
         }
     };
-    match function.authenticate_rpc(received, parameters.pairs()).await {
+    match function.authenticate_rpc(incoming, parameters.pairs()).await {
         Ok(call) => {
-            let reply = alibaba::handle(&call, &parameters).await;
-            call.finish(reply)
+            let response = alibaba::handle(&call, &parameters).await;
+            call.finish(response)
         }
         Err(rejected) => {
             let response = alibaba::reject(&rejected, Some(&parameters));

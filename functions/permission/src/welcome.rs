@@ -16,7 +16,7 @@ pub(crate) fn is_browser_request(request: &Request) -> bool {
 
 /// A page that says what this is and where to go.
 pub(crate) fn page() -> HttpResponse {
-    let mut reply = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
+    let mut response = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -24,7 +24,7 @@ pub(crate) fn page() -> HttpResponse {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, policy),
     ] {
-        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    reply
+    response
 }

@@ -7,14 +7,14 @@ use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
         Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = match call.route() {
-        ims::respond::ROUTE => ims::respond::handle(&call).await,
-        glance::members::update::ROUTE => glance::members::update::handle(&call).await,
+    let response = match request.route() {
+        ims::respond::ROUTE => ims::respond::handle(&request).await,
+        glance::members::update::ROUTE => glance::members::update::handle(&request).await,
         _ => ims::route_not_found(""),
     };
-    call.finish(reply)
+    request.finish(response)
 }

@@ -130,7 +130,7 @@ impl Membership {
     ///
     /// Returns what is to be written, or `None` where nothing changes.
     pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
-        let standing = match current {
+        let active = match current {
             None => Active::new(at, None, None),
             Some(Self::Ended(Ended { unshared, decision: answered, .. })) if *unshared < at => {
                 Active::new(at, Some(*unshared), *answered)
@@ -138,18 +138,18 @@ impl Membership {
             Some(Self::Ended(_)) => return None,
             Some(Self::Active(standing)) => standing.reshare(at)?,
         };
-        Some(Self::Active(standing))
+        Some(Self::Active(active))
     }
 
     /// Applies a grant: a share that is effective at once. Returns what is to be written, or `None` where nothing changes.
     pub fn share_auto_accepted(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let shared = Self::share(current, at);
-        let standing = shared.as_ref().or(current)?.active()?;
-        if standing.unshared.is_some_and(|unshared| at < unshared) {
+        let active = shared.as_ref().or(current)?.active()?;
+        if active.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
         let granted =
-            Self::Active(Active { auto_accepted: standing.auto_accepted.max(Some(at)), ..standing.clone() });
+            Self::Active(Active { auto_accepted: active.auto_accepted.max(Some(at)), ..active.clone() });
         (Some(&granted) != current).then_some(granted)
     }
 

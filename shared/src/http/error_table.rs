@@ -15,9 +15,9 @@ use crate::usecases::{UseCaseError, rule_error};
 
 impl From<UseCaseError> for ApiError {
     #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
-    fn from(refusal: UseCaseError) -> Self {
+    fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             UseCaseError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
@@ -51,7 +51,7 @@ impl From<UseCaseError> for ApiError {
                 unresolved_names(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
             }
             UseCaseError::ProjectNameAsId { .. } => {
-                Self::bad_request("IMG.0104", format!("projects: {refusal}."))
+                Self::bad_request("IMG.0104", format!("projects: {error}."))
             }
             UseCaseError::JobNotFound => Self::new(
                 S::NOT_FOUND,

@@ -12,24 +12,24 @@ use crate::store::IdempotencyRequest;
 #[error("Idempotency-Key: expected 1 to 255 visible ASCII characters.")]
 pub(crate) struct InvalidIdempotencyKey;
 
-/// The request under the idempotency key of its header; `None` where it has none. `request` is what makes two requests of
-/// one operation the same.
+/// The request under the idempotency key of its header; `None` where it has none. Two requests of one
+/// operation are the same where their `content` is.
 ///
 /// # Errors
 /// [`InvalidIdempotencyKey`], also where the header is there without a value: its client believes that a retry is safe.
 pub(crate) fn parse_header(
-    call: &AuthenticatedRequest,
-    request: &impl Serialize,
+    request: &AuthenticatedRequest,
+    content: &impl Serialize,
 ) -> Result<Option<IdempotencyRequest>, InvalidIdempotencyKey> {
-    let Some(key) = call.raw_header("idempotency-key") else { return Ok(None) };
+    let Some(key) = request.raw_header("idempotency-key") else { return Ok(None) };
     if !is_valid_key(key) {
         return Err(InvalidIdempotencyKey);
     }
-    let request = serde_json::to_vec(&(call.route(), request)).unwrap_or_default();
+    let content = serde_json::to_vec(&(request.route(), content)).unwrap_or_default();
     Ok(Some(IdempotencyRequest {
-        tenant: call.caller().tenant.clone(),
+        tenant: request.caller().tenant.clone(),
         key_digest: hex_digest(key),
-        request_digest: hex_digest(&request),
+        request_digest: hex_digest(&content),
     }))
 }
 

@@ -80,7 +80,7 @@ impl RequestTrace {
     /// Puts the request's id on its answer, and logs the request.
     pub(crate) fn finish(
         &self,
-        mut reply: HttpResponse,
+        mut response: HttpResponse,
         caller: Option<&Caller>,
         used: Usage,
     ) -> HttpResponse {
@@ -88,9 +88,9 @@ impl RequestTrace {
             ("x-request-id", HeaderValue::from_str(&self.request_id)),
             ("x-openstack-request-id", HeaderValue::from_str(&format!("req-{}", self.request_id))),
         ] {
-            reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
+            response.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
         }
-        let problem = reply.extensions().get::<ErrorInfo>();
+        let problem = response.extensions().get::<ErrorInfo>();
         let access_key = caller.and_then(|caller| caller.access_key.as_ref()).or(self.access_key.get());
         tracing::info!(
             request_id = self.request_id,
@@ -101,7 +101,7 @@ impl RequestTrace {
             operation = self.route,
             action = self.action.get(),
             path = self.unmatched_path,
-            status = reply.status().as_u16(),
+            status = response.status().as_u16(),
             code = problem.map(|problem| problem.code.as_str()),
             reason = problem.map(|problem| truncate(&problem.message, MAX_TEXT_CHARS)).as_deref(),
             duration_us = u64::try_from(self.started_at.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -110,7 +110,7 @@ impl RequestTrace {
             write_units = used.write_units,
             "request"
         );
-        reply
+        response
     }
 }
 

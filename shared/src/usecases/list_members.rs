@@ -15,20 +15,20 @@ use crate::store::Pair;
 /// # Errors
 /// [`UseCaseError`]
 pub async fn list_members(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     after: Option<&TenantId>,
     limit: usize,
 ) -> Result<Page<MemberView, TenantId>, UseCaseError> {
     let pair = (id, &caller.tenant);
-    let (image, own) = load_member(service, caller, pair, |_| ImageAction::ListMembers).await?;
+    let (image, own) = load_member(app, caller, pair, |_| ImageAction::ListMembers).await?;
     if !sees_all_members(caller, &image) {
         let members =
             own.into_iter().filter(|member| after.is_none_or(|after| member.tenant > *after)).take(limit);
         return Ok(Page { items: members.collect(), next: None });
     }
-    let (members, more) = service.store.members(id, after, limit).await?;
+    let (members, more) = app.store.members(id, after, limit).await?;
     let next = members.last().filter(|_| more).map(|member| member.tenant.clone());
     Ok(Page { items: members, next })
 }
@@ -38,12 +38,12 @@ pub async fn list_members(
 /// # Errors
 /// [`UseCaseError`]
 pub async fn show_member(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     tenant: &TenantId,
 ) -> Result<MemberView, UseCaseError> {
-    let (_, member) = load_member(service, caller, (id, tenant), ImageAction::ViewMember).await?;
+    let (_, member) = load_member(app, caller, (id, tenant), ImageAction::ViewMember).await?;
     member.ok_or_else(|| UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() })
 }
 

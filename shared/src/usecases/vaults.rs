@@ -28,7 +28,7 @@ pub enum VaultError {
 /// # Errors
 /// [`VaultError`]; then nothing was written.
 pub async fn put_vault(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: VaultId,
     details: &VaultDetails,
@@ -37,7 +37,7 @@ pub async fn put_vault(
         return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    let put = service.store.put_vault(&key, details, Stamp::now()).await?;
+    let put = app.store.put_vault(&key, details, Stamp::now()).await?;
     put.ok_or(VaultError::InUse(key.1))
 }
 
@@ -45,9 +45,9 @@ pub async fn put_vault(
 ///
 /// # Errors
 /// [`VaultError`]
-pub async fn show_vault(service: &App, caller: &Caller, id: VaultId) -> Result<VaultRecord, VaultError> {
+pub async fn show_vault(app: &App, caller: &Caller, id: VaultId) -> Result<VaultRecord, VaultError> {
     let key = (caller.tenant.clone(), id);
-    service.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
+    app.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
 }
 
 /// Lists the vaults of the caller's project: at most `most`, those after `after`. One query.
@@ -55,12 +55,12 @@ pub async fn show_vault(service: &App, caller: &Caller, id: VaultId) -> Result<V
 /// # Errors
 /// [`VaultError::Store`] where the table failed.
 pub async fn list_vaults(
-    service: &App,
+    app: &App,
     caller: &Caller,
     after: Option<&VaultId>,
     limit: usize,
 ) -> Result<Page<VaultRecord, VaultId>, VaultError> {
-    let (vaults, more) = service.store.vaults(&caller.tenant, after, limit).await?;
+    let (vaults, more) = app.store.vaults(&caller.tenant, after, limit).await?;
     let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
     Ok(Page { items: vaults, next })
 }
@@ -69,12 +69,12 @@ pub async fn list_vaults(
 ///
 /// # Errors
 /// [`VaultError`]; then nothing was changed.
-pub async fn delete_vault(service: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
+pub async fn delete_vault(app: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
     if !caller.can_write() {
         return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    match service.store.delete_vault(&key).await? {
+    match app.store.delete_vault(&key).await? {
         DeleteVaultOutcome::Deleted => Ok(()),
         DeleteVaultOutcome::InUse => Err(VaultError::InUse(key.1)),
     }

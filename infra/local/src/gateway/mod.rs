@@ -229,8 +229,8 @@ impl Gateway {
             return Err(GatewayError::Malformed(MalformedRequest::Host));
         };
         drop(event);
-        let reply = self.run_function(call.handler, request, call.request_id, room).await?;
-        self.build_response(reply)
+        let response = self.run_function(call.handler, request, call.request_id, room).await?;
+        self.build_response(response)
     }
 
     /// Reads a body within the limit of its operation, and finds room for it where it is large.
@@ -259,8 +259,8 @@ impl Gateway {
     }
 
     /// The response to send, which takes room until the client has read it.
-    fn build_response(&self, reply: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
-        let (parts, body) = reply.into_parts();
+    fn build_response(&self, response: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
+        let (parts, body) = response.into_parts();
         let body = body_bytes(body);
         let room = self.response_budget.try_acquire(body.len()).ok_or(GatewayError::Busy)?;
         Ok(Response::from_parts(parts, Full::from(room.attach_to(body))))
@@ -277,9 +277,9 @@ impl Gateway {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move {
-            let reply = with_request_span(request, |request| handler(request)).await;
+            let response = with_request_span(request, |request| handler(request)).await;
             drop((running, room));
-            reply
+            response
         });
         match tokio::time::timeout(self.function_timeout, &mut task).await {
             Ok(Ok(reply)) if payload_size(&reply) <= MAX_PAYLOAD_BYTES => Ok(reply),
@@ -306,9 +306,9 @@ fn healthy_response() -> HttpResponse {
 
 /// The answer with a reason. When it will be better is not known.
 fn unhealthy_response(reason: &str) -> HttpResponse {
-    let mut reply = error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
-    reply.headers_mut().remove(RETRY_AFTER);
-    reply
+    let mut response = error_response(StatusCode::SERVICE_UNAVAILABLE, "IMG.0061", reason);
+    response.headers_mut().remove(RETRY_AFTER);
+    response
 }
 
 /// Whom a request is for, and what the event says of it besides its contents.
@@ -335,8 +335,8 @@ fn head_size(head: &Parts) -> usize {
 }
 
 /// Bytes of a function's answer as Lambda counts them: binary is passed in base64.
-fn payload_size(reply: &HttpResponse) -> usize {
-    match reply.body() {
+fn payload_size(response: &HttpResponse) -> usize {
+    match response.body() {
         lambda_http::Body::Text(text) => text.len(),
         lambda_http::Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
         _ => 0,

@@ -49,8 +49,8 @@ pub(super) struct Envelope {
 impl Error {
     /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
     /// read.
-    pub fn into_response(self, received: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
-        Envelope::new(received.request_id(), received.raw_header("host"), parameters).error(self, None)
+    pub fn into_response(self, incoming: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
+        Envelope::new(incoming.request_id(), incoming.raw_header("host"), parameters).error(self, None)
     }
 }
 
@@ -83,11 +83,11 @@ impl Envelope {
         if let Value::Object(members) = &mut body {
             members.insert("RequestId".to_owned(), self.request_id.as_str().into());
         }
-        let mut reply = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
+        let mut response = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
         if let Some(named) = ignored_parameters_header(&answer.ignored_parameters) {
-            reply.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
+            response.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
         }
-        reply
+        response
     }
 
     /// An error in the form that the SDKs read.
@@ -105,16 +105,16 @@ impl Envelope {
             "Message": error.message,
             "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code),
         });
-        let reply = self.format.response(error.status, "Error", &body);
-        let mut reply = ErrorInfo::attach(reply, error.code, &error.message);
+        let response = self.format.response(error.status, "Error", &body);
+        let mut response = ErrorInfo::attach(response, error.code, &error.message);
         if error.status == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(wait) = error.retry_after {
             let millis = response::ceil_seconds(wait).saturating_mul(1000);
-            reply.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
+            response.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
         }
-        response::with_retry_after(reply, error.retry_after)
+        response::with_retry_after(response, error.retry_after)
     }
 }
 

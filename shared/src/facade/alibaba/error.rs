@@ -117,9 +117,9 @@ impl Error {
 
 impl From<UseCaseError> for Error {
     #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
-    fn from(refusal: UseCaseError) -> Self {
+    fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             UseCaseError::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
             UseCaseError::AdminOnly => Self::forbidden("The role admin is needed."),
             UseCaseError::ProjectMismatch { acting, named } => {
@@ -160,11 +160,9 @@ impl From<UseCaseError> for Error {
                 "InvalidAccount.Forbbiden",
                 "The specified Account does not yourself: an image is not shared with its owner.",
             ),
-            UseCaseError::ProjectNameAsId { .. } => Self::new(
-                S::NOT_FOUND,
-                "InvalidAccount.NotFound",
-                format!("The specified account {refusal}."),
-            ),
+            UseCaseError::ProjectNameAsId { .. } => {
+                Self::new(S::NOT_FOUND, "InvalidAccount.NotFound", format!("The specified account {error}."))
+            }
             UseCaseError::RuleViolation { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.NotFound",

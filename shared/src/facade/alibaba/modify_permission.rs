@@ -18,7 +18,7 @@ const MAX_ACCOUNTS: usize = 10;
 
 /// `ImageId`, `AddAccount.N`, `RemoveAccount.N` in, nothing out.
 pub(super) async fn handle(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
     product: Product,
 ) -> Result<ActionOutput, Error> {
@@ -26,7 +26,7 @@ pub(super) async fn handle(
     // What is not supported is told first: it may stand alone, without any account.
     let effect = if product == Product::Ecs { parse_dry_run(parameters)? } else { DryRun::Off };
     let (permissions, ignored) = parse_permissions(parameters)?;
-    change_permissions(&call.app, call.caller(), &image, &permissions, effect).await?;
+    change_permissions(&request.app, request.caller(), &image, &permissions, effect).await?;
     if effect == DryRun::On {
         return Err(Error::dry_run_passed());
     }

@@ -50,9 +50,9 @@ impl Error {
 }
 
 impl From<UseCaseError> for Error {
-    fn from(refusal: UseCaseError) -> Self {
+    fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             UseCaseError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
@@ -83,15 +83,15 @@ impl From<UseCaseError> for Error {
                 "IMG.0105",
                 format!("Image {image}: {}", not_shared_reason(&image, visibility)),
             ),
-            UseCaseError::Encrypted(_) => Self(ApiError { status: S::FORBIDDEN, ..refusal.into() }),
+            UseCaseError::Encrypted(_) => Self(ApiError { status: S::FORBIDDEN, ..error.into() }),
             UseCaseError::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",
                 format!("{tenant} owns the image and cannot be its member."),
             ),
-            UseCaseError::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
+            UseCaseError::Unresolved { .. } => Self::bad_request(format!("{error}.")),
             UseCaseError::ProjectNameAsId { .. } => {
-                Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {refusal}."))
+                Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {error}."))
             }
             UseCaseError::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
             UseCaseError::MemberNotFound { image, tenant } => Self::new(
@@ -229,9 +229,9 @@ mod tests {
 
     #[test]
     fn glance_error_has_the_common_error_body() {
-        let reply = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
-        assert_eq!(reply.status(), 404);
-        let lambda_http::Body::Text(body) = reply.body() else { panic!("{reply:?}") };
+        let response = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
+        assert_eq!(response.status(), 404);
+        let lambda_http::Body::Text(body) = response.body() else { panic!("{response:?}") };
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(body).unwrap(),
             serde_json::json!({"error":

@@ -7,8 +7,8 @@ use crate::domain::ImageId;
 use crate::http::{AuthenticatedRequest, strict_json};
 
 /// The image that the path names. An id that none can have is not found.
-pub(super) fn path_image_id(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
-    let text = call.path_parameter("image_id");
+pub(super) fn path_image_id(request: &AuthenticatedRequest) -> Result<ImageId, Error> {
+    let text = request.path_parameter("image_id");
     text.parse().map_err(|_| Error::image_not_found(text))
 }
 

@@ -13,13 +13,13 @@ use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_jso
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
 
 /// `image`, `images`, `member` or `members` in, its schema out.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).unwrap_or_else(Error::into_response)
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).unwrap_or_else(Error::into_response)
 }
 
-fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    call.ensure_no_body()?;
-    let name = call.path_parameter("schema_name");
+fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let name = request.path_parameter("schema_name");
     let schema = match name {
         "image" => image_schema(),
         "images" => list_schema(name, &image_schema(), true),

@@ -21,15 +21,16 @@ pub const ROUTE: &str = "PATCH /v2/images/{image_id}";
 const MAX_OPERATIONS: usize = 128;
 
 /// A JSON patch in, the image as it then is out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    update(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    update(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let form = PatchFormat::from_content_type(call.raw_header("content-type").unwrap_or_default())?;
-    let changes = parse(form, call.body())?;
+async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let form = PatchFormat::from_content_type(request.raw_header("content-type").unwrap_or_default())?;
+    let changes = parse(form, request.body())?;
     let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
-    let image = usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, apply).await?;
+    let image =
+        usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, apply).await?;
     Ok(image_response(StatusCode::OK, &image))
 }
 

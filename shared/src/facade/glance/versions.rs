@@ -61,9 +61,9 @@ mod tests {
             limits: Limits::default(),
         };
         let request = http::Request::get(asked).body(Body::Empty).unwrap();
-        let reply = handler("GET /").unwrap()(&settings, &request);
-        assert_eq!(reply.status(), 300);
-        let Body::Text(text) = reply.body() else { panic!("{reply:?}") };
+        let response = handler("GET /").unwrap()(&settings, &request);
+        assert_eq!(response.status(), 300);
+        let Body::Text(text) = response.body() else { panic!("{response:?}") };
         let versions: Value = serde_json::from_str(text).unwrap();
         assert_eq!(versions["versions"].as_array().map(Vec::len), Some(10));
         assert_eq!(versions["versions"][0]["id"], "v2.17");

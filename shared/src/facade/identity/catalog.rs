@@ -13,15 +13,15 @@ const SERVICES: [(&str, &str, &str); 3] =
     [("image", "glance", ""), ("ims", "ims", ""), ("identity", "keystone", "/v3")];
 
 /// Nothing in, `{"catalog":[…],"links":{"self"}}` out.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).unwrap_or_else(ApiError::into_response)
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).unwrap_or_else(ApiError::into_response)
 }
 
-fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let address = call.base_url();
+fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let address = request.base_url();
     let body = json!({
-        "catalog": catalog_json(&address, &call.app.settings.region),
+        "catalog": catalog_json(&address, &request.app.settings.region),
         "links": { "self": format!("{address}/v3/auth/catalog"), "previous": null, "next": null },
     });
     Ok(reply_json(StatusCode::OK, &body))

@@ -17,21 +17,22 @@ pub const ROUTE: &str = "POST /v1/access-keys";
 const MAX_NAME_CHARS: usize = 255;
 
 /// `{"name":"…","roles":["member"]}` in, the access key and its secret out with 201.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    create(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    create(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    let new = parse(call.body())?;
-    let caller = call.caller();
+async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let new = parse(request.body())?;
+    let caller = request.caller();
     // Another user of the project does not get the secret of this one's key by sending the same.
-    let request = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
-    let idempotency = idempotency::parse_header(call, &request)?;
+    let content = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
+    let idempotency = idempotency::parse_header(request, &content)?;
     let (key, secret) =
-        usecases::create_access_key(&call.app, &call.keyring, caller, new, idempotency.as_ref()).await?;
-    let mut reply = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+        usecases::create_access_key(&request.app, &request.keyring, caller, new, idempotency.as_ref())
+            .await?;
+    let mut response = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// A name that nobody knows is refused: an access key must not get another role than was meant.

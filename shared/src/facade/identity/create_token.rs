@@ -20,23 +20,23 @@ pub const ROUTE: &str = "POST /v3/auth/tokens";
 
 /// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
 /// 201.
-pub async fn handle(authenticator: &Authenticator, received: &IncomingRequest) -> HttpResponse {
-    create(authenticator, received).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(authenticator: &Authenticator, incoming: &IncomingRequest) -> HttpResponse {
+    create(authenticator, incoming).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn create(authenticator: &Authenticator, received: &IncomingRequest) -> Result<HttpResponse, ApiError> {
-    let request = TokenRequest::parse(received.body())?;
+async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Result<HttpResponse, ApiError> {
+    let request = TokenRequest::parse(incoming.body())?;
     let now = Timestamp::now();
     let (caller, issued) = match &request.credential {
         Credential::AccessKey { id, secret } => {
-            received.record_access_key(id);
-            let issued = issue_for_access_key(authenticator, received, (id, secret), now).await?;
+            incoming.record_access_key(id);
+            let issued = issue_for_access_key(authenticator, incoming, (id, secret), now).await?;
             issued.ok_or_else(unauthenticated)?
         }
-        Credential::Token(token) => issue_for_token(authenticator, received, token, now).await?,
+        Credential::Token(token) => issue_for_token(authenticator, incoming, token, now).await?,
     };
-    let settings = &received.app.settings;
-    if !request.scope.matches_caller(&received.app, &caller).await? {
+    let settings = &incoming.app.settings;
+    if !request.scope.matches_caller(&incoming.app, &caller).await? {
         return Err(wrong_scope(&caller.tenant));
     }
     let wire = TokenDescription {
@@ -44,23 +44,23 @@ async fn create(authenticator: &Authenticator, received: &IncomingRequest) -> Re
         caller: &caller,
         issued: issued.issued,
         expires: issued.expires,
-        address: &received.base_url(),
+        address: &incoming.base_url(),
         region: &settings.region,
     };
-    let mut reply = json_response(StatusCode::CREATED, &wire.to_json());
+    let mut response = json_response(StatusCode::CREATED, &wire.to_json());
     let token = HeaderValue::from_str(&issued.token).map_err(|_| unauthenticated())?;
-    reply.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+    response.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 async fn issue_for_access_key(
     authenticator: &Authenticator,
-    received: &IncomingRequest,
+    incoming: &IncomingRequest,
     (id, secret): (&str, &str),
     now: Timestamp,
 ) -> Result<Option<(Caller, IssuedToken)>, ApiError> {
-    let (keyring, store) = (authenticator.keyring(), &received.app.store);
+    let (keyring, store) = (authenticator.keyring(), &incoming.app.store);
     let Ok(id) = id.parse() else { return Ok(None) };
     let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
     let is_right = credential.secret.as_ref().is_some_and(|right| right.matches(secret));
@@ -74,11 +74,11 @@ async fn issue_for_access_key(
 /// A token buys itself: it is good for its own project, and for no longer than it was.
 async fn issue_for_token(
     authenticator: &Authenticator,
-    received: &IncomingRequest,
+    incoming: &IncomingRequest,
     token: &str,
     now: Timestamp,
 ) -> Result<(Caller, IssuedToken), ApiError> {
-    match authenticator.token_bearer(token, &received.app.store, now).await {
+    match authenticator.token_bearer(token, &incoming.app.store, now).await {
         Ok(bearer) => {
             let (issued, expires) = (bearer.issued.unwrap_or(now), bearer.expires);
             Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued, expires }))
@@ -132,16 +132,16 @@ impl Credential {
 impl Scope {
     /// Whether it is the caller's. A project goes by its id, as in IMS by the name of its region too, and by its name in
     /// the directory: one read, where it is neither of the others.
-    async fn matches_caller(&self, service: &App, caller: &Caller) -> Result<bool, ApiError> {
+    async fn matches_caller(&self, app: &App, caller: &Caller) -> Result<bool, ApiError> {
         let (named, domain) = match self {
             Self::OwnProject => return Ok(true),
             Self::Unsupported => return Ok(false),
             Self::Project { id_or_name: named, domain } => (named.as_str(), domain.as_deref()),
         };
-        if named == caller.tenant.as_str() || named == service.settings.region {
+        if named == caller.tenant.as_str() || named == app.settings.region {
             return Ok(true);
         }
-        let entry = usecases::own_entry(service, caller).await?;
+        let entry = usecases::own_entry(app, caller).await?;
         Ok(entry.is_some_and(|own| {
             let is_in_domain = domain.is_none_or(|domain| {
                 DEFAULT_DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str()

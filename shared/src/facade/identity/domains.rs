@@ -11,11 +11,11 @@ use crate::http::{ApiError, AuthenticatedRequest, HttpResponse};
 pub const ROUTES: [&str; 2] = ["GET /v3/domains", "GET /v3/domains/{domain_id}"];
 
 /// A refusal, whatever is asked.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     let forbidden = ApiError::new(
         StatusCode::FORBIDDEN,
         "IMG.0026",
         "You are not authorized to see domains, or whether there are any. An account's name is its domain's id.",
     );
-    call.ensure_no_body().err().map_or(forbidden, ApiError::from).into_response()
+    request.ensure_no_body().err().map_or(forbidden, ApiError::from).into_response()
 }

@@ -25,9 +25,9 @@ pub(super) fn unauthenticated() -> ApiError {
 }
 
 impl From<AccessKeyError> for ApiError {
-    fn from(refusal: AccessKeyError) -> Self {
+    fn from(error: AccessKeyError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             AccessKeyError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",

@@ -16,21 +16,21 @@ const MAX_PAGE_SIZE: usize = 100;
 
 /// `?limit=&marker=` in, `{"access_keys":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only where
 /// there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let limit = match query.parse_value("limit", "a number from 1 to 100")? {
         None => MAX_PAGE_SIZE,
         Some(limit @ 1..=MAX_PAGE_SIZE) => limit,
         Some(_) => return Err(ApiError::malformed("limit: expected a number from 1 to 100.")),
     };
-    let listing = Listing::new(ROUTE, call.caller());
+    let listing = Listing::new(ROUTE, request.caller());
     let after = query.text("marker").map(|text| parse_marker(&listing, text)).transpose()?;
-    let page = usecases::list_access_keys(&call.app, call.caller(), after.as_ref(), limit).await?;
+    let page = usecases::list_access_keys(&request.app, request.caller(), after.as_ref(), limit).await?;
     let wire = PageBody {
         access_keys: page.items.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
         page_info: PageInfo::new(&page, &listing),

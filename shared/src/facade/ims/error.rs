@@ -16,9 +16,11 @@ pub fn route_not_found(allowed: &str) -> HttpResponse {
         );
     }
     let message = format!("This method is not possible here. Use {allowed}.");
-    let mut reply = error_response(StatusCode::METHOD_NOT_ALLOWED, "IMG.0105", &message);
-    reply.headers_mut().extend(HeaderValue::from_str(allowed).ok().map(|value| (http::header::ALLOW, value)));
-    reply
+    let mut response = error_response(StatusCode::METHOD_NOT_ALLOWED, "IMG.0105", &message);
+    response
+        .headers_mut()
+        .extend(HeaderValue::from_str(allowed).ok().map(|value| (http::header::ALLOW, value)));
+    response
 }
 
 /// Says which array is too long.

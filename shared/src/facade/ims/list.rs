@@ -18,15 +18,15 @@ pub const ROUTE: &str = "GET /v2/cloudimages";
 
 /// `?<filters>&limit=&marker=&sort_key=&sort_dir=` in, `{"images":[…],"page_info":{"next_marker"}}` out; `next_marker`
 /// only where there may be more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&call.app, call.caller());
+    let (service, caller) = (&request.app, request.caller());
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
     let (sort, most, after) = (parse_sort(&query)?, query.limit()?, parse_marker(&query, &listing)?);
     let lists = view.lists(caller);

@@ -21,46 +21,47 @@ pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/member
 
 /// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle_list(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle_list(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
 /// One member out.
-pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let limit = query.limit()?;
-    let image = path_image(call)?;
-    let listing = Listing::new(LIST_ROUTE, call.caller()).with(image.as_str());
+    let image = path_image(request)?;
+    let listing = Listing::new(LIST_ROUTE, request.caller()).with(image.as_str());
     let after = query.text("marker").map(|text| decode_marker(&listing, text)).transpose()?;
-    let page = usecases::list_members(&call.app, call.caller(), &image, after.as_ref(), limit).await?;
+    let page = usecases::list_members(&request.app, request.caller(), &image, after.as_ref(), limit).await?;
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let image = path_image(call)?;
-    let member: TenantId = call
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let image = path_image(request)?;
+    let member: TenantId = request
         .path_parameter("member_id")
         .parse()
         .map_err(|_| ApiError::bad_request("IMG.0067", format!("member_id: expected {ID_FORMAT}.")))?;
-    let member = usecases::show_member(&call.app, call.caller(), &image, &member).await?;
+    let member = usecases::show_member(&request.app, request.caller(), &image, &member).await?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
 /// The image of the path, where the path's project is one that the caller reads for.
-fn path_image(call: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
-    let acting = &call.caller().tenant;
-    match call.path_parameter("project_id").parse::<TenantId>() {
-        Ok(named) if call.caller().can_read_for(&named) => {}
+fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
+    let acting = &request.caller().tenant;
+    match request.path_parameter("project_id").parse::<TenantId>() {
+        Ok(named) if request.caller().can_read_for(&named) => {}
         Ok(named) => return Err(UseCaseError::ProjectMismatch { acting: acting.clone(), named }.into()),
         Err(_) => return Err(wrong_project(acting, "the one in the path")),
     }
-    call.path_parameter("image_id")
+    request
+        .path_parameter("image_id")
         .parse()
         .map_err(|_| ApiError::bad_request("IMG.0066", format!("image_id: expected {ID_FORMAT}.")))
 }

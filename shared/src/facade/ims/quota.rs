@@ -19,13 +19,13 @@ pub const ROUTE: &str = "GET /v1/cloudimages/quota";
 const UNLIMITED: i64 = -1;
 
 /// `{"quotas":{"resources":[{"type","used","quota","min","max"},…]}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    quota(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    quota(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn quota(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let quota = usecases::quota(&call.app, call.caller()).await?;
+async fn quota(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let quota = usecases::quota(&request.app, request.caller()).await?;
     let quotas = serde_json::json!({ "quotas": { "resources": resources(&quota) } });
     Ok(json_response(StatusCode::OK, &quotas))
 }

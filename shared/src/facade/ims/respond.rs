@@ -15,14 +15,14 @@ pub const ROUTE: &str = "PUT /v1/cloudimages/members";
 const ALL_PENDING: &str = "*";
 
 /// `{"images":[…] or ["*"],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    respond(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    respond(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn respond(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    let RespondRequest { images, project, status, vault } = RespondRequest::parse(call.body())?;
-    let idempotency = idempotency::parse_header(call, &(&images, &project, status, &vault))?;
-    let (service, caller, decision) = (&call.app, call.caller(), (status, vault));
+async fn respond(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let RespondRequest { images, project, status, vault } = RespondRequest::parse(request.body())?;
+    let idempotency = idempotency::parse_header(request, &(&images, &project, status, &vault))?;
+    let (service, caller, decision) = (&request.app, request.caller(), (status, vault));
     let job = match images {
         None => usecases::respond_to_all(service, caller, project, decision, idempotency).await?,
         Some(images) => usecases::respond(service, caller, project, images, decision, idempotency).await?,

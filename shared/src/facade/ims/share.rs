@@ -8,13 +8,13 @@ use crate::usecases;
 pub const ROUTE: &str = "POST /v1/cloudimages/members";
 
 /// `{"images":[…],"projects":[…],"accounts":[…]}` in, `{"job_id":"…"}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    share(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    share(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn share(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    let batch = Batch::parse(call.body())?;
-    let idempotency = idempotency::parse_header(call, &batch)?;
+async fn share(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let batch = Batch::parse(request.body())?;
+    let idempotency = idempotency::parse_header(request, &batch)?;
     let Batch { images, tenants } = batch;
-    Ok(job_response(usecases::share(&call.app, call.caller(), images, tenants, idempotency).await?))
+    Ok(job_response(usecases::share(&request.app, request.caller(), images, tenants, idempotency).await?))
 }

@@ -99,21 +99,21 @@ impl View {
     /// A member status is something that only a received image has, so it leaves out all others.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
-        let received = |status| List::Received(me.clone(), status);
+        let incoming = |status| List::Received(me.clone(), status);
         let may_be = |class| self.class == ClassFilter::Any || self.class == ClassFilter::Only(class);
         if self.class == ClassFilter::Empty {
             return Vec::new();
         }
         match (self.member_status, &self.owner) {
             (Some(_), Some(owner)) if owner == me => Vec::new(),
-            (Some(status), _) if may_be(ImageClass::Shared) => vec![received(status)],
+            (Some(status), _) if may_be(ImageClass::Shared) => vec![incoming(status)],
             (Some(_), _) => Vec::new(),
             (None, Some(owner)) if caller.can_read_for(owner) => vec![List::Owned(owner.clone())],
             (None, owner) => {
                 let own = owner.is_none() && self.class != ClassFilter::Only(ImageClass::Public);
                 let lists = [
                     own.then(|| List::Owned(me.clone())),
-                    may_be(ImageClass::Shared).then(|| received(Status::Accepted)),
+                    may_be(ImageClass::Shared).then(|| incoming(Status::Accepted)),
                     may_be(ImageClass::Public).then_some(List::Open(Visibility::Public)),
                 ];
                 lists.into_iter().flatten().collect()

@@ -20,14 +20,15 @@ struct MembersBody<'a> {
 }
 
 /// `{"members":[…],"schema":"/v2/schemas/members"}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    call.ensure_no_body()?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
-    let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
+    let page =
+        usecases::list_members(&request.app, request.caller(), &path_image(request)?, None, limit).await;
     let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
     let members = page.items.iter().map(MemberJson::from).collect();
     Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))

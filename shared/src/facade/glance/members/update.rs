@@ -14,14 +14,14 @@ pub const ROUTE: &str = "PUT /v2/images/{image_id}/members/{member_id}";
 
 /// `{"status":"accepted"|"rejected"|"pending","vault_id":"…"}` in, the member out. Other keys are ignored, such as the
 /// `member` of openstacksdk.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    update(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    update(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let decision = parse(call.body())?;
-    let (image, tenant) = path_member(call)?;
-    let member = usecases::decide_as_member(&call.app, call.caller(), &image, &tenant, decision).await;
+async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let decision = parse(request.body())?;
+    let (image, tenant) = path_member(request)?;
+    let member = usecases::decide_as_member(&request.app, request.caller(), &image, &tenant, decision).await;
     let member = member.map_err(|refusal| MemberAction::Update.error_for(refusal))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }

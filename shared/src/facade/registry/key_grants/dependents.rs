@@ -19,22 +19,23 @@ pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}/memberships";
 
 /// `?limit=&marker=` in, `{"memberships":[{"image_id","image_name","project_id","status"}],"page_info":{…}}` out, the newest
 /// image first. `limit` counts the images under the key; those that are not shared with the project are left out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    dependents(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    dependents(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn dependents(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
-    let query = Query::parse(call.raw_query())?;
-    let listing = dependents_listing(call.caller(), &key, &tenant);
+async fn dependents(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (key, tenant) = (path_key(request)?, path_grantee(request)?);
+    let query = Query::parse(request.raw_query())?;
+    let listing = dependents_listing(request.caller(), &key, &tenant);
     let after: Option<Marker> = query.parse_marker(&listing)?;
     let limit = query.parse_value("limit", EXPECTED_LIMIT)?.unwrap_or(MAX_PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(invalid_parameter("limit", EXPECTED_LIMIT));
     }
     let found =
-        usecases::list_dependent_memberships(&call.app, call.caller(), &key, &tenant, (after, limit)).await?;
+        usecases::list_dependent_memberships(&request.app, request.caller(), &key, &tenant, (after, limit))
+            .await?;
     Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &found, &listing)))
 }
 

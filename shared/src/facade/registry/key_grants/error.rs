@@ -6,8 +6,8 @@ use crate::http::ApiError;
 use crate::usecases::{KeyGrantError, UseCaseError};
 
 impl From<KeyGrantError> for ApiError {
-    fn from(refusal: KeyGrantError) -> Self {
-        match refusal {
+    fn from(error: KeyGrantError) -> Self {
+        match error {
             KeyGrantError::ReadOnly => UseCaseError::ReadOnly.into(),
             KeyGrantError::OwnerIsRecipient(tenant) => Self::bad_request(
                 "IMG.0178",

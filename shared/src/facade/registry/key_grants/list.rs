@@ -13,17 +13,17 @@ pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants";
 
 /// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let key = path_key(call)?;
-    let query = Query::parse(call.raw_query())?;
-    let listing = Listing::new(ROUTE, call.caller()).with(key.as_str());
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let key = path_key(request)?;
+    let query = Query::parse(request.raw_query())?;
+    let listing = Listing::new(ROUTE, request.caller()).with(key.as_str());
     let after: Option<TenantId> = query.parse_marker(&listing)?;
-    let (service, caller, most) = (&call.app, call.caller(), query.limit()?);
+    let (service, caller, most) = (&request.app, request.caller(), query.limit()?);
     let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
     let wire = PageBody {
         page_info: PageInfo::new(&page, &listing),

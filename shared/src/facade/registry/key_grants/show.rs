@@ -10,13 +10,13 @@ use crate::usecases;
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}";
 
 /// `{"grant":{…}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
-    let grant = usecases::show_key_grant(&call.app, call.caller(), key.clone(), tenant).await?;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (key, tenant) = (path_key(request)?, path_grantee(request)?);
+    let grant = usecases::show_key_grant(&request.app, request.caller(), key.clone(), tenant).await?;
     Ok(json_response(StatusCode::OK, &GrantBody { grant: GrantJson::new(&key, &grant) }))
 }

@@ -7,9 +7,9 @@ use crate::http::{ApiError, unresolved_names};
 use crate::usecases::DirectoryError;
 
 impl From<DirectoryError> for ApiError {
-    fn from(refusal: DirectoryError) -> Self {
+    fn from(error: DirectoryError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             DirectoryError::AdminOnly(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",

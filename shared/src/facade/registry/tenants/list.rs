@@ -21,20 +21,20 @@ const MAX_PAGE_SIZE: usize = 100;
 
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
 /// `next_marker` only where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let listing = Listing::new(ROUTE, call.caller());
-    let page = match TenantQuery::parse(call.raw_query(), &listing)? {
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let listing = Listing::new(ROUTE, request.caller());
+    let page = match TenantQuery::parse(request.raw_query(), &listing)? {
         TenantQuery::ByName(named) => {
-            let entry = usecases::find_tenant(&call.app, &named).await?;
+            let entry = usecases::find_tenant(&request.app, &named).await?;
             Page { items: vec![entry], next: None }
         }
         TenantQuery::All { limit: most, after } => {
-            usecases::list_tenants(&call.app, call.caller(), after.as_ref(), most).await?
+            usecases::list_tenants(&request.app, request.caller(), after.as_ref(), most).await?
         }
     };
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))

@@ -39,7 +39,7 @@ struct TenantBody<'a> {
 }
 
 /// The tenant of the path.
-fn path_tenant(call: &AuthenticatedRequest) -> Result<TenantId, ApiError> {
-    let id = call.path_parameter("project_id").parse();
+fn path_tenant(request: &AuthenticatedRequest) -> Result<TenantId, ApiError> {
+    let id = request.path_parameter("project_id").parse();
     id.map_err(|_| ApiError::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
 }

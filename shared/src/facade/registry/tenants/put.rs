@@ -13,13 +13,13 @@ use crate::usecases;
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
 /// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    put(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    put(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    let entry = parse(path_tenant(call)?, call.body(), &call.app.settings.region)?;
-    usecases::put_tenant(&call.app, call.caller(), &entry).await?;
+async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let entry = parse(path_tenant(request)?, request.body(), &request.app.settings.region)?;
+    usecases::put_tenant(&request.app, request.caller(), &entry).await?;
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }
 

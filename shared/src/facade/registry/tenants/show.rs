@@ -10,12 +10,12 @@ use crate::usecases;
 pub const ROUTE: &str = "GET /v1/tenants/{project_id}";
 
 /// `{"tenant":{…}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let entry = usecases::show_tenant(&call.app, call.caller(), &path_tenant(call)?).await?;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let entry = usecases::show_tenant(&request.app, request.caller(), &path_tenant(request)?).await?;
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }

@@ -6,8 +6,8 @@ use crate::http::ApiError;
 use crate::usecases::{UseCaseError, VaultError};
 
 impl From<VaultError> for ApiError {
-    fn from(refusal: VaultError) -> Self {
-        match refusal {
+    fn from(error: VaultError) -> Self {
+        match error {
             VaultError::ReadOnly => UseCaseError::ReadOnly.into(),
             VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,

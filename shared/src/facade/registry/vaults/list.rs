@@ -14,16 +14,16 @@ pub const ROUTE: &str = "GET /v1/vaults";
 
 /// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    call.ensure_no_body()?;
-    let query = Query::parse(call.raw_query())?;
-    let listing = Listing::new(ROUTE, call.caller());
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
+    let listing = Listing::new(ROUTE, request.caller());
     let after: Option<VaultId> = query.parse_marker(&listing)?;
-    let page = usecases::list_vaults(&call.app, call.caller(), after.as_ref(), query.limit()?).await?;
+    let page = usecases::list_vaults(&request.app, request.caller(), after.as_ref(), query.limit()?).await?;
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 

@@ -47,7 +47,7 @@ struct VaultBody<'a> {
 }
 
 /// The vault of the path.
-fn path_vault(call: &AuthenticatedRequest) -> Result<VaultId, ApiError> {
-    let id = call.path_parameter("vault_id").parse();
+fn path_vault(request: &AuthenticatedRequest) -> Result<VaultId, ApiError> {
+    let id = request.path_parameter("vault_id").parse();
     id.map_err(|_| ApiError::bad_request("IMG.0184", format!("vault_id: expected {ID_FORMAT}.")))
 }

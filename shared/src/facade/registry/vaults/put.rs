@@ -14,13 +14,13 @@ pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
 
 /// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
 /// is told.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    put(call).await.unwrap_or_else(ApiError::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    put(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
-    let (id, details) = (path_vault(call)?, parse(call.body())?);
-    let vault = usecases::put_vault(&call.app, call.caller(), id, &details).await?;
+async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let (id, details) = (path_vault(request)?, parse(request.body())?);
+    let vault = usecases::put_vault(&request.app, request.caller(), id, &details).await?;
     Ok(json_response(StatusCode::OK, &VaultBody { vault: (&vault).into() }))
 }
 

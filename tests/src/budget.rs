@@ -84,7 +84,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
 
     let service = metered_service(&world);
     let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
-    assert_eq!(page.members.len(), 100);
+    assert_eq!(page.items.len(), 100);
     rows.push(measurement("page of 100 members of an image", &service));
 
     rows.extend(permission_calls(&world).await);

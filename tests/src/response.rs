@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imageshare::facade::HttpResponse;
+use imageshare::http::HttpResponse;
 use lambda_http::Body;
 use serde_json::Value;
 

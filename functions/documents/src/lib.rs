@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use imageshare::facade::health::{self, healthy_response, unhealthy_response};
-use imageshare::facade::{self, HttpResponse, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::health::{self, healthy_response, unhealthy_response};
+use imageshare::http::{HttpResponse, error_response, route_key};
 use lambda_http::{Body, Request};
 
 /// How long the table may take to answer while the service is called healthy.
@@ -35,7 +36,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         _ => {
             return match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
-                Err(refused) => refused,
+                Err(rejected) => facade::reject(*rejected),
             };
         }
     };
@@ -49,12 +50,12 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.receive(request) {
         Ok(request) => request,
-        Err(refused) => return *refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
     if !request.body().is_empty() {
         return request.finish(unexpected_body());
     }
-    let response = match request.app().store.with_timeout(HEALTH_TIMEOUT).probe().await {
+    let response = match request.app.store.with_timeout(HEALTH_TIMEOUT).probe().await {
         Ok(()) => healthy_response(),
         Err(problem) => {
             tracing::error!(%problem, "the table failed");
@@ -70,15 +71,15 @@ async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse 
 
 fn unexpected_body() -> HttpResponse {
     let message = "A body is not expected with this request.";
-    facade::error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
+    error_response(StatusCode::BAD_REQUEST, "IMG.0001", message)
 }
 
 fn document_response(kind: &'static str, text: &str) -> HttpResponse {
-    let mut reply = Response::new(Body::Text(text.to_owned()));
-    let headers = reply.headers_mut();
+    let mut response = Response::new(Body::Text(text.to_owned()));
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    reply
+    response
 }

@@ -1,7 +1,8 @@
 //! The function `identity`: the access keys of a project, and tokens for their holders in Keystone's words.
 
-use imageshare::facade::{HttpResponse, identity, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, identity, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.
@@ -11,35 +12,37 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
             return function.handle_public(request, identity::version::handle);
         }
         identity::create_token::ROUTE => {
-            let received = match function.receive(request) {
+            let incoming = match function.receive(request) {
                 Ok(received) => received,
-                Err(refused) => return *refused,
+                Err(rejected) => return facade::reject(*rejected),
             };
-            let reply = identity::create_token::handle(&function.authenticator, &received).await;
-            return received.finish(reply);
+            let response = identity::create_token::handle(&function.authenticator, &incoming).await;
+            return incoming.finish(response);
         }
         _ => {}
     }
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = match call.route() {
-        identity::create_key::ROUTE => identity::create_key::handle(&call).await,
-        identity::list_keys::ROUTE => identity::list_keys::handle(&call).await,
-        identity::disable_key::ROUTE => identity::disable_key::handle(&call).await,
-        identity::catalog::ROUTE => identity::catalog::handle(&call),
-        identity::projects::SHOW_ROUTE => identity::projects::handle_show(&call).await,
-        identity::projects::FIND_ROUTE => identity::projects::handle_find(&call).await,
-        identity::projects::OWN_ROUTE => identity::projects::handle_own(&call).await,
-        route if identity::domains::ROUTES.contains(&route) => identity::domains::handle(&call),
-        identity::revoke_token::ROUTE => identity::revoke_token::handle(&function.authenticator, &call).await,
-        identity::show_token::ROUTE => identity::show_token::handle(&function.authenticator, &call).await,
-        identity::show_token::ANY_ROUTE if call.method() == "HEAD" => {
-            identity::show_token::handle(&function.authenticator, &call).await
+    let response = match request.route() {
+        identity::create_key::ROUTE => identity::create_key::handle(&request).await,
+        identity::list_keys::ROUTE => identity::list_keys::handle(&request).await,
+        identity::disable_key::ROUTE => identity::disable_key::handle(&request).await,
+        identity::catalog::ROUTE => identity::catalog::handle(&request),
+        identity::projects::SHOW_ROUTE => identity::projects::handle_show(&request).await,
+        identity::projects::FIND_ROUTE => identity::projects::handle_find(&request).await,
+        identity::projects::OWN_ROUTE => identity::projects::handle_own(&request).await,
+        route if identity::domains::ROUTES.contains(&route) => identity::domains::handle(&request),
+        identity::revoke_token::ROUTE => {
+            identity::revoke_token::handle(&function.authenticator, &request).await
+        }
+        identity::show_token::ROUTE => identity::show_token::handle(&function.authenticator, &request).await,
+        identity::show_token::ANY_ROUTE if request.method() == "HEAD" => {
+            identity::show_token::handle(&function.authenticator, &request).await
         }
         identity::show_token::ANY_ROUTE => ims::route_not_found("DELETE, GET, HEAD, POST"),
         _ => ims::route_not_found(""),
     };
-    call.finish(reply)
+    request.finish(response)
 }

@@ -2,8 +2,9 @@
 
 mod paths;
 
-use imageshare::facade::{HttpResponse, glance, identity, ims};
-use imageshare::function::{AuthenticatedRequest, HttpFunction, route_key};
+use imageshare::facade::{self, glance, identity, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
 use lambda_http::Request;
 
 use self::paths::{DEFAULT_ROUTE, allowed_methods, route_by_path};
@@ -23,39 +24,39 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     if route == DEFAULT_ROUTE {
         return function.handle_public(request, |_, _| ims::route_not_found(""));
     }
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = dispatch(&call).await;
-    call.finish(reply)
+    let response = dispatch(&request).await;
+    request.finish(response)
 }
 
-async fn dispatch(call: &AuthenticatedRequest) -> HttpResponse {
-    match call.route() {
-        ims::list::ROUTE => ims::list::handle(call).await,
-        ims::members::LIST_ROUTE => ims::members::handle_list(call).await,
-        ims::members::SHOW_ROUTE => ims::members::handle_show(call).await,
-        ims::quota::ROUTE => ims::quota::handle(call).await,
-        glance::create::ROUTE => glance::create::handle(call).await,
-        glance::image_data::DOWNLOAD_ROUTE => glance::image_data::handle_download(call),
-        glance::image_data::UPLOAD_ROUTE => glance::image_data::handle_upload(call).await,
+async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
+    match request.route() {
+        ims::list::ROUTE => ims::list::handle(request).await,
+        ims::members::LIST_ROUTE => ims::members::handle_list(request).await,
+        ims::members::SHOW_ROUTE => ims::members::handle_show(request).await,
+        ims::quota::ROUTE => ims::quota::handle(request).await,
+        glance::create::ROUTE => glance::create::handle(request).await,
+        glance::image_data::DOWNLOAD_ROUTE => glance::image_data::handle_download(request),
+        glance::image_data::UPLOAD_ROUTE => glance::image_data::handle_upload(request).await,
         glance::image_data::STAGE_ROUTE | glance::image_data::IMPORT_ROUTE => {
             glance::image_data::handle_import()
         }
-        glance::list::ROUTE => glance::list::handle(call).await,
-        glance::schema::ROUTE => glance::schema::handle(call),
-        glance::show::ROUTE => glance::show::handle(call).await,
-        glance::tags::ADD_ROUTE => glance::tags::handle_add(call).await,
-        glance::tags::REMOVE_ROUTE => glance::tags::handle_remove(call).await,
-        glance::members::list::ROUTE => glance::members::list::handle(call).await,
-        glance::members::show::ROUTE => glance::members::show::handle(call).await,
+        glance::list::ROUTE => glance::list::handle(request).await,
+        glance::schema::ROUTE => glance::schema::handle(request),
+        glance::show::ROUTE => glance::show::handle(request).await,
+        glance::tags::ADD_ROUTE => glance::tags::handle_add(request).await,
+        glance::tags::REMOVE_ROUTE => glance::tags::handle_remove(request).await,
+        glance::members::list::ROUTE => glance::members::list::handle(request).await,
+        glance::members::show::ROUTE => glance::members::show::handle(request).await,
         // These are other functions', and come here only by the path of a minor version.
-        glance::members::add::ROUTE => glance::members::add::handle(call).await,
-        glance::members::update::ROUTE => glance::members::update::handle(call).await,
-        glance::members::remove::ROUTE => glance::members::remove::handle(call).await,
-        glance::update::ROUTE => glance::update::handle(call).await,
-        glance::delete::ROUTE => glance::delete::handle(call).await,
+        glance::members::add::ROUTE => glance::members::add::handle(request).await,
+        glance::members::update::ROUTE => glance::members::update::handle(request).await,
+        glance::members::remove::ROUTE => glance::members::remove::handle(request).await,
+        glance::update::ROUTE => glance::update::handle(request).await,
+        glance::delete::ROUTE => glance::delete::handle(request).await,
         other => ims::route_not_found(&allowed_methods(other)),
     }
 }

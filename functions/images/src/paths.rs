@@ -155,8 +155,9 @@ mod tests {
                 vec![("image_id".to_owned(), "i-1".to_owned()), tag]
             ))
         );
-        for other in ["a/", "/a", "a//b", "a/..", "./a"] {
-            assert_eq!(found("PUT", &format!("/v2/images/i-1/tags/{other}")), None, "{other}");
+        for tag in ["a/", "/a", "a//b", "a/..", "./a"] {
+            let path = format!("/v2/images/i-1/tags/{tag}");
+            assert!(find_route("PUT", &path).is_none(), "{tag}");
         }
         for unknown in ["/v2/images/", "/v2/images//members", "/v2/images/a/b/c", "//v2", ""] {
             assert_eq!(found("GET", unknown), None, "{unknown}");

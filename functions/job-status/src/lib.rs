@@ -1,19 +1,20 @@
 //! The function `job-status`: both job queries.
 
-use imageshare::facade::{HttpResponse, ims};
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = match call.route() {
-        ims::job::ROUTE => ims::job::handle(&call).await,
-        ims::job::PROGRESS_ROUTE => ims::job::handle_progress(&call).await,
+    let response = match request.route() {
+        ims::job::ROUTE => ims::job::handle(&request).await,
+        ims::job::PROGRESS_ROUTE => ims::job::handle_progress(&request).await,
         _ => ims::route_not_found(""),
     };
-    call.finish(reply)
+    request.finish(response)
 }

@@ -38,8 +38,8 @@ pub enum WorkerError {
 ///
 /// # Errors
 /// [`WorkerError`] where nothing can be said of single records.
-pub async fn handle(service: &App, event: Value) -> Result<Value, WorkerError> {
-    let service = App { store: service.store.metered(), ..service.clone() };
+pub async fn handle(app: &App, event: Value) -> Result<Value, WorkerError> {
+    let service = App { store: app.store.metered(), ..app.clone() };
     let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
         let swept = sweep(&service, service.clock().now().plus(SWEEP_TIMEOUT)).await?;
         if swept != SweepReport::default() {
@@ -60,11 +60,11 @@ pub async fn handle(service: &App, event: Value) -> Result<Value, WorkerError> {
     Ok(answer)
 }
 
-async fn execute_records(service: &App, records: &[EventRecord]) -> DynamoDbEventResponse {
-    let pieces: Vec<(usize, WorkItemKey)> =
+async fn execute_records(app: &App, records: &[EventRecord]) -> DynamoDbEventResponse {
+    let work_items: Vec<(usize, WorkItemKey)> =
         (0..).zip(records).filter_map(|(place, r)| Some((place, work_item_key(r)?))).collect();
-    let failures = stream::iter(pieces).map(|(place, key)| async move {
-        let problem = execute(service, key).await.err()?;
+    let failures = stream::iter(work_items).map(|(place, key)| async move {
+        let problem = execute(app, key).await.err()?;
         tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed");
         Some(place)
     });

@@ -3,8 +3,9 @@
 
 mod welcome;
 
-use imageshare::facade::{HttpResponse, alibaba, glance, ims};
-use imageshare::function::{HttpFunction, route_key};
+use imageshare::facade::{self, alibaba, glance, ims};
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
 /// Answers one request.
@@ -19,32 +20,35 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
             Some(answer) => function.handle_public(request, answer),
             None => match function.authenticate(request).await {
                 Ok(call) => call.finish(ims::route_not_found("")),
-                Err(refused) => refused,
+                Err(rejected) => facade::reject(*rejected),
             },
         },
     }
 }
 
 async fn handle_action(function: &HttpFunction, request: Request) -> HttpResponse {
-    let received = match function.receive(request) {
+    let incoming = match function.receive(request) {
         Ok(received) => received,
-        Err(refused) => return *refused,
+        Err(rejected) => {
+            let response = alibaba::reject(&rejected, None);
+            return rejected.finish(response);
+        }
     };
-    let parameters = match alibaba::parse_parameters(&received) {
+    let parameters = match alibaba::parse_parameters(&incoming) {
         Ok(parameters) => parameters,
         Err(error) => {
-            let reply = error.into_response(&received, None);
-            return received.finish(reply);
+            let response = error.into_response(&incoming, None);
+            return incoming.finish(response);
         }
     };
-    match function.authenticate_rpc(received, parameters.pairs()).await {
+    match function.authenticate_rpc(incoming, parameters.pairs()).await {
         Ok(call) => {
-            let reply = alibaba::handle(&call, &parameters).await;
-            call.finish(reply)
+            let response = alibaba::handle(&call, &parameters).await;
+            call.finish(response)
         }
-        Err((received, refused)) => {
-            let reply = alibaba::Error::from(refused).into_response(&received, Some(&parameters));
-            received.finish(reply)
+        Err(rejected) => {
+            let response = alibaba::reject(&rejected, Some(&parameters));
+            rejected.finish(response)
         }
     }
 }

@@ -4,7 +4,7 @@ use http::Response;
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use imageshare::facade::HttpResponse;
+use imageshare::http::HttpResponse;
 use lambda_http::{Body, Request};
 
 /// Whether a request is a browser's, which says that it would rather have HTML. Clients of the API name JSON or take anything.
@@ -16,7 +16,7 @@ pub(crate) fn is_browser_request(request: &Request) -> bool {
 
 /// A page that says what this is and where to go.
 pub(crate) fn page() -> HttpResponse {
-    let mut reply = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
+    let mut response = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -24,7 +24,7 @@ pub(crate) fn page() -> HttpResponse {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, policy),
     ] {
-        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    reply
+    response
 }

@@ -2,31 +2,32 @@
 //! keys.
 
 use imageshare::facade::registry::{key_grants, tenants, vaults};
-use imageshare::facade::{HttpResponse, ims};
+use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = match call.route() {
-        tenants::list::ROUTE => tenants::list::handle(&call).await,
-        tenants::show::ROUTE => tenants::show::handle(&call).await,
-        tenants::put::ROUTE => tenants::put::handle(&call).await,
-        tenants::delete::ROUTE => tenants::delete::handle(&call).await,
-        vaults::list::ROUTE => vaults::list::handle(&call).await,
-        vaults::show::ROUTE => vaults::show::handle(&call).await,
-        vaults::put::ROUTE => vaults::put::handle(&call).await,
-        vaults::delete::ROUTE => vaults::delete::handle(&call).await,
-        key_grants::list::ROUTE => key_grants::list::handle(&call).await,
-        key_grants::show::ROUTE => key_grants::show::handle(&call).await,
-        key_grants::put::ROUTE => key_grants::put::handle(&call).await,
-        key_grants::withdraw::ROUTE => key_grants::withdraw::handle(&call).await,
-        key_grants::dependents::ROUTE => key_grants::dependents::handle(&call).await,
+    let response = match request.route() {
+        tenants::list::ROUTE => tenants::list::handle(&request).await,
+        tenants::show::ROUTE => tenants::show::handle(&request).await,
+        tenants::put::ROUTE => tenants::put::handle(&request).await,
+        tenants::delete::ROUTE => tenants::delete::handle(&request).await,
+        vaults::list::ROUTE => vaults::list::handle(&request).await,
+        vaults::show::ROUTE => vaults::show::handle(&request).await,
+        vaults::put::ROUTE => vaults::put::handle(&request).await,
+        vaults::delete::ROUTE => vaults::delete::handle(&request).await,
+        key_grants::list::ROUTE => key_grants::list::handle(&request).await,
+        key_grants::show::ROUTE => key_grants::show::handle(&request).await,
+        key_grants::put::ROUTE => key_grants::put::handle(&request).await,
+        key_grants::withdraw::ROUTE => key_grants::withdraw::handle(&request).await,
+        key_grants::dependents::ROUTE => key_grants::dependents::handle(&request).await,
         _ => ims::route_not_found(""),
     };
-    call.finish(reply)
+    request.finish(response)
 }

@@ -1,19 +1,20 @@
 //! The function `unshare`: `DELETE` of members, of many images or of one.
 
-use imageshare::facade::{HttpResponse, glance, ims};
+use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 /// Answers one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let call = match function.authenticate(request).await {
+    let request = match function.authenticate(request).await {
         Ok(call) => call,
-        Err(refused) => return refused,
+        Err(rejected) => return facade::reject(*rejected),
     };
-    let reply = match call.route() {
-        ims::unshare::ROUTE => ims::unshare::handle(&call).await,
-        glance::members::remove::ROUTE => glance::members::remove::handle(&call).await,
+    let response = match request.route() {
+        ims::unshare::ROUTE => ims::unshare::handle(&request).await,
+        glance::members::remove::ROUTE => glance::members::remove::handle(&request).await,
         _ => ims::route_not_found(""),
     };
-    call.finish(reply)
+    request.finish(response)
 }

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use http::Uri;
 use imageshare::domain::{AccessKeyId, LimitSetting, Limits, Role, TenantId};
-use imageshare::function::parse_public_url;
+use imageshare::http::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
 pub use self::manual::{write_completions, write_manual_page};

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use imageshare::facade::HttpResponse;
 use imageshare::function::HttpFunction;
+use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
 use crate::gateway::{BoxFuture, Handlers};

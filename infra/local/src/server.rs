@@ -295,8 +295,8 @@ fn clock_read_error(problem: StoreError, directory: &Path) -> StartError {
 }
 
 /// Gives their turns to jobs that wait in line for one that has ended: the last server was stopped before it could.
-async fn unblock_queues(service: &App) {
-    if let Err(problem) = usecases::unblock_queues(service).await {
+async fn unblock_queues(app: &App) {
+    if let Err(problem) = usecases::unblock_queues(app).await {
         tracing::warn!(%problem, "jobs that wait in line could not be looked after; the sweep tries it in a minute");
     }
 }

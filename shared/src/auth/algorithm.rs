@@ -1,6 +1,6 @@
 //! The algorithms of tokens.
 
-use std::fmt;
+use crate::domain::value_enum;
 
 /// The algorithms that are accepted; there is no way to say `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,38 +23,12 @@ pub enum Algorithm {
     Hs256,
 }
 
+value_enum!(Algorithm {
+    Rs256 = "RS256", Rs384 = "RS384", Rs512 = "RS512", Ps256 = "PS256", Es256 = "ES256", Es384 = "ES384", EdDsa = "EdDSA"
+    or Hs256 = "HS256"
+});
+
 impl Algorithm {
-    /// All of them.
-    pub(super) const ALL: [Self; 8] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-        Self::Hs256,
-    ];
-
-    /// The algorithm of that name, as it stands in `alg`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|alg| alg.name() == name)
-    }
-
-    /// The algorithm's name in `alg`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-            Self::Hs256 => "HS256",
-        }
-    }
-
     pub(super) fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
@@ -66,11 +40,5 @@ impl Algorithm {
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
         }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

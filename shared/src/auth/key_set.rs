@@ -294,7 +294,7 @@ impl Jwk {
         };
         let mut fitting = fitting.iter().copied();
         let found = match &self.alg {
-            Some(alg) => fitting.find(|algorithm| algorithm.name() == alg),
+            Some(alg) => fitting.find(|algorithm| algorithm.as_str() == alg),
             None => fitting.next(),
         };
         found.ok_or(JwkError::UnsupportedAlgorithm(names))

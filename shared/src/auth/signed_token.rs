@@ -61,7 +61,7 @@ impl<'a> SignedToken<'a> {
         if header.crit.is_some() {
             return Err(Malformed);
         }
-        let algorithm = Algorithm::from_name(&header.alg).ok_or(UnknownAlgorithm)?;
+        let algorithm = header.alg.parse::<Algorithm>().map_err(|_| UnknownAlgorithm)?;
         let hash = TokenHash::from_token(token);
         Ok(Self { hash, algorithm, kid: header.kid, message, claims, signature })
     }

@@ -1,12 +1,11 @@
 //! The record of a machine image. The bits live elsewhere, so an image is `active` from the start.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::property_rules::{property, value_rule};
+use super::value_enum::value_enum;
 use super::{ImageId, KeyId, TenantId, Timestamp};
 
 /// Who can see an image besides its owner, in Glance's words.
@@ -23,42 +22,12 @@ pub enum Visibility {
     Public,
 }
 
+value_enum!(Visibility { Private = "private", Shared = "shared", Community = "community" or Public = "public" });
+
 impl Visibility {
-    /// Every visibility.
-    pub const ALL: [Self; 4] = [Self::Private, Self::Shared, Self::Community, Self::Public];
-
-    /// The visibility as it stands in requests and responses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-            Self::Shared => "shared",
-            Self::Community => "community",
-            Self::Public => "public",
-        }
-    }
-
     /// Whether anybody may see an image of this visibility by its id.
     pub fn is_visible_to_all(self) -> bool {
         matches!(self, Self::Community | Self::Public)
-    }
-}
-
-impl fmt::Display for Visibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A text that is no visibility.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected \"private\", \"shared\", \"community\" or \"public\"")]
-pub struct UnknownVisibility;
-
-impl FromStr for Visibility {
-    type Err = UnknownVisibility;
-
-    fn from_str(text: &str) -> Result<Self, UnknownVisibility> {
-        Self::ALL.into_iter().find(|visibility| visibility.as_str() == text).ok_or(UnknownVisibility)
     }
 }
 

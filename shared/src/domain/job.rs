@@ -295,10 +295,10 @@ mod tests {
         #[test]
         fn work_items_and_steps_cover_every_pair_once(images in 1_usize..=100, tenants in 1_usize..=100) {
             let job = job(images, tenants);
-            let pieces = job.work_items();
-            prop_assert!(pieces.len() <= 50);
+            let work_items = job.work_items();
+            prop_assert!(work_items.len() <= 50);
             let mut next = 0;
-            for piece in pieces {
+            for piece in work_items {
                 prop_assert_eq!(piece.start, next);
                 prop_assert!(piece.len() <= MAX_PAIRS_PER_WORK_ITEM);
                 while next < piece.end {
@@ -322,7 +322,7 @@ mod tests {
         #[test]
         fn job_ends_with_its_last_work_item(ends in prop::collection::vec(prop::option::of(0_i64..1000), 1..6)) {
             let job = job(1, ends.len());
-            let piece = |(number, end): (usize, &Option<i64>)| WorkItem {
+            let work_item = |(number, end): (usize, &Option<i64>)| WorkItem {
                 number: u16::try_from(number).unwrap(),
                 pairs: number..number + 1,
                 found_images: Vec::new(),
@@ -330,7 +330,7 @@ mod tests {
                 finished_at: end.map(Timestamp::from_unix_millis),
                 attempts: 0,
             };
-            let report = JobReport { job, work_items: ends.iter().enumerate().map(piece).collect() };
+            let report = JobReport { job, work_items: ends.iter().enumerate().map(work_item).collect() };
             let all = ends.iter().all(Option::is_some);
             prop_assert_eq!(report.ended_at(), if all { ends.iter().flatten().max().map(|t| Timestamp::from_unix_millis(*t)) } else { None });
             prop_assert_eq!(report.percent() == 100, all);
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn superseded_pair_does_not_fail_the_job() {
-        let piece = |outcomes: Vec<Outcome>| WorkItem {
+        let work_item = |outcomes: Vec<Outcome>| WorkItem {
             number: 0,
             pairs: 0..2,
             found_images: Vec::new(),
@@ -378,7 +378,7 @@ mod tests {
             attempts: 0,
         };
         let status = |outcome| {
-            JobReport { job: job(1, 2), work_items: vec![piece(vec![Outcome::Done, outcome])] }.status()
+            JobReport { job: job(1, 2), work_items: vec![work_item(vec![Outcome::Done, outcome])] }.status()
         };
         assert_eq!(
             (status(Outcome::Superseded), status(Outcome::RetriesExhausted)),

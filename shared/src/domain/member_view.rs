@@ -19,9 +19,9 @@ pub struct MemberView {
 
 impl MemberView {
     /// A membership that stands and was last written at that moment.
-    pub fn new(image: ImageId, tenant: TenantId, standing: &Active, written: Timestamp) -> Self {
+    pub fn new(image: ImageId, tenant: TenantId, active: &Active, written: Timestamp) -> Self {
         // A stamp may be a little ahead of the moment at which it was issued.
-        let created = standing.since.time().min(written);
-        Self { image, tenant, status: standing.status(), created, updated: written }
+        let created = active.since.time().min(written);
+        Self { image, tenant, status: active.status(), created, updated: written }
     }
 }

@@ -20,12 +20,11 @@
 //! So it matters in one case only when an answer is carried out: it may come before the share that it answers, which it
 //! then waits for (`contract/decisions.md` 27).
 
-use std::fmt;
 use std::iter;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::value_enum::value_enum;
 use super::{Reservation, Stamp};
 
 /// What the recipient has said to a sharing.
@@ -40,38 +39,7 @@ pub enum Status {
     Rejected,
 }
 
-impl Status {
-    /// Every status, in the order of the recipient's three views.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Accepted, Self::Rejected];
-
-    /// The status as it stands in requests, responses and keys.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A text that is no status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected \"pending\", \"accepted\" or \"rejected\"")]
-pub struct UnknownStatus;
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
-    }
-}
+value_enum!(Status { Pending = "pending", Accepted = "accepted" or Rejected = "rejected" });
 
 /// What is known of one image and one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +130,7 @@ impl Membership {
     ///
     /// Returns what is to be written, or `None` where nothing changes.
     pub fn share(current: Option<&Self>, at: Stamp) -> Option<Self> {
-        let standing = match current {
+        let active = match current {
             None => Active::new(at, None, None),
             Some(Self::Ended(Ended { unshared, decision: answered, .. })) if *unshared < at => {
                 Active::new(at, Some(*unshared), *answered)
@@ -170,18 +138,18 @@ impl Membership {
             Some(Self::Ended(_)) => return None,
             Some(Self::Active(standing)) => standing.reshare(at)?,
         };
-        Some(Self::Active(standing))
+        Some(Self::Active(active))
     }
 
     /// Applies a grant: a share that is effective at once. Returns what is to be written, or `None` where nothing changes.
     pub fn share_auto_accepted(current: Option<&Self>, at: Stamp) -> Option<Self> {
         let shared = Self::share(current, at);
-        let standing = shared.as_ref().or(current)?.active()?;
-        if standing.unshared.is_some_and(|unshared| at < unshared) {
+        let active = shared.as_ref().or(current)?.active()?;
+        if active.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
         let granted =
-            Self::Active(Active { auto_accepted: standing.auto_accepted.max(Some(at)), ..standing.clone() });
+            Self::Active(Active { auto_accepted: active.auto_accepted.max(Some(at)), ..active.clone() });
         (Some(&granted) != current).then_some(granted)
     }
 

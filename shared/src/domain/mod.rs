@@ -21,6 +21,7 @@ mod read_rate;
 mod step;
 mod tenant;
 mod time;
+mod value_enum;
 mod vault;
 
 pub use self::access::{
@@ -38,15 +39,13 @@ pub use self::ids::{
 };
 pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,
-    UnknownVisibility, Visibility, is_tag,
+    Visibility, is_tag,
 };
 pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
 pub use self::member_view::MemberView;
-pub use self::membership::{
-    Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status, UnknownStatus,
-};
+pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
 pub use self::outcome::Outcome;
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
@@ -57,6 +56,6 @@ pub use self::step::{
 };
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;
-pub use self::vault::{
-    MAX_VAULT_GIB, Protection, Reservation, UnknownValue, Vault, VaultDetails, VaultKey, VaultStatus,
-};
+pub use self::value_enum::UnknownValue;
+pub(crate) use self::value_enum::value_enum;
+pub use self::vault::{MAX_VAULT_GIB, Protection, Reservation, Vault, VaultDetails, VaultKey, VaultStatus};

@@ -3,11 +3,9 @@
 //! A vault has a capacity and knows how much of it is reserved. Each membership remembers what it has reserved and
 //! where, so that exactly that is given back, whatever has become of the image since.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+use super::value_enum::value_enum;
 use super::{Outcome, Stamp, TenantId, VaultId};
 
 /// A vault by its owner and its id: two tenants may have vaults of the same id.
@@ -44,56 +42,11 @@ pub enum VaultStatus {
     Error,
 }
 
-/// A text that is none of the words that are possible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct UnknownValue(pub &'static str);
+value_enum!(Protection { Backup = "backup", Replication = "replication" or Hybrid = "hybrid" });
 
-impl Protection {
-    const ALL: [Self; 3] = [Self::Backup, Self::Replication, Self::Hybrid];
-
-    /// The word as it stands in requests and responses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Backup => "backup",
-            Self::Replication => "replication",
-            Self::Hybrid => "hybrid",
-        }
-    }
-}
-
-impl FromStr for Protection {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        let known = Self::ALL.into_iter().find(|protection| protection.as_str() == text);
-        known.ok_or(UnknownValue("\"backup\", \"replication\" or \"hybrid\""))
-    }
-}
-
-impl VaultStatus {
-    const ALL: [Self; 5] = [Self::Available, Self::Lock, Self::Frozen, Self::Deleting, Self::Error];
-
-    /// The word as it stands in requests and responses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Lock => "lock",
-            Self::Frozen => "frozen",
-            Self::Deleting => "deleting",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl FromStr for VaultStatus {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        known.ok_or(UnknownValue("\"available\", \"lock\", \"frozen\", \"deleting\" or \"error\""))
-    }
-}
+value_enum!(VaultStatus {
+    Available = "available", Lock = "lock", Frozen = "frozen", Deleting = "deleting" or Error = "error"
+});
 
 /// What its owner says of a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,18 +93,6 @@ impl Vault {
         }
         let reserved = i128::from(self.reserved_gib) + i128::from(growth_gib) + i128::from(gib);
         if reserved > i128::from(self.details.capacity_gib) { Err(Outcome::VaultFull) } else { Ok(()) }
-    }
-}
-
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for VaultStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -21,13 +21,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
-use super::base_url::BadPublicUrl;
-use super::{HttpFunction, base_url};
+use super::HttpFunction;
 use crate::auth::{
     Authenticator, BadCertificateAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl,
     CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
+use crate::http::{BadPublicUrl, parse_public_url};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
 use crate::{App, Settings};
@@ -140,7 +140,7 @@ fn load_app() -> Result<App, BadDeployment> {
         Some(_) => return Err(BadDeployment::Directory),
     };
     let public_url = optional_var("IMAGESHARE_PUBLIC_URL");
-    public_url.as_deref().map(base_url::parse_public_url).transpose()?;
+    public_url.as_deref().map(parse_public_url).transpose()?;
     let settings = Settings { region, public_url, directory_is_complete, limits };
     Ok(App { store, settings: Arc::new(settings) })
 }

@@ -3,35 +3,22 @@
 //! Requests come as API Gateway hands them over (HTTP API, payload 2.0). Which operation a request is, is the gateway's
 //! finding, its route key; the routes are stated once, in `infra/openapi.yaml`.
 
-mod base_url;
-mod body_limit;
 mod deadline;
 mod deployment;
-mod read_limiter;
-mod request;
 mod run;
-mod trace;
 
-use std::sync::OnceLock;
-
-use http::HeaderValue;
-use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use tracing::Instrument;
 
-pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
-use self::body_limit::reject_large_body;
-pub use self::body_limit::{DEFAULT_BODY_LIMIT, body_limit, body_too_large, effective_body_limit};
 pub use self::deadline::{http_deadline, lambda_deadline};
 pub use self::deployment::{BadDeployment, app_from_env, init_logging};
-use self::read_limiter::ReadLimiter;
-pub use self::request::{AuthenticatedRequest, IncomingRequest};
 pub use self::run::{Error, run, run_worker};
-use self::trace::RequestTrace;
-pub use self::trace::redact_path;
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, ims};
+use crate::http::{
+    AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RejectedRequest, check_body_size,
+    gateway_request_id,
+};
 use crate::{App, Settings};
 
 /// A function that answers HTTP: the service, and who may call it.
@@ -51,112 +38,85 @@ impl HttpFunction {
         Self { app: service, authenticator, read_limiter: ReadLimiter::default() }
     }
 
-    /// Finds out who makes a request: by its token, or by its signature `SDK-HMAC-SHA256`. A request that only reads, by
-    /// GET, is refused where its tenant has read too much lately; what changes something never is, since a revocation must
-    /// always be possible, and is not counted either.
+    /// Authenticates a request by its token, or by its signature `SDK-HMAC-SHA256`. A GET, which only reads, is rejected
+    /// where its tenant has read too much lately; a change never is, since a revocation must always be possible, and is not
+    /// counted either.
     ///
     /// # Errors
-    /// The finished answer where nobody does, or nobody who may, where the tenant has to wait, or where the body is too large.
-    pub async fn authenticate(&self, request: Request) -> Result<AuthenticatedRequest, HttpResponse> {
-        let received = self.receive(request).map_err(|refused| *refused)?;
-        received.trace.record_access_key(signature::claimed_access_key(&received.as_signed(), &[]));
-        let (signed, store) = (received.as_signed(), &received.app.store);
-        let found = self.authenticator.authenticate(&signed, store, Timestamp::now()).await;
-        match found {
-            Ok(caller) => {
-                let call = self.authenticated(received, caller);
-                if !call.route().starts_with("GET ") {
-                    return Ok(call);
-                }
-                match call.check_read_rate() {
-                    Ok(()) => Ok(call),
-                    Err(refusal) => Err(call.finish(ims::Error::from(refusal).into_response())),
-                }
-            }
-            Err(refused) => Err(received.finish(ims::auth_error_response(&refused))),
+    /// The rejected request, which the facade of its route answers: the body is too large, the credential is missing or not
+    /// valid, or the tenant has to wait.
+    pub async fn authenticate(&self, request: Request) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+        let incoming = self.receive(request)?;
+        incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), &[]));
+        let (signed, store) = (incoming.as_signed(), &incoming.app.store);
+        let caller = self.authenticator.authenticate(&signed, store, Timestamp::now()).await;
+        let request = self.authenticated(incoming, caller)?;
+        if !request.route().starts_with("GET ") {
+            return Ok(request);
+        }
+        match request.check_read_rate() {
+            Ok(()) => Ok(request),
+            Err(error) => Err(Box::new(RejectedRequest::authenticated(request, error))),
         }
     }
 
-    /// Takes a request in without looking who makes it: for a facade that has to read its parameters first, since the
-    /// credential stands among them.
+    /// Takes a request in without authenticating it: for a facade that has to read its parameters first, since the
+    /// credential is among them.
     ///
     /// # Errors
-    /// The finished answer where the body is larger than the operation takes.
-    pub fn receive(&self, request: Request) -> Result<IncomingRequest, Box<HttpResponse>> {
-        let received = self.start(request);
-        let bytes = received.body().len();
-        match reject_large_body(bytes, received.route(), received.request.headers()) {
-            None => Ok(received),
-            Some(refused) => Err(Box::new(received.finish(refused))),
+    /// The rejected request, where the body is larger than the operation takes.
+    pub fn receive(&self, request: Request) -> Result<IncomingRequest, Box<RejectedRequest>> {
+        let incoming = self.start(request);
+        match check_body_size(incoming.body().len(), incoming.route(), incoming.headers()) {
+            Ok(()) => Ok(incoming),
+            Err(error) => Err(Box::new(RejectedRequest::new(incoming, error))),
         }
     }
 
-    fn start(&self, request: Request) -> IncomingRequest {
-        let trace = RequestTrace::start(&request);
-        let store = self.app.store.metered().with_deadline(http_deadline(request.lambda_context_ref()));
-        let service = App { store, ..self.app.clone() };
-        IncomingRequest { app: service, request, trace }
-    }
-
-    /// Finds out who makes a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
-    /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came;
-    /// one without a value belongs to them. Whether an action only reads, and may be refused for that, the facade knows
+    /// Authenticates a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
+    /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came,
+    /// also those without a value. The read rate is not checked: only the facade knows whether an action reads
     /// ([`AuthenticatedRequest::check_read_rate`]).
     ///
     /// # Errors
-    /// The request, and why it is not admitted: the facade words that, and gives its answer to [`IncomingRequest::finish`].
+    /// The rejected request: its credential is missing or not valid.
     pub async fn authenticate_rpc(
         &self,
-        received: IncomingRequest,
+        incoming: IncomingRequest,
         parameters: &[(String, String)],
-    ) -> Result<AuthenticatedRequest, (Box<IncomingRequest>, AuthError)> {
-        received.trace.record_access_key(signature::claimed_access_key(&received.as_signed(), parameters));
-        let (signed, store) = (received.as_signed(), &received.app.store);
-        let found = self.authenticator.authenticate_rpc(&signed, parameters, store, Timestamp::now()).await;
-        match found {
-            Ok(caller) => Ok(self.authenticated(received, caller)),
-            Err(refused) => Err((Box::new(received), refused)),
-        }
+    ) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+        incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), parameters));
+        let (signed, store) = (incoming.as_signed(), &incoming.app.store);
+        let caller = self.authenticator.authenticate_rpc(&signed, parameters, store, Timestamp::now()).await;
+        self.authenticated(incoming, caller)
     }
 
-    /// Answers a request that anybody may make.
+    /// Handles a request that needs no credential.
     pub fn handle_public(
         &self,
         request: Request,
-        answer: impl FnOnce(&Settings, &Request) -> HttpResponse,
+        handler: impl FnOnce(&Settings, &Request) -> HttpResponse,
     ) -> HttpResponse {
-        let received = self.start(request);
-        let reply = answer(&received.app.settings, &received.request);
-        received.finish(reply)
+        let incoming = self.start(request);
+        let response = handler(&incoming.app.settings, incoming.as_event());
+        incoming.finish(response)
     }
 
-    fn authenticated(&self, received: IncomingRequest, caller: Caller) -> AuthenticatedRequest {
-        let IncomingRequest { app: mut service, request, trace } = received;
-        service.store = service.store.for_tenant(&caller.tenant);
-        AuthenticatedRequest {
-            app: service,
-            keyring: self.authenticator.keyring().clone(),
-            caller,
-            request,
-            trace,
-            read_limiter: self.read_limiter.clone(),
-            read_charge: OnceLock::new(),
-        }
+    fn start(&self, request: Request) -> IncomingRequest {
+        let store = self.app.store.metered().with_deadline(http_deadline(request.lambda_context_ref()));
+        IncomingRequest::new(App { store, ..self.app.clone() }, request)
     }
-}
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none. `HEAD` is answered as `GET` is:
-/// the server that sends the answer leaves its body out.
-pub fn route_key(request: &Request) -> String {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let route = context.route_key.clone().unwrap_or_default();
-            match route.strip_prefix("HEAD ") {
-                Some(path) => format!("GET {path}"),
-                None => route,
-            }
+    fn authenticated(
+        &self,
+        incoming: IncomingRequest,
+        caller: Result<Caller, AuthError>,
+    ) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+        let keyring = self.authenticator.keyring().clone();
+        match caller {
+            Ok(caller) => Ok(AuthenticatedRequest::new(incoming, caller, keyring, self.read_limiter.clone())),
+            Err(error) => Err(Box::new(RejectedRequest::new(incoming, error))),
         }
-        _ => String::new(),
     }
 }
 
@@ -167,17 +127,4 @@ where
 {
     let span = tracing::error_span!("request", request_id = gateway_request_id(&request));
     answer(request).instrument(span).await
-}
-
-/// The gateway's id for the request; a new one where it has none.
-fn request_id_or_new(request: &Request) -> String {
-    let given = gateway_request_id(request).filter(|id| HeaderValue::from_str(id).is_ok());
-    given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
-}
-
-fn gateway_request_id(request: &Request) -> Option<&str> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
-        _ => None,
-    }
 }

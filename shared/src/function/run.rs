@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 
 use super::{HttpFunction, app_from_env, init_logging, lambda_deadline, with_request_span};
 use crate::App;
-use crate::facade::HttpResponse;
+use crate::http::HttpResponse;
 
 /// Runs a function that handles HTTP requests, each with `handle`. Returns only where the function cannot start or has lost
 /// Lambda's Runtime API.

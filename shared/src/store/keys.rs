@@ -385,10 +385,10 @@ mod tests {
 
     #[test]
     fn work_item_key_round_trips() {
-        let piece = WorkItemKey { job: JobId(Stamp::now()), number: 50 };
-        assert_eq!(WorkItemKey::parse(&job_partition(piece.job), &piece.sort_key()), Some(piece));
-        let alone = WorkItemKey { number: SINGLE, ..piece };
-        assert_eq!(WorkItemKey::parse(&job_partition(piece.job), JOB_SORT_KEY), Some(alone));
-        assert!(piece.shard() < OPEN_SHARDS);
+        let work_item = WorkItemKey { job: JobId(Stamp::now()), number: 50 };
+        assert_eq!(WorkItemKey::parse(&job_partition(work_item.job), &work_item.sort_key()), Some(work_item));
+        let alone = WorkItemKey { number: SINGLE, ..work_item };
+        assert_eq!(WorkItemKey::parse(&job_partition(work_item.job), JOB_SORT_KEY), Some(alone));
+        assert!(work_item.shard() < OPEN_SHARDS);
     }
 }

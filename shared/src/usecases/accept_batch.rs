@@ -46,18 +46,14 @@ pub(super) struct BatchRequest {
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was made, unless that is in doubt.
-pub(super) async fn accept(
-    service: &App,
-    caller: &Caller,
-    batch: BatchRequest,
-) -> Result<JobId, UseCaseError> {
+pub(super) async fn accept(app: &App, caller: &Caller, batch: BatchRequest) -> Result<JobId, UseCaseError> {
     let mut in_doubt = None;
-    if batch.build_job(service, caller, Stamp::now()).fits_in_one_transaction() {
+    if batch.build_job(app, caller, Stamp::now()).fits_in_one_transaction() {
         for attempt in 0..MAX_IMMEDIATE_ATTEMPTS {
             backoff(attempt).await;
-            let read = batch.load_pairs(service, caller).await?;
-            authorize_batch(service, caller, &batch, &read).await?;
-            match execute_immediately(service, caller, &batch, read).await? {
+            let read = batch.load_pairs(app, caller).await?;
+            authorize_batch(app, caller, &batch, &read).await?;
+            match execute_immediately(app, caller, &batch, read).await? {
                 ImmediateResult::Completed(submitted) => return submitted_job_id(submitted),
                 ImmediateResult::Conflict => {}
                 ImmediateResult::QueueRequired => break,
@@ -69,22 +65,22 @@ pub(super) async fn accept(
         }
     }
     // Where it may have been made, whatever has changed since then is no reason to say that it was not.
-    let queued = queue_batch(service, caller, &batch).await;
+    let queued = queue_batch(app, caller, &batch).await;
     queued.map_err(|refusal| in_doubt.map_or(refusal, UseCaseError::Store))
 }
 
 /// Checks that the caller may make a request, by the heads of its images. An answer may name any image: in its job, one that
 /// is not shared with the recipient and one that does not exist fail alike.
 async fn authorize_batch(
-    service: &App,
+    app: &App,
     caller: &Caller,
     batch: &BatchRequest,
     read: &Snapshot,
 ) -> Result<(), UseCaseError> {
     match batch.task {
-        Task::Share => authorize_share(service, caller, batch, read).await,
+        Task::Share => authorize_share(app, caller, batch, read).await,
         Task::Unshare => {
-            authorize_all(service, caller, read, &batch.images, ImageAction::Unshare).await.map(drop)
+            authorize_all(app, caller, read, &batch.images, ImageAction::Unshare).await.map(drop)
         }
         Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
     }
@@ -92,12 +88,12 @@ async fn authorize_batch(
 
 /// Checks that the caller may share every image, and that each can be shared with each of the tenants.
 async fn authorize_share(
-    service: &App,
+    app: &App,
     caller: &Caller,
     BatchRequest { images, tenants, .. }: &BatchRequest,
     read: &Snapshot,
 ) -> Result<(), UseCaseError> {
-    for image in authorize_all(service, caller, read, images, ImageAction::Share).await? {
+    for image in authorize_all(app, caller, read, images, ImageAction::Share).await? {
         if image.visibility != Visibility::Shared {
             let (image, visibility) = (image.id.clone(), image.visibility);
             return Err(UseCaseError::NotShared { image, visibility });
@@ -106,7 +102,7 @@ async fn authorize_share(
             return Err(UseCaseError::SelfShare(owner.clone()));
         }
     }
-    reject_names_as_ids(service, caller, read, tenants).await
+    reject_names_as_ids(app, caller, read, tenants).await
 }
 
 /// What came of an attempt to carry a request out at once.
@@ -120,26 +116,26 @@ enum ImmediateResult {
 }
 
 async fn execute_immediately(
-    service: &App,
+    app: &App,
     caller: &Caller,
     batch: &BatchRequest,
     mut read: Snapshot,
 ) -> Result<ImmediateResult, UseCaseError> {
     let pairs = batch.pairs();
-    if batch.is_decision() && has_open_earlier_job(service, &read, &pairs, None).await? {
+    if batch.is_decision() && has_open_earlier_job(app, &read, &pairs, None).await? {
         return Ok(ImmediateResult::QueueRequired);
     }
-    service.store.read_extra(&mut read, &batch.task, &pairs).await?;
-    let job = batch.build_job(service, caller, service.clock().stamp_after(read.stamps()));
-    let rules = service.settings.rules();
+    app.store.read_extra(&mut read, &batch.task, &pairs).await?;
+    let job = batch.build_job(app, caller, app.clock().stamp_after(read.stamps()));
+    let rules = app.settings.rules();
     let decision = read.plan(&job, 0..job.pair_count(), rules);
     if decision.outcomes.len() < job.pair_count() {
         return Ok(ImmediateResult::QueueRequired);
     }
     let others = batch.tenants.iter().filter(|tenant| **tenant != caller.tenant);
-    raise_tenant_clocks(service, &read, others, job.id.0).await?;
-    let store = service.store.with_timeout(IMMEDIATE_TIMEOUT);
-    let raises = service.clock().is_ahead(job.id.0).then_some(&caller.tenant);
+    raise_tenant_clocks(app, &read, others, job.id.0).await?;
+    let store = app.store.with_timeout(IMMEDIATE_TIMEOUT);
+    let raises = app.clock().is_ahead(job.id.0).then_some(&caller.tenant);
     let besides = (batch.idempotency.as_ref(), raises);
     match store.commit_job(&job, &decision, &read, besides).await {
         Ok(Some(submitted)) => {
@@ -166,27 +162,27 @@ fn log_failures(job: &Job, decision: &Plan, submitted: &SubmitOutcome) {
     }
 }
 
-async fn queue_batch(service: &App, caller: &Caller, batch: &BatchRequest) -> Result<JobId, UseCaseError> {
+async fn queue_batch(app: &App, caller: &Caller, batch: &BatchRequest) -> Result<JobId, UseCaseError> {
     for attempt in 0..MAX_QUEUE_ATTEMPTS {
         backoff(attempt).await;
         let mut read = if batch.is_decision() {
-            batch.load_pairs(service, caller).await?
+            batch.load_pairs(app, caller).await?
         } else {
-            service.store.heads_and_tenants(&batch.images, &batch.involved_tenants(caller)).await?
+            app.store.heads_and_tenants(&batch.images, &batch.involved_tenants(caller)).await?
         };
-        authorize_batch(service, caller, batch, &read).await?;
+        authorize_batch(app, caller, batch, &read).await?;
         let owners = read.image_owners();
-        service.store.read_tenants(&mut read, &owners).await?;
+        app.store.read_tenants(&mut read, &owners).await?;
         // An answer has read the memberships; another request is ahead of whatever was done to them.
         let stamp = if batch.is_decision() {
-            service.clock().stamp_after(read.stamps())
+            app.clock().stamp_after(read.stamps())
         } else {
-            service.clock().stamp_ahead(read.stamps())
+            app.clock().stamp_ahead(read.stamps())
         };
         let queues = batch.queue_tenants(caller, owners);
         let others = batch.tenants.iter().filter(|tenant| !queues.contains(tenant));
-        raise_tenant_clocks(service, &read, others, stamp).await?;
-        if let Some(job) = try_enqueue(service, caller, batch, stamp, (queues, &read), attempt).await? {
+        raise_tenant_clocks(app, &read, others, stamp).await?;
+        if let Some(job) = try_enqueue(app, caller, batch, stamp, (queues, &read), attempt).await? {
             return Ok(job);
         }
     }
@@ -198,16 +194,16 @@ async fn queue_batch(service: &App, caller: &Caller, batch: &BatchRequest) -> Re
 /// # Errors
 /// [`UseCaseError`]; then no job was made.
 pub(super) async fn queue_respond_to_all(
-    service: &App,
+    app: &App,
     caller: &Caller,
     batch: &BatchRequest,
 ) -> Result<JobId, UseCaseError> {
     for attempt in 0..MAX_QUEUE_ATTEMPTS {
         backoff(attempt).await;
-        let read = service.store.heads_and_tenants(&[], &batch.involved_tenants(caller)).await?;
-        let stamp = service.clock().stamp_ahead_of_queues(read.stamps());
+        let read = app.store.heads_and_tenants(&[], &batch.involved_tenants(caller)).await?;
+        let stamp = app.clock().stamp_ahead_of_queues(read.stamps());
         let queues = batch.tenants.clone();
-        if let Some(job) = try_enqueue(service, caller, batch, stamp, (queues, &read), attempt).await? {
+        if let Some(job) = try_enqueue(app, caller, batch, stamp, (queues, &read), attempt).await? {
             return Ok(job);
         }
     }
@@ -216,20 +212,20 @@ pub(super) async fn queue_respond_to_all(
 
 /// Makes one attempt to queue a request. `None` where it needs another one, with a new stamp.
 async fn try_enqueue(
-    service: &App,
+    app: &App,
     caller: &Caller,
     batch: &BatchRequest,
     stamp: Stamp,
     (queues, read): (Vec<TenantId>, &Snapshot),
     attempt: u32,
 ) -> Result<Option<JobId>, UseCaseError> {
-    let most_pairs = service.settings.limits.open_pairs_per_tenant;
+    let most_pairs = app.settings.limits.open_pairs_per_tenant;
     let as_read: Vec<_> = queues.iter().map(|id| (id.clone(), read.tenant(id))).collect();
-    let job = Job { queues, ..batch.build_job(service, caller, stamp) };
-    match service.store.enqueue_job(&job, &as_read, most_pairs, batch.idempotency.as_ref()).await? {
+    let job = Job { queues, ..batch.build_job(app, caller, stamp) };
+    match app.store.enqueue_job(&job, &as_read, most_pairs, batch.idempotency.as_ref()).await? {
         EnqueueOutcome::Submitted(submitted) => submitted_job_id((job.id, submitted)).map(Some),
         EnqueueOutcome::QueueFull if attempt == 0 => {
-            dequeue_ended_jobs(service, &job.queues).await?;
+            dequeue_ended_jobs(app, &job.queues).await?;
             Ok(None)
         }
         EnqueueOutcome::QueueFull => {
@@ -245,13 +241,11 @@ fn conflict_error() -> UseCaseError {
 }
 
 /// Takes jobs that have ended out of full queues, where a worker was stopped before it could.
-async fn dequeue_ended_jobs(service: &App, tenants: &[TenantId]) -> Result<(), UseCaseError> {
+async fn dequeue_ended_jobs(app: &App, tenants: &[TenantId]) -> Result<(), UseCaseError> {
     for tenant in tenants {
-        for id in &service.store.tenant(tenant).await?.queue.jobs {
-            if let Some(report) =
-                service.store.report(*id).await?.filter(|report| report.ended_at().is_some())
-            {
-                service.store.dequeue(&report.job).await?;
+        for id in &app.store.tenant(tenant).await?.queue.jobs {
+            if let Some(report) = app.store.report(*id).await?.filter(|report| report.ended_at().is_some()) {
+                app.store.dequeue(&report.job).await?;
             }
         }
     }
@@ -274,14 +268,14 @@ async fn backoff(attempt: u32) {
 }
 
 impl BatchRequest {
-    fn build_job(&self, service: &App, caller: &Caller, stamp: Stamp) -> Job {
+    fn build_job(&self, app: &App, caller: &Caller, stamp: Stamp) -> Job {
         Job {
             id: JobId(stamp),
             creator: caller.tenant.clone(),
             task: self.task.clone(),
             images: self.images.clone(),
             tenants: self.tenants.clone(),
-            accepted_at: service.clock().now(),
+            accepted_at: app.clock().now(),
             queues: Vec::new(),
         }
     }
@@ -311,10 +305,10 @@ impl BatchRequest {
     }
 
     /// Reads the heads, the memberships, the tenants of the pairs, and the caller's own.
-    async fn load_pairs(&self, service: &App, caller: &Caller) -> Result<Snapshot, StoreError> {
-        let mut read = service.store.snapshot(&self.pairs(), &self.involved_tenants(caller)).await?;
+    async fn load_pairs(&self, app: &App, caller: &Caller) -> Result<Snapshot, StoreError> {
+        let mut read = app.store.snapshot(&self.pairs(), &self.involved_tenants(caller)).await?;
         let owners = read.image_owners();
-        service.store.read_tenants(&mut read, &owners).await?;
+        app.store.read_tenants(&mut read, &owners).await?;
         Ok(read)
     }
 }

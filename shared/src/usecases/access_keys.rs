@@ -1,6 +1,7 @@
 //! Create, list and disable the access keys of a project.
 
 use super::idempotency::{ReplayError, find_created_id};
+use super::page::Page;
 use crate::App;
 use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
@@ -13,15 +14,6 @@ pub struct NewAccessKey {
     pub name: String,
     /// Its roles: at least one, none stronger than the caller's.
     pub roles: Vec<Role>,
-}
-
-/// Some of a project's access keys, the oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessKeyPage {
-    /// The access keys, disabled ones among them.
-    pub keys: Vec<AccessKey>,
-    /// The last of them, where there may be more.
-    pub next: Option<AccessKeyId>,
 }
 
 /// Why something was not done with access keys. What was refused wrote nothing.
@@ -69,7 +61,7 @@ impl From<ReplayError> for AccessKeyError {
 /// # Errors
 /// [`AccessKeyError`]; then nothing was created.
 pub async fn create_access_key(
-    service: &App,
+    app: &App,
     keyring: &Keyring,
     caller: &Caller,
     new: NewAccessKey,
@@ -81,7 +73,7 @@ pub async fn create_access_key(
     if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(AccessKeyError::RoleExceedsCaller(role));
     }
-    if let Some(before) = find_replayed_key(service, keyring, caller, idempotency).await? {
+    if let Some(before) = find_replayed_key(app, keyring, caller, idempotency).await? {
         return Ok(before);
     }
     let id = AccessKeyId::generate();
@@ -94,15 +86,15 @@ pub async fn create_access_key(
         user: caller.user.clone(),
         roles: new.roles,
         master_key_id: master,
-        created: service.clock().now(),
+        created: app.clock().now(),
         disabled_at: None,
     };
-    let limit = service.settings.limits.access_keys_per_project;
-    match service.store.create_access_key(&key, limit, idempotency).await? {
+    let limit = app.settings.limits.access_keys_per_project;
+    match app.store.create_access_key(&key, limit, idempotency).await? {
         CreateOutcome::Created => Ok((key, secret)),
         // Two of the same request were under way.
         CreateOutcome::IdempotencyKeyUsed => {
-            find_replayed_key(service, keyring, caller, idempotency).await?.ok_or(AccessKeyError::NotFound)
+            find_replayed_key(app, keyring, caller, idempotency).await?.ok_or(AccessKeyError::NotFound)
         }
         CreateOutcome::LimitReached | CreateOutcome::IdTaken => Err(AccessKeyError::KeyLimit(limit)),
     }
@@ -110,14 +102,14 @@ pub async fn create_access_key(
 
 /// The access key that a request has created, if it was made before, with its secret.
 async fn find_replayed_key(
-    service: &App,
+    app: &App,
     keyring: &Keyring,
     caller: &Caller,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<(AccessKey, Secret)>, AccessKeyError> {
-    let Some(id) = find_created_id::<AccessKeyId>(service, idempotency).await? else { return Ok(None) };
+    let Some(id) = find_created_id::<AccessKeyId>(app, idempotency).await? else { return Ok(None) };
     // One that was disabled long ago is forgotten, and the secret of an old master key cannot be derived.
-    let key = service.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key = app.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
     let key = key.ok_or(AccessKeyError::NotFound)?;
     let secret = keyring.secret_for(&key).ok_or(AccessKeyError::NoMasterKey)?;
     Ok(Some((key, secret)))
@@ -128,14 +120,14 @@ async fn find_replayed_key(
 /// # Errors
 /// [`AccessKeyError::Store`] where the table failed.
 pub async fn list_access_keys(
-    service: &App,
+    app: &App,
     caller: &Caller,
     after: Option<&AccessKeyId>,
     limit: usize,
-) -> Result<AccessKeyPage, AccessKeyError> {
-    let (keys, more) = service.store.access_keys(&caller.tenant, after, limit).await?;
+) -> Result<Page<AccessKey, AccessKeyId>, AccessKeyError> {
+    let (keys, more) = app.store.access_keys(&caller.tenant, after, limit).await?;
     let next = keys.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(AccessKeyPage { keys, next })
+    Ok(Page { items: keys, next })
 }
 
 /// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds.
@@ -145,7 +137,7 @@ pub async fn list_access_keys(
 /// # Errors
 /// [`AccessKeyError`]; then nothing was changed.
 pub async fn disable_access_key(
-    service: &App,
+    app: &App,
     keyring: &Keyring,
     caller: &Caller,
     id: &AccessKeyId,
@@ -154,12 +146,12 @@ pub async fn disable_access_key(
         return Err(AccessKeyError::ReadOnly);
     }
     // Project and roles of an access key never change, so nothing can come between reading and writing.
-    let key = service.store.access_key(id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key = app.store.access_key(id).await?.filter(|key| caller.can_write_for(&key.project));
     let key = key.ok_or(AccessKeyError::NotFound)?;
     if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(AccessKeyError::KeyRoleExceedsCaller(role));
     }
-    service.store.disable_access_key(&key, service.clock().now()).await?;
+    app.store.disable_access_key(&key, app.clock().now()).await?;
     keyring.evict(&key.id);
     Ok(())
 }

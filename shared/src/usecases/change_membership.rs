@@ -17,7 +17,7 @@ use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
     Active, Caller, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership, NamedMembership,
-    Outcome, Plan, Rules, Status, Task, TenantId, UnknownStatus, VaultId,
+    Outcome, Plan, Rules, Status, Task, TenantId, UnknownValue, VaultId,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
@@ -31,14 +31,14 @@ const MAX_ATTEMPTS: u32 = 20;
 /// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then
 /// nothing was changed.
 pub async fn add_member(
-    service: &App,
+    app: &App,
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<MemberView, UseCaseError> {
-    if was_added(service, idempotency).await? {
-        return show_member(service, caller, image, tenant).await;
+    if was_added(app, idempotency).await? {
+        return show_member(app, caller, image, tenant).await;
     }
     let task = |image: &ImageHead, member: Option<&Active>| {
         if *tenant == image.owner {
@@ -50,19 +50,19 @@ pub async fn add_member(
         }
     };
     let add: Change<'_, _> = (|_| ImageAction::AddMember, task);
-    match change_membership(service, caller, (image, tenant), add, idempotency).await {
+    match change_membership(app, caller, (image, tenant), add, idempotency).await {
         Ok(member) => member.ok_or_else(|| UseCaseError::Conflict(image.clone())),
         // Two of the same request were under way.
-        Err(UseCaseError::MemberExists { .. }) if was_added(service, idempotency).await? => {
-            show_member(service, caller, image, tenant).await
+        Err(UseCaseError::MemberExists { .. }) if was_added(app, idempotency).await? => {
+            show_member(app, caller, image, tenant).await
         }
         Err(refusal) => Err(refusal),
     }
 }
 
 /// Whether the request has added its member before. One read where it has a key.
-async fn was_added(service: &App, idempotency: Option<&IdempotencyRequest>) -> Result<bool, UseCaseError> {
-    Ok(find_created_id::<TenantId>(service, idempotency).await?.is_some())
+async fn was_added(app: &App, idempotency: Option<&IdempotencyRequest>) -> Result<bool, UseCaseError> {
+    Ok(find_created_id::<TenantId>(app, idempotency).await?.is_some())
 }
 
 /// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One
@@ -71,13 +71,13 @@ async fn was_added(service: &App, idempotency: Option<&IdempotencyRequest>) -> R
 /// # Errors
 /// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is no member; then nothing was changed.
 pub async fn remove_member(
-    service: &App,
+    app: &App,
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
 ) -> Result<(), UseCaseError> {
     let remove: Change<'_, _> = (ImageAction::RemoveMember, |_: &_, _: Option<&_>| Ok(Task::Unshare));
-    change_membership(service, caller, (image, tenant), remove, None).await.map(|_| ())
+    change_membership(app, caller, (image, tenant), remove, None).await.map(|_| ())
 }
 
 /// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
@@ -88,16 +88,16 @@ pub async fn remove_member(
 /// # Errors
 /// [`UseCaseError`]; then nothing was changed.
 pub async fn decide_as_member(
-    service: &App,
+    app: &App,
     caller: &Caller,
     image: &ImageId,
     tenant: &TenantId,
-    (status, vault): (Result<Status, UnknownStatus>, Option<VaultId>),
+    (status, vault): (Result<Status, UnknownValue>, Option<VaultId>),
 ) -> Result<MemberView, UseCaseError> {
     let task =
         |_: &ImageHead, _: Option<&Active>| Ok(Task::Respond { status: status?, vault: vault.clone() });
     let decide: Change<'_, _> = (ImageAction::Decide, task);
-    let member = change_membership(service, caller, (image, tenant), decide, None).await?;
+    let member = change_membership(app, caller, (image, tenant), decide, None).await?;
     member.ok_or_else(|| UseCaseError::Conflict(image.clone()))
 }
 
@@ -108,7 +108,7 @@ type Change<'a, F> = (MemberAction<'a>, F);
 /// Changes a membership. Returns it as it then is, if it is still active. The request is recorded under its idempotency key,
 /// if it has one. A refusal costs one more read.
 async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     (id, tenant): Pair<'a>,
     change: Change<'a, F>,
@@ -117,24 +117,24 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
     let mut waiting = Backoff::new();
     let mut attempt = 0;
     while attempt < MAX_ATTEMPTS {
-        let mut read = service.store.snapshot(&[(id, tenant)], &[tenant, &caller.tenant]).await?;
-        match wait_for_earlier_jobs(service, caller, &mut read, (id, tenant), &mut waiting).await? {
+        let mut read = app.store.snapshot(&[(id, tenant)], &[tenant, &caller.tenant]).await?;
+        match wait_for_earlier_jobs(app, caller, &mut read, (id, tenant), &mut waiting).await? {
             Some(false) => {}
             Some(true) => continue,
             None => return Err(UseCaseError::InProgress(id.clone())),
         }
         attempt += 1;
-        let now = service.clock().now();
-        let decided = plan_change(service, caller, &mut read, (id, tenant), &change).await;
+        let now = app.clock().now();
+        let decided = plan_change(app, caller, &mut read, (id, tenant), &change).await;
         let is_settled = match &decided {
             Ok(decision) => {
                 let remembered = idempotency.map(|request| (request, tenant));
-                let written = service.store.commit_plan(decision, &read, now, None, remembered).await?;
+                let written = app.store.commit_plan(decision, &read, now, None, remembered).await?;
                 written == Commit::Committed
             }
             Err(UseCaseError::Store(_)) => true,
             // A job that was carried out between the reading of the membership and that of the queue is in neither.
-            Err(_) => service.store.is_membership_unchanged(&read, (id, tenant)).await?,
+            Err(_) => app.store.is_membership_unchanged(&read, (id, tenant)).await?,
         };
         if is_settled {
             let decision = decided?;
@@ -151,33 +151,33 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
 
 /// Decides on a change from what was read. Reads what its rules need besides.
 async fn plan_change<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     read: &mut Snapshot,
     (id, tenant): Pair<'a>,
     (action, task): &Change<'a, F>,
 ) -> Result<Plan, UseCaseError> {
-    let rules = service.settings.rules();
+    let rules = app.settings.rules();
     let member = read.membership((id, tenant)).and_then(Membership::active);
     let named = NamedMembership { tenant, status: member.map(Active::status) };
-    let image = authorize(service, caller, id, read.image(id), Some(named), action(named)).await?.clone();
+    let image = authorize(app, caller, id, read.image(id), Some(named), action(named)).await?.clone();
     let job = Job {
-        id: JobId(service.clock().stamp_after(read.stamps())),
+        id: JobId(app.clock().stamp_after(read.stamps())),
         creator: caller.tenant.clone(),
         task: task(&image, member)?,
         images: vec![id.clone()],
         tenants: vec![tenant.clone()],
-        accepted_at: service.clock().now(),
+        accepted_at: app.clock().now(),
         queues: Vec::new(),
     };
     if job.task == Task::Share {
-        reject_names_as_ids(service, caller, read, [tenant]).await?;
+        reject_names_as_ids(app, caller, read, [tenant]).await?;
     }
-    service.store.read_extra(read, &job.task, &[(id, tenant)]).await?;
+    app.store.read_extra(read, &job.task, &[(id, tenant)]).await?;
     let decision = read.plan(&job, 0..1, rules);
     let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
     check_outcome(outcome, &image, tenant, rules)?;
-    raise_tenant_clocks(service, read, [tenant], job.id.0).await?;
+    raise_tenant_clocks(app, read, [tenant], job.id.0).await?;
     Ok(decision)
 }
 

@@ -35,34 +35,34 @@ pub enum DryRun {
 /// # Errors
 /// [`UseCaseError`]; then nothing was changed.
 pub async fn change_permissions(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     changes: &PermissionChange,
     dry_run: DryRun,
 ) -> Result<(), UseCaseError> {
-    let rules = service.settings.rules();
+    let rules = app.settings.rules();
     // The caller's own membership tells whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = changes.add().iter().chain(changes.remove()).chain([&caller.tenant]).collect();
     let tenants: Vec<_> = tenants.into_iter().collect();
     let pairs: Vec<_> = tenants.iter().map(|tenant| (id, *tenant)).collect();
     for attempt in 1..=MAX_ATTEMPTS {
-        let read = service.store.snapshot(&pairs, &tenants).await?;
-        let at = service.clock().stamp_after(read.stamps());
+        let read = app.store.snapshot(&pairs, &tenants).await?;
+        let at = app.clock().stamp_after(read.stamps());
         let image = authorize_permission_change(caller, id, changes, &read)?;
-        reject_names_as_ids(service, caller, &read, changes.add()).await?;
+        reject_names_as_ids(app, caller, &read, changes.add()).await?;
         let decision = read.plan_permissions(image, changes, at, rules);
         let decision = decision.or_else(|ShareRefused { tenant, outcome }| {
             check_outcome(outcome, image, &tenant, rules).map(|()| Plan::default())
         })?;
-        let now = service.clock().now();
+        let now = app.clock().now();
         if dry_run == DryRun::Off {
             let others = changes.add().iter().chain(changes.remove()).filter(|id| **id != caller.tenant);
-            raise_tenant_clocks(service, &read, others, at).await?;
+            raise_tenant_clocks(app, &read, others, at).await?;
         }
-        let raises = service.clock().is_ahead(at).then_some((&caller.tenant, at));
+        let raises = app.clock().is_ahead(at).then_some((&caller.tenant, at));
         if dry_run == DryRun::On
-            || service.store.commit_plan(&decision, &read, now, raises, None).await? == Commit::Committed
+            || app.store.commit_plan(&decision, &read, now, raises, None).await? == Commit::Committed
         {
             return Ok(());
         }

@@ -5,21 +5,12 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use super::UseCaseError;
+use super::{Page, UseCaseError};
 use crate::App;
 use crate::domain::{
     Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, resolve_tenant,
 };
 use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
-
-/// Some of the directory, in the order of the tenants' ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryPage {
-    /// The entries.
-    pub entries: Vec<DirectoryEntry>,
-    /// The tenant after which the next page begins, where there may be one.
-    pub next: Option<TenantId>,
-}
 
 /// Why something was not done with the directory. What was refused wrote nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,18 +43,14 @@ const MAX_ATTEMPTS: u32 = 10;
 ///
 /// # Errors
 /// [`DirectoryError`]; then nothing was changed.
-pub async fn put_tenant(
-    service: &App,
-    caller: &Caller,
-    entry: &DirectoryEntry,
-) -> Result<(), DirectoryError> {
+pub async fn put_tenant(app: &App, caller: &Caller, entry: &DirectoryEntry) -> Result<(), DirectoryError> {
     require_admin(caller)?;
     for _ in 0..MAX_ATTEMPTS {
-        let read = service.store.entry(&entry.tenant).await?;
+        let read = app.store.entry(&entry.tenant).await?;
         if read.as_ref() == Some(entry) {
             return Ok(());
         }
-        match service.store.put_entry(read.as_ref(), entry).await? {
+        match app.store.put_entry(read.as_ref(), entry).await? {
             PutEntryOutcome::Written => return Ok(()),
             PutEntryOutcome::NamesTaken(tenant) => return Err(DirectoryError::NamesTaken(tenant)),
             PutEntryOutcome::Conflict => {}
@@ -77,12 +64,12 @@ pub async fn put_tenant(
 /// # Errors
 /// [`DirectoryError`].
 pub async fn show_tenant(
-    service: &App,
+    app: &App,
     caller: &Caller,
     tenant: &TenantId,
 ) -> Result<DirectoryEntry, DirectoryError> {
     require_admin(caller)?;
-    service.store.entry(tenant).await?.ok_or_else(|| DirectoryError::NotFound(tenant.clone()))
+    app.store.entry(tenant).await?.ok_or_else(|| DirectoryError::NotFound(tenant.clone()))
 }
 
 /// Takes a tenant out of the directory: it goes on having its images and memberships. One read and one transaction; both
@@ -90,10 +77,10 @@ pub async fn show_tenant(
 ///
 /// # Errors
 /// [`DirectoryError`]; then nothing was changed.
-pub async fn delete_tenant(service: &App, caller: &Caller, tenant: &TenantId) -> Result<(), DirectoryError> {
+pub async fn delete_tenant(app: &App, caller: &Caller, tenant: &TenantId) -> Result<(), DirectoryError> {
     for _ in 0..MAX_ATTEMPTS {
-        let read = show_tenant(service, caller, tenant).await?;
-        if service.store.delete_entry(&read).await? == Commit::Committed {
+        let read = show_tenant(app, caller, tenant).await?;
+        if app.store.delete_entry(&read).await? == Commit::Committed {
             return Ok(());
         }
     }
@@ -105,23 +92,23 @@ pub async fn delete_tenant(service: &App, caller: &Caller, tenant: &TenantId) ->
 /// # Errors
 /// [`DirectoryError`].
 pub async fn list_tenants(
-    service: &App,
+    app: &App,
     caller: &Caller,
     after: Option<&TenantId>,
     limit: usize,
-) -> Result<DirectoryPage, DirectoryError> {
+) -> Result<Page<DirectoryEntry, TenantId>, DirectoryError> {
     require_admin(caller)?;
-    let (entries, next) = service.store.entries(after, limit).await?;
-    Ok(DirectoryPage { entries, next })
+    let (entries, next) = app.store.entries(after, limit).await?;
+    Ok(Page { items: entries, next })
 }
 
 /// Finds the tenant of these names in this region, for whoever knows them. One read; without the project's name one query.
 ///
 /// # Errors
 /// [`DirectoryError`].
-pub async fn find_tenant(service: &App, named: &TenantName) -> Result<DirectoryEntry, DirectoryError> {
-    let found = find_entries(service, named).await?;
-    Ok(resolve_tenant(&found, &service.settings.region)?.clone())
+pub async fn find_tenant(app: &App, named: &TenantName) -> Result<DirectoryEntry, DirectoryError> {
+    let found = find_entries(app, named).await?;
+    Ok(resolve_tenant(&found, &app.settings.region)?.clone())
 }
 
 /// Finds the project of that name in an account: the named one, or the caller's own; in whatever region. One read, and
@@ -130,25 +117,25 @@ pub async fn find_tenant(service: &App, named: &TenantName) -> Result<DirectoryE
 /// # Errors
 /// [`StoreError`] where the table failed.
 pub async fn find_project(
-    service: &App,
+    app: &App,
     caller: &Caller,
     account: Option<&Name>,
     name: &Name,
 ) -> Result<Option<DirectoryEntry>, StoreError> {
     let own = match account {
         Some(_) => None,
-        None => own_entry(service, caller).await?.map(|own| own.account),
+        None => own_entry(app, caller).await?.map(|own| own.account),
     };
     let Some(account) = account.or(own.as_ref()) else { return Ok(None) };
-    Ok(service.store.entries_by_name([(account, name)]).await?.into_values().next())
+    Ok(app.store.entries_by_name([(account, name)]).await?.into_values().next())
 }
 
 /// Reads what the directory says of the caller's project. One read.
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub async fn own_entry(service: &App, caller: &Caller) -> Result<Option<DirectoryEntry>, StoreError> {
-    service.store.entry(&caller.tenant).await
+pub async fn own_entry(app: &App, caller: &Caller) -> Result<Option<DirectoryEntry>, StoreError> {
+    app.store.entry(&caller.tenant).await
 }
 
 /// Refuses recipients that the directory does not know by their ids, but by their names in the caller's account: the
@@ -158,7 +145,7 @@ pub async fn own_entry(service: &App, caller: &Caller) -> Result<Option<Director
 /// # Errors
 /// [`UseCaseError::ProjectNameAsId`] for the first such name.
 pub(super) async fn reject_names_as_ids(
-    service: &App,
+    app: &App,
     caller: &Caller,
     read: &Snapshot,
     recipients: impl IntoIterator<Item = &TenantId>,
@@ -170,7 +157,7 @@ pub(super) async fn reject_names_as_ids(
     if names.is_empty() {
         return Ok(());
     }
-    let found = service.store.entries_by_name(names.iter().map(|(_, name)| (&account, name))).await?;
+    let found = app.store.entries_by_name(names.iter().map(|(_, name)| (&account, name))).await?;
     for (named, name) in names {
         if let Some(entry) = found.get(&(account.clone(), name)) {
             return Err(UseCaseError::ProjectNameAsId { named: named.clone(), tenant: entry.tenant.clone() });
@@ -184,10 +171,7 @@ pub(super) async fn reject_names_as_ids(
 ///
 /// # Errors
 /// [`UseCaseError::ResolveError`] for the first name that leads to no tenant.
-pub(super) async fn resolve_tenants(
-    service: &App,
-    named: RecipientList,
-) -> Result<Vec<TenantId>, UseCaseError> {
+pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<Vec<TenantId>, UseCaseError> {
     let RecipientList { projects: mut tenants, accounts } = named;
     if accounts.is_empty() {
         return Ok(tenants);
@@ -195,9 +179,9 @@ pub(super) async fn resolve_tenants(
     let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
     let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
     let (by_names, by_account) = tokio::try_join!(
-        service.store.entries_by_name(by_names),
+        app.store.entries_by_name(by_names),
         try_join_all(
-            by_account.map(async |(_, named)| Ok((&named.account, find_entries(service, named).await?)))
+            by_account.map(async |(_, named)| Ok((&named.account, find_entries(app, named).await?)))
         ),
     )?;
     let by_account: HashMap<_, _> = by_account.into_iter().collect();
@@ -206,7 +190,7 @@ pub(super) async fn resolve_tenants(
             Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),
             None => by_account.get(&named.account).into_iter().flatten().collect(),
         };
-        let entry = resolve_tenant(found, &service.settings.region)
+        let entry = resolve_tenant(found, &app.settings.region)
             .map_err(|problem| UseCaseError::Unresolved { place: *place, problem })?;
         if !tenants.contains(&entry.tenant) {
             tenants.push(entry.tenant.clone());
@@ -216,8 +200,8 @@ pub(super) async fn resolve_tenants(
 }
 
 /// Who has these names.
-async fn find_entries(service: &App, named: &TenantName) -> Result<Vec<DirectoryEntry>, StoreError> {
-    let (store, account, here) = (&service.store, &named.account, &service.settings.region);
+async fn find_entries(app: &App, named: &TenantName) -> Result<Vec<DirectoryEntry>, StoreError> {
+    let (store, account, here) = (&app.store, &named.account, &app.settings.region);
     if let Some(project) = &named.project {
         return Ok(store.entries_by_name([(account, project)]).await?.into_values().collect());
     }

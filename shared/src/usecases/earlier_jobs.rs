@@ -27,7 +27,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(250);
 /// # Errors
 /// [`StoreError`] where the table failed.
 pub(super) async fn has_open_earlier_job(
-    service: &App,
+    app: &App,
     read: &Snapshot,
     pairs: &[Pair<'_>],
     before: Option<JobId>,
@@ -35,10 +35,10 @@ pub(super) async fn has_open_earlier_job(
     let owners = read.image_owners();
     let jobs: BTreeSet<JobId> = owners.iter().flat_map(|owner| read.tenant(owner).queue.jobs).collect();
     for id in jobs.into_iter().filter(|id| before.is_none_or(|before| *id < before)) {
-        let Some(report) = service.store.report(id).await? else { continue };
+        let Some(report) = app.store.report(id).await? else { continue };
         if report.ended_at().is_some() {
             // Its worker was stopped before it could say so.
-            service.store.dequeue(&report.job).await?;
+            app.store.dequeue(&report.job).await?;
         } else if pairs.iter().any(|(image, tenant)| report.is_open_for(image, tenant)) {
             return Ok(true);
         }
@@ -76,7 +76,7 @@ impl Backoff {
 /// # Errors
 /// [`StoreError`] where the table failed.
 pub(super) async fn wait_for_earlier_jobs(
-    service: &App,
+    app: &App,
     caller: &Caller,
     read: &mut Snapshot,
     (image, tenant): Pair<'_>,
@@ -87,8 +87,8 @@ pub(super) async fn wait_for_earlier_jobs(
     if !owner.iter().chain([tenant]).any(|party| caller.can_write_for(party)) {
         return Ok(Some(false));
     }
-    service.store.read_tenants(read, &owner).await?;
-    if !has_open_earlier_job(service, read, &[(image, tenant)], None).await? {
+    app.store.read_tenants(read, &owner).await?;
+    if !has_open_earlier_job(app, read, &[(image, tenant)], None).await? {
         return Ok(Some(false));
     }
     Ok(backoff.wait().await.then_some(true))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::idempotency::ReplayError;
 use super::marker::Marker;
-use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownStatus, Visibility};
+use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownValue, Visibility};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -120,7 +120,7 @@ pub enum UseCaseError {
     },
     /// What a member has said is no answer.
     #[error(transparent)]
-    InvalidStatus(#[from] UnknownStatus),
+    InvalidStatus(#[from] UnknownValue),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,

@@ -19,29 +19,29 @@ use crate::store::{Commit, OpenWorkItem, Snapshot, StoreError, WorkItemKey};
 ///
 /// # Errors
 /// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
-pub async fn execute(service: &App, key: WorkItemKey) -> Result<(), StoreError> {
-    run_work_item(service, key, Mode::Execute).await
+pub async fn execute(app: &App, key: WorkItemKey) -> Result<(), StoreError> {
+    run_work_item(app, key, Mode::Execute).await
 }
 
 /// Ends a piece that many attempts could not carry out: what is not as the job wants it has failed.
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub async fn fail_remaining(service: &App, key: WorkItemKey) -> Result<(), StoreError> {
-    run_work_item(service, key, Mode::FailRemaining).await
+pub async fn fail_remaining(app: &App, key: WorkItemKey) -> Result<(), StoreError> {
+    run_work_item(app, key, Mode::FailRemaining).await
 }
 
-async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<(), StoreError> {
-    let (store, rules) = (&service.store, service.settings.rules());
+async fn run_work_item(app: &App, key: WorkItemKey, mode: Mode) -> Result<(), StoreError> {
+    let (store, rules) = (&app.store, app.settings.rules());
     let Some(mut open) = store.open_work_item(key).await? else { return Ok(()) };
     if matches!(open.job.task, Task::RespondToAll { .. }) {
-        execute_respond_to_all(service, key, mode).await?;
+        execute_respond_to_all(app, key, mode).await?;
         return store.dequeue(&open.job).await;
     }
     let mut stale = ConflictRetries::default();
     while open.work_item.finished_at.is_none() {
         let pairs = open.job.next_step(open.work_item.remaining_pairs());
-        let (read, decision) = match (load_step(service, &open, pairs.clone(), mode).await, mode) {
+        let (read, decision) = match (load_step(app, &open, pairs.clone(), mode).await, mode) {
             (Ok(read), Mode::Execute) => {
                 let decision = read.plan(&open.job, pairs, rules);
                 (read, decision)
@@ -75,12 +75,12 @@ async fn run_work_item(service: &App, key: WorkItemKey, mode: Mode) -> Result<()
         code = failures.first_code(),
         "piece finished"
     );
-    dequeue_if_ended(service, &open.job).await
+    dequeue_if_ended(app, &open.job).await
 }
 
 /// Reads what a step is decided from. An answer waits until what was requested before it is carried out on its pairs.
 async fn load_step(
-    service: &App,
+    app: &App,
     open: &OpenWorkItem,
     pairs: Range<usize>,
     mode: Mode,
@@ -88,13 +88,13 @@ async fn load_step(
     let pairs: Vec<_> = pairs.filter_map(|number| open.job.pair(number)).collect();
     let mut waiting = Backoff::new();
     loop {
-        let mut read = service.store.step_snapshot(&open.job.task, &pairs).await?;
+        let mut read = app.store.step_snapshot(&open.job.task, &pairs).await?;
         if !matches!(open.job.task, Task::Respond { .. }) || mode == Mode::FailRemaining {
             return Ok(read);
         }
         let owners = read.image_owners();
-        service.store.read_tenants(&mut read, &owners).await?;
-        if !has_open_earlier_job(service, &read, &pairs, Some(open.job.id)).await? {
+        app.store.read_tenants(&mut read, &owners).await?;
+        if !has_open_earlier_job(app, &read, &pairs, Some(open.job.id)).await? {
             return Ok(read);
         }
         if !waiting.wait().await {
@@ -104,14 +104,14 @@ async fn load_step(
 }
 
 /// Takes a job out of its queues where its last piece has ended. One query, unless the job is in none.
-pub(super) async fn dequeue_if_ended(service: &App, job: &Job) -> Result<(), StoreError> {
+pub(super) async fn dequeue_if_ended(app: &App, job: &Job) -> Result<(), StoreError> {
     if job.queues.is_empty() {
         return Ok(());
     }
     let has_ended = if job.is_large() {
-        service.store.report(job.id).await?.is_some_and(|report| report.ended_at().is_some())
+        app.store.report(job.id).await?.is_some_and(|report| report.ended_at().is_some())
     } else {
         true
     };
-    if has_ended { service.store.dequeue(job).await } else { Ok(()) }
+    if has_ended { app.store.dequeue(job).await } else { Ok(()) }
 }

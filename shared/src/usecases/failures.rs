@@ -1,7 +1,7 @@
 //! The pairs of a job that failed, as the log tells of them.
 
+use super::outcome_code;
 use crate::domain::{ImageId, Job, Outcome, TenantId};
-use crate::facade::ims;
 
 /// How many pairs failed, and the first of them.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Failures {
             if self.first.is_none() {
                 let pair = job.pair(number);
                 self.first = pair.map(|(image, tenant)| (image.clone(), tenant.clone(), *outcome));
-                self.first_code = ims::outcome_code(*outcome, &job.task);
+                self.first_code = outcome_code(*outcome, &job.task);
             }
         }
     }

@@ -34,21 +34,21 @@ const MAX_ATTEMPTS: u32 = 10;
 /// # Errors
 /// [`UseCaseError`]; then nothing was registered.
 pub async fn register_image(
-    service: &App,
+    app: &App,
     caller: &Caller,
     new: NewImage,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Image, UseCaseError> {
     // Only what the role forbids is refused before a retry is found: the rest was allowed when the image was registered.
     authorize_write_for(caller, &caller.tenant)?;
-    if let Some(image) = find_replayed_image(service, caller, idempotency).await? {
+    if let Some(image) = find_replayed_image(app, caller, idempotency).await? {
         return Ok(image);
     }
     let owner = new.owner.unwrap_or_else(|| caller.tenant.clone());
     authorize_write_for(caller, &owner)?;
     authorize_visibility(caller, new.visibility)?;
     new.details.validate()?;
-    let now = service.clock().now();
+    let now = app.clock().now();
     let image = Image {
         id: new.id.unwrap_or_else(ImageId::random),
         owner,
@@ -58,12 +58,12 @@ pub async fn register_image(
         updated: now,
         revision: 1,
     };
-    let limit = service.settings.limits.images_per_tenant;
-    match service.store.create_image(&image, limit, idempotency).await? {
+    let limit = app.settings.limits.images_per_tenant;
+    match app.store.create_image(&image, limit, idempotency).await? {
         CreateOutcome::Created => Ok(image),
         // Two of the same request were under way.
         CreateOutcome::IdempotencyKeyUsed => {
-            let before = find_replayed_image(service, caller, idempotency).await?;
+            let before = find_replayed_image(app, caller, idempotency).await?;
             before.ok_or(UseCaseError::Conflict(image.id))
         }
         CreateOutcome::IdTaken => Err(UseCaseError::IdTaken(image.id)),
@@ -73,12 +73,12 @@ pub async fn register_image(
 
 /// The image that a request has registered, if it was made before.
 async fn find_replayed_image(
-    service: &App,
+    app: &App,
     caller: &Caller,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<Image>, UseCaseError> {
-    match find_created_id(service, idempotency).await? {
-        Some(id) => show_image(service, caller, &id).await.map(Some),
+    match find_created_id(app, idempotency).await? {
+        Some(id) => show_image(app, caller, &id).await.map(Some),
         None => Ok(None),
     }
 }
@@ -88,10 +88,10 @@ async fn find_replayed_image(
 ///
 /// # Errors
 /// [`UseCaseError::ImageNotFound`] where there is none, or the caller cannot see it.
-pub async fn show_image(service: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
-    let (image, member) = service.store.image_and_member(id, &caller.tenant).await?;
+pub async fn show_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
+    let (image, member) = app.store.image_and_member(id, &caller.tenant).await?;
     let own = NamedMembership { tenant: &caller.tenant, status: member.map(|member| member.status) };
-    authorize(service, caller, id, image, Some(own), ImageAction::View).await
+    authorize(app, caller, id, image, Some(own), ImageAction::View).await
 }
 
 /// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
@@ -105,13 +105,13 @@ pub async fn show_image(service: &App, caller: &Caller, id: &ImageId) -> Result<
 /// # Errors
 /// [`UseCaseError`], that of `change` among them; then nothing was changed.
 pub async fn update_image<E: From<UseCaseError>>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     change: impl Fn(&mut Image) -> Result<(), E>,
 ) -> Result<Image, E> {
     for attempt in 1..=MAX_ATTEMPTS {
-        let (read, head) = load_owned_image(service, caller, id, ImageAction::Update).await?;
+        let (read, head) = load_owned_image(app, caller, id, ImageAction::Update).await?;
         let mut image = read.clone();
         change(&mut image)?;
         if image == read {
@@ -121,7 +121,7 @@ pub async fn update_image<E: From<UseCaseError>>(
             authorize_visibility(caller, image.visibility).map_err(UseCaseError::from)?;
         }
         image.details.validate().map_err(UseCaseError::from)?;
-        image.updated = service.clock().now();
+        image.updated = app.clock().now();
         image.revision = read.revision + 1;
         if let Some(field) = read.details.changed_format(&image.details) {
             return Err(UseCaseError::FormatImmutable { image: read.id, field }.into());
@@ -129,7 +129,7 @@ pub async fn update_image<E: From<UseCaseError>>(
         if image.details.differs_materially_from(&read.details) && head.member_count > 0 {
             return Err(UseCaseError::SharedImageImmutable(read.id).into());
         }
-        if store_update(service, (&read, &head), &image).await? == UpdateOutcome::Updated {
+        if store_update(app, (&read, &head), &image).await? == UpdateOutcome::Updated {
             return Ok(image);
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
@@ -139,31 +139,31 @@ pub async fn update_image<E: From<UseCaseError>>(
 
 /// Writes an image, with a job that rewrites its memberships where somebody sees or saw it by one.
 async fn store_update(
-    service: &App,
+    app: &App,
     (read, head): (&Image, &ImageHead),
     image: &Image,
 ) -> Result<UpdateOutcome, UseCaseError> {
     let is_seen = [read, image].iter().any(|image| image.visibility == Visibility::Shared);
     if head.member_count == 0 || !is_seen {
         let members = if head.member_count == 0 { MemberUpdate::RequireNone } else { MemberUpdate::Keep };
-        return Ok(service.store.update_image(read, image, members).await?);
+        return Ok(app.store.update_image(read, image, members).await?);
     }
-    let recipients = service.store.recipients(&image.id).await?;
-    let Some(refresh) = job_for_all_members(service, image, &recipients, Task::Refresh) else {
+    let recipients = app.store.recipients(&image.id).await?;
+    let Some(refresh) = job_for_all_members(app, image, &recipients, Task::Refresh) else {
         return Ok(UpdateOutcome::Conflict);
     };
-    Ok(service.store.update_image(read, image, MemberUpdate::Refresh(&recipients, &refresh)).await?)
+    Ok(app.store.update_image(read, image, MemberUpdate::Refresh(&recipients, &refresh)).await?)
 }
 
 /// A job about all members of an image, if there are any.
-fn job_for_all_members(service: &App, image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
+fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
     (!recipients.tenants.is_empty()).then(|| Job {
-        id: JobId(service.clock().stamp_ahead([])),
+        id: JobId(app.clock().stamp_ahead([])),
         creator: image.owner.clone(),
         task,
         images: vec![image.id.clone()],
         tenants: recipients.tenants.clone(),
-        accepted_at: service.clock().now(),
+        accepted_at: app.clock().now(),
         // Nothing has to be ordered by it: nothing comes after a deletion, and a refresh changes no membership.
         queues: Vec::new(),
     })
@@ -174,15 +174,15 @@ fn job_for_all_members(service: &App, image: &Image, recipients: &Recipients, ta
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was deleted.
-pub async fn delete_image(service: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
+pub async fn delete_image(app: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
     for _ in 0..MAX_ATTEMPTS {
-        let (image, _) = load_owned_image(service, caller, id, ImageAction::Delete).await?;
+        let (image, _) = load_owned_image(app, caller, id, ImageAction::Delete).await?;
         if image.details.protected {
             return Err(UseCaseError::Protected(image.id));
         }
-        let recipients = service.store.recipients(id).await?;
-        let unshare = job_for_all_members(service, &image, &recipients, Task::Unshare);
-        if service.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Commit::Committed {
+        let recipients = app.store.recipients(id).await?;
+        let unshare = job_for_all_members(app, &image, &recipients, Task::Unshare);
+        if app.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Commit::Committed {
             return Ok(());
         }
     }

@@ -8,8 +8,8 @@ use crate::domain::{Caller, JobId, JobReport, authorize_job_view};
 ///
 /// # Errors
 /// [`UseCaseError::JobNotFound`] for an unknown job and for another project's alike (`contract/decisions.md` 16).
-pub async fn job_status(service: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
-    let report = service.store.report(id).await?.ok_or(UseCaseError::JobNotFound)?;
+pub async fn job_status(app: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
+    let report = app.store.report(id).await?.ok_or(UseCaseError::JobNotFound)?;
     authorize_job_view(caller, &report.job)?;
     Ok(report)
 }

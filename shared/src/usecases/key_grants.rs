@@ -1,7 +1,7 @@
 //! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
 //! `contract/decisions.md` 14).
 
-use super::{ImagePage, ImageQuery, IndexFilter, Marker, UseCaseError, list_images};
+use super::{ImagePage, ImageQuery, IndexFilter, Marker, Page, UseCaseError, list_images};
 use crate::App;
 use crate::domain::{Bypass, Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{KeyGrantRecord, List, StoreError};
@@ -29,15 +29,6 @@ impl From<StoreError> for KeyGrantError {
     }
 }
 
-/// Some of a key's grants, in the order of the tenants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyGrantPage {
-    /// The grants.
-    pub grants: Vec<KeyGrantRecord>,
-    /// The last of their tenants, where there are more.
-    pub next: Option<TenantId>,
-}
-
 /// Some of the memberships that rely on a grant, newest image first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependentMemberships {
@@ -52,7 +43,7 @@ pub struct DependentMemberships {
 /// # Errors
 /// [`KeyGrantError`]; then nothing was written.
 pub async fn grant_key(
-    service: &App,
+    app: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
@@ -64,7 +55,7 @@ pub async fn grant_key(
         return Err(KeyGrantError::OwnerIsRecipient(tenant));
     }
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
-    Ok(service.store.put_key_grant(&grant, service.clock().now()).await?)
+    Ok(app.store.put_key_grant(&grant, app.clock().now()).await?)
 }
 
 /// Shows a grant of a key of the caller's project. One read.
@@ -72,13 +63,13 @@ pub async fn grant_key(
 /// # Errors
 /// [`KeyGrantError`]
 pub async fn show_key_grant(
-    service: &App,
+    app: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
 ) -> Result<KeyGrantRecord, KeyGrantError> {
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
-    service.store.key_grant(&grant).await?.ok_or(KeyGrantError::NotFound(grant.tenant))
+    app.store.key_grant(&grant).await?.ok_or(KeyGrantError::NotFound(grant.tenant))
 }
 
 /// Lists to whom a key of the caller's project is granted: at most `most`, those after `after`. One query.
@@ -86,15 +77,15 @@ pub async fn show_key_grant(
 /// # Errors
 /// [`KeyGrantError`]
 pub async fn list_key_grants(
-    service: &App,
+    app: &App,
     caller: &Caller,
     key: &KeyId,
     after: Option<&TenantId>,
     limit: usize,
-) -> Result<KeyGrantPage, KeyGrantError> {
-    let (grants, more) = service.store.key_grants((&caller.tenant, key), after, limit).await?;
+) -> Result<Page<KeyGrantRecord, TenantId>, KeyGrantError> {
+    let (grants, more) = app.store.key_grants((&caller.tenant, key), after, limit).await?;
     let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
-    Ok(KeyGrantPage { grants, next })
+    Ok(Page { items: grants, next })
 }
 
 /// Withdraws a grant of a key of the caller's project: from then on nothing under the key is shared with the tenant anew.
@@ -104,7 +95,7 @@ pub async fn list_key_grants(
 /// # Errors
 /// [`KeyGrantError`]
 pub async fn revoke_key_grant(
-    service: &App,
+    app: &App,
     caller: &Caller,
     key: KeyId,
     tenant: TenantId,
@@ -114,8 +105,8 @@ pub async fn revoke_key_grant(
         return Err(KeyGrantError::ReadOnly);
     }
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
-    service.store.delete_key_grant(&grant).await?;
-    list_dependent_memberships(service, caller, &grant.key, &grant.tenant, (None, limit)).await
+    app.store.delete_key_grant(&grant).await?;
+    list_dependent_memberships(app, caller, &grant.key, &grant.tenant, (None, limit)).await
 }
 
 /// Lists the memberships of a tenant that rely on a key of the caller's project, whether or not it is granted still: those
@@ -125,7 +116,7 @@ pub async fn revoke_key_grant(
 /// # Errors
 /// [`KeyGrantError`]
 pub async fn list_dependent_memberships(
-    service: &App,
+    app: &App,
     caller: &Caller,
     key: &KeyId,
     tenant: &TenantId,
@@ -140,7 +131,7 @@ pub async fn list_dependent_memberships(
         after,
         limit,
     };
-    let page = match list_images(service, caller, query).await {
+    let page = match list_images(app, caller, query).await {
         Err(UseCaseError::ScanLimitReached { next, .. }) => {
             ImagePage { rows: Vec::new(), next: next.map(|next| *next) }
         }
@@ -148,7 +139,7 @@ pub async fn list_dependent_memberships(
     };
     let ids: Vec<_> = page.rows.into_iter().map(|row| row.visible.image.id).collect();
     let mut memberships = Vec::new();
-    for (image, answer) in service.store.images_and_statuses(&ids, tenant).await? {
+    for (image, answer) in app.store.images_and_statuses(&ids, tenant).await? {
         memberships.extend(answer.map(|status| (image.bypass(Bypass::List), status)));
     }
     memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));

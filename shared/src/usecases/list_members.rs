@@ -1,21 +1,13 @@
 //! See with whom an image is shared.
 
-use super::UseCaseError;
 use super::access::{MemberAction, authorize};
+use super::error::UseCaseError;
+use super::page::Page;
 use crate::App;
 use crate::domain::{
     Caller, ImageAction, ImageHead, ImageId, MemberView, NamedMembership, TenantId, sees_all_members,
 };
 use crate::store::Pair;
-
-/// A page of an image's members.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberPage {
-    /// The members, in the order of their ids.
-    pub members: Vec<MemberView>,
-    /// The last of them, where there are more.
-    pub next: Option<TenantId>,
-}
 
 /// Lists the members of an image that come after `after`, at most `limit`: all of them for its owner, for a member only
 /// itself (`contract/glance.md` 2.4). One batch read, and for the owner one query.
@@ -23,22 +15,22 @@ pub struct MemberPage {
 /// # Errors
 /// [`UseCaseError`]
 pub async fn list_members(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     after: Option<&TenantId>,
     limit: usize,
-) -> Result<MemberPage, UseCaseError> {
+) -> Result<Page<MemberView, TenantId>, UseCaseError> {
     let pair = (id, &caller.tenant);
-    let (image, own) = load_member(service, caller, pair, |_| ImageAction::ListMembers).await?;
+    let (image, own) = load_member(app, caller, pair, |_| ImageAction::ListMembers).await?;
     if !sees_all_members(caller, &image) {
         let members =
             own.into_iter().filter(|member| after.is_none_or(|after| member.tenant > *after)).take(limit);
-        return Ok(MemberPage { members: members.collect(), next: None });
+        return Ok(Page { items: members.collect(), next: None });
     }
-    let (members, more) = service.store.members(id, after, limit).await?;
+    let (members, more) = app.store.members(id, after, limit).await?;
     let next = members.last().filter(|_| more).map(|member| member.tenant.clone());
-    Ok(MemberPage { members, next })
+    Ok(Page { items: members, next })
 }
 
 /// Shows one member of an image, to the image's owner and to that member. One batch read.
@@ -46,12 +38,12 @@ pub async fn list_members(
 /// # Errors
 /// [`UseCaseError`]
 pub async fn show_member(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     tenant: &TenantId,
 ) -> Result<MemberView, UseCaseError> {
-    let (_, member) = load_member(service, caller, (id, tenant), ImageAction::ViewMember).await?;
+    let (_, member) = load_member(app, caller, (id, tenant), ImageAction::ViewMember).await?;
     member.ok_or_else(|| UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() })
 }
 

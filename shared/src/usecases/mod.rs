@@ -19,6 +19,8 @@ mod key_grants;
 mod list_images;
 mod list_members;
 mod marker;
+mod outcome_error;
+mod page;
 mod quota;
 mod respond;
 mod respond_to_all_job;
@@ -29,31 +31,33 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyError, AccessKeyPage, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
+    AccessKeyError, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
 };
 pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};
 pub use self::directory::{
-    DirectoryError, DirectoryPage, delete_tenant, find_project, find_tenant, list_tenants, own_entry,
-    put_tenant, show_tenant,
+    DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
+    show_tenant,
 };
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
-    DependentMemberships, KeyGrantError, KeyGrantPage, grant_key, list_dependent_memberships,
-    list_key_grants, revoke_key_grant, show_key_grant,
+    DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,
+    revoke_key_grant, show_key_grant,
 };
 pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
-pub use self::list_members::{MemberPage, list_members, show_member};
+pub use self::list_members::{list_members, show_member};
 pub use self::marker::Marker;
+pub(crate) use self::outcome_error::{outcome_code, outcome_error, rule_error};
+pub use self::page::Page;
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};
 pub use self::unshare::unshare;
-pub use self::vaults::{VaultError, VaultPage, delete_vault, list_vaults, put_vault, show_vault};
+pub use self::vaults::{VaultError, delete_vault, list_vaults, put_vault, show_vault};

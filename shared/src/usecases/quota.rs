@@ -33,9 +33,9 @@ pub struct Quota {
 ///
 /// # Errors
 /// [`UseCaseError::Store`] where the table failed.
-pub async fn quota(service: &App, caller: &Caller) -> Result<Quota, UseCaseError> {
+pub async fn quota(app: &App, caller: &Caller) -> Result<Quota, UseCaseError> {
     let list = |status| List::Received(caller.tenant.clone(), status);
-    let (store, limits) = (&service.store, &service.settings.limits);
+    let (store, limits) = (&app.store, &app.settings.limits);
     let (accepted, pending) = (list(Status::Accepted), list(Status::Pending));
     let (images, accepted_images, pending_images) = tokio::try_join!(
         store.image_count(&caller.tenant),

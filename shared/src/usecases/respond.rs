@@ -15,7 +15,7 @@ use crate::store::IdempotencyRequest;
 /// # Errors
 /// [`UseCaseError`]; then no job was made.
 pub async fn respond(
-    service: &App,
+    app: &App,
     caller: &Caller,
     recipient: TenantId,
     images: Vec<ImageId>,
@@ -25,7 +25,7 @@ pub async fn respond(
     authorize_write_for(caller, &recipient)?;
     let task = Task::Respond { status, vault };
     let batch = BatchRequest { task, images, tenants: vec![recipient], idempotency };
-    accept(service, caller, batch).await
+    accept(app, caller, batch).await
 }
 
 /// Checks that the caller acts for the recipient, and accepts a job that gives one answer to every image that waits for it
@@ -35,15 +35,15 @@ pub async fn respond(
 /// # Errors
 /// [`UseCaseError`]; then no job was made.
 pub async fn respond_to_all(
-    service: &App,
+    app: &App,
     caller: &Caller,
     recipient: TenantId,
     (status, vault): (Status, Option<VaultId>),
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
     authorize_write_for(caller, &recipient)?;
-    let expected = service.store.inbox(&recipient).await?.pending;
+    let expected = app.store.inbox(&recipient).await?.pending;
     let task = Task::RespondToAll { status, vault, expected };
     let batch = BatchRequest { task, images: Vec::new(), tenants: vec![recipient], idempotency };
-    queue_respond_to_all(service, caller, &batch).await
+    queue_respond_to_all(app, caller, &batch).await
 }

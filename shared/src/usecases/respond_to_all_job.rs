@@ -25,18 +25,18 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// # Errors
 /// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
 pub(super) async fn execute_respond_to_all(
-    service: &App,
+    app: &App,
     key: WorkItemKey,
     mode: Mode,
 ) -> Result<(), StoreError> {
-    let Some(mut walk) = service.store.open_scan(key.job).await? else { return Ok(()) };
+    let Some(mut walk) = app.store.open_scan(key.job).await? else { return Ok(()) };
     let (mut stale, mut failures) = (ConflictRetries::default(), Failures::default());
     loop {
         let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
-        let (places, is_last) = next_positions(service, &walk, tenant).await?;
-        let (job, decision, read) = plan_step(service, &walk, &places, mode).await?;
+        let (places, is_last) = next_positions(app, &walk, tenant).await?;
+        let (job, decision, read) = plan_step(app, &walk, &places, mode).await?;
         let stride = scan_step(&walk, &job, &places, is_last, (&decision, &read));
-        match service.store.commit_scan_step(&mut walk, &stride).await? {
+        match app.store.commit_scan_step(&mut walk, &stride).await? {
             Commit::Committed => {
                 failures.add_outcomes(&job, 0, &decision.outcomes);
                 if stride.is_last {
@@ -54,7 +54,7 @@ pub(super) async fn execute_respond_to_all(
             }
             Commit::Conflict => {
                 stale.backoff().await?;
-                let Some(again) = service.store.open_scan(key.job).await? else { return Ok(()) };
+                let Some(again) = app.store.open_scan(key.job).await? else { return Ok(()) };
                 walk = again;
             }
         }
@@ -63,13 +63,13 @@ pub(super) async fn execute_respond_to_all(
 
 /// The next places of the list, and whether they are the last.
 async fn next_positions(
-    service: &App,
+    app: &App,
     walk: &PendingScan,
     tenant: &TenantId,
 ) -> Result<(Vec<Position>, bool), StoreError> {
     let list = List::Received(tenant.clone(), Status::Pending);
     let (after, most) = (walk.after.as_ref(), MAX_IMAGES_PER_STEP);
-    let mut places = service.store.positions(&list, after, Order::OldestFirst, most).await?;
+    let mut places = app.store.positions(&list, after, Order::OldestFirst, most).await?;
     let end = walk.job.id.0.time().plus(MAX_CLOCK_SKEW);
     places.retain(|place| place.created <= end);
     let is_last = places.len() < most;
@@ -79,17 +79,17 @@ async fn next_positions(
 /// What becomes of the images of some places: the job with those that waited when it was requested, and what was decided of
 /// them from what was read.
 async fn plan_step(
-    service: &App,
+    app: &App,
     walk: &PendingScan,
     places: &[Position],
     mode: Mode,
 ) -> Result<(Job, Plan, Snapshot), StoreError> {
-    let (rules, task, at) = (service.settings.rules(), &walk.job.task, walk.job.id.0);
+    let (rules, task, at) = (app.settings.rules(), &walk.job.task, walk.job.id.0);
     let pairs =
         places.iter().zip(walk.job.tenants.iter().cycle()).map(|(place, tenant)| (&place.image, tenant));
     let pairs: Vec<_> = pairs.collect();
     let job = |images: Vec<ImageId>| Job { images, ..walk.job.clone() };
-    let read = match (service.store.step_snapshot(task, &pairs).await, mode) {
+    let read = match (app.store.step_snapshot(task, &pairs).await, mode) {
         (Ok(read), _) => read,
         (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
             tracing::error!(job = %walk.job.id, attribute, "an item cannot be read");

@@ -19,52 +19,50 @@ use crate::store::{IdempotencyRequest, SubmitOutcome};
 /// # Errors
 /// [`UseCaseError`]; then no job was made.
 pub async fn share(
-    service: &App,
+    app: &App,
     caller: &Caller,
     images: Vec<ImageId>,
     recipients: impl Into<RecipientList>,
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
     let share = (Task::Share, ImageAction::Share);
-    accept_owner_request(service, caller, share, (images, recipients.into()), idempotency).await
+    accept_owner_request(app, caller, share, (images, recipients.into()), idempotency).await
 }
 
 /// Accepts a request of an owner about its images and some tenants.
 pub(super) async fn accept_owner_request(
-    service: &App,
+    app: &App,
     caller: &Caller,
     (task, action): (Task, ImageAction<'_>),
     (images, addressees): (Vec<ImageId>, RecipientList),
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
-    let accepted = match resolve_recipients(service, caller, (&images, action), addressees).await {
+    let accepted = match resolve_recipients(app, caller, (&images, action), addressees).await {
         Ok(tenants) => {
             let batch = BatchRequest { task, images, tenants, idempotency: idempotency.clone() };
-            accept(service, caller, batch).await
+            accept(app, caller, batch).await
         }
         Err(refusal) => Err(refusal),
     };
     match accepted {
         // A reader has no request that could be replayed.
-        Err(refusal) if caller.can_write() => {
-            replayed_job_or_error(service, idempotency.as_ref(), refusal).await
-        }
+        Err(refusal) if caller.can_write() => replayed_job_or_error(app, idempotency.as_ref(), refusal).await,
         accepted => accepted,
     }
 }
 
 /// The tenants that a request names. What is wrong with its images is told first: only who owns them looks up names.
 async fn resolve_recipients(
-    service: &App,
+    app: &App,
     caller: &Caller,
     (images, action): (&[ImageId], ImageAction<'_>),
     addressees: RecipientList,
 ) -> Result<Vec<TenantId>, UseCaseError> {
     if !addressees.accounts.is_empty() {
-        let read = service.store.heads_and_tenants(images, &[]).await?;
-        authorize_all(service, caller, &read, images, action).await?;
+        let read = app.store.heads_and_tenants(images, &[]).await?;
+        authorize_all(app, caller, &read, images, action).await?;
     }
-    resolve_tenants(service, addressees).await
+    resolve_tenants(app, addressees).await
 }
 
 /// Returns the original job if the request is the retry of one that was accepted, even if it would be refused now: that an
@@ -73,16 +71,16 @@ async fn resolve_recipients(
 /// # Errors
 /// The refusal, where it is no retry.
 async fn replayed_job_or_error(
-    service: &App,
+    app: &App,
     idempotency: Option<&IdempotencyRequest>,
-    refusal: UseCaseError,
+    error: UseCaseError,
 ) -> Result<JobId, UseCaseError> {
-    let (Some(remembered), false) = (idempotency, matches!(refusal, UseCaseError::Store(_))) else {
-        return Err(refusal);
+    let (Some(remembered), false) = (idempotency, matches!(error, UseCaseError::Store(_))) else {
+        return Err(error);
     };
-    match service.store.prior_submission(remembered).await? {
+    match app.store.prior_submission(remembered).await? {
         Some(SubmitOutcome::Replayed(job)) => Ok(job),
         Some(SubmitOutcome::KeyReused) => Err(UseCaseError::IdempotencyKeyReused),
-        Some(SubmitOutcome::Accepted) | None => Err(refusal),
+        Some(SubmitOutcome::Accepted) | None => Err(error),
     }
 }

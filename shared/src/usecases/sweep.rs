@@ -46,22 +46,22 @@ pub struct SweepReport {
 ///
 /// # Errors
 /// [`StoreError`] where no shard could be listed; a piece that fails is counted and left.
-pub async fn sweep(service: &App, deadline: Timestamp) -> Result<SweepReport, StoreError> {
+pub async fn sweep(app: &App, deadline: Timestamp) -> Result<SweepReport, StoreError> {
     let mut swept = SweepReport::default();
     let mut first_problem = None;
     let first = fastrand::u8(0..OPEN_SHARDS);
     for shard in (first..OPEN_SHARDS).chain(0..first) {
-        if service.clock().now() >= deadline {
+        if app.clock().now() >= deadline {
             tracing::warn!(shard, "no time is left to list the open work of a shard");
             swept.unlisted_shards += 1;
             continue;
         }
-        let overdue = service.clock().now().minus(OVERDUE_AFTER);
-        if let Err(problem) = unblock_held_jobs(service, shard, overdue).await {
+        let overdue = app.clock().now().minus(OVERDUE_AFTER);
+        if let Err(problem) = unblock_held_jobs(app, shard, overdue).await {
             tracing::warn!(shard, %problem, "large jobs that wait in line could not be looked after");
         }
-        match service.store.open_work_items(shard, Some(overdue), MAX_WORK_ITEMS_PER_SHARD).await {
-            Ok(keys) => sweep_work_items(service, keys, deadline, &mut swept).await,
+        match app.store.open_work_items(shard, Some(overdue), MAX_WORK_ITEMS_PER_SHARD).await {
+            Ok(keys) => sweep_work_items(app, keys, deadline, &mut swept).await,
             Err(problem) => {
                 tracing::error!(shard, %problem, "the open work of a shard cannot be listed");
                 swept.unlisted_shards += 1;
@@ -80,27 +80,22 @@ pub async fn sweep(service: &App, deadline: Timestamp) -> Result<SweepReport, St
 ///
 /// # Errors
 /// [`StoreError`] where the table failed.
-pub async fn unblock_queues(service: &App) -> Result<(), StoreError> {
+pub async fn unblock_queues(app: &App) -> Result<(), StoreError> {
     // Later than every stamp.
-    let end = service.clock().now().plus(OVERDUE_AFTER);
+    let end = app.clock().now().plus(OVERDUE_AFTER);
     for shard in 0..OPEN_SHARDS {
-        unblock_held_jobs(service, shard, end).await?;
+        unblock_held_jobs(app, shard, end).await?;
     }
     Ok(())
 }
 
-async fn sweep_work_items(
-    service: &App,
-    keys: Vec<WorkItemKey>,
-    deadline: Timestamp,
-    swept: &mut SweepReport,
-) {
+async fn sweep_work_items(app: &App, keys: Vec<WorkItemKey>, deadline: Timestamp, swept: &mut SweepReport) {
     for key in keys {
-        if service.clock().now() >= deadline {
+        if app.clock().now() >= deadline {
             swept.remaining += 1;
             continue;
         }
-        match attempt_work_item(service, key).await {
+        match attempt_work_item(app, key).await {
             Ok(AttemptResult::Executed) => swept.executed += 1,
             Ok(AttemptResult::Failed) => swept.failed += 1,
             Err(problem) => {
@@ -113,11 +108,11 @@ async fn sweep_work_items(
 
 /// Gives its turn to each large job that waits for one that has ended: the worker that ended it may have been stopped before
 /// it could. One query, and [`crate::store::Store::unblock`] once for each line of a tenant.
-async fn unblock_held_jobs(service: &App, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
+async fn unblock_held_jobs(app: &App, shard: u8, overdue: Timestamp) -> Result<(), StoreError> {
     let mut lines = HashSet::new();
-    for job in service.store.held_jobs(shard, overdue, MAX_HELD_JOBS_PER_SHARD).await? {
+    for job in app.store.held_jobs(shard, overdue, MAX_HELD_JOBS_PER_SHARD).await? {
         if lines.insert((job.queues.first().cloned(), QueueKind::of(&job.task))) {
-            service.store.unblock(&job).await?;
+            app.store.unblock(&job).await?;
         }
     }
     Ok(())
@@ -128,21 +123,21 @@ enum AttemptResult {
     Failed,
 }
 
-async fn attempt_work_item(service: &App, key: WorkItemKey) -> Result<AttemptResult, StoreError> {
-    if !attempts_exhausted(service, key).await? {
-        execute(service, key).await?;
+async fn attempt_work_item(app: &App, key: WorkItemKey) -> Result<AttemptResult, StoreError> {
+    if !attempts_exhausted(app, key).await? {
+        execute(app, key).await?;
         return Ok(AttemptResult::Executed);
     }
-    let problem = match fail_remaining(service, key).await {
+    let problem = match fail_remaining(app, key).await {
         Err(problem @ StoreError::Unreadable(_)) => problem.to_string(),
         Err(problem) => return Err(problem),
         Ok(()) => "its job is missing".to_owned(),
     };
     // What could be ended has left the index, and is not open any more.
-    if service.store.close_unreadable(key).await? {
+    if app.store.close_unreadable(key).await? {
         tracing::error!(job = %key.job, piece = key.number, problem, "a piece that cannot be read was closed; its item is kept");
-        if let Some(job) = service.store.continue_lane(key).await? {
-            dequeue_if_ended(service, &job).await?;
+        if let Some(job) = app.store.continue_lane(key).await? {
+            dequeue_if_ended(app, &job).await?;
         }
     } else {
         tracing::error!(job = %key.job, piece = key.number, "piece given up");
@@ -152,13 +147,13 @@ async fn attempt_work_item(service: &App, key: WorkItemKey) -> Result<AttemptRes
 
 /// Counts one more attempt of a piece, and says whether it has had enough of them. Where the count itself cannot be read,
 /// the age of the piece decides.
-async fn attempts_exhausted(service: &App, key: WorkItemKey) -> Result<bool, StoreError> {
-    match service.store.count_attempt(key).await {
+async fn attempts_exhausted(app: &App, key: WorkItemKey) -> Result<bool, StoreError> {
+    match app.store.count_attempt(key).await {
         Ok(attempts) => Ok(attempts > MAX_ATTEMPTS),
         Err(problem @ (StoreError::Unreadable(_) | StoreError::Refused(_))) => {
-            match service.store.open_work_item(key).await {
+            match app.store.open_work_item(key).await {
                 Err(StoreError::Unreadable(_)) => {
-                    Ok(key.job.0.time() < service.clock().now().minus(MAX_UNCOUNTED_AGE))
+                    Ok(key.job.0.time() < app.clock().now().minus(MAX_UNCOUNTED_AGE))
                 }
                 _ => Err(problem),
             }

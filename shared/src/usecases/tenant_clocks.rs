@@ -12,15 +12,15 @@ use crate::store::{Snapshot, StoreError};
 /// # Errors
 /// [`StoreError`] where the table failed.
 pub(super) async fn raise_tenant_clocks(
-    service: &App,
+    app: &App,
     read: &Snapshot,
     tenants: impl IntoIterator<Item = &TenantId>,
     stamp: Stamp,
 ) -> Result<(), StoreError> {
-    if !service.clock().is_far_ahead(stamp) {
+    if !app.clock().is_far_ahead(stamp) {
         return Ok(());
     }
     let is_behind = |id: &&TenantId| read.tenant(id).last_queued.is_none_or(|clock| clock < stamp);
     let behind: Vec<_> = tenants.into_iter().filter(is_behind).collect();
-    service.store.advance_clocks(&behind, stamp).await
+    app.store.advance_clocks(&behind, stamp).await
 }

@@ -15,12 +15,12 @@ use crate::store::IdempotencyRequest;
 /// # Errors
 /// [`UseCaseError`]; then no job was made.
 pub async fn unshare(
-    service: &App,
+    app: &App,
     caller: &Caller,
     images: Vec<ImageId>,
     recipients: impl Into<RecipientList>,
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
     let unshare = (Task::Unshare, ImageAction::Unshare);
-    accept_owner_request(service, caller, unshare, (images, recipients.into()), idempotency).await
+    accept_owner_request(app, caller, unshare, (images, recipients.into()), idempotency).await
 }

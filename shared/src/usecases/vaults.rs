@@ -1,5 +1,6 @@
 //! Keep the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
 
+use super::Page;
 use crate::App;
 use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
 use crate::store::{DeleteVaultOutcome, StoreError, VaultRecord};
@@ -21,22 +22,13 @@ pub enum VaultError {
     Store(#[from] StoreError),
 }
 
-/// Some of a project's vaults, in the order of their ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VaultPage {
-    /// The vaults.
-    pub vaults: Vec<VaultRecord>,
-    /// The last of them, where there are more.
-    pub next: Option<VaultId>,
-}
-
 /// Writes what the caller says of a vault of its project, which may be new, and returns it. A capacity below what is
 /// reserved is refused. One write.
 ///
 /// # Errors
 /// [`VaultError`]; then nothing was written.
 pub async fn put_vault(
-    service: &App,
+    app: &App,
     caller: &Caller,
     id: VaultId,
     details: &VaultDetails,
@@ -45,7 +37,7 @@ pub async fn put_vault(
         return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    let put = service.store.put_vault(&key, details, Stamp::now()).await?;
+    let put = app.store.put_vault(&key, details, Stamp::now()).await?;
     put.ok_or(VaultError::InUse(key.1))
 }
 
@@ -53,9 +45,9 @@ pub async fn put_vault(
 ///
 /// # Errors
 /// [`VaultError`]
-pub async fn show_vault(service: &App, caller: &Caller, id: VaultId) -> Result<VaultRecord, VaultError> {
+pub async fn show_vault(app: &App, caller: &Caller, id: VaultId) -> Result<VaultRecord, VaultError> {
     let key = (caller.tenant.clone(), id);
-    service.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
+    app.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
 }
 
 /// Lists the vaults of the caller's project: at most `most`, those after `after`. One query.
@@ -63,26 +55,26 @@ pub async fn show_vault(service: &App, caller: &Caller, id: VaultId) -> Result<V
 /// # Errors
 /// [`VaultError::Store`] where the table failed.
 pub async fn list_vaults(
-    service: &App,
+    app: &App,
     caller: &Caller,
     after: Option<&VaultId>,
     limit: usize,
-) -> Result<VaultPage, VaultError> {
-    let (vaults, more) = service.store.vaults(&caller.tenant, after, limit).await?;
+) -> Result<Page<VaultRecord, VaultId>, VaultError> {
+    let (vaults, more) = app.store.vaults(&caller.tenant, after, limit).await?;
     let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(VaultPage { vaults, next })
+    Ok(Page { items: vaults, next })
 }
 
 /// Forgets a vault of the caller's project, of which nothing may be reserved; that there is none is no error. One write.
 ///
 /// # Errors
 /// [`VaultError`]; then nothing was changed.
-pub async fn delete_vault(service: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
+pub async fn delete_vault(app: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
     if !caller.can_write() {
         return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    match service.store.delete_vault(&key).await? {
+    match app.store.delete_vault(&key).await? {
         DeleteVaultOutcome::Deleted => Ok(()),
         DeleteVaultOutcome::InUse => Err(VaultError::InUse(key.1)),
     }

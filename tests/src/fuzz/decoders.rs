@@ -9,7 +9,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use imageshare::domain::{AccessKeyId, ImageId, JobId, TenantId, Timestamp};
-use imageshare::facade::{query, strict_json};
+use imageshare::http::{query, strict_json};
 use imageshare::store::{Position, WorkItemKey};
 use imageshare::usecases::Marker;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Request;
-use imageshare::facade::marker::Listing;
-use imageshare::facade::{glance, identity, ims, query, registry};
+use imageshare::facade::{glance, identity, ims, registry};
+use imageshare::http::{Listing, query};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use http::Uri;
 use imageshare::domain::TenantId;
 
 use super::DEFAULT_DATA;
-use imageshare::function::parse_public_url;
+use imageshare::http::parse_public_url;
 
 pub(super) const ABOUT: &str = "\
 Import, list, show and delete tenants of a service's directory.

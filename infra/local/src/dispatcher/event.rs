@@ -22,12 +22,12 @@ impl EventBuilder {
     }
 
     /// A DynamoDB stream event that tells of the insertion of those pieces, and the first record's sequence number.
-    pub(super) fn insert_event(&mut self, pieces: &[WorkItemKey]) -> (Value, u64) {
+    pub(super) fn insert_event(&mut self, work_items: &[WorkItemKey]) -> (Value, u64) {
         let first = self.next_sequence_number;
         let source = format!("arn:aws:dynamodb:{}:{ACCOUNT_ID}:table/{TABLE}/stream/local", self.region);
         let now = Timestamp::now().unix_seconds();
-        let mut records = Vec::with_capacity(pieces.len());
-        for piece in pieces {
+        let mut records = Vec::with_capacity(work_items.len());
+        for piece in work_items {
             let sequence = format_sequence_number(self.next_sequence_number);
             self.next_sequence_number += 1;
             records.push(json!({
@@ -69,13 +69,13 @@ fn format_sequence_number(number: u64) -> String {
     format!("{number:021}")
 }
 
-fn key_attributes(piece: WorkItemKey) -> Map<String, Value> {
+fn key_attributes(work_item: WorkItemKey) -> Map<String, Value> {
     // The table's keys are texts.
     let text = |value: AttributeValue| match value {
         AttributeValue::S(text) => json!({ "S": text }),
         _ => Value::Null,
     };
-    piece.primary_key().into_iter().map(|(name, value)| (name, text(value))).collect()
+    work_item.primary_key().into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
 /// Which record of a batch failed, by the function's answer: the one that it names, all if it names one that is not
@@ -100,16 +100,16 @@ mod tests {
 
     #[test]
     fn insert_event_names_the_work_items_of_a_batch() {
-        let piece = WorkItemKey { job: JobId(Stamp::now()), number: 3 };
+        let work_item = WorkItemKey { job: JobId(Stamp::now()), number: 3 };
         let mut events = EventBuilder::new("local".to_owned());
-        events.insert_event(&[piece]);
-        let (event, first) = events.insert_event(&[piece, piece]);
+        events.insert_event(&[work_item]);
+        let (event, first) = events.insert_event(&[work_item, work_item]);
         assert_eq!(first, 2);
         let record = &event["Records"][1];
         assert_eq!(record["eventName"], "INSERT");
         assert_eq!(record["dynamodb"]["SequenceNumber"], "000000000000000000003");
         let key = |name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().unwrap();
-        assert_eq!(WorkItemKey::parse(key("pk"), key("sk")), Some(piece));
+        assert_eq!(WorkItemKey::parse(key("pk"), key("sk")), Some(work_item));
     }
 
     #[test]

@@ -65,11 +65,11 @@ pub struct JobWorker {
 
 impl Worker for JobWorker {
     async fn open_work_items(&self) -> Result<Vec<WorkItemKey>, StoreError> {
-        let mut pieces = Vec::new();
+        let mut work_items = Vec::new();
         for shard in 0..OPEN_SHARDS {
-            pieces.extend(self.app.store.open_work_items(shard, None, MAX_ITEMS_PER_SHARD).await?);
+            work_items.extend(self.app.store.open_work_items(shard, None, MAX_ITEMS_PER_SHARD).await?);
         }
-        Ok(pieces)
+        Ok(work_items)
     }
 
     async fn handle(&self, event: Value) -> Result<Value, String> {
@@ -177,10 +177,10 @@ impl<W: Worker> Dispatcher<W> {
 
     fn start_batches(&mut self) {
         while self.has_capacity() && !self.backlog.is_empty() {
-            let pieces = take_batch(&mut self.backlog);
-            self.in_flight.extend(&pieces);
-            let (event, first) = self.events.insert_event(&pieces);
-            self.spawn_batch(event, pieces, first);
+            let work_items = take_batch(&mut self.backlog);
+            self.in_flight.extend(&work_items);
+            let (event, first) = self.events.insert_event(&work_items);
+            self.spawn_batch(event, work_items, first);
         }
     }
 
@@ -229,12 +229,12 @@ impl<W: Worker> Dispatcher<W> {
         }
     }
 
-    fn back_off(&mut self, piece: WorkItemKey, now: Instant) {
-        let rest = self.backoffs.entry(piece).or_insert(Backoff { failures: 0, until: now });
+    fn back_off(&mut self, work_item: WorkItemKey, now: Instant) {
+        let rest = self.backoffs.entry(work_item).or_insert(Backoff { failures: 0, until: now });
         let pause = INITIAL_BACKOFF.saturating_mul(1 << rest.failures.min(6)).min(MAX_BACKOFF);
         rest.failures += 1;
         rest.until = now + pause;
-        tracing::warn!(job = %piece.job, piece = piece.number, failures = rest.failures, "a piece failed; it is tried again");
+        tracing::warn!(job = %work_item.job, piece = work_item.number, failures = rest.failures, "a piece failed; it is tried again");
     }
 }
 

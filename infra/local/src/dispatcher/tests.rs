@@ -36,13 +36,13 @@ impl Worker for FakeWorker {
         let records = event["Records"].as_array().unwrap();
         let key =
             |record: &Value, name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().unwrap().to_owned();
-        let pieces: Vec<_> = records
+        let work_items: Vec<_> = records
             .iter()
             .map(|record| WorkItemKey::parse(&key(record, "pk"), &key(record, "sk")).unwrap())
             .collect();
-        self.batches.send(pieces.clone()).unwrap();
+        self.batches.send(work_items.clone()).unwrap();
         self.finish_permits.acquire().await.unwrap().forget();
-        for (piece, record) in pieces.iter().zip(records) {
+        for (piece, record) in work_items.iter().zip(records) {
             let behaviour = self.open.lock().unwrap().get(piece).copied();
             match behaviour {
                 Some(Behaviour::Fails) => {
@@ -108,8 +108,8 @@ fn work_items(job: JobId, count: u16) -> Vec<WorkItemKey> {
     (0..count).map(|number| WorkItemKey { job, number }).collect()
 }
 
-fn with_behaviour(pieces: &[WorkItemKey], behaviour: Behaviour) -> Vec<(WorkItemKey, Behaviour)> {
-    pieces.iter().map(|piece| (*piece, behaviour)).collect()
+fn with_behaviour(work_items: &[WorkItemKey], behaviour: Behaviour) -> Vec<(WorkItemKey, Behaviour)> {
+    work_items.iter().map(|piece| (*piece, behaviour)).collect()
 }
 
 #[test]

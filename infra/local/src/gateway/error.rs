@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, StatusCode};
-use imageshare::facade::{self, HttpResponse};
-use imageshare::function::body_too_large;
+use imageshare::http::{ApiError, BodyTooLarge, HttpResponse, error_response};
 use uuid::Uuid;
 
 use super::body::BodyError;
@@ -38,7 +37,8 @@ impl GatewayError {
                 "Request line and headers are larger than 10240 bytes. Send fewer or shorter headers.",
             ),
             Self::BodyTooLarge { allowed, limit } => {
-                return close_connection(body_too_large(*allowed, *limit));
+                let error = BodyTooLarge { allowed: *allowed, limit: *limit };
+                return close_connection(ApiError::from(error).into_response());
             }
             Self::Body(BodyError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -86,19 +86,19 @@ impl GatewayError {
                 "No answer within 29 seconds. What was asked may still happen; look before you try again.",
             ),
         };
-        let reply = facade::error_response(status, code, message);
+        let response = error_response(status, code, message);
         if matches!(self, Self::HeadersTooLarge | Self::Body(_) | Self::InvalidHttp | Self::Busy) {
-            close_connection(reply)
+            close_connection(response)
         } else {
-            reply
+            response
         }
     }
 }
 
 /// An answer that is the last of its connection, since the rest of the body may still be on its way.
-fn close_connection(mut reply: HttpResponse) -> HttpResponse {
-    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    reply
+fn close_connection(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The answer in the place of one that the HTTP parser gives by itself, without a body: to what it cannot read, or not at
@@ -109,7 +109,7 @@ fn close_connection(mut reply: HttpResponse) -> HttpResponse {
 pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
     let head = written.strip_suffix(b"\r\n\r\n").filter(|head| head.starts_with(b"HTTP/1."))?;
     let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
-    let refusal = match lines.next()?.split(' ').nth(1)? {
+    let error = match lines.next()?.split(' ').nth(1)? {
         "400" => GatewayError::InvalidHttp,
         "414" | "431" => GatewayError::HeadersTooLarge,
         _ => return None,
@@ -119,28 +119,29 @@ pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
         return None;
     }
     let request_id = Uuid::new_v4().to_string();
-    let mut reply = refusal.to_response();
-    set_request_id(&mut reply, &request_id);
-    tracing::info!(request_id, status = reply.status().as_u16(), "request");
+    let mut response = error.to_response();
+    set_request_id(&mut response, &request_id);
+    tracing::info!(request_id, status = response.status().as_u16(), "request");
     let date = headers.iter().find(|header| header.starts_with("date:"));
-    Some(serialize_response(&reply, date.copied()))
+    Some(serialize_response(&response, date.copied()))
 }
 
 /// Puts the request's id on an answer, by both names that clients look for.
-pub(super) fn set_request_id(reply: &mut HttpResponse, request_id: &str) {
+pub(super) fn set_request_id(response: &mut HttpResponse, request_id: &str) {
     for (name, id) in [
         ("x-request-id", HeaderValue::from_str(request_id)),
         ("x-openstack-request-id", HeaderValue::try_from(format!("req-{request_id}"))),
     ] {
-        reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
+        response.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
     }
 }
 
 /// An answer as HTTP/1.1 writes it.
-fn serialize_response(reply: &HttpResponse, date: Option<&str>) -> Bytes {
-    let body: &[u8] = reply.body();
-    let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", reply.status(), body.len()).into_bytes();
-    for (name, value) in reply.headers() {
+fn serialize_response(response: &HttpResponse, date: Option<&str>) -> Bytes {
+    let body: &[u8] = response.body();
+    let mut bytes =
+        format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", response.status(), body.len()).into_bytes();
+    for (name, value) in response.headers() {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             bytes.extend_from_slice(part);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use imageshare::facade::HttpResponse;
+use imageshare::http::HttpResponse;
 
 /// An answer that is not there yet.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -22,9 +22,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body;
-use imageshare::facade::health::{healthy_response, unhealthy_response};
-use imageshare::facade::{ErrorInfo, HttpResponse};
-use imageshare::function::{effective_body_limit, redact_path, with_request_span};
+use imageshare::function::with_request_span;
+use imageshare::http::health::{healthy_response, unhealthy_response};
+use imageshare::http::{ErrorInfo, HttpResponse, effective_body_limit, redact_path};
 use imageshare_routes::DEFAULT_ROUTE;
 pub use imageshare_routes::OPENAPI;
 use time::OffsetDateTime;
@@ -228,8 +228,8 @@ impl Gateway {
             return Err(GatewayError::Malformed(MalformedRequest::Host));
         };
         drop(event);
-        let reply = self.run_function(call.handler, request, call.request_id, room).await?;
-        self.build_response(reply)
+        let response = self.run_function(call.handler, request, call.request_id, room).await?;
+        self.build_response(response)
     }
 
     /// Reads a body within the limit of its operation, and finds room for it where it is large.
@@ -258,8 +258,8 @@ impl Gateway {
     }
 
     /// The response to send, which takes room until the client has read it.
-    fn build_response(&self, reply: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
-        let (parts, body) = reply.into_parts();
+    fn build_response(&self, response: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
+        let (parts, body) = response.into_parts();
         let body = body_bytes(body);
         let room = self.response_budget.try_acquire(body.len()).ok_or(GatewayError::Busy)?;
         Ok(Response::from_parts(parts, Full::from(room.attach_to(body))))
@@ -276,9 +276,9 @@ impl Gateway {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move {
-            let reply = with_request_span(request, |request| handler(request)).await;
+            let response = with_request_span(request, |request| handler(request)).await;
             drop((running, room));
-            reply
+            response
         });
         match tokio::time::timeout(self.function_timeout, &mut task).await {
             Ok(Ok(reply)) if payload_size(&reply) <= MAX_PAYLOAD_BYTES => Ok(reply),
@@ -323,8 +323,8 @@ fn head_size(head: &Parts) -> usize {
 }
 
 /// Bytes of a function's answer as Lambda counts them: binary is passed in base64.
-fn payload_size(reply: &HttpResponse) -> usize {
-    match reply.body() {
+fn payload_size(response: &HttpResponse) -> usize {
+    match response.body() {
         lambda_http::Body::Text(text) => text.len(),
         lambda_http::Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
         _ => 0,

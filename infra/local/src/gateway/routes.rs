@@ -5,7 +5,7 @@
 //! who answers `GET`.
 
 use http::Method;
-use imageshare::function::DEFAULT_BODY_LIMIT;
+use imageshare::http::DEFAULT_BODY_LIMIT;
 use imageshare_routes::{ANY, DEFAULT_ROUTE, Document};
 
 use super::handlers::{Handler, Handlers};

@@ -66,9 +66,9 @@ impl ClientStream {
 
     /// Whether the bytes are a refusal of the parser's, whose place an answer of ours has then taken.
     fn replace_parser_response(&mut self, bytes: &[u8]) -> bool {
-        let refusal = error::replace_parser_response(bytes);
-        let replaces = refusal.is_some();
-        self.error_response = refusal.unwrap_or_default();
+        let error = error::replace_parser_response(bytes);
+        let replaces = error.is_some();
+        self.error_response = error.unwrap_or_default();
         replaces
     }
 

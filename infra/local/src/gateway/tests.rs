@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use http::Method;
-use imageshare::facade;
+use imageshare::http::{json_response, no_content};
 use lambda_http::{Body as LambdaBody, RequestExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,7 +67,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
         "body": kind,
         "length": length,
     });
-    facade::json_response(StatusCode::OK, &seen)
+    json_response(StatusCode::OK, &seen)
 }
 
 async fn large_response(request: lambda_http::Request) -> HttpResponse {
@@ -84,7 +84,7 @@ async fn start_gateway() -> TestGateway {
         async move {
             begun.add_permits(1);
             gate.acquire().await.unwrap().forget();
-            facade::no_content()
+            no_content()
         }
     });
     let health = Arc::new(Mutex::new(Health::Healthy));
@@ -117,7 +117,7 @@ async fn function_runs_after_its_hook() {
         let order = Arc::clone(&in_function);
         async move {
             order.lock().unwrap().push("function");
-            facade::no_content()
+            no_content()
         }
     });
     let function = handlers.with_before_hook(hook).get("function").unwrap();

@@ -74,15 +74,15 @@ async fn handle(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -
         return error_response(StatusCode::NOT_FOUND, "The metrics are at /metrics.\n");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut reply = error_response(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
-        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return reply;
+        let mut response = error_response(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
     }
     match metrics.encode(store).await {
         Ok(text) => {
-            let mut reply = Response::new(Full::from(text));
-            reply.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
-            reply
+            let mut response = Response::new(Full::from(text));
+            response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
+            response
         }
         Err(problem) => {
             tracing::error!(%problem, "the open work cannot be looked up for the metrics");
@@ -93,8 +93,8 @@ async fn handle(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -
 }
 
 fn error_response(status: StatusCode, message: &'static str) -> Response<Full<Bytes>> {
-    let mut reply = Response::new(Full::from(message));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    reply
+    let mut response = Response::new(Full::from(message));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }

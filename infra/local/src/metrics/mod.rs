@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Response;
-use imageshare::facade::ErrorInfo;
+use imageshare::http::ErrorInfo;
 use imageshare::store::{OPEN_SHARDS, Store, StoreError};
 use imageshare::table::Table;
 use prometheus_client::encoding::{EncodeLabelSet, text};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use imageshare::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
-use imageshare::facade::strict_json;
+use imageshare::http::strict_json;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

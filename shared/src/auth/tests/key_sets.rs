@@ -80,7 +80,7 @@ fn each_key_is_bound_to_one_algorithm() {
         let named = authenticator_with(&[jwk.clone()], ExpectedClaims::default());
         assert!(named.check_token(&Signer::of(algorithm).sign(&claims())).is_ok());
         for other in others {
-            let header = json!({"alg": other.name(), "kid": algorithm.name()}).to_string();
+            let header = json!({"alg": other.as_str(), "kid": algorithm.as_str()}).to_string();
             let token = Signer::of(other).sign_text(&header, &claims().to_string());
             assert_eq!(named.check_token(&token), Err(CredentialError::WrongAlgorithm(algorithm)));
         }

@@ -57,7 +57,7 @@ impl Signer {
     fn jwk(&self) -> Value {
         let jwk = Jwk::from_encoding_key(&self.key, jsonwebtoken_algorithm(self.algorithm)).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
-        jwk["kid"] = json!(self.algorithm.name());
+        jwk["kid"] = json!(self.algorithm.as_str());
         jwk
     }
 
@@ -75,13 +75,13 @@ impl Signer {
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let header = json!({"alg": self.algorithm.name(), "kid": self.algorithm.name()});
+        let header = json!({"alg": self.algorithm.as_str(), "kid": self.algorithm.as_str()});
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 }
 
 fn jsonwebtoken_algorithm(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    algorithm.name().parse().unwrap()
+    algorithm.as_str().parse().unwrap()
 }
 
 fn claims() -> Value {

@@ -176,8 +176,8 @@ fn late_unshare_resets_consent_to_earlier_share() {
         (at(4), Request::Share),
         (at(3), Request::Unshare),
     ];
-    let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
-    assert_eq!((standing.status(), standing.since), (Status::Pending, at(4)));
+    let active = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
+    assert_eq!((active.status(), active.since), (Status::Pending, at(4)));
 }
 
 #[test]
@@ -189,11 +189,8 @@ fn late_unshare_keeps_consent_to_later_share() {
         (at(5), Request::Share),
         (at(2), Request::Unshare),
     ];
-    let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
-    assert_eq!(
-        (standing.status(), standing.since, standing.reshared),
-        (Status::Accepted, at(3), vec![at(5)])
-    );
+    let active = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
+    assert_eq!((active.status(), active.since, active.reshared), (Status::Accepted, at(3), vec![at(5)]));
 }
 
 #[test]
@@ -254,8 +251,8 @@ fn late_unshare_ends_only_earlier_auto_accepted_shares() {
         [(Request::Share, Status::Pending), (Request::ShareAutoAccepted, Status::Accepted)]
     {
         let history = [(at(1), Request::ShareAutoAccepted), (at(3), second), (at(2), Request::Unshare)];
-        let standing = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
-        assert_eq!((standing.status(), standing.since), (status, at(3)));
+        let active = apply_all(&history).and_then(|m| m.active().cloned()).unwrap();
+        assert_eq!((active.status(), active.since), (status, at(3)));
     }
 }
 
@@ -265,8 +262,8 @@ fn reshare_history_is_bounded() {
     for minute in 2..100 {
         current = Membership::share(current.as_ref(), at(minute));
     }
-    let standing = current.and_then(|m| m.active().cloned()).unwrap();
-    assert_eq!((standing.since, standing.reshared.len()), (at(1), MAX_RESHARES));
+    let active = current.and_then(|m| m.active().cloned()).unwrap();
+    assert_eq!((active.since, active.reshared.len()), (at(1), MAX_RESHARES));
 }
 
 #[test]

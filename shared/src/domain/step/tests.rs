@@ -118,9 +118,9 @@ fn unshare_of_deleted_image_succeeds() {
 fn unshare_of_deleted_image_ends_later_shares() {
     let unshare = job(Task::Unshare, 1);
     let (earlier, later) = (Membership::share(None, unshare.id.0), Stamp::now());
-    let standing = Membership::share(earlier.as_ref(), later).unwrap();
+    let active = Membership::share(earlier.as_ref(), later).unwrap();
     let mut known = StepInput::default();
-    known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), standing);
+    known.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), active);
     let decision = plan(&unshare, 0..1, &known, rules(&limits(9)));
     assert_eq!(
         decision.changes[0].membership,

@@ -10,7 +10,7 @@ use super::describe_images::{AVAILABLE, os_type};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::store::List;
 use crate::usecases::{self, ImageQuery, ImageRow, IndexFilter, ListReason, UseCaseError, VisibleImage};
 
@@ -54,7 +54,7 @@ struct Filter<'a> {
 
 /// Filters, `PageNumber` and `PageSize` in; `ImageSpecs`, `TotalCount` and what was asked for out.
 pub(super) async fn handle(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
 ) -> Result<ActionOutput, Error> {
     let filter = Filter::parse(parameters)?;
@@ -64,10 +64,10 @@ pub(super) async fn handle(
     if parameters.flag("DryRun")? {
         return Err(Error::dry_run_passed());
     }
-    let rows = matching_rows(call, &filter, ids).await?;
+    let rows = matching_rows(request, &filter, ids).await?;
     let images = rows.iter().skip((page - 1) * size).take(size).map(|row| image_json(&row.visible));
     Ok(json!({
-        "RegionId": call.app.settings.region,
+        "RegionId": request.app.settings.region,
         "PageNumber": page,
         "PageSize": size,
         "TotalCount": rows.len(),
@@ -78,11 +78,11 @@ pub(super) async fn handle(
 
 /// All images that pass the filter, the newest first.
 async fn matching_rows(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     filter: &Filter<'_>,
     ids: Option<Vec<ImageId>>,
 ) -> Result<Vec<ImageRow>, Error> {
-    let (service, caller) = (&call.app, call.caller());
+    let (service, caller) = (&request.app, request.caller());
     let query = ImageQuery {
         lists: filter.lists(caller),
         filter: |seen: &VisibleImage| filter.matches(seen),
@@ -225,7 +225,7 @@ fn image_json(seen: &VisibleImage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn lists(query: &str) -> String {
         let parameters = Parameters::parse(query, None).unwrap();

@@ -7,8 +7,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
-use crate::facade::marker::Listing;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, Listing};
 use crate::store::List;
 use crate::usecases::{
     self, ImagePage, ImageQuery, IndexFilter, ListReason, Marker, UseCaseError, VisibleImage,
@@ -61,13 +60,13 @@ struct Filter<'a> {
 
 /// Filters, `MaxResults` and `NextToken` in, `ImageSpecs` and the next `NextToken` out.
 pub(super) async fn handle(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
 ) -> Result<ActionOutput, Error> {
     let filter = Filter::parse(parameters)?;
     let ids = parse_image_ids(parameters)?;
     let most = parameters.number("MaxResults", (1, 100), 10)?;
-    let (service, caller) = (&call.app, call.caller());
+    let (service, caller) = (&request.app, request.caller());
     let listing = Listing::new("DescribeImages", caller).with_query(filter_parameters(parameters));
     let after = parameters.text("NextToken").map(|text| parse_next_token(&listing, text)).transpose()?;
     let lists = filter.lists(caller);

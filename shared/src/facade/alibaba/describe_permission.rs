@@ -6,31 +6,31 @@ use serde_json::{Value, json};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
 use crate::domain::{ImageId, MemberView};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases;
 
 /// `ImageId` in, `AliUids` out.
 pub(super) async fn handle(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
 ) -> Result<ActionOutput, Error> {
-    let members = all_members(call, &parameters.image_id()?).await?;
+    let members = all_members(request, &parameters.image_id()?).await?;
     let accounts: Vec<_> = members.iter().map(|member| member.tenant.as_str()).collect();
     Ok(json!({ "AliUids": accounts }).into())
 }
 
 /// `ImageId`, `PageNumber`, `PageSize` in; `Accounts`, `TotalCount` and what was asked for out.
 pub(super) async fn handle_paged(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
 ) -> Result<ActionOutput, Error> {
     let image = parameters.image_id()?;
     let page = parameters.number("PageNumber", (1, 1_000_000), 1)?;
     let size = parameters.number("PageSize", (1, 100), 10)?;
-    let members = all_members(call, &image).await?;
+    let members = all_members(request, &image).await?;
     Ok(json!({
         "ImageId": image.as_str(),
-        "RegionId": call.app.settings.region,
+        "RegionId": request.app.settings.region,
         "PageNumber": page,
         "PageSize": size,
         "TotalCount": members.len(),
@@ -41,13 +41,14 @@ pub(super) async fn handle_paged(
 }
 
 /// All of them: the answers tell their number, and there is a limit to it.
-async fn all_members(call: &AuthenticatedRequest, image: &ImageId) -> Result<Vec<MemberView>, Error> {
-    let limit = usize::try_from(call.app.settings.limits.members_per_image).unwrap_or(usize::MAX);
+async fn all_members(request: &AuthenticatedRequest, image: &ImageId) -> Result<Vec<MemberView>, Error> {
+    let limit = usize::try_from(request.app.settings.limits.members_per_image).unwrap_or(usize::MAX);
     let mut members = Vec::new();
     loop {
         let after = members.last().map(|last: &MemberView| last.tenant.clone());
-        let page = usecases::list_members(&call.app, call.caller(), image, after.as_ref(), limit).await?;
-        members.extend(page.members);
+        let page =
+            usecases::list_members(&request.app, request.caller(), image, after.as_ref(), limit).await?;
+        members.extend(page.items);
         if page.next.is_none() {
             return Ok(members);
         }

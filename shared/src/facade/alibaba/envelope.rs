@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::action::{Action, Product};
 use super::format::Format;
 use super::{Error, Parameters};
-use crate::facade::{ErrorInfo, HttpResponse, response};
-use crate::function::IncomingRequest;
+use crate::http::{
+    ApiError, ErrorInfo, HttpResponse, IncomingRequest, RejectedRequest, RejectionReason, response,
+};
 
 /// Names the parameters that were given and not looked at.
 const IGNORED_PARAMETERS_HEADER: HeaderName = HeaderName::from_static("x-ignored-parameters");
@@ -48,9 +49,20 @@ pub(super) struct Envelope {
 impl Error {
     /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
     /// read.
-    pub fn into_response(self, received: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
-        Envelope::new(received.request_id(), received.raw_header("host"), parameters).error(self, None)
+    pub fn into_response(self, incoming: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
+        Envelope::new(incoming.request_id(), incoming.raw_header("host"), parameters).error(self, None)
     }
+}
+
+/// The response to a request that did not get as far as its action; with its parameters, where they could be read. A body
+/// that is too large is refused in the common form, as the gateway refuses it, which cannot know what the body is.
+pub fn reject(rejected: &RejectedRequest, parameters: Option<&Parameters>) -> HttpResponse {
+    let error = match rejected.reason().clone() {
+        RejectionReason::BodyTooLarge(problem) => return ApiError::from(problem).into_response(),
+        RejectionReason::Auth(error) => Error::from(error),
+        RejectionReason::UseCase(error) => Error::from(error),
+    };
+    error.into_response(rejected, parameters)
 }
 
 impl Envelope {
@@ -71,15 +83,16 @@ impl Envelope {
         if let Value::Object(members) = &mut body {
             members.insert("RequestId".to_owned(), self.request_id.as_str().into());
         }
-        let mut reply = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
+        let mut response = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
         if let Some(named) = ignored_parameters_header(&answer.ignored_parameters) {
-            reply.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
+            response.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
         }
-        reply
+        response
     }
 
     /// An error in the form that the SDKs read.
     pub(super) fn error(&self, error: Error, product: Option<Product>) -> HttpResponse {
+        let error = error.into_inner();
         let product = match product {
             Some(Product::Ecd) => "&product=ecd",
             Some(Product::Ecs) => "&product=ecs",
@@ -88,20 +101,20 @@ impl Envelope {
         let body = json!({
             "RequestId": self.request_id,
             "HostId": self.host,
-            "Code": error.code(),
-            "Message": error.message(),
-            "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code()),
+            "Code": error.code,
+            "Message": error.message,
+            "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}{product}", error.code),
         });
-        let reply = self.format.response(error.status(), "Error", &body);
-        let mut reply = ErrorInfo::attach(reply, error.code(), error.message());
-        if error.status() == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let response = self.format.response(error.status, "Error", &body);
+        let mut response = ErrorInfo::attach(response, error.code, &error.message);
+        if error.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if let Some(wait) = error.retry_after() {
+        if let Some(wait) = error.retry_after {
             let millis = response::ceil_seconds(wait).saturating_mul(1000);
-            reply.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
+            response.headers_mut().insert(RETRY_AFTER_MILLIS_HEADER, HeaderValue::from(millis));
         }
-        response::with_retry_after(reply, error.retry_after())
+        response::with_retry_after(response, error.retry_after)
     }
 }
 

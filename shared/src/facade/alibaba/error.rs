@@ -2,46 +2,28 @@
 //! which are misspelt there and so here). The one table from refusals to codes is [`Error::from`].
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use http::StatusCode;
 
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
-use crate::facade::server_error;
+use crate::http::{ApiError, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 
-/// An error as this dialect answers it.
+/// An error as this dialect reports it, in a body of its own ([`Envelope`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    retry_after: Option<Duration>,
-}
+pub struct Error(ApiError);
 
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self(ApiError::new(status, code, message))
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(super) fn code(&self) -> &'static str {
-        self.code
-    }
-
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// When the client may come again.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+    /// Status, code and message, for the body.
+    pub(super) fn into_inner(self) -> ApiError {
+        self.0
     }
 
     /// A parameter is not as it must be.
@@ -135,9 +117,9 @@ impl Error {
 
 impl From<UseCaseError> for Error {
     #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
-    fn from(refusal: UseCaseError) -> Self {
+    fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             UseCaseError::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
             UseCaseError::AdminOnly => Self::forbidden("The role admin is needed."),
             UseCaseError::ProjectMismatch { acting, named } => {
@@ -178,11 +160,9 @@ impl From<UseCaseError> for Error {
                 "InvalidAccount.Forbbiden",
                 "The specified Account does not yourself: an image is not shared with its owner.",
             ),
-            UseCaseError::ProjectNameAsId { .. } => Self::new(
-                S::NOT_FOUND,
-                "InvalidAccount.NotFound",
-                format!("The specified account {refusal}."),
-            ),
+            UseCaseError::ProjectNameAsId { .. } => {
+                Self::new(S::NOT_FOUND, "InvalidAccount.NotFound", format!("The specified account {error}."))
+            }
             UseCaseError::RuleViolation { tenant, outcome: Outcome::UnknownTenant, .. } => Self::new(
                 S::NOT_FOUND,
                 "InvalidAccount.NotFound",
@@ -215,14 +195,14 @@ impl From<UseCaseError> for Error {
                 "ServiceUnavailable",
                 server_error::in_progress_message(&id),
             ),
-            UseCaseError::TooManyRequests { retry_after, excess } => Self {
+            UseCaseError::TooManyRequests { retry_after, excess } => Self(ApiError {
                 retry_after: Some(retry_after),
-                ..Self::new(
+                ..ApiError::new(
                     S::TOO_MANY_REQUESTS,
                     "Throttling.User",
                     format!("Request was denied due to user flow control: {excess}."),
                 )
-            },
+            }),
             UseCaseError::Store(problem) => Self::from(problem),
             // No action of this dialect can meet these.
             other @ (UseCaseError::JobNotFound

@@ -9,7 +9,7 @@ use lambda_http::Body;
 use serde_json::Value;
 
 use super::{Error, Parameters};
-use crate::facade::{HttpResponse, response};
+use crate::http::{HttpResponse, response};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,11 +37,11 @@ impl Format {
             Self::Xml => {
                 let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_owned();
                 write_element(&mut text, root, body);
-                let mut reply = Response::new(Body::Text(text));
-                *reply.status_mut() = status;
+                let mut response = Response::new(Body::Text(text));
+                *response.status_mut() = status;
                 let xml = HeaderValue::from_static("text/xml;charset=utf-8");
-                reply.headers_mut().insert(CONTENT_TYPE, xml);
-                reply
+                response.headers_mut().insert(CONTENT_TYPE, xml);
+                response
             }
         }
     }

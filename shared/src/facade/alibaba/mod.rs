@@ -18,11 +18,11 @@ use lambda_http::Request;
 
 use self::action::{Action, Product};
 use self::envelope::Envelope;
+pub use self::envelope::reject;
 pub use self::error::Error;
 use self::format::Format;
 pub use self::parameters::Parameters;
-use crate::facade::HttpResponse;
-use crate::function::{AuthenticatedRequest, IncomingRequest};
+use crate::http::{AuthenticatedRequest, HttpResponse, IncomingRequest};
 
 /// The route of an action by GET.
 pub const GET_ROUTE: &str = "GET /";
@@ -42,49 +42,51 @@ pub fn has_action(request: &Request) -> bool {
 ///
 /// # Errors
 /// [`Error`] names what cannot be read.
-pub fn parse_parameters(received: &IncomingRequest) -> Result<Parameters, Error> {
-    let form = match received.body() {
+pub fn parse_parameters(incoming: &IncomingRequest) -> Result<Parameters, Error> {
+    let form = match incoming.body() {
         [] => None,
-        body if is_form(received.raw_header("content-type").unwrap_or_default()) => Some(body),
+        body if is_form(incoming.raw_header("content-type").unwrap_or_default()) => Some(body),
         _ => return Err(Error::invalid_body()),
     };
-    let parameters = Parameters::parse(received.raw_query(), form)?;
-    if let Some(name) = action::requested_name(received.raw_header(action::ACTION_HEADER), &parameters) {
-        received.record_action(name);
+    let parameters = Parameters::parse(incoming.raw_query(), form)?;
+    if let Some(name) = action::requested_name(incoming.raw_header(action::ACTION_HEADER), &parameters) {
+        incoming.record_action(name);
     }
     Ok(parameters)
 }
 
 /// An action in, its answer out, with the request's id.
-pub async fn handle(call: &AuthenticatedRequest, parameters: &Parameters) -> HttpResponse {
-    let envelope = Envelope::new(call.request_id(), call.raw_header("host"), Some(parameters));
-    let action = match Action::parse(|name| call.raw_header(name), parameters) {
+pub async fn handle(request: &AuthenticatedRequest, parameters: &Parameters) -> HttpResponse {
+    let envelope = Envelope::new(request.request_id(), request.raw_header("host"), Some(parameters));
+    let action = match Action::parse(|name| request.raw_header(name), parameters) {
         Ok(action) => action,
         Err(error) => return envelope.error(error, None),
     };
-    match run_action(call, action, parameters).await {
+    match run_action(request, action, parameters).await {
         Ok(answer) => envelope.success(action, answer),
         Err(error) => envelope.error(error, Some(action.product())),
     }
 }
 
 async fn run_action(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     action: Action,
     parameters: &Parameters,
 ) -> Result<envelope::ActionOutput, Error> {
     // Before anything is changed: a client that cannot read the answer would try again.
     Format::parse(parameters)?;
     if action.is_read_only() {
-        call.check_read_rate()?;
+        request.check_read_rate()?;
     }
-    parameters.check_region(&call.app.settings.region)?;
+    parameters.check_region(&request.app.settings.region)?;
     match action {
-        Action::ModifyPermission(product) => modify_permission::handle(call, parameters, product).await,
-        Action::DescribePermission(Product::Ecd) => describe_permission::handle(call, parameters).await,
-        Action::DescribePermission(Product::Ecs) => describe_permission::handle_paged(call, parameters).await,
-        Action::DescribeImages(Product::Ecd) => describe_images::handle(call, parameters).await,
-        Action::DescribeImages(Product::Ecs) => describe_ecs_images::handle(call, parameters).await,
+        Action::ModifyPermission(product) => modify_permission::handle(request, parameters, product).await,
+        Action::DescribePermission(Product::Ecd) => describe_permission::handle(request, parameters).await,
+        Action::DescribePermission(Product::Ecs) => {
+            describe_permission::handle_paged(request, parameters).await
+        }
+        Action::DescribeImages(Product::Ecd) => describe_images::handle(request, parameters).await,
+        Action::DescribeImages(Product::Ecs) => describe_ecs_images::handle(request, parameters).await,
     }
 }
 

@@ -10,7 +10,7 @@ use super::envelope::ActionOutput;
 use super::parameters::ArrayParameter;
 use super::{Error, Parameters};
 use crate::domain::{AddedAndRemoved, PermissionChange, TenantId};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 use crate::usecases::{DryRun, change_permissions};
 
 /// The highest number of `AddAccount.N` and of `RemoveAccount.N` that is looked at (`contract/decisions.md` 11).
@@ -18,7 +18,7 @@ const MAX_ACCOUNTS: usize = 10;
 
 /// `ImageId`, `AddAccount.N`, `RemoveAccount.N` in, nothing out.
 pub(super) async fn handle(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     parameters: &Parameters,
     product: Product,
 ) -> Result<ActionOutput, Error> {
@@ -26,7 +26,7 @@ pub(super) async fn handle(
     // What is not supported is told first: it may stand alone, without any account.
     let effect = if product == Product::Ecs { parse_dry_run(parameters)? } else { DryRun::Off };
     let (permissions, ignored) = parse_permissions(parameters)?;
-    change_permissions(&call.app, call.caller(), &image, &permissions, effect).await?;
+    change_permissions(&request.app, request.caller(), &image, &permissions, effect).await?;
     if effect == DryRun::On {
         return Err(Error::dry_run_passed());
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn unsupported_ecs_options_are_rejected() {
-        let refused = |query| parse_dry_run(&read(query)).unwrap_err().code();
+        let refused = |query| parse_dry_run(&read(query)).unwrap_err().into_inner().code;
         assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
         assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");

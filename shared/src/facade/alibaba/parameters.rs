@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::query;
+use crate::http::query;
 
 /// Names and values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

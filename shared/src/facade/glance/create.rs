@@ -7,29 +7,28 @@ use serde_json::Value;
 use super::Error;
 use super::attribute::Attribute;
 use super::image::{image_path, image_response};
-use super::request::{idempotency_request, parse_json};
+use super::request::parse_json;
 use crate::domain::{Details, ID_FORMAT, ImageId, TenantId, Visibility};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency};
 use crate::usecases::{self, NewImage};
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v2/images";
 
 /// Attributes and free properties in, the image out with 201.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    create(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    create(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let body = parse_json(call.body())?;
+async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let body = parse_json(request.body())?;
     let new = parse(&body)?;
-    let idempotency = idempotency_request(call, &body)?;
-    let image = usecases::register_image(&call.app, call.caller(), new, idempotency.as_ref()).await?;
-    let mut reply = image_response(StatusCode::CREATED, &image);
+    let idempotency = idempotency::parse_header(request, &body)?;
+    let image = usecases::register_image(&request.app, request.caller(), new, idempotency.as_ref()).await?;
+    let mut response = image_response(StatusCode::CREATED, &image);
     let location = HeaderValue::from_str(&image_path(&image)).ok();
-    reply.headers_mut().extend(location.map(|path| (LOCATION, path)));
-    Ok(reply)
+    response.headers_mut().extend(location.map(|path| (LOCATION, path)));
+    Ok(response)
 }
 
 fn parse(body: &Value) -> Result<NewImage, Error> {

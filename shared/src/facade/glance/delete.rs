@@ -1,21 +1,20 @@
 //! `DELETE /v2/images/{image_id}`: delete an image with its memberships.
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}";
 
 /// Nothing out, with 204.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    delete(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    delete(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn delete(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    usecases::delete_image(&call.app, call.caller(), &path_image_id(call)?).await?;
+async fn delete(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    usecases::delete_image(&request.app, request.caller(), &path_image_id(request)?).await?;
     Ok(no_content())
 }

@@ -8,28 +8,23 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::domain::{ImageId, Outcome, TenantId, Visibility};
-use crate::facade::ims::error::{immutable_while_shared, rule_error};
-use crate::facade::{HttpResponse, response, server_error};
+use crate::http::idempotency::InvalidIdempotencyKey;
+use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody};
 use crate::store::StoreError;
-use crate::usecases::{ExceededLimit, UseCaseError};
+use crate::usecases::{ExceededLimit, UseCaseError, rule_error};
 
-/// An error as these paths answer it.
+/// An error as these paths report it: what other dialects have, with the statuses and messages of Glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    retry_after: Option<Duration>,
-}
+pub struct Error(ApiError);
 
 impl Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self(ApiError::new(status, code, message))
     }
 
     /// The request is not as it must be.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
+        Self(ApiError::malformed(message))
     }
 
     fn too_many_to_sort(most: usize) -> Self {
@@ -48,20 +43,16 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "IMG.0027", format!("No image found with ID {id}"))
     }
 
-    /// The error as an answer.
+    /// The error in the body that OpenStack clients read.
     pub fn into_response(self) -> HttpResponse {
-        response::with_retry_after(
-            response::error_response(self.status, self.code, &self.message),
-            self.retry_after,
-        )
+        self.0.into_response()
     }
 }
 
 impl From<UseCaseError> for Error {
-    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
-    fn from(refusal: UseCaseError) -> Self {
+    fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             UseCaseError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
@@ -92,19 +83,15 @@ impl From<UseCaseError> for Error {
                 "IMG.0105",
                 format!("Image {image}: {}", not_shared_reason(&image, visibility)),
             ),
-            UseCaseError::Encrypted(id) => Self::new(
-                S::FORBIDDEN,
-                "IMG.0099",
-                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
-            ),
+            UseCaseError::Encrypted(_) => Self(ApiError { status: S::FORBIDDEN, ..error.into() }),
             UseCaseError::SelfShare(tenant) => Self::new(
                 S::BAD_REQUEST,
                 "IMG.0076",
                 format!("{tenant} owns the image and cannot be its member."),
             ),
-            UseCaseError::Unresolved { .. } => Self::bad_request(format!("{refusal}.")),
+            UseCaseError::Unresolved { .. } => Self::bad_request(format!("{error}.")),
             UseCaseError::ProjectNameAsId { .. } => {
-                Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {refusal}."))
+                Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {error}."))
             }
             UseCaseError::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
             UseCaseError::MemberNotFound { image, tenant } => Self::new(
@@ -117,9 +104,6 @@ impl From<UseCaseError> for Error {
             UseCaseError::RuleViolation { image, tenant, outcome } => {
                 let (code, message) = rule_error(&image, &tenant, outcome);
                 Self::new(outcome_status(outcome), code, message)
-            }
-            UseCaseError::SharedImageImmutable(id) => {
-                Self::new(S::CONFLICT, "IMG.0105", immutable_while_shared(&id))
             }
             UseCaseError::FormatImmutable { image, field } => format_fixed(&image, field),
             UseCaseError::InvalidStatus(_) => Self::bad_request(
@@ -146,29 +130,44 @@ impl From<UseCaseError> for Error {
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
             UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
-            UseCaseError::InProgress(id) => {
-                Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", server_error::in_progress_message(&id))
-            }
-            UseCaseError::Conflict(id) => Self::new(
-                S::CONFLICT,
-                "IMG.0046",
-                format!("Image {id} is being changed by others. Try again."),
-            ),
             UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
             UseCaseError::TooManyToSort(most) => Self::too_many_to_sort(most),
             UseCaseError::ScanLimitReached { examined, .. } => {
                 Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
             UseCaseError::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
-            UseCaseError::Store(problem) => problem.into(),
+            same @ (UseCaseError::SharedImageImmutable(_)
+            | UseCaseError::InProgress(_)
+            | UseCaseError::Conflict(_)
+            | UseCaseError::Store(_)) => Self(same.into()),
         }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
-        let (status, code, message) = server_error::for_store_error(&problem);
-        Self::new(status, code, message)
+        Self(problem.into())
+    }
+}
+
+impl From<UnexpectedBody> for Error {
+    fn from(problem: UnexpectedBody) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl From<InvalidIdempotencyKey> for Error {
+    fn from(problem: InvalidIdempotencyKey) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl From<RejectionReason> for Error {
+    fn from(reason: RejectionReason) -> Self {
+        match reason {
+            RejectionReason::UseCase(error) => error.into(),
+            same @ (RejectionReason::BodyTooLarge(_) | RejectionReason::Auth(_)) => Self(same.into()),
+        }
     }
 }
 
@@ -210,7 +209,8 @@ fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
 /// from what stands before it in other clouds.
 fn too_many_requests(retry_after: Duration, excess: ExceededLimit) -> Error {
     let message = format!("This request was rate-limited: {excess}.");
-    Error { retry_after: Some(retry_after), ..Error::new(StatusCode::TOO_MANY_REQUESTS, "IMG.0060", message) }
+    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "IMG.0060", message);
+    Error(ApiError { retry_after: Some(retry_after), ..error })
 }
 
 /// The status of a rule that Glance does not know.
@@ -229,9 +229,9 @@ mod tests {
 
     #[test]
     fn glance_error_has_the_common_error_body() {
-        let reply = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
-        assert_eq!(reply.status(), 404);
-        let lambda_http::Body::Text(body) = reply.body() else { panic!("{reply:?}") };
+        let response = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
+        assert_eq!(response.status(), 404);
+        let lambda_http::Body::Text(body) = response.body() else { panic!("{response:?}") };
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(body).unwrap(),
             serde_json::json!({"error":

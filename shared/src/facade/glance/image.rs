@@ -6,8 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::domain::Image;
-use crate::facade::field_value::FieldValue;
-use crate::facade::{HttpResponse, json_response};
+use crate::http::{FieldValue, HttpResponse, json_response};
 
 /// The image as an answer.
 pub(super) fn image_response(status: StatusCode, image: &Image) -> HttpResponse {
@@ -70,7 +69,7 @@ impl Serialize for ImageJson<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     #[test]
     fn image_has_all_glance_fields_and_its_properties() {

@@ -12,9 +12,8 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
@@ -35,11 +34,11 @@ pub const IMPORT_ROUTE: &str = "POST /v2/images/{image_id}/import";
 const INVALID_CHECKSUM: &str = "no-image-data-here-they-live-elsewhere";
 
 /// Refuses to give data.
-pub fn handle_download(call: &AuthenticatedRequest) -> HttpResponse {
-    if let Err(refused) = ensure_no_body(call) {
-        return refused.into_response();
+pub fn handle_download(request: &AuthenticatedRequest) -> HttpResponse {
+    if let Err(refused) = request.ensure_no_body() {
+        return Error::from(refused).into_response();
     }
-    let mut reply = if accepts_json(call.raw_header("accept").unwrap_or_default()) {
+    let mut response = if accepts_json(request.raw_header("accept").unwrap_or_default()) {
         let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";
         Error::new(StatusCode::NOT_FOUND, "IMG.0105", message).into_response()
     } else {
@@ -47,8 +46,8 @@ pub fn handle_download(call: &AuthenticatedRequest) -> HttpResponse {
         *empty.status_mut() = StatusCode::NOT_FOUND;
         empty
     };
-    reply.headers_mut().insert(CONTENT_MD5, HeaderValue::from_static(INVALID_CHECKSUM));
-    reply
+    response.headers_mut().insert(CONTENT_MD5, HeaderValue::from_static(INVALID_CHECKSUM));
+    response
 }
 
 /// Whether a header `Accept` names JSON, and not only everything.
@@ -59,15 +58,16 @@ fn accepts_json(accept: &[u8]) -> bool {
 
 /// Refuses data. No data are taken from whoever may change the image, with 204: `openstack image create` and
 /// `glance image-create` upload their standard input unless that is a terminal, and where they run by themselves it is empty.
-pub async fn handle_upload(call: &AuthenticatedRequest) -> HttpResponse {
-    if !call.body().is_empty() {
+pub async fn handle_upload(request: &AuthenticatedRequest) -> HttpResponse {
+    if !request.body().is_empty() {
         return handle_import();
     }
-    accept_empty_upload(call).await.unwrap_or_else(Error::into_response)
+    accept_empty_upload(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn accept_empty_upload(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |_| Ok::<_, Error>(())).await?;
+async fn accept_empty_upload(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, |_| Ok::<_, Error>(()))
+        .await?;
     Ok(no_content())
 }
 

@@ -1,31 +1,15 @@
 //! What the registry's requests have in common: the image of the path, bodies, and bodies that should not be.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::ImageId;
-use crate::facade::{UNEXPECTED_BODY, idempotency, strict_json};
-use crate::function::AuthenticatedRequest;
-use crate::store::IdempotencyRequest;
+use crate::http::{AuthenticatedRequest, strict_json};
 
 /// The image that the path names. An id that none can have is not found.
-pub(super) fn path_image_id(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
-    let text = call.path_parameter("image_id");
+pub(super) fn path_image_id(request: &AuthenticatedRequest) -> Result<ImageId, Error> {
+    let text = request.path_parameter("image_id");
     text.parse().map_err(|_| Error::image_not_found(text))
-}
-
-/// The request under the idempotency key of its header. `request` is what makes two requests the same.
-pub(super) fn idempotency_request(
-    call: &AuthenticatedRequest,
-    request: &impl Serialize,
-) -> Result<Option<IdempotencyRequest>, Error> {
-    idempotency::parse_header(call, request).map_err(|bad| Error::bad_request(bad.to_string()))
-}
-
-/// Refuses a request that came with a body, where none is looked at.
-pub(super) fn ensure_no_body(call: &AuthenticatedRequest) -> Result<(), Error> {
-    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(UNEXPECTED_BODY)) }
 }
 
 /// Reads a body as JSON, whatever its type.

@@ -6,22 +6,20 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
-use super::request::ensure_no_body;
 use crate::domain::{Status, Visibility};
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
 
 /// `image`, `images`, `member` or `members` in, its schema out.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).unwrap_or_else(Error::into_response)
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).unwrap_or_else(Error::into_response)
 }
 
-fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let name = call.path_parameter("schema_name");
+fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let name = request.path_parameter("schema_name");
     let schema = match name {
         "image" => image_schema(),
         "images" => list_schema(name, &image_schema(), true),

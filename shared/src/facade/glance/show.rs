@@ -4,21 +4,20 @@ use http::StatusCode;
 
 use super::Error;
 use super::image::image_response;
-use super::request::{ensure_no_body, path_image_id};
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use super::request::path_image_id;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images/{image_id}";
 
 /// The image out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let image = usecases::show_image(&call.app, call.caller(), &path_image_id(call)?).await?;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let image = usecases::show_image(&request.app, request.caller(), &path_image_id(request)?).await?;
     Ok(image_response(StatusCode::OK, &image))
 }

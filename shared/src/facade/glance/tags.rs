@@ -6,10 +6,9 @@
 use http::StatusCode;
 
 use super::Error;
-use super::request::{ensure_no_body, path_image_id};
+use super::request::path_image_id;
 use crate::domain::{Image, MAX_TAGS, is_tag};
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The route that puts a tag on.
@@ -19,28 +18,32 @@ pub const ADD_ROUTE: &str = "PUT /v2/images/{image_id}/tags/{tag}";
 pub const REMOVE_ROUTE: &str = "DELETE /v2/images/{image_id}/tags/{tag}";
 
 /// Nothing out, with 204, also where the image has the tag already.
-pub async fn handle_add(call: &AuthenticatedRequest) -> HttpResponse {
-    add(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_add(request: &AuthenticatedRequest) -> HttpResponse {
+    add(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let tag = parse_tag(call.path_parameter("tag"))?;
-    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| add_tag(image, tag))
-        .await?;
+async fn add(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let tag = parse_tag(request.path_parameter("tag"))?;
+    usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, |image| {
+        add_tag(image, tag)
+    })
+    .await?;
     Ok(no_content())
 }
 
 /// Nothing out, with 204.
-pub async fn handle_remove(call: &AuthenticatedRequest) -> HttpResponse {
-    remove(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_remove(request: &AuthenticatedRequest) -> HttpResponse {
+    remove(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let tag = call.path_parameter("tag");
-    usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, |image| remove_tag(image, tag))
-        .await?;
+async fn remove(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let tag = request.path_parameter("tag");
+    usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, |image| {
+        remove_tag(image, tag)
+    })
+    .await?;
     Ok(no_content())
 }
 
@@ -81,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn status(result: Result<(), Error>) -> u16 {
         result.map_or_else(|error| error.into_response().status().as_u16(), |()| 204)

@@ -11,8 +11,7 @@ use super::attribute::{Attribute, check_removable, check_writable, is_base};
 use super::image::image_response;
 use super::request::{parse_json, path_image_id};
 use crate::domain::Image;
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
 
 /// The operation's route.
@@ -22,15 +21,16 @@ pub const ROUTE: &str = "PATCH /v2/images/{image_id}";
 const MAX_OPERATIONS: usize = 128;
 
 /// A JSON patch in, the image as it then is out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    update(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    update(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let form = PatchFormat::from_content_type(call.raw_header("content-type").unwrap_or_default())?;
-    let changes = parse(form, call.body())?;
+async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let form = PatchFormat::from_content_type(request.raw_header("content-type").unwrap_or_default())?;
+    let changes = parse(form, request.body())?;
     let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
-    let image = usecases::update_image(&call.app, call.caller(), &path_image_id(call)?, apply).await?;
+    let image =
+        usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, apply).await?;
     Ok(image_response(StatusCode::OK, &image))
 }
 
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Visibility;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn patched(form: PatchFormat, patch: &Value) -> Result<Image, Error> {
         let mut image = fixtures::image(&[("a/b", "1"), ("own", "2")]);

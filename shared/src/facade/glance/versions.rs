@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::Settings;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
-use crate::function::base_url;
+use crate::http::{HttpResponse, UnexpectedBody, base_url, json_response as reply_json};
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [
@@ -34,7 +33,7 @@ pub fn handler(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> HttpRe
         if request.body().is_empty() {
             reply_json(*status, &versions_json(&base_url(settings, request)))
         } else {
-            Error::bad_request(UNEXPECTED_BODY).into_response()
+            Error::from(UnexpectedBody).into_response()
         }
     })
 }
@@ -62,9 +61,9 @@ mod tests {
             limits: Limits::default(),
         };
         let request = http::Request::get(asked).body(Body::Empty).unwrap();
-        let reply = handler("GET /").unwrap()(&settings, &request);
-        assert_eq!(reply.status(), 300);
-        let Body::Text(text) = reply.body() else { panic!("{reply:?}") };
+        let response = handler("GET /").unwrap()(&settings, &request);
+        assert_eq!(response.status(), 300);
+        let Body::Text(text) = response.body() else { panic!("{response:?}") };
         let versions: Value = serde_json::from_str(text).unwrap();
         assert_eq!(versions["versions"].as_array().map(Vec::len), Some(10));
         assert_eq!(versions["versions"][0]["id"], "v2.17");

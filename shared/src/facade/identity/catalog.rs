@@ -3,10 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response as reply_json};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/catalog";
@@ -16,15 +13,15 @@ const SERVICES: [(&str, &str, &str); 3] =
     [("image", "glance", ""), ("ims", "ims", ""), ("identity", "keystone", "/v3")];
 
 /// Nothing in, `{"catalog":[…],"links":{"self"}}` out.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).unwrap_or_else(Error::into_response)
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).unwrap_or_else(ApiError::into_response)
 }
 
-fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let address = call.base_url();
+fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let address = request.base_url();
     let body = json!({
-        "catalog": catalog_json(&address, &call.app.settings.region),
+        "catalog": catalog_json(&address, &request.app.settings.region),
         "links": { "self": format!("{address}/v3/auth/catalog"), "previous": null, "next": null },
     });
     Ok(reply_json(StatusCode::OK, &body))

@@ -5,11 +5,9 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::Value;
 
-use super::Error;
 use super::access_key::AccessKeyJson;
 use crate::domain::Role;
-use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency, json_response, strict_json};
 use crate::usecases::{self, NewAccessKey};
 
 /// The operation's route.
@@ -19,41 +17,41 @@ pub const ROUTE: &str = "POST /v1/access-keys";
 const MAX_NAME_CHARS: usize = 255;
 
 /// `{"name":"…","roles":["member"]}` in, the access key and its secret out with 201.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    create(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    create(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn create(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let new = parse(call.body())?;
-    let caller = call.caller();
+async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let new = parse(request.body())?;
+    let caller = request.caller();
     // Another user of the project does not get the secret of this one's key by sending the same.
-    let request = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
-    let idempotency =
-        idempotency::parse_header(call, &request).map_err(|bad| Error::bad_request(bad.to_string()))?;
+    let content = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
+    let idempotency = idempotency::parse_header(request, &content)?;
     let (key, secret) =
-        usecases::create_access_key(&call.app, &call.keyring, caller, new, idempotency.as_ref()).await?;
-    let mut reply = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+        usecases::create_access_key(&request.app, &request.keyring, caller, new, idempotency.as_ref())
+            .await?;
+    let mut response = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// A name that nobody knows is refused: an access key must not get another role than was meant.
-fn parse(body: &[u8]) -> Result<NewAccessKey, Error> {
+fn parse(body: &[u8]) -> Result<NewAccessKey, ApiError> {
     let body = strict_json::parse(body)
-        .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
+        .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
     let Value::Object(body) = body else {
-        return Err(Error::bad_request("The request body is not a JSON object."));
+        return Err(ApiError::malformed("The request body is not a JSON object."));
     };
     if let Some(unknown) = body.keys().find(|name| !["name", "roles"].contains(&name.as_str())) {
-        return Err(Error::bad_request(format!("{unknown}: expected only name and roles.")));
+        return Err(ApiError::malformed(format!("{unknown}: expected only name and roles.")));
     }
     let name = body.get("name").and_then(Value::as_str);
     let name = name.filter(|name| (1..=MAX_NAME_CHARS).contains(&name.chars().count()));
     let name = name.ok_or_else(|| {
-        Error::bad_request(format!("name: expected a text of 1 to {MAX_NAME_CHARS} characters."))
+        ApiError::malformed(format!("name: expected a text of 1 to {MAX_NAME_CHARS} characters."))
     })?;
     let roles = body.get("roles").map_or(Some(vec![Role::Member]), parse_roles);
-    let roles = roles.ok_or_else(|| Error::bad_request("roles: expected some of reader, member, admin."))?;
+    let roles = roles.ok_or_else(|| ApiError::malformed("roles: expected some of reader, member, admin."))?;
     Ok(NewAccessKey { name: name.to_owned(), roles })
 }
 
@@ -71,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]

@@ -7,13 +7,12 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::Value;
 
-use super::Error;
+use super::error::{unauthenticated, wrong_scope};
 use super::token::{DEFAULT_DOMAIN_NAMES, SUBJECT_TOKEN_HEADER, TokenDescription};
 use crate::App;
 use crate::auth::{AuthError, Authenticator, IssuedToken};
 use crate::domain::{Caller, Timestamp};
-use crate::facade::{HttpResponse, json_response, strict_json};
-use crate::function::IncomingRequest;
+use crate::http::{ApiError, HttpResponse, IncomingRequest, json_response, strict_json};
 use crate::usecases;
 
 /// The operation's route.
@@ -21,47 +20,47 @@ pub const ROUTE: &str = "POST /v3/auth/tokens";
 
 /// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
 /// 201.
-pub async fn handle(authenticator: &Authenticator, received: &IncomingRequest) -> HttpResponse {
-    create(authenticator, received).await.unwrap_or_else(Error::into_response)
+pub async fn handle(authenticator: &Authenticator, incoming: &IncomingRequest) -> HttpResponse {
+    create(authenticator, incoming).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn create(authenticator: &Authenticator, received: &IncomingRequest) -> Result<HttpResponse, Error> {
-    let request = TokenRequest::parse(received.body())?;
+async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Result<HttpResponse, ApiError> {
+    let request = TokenRequest::parse(incoming.body())?;
     let now = Timestamp::now();
     let (caller, issued) = match &request.credential {
         Credential::AccessKey { id, secret } => {
-            received.record_access_key(id);
-            let issued = issue_for_access_key(authenticator, received, (id, secret), now).await?;
-            issued.ok_or_else(Error::unauthenticated)?
+            incoming.record_access_key(id);
+            let issued = issue_for_access_key(authenticator, incoming, (id, secret), now).await?;
+            issued.ok_or_else(unauthenticated)?
         }
-        Credential::Token(token) => issue_for_token(authenticator, received, token, now).await?,
+        Credential::Token(token) => issue_for_token(authenticator, incoming, token, now).await?,
     };
-    let settings = &received.app().settings;
-    if !request.scope.matches_caller(received.app(), &caller).await? {
-        return Err(Error::wrong_scope(&caller.tenant));
+    let settings = &incoming.app.settings;
+    if !request.scope.matches_caller(&incoming.app, &caller).await? {
+        return Err(wrong_scope(&caller.tenant));
     }
     let wire = TokenDescription {
         method: request.credential.method(),
         caller: &caller,
         issued: issued.issued,
         expires: issued.expires,
-        address: &received.base_url(),
+        address: &incoming.base_url(),
         region: &settings.region,
     };
-    let mut reply = json_response(StatusCode::CREATED, &wire.to_json());
-    let token = HeaderValue::from_str(&issued.token).map_err(|_| Error::unauthenticated())?;
-    reply.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+    let mut response = json_response(StatusCode::CREATED, &wire.to_json());
+    let token = HeaderValue::from_str(&issued.token).map_err(|_| unauthenticated())?;
+    response.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 async fn issue_for_access_key(
     authenticator: &Authenticator,
-    received: &IncomingRequest,
+    incoming: &IncomingRequest,
     (id, secret): (&str, &str),
     now: Timestamp,
-) -> Result<Option<(Caller, IssuedToken)>, Error> {
-    let (keyring, store) = (authenticator.keyring(), &received.app().store);
+) -> Result<Option<(Caller, IssuedToken)>, ApiError> {
+    let (keyring, store) = (authenticator.keyring(), &incoming.app.store);
     let Ok(id) = id.parse() else { return Ok(None) };
     let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
     let is_right = credential.secret.as_ref().is_some_and(|right| right.matches(secret));
@@ -75,18 +74,18 @@ async fn issue_for_access_key(
 /// A token buys itself: it is good for its own project, and for no longer than it was.
 async fn issue_for_token(
     authenticator: &Authenticator,
-    received: &IncomingRequest,
+    incoming: &IncomingRequest,
     token: &str,
     now: Timestamp,
-) -> Result<(Caller, IssuedToken), Error> {
-    match authenticator.token_bearer(token, &received.app().store, now).await {
+) -> Result<(Caller, IssuedToken), ApiError> {
+    match authenticator.token_bearer(token, &incoming.app.store, now).await {
         Ok(bearer) => {
             let (issued, expires) = (bearer.issued.unwrap_or(now), bearer.expires);
             Ok((bearer.caller, IssuedToken { token: token.to_owned(), issued, expires }))
         }
-        Err(AuthError::Credential(_)) => Err(Error::unauthenticated()),
+        Err(AuthError::Credential(_)) => Err(unauthenticated()),
         Err(AuthError::Store(problem)) => Err(problem.into()),
-        Err(AuthError::IssuerUnavailable(problem)) => Err(Error::issuer_unavailable(&problem)),
+        Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),
     }
 }
 
@@ -133,16 +132,16 @@ impl Credential {
 impl Scope {
     /// Whether it is the caller's. A project goes by its id, as in IMS by the name of its region too, and by its name in
     /// the directory: one read, where it is neither of the others.
-    async fn matches_caller(&self, service: &App, caller: &Caller) -> Result<bool, Error> {
+    async fn matches_caller(&self, app: &App, caller: &Caller) -> Result<bool, ApiError> {
         let (named, domain) = match self {
             Self::OwnProject => return Ok(true),
             Self::Unsupported => return Ok(false),
             Self::Project { id_or_name: named, domain } => (named.as_str(), domain.as_deref()),
         };
-        if named == caller.tenant.as_str() || named == service.settings.region {
+        if named == caller.tenant.as_str() || named == app.settings.region {
             return Ok(true);
         }
-        let entry = usecases::own_entry(service, caller).await?;
+        let entry = usecases::own_entry(app, caller).await?;
         Ok(entry.is_some_and(|own| {
             let is_in_domain = domain.is_none_or(|domain| {
                 DEFAULT_DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str()
@@ -153,9 +152,9 @@ impl Scope {
 }
 
 impl TokenRequest {
-    fn parse(body: &[u8]) -> Result<Self, Error> {
+    fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let body = strict_json::parse(body)
-            .map_err(|problem| Error::bad_request(format!("The request body cannot be read: {problem}.")))?;
+            .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
         let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
         let methods = body.pointer("/auth/identity/methods").and_then(Value::as_array);
         let method = match methods.map(Vec::as_slice) {
@@ -187,7 +186,7 @@ impl TokenRequest {
     }
 }
 
-fn parse_scope(scope: Option<&Value>) -> Result<Scope, Error> {
+fn parse_scope(scope: Option<&Value>) -> Result<Scope, ApiError> {
     match scope {
         None | Some(Value::Null) => Ok(Scope::OwnProject),
         Some(Value::Object(members)) => match (members.get("project"), members.get("domain")) {
@@ -204,14 +203,14 @@ fn parse_scope(scope: Option<&Value>) -> Result<Scope, Error> {
     }
 }
 
-fn parse_id_or_name(of: &Value, field: &str) -> Result<String, Error> {
+fn parse_id_or_name(of: &Value, field: &str) -> Result<String, ApiError> {
     let text = |name| of.get(name).and_then(Value::as_str);
     let name = text("id").or_else(|| text("name"));
     name.map(str::to_owned).ok_or_else(|| invalid_field(field, "an id or a name"))
 }
 
-fn invalid_field(field: &str, expected: &str) -> Error {
-    Error::bad_request(format!("{field}: expected {expected}."))
+fn invalid_field(field: &str, expected: &str) -> ApiError {
+    ApiError::malformed(format!("{field}: expected {expected}."))
 }
 
 #[cfg(test)]
@@ -220,7 +219,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let user = json!({"id": "ak", "name": "ak2", "password": "sk"});
@@ -266,7 +265,7 @@ mod tests {
         }
     }
 
-    fn parse(auth: &Value) -> Result<TokenRequest, Error> {
+    fn parse(auth: &Value) -> Result<TokenRequest, ApiError> {
         TokenRequest::parse(json!({ "auth": auth }).to_string().as_bytes())
     }
 

@@ -1,23 +1,20 @@
 //! `DELETE /v1/access-keys/{key_id}`: disable an access key of the caller's project, for good.
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases::{self, AccessKeyError};
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v1/access-keys/{key_id}";
 
 /// Nothing in, nothing out; again for a key that is disabled already.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    disable(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    disable(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn disable(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn disable(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
     // An id that none can have is not found.
-    let id = call.path_parameter("key_id").parse().map_err(|_| AccessKeyError::NotFound)?;
-    usecases::disable_access_key(&call.app, &call.keyring, call.caller(), &id).await?;
+    let id = request.path_parameter("key_id").parse().map_err(|_| AccessKeyError::NotFound)?;
+    usecases::disable_access_key(&request.app, &request.keyring, request.caller(), &id).await?;
     Ok(no_content())
 }

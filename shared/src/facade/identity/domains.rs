@@ -5,20 +5,17 @@
 
 use http::StatusCode;
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::HttpResponse;
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse};
 
 /// The operations' routes.
 pub const ROUTES: [&str; 2] = ["GET /v3/domains", "GET /v3/domains/{domain_id}"];
 
 /// A refusal, whatever is asked.
-pub fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    let forbidden = Error::new(
+pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    let forbidden = ApiError::new(
         StatusCode::FORBIDDEN,
         "IMG.0026",
         "You are not authorized to see domains, or whether there are any. An account's name is its domain's id.",
     );
-    ensure_no_body(call).err().unwrap_or(forbidden).into_response()
+    request.ensure_no_body().err().map_or(forbidden, ApiError::from).into_response()
 }

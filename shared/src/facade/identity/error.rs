@@ -1,65 +1,33 @@
-//! Errors of the identity paths. The one table from refusals to statuses is [`Error::from`].
+//! Errors of the identity paths, beside those that they share with the other dialects ([`ApiError`]).
 
 use http::StatusCode;
 
 use crate::domain::TenantId;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, ims, response, server_error};
-use crate::function::AuthenticatedRequest;
-use crate::store::StoreError;
+use crate::http::ApiError;
 use crate::usecases::AccessKeyError;
 
-/// An error as these paths answer it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
+/// The credential is right, but acts for that project alone.
+pub(super) fn wrong_scope(acting: &TenantId) -> ApiError {
+    let message = format!(
+        "Your credential is right, but it acts for project {acting} alone: send that project as scope, or no scope, or a \
+         credential of the other project."
+    );
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }
 
-impl Error {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    /// The request is not as it must be.
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "IMG.0001", message)
-    }
-
-    /// A token's issuer cannot be asked.
-    pub(super) fn issuer_unavailable(problem: &str) -> Self {
-        let (status, code, message) = server_error::for_issuer_error(problem);
-        Self::new(status, code, message)
-    }
-
-    /// The credential is right, but acts for that project alone.
-    pub(super) fn wrong_scope(acting: &TenantId) -> Self {
-        let message = format!(
-            "Your credential is right, but it acts for project {acting} alone: send that project as scope, or no scope, or a \
-             credential of the other project."
-        );
-        Self::new(StatusCode::FORBIDDEN, "IMG.0026", message)
-    }
-
-    /// Nobody of that name has that secret: the same words whatever is wrong.
-    pub(super) fn unauthenticated() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "IMG.0087",
-            "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token. Check both, and whether the key was disabled.",
-        )
-    }
-
-    /// The error as an answer.
-    pub fn into_response(self) -> HttpResponse {
-        response::error_response(self.status, self.code, &self.message)
-    }
+/// Nobody of that name has that secret: the same words whatever is wrong.
+pub(super) fn unauthenticated() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "IMG.0087",
+        "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token. Check both, and whether the key was disabled.",
+    )
 }
 
-impl From<AccessKeyError> for Error {
-    fn from(refusal: AccessKeyError) -> Self {
+impl From<AccessKeyError> for ApiError {
+    fn from(error: AccessKeyError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             AccessKeyError::ReadOnly => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
@@ -101,23 +69,4 @@ impl From<AccessKeyError> for Error {
             AccessKeyError::Store(problem) => problem.into(),
         }
     }
-}
-
-impl From<StoreError> for Error {
-    fn from(problem: StoreError) -> Self {
-        let (status, code, message) = server_error::for_store_error(&problem);
-        Self::new(status, code, message)
-    }
-}
-
-impl From<ims::Error> for Error {
-    fn from(error: ims::Error) -> Self {
-        let (status, code, message) = error.into_parts();
-        Self { status, code, message }
-    }
-}
-
-/// Refuses a request that came with a body, where none is looked at.
-pub(super) fn ensure_no_body(call: &AuthenticatedRequest) -> Result<(), Error> {
-    if call.body().is_empty() { Ok(()) } else { Err(Error::bad_request(UNEXPECTED_BODY)) }
 }

@@ -3,15 +3,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
 use super::access_key::AccessKeyJson;
-use super::error::ensure_no_body;
 use crate::domain::AccessKeyId;
-use crate::facade::ims::query::Query;
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -22,34 +16,31 @@ const MAX_PAGE_SIZE: usize = 100;
 
 /// `?limit=&marker=` in, `{"access_keys":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only where
 /// there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let limit = match query.parse_value("limit", "a number from 1 to 100")? {
         None => MAX_PAGE_SIZE,
         Some(limit @ 1..=MAX_PAGE_SIZE) => limit,
-        Some(_) => return Err(Error::bad_request("limit: expected a number from 1 to 100.")),
+        Some(_) => return Err(ApiError::malformed("limit: expected a number from 1 to 100.")),
     };
-    let listing = Listing::new(ROUTE, call.caller());
+    let listing = Listing::new(ROUTE, request.caller());
     let after = query.text("marker").map(|text| parse_marker(&listing, text)).transpose()?;
-    let page = usecases::list_access_keys(&call.app, call.caller(), after.as_ref(), limit).await?;
+    let page = usecases::list_access_keys(&request.app, request.caller(), after.as_ref(), limit).await?;
     let wire = PageBody {
-        access_keys: page.keys.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
-        page_info: PageInfo {
-            next_marker: page.next.map(|last| listing.encode_marker(last)),
-            current_count: page.keys.len(),
-        },
+        access_keys: page.items.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
+        page_info: PageInfo::new(&page, &listing),
     };
     Ok(json_response(StatusCode::OK, &wire))
 }
 
-fn parse_marker(listing: &Listing, text: &str) -> Result<AccessKeyId, Error> {
+fn parse_marker(listing: &Listing, text: &str) -> Result<AccessKeyId, ApiError> {
     let read = listing.decode_marker(text).and_then(|last| last.parse().ok());
-    read.ok_or_else(|| Error::bad_request("marker: expected next_marker of the page before."))
+    read.ok_or_else(|| ApiError::malformed("marker: expected next_marker of the page before."))
 }
 
 #[derive(Serialize)]

@@ -16,5 +16,3 @@ pub mod revoke_token;
 pub mod show_token;
 mod token;
 pub mod version;
-
-pub use self::error::Error;

@@ -12,13 +12,9 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::token::{DEFAULT_DOMAIN, Project};
 use crate::domain::{DirectoryEntry, Name};
-use crate::facade::ims::query::Query;
-use crate::facade::{HttpResponse, json_response as reply_json};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response as reply_json};
 use crate::usecases;
 
 /// The route of one project.
@@ -31,73 +27,73 @@ pub const FIND_ROUTE: &str = "GET /v3/projects";
 pub const OWN_ROUTE: &str = "GET /v3/auth/projects";
 
 /// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account whose names are looked up.
-pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
-    let asked = call.path_parameter("project_id");
-    if asked == call.caller().tenant.as_str() {
-        let project = own_project(call).await?;
-        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.to_json(&call.base_url()) })));
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
+    let asked = request.path_parameter("project_id");
+    if asked == request.caller().tenant.as_str() {
+        let project = own_project(request).await?;
+        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.to_json(&request.base_url()) })));
     }
-    match find_by_name(call, &query, asked).await? {
-        Some(_) => Err(Error::new(
+    match find_by_name(request, &query, asked).await? {
+        Some(_) => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "IMG.0108",
             format!("{asked} is the name of a project, not an id. Ask for it by GET /v3/projects?name=."),
         )),
-        None => Err(forbidden(call)),
+        None => Err(forbidden(request)),
     }
 }
 
 /// `?name=` in, `{"projects":[…]}` out; `?domain_id=` is the account, where it is not the caller's. In IMS a project is named
 /// after its region, so where the directory knows no project of the region's name, it means the caller's.
-pub async fn handle_find(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_find(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
-    let name = query.text("name").ok_or_else(|| forbidden(call))?;
-    let own_id = &call.caller().tenant;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
+    let name = query.text("name").ok_or_else(|| forbidden(request))?;
+    let own_id = &request.caller().tenant;
     let project = if name == own_id.as_str() {
-        own_project(call).await?
-    } else if let Some(entry) = find_by_name(call, &query, name).await? {
+        own_project(request).await?
+    } else if let Some(entry) = find_by_name(request, &query, name).await? {
         entry.into()
-    } else if name == call.app.settings.region {
+    } else if name == request.app.settings.region {
         Project { name: name.to_owned(), ..own_id.clone().into() }
     } else {
-        return Err(forbidden(call));
+        return Err(forbidden(request));
     };
-    Ok(projects_response(call, "/v3/projects", &project))
+    Ok(projects_response(request, "/v3/projects", &project))
 }
 
 /// Nothing in, `{"projects":[…]}` out: a credential acts for one project.
-pub async fn handle_own(call: &AuthenticatedRequest) -> HttpResponse {
-    list_own(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_own(request: &AuthenticatedRequest) -> HttpResponse {
+    list_own(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list_own(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    Ok(projects_response(call, "/v3/auth/projects", &own_project(call).await?))
+async fn list_own(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    Ok(projects_response(request, "/v3/auth/projects", &own_project(request).await?))
 }
 
 /// The caller's project, with the names that it has in the directory.
-async fn own_project(call: &AuthenticatedRequest) -> Result<Project, Error> {
-    let entry = usecases::own_entry(&call.app, call.caller()).await?;
-    Ok(entry.map_or_else(|| call.caller().tenant.clone().into(), Project::from))
+async fn own_project(request: &AuthenticatedRequest) -> Result<Project, ApiError> {
+    let entry = usecases::own_entry(&request.app, request.caller()).await?;
+    Ok(entry.map_or_else(|| request.caller().tenant.clone().into(), Project::from))
 }
 
 /// The project of that name in the account that the query names, or the caller's.
 async fn find_by_name(
-    call: &AuthenticatedRequest,
+    request: &AuthenticatedRequest,
     query: &Query,
     name: &str,
-) -> Result<Option<DirectoryEntry>, Error> {
+) -> Result<Option<DirectoryEntry>, ApiError> {
     let account = match query.text("domain_id").filter(|id| *id != DEFAULT_DOMAIN) {
         None => None,
         Some(account) => match account.parse::<Name>() {
@@ -106,11 +102,11 @@ async fn find_by_name(
         },
     };
     let Ok(name) = name.parse() else { return Ok(None) };
-    Ok(usecases::find_project(&call.app, call.caller(), account.as_ref(), &name).await?)
+    Ok(usecases::find_project(&request.app, request.caller(), account.as_ref(), &name).await?)
 }
 
-fn projects_response(call: &AuthenticatedRequest, path: &str, project: &Project) -> HttpResponse {
-    let address = call.base_url();
+fn projects_response(request: &AuthenticatedRequest, path: &str, project: &Project) -> HttpResponse {
+    let address = request.base_url();
     let body = json!({
         "projects": [project.to_json(&address)],
         "links": { "self": format!("{address}{path}"), "previous": null, "next": null },
@@ -119,11 +115,11 @@ fn projects_response(call: &AuthenticatedRequest, path: &str, project: &Project)
 }
 
 /// SDKs that ask for the project of a wrong region show their users this.
-fn forbidden(call: &AuthenticatedRequest) -> Error {
-    let region = &call.app.settings.region;
+fn forbidden(request: &AuthenticatedRequest) -> ApiError {
+    let region = &request.app.settings.region;
     let message = format!(
         "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids, or by \
          their exact names in your account's directory; yours is also called {region}, after this region."
     );
-    Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }

@@ -4,13 +4,10 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::token::{SUBJECT_TOKEN_HEADER, TokenDescription, subject_token};
 use crate::auth::Authenticator;
 use crate::domain::Timestamp;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/tokens";
@@ -19,27 +16,30 @@ pub const ROUTE: &str = "GET /v3/auth/tokens";
 pub const ANY_ROUTE: &str = "ANY /v3/auth/tokens";
 
 /// The token in `X-Subject-Token` in, its description out.
-pub async fn handle(authenticator: &Authenticator, call: &AuthenticatedRequest) -> HttpResponse {
-    show(authenticator, call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(authenticator: &Authenticator, request: &AuthenticatedRequest) -> HttpResponse {
+    show(authenticator, request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(authenticator: &Authenticator, call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn show(
+    authenticator: &Authenticator,
+    request: &AuthenticatedRequest,
+) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
     let now = Timestamp::now();
-    let (subject, bearer) = subject_token(authenticator, call, now).await?;
+    let (subject, bearer) = subject_token(authenticator, request, now).await?;
     let wire = TokenDescription {
         method: "token",
         caller: &bearer.caller,
         issued: bearer.issued.unwrap_or(now),
         expires: bearer.expires,
-        address: &call.base_url(),
-        region: &call.app.settings.region,
+        address: &request.base_url(),
+        region: &request.app.settings.region,
     };
-    let mut reply = json_response(StatusCode::OK, &wire.to_json());
+    let mut response = json_response(StatusCode::OK, &wire.to_json());
     let token = HeaderValue::from_str(subject).ok();
-    reply
+    response
         .headers_mut()
         .extend(token.map(|token| (http::HeaderName::from_static(SUBJECT_TOKEN_HEADER), token)));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

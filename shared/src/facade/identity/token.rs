@@ -3,11 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Error;
 use super::catalog::catalog_json;
 use crate::auth::{AuthError, Authenticator, Bearer};
 use crate::domain::{Caller, DirectoryEntry, Role, TenantId, Timestamp};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest};
 
 /// What carries a token that is asked about, or was issued.
 pub(super) const SUBJECT_TOKEN_HEADER: &str = "x-subject-token";
@@ -103,20 +102,20 @@ pub(super) async fn subject_token<'a>(
     authenticator: &Authenticator,
     call: &'a AuthenticatedRequest,
     now: Timestamp,
-) -> Result<(&'a str, Bearer), Error> {
+) -> Result<(&'a str, Bearer), ApiError> {
     let subject = call.raw_header(SUBJECT_TOKEN_HEADER).and_then(|token| std::str::from_utf8(token).ok());
-    let subject = subject.ok_or_else(|| Error::bad_request("X-Subject-Token: expected a token."))?.trim();
+    let subject = subject.ok_or_else(|| ApiError::malformed("X-Subject-Token: expected a token."))?.trim();
     match authenticator.token_bearer(subject, &call.app.store, now).await {
         Ok(bearer) if call.caller().can_read_for(&bearer.caller.tenant) => Ok((subject, bearer)),
         Ok(_) | Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),
-        Err(AuthError::IssuerUnavailable(problem)) => Err(Error::issuer_unavailable(&problem)),
+        Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),
     }
 }
 
 /// The token in `X-Subject-Token` is none, or none that the caller may know of.
-pub(super) fn token_not_found() -> Error {
-    Error::new(
+pub(super) fn token_not_found() -> ApiError {
+    ApiError::new(
         StatusCode::NOT_FOUND,
         "IMG.0087",
         "X-Subject-Token: your project has no such token, or it is not good any more.",

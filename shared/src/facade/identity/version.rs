@@ -4,10 +4,8 @@ use http::StatusCode;
 use lambda_http::Request;
 use serde_json::json;
 
-use super::Error;
 use crate::Settings;
-use crate::facade::{HttpResponse, UNEXPECTED_BODY, json_response as reply_json};
-use crate::function::base_url;
+use crate::http::{ApiError, HttpResponse, UnexpectedBody, base_url, json_response as reply_json};
 
 /// The operation's routes.
 pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];
@@ -15,7 +13,7 @@ pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];
 /// Nothing in, `{"version":{"id","status","updated","links","media-types"}}` out.
 pub fn handle(settings: &Settings, request: &Request) -> HttpResponse {
     if !request.body().is_empty() {
-        return Error::bad_request(UNEXPECTED_BODY).into_response();
+        return ApiError::from(UnexpectedBody).into_response();
     }
     let version = json!({
         "id": "v3.14",

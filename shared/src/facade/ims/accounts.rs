@@ -5,16 +5,16 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::Error;
 use super::error::too_many_items;
 use crate::domain::{MAX_NAMES_PER_BATCH, NAME_FORMAT, Name, TenantName};
+use crate::http::ApiError;
 
 /// Reads `[{"name":"…","project":"…"}]`; each with its place, without repetitions; none where it is left out or empty.
 ///
 /// A misspelt `project` would share the image with whatever project the account has, so a member that is not known is
 /// refused.
-pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, Error> {
-    let wrong = |message: String| Error::bad_request("IMG.0001", message);
+pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, ApiError> {
+    let wrong = |message: String| ApiError::malformed(message);
     let given = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(given)) => given,

@@ -13,13 +13,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Error;
 use super::accounts;
 use super::error::too_many_items;
 use crate::domain::{ID_FORMAT, ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
-use crate::facade::{HttpResponse, idempotency, json_response, strict_json};
-use crate::function::AuthenticatedRequest;
-use crate::store::IdempotencyRequest;
+use crate::http::{ApiError, HttpResponse, json_response, strict_json};
 
 /// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3;
 /// `contract/decisions.md` 21). Written as JSON, it is what makes two requests the same: the names, not whose they are.
@@ -40,11 +37,11 @@ struct BatchBody {
 }
 
 impl Batch {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let wire: BatchBody = parse_object(body)?;
         for (field, value) in [("domains", wire.domains), ("organizations", wire.organizations)] {
             if value.is_some_and(|value| value.as_array().is_none_or(|names| !names.is_empty())) {
-                return Err(Error::bad_request(
+                return Err(ApiError::bad_request(
                     "IMG.0105",
                     format!(
                         "{field}: not supported here. Give project ids in projects, or names in accounts."
@@ -68,26 +65,21 @@ impl Batch {
 }
 
 /// Reads a body that must be a JSON object.
-pub(super) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+pub(super) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = body.trim_ascii();
     if text.is_empty() {
-        return Err(Error::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
+        return Err(ApiError::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
     }
     // Serde would take an array for a struct's fields in their order.
     if !text.starts_with(b"{") {
-        return Err(Error::bad_request(
-            "IMG.0001",
-            "The request body is not a JSON object: it does not begin with {.",
-        ));
+        return Err(ApiError::malformed("The request body is not a JSON object: it does not begin with {."));
     }
     let read = strict_json::parse(text).and_then(T::deserialize);
-    read.map_err(|problem| {
-        Error::bad_request("IMG.0001", format!("The request body cannot be read: {problem}."))
-    })
+    read.map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))
 }
 
 /// Reads the field `images`.
-pub(super) fn parse_images(value: Option<&Value>) -> Result<Vec<ImageId>, Error> {
+pub(super) fn parse_images(value: Option<&Value>) -> Result<Vec<ImageId>, ApiError> {
     parse_ids("images", "IMG.0066", value)
 }
 
@@ -96,13 +88,9 @@ fn parse_ids<T: FromStr + Clone + Eq + Hash>(
     field: &str,
     code: &'static str,
     value: Option<&Value>,
-) -> Result<Vec<T>, Error> {
-    let expected = || {
-        Error::bad_request(
-            "IMG.0001",
-            format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."),
-        )
-    };
+) -> Result<Vec<T>, ApiError> {
+    let expected =
+        || ApiError::malformed(format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."));
     let given = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
     if given.len() > MAX_NAMES_PER_BATCH {
         return Err(too_many_items(field, given.len()));
@@ -112,23 +100,15 @@ fn parse_ids<T: FromStr + Clone + Eq + Hash>(
     for (place, value) in given.iter().enumerate() {
         let text = value
             .as_str()
-            .ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}[{place}]: expected a string.")))?;
+            .ok_or_else(|| ApiError::malformed(format!("{field}[{place}]: expected a string.")))?;
         let id: T = text
             .parse()
-            .map_err(|_| Error::bad_request(code, format!("{field}[{place}]: expected {ID_FORMAT}.")))?;
+            .map_err(|_| ApiError::bad_request(code, format!("{field}[{place}]: expected {ID_FORMAT}.")))?;
         if seen.insert(id.clone()) {
             ids.push(id);
         }
     }
     Ok(ids)
-}
-
-/// The request under the idempotency key of its header. `request` is what makes two requests the same.
-pub(super) fn idempotency_request(
-    call: &AuthenticatedRequest,
-    request: &impl Serialize,
-) -> Result<Option<IdempotencyRequest>, Error> {
-    idempotency::parse_header(call, request).map_err(|bad| Error::bad_request("IMG.0001", bad.to_string()))
 }
 
 /// The answer of a batch call: 200, not 202, since several clients know no other (`contract/README.md` 0.2).
@@ -143,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Name;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         near_variants(&json!({

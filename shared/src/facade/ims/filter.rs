@@ -1,11 +1,10 @@
 //! The filters of the IMS list (`contract/ims.md` 1.5). All must hold, and each compares with what the list shows: an
 //! image without an operating system is found by the default that it is shown with.
 
-use super::Error;
 use super::image;
-use super::query::{Query, invalid_parameter};
 use crate::domain::{ID_FORMAT, Image, ImageId, Timestamp};
-use crate::facade::time_filter::{self, TimeFilter};
+use crate::http::time_filter::{self, TimeFilter};
+use crate::http::{ApiError, Query, invalid_parameter};
 use crate::usecases::IndexFilter;
 
 /// Properties that can be filtered by.
@@ -59,7 +58,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+    pub(super) fn parse(query: &Query) -> Result<Self, ApiError> {
         if query.text(FLAVOR_ID).is_some() {
             let expected =
                 "nothing, since no flavors are known here: filter by architecture or by __support_… instead";
@@ -118,7 +117,7 @@ fn matches_if_set<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool 
     wanted.is_none_or(|wanted| wanted == found)
 }
 
-fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, Error> {
+fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, ApiError> {
     let read = |text| TimeFilter::parse(text, Timestamp::parse_iso);
     query
         .text(key)
@@ -129,13 +128,13 @@ fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures::image_with_details;
+    use crate::http::fixtures::image_with_details;
 
     fn image() -> Image {
         image_with_details("web")
     }
 
-    fn parse(query: &str) -> Result<Filter, Error> {
+    fn parse(query: &str) -> Result<Filter, ApiError> {
         Filter::parse(&Query::parse(query).unwrap())
     }
 

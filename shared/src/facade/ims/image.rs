@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::view::ImageClass;
 use crate::domain::{Details, Image};
-use crate::facade::field_value::FieldValue;
+use crate::http::FieldValue;
 
 /// The values of properties that every image has to IMS, for images whose owner does not say.
 const DEFAULT_PROPERTIES: [(&str, &str); 6] = [
@@ -101,7 +101,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::facade::fixtures::image;
+    use crate::http::fixtures::image;
 
     fn wire(image: &Image, class: ImageClass) -> Value {
         serde_json::to_value(ImageJson { image, class }).unwrap()

@@ -7,12 +7,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
-use super::error::{ensure_no_body, outcome_error};
 use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
-use crate::usecases::{self, UseCaseError};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
+use crate::usecases::{self, UseCaseError, outcome_error};
 
 /// The route of the older form, with every pair's result.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
@@ -25,29 +22,34 @@ pub const PROGRESS_ROUTE: &str = "GET /v1/cloudimages/job/{job_id}";
 const MAX_RESULTS: usize = 10_000;
 
 /// The job, with every pair's result as far as it has come.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    if call.path_parameter("project_id") != call.caller().tenant.as_str() && !call.caller().is_admin() {
-        return Error::from(UseCaseError::JobNotFound).into_response();
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    if request.path_parameter("project_id") != request.caller().tenant.as_str()
+        && !request.caller().is_admin()
+    {
+        return ApiError::from(UseCaseError::JobNotFound).into_response();
     }
-    job_response(call, results_entities).await
+    job_response(request, results_entities).await
 }
 
 /// The job, without the pairs' results.
-pub async fn handle_progress(call: &AuthenticatedRequest) -> HttpResponse {
-    job_response(call, progress_entities).await
+pub async fn handle_progress(request: &AuthenticatedRequest) -> HttpResponse {
+    job_response(request, progress_entities).await
 }
 
-async fn job_response(call: &AuthenticatedRequest, entities: fn(&JobReport) -> Entities<'_>) -> HttpResponse {
-    match load_report(call).await {
+async fn job_response(
+    request: &AuthenticatedRequest,
+    entities: fn(&JobReport) -> Entities<'_>,
+) -> HttpResponse {
+    match load_report(request).await {
         Ok(report) => json_response(StatusCode::OK, &JobJson::new(&report, entities(&report))),
         Err(error) => error.into_response(),
     }
 }
 
-async fn load_report(call: &AuthenticatedRequest) -> Result<JobReport, Error> {
-    ensure_no_body(call)?;
-    let id = call.path_parameter("job_id").parse::<JobId>().map_err(|_| UseCaseError::JobNotFound)?;
-    Ok(usecases::job_status(&call.app, call.caller(), id).await?)
+async fn load_report(request: &AuthenticatedRequest) -> Result<JobReport, ApiError> {
+    request.ensure_no_body()?;
+    let id = request.path_parameter("job_id").parse::<JobId>().map_err(|_| UseCaseError::JobNotFound)?;
+    Ok(usecases::job_status(&request.app, request.caller(), id).await?)
 }
 
 #[derive(Serialize)]
@@ -181,7 +183,7 @@ mod tests {
             queues: Vec::new(),
         };
         let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
-        let piece = WorkItem {
+        let work_item = WorkItem {
             number: 0,
             pairs: 0..2,
             found_images: Vec::new(),
@@ -189,7 +191,7 @@ mod tests {
             finished_at: finished,
             attempts: 0,
         };
-        JobReport { job, work_items: vec![piece] }
+        JobReport { job, work_items: vec![work_item] }
     }
 
     fn wire(report: &JobReport) -> serde_json::Value {
@@ -228,10 +230,10 @@ mod tests {
         let mut report = report(&[], true);
         let images = (0..=MAX_RESULTS).map(|number| format!("img-{number}").parse().unwrap());
         (report.job.images, report.job.tenants) = (images.collect(), vec!["a".parse().unwrap()]);
-        let piece = &mut report.work_items[0];
-        piece.pairs = 0..MAX_RESULTS + 1;
-        piece.outcomes = vec![Outcome::Done; MAX_RESULTS];
-        piece.outcomes.push(Outcome::PendingLimit);
+        let work_item = &mut report.work_items[0];
+        work_item.pairs = 0..MAX_RESULTS + 1;
+        work_item.outcomes = vec![Outcome::Done; MAX_RESULTS];
+        work_item.outcomes.push(Outcome::PendingLimit);
         let entities = wire(&report)["entities"].take();
         assert_eq!(entities["results"].as_array().unwrap().len(), MAX_RESULTS);
         assert_eq!(

@@ -5,15 +5,10 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Error;
-use super::error::ensure_no_body;
 use super::filter::Filter;
 use super::image;
-use super::query::Query;
 use super::view::{ImageClass, View};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response, page};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, json_response, page};
 use crate::usecases::{
     self, Direction, ImagePage, ImageQuery, IndexFilter, Marker, Sort, SortKey, UseCaseError, VisibleImage,
 };
@@ -23,15 +18,15 @@ pub const ROUTE: &str = "GET /v2/cloudimages";
 
 /// `?<filters>&limit=&marker=&sort_key=&sort_dir=` in, `{"images":[…],"page_info":{"next_marker"}}` out; `next_marker`
 /// only where there may be more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&call.app, call.caller());
+    let (service, caller) = (&request.app, request.caller());
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
     let (sort, most, after) = (parse_sort(&query)?, query.limit()?, parse_marker(&query, &listing)?);
     let lists = view.lists(caller);
@@ -60,8 +55,8 @@ async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
 }
 
 /// A page without images and with a `next_marker` would be taken for the end of the list.
-fn no_match(examined: usize, next: &str) -> Error {
-    Error::bad_request(
+fn no_match(examined: usize, next: &str) -> ApiError {
+    ApiError::bad_request(
         "IMG.0105",
         format!(
             "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}"
@@ -70,7 +65,7 @@ fn no_match(examined: usize, next: &str) -> Error {
 }
 
 /// One key and one direction, in which images that are equal so far follow by time and id.
-fn parse_sort(query: &Query) -> Result<Sort, Error> {
+fn parse_sort(query: &Query) -> Result<Sort, ApiError> {
     let keys = [
         ("created_at", Some(SortKey::CreatedAt)),
         ("name", Some(SortKey::Name)),
@@ -93,7 +88,7 @@ fn parse_sort(query: &Query) -> Result<Sort, Error> {
     Ok(sort)
 }
 
-fn parse_marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
+fn parse_marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, ApiError> {
     let marker = query
         .text("marker")
         .map(|text| listing.decode_image_marker(text).ok_or(UseCaseError::MarkerNotFound));

@@ -6,15 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
-use super::error::{ensure_no_body, wrong_project};
-use super::query::{Query, invalid_parameter};
 use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
-use crate::usecases::{self, MemberPage, UseCaseError};
+use crate::http::{
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
+    wrong_project,
+};
+use crate::usecases::{self, Page, UseCaseError};
 
 /// The route of the list.
 pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
@@ -24,48 +21,49 @@ pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/member
 
 /// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle_list(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_list(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
 /// One member out.
-pub async fn handle_show(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let limit = query.limit()?;
-    let image = path_image(call)?;
-    let listing = Listing::new(LIST_ROUTE, call.caller()).with(image.as_str());
+    let image = path_image(request)?;
+    let listing = Listing::new(LIST_ROUTE, request.caller()).with(image.as_str());
     let after = query.text("marker").map(|text| decode_marker(&listing, text)).transpose()?;
-    let page = usecases::list_members(&call.app, call.caller(), &image, after.as_ref(), limit).await?;
+    let page = usecases::list_members(&request.app, request.caller(), &image, after.as_ref(), limit).await?;
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let image = path_image(call)?;
-    let member: TenantId = call
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let image = path_image(request)?;
+    let member: TenantId = request
         .path_parameter("member_id")
         .parse()
-        .map_err(|_| Error::bad_request("IMG.0067", format!("member_id: expected {ID_FORMAT}.")))?;
-    let member = usecases::show_member(&call.app, call.caller(), &image, &member).await?;
+        .map_err(|_| ApiError::bad_request("IMG.0067", format!("member_id: expected {ID_FORMAT}.")))?;
+    let member = usecases::show_member(&request.app, request.caller(), &image, &member).await?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
 /// The image of the path, where the path's project is one that the caller reads for.
-fn path_image(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
-    let acting = &call.caller().tenant;
-    match call.path_parameter("project_id").parse::<TenantId>() {
-        Ok(named) if call.caller().can_read_for(&named) => {}
+fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
+    let acting = &request.caller().tenant;
+    match request.path_parameter("project_id").parse::<TenantId>() {
+        Ok(named) if request.caller().can_read_for(&named) => {}
         Ok(named) => return Err(UseCaseError::ProjectMismatch { acting: acting.clone(), named }.into()),
         Err(_) => return Err(wrong_project(acting, "the one in the path")),
     }
-    call.path_parameter("image_id")
+    request
+        .path_parameter("image_id")
         .parse()
-        .map_err(|_| Error::bad_request("IMG.0066", format!("image_id: expected {ID_FORMAT}.")))
+        .map_err(|_| ApiError::bad_request("IMG.0066", format!("image_id: expected {ID_FORMAT}.")))
 }
 
 /// The marker of a page is its last member, sealed, in Base64 as IMS has it.
@@ -73,7 +71,7 @@ fn encode_marker(listing: &Listing, member: &TenantId) -> String {
     URL_SAFE_NO_PAD.encode(listing.encode_marker(member))
 }
 
-fn decode_marker(listing: &Listing, text: &str) -> Result<TenantId, Error> {
+fn decode_marker(listing: &Listing, text: &str) -> Result<TenantId, ApiError> {
     let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
     decoded
         .and_then(|bytes| listing.decode_marker(std::str::from_utf8(&bytes).ok()?)?.parse().ok())
@@ -99,13 +97,13 @@ struct MemberJson<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a MemberPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<MemberView, TenantId>, listing: &Listing) -> Self {
         Self {
-            members: page.members.iter().map(MemberJson::from).collect(),
+            members: page.items.iter().map(MemberJson::from).collect(),
             schema: "/v2/schemas/members",
             page_info: PageInfo {
                 next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
-                current_count: page.members.len(),
+                current_count: page.items.len(),
             },
         }
     }
@@ -129,7 +127,7 @@ impl<'a> From<&'a MemberView> for MemberJson<'a> {
 mod tests {
     use super::*;
     use crate::domain::{Status, Timestamp};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn listing(image: &str) -> Listing {
         Listing::new(LIST_ROUTE, &fixtures::caller("own1")).with(image)
@@ -159,13 +157,13 @@ mod tests {
     #[test]
     fn page_has_next_marker_only_if_more_follow() {
         let listing = listing("i-1");
-        let wire = |page: &MemberPage| {
+        let wire = |page: &Page<MemberView, TenantId>| {
             serde_json::to_value(PageBody::new(page, &listing)).unwrap()["page_info"].clone()
         };
         let members = vec![member("p-1"), member("p-2")];
-        let last = MemberPage { members: members.clone(), next: None };
+        let last = Page { items: members.clone(), next: None };
         assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
-        let first = MemberPage { members, next: Some("p-2".parse().unwrap()) };
+        let first = Page { items: members, next: Some("p-2".parse().unwrap()) };
         let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
         assert_eq!(decode_marker(&listing, &marker).unwrap().as_str(), "p-2");
     }

@@ -10,10 +10,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::Error;
-use super::error::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, Quota};
 
 /// The operation's route.
@@ -22,13 +19,13 @@ pub const ROUTE: &str = "GET /v1/cloudimages/quota";
 const UNLIMITED: i64 = -1;
 
 /// `{"quotas":{"resources":[{"type","used","quota","min","max"},…]}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    quota(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    quota(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn quota(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let quota = usecases::quota(&call.app, call.caller()).await?;
+async fn quota(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let quota = usecases::quota(&request.app, request.caller()).await?;
     let quotas = serde_json::json!({ "quotas": { "resources": resources(&quota) } });
     Ok(json_response(StatusCode::OK, &quotas))
 }

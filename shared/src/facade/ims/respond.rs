@@ -3,11 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Error;
-use super::batch::{idempotency_request, job_response, parse_images, parse_object};
+use super::batch::{job_response, parse_images, parse_object};
 use crate::domain::{ID_FORMAT, ImageId, Status, TenantId, VaultId};
-use crate::facade::{HttpResponse, vault_id};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency, vault_id};
 use crate::usecases;
 
 /// The operation's route.
@@ -17,14 +15,14 @@ pub const ROUTE: &str = "PUT /v1/cloudimages/members";
 const ALL_PENDING: &str = "*";
 
 /// `{"images":[…] or ["*"],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    respond(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    respond(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn respond(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let RespondRequest { images, project, status, vault } = RespondRequest::parse(call.body())?;
-    let idempotency = idempotency_request(call, &(&images, &project, status, &vault))?;
-    let (service, caller, decision) = (&call.app, call.caller(), (status, vault));
+async fn respond(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let RespondRequest { images, project, status, vault } = RespondRequest::parse(request.body())?;
+    let idempotency = idempotency::parse_header(request, &(&images, &project, status, &vault))?;
+    let (service, caller, decision) = (&request.app, request.caller(), (status, vault));
     let job = match images {
         None => usecases::respond_to_all(service, caller, project, decision, idempotency).await?,
         Some(images) => usecases::respond(service, caller, project, images, decision, idempotency).await?,
@@ -51,7 +49,7 @@ struct RespondRequest {
 }
 
 impl RespondRequest {
-    fn parse(body: &[u8]) -> Result<Self, Error> {
+    fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let wire: RespondBody = parse_object(body)?;
         let images = if is_all_pending(wire.images.as_ref())? {
             None
@@ -60,7 +58,7 @@ impl RespondRequest {
         };
         let project = wire.project_id.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
         let project = project.ok_or_else(|| {
-            Error::bad_request(
+            ApiError::bad_request(
                 "IMG.0067",
                 format!("project_id: expected the recipient's project id, {ID_FORMAT}."),
             )
@@ -69,20 +67,20 @@ impl RespondRequest {
             Some("accepted") => Status::Accepted,
             Some("rejected") => Status::Rejected,
             _ => {
-                return Err(Error::bad_request("IMG.0001", "status: expected \"accepted\" or \"rejected\"."));
+                return Err(ApiError::malformed("status: expected \"accepted\" or \"rejected\"."));
             }
         };
         let vault = vault_id::parse(wire.vault_id.as_ref())
-            .map_err(|expected| Error::bad_request("IMG.0184", expected))?;
+            .map_err(|expected| ApiError::bad_request("IMG.0184", expected))?;
         Ok(Self { images, project, status, vault })
     }
 }
 
 /// Whether the images are `["*"]`: everything that waits. It is no image's id, and stands alone.
-fn is_all_pending(images: Option<&Value>) -> Result<bool, Error> {
+fn is_all_pending(images: Option<&Value>) -> Result<bool, ApiError> {
     let Some(images) = images.and_then(Value::as_array) else { return Ok(false) };
     match images.iter().any(|image| image == ALL_PENDING) {
-        true if images.len() > 1 => Err(Error::bad_request(
+        true if images.len() > 1 => Err(ApiError::bad_request(
             "IMG.0066",
             "images: expected \"*\" alone, for all that waits, or ids without it.",
         )),
@@ -96,7 +94,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     fn bodies() -> impl Strategy<Value = Value> {
         let images = prop::sample::select(vec![json!(["a", "b"]), json!(["*"])]);

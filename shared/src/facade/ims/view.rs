@@ -4,9 +4,8 @@
 //! To IMS every image is of one [`ImageClass`], which `__imagetype` and `visibility` both name. Community images, which only
 //! Glance knows, are of none and stand in no list.
 
-use super::Error;
-use super::query::Query;
 use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility};
+use crate::http::{ApiError, Query};
 use crate::store::List;
 use crate::usecases::{ListReason, VisibleImage};
 
@@ -79,7 +78,7 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn parse(query: &Query) -> Result<Self, Error> {
+    pub(super) fn parse(query: &Query) -> Result<Self, ApiError> {
         let [public, private, shared] =
             [ImageClass::Public, ImageClass::Private, ImageClass::Shared].map(ClassFilter::Only);
         let types =
@@ -100,21 +99,21 @@ impl View {
     /// A member status is something that only a received image has, so it leaves out all others.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
-        let received = |status| List::Received(me.clone(), status);
+        let incoming = |status| List::Received(me.clone(), status);
         let may_be = |class| self.class == ClassFilter::Any || self.class == ClassFilter::Only(class);
         if self.class == ClassFilter::Empty {
             return Vec::new();
         }
         match (self.member_status, &self.owner) {
             (Some(_), Some(owner)) if owner == me => Vec::new(),
-            (Some(status), _) if may_be(ImageClass::Shared) => vec![received(status)],
+            (Some(status), _) if may_be(ImageClass::Shared) => vec![incoming(status)],
             (Some(_), _) => Vec::new(),
             (None, Some(owner)) if caller.can_read_for(owner) => vec![List::Owned(owner.clone())],
             (None, owner) => {
                 let own = owner.is_none() && self.class != ClassFilter::Only(ImageClass::Public);
                 let lists = [
                     own.then(|| List::Owned(me.clone())),
-                    may_be(ImageClass::Shared).then(|| received(Status::Accepted)),
+                    may_be(ImageClass::Shared).then(|| incoming(Status::Accepted)),
                     may_be(ImageClass::Public).then_some(List::Open(Visibility::Public)),
                 ];
                 lists.into_iter().flatten().collect()
@@ -142,7 +141,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn lists_for(role: Role, query: &str) -> String {
         let caller =

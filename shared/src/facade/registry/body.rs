@@ -2,19 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use crate::facade::ims::Error;
-use crate::facade::strict_json;
+use crate::http::{ApiError, strict_json};
 
 /// Reads a body that may hold those members.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, Error> {
+pub(super) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         let message = format!("The request body is empty. Send a JSON object with {}.", members.join(", "));
-        return Err(Error::bad_request("IMG.0007", message));
+        return Err(ApiError::bad_request("IMG.0007", message));
     }
-    let wrong = |message: String| Error::bad_request("IMG.0001", message);
+    let wrong = |message: String| ApiError::malformed(message);
     let body = strict_json::parse(body)
         .map_err(|problem| wrong(format!("The request body cannot be read: {problem}.")))?;
     let Value::Object(body) = body else {

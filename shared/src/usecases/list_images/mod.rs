@@ -88,16 +88,16 @@ pub struct ImagePage {
 /// [`UseCaseError::MarkerNotFound`] for a marker that the caller cannot see, [`UseCaseError::TooManyToSort`],
 /// [`UseCaseError::ScanLimitReached`], and [`UseCaseError::Store`].
 pub async fn list_images<F: Fn(&VisibleImage) -> bool>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     query: ImageQuery<F>,
 ) -> Result<ImagePage, UseCaseError> {
     if query.lists.is_empty() || query.limit == 0 {
         return Ok(ImagePage::default());
     }
-    let plan = QueryPlan::new(&service.store, caller, &query);
+    let plan = QueryPlan::new(&app.store, caller, &query);
     let Some((rank, order)) = index_order_for(&query.sort).filter(|(rank, _)| plan.supports(*rank)) else {
-        return list_sorted(service, caller, &query, plan).await;
+        return list_sorted(app, caller, &query, plan).await;
     };
     let after = match &query.after {
         None => None,
@@ -107,10 +107,10 @@ pub async fn list_images<F: Fn(&VisibleImage) -> bool>(
             Some(place.clone())
         }
         Some(Marker::Cursor(_)) => return Err(UseCaseError::MarkerNotFound),
-        Some(Marker::Image(id)) => Some(index_cursor(rank, &load_marker_image(service, caller, id).await?)),
+        Some(Marker::Image(id)) => Some(index_cursor(rank, &load_marker_image(app, caller, id).await?)),
     };
     let streams = plan.streams(rank).await?;
-    read_page(&PageReader { service, caller, query: &query, streams }, after, order).await
+    read_page(&PageReader { app, caller, query: &query, streams }, after, order).await
 }
 
 /// Lists those of some images that stand in some lists and match, in pages; those received are the caller's. One batch
@@ -119,7 +119,7 @@ pub async fn list_images<F: Fn(&VisibleImage) -> bool>(
 /// # Errors
 /// As [`list_images`].
 pub async fn find_images<F: Fn(&VisibleImage) -> bool>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     ids: &[ImageId],
     query: ImageQuery<F>,
@@ -127,15 +127,15 @@ pub async fn find_images<F: Fn(&VisibleImage) -> bool>(
     if query.lists.is_empty() || query.limit == 0 {
         return Ok(ImagePage::default());
     }
-    let mut best = TopRows::start_after(service, caller, &query).await?;
-    let read = service.store.images_and_statuses(ids, &caller.tenant).await?;
+    let mut best = TopRows::start_after(app, caller, &query).await?;
+    let read = app.store.images_and_statuses(ids, &caller.tenant).await?;
     let found = read.into_iter().filter_map(|(image, received)| {
         let image = image.bypass(Bypass::List);
         list_reason(&query.lists, &image, received).map(|shown| (image, shown))
     });
     let found = found.collect();
     best.add(if query.needs_member_counts {
-        with_member_counts(&service.store, found).await?
+        with_member_counts(&app.store, found).await?
     } else {
         found.into_iter().map(|(image, shown)| VisibleImage { image, reason: shown, members: 0 }).collect()
     });
@@ -157,8 +157,8 @@ async fn with_member_counts(
     Ok(seen.collect())
 }
 
-async fn load_marker_image(service: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
-    show_image(service, caller, id).await.map_err(|refusal| match refusal {
+async fn load_marker_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
+    show_image(app, caller, id).await.map_err(|refusal| match refusal {
         UseCaseError::ImageNotFound(_) => UseCaseError::MarkerNotFound,
         other => other,
     })
@@ -166,7 +166,7 @@ async fn load_marker_image(service: &App, caller: &Caller, id: &ImageId) -> Resu
 
 /// What a page is read from.
 struct PageReader<'a, F> {
-    service: &'a App,
+    app: &'a App,
     caller: &'a Caller,
     query: &'a ImageQuery<F>,
     streams: Vec<CursorStream>,
@@ -227,7 +227,7 @@ impl<F> PageReader<'_, F> {
         order: Order,
         limit: usize,
     ) -> Result<(Vec<SourcedCursor>, bool), UseCaseError> {
-        let store = &self.service.store;
+        let store = &self.app.store;
         // Of many streams each is asked for its part, so that they together are not read for many pages.
         let each = if self.streams.len() <= MAX_FULL_PAGE_STREAMS {
             limit
@@ -273,7 +273,7 @@ impl<F> PageReader<'_, F> {
             with_status: images_of(&Option::is_none),
             tenant: Some(&self.caller.tenant),
         };
-        let mut images = self.service.store.listed_images(&wanted).await?;
+        let mut images = self.app.store.listed_images(&wanted).await?;
         let seen = places.iter().map(|(place, from)| {
             let ListedImage { image, member_count: members, status: answer } =
                 images.remove(&place.position.image)?;
@@ -307,14 +307,13 @@ pub(super) fn list_reason(lists: &[List], image: &Image, received: Option<Status
 
 /// Reads all that there is and sorts it.
 async fn list_sorted<F: Fn(&VisibleImage) -> bool>(
-    service: &App,
+    app: &App,
     caller: &Caller,
     query: &ImageQuery<F>,
     plan: QueryPlan<'_>,
 ) -> Result<ImagePage, UseCaseError> {
-    let mut best = TopRows::start_after(service, caller, query).await?;
-    let reader =
-        PageReader { service, caller, query, streams: plan.streams(order::IndexKey::Created).await? };
+    let mut best = TopRows::start_after(app, caller, query).await?;
+    let reader = PageReader { app, caller, query, streams: plan.streams(order::IndexKey::Created).await? };
     let (mut after, mut examined) = (None, 0);
     loop {
         let (places, more) =
@@ -342,11 +341,7 @@ struct TopRows<'a, F> {
 
 impl<'a, F: Fn(&VisibleImage) -> bool> TopRows<'a, F> {
     /// Begins the page after the query's marker.
-    async fn start_after(
-        service: &App,
-        caller: &Caller,
-        query: &'a ImageQuery<F>,
-    ) -> Result<Self, UseCaseError> {
+    async fn start_after(app: &App, caller: &Caller, query: &'a ImageQuery<F>) -> Result<Self, UseCaseError> {
         let after = match &query.after {
             None => None,
             Some(Marker::Cursor(place)) if place.values.len() == value_count(&query.sort) => {
@@ -354,7 +349,7 @@ impl<'a, F: Fn(&VisibleImage) -> bool> TopRows<'a, F> {
             }
             Some(Marker::Cursor(_)) => return Err(UseCaseError::MarkerNotFound),
             Some(Marker::Image(image)) => {
-                Some(sort_cursor(&query.sort, &load_marker_image(service, caller, image).await?))
+                Some(sort_cursor(&query.sort, &load_marker_image(app, caller, image).await?))
             }
         };
         Ok(Self { query, after, rows: Vec::new() })

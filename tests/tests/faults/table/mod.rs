@@ -234,7 +234,7 @@ async fn list_with_a_failing_page_is_complete_or_an_error() {
         world.table_server().fail("Query", fault, 1);
         let page =
             usecases::list_members(world.service(), &caller("owner"), &image, None, 100).await.unwrap();
-        assert_eq!((page.members.len(), world.table_server().remaining_faults()), (3, 0), "{fault:?}");
+        assert_eq!((page.items.len(), world.table_server().remaining_faults()), (3, 0), "{fault:?}");
     }
     world.table_server().fail("Query", ShortPage, 1);
     world.table_server().fail("Query", Throttled, UNLIMITED);

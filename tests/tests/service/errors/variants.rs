@@ -5,10 +5,11 @@ use std::time::Duration;
 use imageshare::auth::signature::SignatureError;
 use imageshare::auth::{Algorithm, AuthError, CredentialError};
 use imageshare::domain::{
-    BadDetail, ImageId, Limits, Outcome, ResolveError, Role, TenantId, UnknownStatus, Visibility,
+    BadDetail, ImageId, Limits, Outcome, ResolveError, Role, Status, TenantId, UnknownValue, Visibility,
 };
-use imageshare::facade::{alibaba, glance, identity, ims};
-use imageshare::function::{HttpFunction, IncomingRequest};
+use imageshare::facade::{alibaba, glance};
+use imageshare::function::HttpFunction;
+use imageshare::http::{ApiError, IncomingRequest};
 use imageshare::store::StoreError;
 use imageshare::table::StorageFault;
 use imageshare::usecases::{
@@ -25,7 +26,7 @@ use super::{Case, Section};
 /// The values of an enum, at least one for each of its variants. Does not compile while a variant has no value.
 macro_rules! every {
     ($kind:ident { $($variant:ident $({ $($fields:tt)* })? $(( $($tuple:tt)* ))? => $($value:expr),+);+ $(;)? }) => {{
-        #[allow(dead_code, reason = "only its exhaustive match is of use")]
+        #[expect(dead_code, reason = "only its exhaustive match is of use")]
         fn covers(value: &$kind) {
             match value {
                 $($kind::$variant $({ $($fields)* })? $(( $($tuple)* ))? => {})+
@@ -117,7 +118,7 @@ fn use_case_errors() -> Vec<UseCaseError> {
         RuleViolation { .. } => violation(Outcome::NoVault);
         SharedImageImmutable(_) => UseCaseError::SharedImageImmutable(image());
         FormatImmutable { .. } => UseCaseError::FormatImmutable { image: image(), field: "disk_format" };
-        InvalidStatus(_) => UseCaseError::InvalidStatus(UnknownStatus);
+        InvalidStatus(_) => UseCaseError::InvalidStatus(UnknownValue(Status::EXPECTED));
         IdempotencyKeyReused => UseCaseError::IdempotencyKeyReused;
         IdTaken(_) => UseCaseError::IdTaken(image());
         TooManyImages(_) => UseCaseError::TooManyImages(1000);
@@ -269,20 +270,20 @@ pub(super) fn sections() -> Vec<Section> {
     let use_cases = use_case_errors();
     let auth = auth_errors();
     vec![
-        section("ims, use cases", &use_cases, |error| ims::Error::from(error).into_response().into()),
-        section("ims, authentication", &auth, |error| ims::auth_error_response(&error).into()),
+        section("ims, use cases", &use_cases, |error| ApiError::from(error).into_response().into()),
+        section("ims, authentication", &auth, |error| ApiError::from(error).into_response().into()),
         section("registry, directory", &directory_errors(), |error| {
-            ims::Error::from(error).into_response().into()
+            ApiError::from(error).into_response().into()
         }),
-        section("registry, vaults", &vault_errors(), |error| ims::Error::from(error).into_response().into()),
+        section("registry, vaults", &vault_errors(), |error| ApiError::from(error).into_response().into()),
         section("registry, key grants", &key_grant_errors(), |error| {
-            ims::Error::from(error).into_response().into()
+            ApiError::from(error).into_response().into()
         }),
         section("glance, use cases", &use_cases, |error| glance::Error::from(error).into_response().into()),
         section("alibaba, use cases", &use_cases, |error| alibaba(error.into())),
         section("alibaba, authentication", &auth, |error| alibaba(error.into())),
         section("identity, access keys", &access_key_errors(), |error| {
-            identity::Error::from(error).into_response().into()
+            ApiError::from(error).into_response().into()
         }),
     ]
 }

@@ -2,8 +2,8 @@
 //! secret, shows nothing of others.
 
 use imageshare::domain::{ImageId, Role};
-use imageshare::facade::marker::Listing;
 use imageshare::facade::{glance, identity, ims, registry};
+use imageshare::http::Listing;
 use imageshare_tests::api::ApiRequest;
 use imageshare_tests::deployment::Deployment as Tokens;
 use imageshare_tests::events::HttpEvent;

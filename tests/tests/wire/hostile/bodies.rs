@@ -1,6 +1,6 @@
 //! Bodies.
 
-use imageshare::function::body_limit;
+use imageshare::http::body_limit;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::Functions;
 use serde_json::{Value, json};

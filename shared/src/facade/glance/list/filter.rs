@@ -4,7 +4,7 @@
 use super::query::Query;
 use crate::domain::{Image, ImageId, Timestamp};
 use crate::facade::glance::Error;
-use crate::facade::time_filter::{self, TimeFilter};
+use crate::http::time_filter::{self, TimeFilter};
 use crate::usecases::IndexFilter;
 
 /// Parameters that are no filters, or that choose among the lists.
@@ -160,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::fixtures::image_with_details;
+    use crate::http::fixtures::image_with_details;
 
     fn image() -> Image {
         image_with_details("web:1")

@@ -15,11 +15,8 @@ use serde_json::value::RawValue;
 use self::filter::Filter;
 use self::query::Query;
 use self::view::View;
-use super::request::ensure_no_body;
 use super::{Error, image};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response, page};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, Listing, json_response, page};
 use crate::usecases::{self, ImageQuery, IndexFilter, Marker, UseCaseError, VisibleImage};
 
 /// The operation's route.
@@ -31,15 +28,15 @@ const DEFAULT_PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 1000;
 
 /// `?<filters>&limit=&marker=&sort=` in, `{"images":[…],"first","next","schema"}` out; `next` only where there may be more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&call.app, call.caller());
+    let (service, caller) = (&request.app, request.caller());
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
     let (sort, most, after) = (sort::parse(&query)?, parse_limit(&query)?, parse_marker(&query, &listing)?);
     let matches = |seen: &VisibleImage| view.includes(seen, caller) && filter.matches(&seen.image);

@@ -4,7 +4,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::facade::glance::Error;
-use crate::facade::query::{ENCODING, parse_pairs};
+use crate::http::query::{ENCODING, parse_pairs};
 
 /// Parameters that may be repeated.
 const REPEATABLE: [&str; 3] = ["sort_dir", "sort_key", "tag"];

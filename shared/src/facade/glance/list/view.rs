@@ -97,7 +97,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::{Image, Role};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
     use crate::usecases::ListReason;
 
     fn caller(role: Role) -> Caller {

@@ -6,23 +6,22 @@ use serde_json::Value;
 use super::{MemberAction, MemberJson, path_image};
 use crate::domain::{ID_FORMAT, TenantId};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::{idempotency_request, parse_object};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::facade::glance::request::parse_object;
+use crate::http::{AuthenticatedRequest, HttpResponse, idempotency, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v2/images/{image_id}/members";
 
 /// `{"member":"…"}` in, the member out: 200, not 201, since several clients know no other.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    add(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    add(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn add(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let (tenant, image) = (parse(call.body())?, path_image(call)?);
-    let idempotency = idempotency_request(call, &(&image, &tenant))?;
-    let (service, caller) = (&call.app, call.caller());
+async fn add(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let (tenant, image) = (parse(request.body())?, path_image(request)?);
+    let idempotency = idempotency::parse_header(request, &(&image, &tenant))?;
+    let (service, caller) = (&request.app, request.caller());
     let member = usecases::add_member(service, caller, &image, &tenant, idempotency.as_ref()).await;
     let member = member.map_err(|refusal| MemberAction::Add.error_for(refusal))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))

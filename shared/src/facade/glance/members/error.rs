@@ -20,8 +20,8 @@ pub(super) enum MemberAction {
 
 impl MemberAction {
     /// The error of a refusal.
-    pub(super) fn error_for(self, refusal: UseCaseError) -> Error {
-        match refusal {
+    pub(super) fn error_for(self, error: UseCaseError) -> Error {
+        match error {
             UseCaseError::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
             UseCaseError::NotOwner(_) => {
                 self.forbidden("only the image's owner says with whom it is shared. Use a credential of its owner")

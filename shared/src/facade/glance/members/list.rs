@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::{MemberAction, MemberJson, path_image};
 use crate::domain::MAX_MEMBERS_PER_IMAGE;
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -22,15 +20,16 @@ struct MembersBody<'a> {
 }
 
 /// `{"members":[…],"schema":"/v2/schemas/members"}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
-    let page = usecases::list_members(&call.app, call.caller(), &path_image(call)?, None, limit).await;
+    let page =
+        usecases::list_members(&request.app, request.caller(), &path_image(request)?, None, limit).await;
     let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
-    let members = page.members.iter().map(MemberJson::from).collect();
+    let members = page.items.iter().map(MemberJson::from).collect();
     Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))
 }

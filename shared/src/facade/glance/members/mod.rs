@@ -15,7 +15,7 @@ use serde::Serialize;
 use self::error::MemberAction;
 use super::Error;
 use crate::domain::{ImageId, MemberView, TenantId};
-use crate::function::AuthenticatedRequest;
+use crate::http::AuthenticatedRequest;
 
 /// A member as Glance shows it.
 #[derive(Debug, Serialize)]
@@ -42,14 +42,14 @@ impl<'a> From<&'a MemberView> for MemberJson<'a> {
 }
 
 /// The image that the path names. An id that none can have is not found.
-fn path_image(call: &AuthenticatedRequest) -> Result<ImageId, Error> {
-    let text = call.path_parameter("image_id");
+fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, Error> {
+    let text = request.path_parameter("image_id");
     text.parse().map_err(|_| error::image_not_found(text))
 }
 
 /// The image and the member that the path names.
-fn path_member(call: &AuthenticatedRequest) -> Result<(ImageId, TenantId), Error> {
-    let (image, text) = (path_image(call)?, call.path_parameter("member_id"));
+fn path_member(request: &AuthenticatedRequest) -> Result<(ImageId, TenantId), Error> {
+    let (image, text) = (path_image(request)?, request.path_parameter("member_id"));
     let member = text.parse().map_err(|_| error::member_not_found(text, &image))?;
     Ok((image, member))
 }

@@ -2,23 +2,21 @@
 
 use super::{MemberAction, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, no_content};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}/members/{member_id}";
 
 /// Nothing out, with 204.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    remove(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    remove(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn remove(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let (image, tenant) = path_member(call)?;
-    let removed = usecases::remove_member(&call.app, call.caller(), &image, &tenant).await;
+async fn remove(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let (image, tenant) = path_member(request)?;
+    let removed = usecases::remove_member(&request.app, request.caller(), &image, &tenant).await;
     removed.map_err(|refusal| MemberAction::Remove.error_for(refusal))?;
     Ok(no_content())
 }

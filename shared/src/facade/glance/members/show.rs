@@ -5,23 +5,21 @@ use http::StatusCode;
 
 use super::{MemberAction, MemberJson, path_member};
 use crate::facade::glance::Error;
-use crate::facade::glance::request::ensure_no_body;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images/{image_id}/members/{member_id}";
 
 /// The member out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let (image, tenant) = path_member(call)?;
-    let member = usecases::show_member(&call.app, call.caller(), &image, &tenant).await;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    request.ensure_no_body()?;
+    let (image, tenant) = path_member(request)?;
+    let member = usecases::show_member(&request.app, request.caller(), &image, &tenant).await;
     let member = member.map_err(|refusal| MemberAction::Show.error_for(refusal))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }

@@ -3,11 +3,10 @@
 use http::StatusCode;
 
 use super::{MemberAction, MemberJson, path_member};
-use crate::domain::{Status, UnknownStatus, VaultId};
+use crate::domain::{Status, UnknownValue, VaultId};
 use crate::facade::glance::Error;
 use crate::facade::glance::request::parse_object;
-use crate::facade::{HttpResponse, json_response, vault_id};
-use crate::function::AuthenticatedRequest;
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response, vault_id};
 use crate::usecases;
 
 /// The operation's route.
@@ -15,24 +14,24 @@ pub const ROUTE: &str = "PUT /v2/images/{image_id}/members/{member_id}";
 
 /// `{"status":"accepted"|"rejected"|"pending","vault_id":"…"}` in, the member out. Other keys are ignored, such as the
 /// `member` of openstacksdk.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    update(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    update(request).await.unwrap_or_else(Error::into_response)
 }
 
-async fn update(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let decision = parse(call.body())?;
-    let (image, tenant) = path_member(call)?;
-    let member = usecases::decide_as_member(&call.app, call.caller(), &image, &tenant, decision).await;
+async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
+    let decision = parse(request.body())?;
+    let (image, tenant) = path_member(request)?;
+    let member = usecases::decide_as_member(&request.app, request.caller(), &image, &tenant, decision).await;
     let member = member.map_err(|refusal| MemberAction::Update.error_for(refusal))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
-type MemberUpdate = (Result<Status, UnknownStatus>, Option<VaultId>);
+type MemberUpdate = (Result<Status, UnknownValue>, Option<VaultId>);
 
 fn parse(body: &[u8]) -> Result<MemberUpdate, Error> {
     let body = parse_object(body, r#"Expected a status in the form: {"status": "status"}"#)?;
     let status = body.get("status").ok_or_else(|| Error::bad_request("Status not specified"))?;
-    let status = status.as_str().ok_or(UnknownStatus).and_then(str::parse);
+    let status = status.as_str().unwrap_or_default().parse();
     let vault = vault_id::parse(body.get("vault_id"))
         .map_err(|expected| Error::new(StatusCode::BAD_REQUEST, "IMG.0184", expected))?;
     Ok((status, vault))
@@ -55,7 +54,11 @@ mod tests {
             (Ok(Status::Rejected), Some("v-1".parse().unwrap()))
         );
         for unknown in ["\"Accepted\"", "\"\"", "null", "7", "{}", "\"accepted\\u0000\""] {
-            assert_eq!(status(&format!(r#"{{"status":{unknown}}}"#)).0, Err(UnknownStatus), "{unknown}");
+            assert_eq!(
+                status(&format!(r#"{{"status":{unknown}}}"#)).0,
+                Err(UnknownValue(Status::EXPECTED)),
+                "{unknown}"
+            );
         }
     }
 

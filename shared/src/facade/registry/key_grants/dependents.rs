@@ -4,11 +4,9 @@ use http::StatusCode;
 
 use super::{DependentsBody, path_grantee, path_key};
 use crate::domain::{Caller, KeyId, TenantId};
-use crate::facade::ims::query::{Query, invalid_parameter};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, invalid_parameter, json_response,
+};
 use crate::usecases::{self, Marker};
 
 /// How many images a page looks at, unless told otherwise and at most.
@@ -21,22 +19,23 @@ pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}/memberships";
 
 /// `?limit=&marker=` in, `{"memberships":[{"image_id","image_name","project_id","status"}],"page_info":{…}}` out, the newest
 /// image first. `limit` counts the images under the key; those that are not shared with the project are left out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    dependents(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    dependents(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn dependents(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
-    let query = Query::parse(call.raw_query())?;
-    let listing = dependents_listing(call.caller(), &key, &tenant);
+async fn dependents(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (key, tenant) = (path_key(request)?, path_grantee(request)?);
+    let query = Query::parse(request.raw_query())?;
+    let listing = dependents_listing(request.caller(), &key, &tenant);
     let after: Option<Marker> = query.parse_marker(&listing)?;
     let limit = query.parse_value("limit", EXPECTED_LIMIT)?.unwrap_or(MAX_PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(invalid_parameter("limit", EXPECTED_LIMIT));
     }
     let found =
-        usecases::list_dependent_memberships(&call.app, call.caller(), &key, &tenant, (after, limit)).await?;
+        usecases::list_dependent_memberships(&request.app, request.caller(), &key, &tenant, (after, limit))
+            .await?;
     Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &found, &listing)))
 }
 

@@ -2,12 +2,12 @@
 
 use http::StatusCode;
 
-use crate::facade::ims::Error;
+use crate::http::ApiError;
 use crate::usecases::{KeyGrantError, UseCaseError};
 
-impl From<KeyGrantError> for Error {
-    fn from(refusal: KeyGrantError) -> Self {
-        match refusal {
+impl From<KeyGrantError> for ApiError {
+    fn from(error: KeyGrantError) -> Self {
+        match error {
             KeyGrantError::ReadOnly => UseCaseError::ReadOnly.into(),
             KeyGrantError::OwnerIsRecipient(tenant) => Self::bad_request(
                 "IMG.0178",

@@ -5,12 +5,7 @@ use serde::Serialize;
 
 use super::{GrantJson, path_key};
 use crate::domain::TenantId;
-use crate::facade::ims::query::Query;
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -18,24 +13,21 @@ pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants";
 
 /// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let key = path_key(call)?;
-    let query = Query::parse(call.raw_query())?;
-    let listing = Listing::new(ROUTE, call.caller()).with(key.as_str());
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let key = path_key(request)?;
+    let query = Query::parse(request.raw_query())?;
+    let listing = Listing::new(ROUTE, request.caller()).with(key.as_str());
     let after: Option<TenantId> = query.parse_marker(&listing)?;
-    let (service, caller, most) = (&call.app, call.caller(), query.limit()?);
+    let (service, caller, most) = (&request.app, request.caller(), query.limit()?);
     let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
     let wire = PageBody {
-        page_info: PageInfo {
-            next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-            current_count: page.grants.len(),
-        },
-        grants: page.grants.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
+        page_info: PageInfo::new(&page, &listing),
+        grants: page.items.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
     };
     Ok(json_response(StatusCode::OK, &wire))
 }

@@ -11,10 +11,7 @@ pub mod withdraw;
 use serde::Serialize;
 
 use crate::domain::{ID_FORMAT, KeyId, TenantId};
-use crate::facade::ims::Error;
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, Listing, PageInfo};
 use crate::store::KeyGrantRecord;
 use crate::usecases::DependentMemberships;
 
@@ -77,13 +74,13 @@ impl<'a> DependentsBody<'a> {
 }
 
 /// The key of the path.
-fn path_key(call: &AuthenticatedRequest) -> Result<KeyId, Error> {
-    let id = call.path_parameter("key_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0099", format!("key_id: expected {ID_FORMAT}.")))
+fn path_key(request: &AuthenticatedRequest) -> Result<KeyId, ApiError> {
+    let id = request.path_parameter("key_id").parse();
+    id.map_err(|_| ApiError::bad_request("IMG.0099", format!("key_id: expected {ID_FORMAT}.")))
 }
 
 /// The project of the path, to which the key is granted.
-fn path_grantee(call: &AuthenticatedRequest) -> Result<TenantId, Error> {
-    let id = call.path_parameter("project_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
+fn path_grantee(request: &AuthenticatedRequest) -> Result<TenantId, ApiError> {
+    let id = request.path_parameter("project_id").parse();
+    id.map_err(|_| ApiError::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
 }

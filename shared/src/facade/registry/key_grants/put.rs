@@ -3,22 +3,20 @@
 use http::StatusCode;
 
 use super::{GrantBody, GrantJson, path_grantee, path_key};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/keys/{key_id}/grants/{project_id}";
 
 /// Nothing in, `{"grant":{…}}` out; granting it again changes nothing.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    put(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    put(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
-    let grant = usecases::grant_key(&call.app, call.caller(), key.clone(), tenant).await?;
+async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (key, tenant) = (path_key(request)?, path_grantee(request)?);
+    let grant = usecases::grant_key(&request.app, request.caller(), key.clone(), tenant).await?;
     Ok(json_response(StatusCode::OK, &GrantBody { grant: GrantJson::new(&key, &grant) }))
 }

@@ -3,22 +3,20 @@
 use http::StatusCode;
 
 use super::{GrantBody, GrantJson, path_grantee, path_key};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}";
 
 /// `{"grant":{…}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let (key, tenant) = (path_key(call)?, path_grantee(call)?);
-    let grant = usecases::show_key_grant(&call.app, call.caller(), key.clone(), tenant).await?;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (key, tenant) = (path_key(request)?, path_grantee(request)?);
+    let grant = usecases::show_key_grant(&request.app, request.caller(), key.clone(), tenant).await?;
     Ok(json_response(StatusCode::OK, &GrantBody { grant: GrantJson::new(&key, &grant) }))
 }

@@ -3,13 +3,13 @@
 use http::StatusCode;
 
 use crate::domain::ResolveError;
-use crate::facade::ims::{Error, unresolved_names};
+use crate::http::{ApiError, unresolved_names};
 use crate::usecases::DirectoryError;
 
-impl From<DirectoryError> for Error {
-    fn from(refusal: DirectoryError) -> Self {
+impl From<DirectoryError> for ApiError {
+    fn from(error: DirectoryError) -> Self {
         use StatusCode as S;
-        match refusal {
+        match error {
             DirectoryError::AdminOnly(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",

@@ -7,14 +7,11 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::TenantJson;
-use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
-use crate::facade::ims::query::{Query, invalid_parameter};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
-use crate::usecases::{self, DirectoryPage};
+use crate::domain::{DirectoryEntry, NAME_FORMAT, Name, TenantId, TenantName};
+use crate::http::{
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
+};
+use crate::usecases::{self, Page};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants";
@@ -24,20 +21,20 @@ const MAX_PAGE_SIZE: usize = 100;
 
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
 /// `next_marker` only where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let listing = Listing::new(ROUTE, call.caller());
-    let page = match TenantQuery::parse(call.raw_query(), &listing)? {
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let listing = Listing::new(ROUTE, request.caller());
+    let page = match TenantQuery::parse(request.raw_query(), &listing)? {
         TenantQuery::ByName(named) => {
-            let entry = usecases::find_tenant(&call.app, &named).await?;
-            DirectoryPage { entries: vec![entry], next: None }
+            let entry = usecases::find_tenant(&request.app, &named).await?;
+            Page { items: vec![entry], next: None }
         }
         TenantQuery::All { limit: most, after } => {
-            usecases::list_tenants(&call.app, call.caller(), after.as_ref(), most).await?
+            usecases::list_tenants(&request.app, request.caller(), after.as_ref(), most).await?
         }
     };
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
@@ -50,7 +47,7 @@ enum TenantQuery {
 }
 
 impl TenantQuery {
-    fn parse(raw: &str, listing: &Listing) -> Result<Self, Error> {
+    fn parse(raw: &str, listing: &Listing) -> Result<Self, ApiError> {
         let query = Query::parse(raw)?;
         let most = match query.parse_value("limit", "a number from 1 to 100")? {
             None => MAX_PAGE_SIZE,
@@ -77,13 +74,10 @@ struct PageBody<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a DirectoryPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<DirectoryEntry, TenantId>, listing: &Listing) -> Self {
         Self {
-            tenants: page.entries.iter().map(TenantJson::from).collect(),
-            page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-                current_count: page.entries.len(),
-            },
+            tenants: page.items.iter().map(TenantJson::from).collect(),
+            page_info: PageInfo::new(page, listing),
         }
     }
 }
@@ -91,13 +85,13 @@ impl<'a> PageBody<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn listing() -> Listing {
         Listing::new(ROUTE, &fixtures::caller("ops"))
     }
 
-    fn parse(query: &str) -> Result<TenantQuery, Error> {
+    fn parse(query: &str) -> Result<TenantQuery, ApiError> {
         TenantQuery::parse(query, &listing())
     }
 

@@ -10,8 +10,7 @@ pub mod show;
 use serde::Serialize;
 
 use crate::domain::{DirectoryEntry, ID_FORMAT, TenantId};
-use crate::facade::ims::Error;
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest};
 
 /// A tenant as it is shown.
 #[derive(Debug, Serialize)]
@@ -40,7 +39,7 @@ struct TenantBody<'a> {
 }
 
 /// The tenant of the path.
-fn path_tenant(call: &AuthenticatedRequest) -> Result<TenantId, Error> {
-    let id = call.path_parameter("project_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
+fn path_tenant(request: &AuthenticatedRequest) -> Result<TenantId, ApiError> {
+    let id = request.path_parameter("project_id").parse();
+    id.map_err(|_| ApiError::bad_request("IMG.0067", format!("project_id: expected {ID_FORMAT}.")))
 }

@@ -5,29 +5,27 @@ use serde_json::{Map, Value};
 
 use super::{TenantBody, path_tenant};
 use crate::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
-use crate::facade::ims::Error;
 use crate::facade::registry::body::parse_object;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
 /// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    put(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    put(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let entry = parse(path_tenant(call)?, call.body(), &call.app.settings.region)?;
-    usecases::put_tenant(&call.app, call.caller(), &entry).await?;
+async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let entry = parse(path_tenant(request)?, request.body(), &request.app.settings.region)?;
+    usecases::put_tenant(&request.app, request.caller(), &entry).await?;
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }
 
 /// A member that nobody knows is refused: a tenant must not come into another region than was meant.
-fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, Error> {
-    let wrong = |message: String| Error::bad_request("IMG.0001", message);
+fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, ApiError> {
+    let wrong = |message: String| ApiError::malformed(message);
     let body = parse_object(body, &["account", "project", "region"])?;
     let region = match body.get("region") {
         None => Some(here),
@@ -42,9 +40,9 @@ fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, Er
     })
 }
 
-fn parse_name(body: &Map<String, Value>, field: &str) -> Result<Name, Error> {
+fn parse_name(body: &Map<String, Value>, field: &str) -> Result<Name, ApiError> {
     let name = body.get(field).and_then(Value::as_str).and_then(|text| text.parse().ok());
-    name.ok_or_else(|| Error::bad_request("IMG.0001", format!("{field}: expected {NAME_FORMAT}.")))
+    name.ok_or_else(|| ApiError::malformed(format!("{field}: expected {NAME_FORMAT}.")))
 }
 
 #[cfg(test)]
@@ -53,7 +51,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]
@@ -70,7 +68,7 @@ mod tests {
         }
     }
 
-    fn parse_entry(body: &str) -> Result<DirectoryEntry, Error> {
+    fn parse_entry(body: &str) -> Result<DirectoryEntry, ApiError> {
         parse("t-1".parse().unwrap(), body.as_bytes(), "eu-de")
     }
 

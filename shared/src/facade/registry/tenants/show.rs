@@ -3,21 +3,19 @@
 use http::StatusCode;
 
 use super::{TenantBody, path_tenant};
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants/{project_id}";
 
 /// `{"tenant":{…}}` out.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    show(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    show(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn show(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let entry = usecases::show_tenant(&call.app, call.caller(), &path_tenant(call)?).await?;
+async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let entry = usecases::show_tenant(&request.app, request.caller(), &path_tenant(request)?).await?;
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }

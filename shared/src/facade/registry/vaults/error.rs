@@ -2,12 +2,12 @@
 
 use http::StatusCode;
 
-use crate::facade::ims::Error;
+use crate::http::ApiError;
 use crate::usecases::{UseCaseError, VaultError};
 
-impl From<VaultError> for Error {
-    fn from(refusal: VaultError) -> Self {
-        match refusal {
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        match error {
             VaultError::ReadOnly => UseCaseError::ReadOnly.into(),
             VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,

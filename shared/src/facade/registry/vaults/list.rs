@@ -5,29 +5,25 @@ use serde::Serialize;
 
 use super::VaultJson;
 use crate::domain::VaultId;
-use crate::facade::ims::query::Query;
-use crate::facade::ims::{Error, ensure_no_body};
-use crate::facade::marker::Listing;
-use crate::facade::page::PageInfo;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
-use crate::usecases::{self, VaultPage};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, json_response};
+use crate::store::VaultRecord;
+use crate::usecases::{self, Page};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/vaults";
 
 /// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
 /// where there are more.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    list(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    list(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn list(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    ensure_no_body(call)?;
-    let query = Query::parse(call.raw_query())?;
-    let listing = Listing::new(ROUTE, call.caller());
+async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let query = Query::parse(request.raw_query())?;
+    let listing = Listing::new(ROUTE, request.caller());
     let after: Option<VaultId> = query.parse_marker(&listing)?;
-    let page = usecases::list_vaults(&call.app, call.caller(), after.as_ref(), query.limit()?).await?;
+    let page = usecases::list_vaults(&request.app, request.caller(), after.as_ref(), query.limit()?).await?;
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
 }
 
@@ -38,13 +34,10 @@ struct PageBody<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a VaultPage, listing: &Listing) -> Self {
+    fn new(page: &'a Page<VaultRecord, VaultId>, listing: &Listing) -> Self {
         Self {
-            vaults: page.vaults.iter().map(VaultJson::from).collect(),
-            page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| listing.encode_marker(last)),
-                current_count: page.vaults.len(),
-            },
+            vaults: page.items.iter().map(VaultJson::from).collect(),
+            page_info: PageInfo::new(page, listing),
         }
     }
 }

@@ -10,8 +10,7 @@ pub mod show;
 use serde::Serialize;
 
 use crate::domain::{ID_FORMAT, VaultId};
-use crate::facade::ims::Error;
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest};
 use crate::store::VaultRecord;
 
 /// A vault as it is shown.
@@ -48,7 +47,7 @@ struct VaultBody<'a> {
 }
 
 /// The vault of the path.
-fn path_vault(call: &AuthenticatedRequest) -> Result<VaultId, Error> {
-    let id = call.path_parameter("vault_id").parse();
-    id.map_err(|_| Error::bad_request("IMG.0184", format!("vault_id: expected {ID_FORMAT}.")))
+fn path_vault(request: &AuthenticatedRequest) -> Result<VaultId, ApiError> {
+    let id = request.path_parameter("vault_id").parse();
+    id.map_err(|_| ApiError::bad_request("IMG.0184", format!("vault_id: expected {ID_FORMAT}.")))
 }

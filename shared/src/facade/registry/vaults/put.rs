@@ -5,10 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{VaultBody, path_vault};
 use crate::domain::{MAX_VAULT_GIB, UnknownValue, VaultDetails, VaultStatus};
-use crate::facade::ims::Error;
 use crate::facade::registry::body::parse_object;
-use crate::facade::{HttpResponse, json_response};
-use crate::function::AuthenticatedRequest;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -16,21 +14,19 @@ pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
 
 /// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
 /// is told.
-pub async fn handle(call: &AuthenticatedRequest) -> HttpResponse {
-    put(call).await.unwrap_or_else(Error::into_response)
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    put(request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn put(call: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let (id, details) = (path_vault(call)?, parse(call.body())?);
-    let vault = usecases::put_vault(&call.app, call.caller(), id, &details).await?;
+async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    let (id, details) = (path_vault(request)?, parse(request.body())?);
+    let vault = usecases::put_vault(&request.app, request.caller(), id, &details).await?;
     Ok(json_response(StatusCode::OK, &VaultBody { vault: (&vault).into() }))
 }
 
-fn parse(body: &[u8]) -> Result<VaultDetails, Error> {
+fn parse(body: &[u8]) -> Result<VaultDetails, ApiError> {
     let body = parse_object(body, &["protection_type", "capacity_gib", "status"])?;
-    let wrong = |field: &str, expected: &str| {
-        Error::bad_request("IMG.0001", format!("{field}: expected {expected}."))
-    };
+    let wrong = |field: &str, expected: &str| ApiError::malformed(format!("{field}: expected {expected}."));
     let protection = text_member(&body, "protection_type").parse();
     let status = match body.get("status") {
         None => Ok(VaultStatus::Available),
@@ -59,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Protection;
-    use crate::facade::any_json::near_variants;
+    use crate::http::any_json::near_variants;
 
     proptest! {
         #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// A value.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum FieldValue<'a> {
+pub(crate) enum FieldValue<'a> {
     Text(&'a str),
     Number(u32),
     Boolean(bool),

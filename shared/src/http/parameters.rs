@@ -7,17 +7,16 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::Error;
-use crate::facade::marker::Listing;
-use crate::facade::query::{ENCODING, parse_pairs};
+use super::query::{ENCODING, parse_pairs};
+use super::{ApiError, Listing};
 
 /// The parameters, decoded.
 #[derive(Debug)]
-pub(in crate::facade) struct Query(BTreeMap<String, String>);
+pub(crate) struct Query(BTreeMap<String, String>);
 
 impl Query {
     /// Reads what stands after the question mark.
-    pub(in crate::facade) fn parse(raw: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(raw: &str) -> Result<Self, ApiError> {
         let mut parameters = BTreeMap::new();
         for (key, value) in parse_pairs(raw).map_err(|key| invalid_parameter(&key, ENCODING))? {
             if parameters.insert(key.clone(), value).is_some() {
@@ -28,30 +27,22 @@ impl Query {
     }
 
     /// A parameter as it stands.
-    pub(in crate::facade) fn text(&self, key: &str) -> Option<&str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
     /// Every parameter with its value.
-    pub(in crate::facade) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// A parameter of some type; `expected` says what its values look like.
-    pub(in crate::facade) fn parse_value<T: FromStr>(
-        &self,
-        key: &str,
-        expected: &str,
-    ) -> Result<Option<T>, Error> {
+    pub(crate) fn parse_value<T: FromStr>(&self, key: &str, expected: &str) -> Result<Option<T>, ApiError> {
         self.text(key).map(|text| text.parse().map_err(|_| invalid_parameter(key, expected))).transpose()
     }
 
     /// A parameter that is one of some words. Each stands with what it means.
-    pub(in crate::facade) fn one_of<T: Copy>(
-        &self,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Result<Option<T>, Error> {
+    pub(crate) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ApiError> {
         let Some(text) = self.text(key) else { return Ok(None) };
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         found.map(Some).ok_or_else(|| {
@@ -61,7 +52,7 @@ impl Query {
     }
 
     /// After what a page of a list begins: what the page before gave as its marker.
-    pub(in crate::facade) fn parse_marker<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, Error> {
+    pub(crate) fn parse_marker<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, ApiError> {
         let read = |text| listing.decode_marker(text).and_then(|position| position.parse().ok());
         let read =
             |text| read(text).ok_or_else(|| invalid_parameter("marker", "next_marker of the page before"));
@@ -69,7 +60,7 @@ impl Query {
     }
 
     /// How many things a page holds.
-    pub(in crate::facade) fn limit(&self) -> Result<usize, Error> {
+    pub(crate) fn limit(&self) -> Result<usize, ApiError> {
         const EXPECTED: &str = "a number from 1 to 1000";
         match self.parse_value("limit", EXPECTED)? {
             None => Ok(500),
@@ -80,15 +71,15 @@ impl Query {
 }
 
 /// A parameter that is not as it must be.
-pub(in crate::facade) fn invalid_parameter(key: &str, expected: impl Display) -> Error {
-    Error::bad_request("IMG.0001", format!("{key}: expected {expected}."))
+pub(crate) fn invalid_parameter(key: &str, expected: impl Display) -> ApiError {
+    ApiError::malformed(format!("{key}: expected {expected}."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn error_text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    fn error_text<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
         format!("{:?}", result.unwrap_err())
     }
 

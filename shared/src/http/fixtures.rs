@@ -3,7 +3,7 @@
 use crate::domain::{Caller, Details, Image, Role, Timestamp, Visibility};
 
 /// A member of that project.
-pub(super) fn caller(project: &str) -> Caller {
+pub(crate) fn caller(project: &str) -> Caller {
     Caller {
         tenant: project.parse().unwrap(),
         account: None,
@@ -14,7 +14,7 @@ pub(super) fn caller(project: &str) -> Caller {
 }
 
 /// A shared image of `own1` without members and with those free properties.
-pub(super) fn image(properties: &[(&str, &str)]) -> Image {
+pub(crate) fn image(properties: &[(&str, &str)]) -> Image {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Image {
         id: "i-1".parse().unwrap(),
@@ -28,7 +28,7 @@ pub(super) fn image(properties: &[(&str, &str)]) -> Image {
 }
 
 /// The same of that name, of which its owner says something of every kind.
-pub(super) fn image_with_details(name: &str) -> Image {
+pub(crate) fn image_with_details(name: &str) -> Image {
     let mut image = image(&[("__platform", "Ubuntu")]);
     image.details = Details {
         name: Some(name.to_owned()),

@@ -1,26 +1,37 @@
 //! Pages of lists; and a page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::usecases::{ImagePage, Marker, VisibleImage};
+use super::Listing;
+use crate::usecases::{ImagePage, Marker, Page, VisibleImage};
 
 /// What a page says of itself.
 #[derive(Debug, Serialize)]
-pub(super) struct PageInfo {
+pub(crate) struct PageInfo {
     /// Where the next one begins, where there is or may be one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next_marker: Option<String>,
+    pub(crate) next_marker: Option<String>,
     /// How much is on this one.
-    pub(super) current_count: usize,
+    pub(crate) current_count: usize,
+}
+
+impl PageInfo {
+    /// What a page of that listing says about itself.
+    pub(crate) fn new<T, P: Display>(page: &Page<T, P>, listing: &Listing) -> Self {
+        let next_marker = page.next.as_ref().map(|next| listing.encode_marker(next));
+        Self { next_marker, current_count: page.items.len() }
+    }
 }
 
 /// The most bytes of images on a page; what the gateway's envelope adds is counted with them.
-pub(super) const MAX_BYTES: usize = 5_000_000;
+pub(crate) const MAX_BYTES: usize = 5_000_000;
 
 /// The images of a page as `wire` shows them, cut short before they are more than that many bytes, and where to go on.
 /// Each image is text already: it is written once, to know its size.
-pub(super) fn render_images(
+pub(crate) fn render_images(
     page: ImagePage,
     max_bytes: usize,
     wire: impl Fn(&VisibleImage) -> Option<Box<RawValue>>,
@@ -39,7 +50,7 @@ pub(super) fn render_images(
 }
 
 /// An image as its JSON text; texts, numbers and booleans are always written.
-pub(super) fn raw_json(wire: &impl Serialize) -> Option<Box<RawValue>> {
+pub(crate) fn raw_json(wire: &impl Serialize) -> Option<Box<RawValue>> {
     to_raw_value(wire).ok()
 }
 
@@ -54,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Image, Timestamp};
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
     use crate::store::Position;
     use crate::usecases::{ImageRow, ListReason};
 

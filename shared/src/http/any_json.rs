@@ -26,7 +26,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// That value, or one that differs from it in a few places: members and elements are missing, or of any other kind.
-pub(super) fn near_variants(value: &Value) -> BoxedStrategy<Value> {
+pub(crate) fn near_variants(value: &Value) -> BoxedStrategy<Value> {
     let kept = match value {
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| {

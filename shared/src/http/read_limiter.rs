@@ -12,7 +12,7 @@ const MIN_CLEANUP_THRESHOLD: usize = 64;
 
 /// A bucket of read units for each tenant. Clones share them. A bucket that is full again is forgotten.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReadLimiter(Arc<Mutex<Buckets>>);
+pub(crate) struct ReadLimiter(Arc<Mutex<Buckets>>);
 
 #[derive(Debug, Default)]
 struct Buckets {
@@ -23,7 +23,7 @@ struct Buckets {
 
 /// A read that is under way. What it has used of the table is charged to its tenant when this is dropped.
 #[derive(Debug)]
-pub(super) struct ReadCharge {
+pub(crate) struct ReadCharge {
     limiter: ReadLimiter,
     tenant: TenantId,
     rate: ReadRate,
@@ -35,7 +35,7 @@ impl ReadLimiter {
     ///
     /// # Errors
     /// [`Refusal::TooManyRequests`] where the tenant has read more than the rate allows.
-    pub(super) fn start_read(
+    pub(crate) fn start_read(
         &self,
         tenant: &TenantId,
         rate: ReadRate,

@@ -8,7 +8,7 @@ use crate::domain::{ID_FORMAT, VaultId};
 ///
 /// # Errors
 /// What was expected, where it is no id.
-pub(super) fn parse(value: Option<&Value>) -> Result<Option<VaultId>, String> {
+pub(crate) fn parse(value: Option<&Value>) -> Result<Option<VaultId>, String> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::table::StorageFault;
 
 /// Logs that the table failed. Returns the status, code and message for the caller.
-pub(super) fn for_store_error(problem: &StoreError) -> (StatusCode, &'static str, &'static str) {
+pub(crate) fn for_store_error(problem: &StoreError) -> (StatusCode, &'static str, &'static str) {
     tracing::error!(%problem, "the table failed");
     match problem {
         StoreError::Unavailable(_) => (
@@ -50,13 +50,13 @@ fn storage_message(fault: StorageFault) -> &'static str {
 }
 
 /// Logs that a token's issuer cannot be asked. Returns the status, code and message for the caller.
-pub(super) fn for_issuer_error(problem: &str) -> (StatusCode, &'static str, &'static str) {
+pub(crate) fn for_issuer_error(problem: &str) -> (StatusCode, &'static str, &'static str) {
     tracing::error!(problem, "a token cannot be checked");
     let message = "The token cannot be checked, since its issuer does not answer. Try again in a second.";
     (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
 }
 
 /// What is said to a caller whose earlier request, or whose owner's, is not carried out yet.
-pub(super) fn in_progress_message(id: &ImageId) -> String {
+pub(crate) fn in_progress_message(id: &ImageId) -> String {
     format!("An earlier request to share or unshare image {id} is being carried out. Try again in a second.")
 }

@@ -4,19 +4,19 @@
 use crate::domain::Timestamp;
 
 /// What is said of a value that is no such filter.
-pub(super) const EXPECTED_FORMAT: &str =
+pub(crate) const EXPECTED_FORMAT: &str =
     "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
 
 /// The filter.
 #[derive(Debug)]
-pub(super) struct TimeFilter {
+pub(crate) struct TimeFilter {
     compare: fn(&i64, &i64) -> bool,
     seconds: i64,
 }
 
 impl TimeFilter {
     /// Reads an operator, a colon and a time, which `time` reads.
-    pub(super) fn parse(text: &str, time: fn(&str) -> Option<Timestamp>) -> Option<Self> {
+    pub(crate) fn parse(text: &str, time: fn(&str) -> Option<Timestamp>) -> Option<Self> {
         let (operator, text) = text.split_once(':')?;
         let holds = match operator {
             "gt" => i64::gt,
@@ -31,12 +31,12 @@ impl TimeFilter {
     }
 
     /// The filter that a moment passes in whose second `moment` is.
-    pub(super) fn same_second(moment: Timestamp) -> Self {
+    pub(crate) fn same_second(moment: Timestamp) -> Self {
         Self { compare: i64::eq, seconds: moment.unix_seconds() }
     }
 
     /// Whether a moment passes.
-    pub(super) fn matches(&self, moment: Timestamp) -> bool {
+    pub(crate) fn matches(&self, moment: Timestamp) -> bool {
         (self.compare)(&moment.unix_seconds(), &self.seconds)
     }
 }

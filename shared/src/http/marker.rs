@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facade::fixtures;
+    use crate::http::fixtures;
 
     fn listing(tenant: &str, pairs: &[(&str, &str)]) -> Listing {
         Listing::new("GET /list", &fixtures::caller(tenant)).with_query(pairs.iter().copied())

@@ -13,9 +13,9 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use uuid::Uuid;
 
-use super::{request_id_or_new, route_key};
+use super::gateway::{request_id_or_new, route_key};
+use super::{ErrorInfo, HttpResponse};
 use crate::domain::{AccessKeyId, Caller};
-use crate::facade::{ErrorInfo, HttpResponse};
 use crate::store::Usage;
 
 /// The gateway's route of what no other route matches.
@@ -29,9 +29,9 @@ const MAX_SEGMENT_LENGTH: usize = 40;
 
 /// One request on its way, as the log will tell of it.
 #[derive(Debug)]
-pub(super) struct RequestTrace {
-    pub(super) request_id: String,
-    pub(super) route: String,
+pub(crate) struct RequestTrace {
+    pub(crate) request_id: String,
+    pub(crate) route: String,
     started_at: Instant,
     client: Option<String>,
     /// Where no route matched.
@@ -42,7 +42,7 @@ pub(super) struct RequestTrace {
 
 impl RequestTrace {
     /// Begins with what the gateway says of the request.
-    pub(super) fn start(request: &Request) -> Self {
+    pub(crate) fn start(request: &Request) -> Self {
         let route = route_key(request);
         let client = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
@@ -61,7 +61,7 @@ impl RequestTrace {
     }
 
     /// Notes which action of an RPC dialect the request names, where that can be the name of one.
-    pub(super) fn record_action(&self, name: &str) {
+    pub(crate) fn record_action(&self, name: &str) {
         if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.action.get_or_init(|| name.to_owned());
         }
@@ -69,7 +69,7 @@ impl RequestTrace {
 
     /// Notes which access key the request claims to be made with, whether or not that is so. Only what looks like an id of
     /// this service: somebody may have put the secret in its place.
-    pub(super) fn record_access_key(&self, claimed: &str) {
+    pub(crate) fn record_access_key(&self, claimed: &str) {
         if Uuid::try_parse(claimed).is_ok()
             && let Ok(id) = claimed.parse()
         {
@@ -78,9 +78,9 @@ impl RequestTrace {
     }
 
     /// Puts the request's id on its answer, and logs the request.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &self,
-        mut reply: HttpResponse,
+        mut response: HttpResponse,
         caller: Option<&Caller>,
         used: Usage,
     ) -> HttpResponse {
@@ -88,9 +88,9 @@ impl RequestTrace {
             ("x-request-id", HeaderValue::from_str(&self.request_id)),
             ("x-openstack-request-id", HeaderValue::from_str(&format!("req-{}", self.request_id))),
         ] {
-            reply.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
+            response.headers_mut().extend(id.ok().map(|id| (HeaderName::from_static(name), id)));
         }
-        let problem = reply.extensions().get::<ErrorInfo>();
+        let problem = response.extensions().get::<ErrorInfo>();
         let access_key = caller.and_then(|caller| caller.access_key.as_ref()).or(self.access_key.get());
         tracing::info!(
             request_id = self.request_id,
@@ -101,7 +101,7 @@ impl RequestTrace {
             operation = self.route,
             action = self.action.get(),
             path = self.unmatched_path,
-            status = reply.status().as_u16(),
+            status = response.status().as_u16(),
             code = problem.map(|problem| problem.code.as_str()),
             reason = problem.map(|problem| truncate(&problem.message, MAX_TEXT_CHARS)).as_deref(),
             duration_us = u64::try_from(self.started_at.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -110,7 +110,7 @@ impl RequestTrace {
             write_units = used.write_units,
             "request"
         );
-        reply
+        response
     }
 }
 

@@ -4,32 +4,32 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::function::AuthenticatedRequest;
+use super::AuthenticatedRequest;
 use crate::store::IdempotencyRequest;
 
 /// A header that is no idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Idempotency-Key: expected 1 to 255 visible ASCII characters.")]
-pub(super) struct InvalidIdempotencyKey;
+pub(crate) struct InvalidIdempotencyKey;
 
-/// The request under the idempotency key of its header; `None` where it has none. `request` is what makes two requests of
-/// one operation the same.
+/// The request under the idempotency key of its header; `None` where it has none. Two requests of one
+/// operation are the same where their `content` is.
 ///
 /// # Errors
 /// [`InvalidIdempotencyKey`], also where the header is there without a value: its client believes that a retry is safe.
-pub(super) fn parse_header(
-    call: &AuthenticatedRequest,
-    request: &impl Serialize,
+pub(crate) fn parse_header(
+    request: &AuthenticatedRequest,
+    content: &impl Serialize,
 ) -> Result<Option<IdempotencyRequest>, InvalidIdempotencyKey> {
-    let Some(key) = call.raw_header("idempotency-key") else { return Ok(None) };
+    let Some(key) = request.raw_header("idempotency-key") else { return Ok(None) };
     if !is_valid_key(key) {
         return Err(InvalidIdempotencyKey);
     }
-    let request = serde_json::to_vec(&(call.route(), request)).unwrap_or_default();
+    let content = serde_json::to_vec(&(request.route(), content)).unwrap_or_default();
     Ok(Some(IdempotencyRequest {
-        tenant: call.caller().tenant.clone(),
+        tenant: request.caller().tenant.clone(),
         key_digest: hex_digest(key),
-        request_digest: hex_digest(&request),
+        request_digest: hex_digest(&content),
     }))
 }
 

@@ -25,9 +25,9 @@ pub struct ErrorInfo {
 
 impl ErrorInfo {
     /// The same answer, from which the log can tell that it refuses, and why.
-    pub fn attach(mut reply: HttpResponse, code: &str, reason: &str) -> HttpResponse {
-        reply.extensions_mut().insert(Self { code: code.to_owned(), message: reason.to_owned() });
-        reply
+    pub fn attach(mut response: HttpResponse, code: &str, reason: &str) -> HttpResponse {
+        response.extensions_mut().insert(Self { code: code.to_owned(), message: reason.to_owned() });
+        response
     }
 }
 
@@ -44,9 +44,9 @@ pub fn json_response(status: StatusCode, body: &impl Serialize) -> HttpResponse 
 
 /// An answer without a body.
 pub fn no_content() -> HttpResponse {
-    let mut reply = Response::new(Body::Empty);
-    *reply.status_mut() = StatusCode::NO_CONTENT;
-    reply
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// An error in the one body that all OpenStack and IMS clients read; `title` is the status's own name. Where the service
@@ -54,19 +54,19 @@ pub fn no_content() -> HttpResponse {
 pub fn error_response(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({ "error": { "code": code, "message": message, "title": title } });
-    let mut reply = ErrorInfo::attach(json_text_response(status, body.to_string()), code, message);
+    let mut response = ErrorInfo::attach(json_text_response(status, body.to_string()), code, message);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    reply
+    response
 }
 
 /// An answer that tells the client when to come again, in whole seconds.
-pub fn with_retry_after(mut reply: HttpResponse, wait: Option<Duration>) -> HttpResponse {
+pub fn with_retry_after(mut response: HttpResponse, wait: Option<Duration>) -> HttpResponse {
     if let Some(wait) = wait {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
     }
-    reply
+    response
 }
 
 /// The seconds after which a client may come again: whole, and never too early.
@@ -76,19 +76,19 @@ pub fn ceil_seconds(wait: Duration) -> u64 {
 
 /// The answer with what a 401 has to say by RFC 9110, in the words of OpenStack: that the credential is one of Keystone's, and
 /// where that is.
-pub fn with_auth_challenge(mut reply: HttpResponse, address: &str) -> HttpResponse {
-    if reply.status() == StatusCode::UNAUTHORIZED {
+pub fn with_auth_challenge(mut response: HttpResponse, address: &str) -> HttpResponse {
+    if response.status() == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{address}\"")).ok();
-        reply.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
     }
-    reply
+    response
 }
 
 fn json_text_response(status: StatusCode, text: String) -> HttpResponse {
-    let mut reply = Response::new(Body::Text(text));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply
+    let mut response = Response::new(Body::Text(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 #[cfg(test)]
@@ -110,8 +110,8 @@ mod tests {
             assert_eq!(ceil_seconds(Duration::from_millis(millis)), seconds);
         }
         assert_eq!(ceil_seconds(Duration::MAX), u64::MAX);
-        let reply = with_retry_after(no_content(), Some(Duration::from_millis(1_500)));
-        assert_eq!(reply.headers()[RETRY_AFTER], "2");
+        let response = with_retry_after(no_content(), Some(Duration::from_millis(1_500)));
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert!(with_retry_after(no_content(), None).headers().is_empty());
     }
 }

@@ -1,0 +1,87 @@
+//! How large the body of a request may be. `infra/openapi.yaml` states the limits (`x-imageshare-body-limit`); the local
+//! gateway holds requests to them, and on AWS, where a gateway has one limit for all, the functions do.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// The limit, in bytes, of an operation that states none; and of every request that carries no credential, whose body may
+/// be that of a login.
+pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
+
+/// The routes of the operations that state their limit: lists of 100 images and 100 names, and an image's 16 KiB, both in
+/// any spelling of JSON. A test holds them to the document.
+const ROUTE_LIMITS: [(&str, usize); 4] = [
+    ("POST /v1/cloudimages/members", 128 * 1024),
+    ("DELETE /v1/cloudimages/members", 128 * 1024),
+    ("POST /v2/images", 128 * 1024),
+    ("PATCH /v2/images/{image_id}", 128 * 1024),
+];
+
+/// A body of more bytes than a request may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The body is larger than {allowed} bytes, which is the limit of {}", self.reason())]
+pub struct BodyTooLarge {
+    /// How many bytes this request may have.
+    pub allowed: usize,
+    /// How many bytes the operation takes with a credential.
+    pub limit: usize,
+}
+
+impl BodyTooLarge {
+    fn reason(self) -> &'static str {
+        if self.allowed < self.limit {
+            "a request without a credential. Send a token in X-Auth-Token, or sign the request."
+        } else {
+            "this operation. Split it into several requests; the data of images live elsewhere."
+        }
+    }
+}
+
+/// The limit of a route's body, in bytes, where the request carries a credential.
+pub fn body_limit(route: &str) -> usize {
+    ROUTE_LIMITS.iter().find(|(known, _)| *known == route).map_or(DEFAULT_BODY_LIMIT, |(_, limit)| *limit)
+}
+
+/// The limit of a body of a request with those headers, where `limit` is that of its operation.
+pub fn effective_body_limit(limit: usize, headers: &HeaderMap) -> usize {
+    let has_credential = headers.contains_key("x-auth-token") || headers.contains_key(AUTHORIZATION);
+    if has_credential { limit } else { limit.min(DEFAULT_BODY_LIMIT) }
+}
+
+/// Checks the size of a body against what a request of that route and with those headers may have.
+///
+/// # Errors
+/// [`BodyTooLarge`] where it has more bytes.
+pub(crate) fn check_body_size(bytes: usize, route: &str, headers: &HeaderMap) -> Result<(), BodyTooLarge> {
+    let limit = body_limit(route);
+    let allowed = effective_body_limit(limit, headers);
+    if bytes > allowed { Err(BodyTooLarge { allowed, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, StatusCode};
+
+    use super::*;
+    use crate::http::ApiError;
+
+    const ROUTE: &str = "POST /v1/cloudimages/members";
+
+    #[test]
+    fn body_limit_is_small_without_credential() {
+        let limit = body_limit(ROUTE);
+        let mut headers = HeaderMap::new();
+        let refused = ApiError::from(check_body_size(limit, ROUTE, &headers).unwrap_err()).into_response();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(
+            format!("{:?}", refused.body()).contains("16384 bytes, which is the limit of a request without")
+        );
+        for name in ["x-auth-token", "authorization"] {
+            headers.clear();
+            headers.insert(name, HeaderValue::from_static("x"));
+            assert!(check_body_size(limit, ROUTE, &headers).is_ok());
+            assert!(check_body_size(limit + 1, ROUTE, &headers).is_err());
+        }
+        assert_eq!(body_limit("POST /v3/auth/tokens"), DEFAULT_BODY_LIMIT);
+    }
+}

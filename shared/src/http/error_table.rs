@@ -1,0 +1,191 @@
+//! The one table from a use case's errors to status, code and message, in the terms of IMS.
+//!
+//! A dialect with other statuses or messages has a table of its own (Glance), and takes from this one
+//! what is the same.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use super::ApiError;
+use super::error::sentence;
+use super::server_error;
+use crate::domain::{ImageId, ResolveError, TenantId, Visibility};
+use crate::usecases::{UseCaseError, rule_error};
+
+impl From<UseCaseError> for ApiError {
+    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
+    fn from(error: UseCaseError) -> Self {
+        use StatusCode as S;
+        match error {
+            UseCaseError::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Your role here is reader, which only reads. Ask for the role member.",
+            ),
+            UseCaseError::AdminOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Only the role admin may make an image public. Share it with projects instead.",
+            ),
+            UseCaseError::ProjectMismatch { acting, named } => wrong_project(&acting, named.as_str()),
+            UseCaseError::ImageNotFound(id) => {
+                Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
+            }
+            UseCaseError::NotOwner(id) => Self::bad_request(
+                "IMG.0047",
+                format!("Image {id} belongs to another tenant; only its owner can do this."),
+            ),
+            UseCaseError::NotShared { image, visibility } => not_shared(&image, visibility),
+            UseCaseError::Encrypted(id) => Self::bad_request(
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
+            UseCaseError::SelfShare(tenant) => Self::bad_request(
+                "IMG.0076",
+                format!(
+                    "An image cannot be shared with the project that owns it: take {tenant} out of projects and accounts."
+                ),
+            ),
+            UseCaseError::Unresolved { place, problem } => {
+                unresolved_names(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
+            }
+            UseCaseError::ProjectNameAsId { .. } => {
+                Self::bad_request("IMG.0104", format!("projects: {error}."))
+            }
+            UseCaseError::JobNotFound => Self::new(
+                S::NOT_FOUND,
+                "IMG.0023",
+                "Your project has no such job. Jobs can be read for 30 days, with a credential of the project that made them.",
+            ),
+            UseCaseError::MemberNotFound { image, tenant } => {
+                Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
+            }
+            UseCaseError::MemberExists { image, tenant } => {
+                Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is a member of image {image} already."))
+            }
+            UseCaseError::MemberLimit { image, most, .. } => Self::bad_request(
+                "IMG.0088",
+                format!("Image {image} has {most} recipients, the most allowed. Unshare it from one first."),
+            ),
+            UseCaseError::RuleViolation { image, tenant, outcome } => {
+                let (code, message) = rule_error(&image, &tenant, outcome);
+                Self::bad_request(code, message)
+            }
+            UseCaseError::SharedImageImmutable(id) => {
+                Self::new(S::CONFLICT, "IMG.0105", immutable_while_shared(&id))
+            }
+            UseCaseError::FormatImmutable { image, field } => format_fixed(&image, field),
+            UseCaseError::InvalidStatus(problem) => {
+                Self::bad_request("IMG.0001", sentence(&format!("status: {problem}")))
+            }
+            UseCaseError::IdempotencyKeyReused => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "IMG.0018",
+                "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a new request.",
+            ),
+            UseCaseError::IdTaken(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0031",
+                format!("Image id {id} is or was in use. Leave it out, or choose another."),
+            ),
+            UseCaseError::TooManyImages(most) => Self::bad_request(
+                "IMG.0088",
+                format!("You have {most} images, the most allowed. Delete one first."),
+            ),
+            UseCaseError::Protected(id) => protected(&id),
+            UseCaseError::InvalidDetail(problem) => {
+                Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
+            }
+            UseCaseError::InProgress(id) => {
+                Self::new(S::SERVICE_UNAVAILABLE, "IMG.0060", server_error::in_progress_message(&id))
+            }
+            UseCaseError::Conflict(id) => Self::new(
+                S::CONFLICT,
+                "IMG.0046",
+                format!("Image {id} is being changed by others. Try again."),
+            ),
+            UseCaseError::MarkerNotFound => Self::bad_request(
+                "IMG.0027",
+                "marker: expected the id of an image of the list, or next_marker of the page before.",
+            ),
+            UseCaseError::TooManyToSort(most) => too_many_to_sort(most),
+            UseCaseError::ScanLimitReached { examined, .. } => {
+                list_too_large(format_args!("None of the first {examined} images matches"))
+            }
+            UseCaseError::TooManyRequests { retry_after, excess } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(S::TOO_MANY_REQUESTS, "IMG.0060", sentence(&excess.to_string()))
+            },
+            UseCaseError::Store(problem) => Self::from(problem),
+        }
+    }
+}
+
+/// Refuses to delete an image that is to be kept.
+fn protected(image: &ImageId) -> ApiError {
+    let message = format!("Image {image} is protected. Set protected to false first.");
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
+/// Refuses another format of an image.
+fn format_fixed(image: &ImageId, field: &str) -> ApiError {
+    let message =
+        format!("Image {image} is active and keeps its {field}. Register another image for another format.");
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
+/// Refuses to share an image that has no members.
+fn not_shared(image: &ImageId, visibility: Visibility) -> ApiError {
+    if visibility.is_visible_to_all() {
+        let message =
+            format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
+        return ApiError::bad_request("IMG.0089", message);
+    }
+    let message = format!(
+        "Image {image} has visibility \"{visibility}\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+    );
+    ApiError::bad_request("IMG.0105", message)
+}
+
+fn too_many_to_sort(most: usize) -> ApiError {
+    list_too_large(format_args!("More than {most} images: only sort_key=created_at or name is possible"))
+}
+
+/// Refuses a list that would have to look at too many images.
+fn list_too_large(problem: fmt::Arguments<'_>) -> ApiError {
+    ApiError::bad_request("IMG.0105", format!("{problem}. Narrow the list."))
+}
+
+/// What is said to an owner who would make a shared image another.
+fn immutable_while_shared(id: &ImageId) -> String {
+    format!(
+        "Image {id} is shared, so its encryption, its being a full-ECS image, the sizes of its backups and its formats cannot change. Unshare it first."
+    )
+}
+
+/// Refuses a request for a project that the credential does not act for.
+pub(crate) fn wrong_project(acting: &TenantId, named: &str) -> ApiError {
+    let message = format!(
+        "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
+    );
+    ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
+}
+
+/// Refuses names that lead to no tenant; `named` says where they stand.
+pub(crate) fn unresolved_names(status: StatusCode, named: &str, problem: ResolveError) -> ApiError {
+    let (code, message) = match problem {
+        ResolveError::Unknown => (
+            "IMG.0108",
+            "there is no such account or project. Check both names, letter by letter, or give the project's id.",
+        ),
+        ResolveError::Ambiguous => {
+            ("IMG.0104", "the account has several projects in this region. Give the project's name as well.")
+        }
+        ResolveError::OtherRegion => (
+            "IMG.0177",
+            "whoever has these names is in another region. Images are shared within a region only.",
+        ),
+    };
+    ApiError::new(status, code, format!("{named}: {message}"))
+}

@@ -1,0 +1,49 @@
+//! HTTP without a dialect: requests as the gateway hands them over, responses, and what both are made of.
+//!
+//! [`IncomingRequest`] and [`AuthenticatedRequest`] are what a facade reads, [`HttpResponse`] what it returns. The rest is
+//! shared by facades whose formats agree: errors ([`ApiError`]), queries, strict JSON, pages of lists and their markers, idempotency keys.
+
+#[cfg(test)]
+pub(crate) mod any_json;
+mod base_url;
+mod body_limit;
+mod error;
+mod error_table;
+mod field_value;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod gateway;
+pub mod health;
+pub(crate) mod idempotency;
+mod marker;
+pub(crate) mod page;
+mod parameters;
+pub mod query;
+mod read_limiter;
+mod rejection;
+mod request;
+pub(crate) mod response;
+pub(crate) mod server_error;
+pub mod strict_json;
+pub(crate) mod time_filter;
+mod trace;
+pub(crate) mod vault_id;
+
+pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
+pub(crate) use self::body_limit::check_body_size;
+pub use self::body_limit::{BodyTooLarge, DEFAULT_BODY_LIMIT, body_limit, effective_body_limit};
+pub use self::error::ApiError;
+pub(crate) use self::error_table::{unresolved_names, wrong_project};
+pub(crate) use self::field_value::FieldValue;
+pub(crate) use self::gateway::gateway_request_id;
+pub use self::gateway::route_key;
+pub use self::marker::Listing;
+pub(crate) use self::page::PageInfo;
+pub(crate) use self::parameters::{Query, invalid_parameter};
+pub(crate) use self::read_limiter::ReadLimiter;
+pub use self::rejection::{RejectedRequest, RejectionReason};
+pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
+pub use self::response::{
+    ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
+};
+pub use self::trace::redact_path;

@@ -1,0 +1,86 @@
+//! The errors of pairs: the code and the message of each outcome of one image and one tenant, in a job's results and where
+//! a single change is refused.
+
+use crate::domain::{ImageId, Outcome, Task, TenantId};
+
+/// The code of a pair that failed in a job of that task, for the log; `None` for one that did not.
+pub(crate) fn outcome_code(outcome: Outcome, task: &Task) -> Option<&'static str> {
+    outcome_error(outcome, task).map(|(code, _)| code)
+}
+
+/// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
+pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
+    match outcome {
+        Outcome::Done | Outcome::Superseded => None,
+        Outcome::ImageDeleted => Some(("IMG.0027", "The image was deleted.")),
+        Outcome::NotShareable => Some((
+            "IMG.0046",
+            "The image's visibility is not \"shared\" any more. Set it to \"shared\", then share again.",
+        )),
+        Outcome::MemberLimit => Some((
+            "IMG.0088",
+            "The image has as many recipients as it may have. Unshare it from one that does not need it.",
+        )),
+        Outcome::NotAMember => {
+            Some(("IMG.0121", "The image is not shared with this project. Ask its owner to share it."))
+        }
+        Outcome::DefaultKey => Some((
+            "IMG.0098",
+            "The image is encrypted by the service's own key, which cannot be granted. Share an image whose __system__cmkid is a key of your own.",
+        )),
+        Outcome::KeyNotGranted => Some((
+            "IMG.0099",
+            "The project may not use the key in the image's __system__cmkid. Grant it: PUT /v1/keys/{key_id}/grants/{project_id}; then share again.",
+        )),
+        Outcome::NotFromBackup => Some((
+            "IMG.0135",
+            "A full-ECS image can be shared only if it was made from a backup: it needs the property __backup_id.",
+        )),
+        Outcome::UnknownTenant => Some((
+            "IMG.0108",
+            "The directory of this region knows no such project. Check its id, or ask an admin to enter it.",
+        )),
+        Outcome::OtherRegion => Some((
+            "IMG.0177",
+            "The project is in another region. Replicate the image there, and share it in that region.",
+        )),
+        Outcome::PendingLimit => Some((
+            "IMG.0088",
+            "As many images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+        )),
+        Outcome::OwnerPendingLimit => Some((
+            "IMG.0088",
+            "As many of your images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+        )),
+        Outcome::NoVault => Some((
+            "IMG.0184",
+            "vault_id: expected the id of one of the project's vaults, since a full-ECS image is accepted into one. A vault is made known by PUT /v1/vaults/{vault_id}.",
+        )),
+        Outcome::NotABackupVault => Some((
+            "IMG.0193",
+            "vault_id: the vault is not for backups. Choose one whose protection_type is backup.",
+        )),
+        Outcome::VaultUnavailable => Some((
+            "IMG.0188",
+            "vault_id: the vault cannot be used now. Choose one whose status is available.",
+        )),
+        Outcome::VaultFull => Some((
+            "IMG.0182",
+            "vault_id: the vault has not enough room for the image's backups, __system_disk_backup_gib and __data_disk_backup_gib. Expand it (capacity_gib), or choose another.",
+        )),
+        Outcome::RetriesExhausted => {
+            let code = match task {
+                Task::Share => "IMG.0112",
+                Task::Unshare => "IMG.0113",
+                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => "IMG.0061",
+            };
+            Some((code, "The service could not do it in many attempts. Send the request again."))
+        }
+    }
+}
+
+/// The code and the message of a rule that one image and one project break.
+pub(crate) fn rule_error(image: &ImageId, tenant: &TenantId, outcome: Outcome) -> (&'static str, String) {
+    let (code, message) = outcome_error(outcome, &Task::Share).unwrap_or(("IMG.0105", "Not possible."));
+    (code, format!("Image {image}, project {tenant}: {message}"))
+}

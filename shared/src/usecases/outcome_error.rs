@@ -34,7 +34,7 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
         )),
         Outcome::NotFromBackup => Some((
             "IMG.0135",
-            "A full-ECS image can be shared only if it was made from a backup: it needs the property __backup_id.",
+            "A full-ECS image can be shared only if it was made from a backup of a known size: set its properties __backup_id, and __system_disk_backup_gib or __data_disk_backup_gib.",
         )),
         Outcome::UnknownTenant => Some((
             "IMG.0108",

@@ -65,7 +65,9 @@ pub enum SignatureError {
     #[error("the access key was derived from a master key that is no longer in use: create a new access key")]
     RetiredMasterKey,
     /// The request names a project that the access key does not act for.
-    #[error("the access key acts for project {acting} alone: send its id in X-Project-Id, or omit the header")]
+    #[error(
+        "the access key acts for project {acting} alone: send its id in X-Project-Id, or omit the header"
+    )]
     ProjectMismatch {
         /// The project that the access key acts for.
         acting: TenantId,

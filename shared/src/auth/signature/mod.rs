@@ -7,8 +7,8 @@
 //! of the claimed key and calls [`ClaimedSignature::is_signed_with`].
 //!
 //! A signature covers what the client sent: the raw bytes of the body, and the raw query of the URL. The path is
-//! decoded and re-encoded, since an HTTP API passes it decoded and a function URL does not (`contract/gateway.md`
-//! 5.3).
+//! decoded and re-encoded, since an HTTP API passes it decoded and a function URL does not
+//! (`contract/gateway.md` 5.3).
 //!
 //! A header that is not listed in `SignedHeaders` proves nothing. Some clients do not sign `X-Project-Id`, so it never
 //! gives authority, whether signed or not: it may only name the project that the key acts for.

@@ -49,7 +49,7 @@ pub enum SignatureError {
     /// The body is not the one that was signed.
     #[error("the body is not the one whose hash was signed: send it unchanged")]
     BodyMismatch,
-    /// The body is unsigned, which is accepted only for image data.
+    /// The body is unsigned, which is accepted only for image data or no body.
     #[error("the body must be signed: UNSIGNED-PAYLOAD is for the data of an image only")]
     UnsignedBody,
     /// There is no such access key.

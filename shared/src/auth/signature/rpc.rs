@@ -1,5 +1,5 @@
-//! Alibaba's signature version 1: HMAC-SHA1 over the parameters, itself sent as a parameter (`contract/alibaba.md`
-//! 3.6).
+//! Alibaba's signature version 1: HMAC-SHA1 over the parameters, itself sent as a parameter
+//! (`contract/alibaba.md` 3.6).
 //!
 //! SHA-1 is too weak for certificates, but not for HMAC. Clients that have the choice should use `ACS3-HMAC-SHA256`. A
 //! parameter without a value is signed like any other.

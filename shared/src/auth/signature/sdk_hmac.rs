@@ -12,8 +12,8 @@
 //! returns. No call that changes anything has parameters in the query.
 //!
 //! The body must be signed. `UNSIGNED-PAYLOAD`, which the SDKs send for every content type but JSON, is accepted only
-//! for routes whose body is image data. The content type cannot decide, since not all clients sign it. Any other value
-//! of `X-Sdk-Content-Sha256` must be the hash of the received body.
+//! for an empty body and on routes whose body is image data. The content type cannot decide, since not all clients sign
+//! it. Any other value of `X-Sdk-Content-Sha256` must be the hash of the received body.
 
 use super::authorization::{Fields, decode_hex};
 use super::canonical::{self, CanonicalRequest, QueryPair, hex_sha256};

@@ -89,7 +89,7 @@ impl Store {
     /// for each tag, and the request under its idempotency key; more transactions before it where it has more than 60 tags.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn create_image(
         &self,
         image: &Image,
@@ -129,7 +129,7 @@ impl Store {
     /// Reads how many members some images have; a missing or deleted image is missing. One batch read for every 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn member_counts<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
@@ -142,7 +142,7 @@ impl Store {
     /// Reads the head of one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn head(&self, id: &ImageId) -> Result<Option<Unauthorized<ImageHead>>, StoreError> {
         let item = self.read_one(keys::head(id)).await?;
         Ok(item.as_ref().map_or(Ok(None), parse_head)?.map(Unauthorized::new))
@@ -152,7 +152,7 @@ impl Store {
     /// for every 100 items.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn listed_images(
         &self,
         fetch: &ImageFetch<'_>,
@@ -192,7 +192,7 @@ impl Store {
     /// Reads one image; `None` where it is missing or deleted. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image(&self, id: &ImageId) -> Result<Option<Unauthorized<Image>>, StoreError> {
         let item = self.read_one(keys::image(id)).await?;
         Ok(item.as_ref().map_or(Ok(None), parse)?.map(Unauthorized::new))
@@ -202,7 +202,7 @@ impl Store {
     /// `None` where the image was registered or deleted while they were read: a batch read is not of one moment.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_and_head(
         &self,
         id: &ImageId,
@@ -220,7 +220,7 @@ impl Store {
     /// that comes or goes, and the job; more transactions where more than 60 tags change.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn update_image(
         &self,
         previous: &Image,
@@ -260,7 +260,7 @@ impl Store {
     /// one with the deletion.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_image(
         &self,
         image: &Image,
@@ -291,7 +291,7 @@ impl Store {
     /// How many images a tenant owns. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_count(&self, tenant: &TenantId) -> Result<u32, StoreError> {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
         item::find_number(&item, "images").map(Option::unwrap_or_default)

@@ -38,7 +38,7 @@ impl Store {
     /// is left on the item of `raises`, if that is named.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_job(
         &self,
         job: &Job,
@@ -74,7 +74,7 @@ impl Store {
     /// because it cannot be read has ended as failed.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn report(&self, id: JobId) -> Result<Option<JobReport>, StoreError> {
         let query = Query::new("pk = :job").value(":job", item::text(keys::job_partition(id)));
         let mut query = Query { consistent: true, ..query };
@@ -106,7 +106,7 @@ impl Store {
     /// requested before that moment.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn open_work_items(
         &self,
         shard: u8,
@@ -128,7 +128,7 @@ impl Store {
     /// most `most`.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn held_jobs(
         &self,
         shard: u8,
@@ -153,7 +153,7 @@ impl Store {
     /// Reads a large job that waits for an earlier one; `None` if it does not exist or does not wait. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(super) async fn held_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let item = self.read_one(keys::job(id)).await?;
         item.filter(is_held).as_ref().map(|item| item::get_json(item, "job")).transpose()
@@ -162,7 +162,7 @@ impl Store {
     /// Reads a piece and its job, in one round trip; `None` where the piece is finished or gone.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn open_work_item(&self, key: WorkItemKey) -> Result<Option<OpenWorkItem>, StoreError> {
         let keys = match key.number {
             SINGLE => vec![keys::job(key.job)],
@@ -185,7 +185,7 @@ impl Store {
     /// On success `open` is as the table has it then.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_step(
         &self,
         open: &mut OpenWorkItem,
@@ -218,7 +218,7 @@ impl Store {
     /// not make up ten sweeps of one.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn count_attempt(&self, key: WorkItemKey) -> Result<u32, StoreError> {
         let count = Write::update(key.primary_key(), "SET counted = :this ADD attempts :one")
             .only_if("attribute_exists(gpk) AND (attribute_not_exists(counted) OR counted <> :this)")
@@ -235,7 +235,7 @@ impl Store {
     /// either. One read, and one write where there is a next one.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn continue_lane(&self, closed: WorkItemKey) -> Result<Option<Job>, StoreError> {
         let Some(item) = self.read_one(keys::job(closed.job)).await? else { return Ok(None) };
         let Ok(job) = item::get_json::<Job>(&item, "job") else { return Ok(None) };
@@ -249,7 +249,7 @@ impl Store {
     /// kept for an operator. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn close_unreadable(&self, key: WorkItemKey) -> Result<bool, StoreError> {
         let close = Write::update(key.primary_key(), "SET #closed = :now REMOVE gpk, gsk")
             .name("#closed", CLOSED)

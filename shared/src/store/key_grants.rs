@@ -12,7 +12,7 @@ impl Store {
     /// Grants a key. One write; that it is granted already is no error. Returns since when it is.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn put_key_grant(
         &self,
         grant: &KeyGrant,
@@ -27,7 +27,7 @@ impl Store {
     /// Withdraws a grant. One write; that there is none is no error.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_key_grant(&self, grant: &KeyGrant) -> Result<(), StoreError> {
         self.update_unconditional(&Write::delete(keys::key_grant(grant))).await.map(drop)
     }
@@ -35,7 +35,7 @@ impl Store {
     /// Reads a grant. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<KeyGrantRecord>, StoreError> {
         self.read_one(keys::key_grant(grant)).await?.as_ref().map(parse).transpose()
     }
@@ -44,7 +44,7 @@ impl Store {
     /// are more. One query.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn key_grants(
         &self,
         (owner, key): (&TenantId, &KeyId),

@@ -24,7 +24,7 @@ impl Store {
     /// At most `most` places of a list by creation, those after `after` in that order. Fewer than `most` are the last.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn positions(
         &self,
         list: &List,
@@ -42,7 +42,7 @@ impl Store {
     /// are about 8,000 entries; more only where entries are read past.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn query_list(
         &self,
         list_query: &ListQuery,
@@ -84,7 +84,7 @@ impl Store {
     /// The number of images of a list, counted no further than `most`: about 1 read unit for 50 images.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn count_list(&self, list: &List, limit: usize) -> Result<usize, StoreError> {
         let mut count = 0;
         let query = Query::new("gpk = :list").value(":list", item::text(list));

@@ -23,7 +23,7 @@ impl Store {
     /// Reads the status of one tenant's membership of an image; `None` where it is not a member. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn member_status(
         &self,
         image: &ImageId,
@@ -35,7 +35,7 @@ impl Store {
     /// Reads an image's head and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn head_and_member(
         &self,
         image: &ImageId,
@@ -54,7 +54,7 @@ impl Store {
     /// Reads an image and one tenant's membership of it, in one round trip.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_and_member(
         &self,
         image: &ImageId,
@@ -74,7 +74,7 @@ impl Store {
     /// image is missing.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn images_and_statuses(
         &self,
         ids: &[ImageId],
@@ -100,7 +100,7 @@ impl Store {
     /// The revision is read first: whoever comes or goes while the rest is read makes it an old one.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
@@ -129,7 +129,7 @@ impl Store {
     /// are more.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn members(
         &self,
         image: &ImageId,

@@ -15,7 +15,7 @@ impl Store {
     /// Uses a nonce of an access key, and remembers it that long. `false` where it was used before. One put.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn use_nonce(
         &self,
         access_key: &AccessKeyId,

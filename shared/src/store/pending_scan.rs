@@ -47,7 +47,7 @@ impl Store {
     /// Reads how far a walk has come. `None` where it has ended, or there is none. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn open_scan(&self, job: JobId) -> Result<Option<PendingScan>, StoreError> {
         let item = self.read_one(keys::job(job)).await?;
         item.filter(|item| item.contains_key(keys::GPK)).as_ref().map(parse).transpose()
@@ -57,7 +57,7 @@ impl Store {
     /// `walk` is as the table has it then.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_scan_step(
         &self,
         scan: &mut PendingScan,

@@ -40,7 +40,7 @@ impl Store {
     /// Reads a tenant. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn tenant(&self, id: &TenantId) -> Result<Tenant, StoreError> {
         self.read_one(keys::tenant(id)).await?.as_ref().map_or(Ok(Tenant::default()), parse)
     }
@@ -49,7 +49,7 @@ impl Store {
     /// remembered request. The first of the tenants has the job in its line, and its pairs count as that one's.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn enqueue_job(
         &self,
         job: &Job,
@@ -115,7 +115,7 @@ impl Store {
     /// before is no error. One write for each of the queues, and for a large job what [`Self::activate_next`] takes.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed; then it is done by a sweep, or by the next reader of the queue.
+    /// [`StoreError`] if the table fails; then it is done by a sweep, or by the next reader of the queue.
     pub(crate) async fn dequeue(&self, job: &Job) -> Result<(), StoreError> {
         for (number, tenant) in job.queues.iter().enumerate() {
             let is_first = number == 0;
@@ -137,7 +137,7 @@ impl Store {
     /// to the one; one transaction.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn activate_next(&self, tenant: &TenantId, kind: QueueKind) -> Result<(), StoreError> {
         let queue = self.tenant(tenant).await?.queue;
         if queue.current.contains_key(&kind) {
@@ -162,7 +162,7 @@ impl Store {
     /// could. Reads the tenant and its active job; besides what [`Self::dequeue`] takes.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn unblock(&self, held: &Job) -> Result<(), StoreError> {
         let Some(tenant) = held.queues.first() else { return Ok(()) };
         let kind = QueueKind::of(&held.task);
@@ -179,7 +179,7 @@ impl Store {
     /// side; where one is in doubt, the request is not.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn advance_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
         let untracked = self.untracked();
         let advance =

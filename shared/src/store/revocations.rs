@@ -11,7 +11,7 @@ impl Store {
     /// Remembers, as long as the token of that hash would be good, that it is not. One put.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn revoke_token(&self, digest: &str, expires: Timestamp) -> Result<(), StoreError> {
         let attributes = [(TTL, item::number(expires.unix_seconds()))];
         let put = Write::put(item::item(keys::revoked_token(digest), attributes));
@@ -25,7 +25,7 @@ impl Store {
     /// Whether the token of that hash was revoked. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn is_token_revoked(&self, digest: &str) -> Result<bool, StoreError> {
         Ok(self.read_one(keys::revoked_token(digest)).await?.is_some())
     }

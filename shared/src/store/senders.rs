@@ -66,7 +66,7 @@ impl Store {
     /// 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn senders(&self, recipient: &TenantId, limit: usize) -> Result<Vec<TenantId>, StoreError> {
         let query =
             Query::new("pk = :recipient").value(":recipient", item::text(keys::senders_partition(recipient)));

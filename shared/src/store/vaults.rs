@@ -22,7 +22,7 @@ impl Store {
     /// reserved of it. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn put_vault(
         &self,
         key: &VaultKey,
@@ -47,7 +47,7 @@ impl Store {
     /// Forgets a vault of which nothing is reserved. One write; that there is none is no error.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_vault(&self, key: &VaultKey) -> Result<DeleteVaultOutcome, StoreError> {
         let write = Write::delete(keys::vault(key))
             .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
@@ -62,7 +62,7 @@ impl Store {
     /// Reads a vault. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn vault(&self, key: &VaultKey) -> Result<Option<VaultRecord>, StoreError> {
         let item = self.read_one(keys::vault(key)).await?;
         item.map(|item| parse_record(key.1.clone(), &item)).transpose()
@@ -72,7 +72,7 @@ impl Store {
     /// more. One query.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn vaults(
         &self,
         tenant: &TenantId,

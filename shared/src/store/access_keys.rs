@@ -1,5 +1,5 @@
-//! Access keys. A disabled key is listed for 90 days, so that it can still be attributed; then TTL removes it, so that a
-//! project that keeps replacing its keys does not fill the table.
+//! Access keys. A disabled key is listed for 90 days, so that it can still be attributed; then TTL removes it, so that
+//! a project that keeps replacing its keys does not fill the table.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::table::{Query, Write};
 const DISABLED_KEY_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 impl Store {
-    /// Creates an access key under a new id, unless the project has `max_keys` that are not disabled. One transaction: the
-    /// key, the project's key count, and the request's idempotency key.
+    /// Creates an access key under a new id, unless the project has `max_keys` that are not disabled. One transaction:
+    /// the key, the project's key count, and the request's idempotency key.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -54,8 +54,8 @@ impl Store {
         self.read_one(keys::access_key(id)).await?.as_ref().map(parse).transpose()
     }
 
-    /// Returns the access keys of a project after `after`, the oldest first, at most `limit`; and whether there may be more.
-    /// One query and one batch read for every 100.
+    /// Returns the access keys of a project after `after`, the oldest first, at most `limit`; and whether there may be
+    /// more. One query and one batch read for every 100.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -79,7 +79,8 @@ impl Store {
         Ok((found, page.next.is_some()))
     }
 
-    /// Disables an access key; does nothing if it is disabled already. One transaction: the key and the project's key count.
+    /// Disables an access key; does nothing if it is disabled already. One transaction: the key and the project's key
+    /// count.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -49,7 +49,8 @@ impl Store {
         Self { dirty: DirtyFlag::default(), ..self.clone() }
     }
 
-    /// Returns a store whose calls are retried until `deadline`. Without a deadline, each call is retried for 8 seconds.
+    /// Returns a store whose calls are retried until `deadline`. Without a deadline, each call is retried for 8
+    /// seconds.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }

@@ -27,8 +27,8 @@ impl Store {
         Ok(Some(SavedClock { reached: time("reached")?, reserved: time("reserved")? }))
     }
 
-    /// Writes that the server's clock has reached one time, and issues no stamp later than the other until this is written
-    /// again. One write.
+    /// Writes that the server's clock has reached one time, and issues no stamp later than the other until this is
+    /// written again. One write.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -1,5 +1,5 @@
-//! Commits plans. Each item that a plan's guards name is one write of the transaction, and its condition is the guards on
-//! that item.
+//! Commits plans. Each item that a plan's guards name is one write of the transaction, and its condition is the guards
+//! on that item.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,9 +23,9 @@ const ENDED_MEMBERSHIP_RETENTION: Duration = Duration::from_hours(48);
 const COUNT_MEMBERS: &str = "ADD members :delta, member_rev :one";
 
 impl Store {
-    /// Commits a plan that belongs to no job. Returns a conflict, and writes nothing, if one of its guards no longer holds.
-    /// One transaction, or one plain put if the plan writes one membership and nothing else; and before it what new
-    /// senders take.
+    /// Commits a plan that belongs to no job. Returns a conflict, and writes nothing, if one of its guards no longer
+    /// holds. One transaction, or one plain put if the plan writes one membership and nothing else; and before it what
+    /// new senders take.
     ///
     /// `clock_update` raises the clock of a tenant to a stamp. `idempotency` is the request, and the tenant whose
     /// membership it creates.

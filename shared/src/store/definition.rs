@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::keys::{Index, PK, SK};
 
-/// Returns the body of the `CreateTable` call: billed on demand, with three indexes that hold keys only. The call cannot set
-/// TTL; items expire by the attribute [`TTL`](super::TTL).
+/// Returns the body of the `CreateTable` call: billed on demand, with three indexes that hold keys only. The call
+/// cannot set TTL; items expire by the attribute [`TTL`](super::TTL).
 pub fn table_definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
     let keys = |hash, range| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);

@@ -1,5 +1,5 @@
-//! The directory of tenants. An entry is on the tenant's own item, beside its counters, so that reading a tenant reads both.
-//! Its names are an item of their own, so that no two tenants can have the same.
+//! The directory of tenants. An entry is on the tenant's own item, beside its counters, so that reading a tenant reads
+//! both. Its names are an item of their own, so that no two tenants can have the same.
 
 use std::collections::HashMap;
 
@@ -37,8 +37,8 @@ impl Store {
         self.read_one(keys::tenant(tenant)).await?.as_ref().map_or(Ok(None), parse)
     }
 
-    /// Creates an entry, or replaces it if it is unchanged since `previous` was read. One transaction: the entry, its names,
-    /// and the removal of its former names.
+    /// Creates an entry, or replaces it if it is unchanged since `previous` was read. One transaction: the entry, its
+    /// names, and the removal of its former names.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -83,7 +83,8 @@ impl Store {
         }
     }
 
-    /// Deletes an entry and its names, if it is unchanged since it was read. The tenant's counters stay. One transaction.
+    /// Deletes an entry and its names, if it is unchanged since it was read. The tenant's counters stay. One
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -93,8 +94,8 @@ impl Store {
         self.commit(&[remove, Write::delete(keys::tenant_names(&entry.account, &entry.project))]).await
     }
 
-    /// Returns the entries after `after`, ordered by tenant id, at most `limit`; and where the next page starts, if there may
-    /// be one. One query and one batch read for every 100.
+    /// Returns the entries after `after`, ordered by tenant id, at most `limit`; and where the next page starts, if
+    /// there may be one. One query and one batch read for every 100.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -5,12 +5,12 @@ use crate::table::{CancelReason, StorageFault};
 /// A failed call to the table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The table could not be reached, or throttled the call until its deadline. The request has changed nothing, and may
-    /// be retried.
+    /// The table could not be reached, or throttled the call until its deadline. The request has changed nothing, and
+    /// may be retried.
     #[error("the table is not available: {0}")]
     Unavailable(String),
-    /// As [`Self::Unavailable`], but the request may have changed something: a write was sent and got no response, or an
-    /// earlier one was made.
+    /// As [`Self::Unavailable`], but the request may have changed something: a write was sent and got no response, or
+    /// an earlier one was made.
     #[error("the table is not available, and the request may have been carried out: {0}")]
     InDoubt(String),
     /// The table's storage fails. Only the embedded database reports this.
@@ -50,7 +50,9 @@ impl From<WriteError> for StoreError {
     fn from(problem: WriteError) -> Self {
         match problem {
             WriteError::Store(error) => error,
-            WriteError::ConditionFailed(_) => Self::Refused("a write without a condition failed its condition".into()),
+            WriteError::ConditionFailed(_) => {
+                Self::Refused("a write without a condition failed its condition".into())
+            }
         }
     }
 }

@@ -31,7 +31,8 @@ impl Store {
         item::get_text(&stored, CREATED).map(|id| Some(PriorCreation::Created(id.to_owned())))
     }
 
-    /// Reads the job that an earlier request under the same key became; `None` if the key is new or has expired. One read.
+    /// Reads the job that an earlier request under the same key became; `None` if the key is new or has expired. One
+    /// read.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -1,9 +1,9 @@
 //! Caches the size of each tenant's inbox: its pending images, in total and per owner.
 //!
-//! The table has no counter of them: it would be one more item in the transaction of every share, and the same item for
-//! all owners that share with one tenant. Instead the entries of the index are counted, since each ends with the image's
-//! owner, and the count is cached for some seconds. So the limits on an inbox are approximate, which is enough to protect
-//! it (`contract/decisions.md` 12).
+//! The table has no counter of them: it would be one more item in the transaction of every share, and the same item
+//! for all owners that share with one tenant. Instead the entries of the index are counted, since each ends with the
+//! image's owner, and the count is cached for some seconds. So the limits on an inbox are approximate, which is enough
+//! to protect it (`contract/decisions.md` 12).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

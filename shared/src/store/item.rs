@@ -1,5 +1,5 @@
-//! Reads and writes the attributes of an item. An attribute that is missing or malformed is an error that names it, so that
-//! a request or worker fails instead of guessing.
+//! Reads and writes the attributes of an item. An attribute that is missing or malformed is an error that names it, so
+//! that a request or worker fails instead of guessing.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,8 +18,8 @@ pub fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-/// Returns a number attribute. A revision is stored as text instead: it is only compared for equality, and text is no larger
-/// and faster to read.
+/// Returns a number attribute. A revision is stored as text instead: it is only compared for equality, and text is no
+/// larger and faster to read.
 pub fn number(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

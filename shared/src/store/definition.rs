@@ -8,7 +8,12 @@ use super::keys::{Index, PK, SK};
 /// cannot set TTL; items expire by the attribute [`TTL`](super::TTL).
 pub fn table_definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
-    let keys = |hash, range| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
+    let keys = |hash, range| {
+        json!([
+            {"AttributeName": hash, "KeyType": "HASH"},
+            {"AttributeName": range, "KeyType": "RANGE"},
+        ])
+    };
     let index = |index: Index| {
         json!({
             "IndexName": index.name(),

@@ -136,7 +136,8 @@ impl Store {
         entries.collect()
     }
 
-    /// Finds the entries of an account. Stops early once `is_enough`. One query for every 100 projects.
+    /// Finds the entries of an account. Stops early if `is_enough` is true for those found. One query for every 100
+    /// projects.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -34,9 +34,10 @@ pub struct OpenWorkItem {
 }
 
 impl Store {
-    /// Commits a job as finished, with the plan of all its pairs and the request's idempotency key. `None`, and
-    /// nothing is written, if a guard of the plan no longer holds or the transaction would be too large. Raises the
-    /// clock of `clock_tenant` to the job's stamp. One transaction, and before it what new senders take.
+    /// Commits a job as finished, with the plan of all its pairs and the request's idempotency key, and raises the
+    /// clock of `clock_tenant` to the job's stamp. Returns the earlier outcome if the key was used before; `None` if a
+    /// guard of the plan no longer holds or the transaction would be too large. Only an accepted job is written. One
+    /// transaction, and before it what new senders take.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -8,8 +8,8 @@
 //! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | a position |
 //! | lookup of an image by tag or owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a position | – | – |
 //! | sender: an owner that has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
-//! | job, with its work item if single | `J#<job>` | `A` | `W#<shard>` while open, `H#<shard>` while held | `<job>#00000` |
-//! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
+//! | job, with its work item if only one | `J#<job>` | `A` | `W#<shard>` open, `H#<shard>` held | `<job>#00000` |
+//! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |

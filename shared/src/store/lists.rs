@@ -1,5 +1,6 @@
-//! Reads pages of lists. A list in an index (the images that a tenant owns, or has received, or that all can see) holds
-//! cursors only; the images are read from the table. A list of other items is a partition of the table, read whole.
+//! Reads pages of lists. A list in an index (the images that a tenant owns, or has received, or that all can see)
+//! holds cursors only; the images are read from the table. Other items are listed by partition of the table, and read
+//! with their attributes.
 
 use super::client::Store;
 use super::error::StoreError;

@@ -78,9 +78,9 @@ impl fmt::Display for TransactionToken {
 /// A failed call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TableError {
-    /// A write, or the transaction, was canceled: nothing was written. One reason per write, in order.
+    /// The write or transaction was canceled: nothing was written. One reason per write, in order.
     Canceled(Vec<CancelReason>),
-    /// An error response of the service. Nothing was done.
+    /// An error response of the service, but not that it has failed internally ([`Self::NoResponse`]).
     Service {
         /// Its code, such as `ThrottlingException`.
         code: String,
@@ -91,7 +91,7 @@ pub enum TableError {
     NotSent(String),
     /// There was no response, or one that reports an internal error. The call may have been carried out.
     NoResponse(String),
-    /// The table is closed, or the deadline has passed: this call was not made, and a retry does not help.
+    /// The table is closed, or the deadline has passed. This call was not made, and a retry would not be.
     Closed(String),
     /// The table's storage fails. Nothing was done.
     Storage(StorageFault, String),
@@ -128,7 +128,7 @@ impl TableError {
     }
 }
 
-/// The part of one write in the failure of all.
+/// Why one write of a canceled transaction failed, if it did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CancelReason {
     /// DynamoDB's code, such as `ConditionalCheckFailed`; `None` if this write did not fail.
@@ -191,7 +191,7 @@ pub enum Projection {
     All,
     /// These attributes.
     Only(&'static [&'static str]),
-    /// None: the items are only counted.
+    /// No attributes: the items are only counted.
     Count,
 }
 

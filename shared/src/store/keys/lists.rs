@@ -331,7 +331,8 @@ impl ListQuery {
             }
             Self::ByUpdate(_) => format!("{}#{position}", valid_update_time(value)),
             // An image that was never updated counts as updated at its creation. If the cursor's image was never
-            // updated either, the position is the bound; otherwise the time is.
+            // updated either, its position is the bound. Otherwise its update time is: images created at that time sort
+            // above the cursor, whose image was created earlier.
             Self::NeverUpdated(_) if valid_update_time(value) == sortable_time(position.created) => {
                 position.to_string()
             }

@@ -1,8 +1,8 @@
-//! The function `documents`: what the service says of itself to anybody, the document of the API, for programs and for people,
-//! and whether it is healthy.
+//! The function `documents`: serves the API's OpenAPI document, for programs and as a page, and the service's health. No
+//! credential is needed.
 //!
-//! The document is made from `infra/openapi.yaml` when this crate is built (`build/`), so that a request reads no file and parses
-//! nothing. What only says how the service is deployed is left out.
+//! The build script (`build/`) generates all forms of the document from `infra/openapi.yaml`, without the extensions that only
+//! the deployment reads. A request for it reads no file and parses nothing.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use imageshare::http::health::{self, healthy_response, unhealthy_response};
 use imageshare::http::{HttpResponse, error_response, route_key};
 use lambda_http::{Body, Request};
 
-/// How long the table may take to answer while the service is called healthy.
+/// The maximum time that the table of a healthy service takes to respond.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The document in YAML.
+/// The OpenAPI document in YAML.
 pub const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
 
-/// The document in JSON.
+/// The OpenAPI document in JSON.
 pub const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The document as a page to read.
+/// The OpenAPI document as an HTML page.
 pub const DOCS_HTML: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let (kind, text) = match route_key(&request).as_str() {
         "GET /openapi.yaml" => ("application/yaml", OPENAPI_YAML),
@@ -35,7 +35,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         route if health::ROUTES.contains(&route) => return show_health(function, request).await,
         _ => {
             return match function.authenticate(request).await {
-                Ok(call) => call.finish(ims::route_not_found("")),
+                Ok(request) => request.finish(ims::route_not_found("")),
                 Err(rejected) => facade::reject(*rejected),
             };
         }
@@ -45,8 +45,8 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     })
 }
 
-/// Asks the table for an item that is not there, half a read unit. On AWS a table that answers is all that a function needs to
-/// be healthy, and to be ready: it keeps no state.
+/// Reads an item that does not exist from the table. Returns 200 if the table responds, otherwise 503 with the reason. Costs
+/// half a read unit. Health and readiness are the same here: a function has no state besides the table.
 async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.receive(request) {
         Ok(request) => request,
@@ -60,9 +60,9 @@ async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse 
         Err(problem) => {
             tracing::error!(%problem, "the table failed");
             unhealthy_response(if problem.is_transient() {
-                "The table does not answer."
+                "The table does not respond."
             } else {
-                "The table refuses the function. Look at the function's log."
+                "The table refuses the function. See the function's log."
             })
         }
     };

@@ -92,6 +92,6 @@ async fn health_needs_no_credential_and_shows_whether_the_table_answers() {
         let unwell = functions.send(&HttpEvent::new(route, path)).await;
         let error = &unwell.body["error"];
         assert_eq!((unwell.status, &error["code"]), (503, &json!("IMG.0061")), "{unwell:?}");
-        assert_eq!(error["message"], "The table does not answer.");
+        assert_eq!(error["message"], "The table does not respond.");
     }
 }

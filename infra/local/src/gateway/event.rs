@@ -16,8 +16,6 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use super::DEFAULT_ROUTE;
-
 /// The account that events of this gateway name.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 
@@ -29,6 +27,8 @@ pub(super) struct EventInput<'a> {
     pub(super) head: &'a Parts,
     pub(super) body: &'a [u8],
     pub(super) route_key: &'a str,
+    /// The path as the event has it: see [`decode_path`] and [`decode_segments`].
+    pub(super) path: &'a str,
     /// Names and values as they stand in the path.
     pub(super) path_parameters: &'a [(&'a str, &'a str)],
     pub(super) request_id: &'a str,
@@ -53,16 +53,12 @@ pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedReques
         return Err(MalformedRequest::Target);
     }
     let domain_name = request_host(&source.head.headers, source.domain)?;
-    let path = match source.route_key {
-        DEFAULT_ROUTE => decode_between_slashes(source.head.uri.path()),
-        _ => decode_percent(source.head.uri.path()),
-    };
     let query = source.head.uri.query().unwrap_or_default();
     let (body, is_base64_encoded) = encode_body(&source.head.headers, source.body);
     let event = HttpApiEvent {
         version: "2.0",
         route_key: source.route_key,
-        raw_path: &path,
+        raw_path: source.path,
         raw_query_string: query,
         cookies: cookies(&source.head.headers),
         headers: EventHeaders { headers: &source.head.headers, client: source.client },
@@ -79,7 +75,7 @@ pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedReques
             domain_prefix: domain_name.split('.').next().unwrap_or_default(),
             http: HttpContext {
                 method: source.head.method.as_str(),
-                path: &path,
+                path: source.path,
                 protocol: &format!("{:?}", source.head.version),
                 source_ip: &source.client.ip().to_string(),
                 user_agent: header_text(source.head.headers.get(USER_AGENT)).unwrap_or_default(),
@@ -224,14 +220,15 @@ fn decode_percent(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The path of a request for which no route was found. A slash that is encoded parts no steps here, so it stays encoded: the
-/// function that looks for the path's operation must not find one that this gateway would not.
-fn decode_between_slashes(path: &str) -> Cow<'_, str> {
-    let steps: Vec<_> = path.split("%2F").flat_map(|part| part.split("%2f")).map(decode_percent).collect();
-    match steps.as_slice() {
-        [_] => decode_percent(path),
-        _ => Cow::Owned(steps.join("%2F")),
-    }
+/// Decodes a path, as API Gateway does.
+pub(super) fn decode_path(path: &str) -> Cow<'_, str> {
+    decode_percent(path)
+}
+
+/// Decodes each segment of a path, and leaves an encoded slash encoded, so that the segments stay what they are.
+pub(super) fn decode_segments(path: &str) -> String {
+    let segments: Vec<_> = path.split("%2F").flat_map(|part| part.split("%2f")).map(decode_percent).collect();
+    segments.join("%2F")
 }
 
 /// The query's names and values, decoded; values of a repeated name are joined with a comma.

@@ -11,6 +11,7 @@ mod routes;
 mod server;
 mod stream;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -207,10 +208,12 @@ impl Gateway {
             return Err(GatewayError::HeadersTooLarge);
         }
         let (body, room) = self.read_body(head, body, call.body_limit, client_waits).await?;
+        let path = self.event_path(call.route_key, head.uri.path());
         let source = EventInput {
             head,
             body: &body,
             route_key: call.route_key,
+            path: &path,
             path_parameters: &call.path_parameters,
             request_id: call.request_id,
             client: call.client,
@@ -230,6 +233,16 @@ impl Gateway {
         drop(event);
         let response = self.run_function(call.handler, request, call.request_id, room).await?;
         self.build_response(response)
+    }
+
+    /// Returns the path that the event of a request has. A path without a route keeps its encoded slashes if it would have a
+    /// route without them: the function that looks for the route of a path must not find one that this gateway does not.
+    fn event_path<'a>(&self, route_key: &str, path: &'a str) -> Cow<'a, str> {
+        let decoded = event::decode_path(path);
+        if route_key == DEFAULT_ROUTE && self.routes.has_path(&decoded) {
+            return Cow::Owned(event::decode_segments(path));
+        }
+        decoded
     }
 
     /// Reads a body within the limit of its operation, and finds room for it where it is large.

@@ -86,6 +86,11 @@ impl Routes {
         Ok(Self { paths, default: default.ok_or(RoutesError::MissingDefault)? })
     }
 
+    /// Whether there are routes for a path.
+    pub(super) fn has_path(&self, path: &str) -> bool {
+        self.paths.at(path).is_ok()
+    }
+
     /// The route of a request, and its path's parameters as they stand in the path.
     pub(super) fn find<'a>(&'a self, method: &Method, path: &'a str) -> (&'a Route, Vec<(&'a str, &'a str)>) {
         let Ok(found) = self.paths.at(path) else {

@@ -197,6 +197,15 @@ async fn exact_segment_and_method_take_precedence() {
 }
 
 #[tokio::test]
+async fn encoded_slash_does_not_lead_to_a_route() {
+    let gateway = start_gateway().await;
+    for (path, seen) in [("/things%2Fa%20b", "/things%2Fa b"), ("/other%2Fa%20b", "/other/a b")] {
+        let request = gateway.get(path).await.json();
+        assert_eq!((&request["route"], &request["path"]), (&json!("$default"), &json!(seen)), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn function_gets_decoded_parameters_and_joined_headers() {
     let world = start_gateway().await;
     let request =

@@ -1,9 +1,10 @@
 //! No circle of modules: what a module rests on can be read, tested and moved without the module.
 //!
-//! The modules of a folder, and the file of their parent where it has items of its own, are the nodes of a graph. One has an
-//! arrow to another if a file in the one names an item of the other by its path, in a `use` or in passing; an item that the
-//! parent only re-exports is one of the module that has it. A `mod` and a re-export are no arrows, and test modules do not count.
-//! No arrows may form a circle, in any folder. Methods are not seen: a path that leads to their type is.
+//! The modules of a folder, and the file of their parent where it has items of its own, are the nodes of a graph. One
+//! has an arrow to another if a file in the one names an item of the other by its path, in a `use` or in passing; an
+//! item that the parent only re-exports is one of the module that has it. A `mod` and a re-export are no arrows, and
+//! test modules do not count. No arrows may form a circle, in any folder. Methods are not seen: a path that leads to
+//! their type is.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 

@@ -24,8 +24,8 @@ pub mod property {
     pub const SYSTEM_BACKUP_GIB: &str = "__system_disk_backup_gib";
     /// The size of the backups of all data disks in GiB. This service's own name.
     pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
-    /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder), those of
-    /// an encrypted image (Glance) and of ephemeral encryption (Nova).
+    /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder),
+    /// those of an encrypted image (Glance) and of ephemeral encryption (Nova).
     pub const KEY_ID_PROPERTIES: [&str; 4] =
         [CMK_ID, "cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"];
 }

@@ -3,7 +3,7 @@
 //! A [`Job`] is the request, and never changes. Its pairs (image × tenant, image by image) are divided into work
 //! items, each a run of consecutive pairs with a cursor. A work item is executed in steps, and each step is one
 //! transaction that changes the memberships of some pairs and moves the cursor past them. Nothing else is stored: a
-//! job's status, progress and end follow from its work items, so that no counter can be wrong and no item is written
+//! job's status, progress and end follow from its work items, so that no counter can drift and no item is written
 //! by every worker.
 //!
 //! A large job has a few open work items at a time, each of which creates the next one when it ends. So the work of

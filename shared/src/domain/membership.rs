@@ -31,7 +31,7 @@ use super::{Reservation, Stamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// None yet.
+    /// No decision yet.
     Pending,
     /// The image may be used, and is listed.
     Accepted,
@@ -77,7 +77,7 @@ pub struct Active {
     pub reservation: Option<Reservation>,
 }
 
-/// A membership that has ended, or that an unshare prevents from beginning with an earlier share.
+/// The state of a pair after an unshare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The newest unshare.
@@ -112,7 +112,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether it is in force for a membership that began with that share.
+    /// Whether it is in force for a membership that began with `since`.
     fn applies_to(self, since: Stamp) -> bool {
         Some(self.at).max(self.found) >= Some(since)
     }

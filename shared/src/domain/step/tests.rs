@@ -365,10 +365,10 @@ fn step_fits_in_one_transaction() {
         tenant: tenant.clone(),
     }));
     let result = plan(&share, 0..60, &input, rules(&limits(9000)));
-    assert!(result.item_count() <= MAX_ITEMS_PER_PLAN && result.outcomes.len() >= 30, "{decision:?}");
+    assert!(result.item_count() <= MAX_ITEMS_PER_PLAN && result.outcomes.len() >= 30, "{result:?}");
     // Each pair has two items of its own, and the image is one more: another pair does not fit.
     assert_eq!(result.item_count(), 2 * result.outcomes.len() + 1);
-    assert!(result.item_count() + 2 > MAX_ITEMS_PER_PLAN, "{decision:?}");
+    assert!(result.item_count() + 2 > MAX_ITEMS_PER_PLAN, "{result:?}");
     assert_eq!(result.outcomes.len(), result.changes.len());
 }
 

@@ -48,7 +48,7 @@ pub enum ImageAction<'a> {
 pub struct NamedMembership<'a> {
     /// The tenant.
     pub tenant: &'a TenantId,
-    /// The status of its membership; `None` where the image is not shared with it.
+    /// The status of its membership; `None` if the image is not shared with it.
     pub status: Option<Status>,
 }
 

@@ -8,7 +8,7 @@
 //! * A request that is executed at once reads the memberships that it changes and the tenants of its pairs, and its
 //!   stamp is above theirs ([`Clock::stamp_after`]). If that stamp is ahead of the process's own clock
 //!   ([`Clock::is_ahead`]) and the request concerns several tenants, it leaves the stamp on its caller's item: a later
-//!   request that reads only one of the pairs would not see what the others raised the stamp to.
+//!   request that reads only one of the pairs would not see the stamps of the others.
 //! * A queued request leaves its stamp on its creator's item, where every later request of that tenant, or about it,
 //!   reads it. It does not read the memberships of its thousands of pairs, so its stamp is ahead by the most that the
 //!   clocks of two processes may differ ([`Clock::stamp_ahead`]): above everything that another process has done
@@ -85,7 +85,7 @@ impl Clock {
         self.advance(&mut self.lock())
     }
 
-    /// A stamp above every one that this process has issued, but for those ahead of its clock ([`Clock::last_stamp`]).
+    /// A stamp above every one that this process has issued, except those ahead of its clock ([`Clock::last_stamp`]).
     pub fn stamp(&self) -> Stamp {
         self.stamp_after([])
     }
@@ -106,15 +106,15 @@ impl Clock {
         self.issue(self.skew * 2, read.into_iter().max().map(next_millisecond))
     }
 
-    /// Whether a stamp of this clock is ahead of it, so that another process may issue a smaller one later. Never in
-    /// the only process.
+    /// Whether a stamp of this clock is ahead of it, so that another process may issue a smaller one later. Always
+    /// false if there is only one process.
     pub fn is_ahead(&self, stamp: Stamp) -> bool {
         !self.skew.is_zero() && stamp.time() > self.now()
     }
 
     /// Whether a stamp of this clock is so far ahead that another process may later give a smaller one to a decision
-    /// on all pending images ([`Clock::stamp_ahead_of_queues`]). Only a stamp above such a decision is. Never in the
-    /// only process.
+    /// on all pending images ([`Clock::stamp_ahead_of_queues`]). Only a stamp above such a decision is. Always false
+    /// if there is only one process.
     pub fn is_far_ahead(&self, stamp: Stamp) -> bool {
         !self.skew.is_zero() && stamp.time() > self.now().plus(self.skew)
     }

@@ -150,7 +150,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp that is `places` further.
+    /// The stamp `places` after this one.
     pub(super) fn plus(self, places: u128) -> Self {
         const COUNTER: u128 = (1 << 74) - 1;
         let bits = self.0.as_u128();

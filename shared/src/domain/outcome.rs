@@ -1,6 +1,6 @@
 //! The outcome of a pair of a job.
 
-/// What became of a pair.
+/// What became of a pair. The table stores it as one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The pair is as the request wants it.

@@ -25,7 +25,7 @@ pub struct Queue {
     pub jobs: BTreeSet<JobId>,
     /// The number of their pairs.
     pub pair_count: u64,
-    /// Of each kind, the large job that is executed; the later ones of that kind are held until it ends.
+    /// The large job of each kind that is being executed. Later ones of that kind are held until it ends.
     pub current: HashMap<QueueKind, JobId>,
 }
 

@@ -81,8 +81,8 @@ impl Timestamp {
     }
 
     /// Parses any ISO 8601 format that Glance accepts: a date that may end after the year or the month, a time of day
-    /// that may end after the hour or the minute, a fraction, an offset. A part that is left out has its first value,
-    /// and the offset is UTC. `None` for anything else.
+    /// that may end after the hour or the minute, a fraction, an offset. A missing part has its first value, and a
+    /// missing offset is UTC. `None` for anything else.
     pub fn parse_iso(text: &str) -> Option<Self> {
         let date = iso_time::parse(text)?;
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)

@@ -140,7 +140,7 @@ fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
     if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
 }
 
-/// The same membership, but pending where it would be accepted without the reservation that the image needs.
+/// The same membership, but pending if it would be accepted without the reservation that the image needs.
 fn pending_unless_reserved(image: &ImageHead, membership: Membership) -> Membership {
     let needs_vault = matches!(image.spec.kind, ImageKind::FullEcs { .. });
     if needs_vault && membership.status() == Some(Status::Accepted) && membership.reservation().is_none() {

@@ -42,8 +42,8 @@ pub fn plan(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>)
     plan
 }
 
-/// Plans the end of all attempts on the pairs of a step: those that are as the job wants them are done, the others
-/// have failed. No membership is written.
+/// Plans to give up on the pairs of a step: those that are as the job wants them are done, the others have failed. No
+/// membership is written.
 pub fn plan_failure(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
     let outcome = |number| {
         let plan = plan(job, number..number + 1, input, rules);
@@ -60,7 +60,7 @@ pub fn plan_failure(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Ru
 /// Adds an auto-accepted share of one more pair to a plan (`contract/decisions.md` 11).
 ///
 /// # Errors
-/// The outcome that says why the image cannot be shared with the tenant in this way.
+/// The outcome of the first rule that forbids this share.
 pub(super) fn plan_auto_accepted_share(
     plan: &mut Plan,
     (image, tenant): (&ImageHead, &TenantId),

@@ -59,13 +59,13 @@ rules! {
     Shareable: shareable,
     /// An image that is accepted into a vault is not shared without consent.
     AutoAccept: auto_accept,
-    /// An image has at most as many members as its limit.
+    /// An image has no more members than its limit.
     MemberLimit: member_limit,
     /// The key of an encrypted image is granted to its recipients.
     KeyGrant: key_grant,
     /// A recipient is in the deployment's region, and in the directory if that is complete.
     Region: region,
-    /// A tenant has at most about as many pending images as its limits.
+    /// The number of images pending for a tenant is limited, approximately.
     PendingLimit: pending_limit,
     /// Only a member decides on a share.
     ActiveMember: active_member,

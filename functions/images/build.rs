@@ -1,4 +1,4 @@
-//! Writes the paths of `infra/openapi.yaml` and their methods for `src/paths.rs`.
+//! Generates the table of paths and methods in `src/paths.rs` from `infra/openapi.yaml`.
 
 use std::error::Error;
 use std::fmt::Write;

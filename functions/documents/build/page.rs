@@ -1,4 +1,4 @@
-//! The document of the API as one page of HTML, without a script and without anything from elsewhere.
+//! Renders the OpenAPI document as one self-contained HTML page without scripts.
 
 use std::fmt::{self, Write};
 
@@ -16,8 +16,8 @@ table { border-collapse: collapse; width: 100% } th, td { text-align: left; vert
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 } pre { background: #262626 } a { color: #8ab4f8 } th, td { border-color: #333 } }
 ";
 
-/// The page of a document.
-pub(crate) fn of(document: &Value) -> Result<String, fmt::Error> {
+/// Renders a document as HTML.
+pub(crate) fn render(document: &Value) -> Result<String, fmt::Error> {
     let page = Page { document };
     let mut html = String::new();
     page.write(&mut html)?;
@@ -33,7 +33,7 @@ struct Operation<'a> {
     path: &'a str,
     method: &'static str,
     item: &'a Value,
-    /// What the document says of it.
+    /// The operation object of the document.
     entry: &'a Value,
 }
 
@@ -45,21 +45,21 @@ impl<'a> Page<'a> {
             out,
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
              <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n",
-            escaped(&title)
+            escape(&title)
         )?;
         write_prose(out, text(info, "description"))?;
         out.push_str(
             "<p>For programs: <a href=\"openapi.yaml\">openapi.yaml</a>, <a href=\"openapi.json\">openapi.json</a>.</p>\n<ul>\n",
         );
         for tag in sequence(self.document, "tags") {
-            let (name, about) = (escaped(text(tag, "name")), inline(text(tag, "description")));
-            writeln!(out, "<li><a href=\"#{name}\">{name}</a>: {about}</li>")?;
+            let (name, description) = (escape(text(tag, "name")), render_inline(text(tag, "description")));
+            writeln!(out, "<li><a href=\"#{name}\">{name}</a>: {description}</li>")?;
         }
-        out.push_str("<li><a href=\"#schemas\">schemas</a>: What bodies look like.</li>\n</ul>\n");
+        out.push_str("<li><a href=\"#schemas\">schemas</a>: The schemas of bodies.</li>\n</ul>\n");
         let operations = self.operations();
         for tag in sequence(self.document, "tags") {
             let name = text(tag, "name");
-            writeln!(out, "<h2 id=\"{0}\">{0}</h2>", escaped(name))?;
+            writeln!(out, "<h2 id=\"{0}\">{0}</h2>", escape(name))?;
             for operation in operations.iter().filter(|operation| operation.tag() == name) {
                 self.write_operation(out, operation)?;
             }
@@ -83,42 +83,47 @@ impl<'a> Page<'a> {
 
     fn write_operation(&self, out: &mut String, operation: &Operation<'a>) -> fmt::Result {
         let Operation { path, method, item, entry } = operation;
-        let id = escaped(text(entry, "operationId"));
+        let id = escape(text(entry, "operationId"));
         writeln!(
             out,
             "<h3 id=\"{id}\"><code><span class=\"method\">{method}</span> {}</code></h3>\n<p>{}.</p>",
-            escaped(path),
-            inline(text(entry, "summary"))
+            escape(path),
+            render_inline(text(entry, "summary"))
         )?;
         write_prose(out, text(entry, "description"))?;
         if entry.get("security").and_then(Value::as_sequence).is_some_and(Vec::is_empty) {
             out.push_str("<p>No credential is needed.</p>\n");
         }
         let parameters = sequence(item, "parameters").iter().chain(sequence(entry, "parameters"));
-        let parameters: Vec<_> = parameters.map(|parameter| self.resolved(parameter)).collect();
+        let parameters: Vec<_> = parameters.map(|parameter| self.resolve(parameter)).collect();
         if !parameters.is_empty() {
-            out.push_str("<table><tr><th>parameter</th><th>in</th><th>what</th></tr>\n");
+            out.push_str("<table><tr><th>parameter</th><th>in</th><th>description</th></tr>\n");
             for parameter in parameters {
-                let schema = shape(member(parameter, "schema"));
-                let (name, place) = (escaped(text(parameter, "name")), escaped(text(parameter, "in")));
-                let about = inline(text(parameter, "description"));
+                let schema = summarize_schema(member(parameter, "schema"));
+                let (name, location) = (escape(text(parameter, "name")), escape(text(parameter, "in")));
+                let description = render_inline(text(parameter, "description"));
                 writeln!(
                     out,
-                    "<tr><td><code>{name}</code></td><td>{place}</td><td>{about} {schema}</td></tr>"
+                    "<tr><td><code>{name}</code></td><td>{location}</td><td>{description} {schema}</td></tr>"
                 )?;
             }
             out.push_str("</table>\n");
         }
         if let Some(body) = entry.get("requestBody") {
-            let body = self.resolved(body);
-            writeln!(out, "<p>Body: {} {}</p>", inline(text(body, "description")), contents(body))?;
+            let body = self.resolve(body);
+            writeln!(
+                out,
+                "<p>Body: {} {}</p>",
+                render_inline(text(body, "description")),
+                content_types(body)
+            )?;
         }
-        out.push_str("<table><tr><th>status</th><th>answer</th></tr>\n");
+        out.push_str("<table><tr><th>status</th><th>response</th></tr>\n");
         for (status, response) in mapping(entry, "responses").into_iter().flatten() {
-            let response = self.resolved(response);
-            let (status, about) =
-                (escaped(status.as_str().unwrap_or_default()), inline(text(response, "description")));
-            writeln!(out, "<tr><td>{status}</td><td>{about} {}</td></tr>", contents(response))?;
+            let response = self.resolve(response);
+            let (status, description) =
+                (escape(status.as_str().unwrap_or_default()), render_inline(text(response, "description")));
+            writeln!(out, "<tr><td>{status}</td><td>{description} {}</td></tr>", content_types(response))?;
         }
         out.push_str("</table>\n");
         Ok(())
@@ -127,49 +132,49 @@ impl<'a> Page<'a> {
     fn write_schemas(&self, out: &mut String) -> fmt::Result {
         out.push_str("<h2 id=\"schemas\">schemas</h2>\n");
         for (name, schema) in mapping(member(self.document, "components"), "schemas").into_iter().flatten() {
-            let name = escaped(name.as_str().unwrap_or_default());
+            let name = escape(name.as_str().unwrap_or_default());
             let source = serde_norway::to_string(schema).map_err(|_| fmt::Error)?;
-            writeln!(out, "<h3 id=\"schema-{name}\">{name}</h3>\n<pre>{}</pre>", escaped(&source))?;
+            writeln!(out, "<h3 id=\"schema-{name}\">{name}</h3>\n<pre>{}</pre>", escape(&source))?;
         }
         Ok(())
     }
 
-    /// What a reference points to; anything else as it is.
-    fn resolved(&self, value: &'a Value) -> &'a Value {
+    /// Follows a `$ref`; returns any other value unchanged.
+    fn resolve(&self, value: &'a Value) -> &'a Value {
         let Some(path) = value.get("$ref").and_then(Value::as_str) else { return value };
         path.trim_start_matches("#/").split('/').fold(self.document, member)
     }
 }
 
 impl Operation<'_> {
-    /// The tag under which it is shown.
+    /// Returns the tag whose section shows the operation.
     fn tag(&self) -> &str {
         sequence(self.entry, "tags").first().and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-/// The types of a body, with what each looks like.
-fn contents(body: &Value) -> String {
-    let contents = mapping(body, "content").into_iter().flatten();
-    let contents = contents.map(|(kind, content)| {
-        let kind = escaped(kind.as_str().unwrap_or_default());
-        format!("<code>{kind}</code> {}", shape(member(content, "schema")))
+/// Renders the content types of a body with their schemas.
+fn content_types(body: &Value) -> String {
+    let content_types = mapping(body, "content").into_iter().flatten();
+    let content_types = content_types.map(|(kind, content)| {
+        let kind = escape(kind.as_str().unwrap_or_default());
+        format!("<code>{kind}</code> {}", summarize_schema(member(content, "schema")))
     });
-    contents.collect::<Vec<_>>().join(", ")
+    content_types.collect::<Vec<_>>().join(", ")
 }
 
-/// A schema in a few words: a link to one that has a name, or its type.
-fn shape(schema: &Value) -> String {
+/// Summarizes a schema: a link if it is named, or else its type or values.
+fn summarize_schema(schema: &Value) -> String {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
-        let name = escaped(name);
+        let name = escape(name);
         return format!("<a href=\"#schema-{name}\">{name}</a>");
     }
     match text(schema, "type") {
-        "array" => format!("array of {}", shape(member(schema, "items"))),
+        "array" => format!("array of {}", summarize_schema(member(schema, "items"))),
         kind => {
-            let words = sequence(schema, "enum").iter().filter_map(Value::as_str);
-            let words: Vec<_> = words.map(|word| format!("<code>{}</code>", escaped(word))).collect();
-            if words.is_empty() { escaped(kind) } else { words.join(" or ") }
+            let values = sequence(schema, "enum").iter().filter_map(Value::as_str);
+            let values: Vec<_> = values.map(|word| format!("<code>{}</code>", escape(word))).collect();
+            if values.is_empty() { escape(kind) } else { values.join(" or ") }
         }
     }
 }
@@ -190,24 +195,24 @@ fn mapping<'a>(value: &'a Value, name: &str) -> Option<&'a Mapping> {
     value.get(name).and_then(Value::as_mapping)
 }
 
-/// Paragraphs of a description.
+/// Writes a description as paragraphs.
 fn write_prose(out: &mut String, text: &str) -> fmt::Result {
     for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
-        writeln!(out, "<p>{}</p>", inline(paragraph.trim()))?;
+        writeln!(out, "<p>{}</p>", render_inline(paragraph.trim()))?;
     }
     Ok(())
 }
 
-/// A text in which what stands between backticks is code.
-fn inline(text: &str) -> String {
+/// Escapes a text and renders what is between backticks as code.
+fn render_inline(text: &str) -> String {
     let parts = text.split('`').enumerate();
     let parts = parts.map(|(number, part)| match number % 2 {
-        0 => escaped(part),
-        _ => format!("<code>{}</code>", escaped(part)),
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
     });
     parts.collect()
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

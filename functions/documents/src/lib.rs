@@ -1,7 +1,7 @@
-//! The function `documents`: the document of the API, for programs and for people. Nobody has to say who it is.
+//! The function `documents`: serves the API's OpenAPI document, for programs and as a page. No credential is needed.
 //!
-//! All of it is made from `infra/openapi.yaml` when this crate is built (`build/`), so that a request reads no file and parses
-//! nothing. What only says how the service is deployed is left out.
+//! The build script (`build/`) generates all forms from `infra/openapi.yaml`, without the extensions that only the
+//! deployment reads. A request reads no file and parses nothing.
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
@@ -10,16 +10,16 @@ use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, error_response, route_key};
 use lambda_http::{Body, Request};
 
-/// The document in YAML.
+/// The OpenAPI document in YAML.
 pub const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
 
-/// The document in JSON.
+/// The OpenAPI document in JSON.
 pub const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The document as a page to read.
+/// The OpenAPI document as an HTML page.
 pub const DOCS_HTML: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let (kind, text) = match route_key(&request).as_str() {
         "GET /openapi.yaml" => ("application/yaml", OPENAPI_YAML),
@@ -27,7 +27,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         "GET /docs" => ("text/html; charset=utf-8", DOCS_HTML),
         _ => {
             return match function.authenticate(request).await {
-                Ok(call) => call.finish(ims::route_not_found("")),
+                Ok(request) => request.finish(ims::route_not_found("")),
                 Err(rejected) => facade::reject(*rejected),
             };
         }

@@ -1,11 +1,11 @@
-//! The function `identity`: the access keys of a project, and tokens for their holders in Keystone's words.
+//! The function `identity`: the access keys of a project, and Keystone's API to get, show and revoke tokens.
 
 use imageshare::facade::{self, identity, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     match route_key(&request).as_str() {
         route if identity::version::ROUTES.contains(&route) => {
@@ -13,7 +13,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         }
         identity::create_token::ROUTE => {
             let incoming = match function.receive(request) {
-                Ok(received) => received,
+                Ok(incoming) => incoming,
                 Err(rejected) => return facade::reject(*rejected),
             };
             let response = identity::create_token::handle(&function.authenticator, &incoming).await;
@@ -22,7 +22,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         _ => {}
     }
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

@@ -1,4 +1,4 @@
-//! The function `images`: the image registry and the views, and the answer to what no other function answers.
+//! The function `images`: the image registry and the views, and every request that no other function handles.
 
 mod paths;
 
@@ -9,22 +9,22 @@ use lambda_http::Request;
 
 use self::paths::{allowed_methods, normalize_minor_version};
 
-/// The route of every path that has none of its own.
+/// The route of every path that has no route of its own.
 const DEFAULT_ROUTE: &str = "$default";
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = normalize_minor_version(request);
     let route = route_key(&request);
-    if let Some(answer) = glance::versions::handler(&route) {
-        return function.handle_public(request, answer);
+    if let Some(handler) = glance::versions::handler(&route) {
+        return function.handle_public(request, handler);
     }
-    // Where there is nothing, no credential helps.
+    // An unknown path is 404 with or without a credential.
     if route == DEFAULT_ROUTE {
         return function.handle_public(request, |_, _| ims::route_not_found(""));
     }
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = dispatch(&request).await;
@@ -50,7 +50,7 @@ async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
         glance::tags::REMOVE_ROUTE => glance::tags::handle_remove(request).await,
         glance::members::list::ROUTE => glance::members::list::handle(request).await,
         glance::members::show::ROUTE => glance::members::show::handle(request).await,
-        // These are other functions', and come here only by the path of a minor version.
+        // The gateway routes these to other functions. They arrive here only under the path of a minor version.
         glance::members::add::ROUTE => glance::members::add::handle(request).await,
         glance::members::update::ROUTE => glance::members::update::handle(request).await,
         glance::members::remove::ROUTE => glance::members::remove::handle(request).await,

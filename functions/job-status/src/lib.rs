@@ -1,14 +1,14 @@
-//! The function `job-status`: both job queries.
+//! The function `job-status`: a job with the outcome of every pair, and its progress alone.
 
 use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

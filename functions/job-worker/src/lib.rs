@@ -1,8 +1,8 @@
-//! The function `job-worker`: carries out what the other functions have accepted.
+//! The function `job-worker`: executes the jobs that the other functions have accepted.
 //!
-//! It is invoked in two ways. The table's stream brings the pieces of a job as they are written, so that the table is the
-//! queue; what fails is told back by its sequence number and comes again. A schedule brings nothing, and the worker
-//! looks for pieces that were left lying.
+//! It has two triggers. The table's stream delivers each work item when it is written, so that the table is the queue;
+//! a failed record is reported by its sequence number and delivered again. A schedule starts the sweep, which searches
+//! for work items that were left open.
 
 use std::time::Duration;
 
@@ -14,36 +14,36 @@ use imageshare::store::{StoreError, WorkItemKey};
 use imageshare::usecases::{SweepReport, execute, sweep};
 use serde_json::Value;
 
-/// Pieces carried out side by side: their time is spent waiting for the table.
+/// How many work items are executed concurrently. They spend their time waiting for the table.
 const MAX_CONCURRENT_ITEMS: usize = 4;
 
-/// How long a sweep may take: less than the function's time-out of 60 seconds.
+/// How long a sweep may take: less than the function's timeout of 60 seconds.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// Why an event was not handled. The event comes again.
+/// Why an event was not handled. Lambda delivers it again.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The event is none that this function knows.
+    /// The event is of an unknown kind.
     #[error("neither a DynamoDB stream event nor a schedule event: {0}")]
     UnknownEvent(#[from] serde_json::Error),
-    /// The open pieces cannot be read.
+    /// The sweep cannot read the open work items.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Handles a DynamoDB stream event or an EventBridge schedule event.
 ///
-/// A stream event is answered with `{"batchItemFailures":[{"itemIdentifier":…}]}`, which names the first record that
-/// failed; a schedule event with what the sweep did.
+/// Returns `{"batchItemFailures":[{"itemIdentifier":…}]}` for a stream event, with the first record that failed, if
+/// any; and the sweep's report for a schedule event.
 ///
 /// # Errors
-/// [`WorkerError`] where nothing can be said of single records.
+/// [`WorkerError`] if the event as a whole fails. A failed record is not an error.
 pub async fn handle(app: &App, event: Value) -> Result<Value, WorkerError> {
-    let service = App { store: app.store.metered(), ..app.clone() };
-    let answer = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
-        let swept = sweep(&service, service.clock().now().plus(SWEEP_TIMEOUT)).await?;
+    let app = App { store: app.store.metered(), ..app.clone() };
+    let response = if event.get("source").and_then(Value::as_str) == Some("aws.events") {
+        let swept = sweep(&app, app.clock().now().plus(SWEEP_TIMEOUT)).await?;
         if swept != SweepReport::default() {
-            tracing::warn!(?swept, "swept");
+            tracing::warn!(?swept, "the sweep found unfinished work");
         }
         serde_json::json!({
             "carriedOut": swept.executed,
@@ -53,25 +53,25 @@ pub async fn handle(app: &App, event: Value) -> Result<Value, WorkerError> {
         })
     } else {
         let event: StreamEvent = serde_json::from_value(event)?;
-        serde_json::to_value(execute_records(&service, &event.records).await)?
+        serde_json::to_value(execute_records(&app, &event.records).await)?
     };
-    let used = service.store.usage();
-    tracing::debug!(used.round_trips, used.read_units, used.write_units, "worked");
-    Ok(answer)
+    let used = app.store.usage();
+    tracing::debug!(used.round_trips, used.read_units, used.write_units, "event handled");
+    Ok(response)
 }
 
 async fn execute_records(app: &App, records: &[EventRecord]) -> DynamoDbEventResponse {
     let work_items: Vec<(usize, WorkItemKey)> =
-        (0..).zip(records).filter_map(|(place, r)| Some((place, work_item_key(r)?))).collect();
-    let failures = stream::iter(work_items).map(|(place, key)| async move {
+        (0..).zip(records).filter_map(|(index, r)| Some((index, work_item_key(r)?))).collect();
+    let failures = stream::iter(work_items).map(|(index, key)| async move {
         let problem = execute(app, key).await.err()?;
-        tracing::warn!(job = %key.job, piece = key.number, %problem, "a piece failed");
-        Some(place)
+        tracing::warn!(job = %key.job, work_item = key.number, %problem, "a work item failed");
+        Some(index)
     });
     let failed: Vec<Option<usize>> = failures.buffer_unordered(MAX_CONCURRENT_ITEMS).collect().await;
     let first = failed.into_iter().flatten().min();
     let mut response = DynamoDbEventResponse::default();
-    if let Some(record) = first.and_then(|place| records.get(place)) {
+    if let Some(record) = first.and_then(|index| records.get(index)) {
         let mut failure = DynamoDbBatchItemFailure::default();
         failure.item_identifier.clone_from(&record.change.sequence_number);
         response.batch_item_failures.push(failure);
@@ -79,7 +79,7 @@ async fn execute_records(app: &App, records: &[EventRecord]) -> DynamoDbEventRes
     response
 }
 
-/// The piece that a record tells of, if it tells of a new one.
+/// Returns the key of the work item that a record inserts; `None` for any other record.
 fn work_item_key(record: &EventRecord) -> Option<WorkItemKey> {
     let key = |name: &str| match record.change.keys.get(name) {
         Some(serde_dynamo::AttributeValue::S(text)) => Some(text.as_str()),

@@ -1,5 +1,5 @@
-//! The function `permission`: Alibaba's actions, all at `/`, where clients of Glance ask for the versions of the API and
-//! browsers get a page.
+//! The function `permission`: Alibaba's actions, all at the path `/`, where Glance's clients get the API versions and
+//! browsers a page.
 
 mod welcome;
 
@@ -8,7 +8,7 @@ use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, route_key};
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     match route_key(&request).as_str() {
         alibaba::POST_ROUTE => handle_action(function, request).await,
@@ -17,9 +17,9 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
             function.handle_public(request, |_, _| welcome::page())
         }
         route => match glance::versions::handler(route) {
-            Some(answer) => function.handle_public(request, answer),
+            Some(handler) => function.handle_public(request, handler),
             None => match function.authenticate(request).await {
-                Ok(call) => call.finish(ims::route_not_found("")),
+                Ok(request) => request.finish(ims::route_not_found("")),
                 Err(rejected) => facade::reject(*rejected),
             },
         },
@@ -28,7 +28,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 
 async fn handle_action(function: &HttpFunction, request: Request) -> HttpResponse {
     let incoming = match function.receive(request) {
-        Ok(received) => received,
+        Ok(incoming) => incoming,
         Err(rejected) => {
             let response = alibaba::reject(&rejected, None);
             return rejected.finish(response);
@@ -42,9 +42,9 @@ async fn handle_action(function: &HttpFunction, request: Request) -> HttpRespons
         }
     };
     match function.authenticate_rpc(incoming, parameters.pairs()).await {
-        Ok(call) => {
-            let response = alibaba::handle(&call, &parameters).await;
-            call.finish(response)
+        Ok(request) => {
+            let response = alibaba::handle(&request, &parameters).await;
+            request.finish(response)
         }
         Err(rejected) => {
             let response = alibaba::reject(&rejected, Some(&parameters));

@@ -1,4 +1,4 @@
-//! What a browser is shown at `/`.
+//! The page that a browser gets at `/`.
 
 use http::Response;
 use http::header::{
@@ -7,14 +7,14 @@ use http::header::{
 use imageshare::http::HttpResponse;
 use lambda_http::{Body, Request};
 
-/// Whether a request is a browser's, which says that it would rather have HTML. Clients of the API name JSON or take anything.
+/// Returns whether a browser sent the request, which prefers HTML. Clients of the API prefer JSON, or accept anything.
 pub(crate) fn is_browser_request(request: &Request) -> bool {
     let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let first = accepted.split([',', ';']).next().unwrap_or_default();
     first.trim().eq_ignore_ascii_case("text/html") && request.body().is_empty()
 }
 
-/// A page that says what this is and where to go.
+/// Returns a page that says what the service is, with links to its documents.
 pub(crate) fn page() -> HttpResponse {
     let mut response = Response::new(Body::Text(include_str!("welcome.html").to_owned()));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";

@@ -1,5 +1,4 @@
-//! The function `registry`: what operators and tenants register besides images: the directory of tenants, vaults, grants of
-//! keys.
+//! The function `registry`: the directory of tenants, vaults, and key grants.
 
 use imageshare::facade::registry::{key_grants, tenants, vaults};
 use imageshare::facade::{self, ims};
@@ -7,10 +6,10 @@ use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

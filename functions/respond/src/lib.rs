@@ -1,14 +1,14 @@
-//! The function `respond`: `PUT` of members, accept or reject, for many images or one.
+//! The function `respond`: `PUT` of members, which accepts or rejects many images or one.
 
 use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

@@ -1,14 +1,14 @@
-//! The function `share`: `POST` of members, of many images or of one.
+//! The function `share`: `POST` of members, which shares many images or one.
 
 use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

@@ -1,14 +1,14 @@
-//! The function `unshare`: `DELETE` of members, of many images or of one.
+//! The function `unshare`: `DELETE` of members, which unshares many images or one.
 
 use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::HttpResponse;
 use lambda_http::Request;
 
-/// Answers one request.
+/// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate(request).await {
-        Ok(call) => call,
+        Ok(authenticated) => authenticated,
         Err(rejected) => return facade::reject(*rejected),
     };
     let response = match request.route() {

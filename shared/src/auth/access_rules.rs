@@ -1,16 +1,16 @@
 //! The access rules of Keystone's application credentials: the requests that a token may be used for.
 //!
-//! Keystone describes a token that has such rules only to a service that says it enforces them, in the header
-//! `OpenStack-Identity-Access-Rules` of its question. A rule names a service, a method and a path, with Keystone's
-//! wildcards: `*` and `{anything}` stand for a part between two slashes, `**` for any text. As in Keystone's own middleware,
-//! `GET /v3/auth/tokens` is always allowed, and nothing is where there is no rule.
+//! Keystone describes a token that has rules only to a service that enforces them and announces it with the request
+//! header `OpenStack-Identity-Access-Rules`. A rule names a service, a method and a path with Keystone's wildcards:
+//! `*` and `{anything}` match one path segment, `**` matches any text. As in Keystone's own middleware,
+//! `GET /v3/auth/tokens` is always allowed, and an empty list of rules allows nothing else.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-/// The header that asks for a token's rules, and the version of them that is enforced here.
+/// The request header that announces enforcement, and the version of the rules that is enforced here.
 pub(super) const HEADER: (&str, &str) = ("openstack-identity-access-rules", "1.0");
 
 /// The requests that a token may be used for.
@@ -25,10 +25,10 @@ struct AccessRule {
 }
 
 impl AccessRules {
-    /// Whether one of the rules allows a request to that path, as it came, without its query.
+    /// Returns whether a rule allows this request. `path` is the raw path without its query.
     pub(super) fn allows(&self, method: &str, path: &str) -> bool {
         let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-        // One slash would be two things: an end to the gateway's parameter, none to a wildcard.
+        // The gateway's parameters and the wildcards disagree on whether an encoded slash ends a segment.
         if path.to_ascii_lowercase().contains("%2f") {
             return false;
         }
@@ -43,7 +43,7 @@ impl AccessRules {
     }
 }
 
-/// The type under which the catalog has the service that a path belongs to.
+/// Returns the type that the service of a path has in the catalog.
 fn service_for_path(path: &str) -> &'static str {
     let is_glance = path.starts_with("/v2") && !path.starts_with("/v2/cloudimages");
     match path {
@@ -53,60 +53,62 @@ fn service_for_path(path: &str) -> &'static str {
     }
 }
 
-/// A part of a rule's path.
+/// A token of a rule's path pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PatternToken {
     Literal(char),
-    /// One character or more between two slashes.
+    /// One or more characters other than a slash.
     Segment,
-    /// Any text.
+    /// Any text, even none.
     AnyText,
 }
 
 fn parse_pattern(pattern: &str) -> Vec<PatternToken> {
-    let (mut steps, mut rest) = (Vec::new(), pattern);
+    let (mut tokens, mut rest) = (Vec::new(), pattern);
     while let Some(first) = rest.chars().next() {
-        let tag = rest.strip_prefix('{').and_then(|tag| tag.split_once('}'));
-        let (step, after) = match (rest.strip_prefix("**"), rest.strip_prefix('*'), tag) {
+        let placeholder = rest.strip_prefix('{').and_then(|placeholder| placeholder.split_once('}'));
+        let (token, after) = match (rest.strip_prefix("**"), rest.strip_prefix('*'), placeholder) {
             (Some(after), ..) => (PatternToken::AnyText, after),
             (None, Some(after), _) | (None, None, Some((_, after))) => (PatternToken::Segment, after),
             (None, None, None) => {
                 (PatternToken::Literal(first), rest.get(first.len_utf8()..).unwrap_or_default())
             }
         };
-        steps.push(step);
+        tokens.push(token);
         rest = after;
     }
-    steps
+    tokens
 }
 
-/// Whether the steps make up the path: all places that can be reached are followed at once, so that no pattern takes longer
-/// than its length times that of the path.
-fn pattern_matches(steps: &[PatternToken], path: &str) -> bool {
-    let mut places = BTreeSet::from([0]);
+/// Returns whether the pattern matches the whole path. Follows all reachable positions at once, so that no pattern
+/// costs more than its length times the path's.
+fn pattern_matches(tokens: &[PatternToken], path: &str) -> bool {
+    let mut positions = BTreeSet::from([0]);
     for character in path.chars() {
         let mut next = BTreeSet::new();
-        for place in skip_any_text(steps, places) {
-            match steps.get(place) {
-                Some(PatternToken::Literal(expected)) if *expected == character => next.extend([place + 1]),
-                Some(PatternToken::Segment) if character != '/' => next.extend([place, place + 1]),
-                Some(PatternToken::AnyText) => next.extend([place]),
+        for position in skip_any_text(tokens, positions) {
+            match tokens.get(position) {
+                Some(PatternToken::Literal(expected)) if *expected == character => {
+                    next.extend([position + 1])
+                }
+                Some(PatternToken::Segment) if character != '/' => next.extend([position, position + 1]),
+                Some(PatternToken::AnyText) => next.extend([position]),
                 _ => {}
             }
         }
-        places = next;
+        positions = next;
     }
-    skip_any_text(steps, places).contains(&steps.len())
+    skip_any_text(tokens, positions).contains(&tokens.len())
 }
 
-/// The places, and those behind a step that any text is, even none.
-fn skip_any_text(steps: &[PatternToken], mut places: BTreeSet<usize>) -> BTreeSet<usize> {
-    for place in 0..steps.len() {
-        if places.contains(&place) && steps.get(place) == Some(&PatternToken::AnyText) {
-            places.insert(place + 1);
+/// Adds the positions that are reached because [`PatternToken::AnyText`] may match no text.
+fn skip_any_text(tokens: &[PatternToken], mut positions: BTreeSet<usize>) -> BTreeSet<usize> {
+    for position in 0..tokens.len() {
+        if positions.contains(&position) && tokens.get(position) == Some(&PatternToken::AnyText) {
+            positions.insert(position + 1);
         }
     }
-    places
+    positions
 }
 
 #[cfg(test)]
@@ -163,12 +165,12 @@ mod tests {
         ] {
             assert_eq!(rules.allows(method, path), is_allowed, "{method} {path}");
         }
-        let of_another_service = AccessRules(vec![AccessRule {
+        let other_service = AccessRules(vec![AccessRule {
             service: "compute".to_owned(),
             method: "GET".to_owned(),
             path: "/v2/images/*".to_owned(),
         }]);
-        assert!(!of_another_service.allows("GET", "/v2/images/1"));
+        assert!(!other_service.allows("GET", "/v2/images/1"));
         assert!(!AccessRules(Vec::new()).allows("GET", "/v2/images"));
     }
 

@@ -1,8 +1,8 @@
-//! The algorithms of tokens.
+//! The signature algorithms of tokens.
 
 use crate::domain::value_enum;
 
-/// The algorithms that are accepted; there is no way to say `none`.
+/// The accepted signature algorithms. `none` cannot be represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSA PKCS #1 v1.5 with SHA-256.

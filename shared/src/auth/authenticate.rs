@@ -1,4 +1,4 @@
-//! Finds out who makes a request, whichever kind of credential it carries.
+//! Authenticates a request, whichever kind of credential it carries.
 
 use super::authenticator::Authenticator;
 use super::bearer::Bearer;
@@ -11,11 +11,11 @@ use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
 use crate::store::Store;
 
 impl Authenticator {
-    /// The caller of an IMS or OpenStack request: by its token, or by a signature `SDK-HMAC-SHA256`. A signature costs at
-    /// most one read of the table.
+    /// Returns the caller of an IMS or OpenStack request, by its token or its signature `SDK-HMAC-SHA256`. A signature
+    /// costs at most one read of the table; a token, what [`Self::token_bearer`] costs.
     ///
     /// # Errors
-    /// [`AuthError`] says what is wrong with the credential.
+    /// [`AuthError`] if the credential is missing or invalid, or cannot be checked now.
     pub async fn authenticate(
         &self,
         request: &SignedRequest<'_>,
@@ -28,12 +28,12 @@ impl Authenticator {
         }
     }
 
-    /// The caller of a request of Alibaba's RPC form: by a signature `ACS3-HMAC-SHA256` or of version 1, or by its token.
-    /// `parameters` are those of query and form, decoded, in their order. A signature costs at most one read of the table
-    /// and one write, of its nonce.
+    /// Returns the caller of an Alibaba RPC request, by its signature (`ACS3-HMAC-SHA256` or version 1) or its token.
+    /// `parameters` are those of query and form, decoded, in their order. A signature costs at most one read of the
+    /// table, and one write for its nonce.
     ///
     /// # Errors
-    /// [`AuthError`] says what is wrong with the credential.
+    /// [`AuthError`] if the credential is missing or invalid, or cannot be checked now.
     pub async fn authenticate_rpc(
         &self,
         request: &SignedRequest<'_>,
@@ -53,7 +53,7 @@ impl Authenticator {
         }
     }
 
-    /// The caller that the token in the headers proves, provided that the token is good for that request.
+    /// Returns the caller of the token in the headers, if the token's access rules allow the request.
     async fn authenticate_token(
         &self,
         request: &SignedRequest<'_>,
@@ -68,7 +68,8 @@ impl Authenticator {
         if caller.is_system_admin() { apply_project_header(request, caller) } else { Ok(caller) }
     }
 
-    /// The caller whose access key has signed the request. What is wrong with a key is told only to who holds its secret.
+    /// Returns the caller whose access key signed the request. That a key is disabled is revealed only to a client that
+    /// holds its secret, and a nonce is used up only by a valid signature.
     async fn authenticate_signature(
         &self,
         request: &SignedRequest<'_>,
@@ -97,20 +98,20 @@ impl Authenticator {
         Ok(credential.key.caller())
     }
 
-    /// The access keys of this deployment.
+    /// Returns the access keys of this deployment, through their cache.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 }
 
-/// A system administrator acts for any project, and may say for which in `X-Project-Id`.
+/// Lets a system administrator, who acts for any project, name one in `X-Project-Id`.
 fn apply_project_header(request: &SignedRequest<'_>, caller: Caller) -> Result<Caller, AuthError> {
     let Some(named) = request.headers.get("x-project-id") else { return Ok(caller) };
     let tenant = named.to_str().ok().and_then(|named| named.trim().parse().ok());
     Ok(Caller { tenant: tenant.ok_or(CredentialError::NoProject)?, ..caller })
 }
 
-/// `X-Project-Id` may only name the project that the key acts for.
+/// Rejects an `X-Project-Id` that names another project than the access key's.
 fn check_project_header(request: &SignedRequest<'_>, acting: &TenantId) -> Result<(), SignatureError> {
     let named = request.headers.get_all("x-project-id").iter().map(|value| value.as_bytes().trim_ascii());
     let is_acting = |named: &[u8]| named.is_empty() || named == acting.as_str().as_bytes();

@@ -1,4 +1,4 @@
-//! The credentials that a deployment accepts: the keys of its issuers, its Keystone, its access keys.
+//! The credentials that a deployment accepts: tokens of its issuers and its Keystone, and its own access keys.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::remote_key_set::RemoteKeySet;
 use super::signed_token::SignedToken;
 use crate::domain::Timestamp;
 
-/// Decides who makes a request. Cheap to clone; its `Debug` shows which keys there are, never their material.
+/// Authenticates requests. Cheap to clone. Its `Debug` shows which keys there are, never their material.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     pub(super) trusted_issuers: Vec<Arc<TrustedIssuer>>,
@@ -24,14 +24,14 @@ pub struct Authenticator {
     pub(super) keyring: Keyring,
 }
 
-/// An issuer's keys, and what its tokens must say.
+/// An issuer's keys, and the claims that its tokens must have.
 #[derive(Debug)]
 pub(super) struct TrustedIssuer {
     pub(super) keys: IssuerKeys,
     expected_claims: ExpectedClaims,
 }
 
-/// The keys that tokens may be signed with.
+/// The keys that an issuer signs tokens with: configured, or fetched from its URL.
 #[derive(Debug)]
 pub(super) enum IssuerKeys {
     Fixed(KeySet),
@@ -39,23 +39,24 @@ pub(super) enum IssuerKeys {
 }
 
 impl Authenticator {
-    /// An authenticator that trusts the keys of that JSON Web Key Set (RFC 7517).
+    /// Creates an authenticator that trusts the keys of a JSON Web Key Set (RFC 7517).
     ///
-    /// Keys for other ends than signatures are skipped. A set with any other key that cannot be used safely is
-    /// refused whole, so that a mistake in the configuration shows at the start and not at some later token.
+    /// Keys that are not for signatures are skipped. Any other key that cannot be used safely makes the whole set
+    /// invalid, so that a configuration mistake shows at startup and not at some later token.
     pub fn from_jwks(jwks_json: &str, expected: ExpectedClaims) -> Result<Self, BadKeySet> {
         Ok(Self::without_keys().with_trusted_issuer(IssuerKeys::Fixed(KeySet::parse(jwks_json)?), expected))
     }
 
-    /// An authenticator that trusts no keys, for a deployment whose tokens are all of others.
+    /// Creates an authenticator that trusts no keys yet. [`Self::with_jwks_url`], [`Self::with_keystone`] and
+    /// [`Self::with_master_keys`] add to it.
     pub fn without_keys() -> Self {
         Self { trusted_issuers: Vec::new(), keystone: None, keyring: Keyring::default() }
     }
 
-    /// The same, trusting also the keys of the JSON Web Key Set that is published at that address. Nothing is asked yet.
+    /// Also trusts the keys of the JSON Web Key Set at a URL. Fetches nothing yet.
     ///
     /// # Errors
-    /// The address is none that can be asked safely.
+    /// [`BadUrl`] if the URL is invalid or not safe: it is neither `https://` nor loopback.
     pub fn with_jwks_url(
         self,
         url: &str,
@@ -70,69 +71,75 @@ impl Authenticator {
         self
     }
 
-    /// The same, asking the Keystone at that address about tokens that none of the keys has signed.
+    /// Also accepts tokens of the Keystone at a URL, which verifies each token that none of the keys has signed.
     ///
     /// # Errors
-    /// The address is none that can be asked safely.
+    /// [`BadUrl`] if the URL is invalid or not safe: it is neither `https://` nor loopback.
     pub fn with_keystone(self, url: &str, authorities: &CertificateAuthorities) -> Result<Self, BadUrl> {
         Ok(Self { keystone: Some(Arc::new(Keystone::new(url, authorities)?)), ..self })
     }
 
-    /// The same, trusting signatures by access keys that are derived from those master keys.
+    /// Also accepts access keys whose secrets are derived from these master keys, and the tokens issued for them.
     #[must_use]
-    pub fn with_master_keys(self, masters: MasterKeys) -> Self {
-        Self { keyring: Keyring::new(masters), ..self }
+    pub fn with_master_keys(self, master_keys: MasterKeys) -> Self {
+        Self { keyring: Keyring::new(master_keys), ..self }
     }
 
-    /// Asks for the keys at an address before the first request needs them, at all addresses side by side. Where they cannot
-    /// be had, they are asked for again then.
+    /// Fetches the keys of all URLs concurrently, before the first request needs them. A failed fetch is logged and
+    /// repeated by that request.
     pub async fn prefetch_keys(&self) {
-        join_all(self.trusted_issuers.iter().map(async |trusted| {
-            if let IssuerKeys::Remote(remote) = &trusted.keys {
-                // What is in the way was logged.
+        join_all(self.trusted_issuers.iter().map(async |issuer| {
+            if let IssuerKeys::Remote(remote) = &issuer.keys {
+                // The failure was logged.
                 let _ = remote.get(false, Timestamp::now()).await;
             }
         }))
         .await;
     }
 
-    /// The bearer of a token that this deployment has not issued itself.
+    /// Returns the bearer of a token that this deployment has not issued itself. Costs no request if the keys are
+    /// fresh and one of them signed the token, or if Keystone's response is cached.
     ///
     /// # Errors
-    /// Says what is wrong with the token; [`CredentialError::is_forbidden`] tells 403 from 401.
+    /// [`AuthError`] if the token is invalid, or its issuer is unavailable. [`CredentialError::is_forbidden`] tells 403
+    /// from 401.
     pub async fn verify_external_token(&self, token: &str, now: Timestamp) -> Result<Bearer, AuthError> {
-        let refused = match self.verify_signed_token(token, now).await {
-            Err(AuthError::Credential(refused)) if may_have_other_issuer(&refused) => refused,
-            settled => return settled,
+        let error = match self.verify_signed_token(token, now).await {
+            Err(AuthError::Credential(error)) if may_have_other_issuer(&error) => error,
+            result => return result,
         };
         match &self.keystone {
             Some(keystone) => keystone.bearer(token, now).await,
-            None => Err(refused.into()),
+            None => Err(error.into()),
         }
     }
 
-    /// Has the deployment's Keystone revoke a token, where it is that one's: where none of the keys has signed it.
+    /// Asks the deployment's Keystone to revoke a token that none of the keys has signed.
+    ///
+    /// # Errors
+    /// [`CredentialError::NotRevocable`] for a valid token of another issuer.
     pub(super) async fn revoke_with_keystone(&self, token: &str, now: Timestamp) -> Result<(), AuthError> {
         match (&self.keystone, self.verify_signed_token(token, now).await) {
-            (Some(keystone), Err(AuthError::Credential(refused))) if may_have_other_issuer(&refused) => {
+            (Some(keystone), Err(AuthError::Credential(error))) if may_have_other_issuer(&error) => {
                 keystone.revoke(token, now).await
             }
-            (_, Err(refused)) => Err(refused),
+            (_, Err(error)) => Err(error),
             (_, Ok(_)) => Err(CredentialError::NotRevocable.into()),
         }
     }
 
-    /// The bearer of a token that one of the keys has signed.
+    /// Returns the bearer of a token that one of the keys has signed. The first issuer that knows the
+    /// key, or is unavailable, decides.
     async fn verify_signed_token(&self, token: &str, now: Timestamp) -> Result<Bearer, AuthError> {
         let token = SignedToken::parse(token)?;
-        let mut refused = CredentialError::UnknownKey;
-        for trusted in &self.trusted_issuers {
-            match trusted.bearer(&token, now).await {
-                Err(AuthError::Credential(unknown)) if may_have_other_issuer(&unknown) => refused = unknown,
-                settled => return settled,
+        let mut error = CredentialError::UnknownKey;
+        for issuer in &self.trusted_issuers {
+            match issuer.bearer(&token, now).await {
+                Err(AuthError::Credential(rejected)) if may_have_other_issuer(&rejected) => error = rejected,
+                result => return result,
             }
         }
-        Err(refused.into())
+        Err(error.into())
     }
 }
 
@@ -142,19 +149,20 @@ impl TrustedIssuer {
             IssuerKeys::Fixed(keys) => return Ok(token.bearer(keys, &self.expected_claims, now)?),
             IssuerKeys::Remote(remote) => remote,
         };
-        let known = remote.get(false, now).await.map_err(AuthError::IssuerUnavailable)?;
-        match token.bearer(&known, &self.expected_claims, now) {
+        let cached = remote.get(false, now).await.map_err(AuthError::IssuerUnavailable)?;
+        match token.bearer(&cached, &self.expected_claims, now) {
             Err(CredentialError::UnknownKey) => {
-                let newer = remote.get(true, now).await.map_err(AuthError::IssuerUnavailable)?;
-                Ok(token.bearer(&newer, &self.expected_claims, now)?)
+                let refreshed = remote.get(true, now).await.map_err(AuthError::IssuerUnavailable)?;
+                Ok(token.bearer(&refreshed, &self.expected_claims, now)?)
             }
-            settled => Ok(settled?),
+            result => Ok(result?),
         }
     }
 }
 
-/// Whether a token that some keys do not tell anything of may be of other keys, or one of Keystone's own, which are opaque.
-fn may_have_other_issuer(refused: &CredentialError) -> bool {
+/// Returns whether a rejected token may belong to another issuer: it is signed with an unknown key, or opaque as
+/// Keystone's are.
+fn may_have_other_issuer(error: &CredentialError) -> bool {
     use CredentialError::{Malformed, MissingKeyId, UnknownAlgorithm, UnknownKey};
-    matches!(refused, Malformed | UnknownAlgorithm | UnknownKey | MissingKeyId)
+    matches!(error, Malformed | UnknownAlgorithm | UnknownKey | MissingKeyId)
 }

@@ -1,4 +1,4 @@
-//! What a token has to say, and what it proves.
+//! The claims that a token must have, and the bearer that it proves.
 
 use std::sync::Arc;
 
@@ -6,26 +6,26 @@ use super::access_rules::AccessRules;
 use super::claim_paths::ClaimPaths;
 use crate::domain::{Caller, Timestamp};
 
-/// What a token must say beside its signature.
+/// What a token must claim besides having a valid signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpectedClaims {
-    /// The only accepted `iss`; without it, any issuer that signs with one of the keys will do.
+    /// The only accepted `iss`; `None` accepts any issuer that signs with one of the keys.
     pub issuer: Option<String>,
-    /// What `aud` must be or hold; without it, `aud` is not looked at.
+    /// What `aud` must be or contain; `None` ignores `aud`.
     pub audience: Option<String>,
-    /// Where the token says for whom it speaks.
+    /// The claims that name project, account and roles.
     pub claim_paths: ClaimPaths,
 }
 
-/// Who bears a token, and how long.
+/// The bearer of a valid token: its caller, and how long and for which requests the token is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
-    /// Who.
+    /// The tenant, user and role that the token acts for.
     pub caller: Caller,
-    /// Since when the token is good, where it says so.
+    /// When the token was issued, if it says so.
     pub issued: Option<Timestamp>,
-    /// Until when.
+    /// When the token expires.
     pub expires: Timestamp,
-    /// What requests it is good for, where it is not good for all.
+    /// The only requests that the token may be used for; `None` means all.
     pub access_rules: Option<Arc<AccessRules>>,
 }

@@ -1,4 +1,4 @@
-//! The token in the headers of a request.
+//! Reads the token from the headers of a request.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -6,8 +6,8 @@ use percent_encoding::percent_decode;
 
 use super::error::{CredentialError, MAX_TOKEN_BYTES};
 
-/// The one token in the headers. Whoever sends two that differ is refused: which of them an intermediary believed
-/// is not ours to guess.
+/// Returns the token from `X-Auth-Token` or `Authorization: Bearer`. It may be repeated. Two different tokens are
+/// [`CredentialError::Ambiguous`], since an intermediary may have trusted the other one.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Result<String, CredentialError> {
     let plain = headers.get_all("x-auth-token").iter().map(|value| decode_header_value(value.as_bytes()));
     let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| bearer_value(value.as_bytes()));
@@ -21,7 +21,7 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<String, CredentialErro
     if token.is_empty() { Err(CredentialError::Missing) } else { Ok(token) }
 }
 
-/// Glance's Python client percent-encodes header values; a token never holds a `%` of its own.
+/// Decodes a header's value: Glance's Python client percent-encodes it. A token itself never contains a `%`.
 fn decode_header_value(value: &[u8]) -> Result<String, CredentialError> {
     if value.len() > MAX_TOKEN_BYTES {
         return Err(CredentialError::TooLong);

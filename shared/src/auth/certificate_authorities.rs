@@ -1,5 +1,5 @@
-//! The certificate authorities that a deployment trusts when it asks the issuers of its tokens: besides those of the
-//! system, the private one that many a Keystone has its certificate from.
+//! The certificate authorities that a deployment trusts when it connects to the issuers of its tokens: those of the
+//! system, and private ones, which often sign the certificate of a Keystone.
 
 use std::fmt;
 use std::fs;
@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// Why certificates cannot be used.
+/// Why certificate authorities cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadCertificateAuthorities {
     /// The file cannot be read.
@@ -20,25 +20,25 @@ pub enum BadCertificateAuthorities {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// There is no certificate.
+    /// The text contains no certificate.
     #[error(
-        "no certificate: expected PEM, -----BEGIN CERTIFICATE----- and so on, or the path of a file of it"
+        "no certificate: expected PEM, beginning with -----BEGIN CERTIFICATE-----, or the path of a PEM file"
     )]
     Empty,
-    /// One of them cannot be read.
+    /// A certificate is malformed, or not one of an authority.
     #[error("certificate {place} cannot be used: {problem}")]
     Certificate {
-        /// Which of them, from 1.
+        /// The position of the certificate, from 1.
         place: usize,
         /// What is wrong with it.
         problem: String,
     },
 }
 
-/// Certificates of authorities that are trusted besides those of the system.
+/// Authorities that are trusted besides those of the system. The default has none.
 #[derive(Clone, Default)]
 pub struct CertificateAuthorities {
     pem: String,
@@ -46,10 +46,10 @@ pub struct CertificateAuthorities {
 }
 
 impl CertificateAuthorities {
-    /// Reads them from a file.
+    /// Reads certificates from a PEM file.
     ///
     /// # Errors
-    /// [`BadCertificateAuthorities`] says what is wrong with the file.
+    /// [`BadCertificateAuthorities`] if the file cannot be read, or has no certificate or an invalid one.
     pub fn from_file(path: &Path) -> Result<Self, BadCertificateAuthorities> {
         let text = fs::read_to_string(path);
         Self::from_pem(
@@ -57,26 +57,26 @@ impl CertificateAuthorities {
         )
     }
 
-    /// Checks each: the TLS library takes them without a way to refuse.
+    /// Checks each certificate here, since the TLS library does not report an invalid one.
     fn from_pem(pem: String) -> Result<Self, BadCertificateAuthorities> {
         let mut roots = RootCertStore::empty();
         for (place, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem.as_bytes())) {
-            let refuse = |problem: String| BadCertificateAuthorities::Certificate { place, problem };
-            let certificate = certificate.map_err(|problem| refuse(problem.to_string()))?;
-            roots.add(certificate).map_err(|problem| refuse(problem.to_string()))?;
+            let bad_certificate = |problem: String| BadCertificateAuthorities::Certificate { place, problem };
+            let certificate = certificate.map_err(|problem| bad_certificate(problem.to_string()))?;
+            roots.add(certificate).map_err(|problem| bad_certificate(problem.to_string()))?;
         }
         let count = roots.len();
         if count == 0 { Err(BadCertificateAuthorities::Empty) } else { Ok(Self { pem, count }) }
     }
 
-    /// These and those of the system.
+    /// Returns these authorities and those of the system.
     pub(super) fn trust_store(&self) -> TrustStore {
         let system = TrustStore::default();
         if self.count == 0 { system } else { system.with_pem_certificate(self.pem.as_bytes()) }
     }
 }
 
-/// Certificates in PEM, or the path of a file of them.
+/// Parses certificates in PEM, or the path of a PEM file.
 impl FromStr for CertificateAuthorities {
     type Err = BadCertificateAuthorities;
 
@@ -91,7 +91,7 @@ impl FromStr for CertificateAuthorities {
 
 impl fmt::Debug for CertificateAuthorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Authorities({})", self.count)
+        write!(f, "CertificateAuthorities({})", self.count)
     }
 }
 
@@ -103,14 +103,14 @@ mod tests {
     fn invalid_certificate_is_rejected_at_startup() {
         let pem =
             |base64: &str| format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
-        for (text, told) in [
+        for (text, expected) in [
             (pem("AAAA"), "certificate 1 cannot be used"),
             (pem("?"), "certificate 1 cannot be used"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned(), "no certificate"),
             ("/nowhere/ca.pem".to_owned(), "cannot read /nowhere/ca.pem"),
         ] {
-            let refused = text.parse::<CertificateAuthorities>().unwrap_err().to_string();
-            assert!(refused.contains(told), "{refused}");
+            let error = text.parse::<CertificateAuthorities>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

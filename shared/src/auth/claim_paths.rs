@@ -1,4 +1,4 @@
-//! Where a provider's tokens say for whom they speak: every provider has names of its own.
+//! The claims that name project, account and roles. Each provider has its own names for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,28 +6,28 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A text that does not say where a claim stands.
+/// Why a setting of claim paths is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadClaimPaths {
-    /// It has not the form of one, or names something else than can be set.
+    /// The setting has no `=`, an unknown left side, or an empty part of a path.
     #[error(
-        "{0}: expected project=NAME, account=NAME or roles=NAME, with dots where the claim stands in another one, as \
+        "{0}: expected project=NAME, account=NAME or roles=NAME, with dots for a claim inside another, as in \
          roles=realm_access.roles"
     )]
     Malformed(String),
-    /// The same is said twice.
+    /// The same name is set twice.
     #[error("{0} is given twice: expected it once")]
     Duplicate(&'static str),
 }
 
-/// Where project, account and roles stand in a token.
+/// The paths of the claims that name project, account and roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimPaths {
     /// The project that the token acts for.
     pub(super) project: String,
-    /// The account that it belongs to.
+    /// The account that the project belongs to.
     pub(super) account: String,
-    /// The roles.
+    /// The roles that the token has for the project.
     pub(super) roles: String,
 }
 
@@ -37,7 +37,7 @@ impl Default for ClaimPaths {
     }
 }
 
-/// `project=NAME`, `account=NAME` and `roles=NAME`, joined by commas; what is not named stays as it is.
+/// Parses `project=NAME`, `account=NAME` and `roles=NAME`, separated by commas. Each that is missing keeps its default.
 impl FromStr for ClaimPaths {
     type Err = BadClaimPaths;
 
@@ -47,7 +47,7 @@ impl FromStr for ClaimPaths {
         for setting in text.split(',') {
             let malformed = || BadClaimPaths::Malformed(setting.to_owned());
             let (name, path) = setting.split_once('=').ok_or_else(malformed)?;
-            let (name, place) = match name.trim() {
+            let (name, target) = match name.trim() {
                 "project" => ("project", &mut paths.project),
                 "account" => ("account", &mut paths.account),
                 "roles" => ("roles", &mut paths.roles),
@@ -60,24 +60,25 @@ impl FromStr for ClaimPaths {
             if path.split('.').any(str::is_empty) {
                 return Err(malformed());
             }
-            path.clone_into(place);
+            path.clone_into(target);
             seen.push(name);
         }
         Ok(paths)
     }
 }
 
-/// The members of a token's claims, none of them given twice.
+/// A token's claims. Deserializing fails on a duplicate name, since two parsers may disagree on which one counts.
 #[derive(Debug)]
 pub(super) struct ClaimMap(Map<String, Value>);
 
 impl ClaimMap {
-    /// The claim of that name, `null` or not.
+    /// Returns the claim of that exact name, even if it is `null`.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// The claim at that path: of that very name, or along its dots. One that is `null` is as good as absent.
+    /// Returns the claim at a path: the claim whose name is the whole path, or else the one that its dots lead to.
+    /// `null` counts as absent.
     pub(super) fn get_path(&self, path: &str) -> Option<&Value> {
         let along_dots = || {
             let (first, rest) = path.split_once('.')?;
@@ -95,17 +96,17 @@ impl<'de> Deserialize<'de> for ClaimMap {
             type Value = ClaimMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object whose members have different names")
+                f.write_str("an object without duplicate names")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimMap, A::Error> {
-                let mut members = Map::new();
+                let mut claims = Map::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member that is given twice"));
+                    if claims.insert(name, value).is_some() {
+                        return Err(A::Error::custom("duplicate name"));
                     }
                 }
-                Ok(ClaimMap(members))
+                Ok(ClaimMap(claims))
             }
         }
 
@@ -137,9 +138,9 @@ mod tests {
 
     #[test]
     fn exact_claim_name_wins_over_dotted_path() {
-        let members: ClaimMap =
+        let claims: ClaimMap =
             serde_json::from_str(r#"{"a.b":1,"a":{"b":2,"c":{"d":3},"n":null},"n":null}"#).unwrap();
-        for (path, found) in [
+        for (path, expected) in [
             ("a.b", Some(1)),
             ("a.c.d", Some(3)),
             ("a.c.x", None),
@@ -148,7 +149,7 @@ mod tests {
             ("n", None),
             ("x", None),
         ] {
-            assert_eq!(members.get_path(path).and_then(Value::as_i64), found, "{path}");
+            assert_eq!(claims.get_path(path).and_then(Value::as_i64), expected, "{path}");
         }
         assert!(serde_json::from_str::<ClaimMap>(r#"{"a":1,"a":2}"#).is_err());
     }

@@ -1,9 +1,9 @@
-//! Tokens that this deployment issues itself, to whoever holds an access key: for clients that insist on a Keystone, which
-//! sends a token with every request.
+//! Tokens that this deployment issues for an access key, to clients that insist on Keystone's tokens.
 //!
-//! Such a token stands for its access key, and says nothing else: what its bearer may do is what the key may do when the
-//! request comes, and a token ends with its key, or when it is revoked. It is signed with a key that is derived from the key's master key, and
-//! names that in its header, so that nothing has to be configured or rotated besides the master keys.
+//! A token names its access key and no rights: its bearer may do what the access key may do at the time of the request.
+//! The token ends when it expires or is revoked, or when its access key is disabled. It is signed with a key that is
+//! derived from the access key's master key, whose id is in the token's `kid`, so that only master keys have to be
+//! configured and rotated.
 
 use std::time::Duration;
 
@@ -22,20 +22,20 @@ use super::token_hash::TokenHash;
 use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
 use crate::store::Store;
 
-/// How long a token is good for. Its clients get a new one by themselves.
+/// How long an issued token is valid. Its clients get a new one without being asked to.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// What the `kid` of our own tokens begins with; the id of the master key follows.
+/// The prefix of the `kid` of our own tokens, before the id of the master key.
 const KID_PREFIX: &str = "imageshare:";
 
-/// A token that was issued.
+/// A newly issued token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedToken {
-    /// What its bearer sends.
+    /// The text that the bearer sends.
     pub token: String,
-    /// Since when it is good.
+    /// When the token was issued.
     pub issued: Timestamp,
-    /// Until when.
+    /// When the token expires.
     pub expires: Timestamp,
 }
 
@@ -47,19 +47,19 @@ struct Header {
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
-    /// The access key.
+    /// The id of the access key.
     sub: AccessKeyId,
-    /// For people who look into a token; nothing is decided by it.
+    /// For people who inspect a token. Not used for authorization.
     project_id: TenantId,
     iat: i64,
     exp: i64,
-    /// Tells the tokens of a key apart that were issued in the same second, so that one can be revoked.
+    /// Makes each token of an access key unique, even within a second, so that it can be revoked alone.
     #[serde(default)]
     jti: String,
 }
 
 impl Keyring {
-    /// A token for the holder of that access key; `None` where the key's master key is no longer in use.
+    /// Issues a token for an access key; `None` if the access key's master key is no longer listed. No I/O.
     pub fn issue_token(&self, key: &AccessKey, now: Timestamp) -> Option<IssuedToken> {
         let expires = now.plus(TOKEN_LIFETIME);
         let header = Header { alg: "HS256".to_owned(), kid: format!("{KID_PREFIX}{}", key.master_key_id) };
@@ -76,16 +76,17 @@ impl Keyring {
         Some(IssuedToken { token, issued: now, expires })
     }
 
-    /// What one of our own tokens says; `None` for any other token.
+    /// Verifies a token that this deployment issued and returns its claims; `None` for any other token. Whether the
+    /// token is revoked or its access key disabled remains to be checked.
     fn verify_own_token(&self, token: &str, now: Timestamp) -> Option<Result<Claims, CredentialError>> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
         let header: Header = decode_part(header)?;
-        let master = header.kid.strip_prefix(KID_PREFIX)?;
+        let master_id = header.kid.strip_prefix(KID_PREFIX)?;
         if header.alg != "HS256" {
             return Some(Err(CredentialError::UnknownAlgorithm));
         }
-        let Some(mac) = token_mac(self.master_keys(), master, message) else {
+        let Some(mac) = token_mac(self.master_keys(), master_id, message) else {
             return Some(Err(CredentialError::UnknownKey));
         };
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -103,10 +104,11 @@ impl Keyring {
 }
 
 impl Authenticator {
-    /// Who bears a token: one of our own, for at most two reads of the table at once, or anybody's whom this deployment trusts.
+    /// Returns the bearer of a token, issued by this deployment or by an issuer that it trusts. An own token costs at
+    /// most two concurrent reads of the table; any other, what [`Self::verify_external_token`] costs.
     ///
     /// # Errors
-    /// [`AuthError`] says what is wrong with the token.
+    /// [`AuthError`] if the token is invalid, or cannot be checked now.
     pub async fn token_bearer(
         &self,
         token: &str,
@@ -116,10 +118,10 @@ impl Authenticator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(CredentialError::TooLong.into());
         }
-        let Some(own) = self.keyring().verify_own_token(token, now) else {
+        let Some(own_claims) = self.keyring().verify_own_token(token, now) else {
             return self.verify_external_token(token, now).await;
         };
-        let claims = own?;
+        let claims = own_claims?;
         let (credential, is_revoked) = tokio::try_join!(
             self.keyring().find(store, &claims.sub, now),
             self.keyring().is_revoked(store, TokenHash::from_token(token), now),
@@ -139,14 +141,16 @@ impl Authenticator {
 }
 
 impl Authenticator {
-    /// Ends a token before its time: one of our own, or one that the deployment's Keystone has issued.
+    /// Revokes a token that this deployment or its Keystone issued. An own token costs one put; Keystone's, one
+    /// request.
     ///
     /// # Errors
-    /// [`AuthError`] says why it goes on; [`Unauthenticated::NotRevocable`] of a token of another issuer.
+    /// [`CredentialError::NotRevocable`] for a token of another issuer; any other [`AuthError`] if the token is
+    /// invalid, or could not be revoked.
     pub async fn revoke(&self, token: &str, store: &Store, now: Timestamp) -> Result<(), AuthError> {
         match self.keyring().verify_own_token(token, now) {
-            Some(own) => {
-                let expires = timestamp(own?.exp);
+            Some(own_claims) => {
+                let expires = timestamp(own_claims?.exp);
                 Ok(self.keyring().revoke(store, TokenHash::from_token(token), expires).await?)
             }
             None => self.revoke_with_keystone(token, now).await,
@@ -166,8 +170,8 @@ fn decode_part<T: for<'de> Deserialize<'de>>(base64: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(base64).ok()?).ok()
 }
 
-fn token_mac(masters: &MasterKeys, master: &str, message: &str) -> Option<Hmac<Sha256>> {
-    let key = masters.token_key(master)?;
+fn token_mac(master_keys: &MasterKeys, master_id: &str, message: &str) -> Option<Hmac<Sha256>> {
+    let key = master_keys.token_key(master_id)?;
     Some(Hmac::<Sha256>::new_from_slice(&key).ok()?.chain_update(message))
 }
 
@@ -208,8 +212,8 @@ mod tests {
             let token = keys.issue_token(&key(master), now).unwrap();
             let claims = keys.verify_own_token(&token.token, now).unwrap().unwrap();
             assert_eq!((claims.sub.as_str(), timestamp(claims.exp)), ("key-1", token.expires));
-            let end = keys.verify_own_token(&token.token, token.expires).unwrap();
-            assert_eq!(end.err(), Some(CredentialError::Expired));
+            let expired = keys.verify_own_token(&token.token, token.expires).unwrap();
+            assert_eq!(expired.err(), Some(CredentialError::Expired));
         }
         assert_eq!(keys.issue_token(&key("gone"), now), None);
     }
@@ -228,19 +232,19 @@ mod tests {
             exp: i64::MAX,
             jti: String::new(),
         });
-        let refused = |token: &str| keys.verify_own_token(token, now).unwrap().err().unwrap();
+        let error = |token: &str| keys.verify_own_token(token, now).unwrap().err().unwrap();
         let forged = format!("{header}.{}.{signature}", forged.unwrap());
         for bad in [forged, format!("{message}."), format!("{message}.AAAA")] {
-            assert_eq!(refused(&bad), CredentialError::InvalidSignature);
+            assert_eq!(error(&bad), CredentialError::InvalidSignature);
         }
         let none = encode_part(&Header { alg: "none".to_owned(), kid: "imageshare:a".to_owned() }).unwrap();
-        assert_eq!(refused(&format!("{none}.e30.")), CredentialError::UnknownAlgorithm);
+        assert_eq!(error(&format!("{none}.e30.")), CredentialError::UnknownAlgorithm);
         let other = keyring(&[("a", 2)]).issue_token(&key("a"), now).unwrap().token;
-        assert_eq!(refused(&other), CredentialError::InvalidSignature);
+        assert_eq!(error(&other), CredentialError::InvalidSignature);
         let unknown = keyring(&[("b", 1)]).issue_token(&key("b"), now).unwrap().token;
-        assert_eq!(refused(&unknown), CredentialError::UnknownKey);
-        for others in ["", "a.b.c", "opaque", "e30.e30.e30"] {
-            assert!(keys.verify_own_token(others, now).is_none());
+        assert_eq!(error(&unknown), CredentialError::UnknownKey);
+        for foreign in ["", "a.b.c", "opaque", "e30.e30.e30"] {
+            assert!(keys.verify_own_token(foreign, now).is_none());
         }
     }
 }

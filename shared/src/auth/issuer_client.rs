@@ -1,5 +1,7 @@
-//! Asks other servers about tokens, with the HTTP client that the table's SDK brings along anyway: a deployment that
-//! trusts a fixed set of keys pays nothing for this, one that asks somebody pays for a connection.
+//! The HTTP client for issuers: fetches keys and verifies tokens.
+//!
+//! It is the client that DynamoDB's SDK brings along, so that it adds no dependency. A deployment with a configured
+//! key set opens no connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,26 +18,26 @@ use http::Uri;
 
 use super::certificate_authorities::CertificateAuthorities;
 
-/// How long an answer may take, from the connection to the last byte.
+/// How long a request may take, from the connection to the last byte of the response, retry included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// More than any set of keys or any token's description needs.
+/// The limit of a response: more than any key set or token description needs.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
-/// A text that is no address to ask at.
+/// The URL is invalid, or it is neither `https://` nor loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected https://HOST[:PORT][/PATH]; http:// only for this machine, since keys and tokens would pass in the clear"
 )]
 pub struct BadUrl;
 
-/// Returns an address as the log may hold it: without the credentials that it may have, and without query and fragment.
+/// Returns a URL without its credentials, query and fragment, for the log.
 pub fn loggable_address(url: &str) -> &str {
     let address = url.rsplit_once('@').map_or(url, |(_, address)| address);
     address.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// A server to ask.
+/// A client for one issuer. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct IssuerClient {
     url: String,
@@ -44,19 +46,22 @@ pub(super) struct IssuerClient {
 
 impl fmt::Debug for IssuerClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Issuer").field(&self.url).finish()
+        f.debug_tuple("IssuerClient").field(&self.url).finish()
     }
 }
 
 impl IssuerClient {
-    /// The server at that address, whose certificate is of one of those authorities or of the system's.
+    /// Creates a client for a URL, trusting these authorities and the system's. Opens no connection yet.
+    ///
+    /// # Errors
+    /// [`BadUrl`] if the URL is invalid, or it is neither `https://` nor loopback.
     pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> Result<Self, BadUrl> {
         let uri: Uri = url.parse().map_err(|_| BadUrl)?;
         let host = uri.host().ok_or(BadUrl)?;
-        let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         match uri.scheme_str() {
             Some("https") => {}
-            Some("http") if is_here => {}
+            Some("http") if is_loopback => {}
             _ => return Err(BadUrl),
         }
         let builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
@@ -65,34 +70,37 @@ impl IssuerClient {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), connector: Arc::new(connector) })
     }
 
-    /// What stands at the address with that end. Returns status and body; otherwise says what is in the way.
+    /// Sends `GET` to the client's URL followed by `path`. Returns the status, whatever it is, and the body.
+    ///
+    /// # Errors
+    /// A message for the log if there is no complete response within [`REQUEST_TIMEOUT`].
     pub(super) async fn get(
         &self,
-        end: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        self.request("GET", end, headers).await
+        self.request("GET", path, headers).await
     }
 
-    /// Deletes what stands at the address with that end; otherwise as [`Self::get`].
+    /// Sends `DELETE`, otherwise as [`Self::get`].
     pub(super) async fn delete(
         &self,
-        end: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        self.request("DELETE", end, headers).await
+        self.request("DELETE", path, headers).await
     }
 
     async fn request(
         &self,
         method: &str,
-        end: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        match tokio::time::timeout(REQUEST_TIMEOUT, self.send_with_retry(method, end, headers)).await {
-            Ok(answer) => answer.map_err(|problem| format!("{}{end}: {problem}", self.url)),
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.send_with_retry(method, path, headers)).await {
+            Ok(response) => response.map_err(|problem| format!("{}{path}: {problem}", self.url)),
             Err(_) => {
-                Err(format!("{}{end}: no answer within {} seconds", self.url, REQUEST_TIMEOUT.as_secs()))
+                Err(format!("{}{path}: no response within {} seconds", self.url, REQUEST_TIMEOUT.as_secs()))
             }
         }
     }
@@ -100,40 +108,40 @@ impl IssuerClient {
     async fn send_with_retry(
         &self,
         method: &str,
-        end: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        let answer = match self.send(method, end, headers).await {
-            // A connection that was kept may be gone, most likely while a function was frozen.
-            Err(_) => self.send(method, end, headers).await?,
-            Ok(answer) => answer,
+        let response = match self.send(method, path, headers).await {
+            // A pooled connection may be dead, most likely because the function was frozen. The calls are idempotent.
+            Err(_) => self.send(method, path, headers).await?,
+            Ok(response) => response,
         };
-        let status = answer.status().as_u16();
-        let (mut body, mut read) = (ByteStream::new(answer.into_body()), Vec::new());
+        let status = response.status().as_u16();
+        let (mut body, mut read) = (ByteStream::new(response.into_body()), Vec::new());
         while let Some(chunk) = body.next().await {
             read.extend_from_slice(&chunk.map_err(|problem| problem.to_string())?);
             if read.len() > MAX_RESPONSE_BYTES {
-                return Err("the answer is too long".to_owned());
+                return Err("the response is too long".to_owned());
             }
         }
         Ok((status, read))
     }
 
-    /// Asks, and returns as soon as there is an answer, of which the body may still be on its way.
+    /// Sends one request and returns once the headers of the response are here, maybe before its body.
     async fn send(
         &self,
         method: &str,
-        end: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<HttpResponse, String> {
         let mut request = Request::new(SdkBody::empty());
         request.set_method(method).map_err(|problem| problem.to_string())?;
-        request.set_uri(format!("{}{end}", self.url)).map_err(|problem| problem.to_string())?;
+        request.set_uri(format!("{}{path}", self.url)).map_err(|problem| problem.to_string())?;
         for (name, value) in headers {
             request
                 .headers_mut()
                 .try_insert(*name, (*value).to_owned())
-                .map_err(|_| "a header that cannot be")?;
+                .map_err(|_| "invalid request header")?;
         }
         self.connector.call(request).await.map_err(|problem| format!("{problem:?}"))
     }
@@ -145,11 +153,11 @@ mod tests {
 
     #[test]
     fn loggable_address_has_no_credentials_and_no_query() {
-        for (url, logged) in [
+        for (url, expected) in [
             ("https://keys.example/jwks.json", "https://keys.example/jwks.json"),
             ("https://user:p@ss@keys.example/jwks.json?key=secret#part", "keys.example/jwks.json"),
         ] {
-            assert_eq!(loggable_address(url), logged);
+            assert_eq!(loggable_address(url), expected);
         }
     }
 

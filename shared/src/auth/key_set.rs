@@ -1,10 +1,10 @@
 //! The keys that a deployment trusts, from a JSON Web Key Set (RFC 7517).
 //!
-//! Every key is bound to one algorithm when it is read, and a token may use a key only with that algorithm. That is
-//! what keeps a public RSA key from being taken for an HMAC secret, whatever the token's header claims.
+//! Parsing binds each key to one algorithm, and a token may use a key only with that algorithm. So a public RSA key is
+//! never used as an HMAC secret, whatever the token's header says.
 //!
-//! Tokens that were verified are cached with the keys that verified them. When the set is replaced, because a key was added
-//! or withdrawn, its cache goes with it, so that no token outlives its key.
+//! Verified tokens are cached in the set whose keys verified them. Replacing the set, because a key was added or
+//! withdrawn, drops its cache, so that no token outlives its key.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,30 +28,30 @@ use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
 use crate::domain::Timestamp;
 
-/// The most verified tokens that are cached with a key set: with the longest tokens, some 8 MB.
+/// The capacity of a set's cache of verified tokens: some 8 MB if their claims are as long as a token may be.
 const MAX_VERIFIED_TOKENS: usize = 1_000;
 
-/// How long a verified token is cached, unless it expires before.
+/// How long a verified token is cached, unless it expires earlier.
 const TOKEN_TTL: Duration = Duration::from_mins(5);
 
-/// Why a key set cannot be used. Names the key by its place and `kid`, and shows nothing else of it.
+/// Why a key set is rejected. Names the key by its index and `kid`, and shows nothing else of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeySet {
     /// The text is not a key set.
     #[error(r#"the key set is not JSON of the form {{"keys": […]}} (line {line}, column {column})"#)]
     Malformed {
-        /// Where reading stopped, from 1.
+        /// The line where parsing stopped, from 1.
         line: usize,
-        /// Where in the line reading stopped.
+        /// The column where parsing stopped, from 1.
         column: usize,
     },
-    /// No key to check a signature with.
-    #[error("the key set holds no key for signatures: expected at least one")]
+    /// The set has no key for signatures.
+    #[error("the key set has no key for signatures: expected at least one")]
     NoKeys,
     /// A key that cannot be used safely.
     #[error("key {index} of the key set (kid {}) {fault}", .kid.as_deref().unwrap_or("absent"))]
     Key {
-        /// The key's place in the set, from 0.
+        /// The key's index in the set, from 0.
         index: usize,
         /// The key's `kid`, if it has one.
         kid: Option<String>,
@@ -63,7 +63,7 @@ pub enum BadKeySet {
 /// What is wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JwkError {
-    /// A member is not of its type.
+    /// A member has a wrong type.
     #[error("is malformed: expected an object whose key_ops is an array and whose other members are strings")]
     Malformed,
     /// The kind or curve is not supported.
@@ -77,22 +77,22 @@ pub enum JwkError {
     /// A member is missing or not base64url.
     #[error("needs the member {0} in base64url without padding")]
     InvalidMember(&'static str),
-    /// The members are no public key.
-    #[error("is no valid public key")]
+    /// The members are not a valid public key.
+    #[error("is not a valid public key")]
     InvalidPublicKey,
-    /// A secret that can be guessed.
+    /// The secret is short enough to be guessed.
     #[error("is too weak: expected a secret of 256 bits or more")]
     WeakSecret,
-    /// A modulus that can be factored, or that is too long to be checked quickly.
+    /// The modulus is short enough to be factored, or too long to be verified quickly.
     #[error("has an unusable modulus: expected 2048 to 4096 bits")]
     ModulusSize,
     /// A private key, which has no place in a verifier's configuration.
-    #[error("holds its private part (d): give the public part only, and consider the key as leaked")]
+    #[error("has its private part (d): configure the public part only, and treat the key as leaked")]
     PrivateKey,
-    /// A secret that everybody can read.
-    #[error("is a secret that is published: whoever reads it can sign with it")]
+    /// A secret in a published set, where anyone can read it.
+    #[error("is a published secret: anyone who reads it can sign with it")]
     PublishedSecret,
-    /// Another key has the same `kid`.
+    /// An earlier key has the same `kid`.
     #[error("has the same kid as a key before it")]
     DuplicateKid,
 }
@@ -104,9 +104,9 @@ pub(super) struct Key {
     material: KeyMaterial,
 }
 
-/// What a signature is verified with.
+/// The material that verifies signatures.
 enum KeyMaterial {
-    /// Verified by `ring`, which TLS brings along: the crate behind `jsonwebtoken` takes ten times as long for it.
+    /// Verified by `ring`, which TLS needs anyway: the crate behind `jsonwebtoken` takes ten times as long.
     Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
     Other(DecodingKey),
 }
@@ -121,13 +121,13 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A key as it is written; `None` where it is for other ends than signatures.
+    /// Parses a key; `None` if it is not for signatures.
     fn from_jwk(jwk: Value) -> Result<Option<Self>, JwkError> {
         let jwk = Jwk::deserialize(jwk).map_err(|_| JwkError::Malformed)?;
         if jwk.is_for_signatures() { jwk.into_key().map(Some) } else { Ok(None) }
     }
 
-    /// Whether that base64url text is the message's signature by this key.
+    /// Returns whether `signature`, in base64url, is this key's signature of the message.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
         match &self.material {
             KeyMaterial::Rsa(parameters, key) => URL_SAFE_NO_PAD
@@ -141,24 +141,30 @@ impl Key {
     }
 }
 
-/// The trusted keys: at least one, no two of them with the same `kid`.
+/// The trusted keys: at least one, each with its own `kid` or none.
 #[derive(Debug)]
 pub(super) struct KeySet {
     keys: Vec<Key>,
     verified_tokens: TtlCache<TokenHash, Bearer, Timestamp, MAX_VERIFIED_TOKENS>,
-    /// How many tokens a key was looked for.
+    /// The number of key look-ups, one for each token that was not cached.
     #[cfg(test)]
     pub(super) verification_count: std::sync::atomic::AtomicUsize,
 }
 
 impl KeySet {
-    /// Reads a set that was written for this service: a key that cannot be used is a mistake, and refused with its set.
+    /// Parses a set that was configured for this service.
+    ///
+    /// # Errors
+    /// [`BadKeySet`] if a key for signatures is unusable: that is a configuration mistake.
     pub(super) fn parse(jwks_json: &str) -> Result<Self, BadKeySet> {
         Self::parse_with(jwks_json, false, Err)
     }
 
-    /// Reads a set that its owner publishes for everybody. What is not for us is skipped, as RFC 7517 has it: the owner
-    /// may add a key of another kind at any time. A secret that is published is none.
+    /// Parses a set that an issuer publishes. Unusable keys, including published secrets, are logged and skipped
+    /// (RFC 7517, section 5), since the issuer may add a key of another kind at any time.
+    ///
+    /// # Errors
+    /// [`BadKeySet`] if the text is not a key set, or no key is usable.
     pub(super) fn parse_published(jwks_json: &str) -> Result<Self, BadKeySet> {
         Self::parse_with(jwks_json, true, |unusable| {
             tracing::warn!(%unusable, "a published key is not used");
@@ -180,10 +186,10 @@ impl KeySet {
         let mut keys = Vec::<Key>::new();
         for (index, jwk) in jwks.keys.into_iter().enumerate() {
             let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
-            let is_taken = kid.is_some() && keys.iter().any(|key| key.kid == kid);
+            let is_duplicate = kid.is_some() && keys.iter().any(|key| key.kid == kid);
             let key = match Key::from_jwk(jwk) {
                 Ok(None) => continue,
-                Ok(Some(_)) if is_taken => Err(JwkError::DuplicateKid),
+                Ok(Some(_)) if is_duplicate => Err(JwkError::DuplicateKid),
                 Ok(Some(key)) if is_published && key.algorithm == Algorithm::Hs256 => {
                     Err(JwkError::PublishedSecret)
                 }
@@ -206,20 +212,20 @@ impl KeySet {
         })
     }
 
-    /// Returns the bearer of a token that these keys have verified, if it is cached.
+    /// Returns the cached bearer of a token that these keys have verified.
     pub(super) fn verified_bearer(&self, token: &TokenHash, now: Timestamp) -> Option<Bearer> {
         self.verified_tokens.get(token, now)
     }
 
-    /// Caches the bearer of a token that these keys have just verified: for five minutes, and not beyond its expiry.
+    /// Caches the bearer of a token that these keys have just verified, for [`TOKEN_TTL`] or until the token expires.
     pub(super) fn cache_bearer(&self, token: TokenHash, bearer: &Bearer, now: Timestamp) {
         self.verified_tokens.insert(token, bearer.clone(), now..bearer.expires.min(now.plus(TOKEN_TTL)));
     }
 
-    /// The key that a token's header means.
+    /// Returns the key that a token's header names.
     ///
-    /// A token without a `kid` is only taken where one key fits its algorithm. Trying all of them would let an
-    /// unauthenticated caller choose how many signatures a request costs, and issuers with several keys name them.
+    /// A token without a `kid` is accepted only if one key fits its algorithm. Trying several would let an
+    /// unauthenticated caller choose how many signatures are verified, and issuers with several keys send a `kid`.
     pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, CredentialError> {
         #[cfg(test)]
         self.verification_count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -234,8 +240,8 @@ impl KeySet {
     }
 }
 
-/// A JSON Web Key as it is written. Not `jsonwebtoken`'s own type: that one takes an unknown or contradictory key
-/// for some key, where a configuration mistake should be told.
+/// A JSON Web Key as written. Not `jsonwebtoken`'s own type, which accepts unknown or contradictory keys where a
+/// configuration mistake has to be reported.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -281,7 +287,7 @@ impl Jwk {
         Ok(Key { kid: self.kid, algorithm, material })
     }
 
-    /// The one algorithm that the key is for: its `alg`, or the first of its kind.
+    /// Returns the one algorithm that the key is for: its `alg`, or the first of its kind.
     fn algorithm(&self) -> Result<Algorithm, JwkError> {
         use Algorithm::{EdDsa, Es256, Es384, Hs256, Ps256, Rs256, Rs384, Rs512};
         let (fitting, names): (&[_], _) = match (self.kty.as_str(), self.crv.as_deref()) {
@@ -300,7 +306,7 @@ impl Jwk {
         found.ok_or(JwkError::UnsupportedAlgorithm(names))
     }
 
-    /// The library checks an RSA key only when it verifies with it, so what makes one usable is checked here.
+    /// Checks size and plausibility here, since the library checks an RSA key only when it verifies a signature.
     fn rsa_components(&self) -> Result<RsaPublicKeyComponents<Vec<u8>>, JwkError> {
         let modulus = strip_leading_zeros(decode_member("n", self.n.as_ref())?);
         let exponent = strip_leading_zeros(decode_member("e", self.e.as_ref())?);
@@ -316,7 +322,7 @@ impl Jwk {
         Ok(RsaPublicKeyComponents { n: modulus, e: exponent })
     }
 
-    /// A point of a curve whose coordinates have that many bytes.
+    /// Returns the point on the curve. `length` is the size of a coordinate in bytes.
     fn ec_key(&self, length: usize) -> Result<DecodingKey, JwkError> {
         let (x, y) = (decode_member("x", self.x.as_ref())?, decode_member("y", self.y.as_ref())?);
         if x.len() != length || y.len() != length {
@@ -325,7 +331,7 @@ impl Jwk {
         Ok(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
     }
 
-    /// The length is checked before the library sees the key: it would panic at a shorter one.
+    /// Checks the length first, since the library panics on a shorter key.
     fn ed25519_key(&self) -> Result<DecodingKey, JwkError> {
         let x = decode_member("x", self.x.as_ref())?;
         if x.len() == 32 { Ok(DecodingKey::from_ed_der(&x)) } else { Err(JwkError::InvalidPublicKey) }
@@ -342,7 +348,7 @@ fn decode_member(name: &'static str, member: Option<&String>) -> Result<Vec<u8>,
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkError::InvalidMember(name))
 }
 
-/// A big-endian number without its leading zero bytes.
+/// Removes the leading zero bytes of a big-endian number.
 fn strip_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|byte| *byte == 0).collect()
 }

@@ -1,11 +1,11 @@
-//! The access keys that this process has met, with their secrets.
+//! A process's cache of access keys with their secrets, and of issued tokens that are not revoked.
 //!
-//! An access key is read once and then remembered for a few seconds, so that a client that sends many requests does not
-//! cost a read for each. That is also how long a key that was disabled may go on working in another process than the one
-//! that disabled it. Keys that do not exist are not remembered: a new one works at once.
+//! An entry is valid for five seconds, so that a client with many requests does not cost a read for each. For as long,
+//! a disabled key may still work in other processes than the one that disabled it. A key that does not exist is not
+//! cached, so that a new one works at once.
 //!
-//! The seconds are those of the clock on the wall: that of the process stands still while Lambda freezes a function between
-//! two requests, and a key would be remembered for as long as nobody asks.
+//! Time is the wall clock. A monotonic clock stands still while Lambda freezes the function between two requests, and a
+//! disabled key would stay cached throughout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,70 +16,71 @@ use super::ttl_cache::TtlCache;
 use crate::domain::{AccessKey, AccessKeyId, Timestamp};
 use crate::store::{Store, StoreError};
 
-/// The most access keys that are remembered, and tokens.
+/// The capacity of each of the two caches.
 const MAX_CACHED_ENTRIES: usize = 10_000;
 
-/// How long a key is remembered.
+/// How long an access key or token is cached, counted from before it is read.
 const CACHE_TTL: Duration = Duration::from_secs(5);
 
-/// The master keys, and the access keys that are remembered. Clones share them.
+/// The master keys, and the caches of access keys and tokens. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     master_keys: Arc<MasterKeys>,
     credentials: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_CACHED_ENTRIES>>,
-    /// Tokens that were issued here and not revoked when the table was asked last.
+    /// Issued tokens that were not revoked when the table was last read.
     unrevoked_tokens: Arc<TtlCache<TokenHash, (), Timestamp, MAX_CACHED_ENTRIES>>,
 }
 
-/// An access key, and its secret where its master key is still in use.
+/// An access key and its secret.
 #[derive(Debug)]
 pub struct Credential {
-    /// The key.
+    /// The access key, disabled or not.
     pub key: AccessKey,
-    /// The secret.
+    /// The secret; `None` if the access key's master key is no longer listed.
     pub secret: Option<Secret>,
 }
 
 impl Keyring {
-    /// A keyring that derives secrets from those master keys.
-    pub fn new(masters: MasterKeys) -> Self {
-        Self { master_keys: Arc::new(masters), ..Self::default() }
+    /// Creates a keyring that derives secrets from these master keys.
+    pub fn new(master_keys: MasterKeys) -> Self {
+        Self { master_keys: Arc::new(master_keys), ..Self::default() }
     }
 
-    /// The secret for a new access key, and the id of its master key; `None` where the deployment has none.
+    /// Derives the secret of a new access key. Returns the id of its master key and the secret; `None` if the
+    /// deployment has no master key.
     pub fn derive_new_secret(&self, id: &AccessKeyId) -> Option<(String, Secret)> {
         let master = self.master_keys.newest()?;
         Some((master.to_owned(), self.master_keys.secret(master, id)?))
     }
 
-    /// The secret of an access key; `None` where its master key is not in use any more.
+    /// Returns the secret of an access key; `None` if its master key is no longer listed.
     pub fn secret_for(&self, key: &AccessKey) -> Option<Secret> {
         self.master_keys.secret(&key.master_key_id, &key.id)
     }
 
-    /// Finds an access key for a request that came at that time: at most one read of the table, none where it is
-    /// remembered.
+    /// Finds an access key for a request that was received at `now`. Returns disabled keys, too, and `None` for an
+    /// unknown one. Costs one read of the table, or none if the key is cached.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn find(
         &self,
         store: &Store,
         id: &AccessKeyId,
         now: Timestamp,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
-        if let Some(known) = self.credentials.get(id, now) {
-            return Ok(Some(known));
+        if let Some(cached) = self.credentials.get(id, now) {
+            return Ok(Some(cached));
         }
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
         let secret = self.master_keys.secret(&key.master_key_id, id);
         let credential = Arc::new(Credential { key, secret });
-        // From before the read: what changes while it is under way must not be remembered for longer.
+        // The period starts before the read, so that a change during the read is not missed for longer.
         self.cache_credential(id.clone(), Arc::clone(&credential), now);
         Ok(Some(credential))
     }
 
-    /// Whether a token that was issued here was revoked: one read of the table, none where that is remembered.
+    /// Returns whether an issued token is revoked. Costs one read of the table, or none if a negative result is cached.
     pub(super) async fn is_revoked(
         &self,
         store: &Store,
@@ -91,13 +92,13 @@ impl Keyring {
         }
         let is_revoked = store.is_token_revoked(&token.to_base64()).await?;
         if !is_revoked {
-            // From before the read, as for an access key.
+            // The period starts before the read, as for an access key.
             self.unrevoked_tokens.insert(token, (), now..now.plus(CACHE_TTL));
         }
         Ok(is_revoked)
     }
 
-    /// Revokes a token that was issued here; other processes may take it for a few seconds more. One put.
+    /// Revokes an issued token. Other processes may accept it for [`CACHE_TTL`] longer. Costs one put.
     pub(super) async fn revoke(
         &self,
         store: &Store,
@@ -109,12 +110,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// The master keys.
+    /// Returns the master keys.
     pub(super) fn master_keys(&self) -> &MasterKeys {
         &self.master_keys
     }
 
-    /// Forgets an access key that was changed here.
+    /// Removes an access key from this process's cache, after a change.
     pub fn evict(&self, id: &AccessKeyId) {
         self.credentials.remove(id);
     }
@@ -152,6 +153,6 @@ mod tests {
         keyring.evict(&id);
         assert!(keyring.credentials.get(&id, since).is_none());
         keyring.cache_credential(id.clone(), credential, since);
-        assert!(keyring.clone().credentials.get(&id, since).is_some(), "clones share what they know");
+        assert!(keyring.clone().credentials.get(&id, since).is_some(), "clones share the cache");
     }
 }

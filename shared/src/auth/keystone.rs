@@ -1,11 +1,13 @@
-//! Tokens of an OpenStack Keystone: this service cannot read them, so it asks the one who issued them.
+//! Tokens of an OpenStack Keystone. They are opaque, so each is verified by a request to Keystone.
 //!
-//! The token itself is the credential that asks about itself (`GET /v3/auth/tokens`), which Keystone's own policy allows,
-//! so that the service needs no account there. The rules of the application credential that it was got with come along, and are
-//! enforced ([`access_rules`]). A token of the whole system is an administrator's, or acts for no project. What a token was found to be is remembered for a minute, by its hash; that
-//! is how long a revoked token may go on working. That it is none is remembered for ten seconds, so that a client which
-//! goes on sending it does not have Keystone asked each time; apart from the good ones, which no flood of made-up tokens
-//! is to push out.
+//! * The token authenticates the request about itself (`GET /v3/auth/tokens`). Keystone's default policy allows that,
+//!   so the service needs no account there.
+//! * If the token belongs to an application credential, the response has its access rules, which are enforced
+//!   ([`access_rules`]).
+//! * A system-scoped token is a system administrator's if it has the role admin. Otherwise it acts for no project.
+//! * A valid token is cached for a minute, by its hash. For as long, a revoked token may still work.
+//! * An invalid token is cached for ten seconds, so that a client that keeps sending it does not cause a request each
+//!   time. It has its own cache, so that a flood of made-up tokens does not evict the valid ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +23,19 @@ use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
 use crate::domain::{Caller, ID_FORMAT, Role, SYSTEM_PROJECT, TenantId, Timestamp};
 
-/// How long a token is remembered, unless it expires before.
+/// How long a valid token is cached, unless it expires earlier.
 const TOKEN_TTL: Duration = Duration::from_mins(1);
 
-/// How long it is remembered that a token is none.
+/// How long an invalid token is cached.
 const INVALID_TOKEN_TTL: Duration = Duration::from_secs(10);
 
-/// The most tokens that are remembered, of either kind.
+/// The capacity of each cache.
 const MAX_CACHED_TOKENS: usize = 10_000;
 
-/// Where tokens are asked about, and revoked.
+/// The path that describes and revokes tokens.
 const TOKENS_PATH: &str = "/v3/auth/tokens";
 
-/// A Keystone, and the tokens that it was asked about lately.
+/// A Keystone, with the caches of its valid and invalid tokens.
 #[derive(Debug)]
 pub(super) struct Keystone {
     client: IssuerClient,
@@ -42,15 +44,19 @@ pub(super) struct Keystone {
 }
 
 impl Keystone {
-    /// The Keystone at that address, which may end in `/v3` or not.
+    /// Creates a client for the Keystone at a URL, with or without a final `/v3`.
     pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> Result<Self, BadUrl> {
         let url = url.trim_end_matches('/');
         let url = url.strip_suffix("/v3").unwrap_or(url);
-        let issuer = IssuerClient::new(url, authorities)?;
-        Ok(Self { client: issuer, valid_tokens: TtlCache::default(), invalid_tokens: TtlCache::default() })
+        let client = IssuerClient::new(url, authorities)?;
+        Ok(Self { client, valid_tokens: TtlCache::default(), invalid_tokens: TtlCache::default() })
     }
 
-    /// Whose token that is.
+    /// Returns the bearer of a token. Costs one request to Keystone, or none if the token is cached.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if the token is unknown, expired, or without a project or role;
+    /// [`AuthError::IssuerUnavailable`] if Keystone does not answer, or not usefully.
     pub(super) async fn bearer(&self, token: &str, now: Timestamp) -> Result<Bearer, AuthError> {
         let hash = TokenHash::from_token(token);
         if let Some(bearer) = self.valid_tokens.get(&hash, now) {
@@ -59,8 +65,8 @@ impl Keystone {
         if self.invalid_tokens.get(&hash, now).is_some() {
             return Err(CredentialError::UnknownToken.into());
         }
-        let found = self.fetch_bearer(token, now).await;
-        match &found {
+        let result = self.fetch_bearer(token, now).await;
+        match &result {
             Ok(bearer) => {
                 self.valid_tokens.insert(hash, bearer.clone(), now..bearer.expires.min(now.plus(TOKEN_TTL)));
             }
@@ -69,10 +75,10 @@ impl Keystone {
             }
             Err(_) => {}
         }
-        found
+        result
     }
 
-    /// Has Keystone revoke a token, which may revoke itself, and knows from then on that it is none.
+    /// Asks Keystone to revoke a token, which authenticates its own revocation, and caches it as invalid. One request.
     pub(super) async fn revoke(&self, token: &str, now: Timestamp) -> Result<(), AuthError> {
         let headers = [("x-auth-token", token), ("x-subject-token", token)];
         let (status, _) =
@@ -105,10 +111,10 @@ impl Keystone {
             401 | 404 => return Err(CredentialError::UnknownToken.into()),
             _ => return Err(AuthError::IssuerUnavailable(format!("Keystone answered {status}"))),
         }
-        let answer: TokenResponse = serde_json::from_slice(&body).map_err(|problem| {
-            AuthError::IssuerUnavailable(format!("Keystone's answer cannot be read: {problem}"))
+        let response: TokenResponse = serde_json::from_slice(&body).map_err(|problem| {
+            AuthError::IssuerUnavailable(format!("Keystone's response cannot be parsed: {problem}"))
         })?;
-        answer.token.into_bearer(now)
+        response.token.into_bearer(now)
     }
 }
 
@@ -129,7 +135,7 @@ struct KeystoneToken {
     application_credential: Option<ApplicationCredential>,
 }
 
-/// Whether the token is for the whole system.
+/// The system scope of a token; `all` is the only one that Keystone has.
 #[derive(Deserialize)]
 struct SystemScope {
     #[serde(default)]
@@ -154,19 +160,19 @@ struct EntityRef {
 }
 
 impl KeystoneToken {
-    /// Who bears it.
+    /// Translates Keystone's description into a bearer.
     fn into_bearer(self, now: Timestamp) -> Result<Bearer, AuthError> {
         let expires = parse_time(&self.expires_at)
-            .ok_or_else(|| AuthError::IssuerUnavailable("Keystone's expires_at is no time".to_owned()))?;
+            .ok_or_else(|| AuthError::IssuerUnavailable("Keystone's expires_at is not a time".to_owned()))?;
         if expires <= now {
             return Err(CredentialError::Expired.into());
         }
-        let is_of_system = self.system.is_some_and(|system| system.all);
+        let is_system_scoped = self.system.is_some_and(|system| system.all);
         let roles = self.roles.iter().filter_map(|role| Role::from_name(role.name.as_deref()?));
         let role = roles.max();
         let (tenant, account) = match self.project {
             Some(project) => (project.id, project.domain.and_then(|domain| domain.id)),
-            None if is_of_system && role == Some(Role::Admin) => (SYSTEM_PROJECT.to_owned(), None),
+            None if is_system_scoped && role == Some(Role::Admin) => (SYSTEM_PROJECT.to_owned(), None),
             None => return Err(CredentialError::NoProject.into()),
         };
         let malformed =
@@ -184,7 +190,7 @@ impl KeystoneToken {
     }
 }
 
-/// A moment as Keystone writes it, with or without a fraction of a second.
+/// Parses a time as Keystone writes it, with or without a fraction of a second, which is dropped.
 fn parse_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_iso_seconds(&format!("{}Z", text.get(..19)?))
 }

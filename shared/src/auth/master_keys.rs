@@ -1,14 +1,12 @@
-//! The secrets that a deployment derives the secrets of its access keys from.
+//! The master keys, from which the secrets of a deployment's access keys are derived.
 //!
-//! The secret of an access key is not stored, and can therefore not be stolen from the table: it is
-//! `HMAC-SHA256(master key, "imageshare access key" || id)` in hexadecimal digits, which is a plain word wherever a secret is
-//! typed: one that began with `-`, as base64url may, would be taken for a flag. Each access key remembers which master key
-//! it was derived from.
+//! The secret of an access key is not stored, so it cannot be stolen from the table. It is
+//! `HMAC-SHA256(master key, "imageshare access key" || id)` in hexadecimal: base64url might begin with `-`, which a
+//! command line takes for a flag. Each access key stores the id of its master key.
 //!
-//! To rotate, put a new master key first and keep the old ones behind it: `new:…,old:…`. New access keys are derived from
-//! the first; those of the old ones go on working for as long as theirs is listed. `imageshare access-key list` says
-//! which each of them uses. When nothing of value uses the old one any more, take it out: what was derived from it is
-//! refused from then on.
+//! To rotate, put a new master key first and keep the old ones behind it: `new:…,old:…`. New access keys are derived
+//! from the first. Older access keys work as long as their master key is listed; `imageshare access-key list` shows
+//! which one that is. Removing a master key from the list invalidates all that was derived from it.
 
 use std::fmt;
 
@@ -23,52 +21,53 @@ use crate::domain::{AccessKeyId, TenantId};
 const ACCESS_KEY_CONTEXT: &[u8] = b"imageshare access key";
 const TOKEN_CONTEXT: &[u8] = b"imageshare token";
 
-/// Why a list of master keys cannot be used. Names the place, and shows nothing of any key.
+/// Why a list of master keys is rejected. Names the position of the bad one, and shows nothing of any key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("master key {place} {fault}")]
 pub struct BadMasterKeys {
-    /// Which of them, from 1.
+    /// The position of the bad master key, from 1.
     pub place: usize,
-    /// What is wrong with it.
+    /// What is wrong, to follow `master key {place}`.
     pub fault: &'static str,
 }
 
-/// The master keys of a deployment, the one for new access keys first; or none, where it has no access keys.
+/// The master keys of a deployment, first the one for new access keys. Empty if the deployment has no access keys.
 #[derive(Clone, Default)]
 pub struct MasterKeys(Vec<(String, Vec<u8>)>);
 
 impl MasterKeys {
-    /// Reads `ID:BASE64`, several separated by commas or line ends. Each key has 256 bits or more.
+    /// Parses a list of `ID:BASE64`, separated by commas or line ends. Each key must have at least 256 bits.
     pub fn parse(text: &str) -> Result<Self, BadMasterKeys> {
         let mut keys = Vec::<(String, Vec<u8>)>::new();
         let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
         for (place, entry) in (1..).zip(entries) {
-            let refuse = |fault| BadMasterKeys { place, fault };
-            let (id, base64) = entry.split_once(':').ok_or_else(|| refuse("is not of the form ID:BASE64"))?;
-            // As plain as any id, so that it can stand in any list.
+            let bad_key = |fault| BadMasterKeys { place, fault };
+            let (id, base64) =
+                entry.split_once(':').ok_or_else(|| bad_key("is not of the form ID:BASE64"))?;
+            // An id without commas, colons or white space, so that it fits into any list.
             if id.parse::<TenantId>().is_err() {
-                return Err(refuse("has an id that is not 1 to 64 characters of A-Z a-z 0-9 _ . -"));
+                return Err(bad_key("has an id that is not 1 to 64 characters of A-Z a-z 0-9 _ . -"));
             }
-            if keys.iter().any(|(known, _)| known == id) {
-                return Err(refuse("has the same id as one before it"));
+            if keys.iter().any(|(other, _)| other == id) {
+                return Err(bad_key("has the same id as an earlier one"));
             }
-            let key = STANDARD.decode(base64).map_err(|_| refuse("is not base64"))?;
+            let key = STANDARD.decode(base64).map_err(|_| bad_key("is not base64"))?;
             if key.len() < 32 {
-                return Err(refuse("is too short: expected 32 bytes or more"));
+                return Err(bad_key("is too short: expected 32 bytes or more"));
             }
             keys.push((id.to_owned(), key));
         }
         Ok(Self(keys))
     }
 
-    /// The id of the master key for new access keys.
+    /// Returns the id of the master key for new access keys.
     pub fn newest(&self) -> Option<&str> {
         self.0.first().map(|(id, _)| id.as_str())
     }
 
-    /// The secret of an access key that is derived from that master key; `None` where that is not listed.
-    pub fn secret(&self, master: &str, access_key: &AccessKeyId) -> Option<Secret> {
-        let (_, key) = self.0.iter().find(|(id, _)| id == master)?;
+    /// Derives the secret of an access key; `None` if the master key is not listed.
+    pub fn secret(&self, master_id: &str, access_key: &AccessKeyId) -> Option<Secret> {
+        let (_, key) = self.0.iter().find(|(id, _)| id == master_id)?;
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
         let derived =
             mac.chain_update(ACCESS_KEY_CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
@@ -77,9 +76,9 @@ impl MasterKeys {
 }
 
 impl MasterKeys {
-    /// The key for tokens of access keys that are derived from that master key; `None` where it is not listed.
-    pub(super) fn token_key(&self, master: &str) -> Option<[u8; 32]> {
-        let (_, key) = self.0.iter().find(|(id, _)| id == master)?;
+    /// Derives the key that signs the tokens issued for a master key's access keys; `None` if it is not listed.
+    pub(super) fn token_key(&self, master_id: &str) -> Option<[u8; 32]> {
+        let (_, key) = self.0.iter().find(|(id, _)| id == master_id)?;
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
         Some(mac.chain_update(TOKEN_CONTEXT).finalize().into_bytes().into())
     }
@@ -96,12 +95,12 @@ impl fmt::Debug for MasterKeys {
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself: for the one answer that tells it, and for checking signatures.
+    /// Returns the secret itself, for the one response that shows it and for verifying signatures.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether that is the secret. Takes the same time whatever the difference.
+    /// Compares with a given secret, in constant time.
     pub fn matches(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
@@ -152,8 +151,8 @@ mod tests {
             (entry("a b", 1), 1),
             (entry("", 1), 1),
         ] {
-            let refused = MasterKeys::parse(&text).unwrap_err();
-            assert_eq!(refused.place, place, "{refused}");
+            let error = MasterKeys::parse(&text).unwrap_err();
+            assert_eq!(error.place, place, "{error}");
         }
         assert_eq!(MasterKeys::parse("").unwrap().newest(), None);
         let keys = MasterKeys::parse(&entry("a", 7)).unwrap();

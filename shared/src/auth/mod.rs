@@ -1,9 +1,14 @@
-//! Who makes a request.
+//! Authenticates the caller of a request.
 //!
-//! A credential is handed to the module that understands its kind ([`authenticate`] tells them apart): a bearer token
-//! ([`signed_token`]), checked against the deployment's keys ([`key_set`], [`remote_key_set`]) or by the [`keystone`] that issued it, or [`issued_token`] here,
-//! or a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`]. Every kind ends in the same [`Caller`] or the same [`CredentialError`],
-//! so that what lies behind does not know how somebody proved who they are.
+//! [`authenticate`] tells the kinds of credential apart and passes each to its module:
+//!
+//! * a token of another issuer: [`signed_token`] verifies it with the deployment's keys ([`key_set`],
+//!   [`remote_key_set`]), or the [`keystone`] that issued it describes it;
+//! * a token that this deployment issued for an access key: [`issued_token`];
+//! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`].
+//!
+//! Each kind ends in the same [`Caller`](crate::domain::Caller) or [`CredentialError`], so that the code behind does
+//! not depend on the kind of credential.
 
 mod access_rules;
 mod algorithm;

@@ -1,12 +1,12 @@
-//! A JSON Web Key Set at an address, asked for again from time to time, since its owner rotates the keys.
+//! A JSON Web Key Set at a URL, refreshed on demand, since its issuer rotates the keys.
 //!
-//! * After 10 minutes the keys are asked for again, so that a key that was taken out ends.
-//! * A token that names a key which is not there has them asked for at once, so that a new key works at once; but not twice
-//!   within 30 seconds, since anybody can make up such tokens.
-//! * While the address does not answer, the keys that are known go on being used, for a day. Nobody whose key is known
-//!   waits for a question that another request asks, and nobody who waits asks again: one behind the other, they would wait
-//!   ever longer for an address that hangs.
-//! * An answer that holds no key at all is one: whatever was known was taken out, and ends.
+//! * The set is fetched again after 10 minutes, so that a withdrawn key ends.
+//! * A token that names an unknown key causes a fetch, so that a new key works at once; but not twice within 30
+//!   seconds, since anyone can make up such tokens.
+//! * While fetching fails, the cached keys are used for up to a day.
+//! * One request fetches at a time. A request whose key is cached does not wait for it. A request that waited uses the
+//!   result instead of fetching again: if the URL hangs, requests in a row would wait longer and longer.
+//! * A set without usable keys is a valid response. It removes all cached keys.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,12 +21,12 @@ const MAX_KEY_AGE: Duration = Duration::from_hours(24);
 const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(30);
 const MIN_FIRST_FETCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The keys at an address.
+/// The keys at a URL, with the state of their cache.
 #[derive(Debug)]
 pub(super) struct RemoteKeySet {
     client: IssuerClient,
     state: Mutex<FetchState>,
-    /// Held by the one request that asks.
+    /// Held by the one request that fetches.
     fetch_lock: tokio::sync::Mutex<()>,
 }
 
@@ -34,13 +34,13 @@ pub(super) struct RemoteKeySet {
 struct FetchState {
     keys: Option<(Arc<KeySet>, Timestamp)>,
     last_fetch: Option<Timestamp>,
-    /// How many questions have ended.
+    /// How many fetches have ended, successful or not.
     completed_fetches: u64,
     last_error: String,
 }
 
 impl FetchState {
-    /// The keys, where they are not too old to be used.
+    /// Returns the keys unless they are older than [`MAX_KEY_AGE`].
     fn usable_keys(&self, now: Timestamp) -> Option<Arc<KeySet>> {
         let (keys, since) = self.keys.as_ref()?;
         (now < since.plus(MAX_KEY_AGE)).then(|| Arc::clone(keys))
@@ -51,73 +51,74 @@ impl FetchState {
     }
 
     fn was_fetched_recently(&self, now: Timestamp) -> bool {
-        let pause = if self.keys.is_some() { MIN_FETCH_INTERVAL } else { MIN_FIRST_FETCH_INTERVAL };
-        self.last_fetch.is_some_and(|asked| now < asked.plus(pause))
+        let interval = if self.keys.is_some() { MIN_FETCH_INTERVAL } else { MIN_FIRST_FETCH_INTERVAL };
+        self.last_fetch.is_some_and(|started| now < started.plus(interval))
     }
 
-    /// Takes the answer to a question that was asked then: the keys, if there are any.
-    fn record_fetch(&mut self, answer: Result<Option<KeySet>, String>, asked: Timestamp) {
+    /// Records the result of a fetch that started at `started`. A failed one keeps the cached keys.
+    fn record_fetch(&mut self, result: Result<Option<KeySet>, String>, started: Timestamp) {
         self.completed_fetches += 1;
-        let problem = match answer {
-            Ok(Some(keys)) => return self.keys = Some((Arc::new(keys), asked)),
+        let problem = match result {
+            Ok(Some(keys)) => return self.keys = Some((Arc::new(keys), started)),
             Ok(None) => {
                 self.keys = None;
                 BadKeySet::NoKeys.to_string()
             }
             Err(problem) => problem,
         };
-        tracing::warn!(problem, "the keys for tokens cannot be read");
+        tracing::warn!(problem, "the issuer's keys cannot be fetched");
         self.last_error = problem;
     }
 }
 
 impl RemoteKeySet {
     pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> Result<Self, BadUrl> {
-        let issuer = IssuerClient::new(url, authorities)?;
-        Ok(Self { client: issuer, state: Mutex::default(), fetch_lock: tokio::sync::Mutex::default() })
+        let client = IssuerClient::new(url, authorities)?;
+        Ok(Self { client, state: Mutex::default(), fetch_lock: tokio::sync::Mutex::default() })
     }
 
-    /// The keys as they are known; asks for them where they are not, or are old, or `is_key_missing`.
+    /// Returns the cached keys. Fetches them first if there are none, they are older than [`REFRESH_INTERVAL`], or
+    /// `is_key_missing`, but not twice within [`MIN_FETCH_INTERVAL`]: at most one request.
     ///
     /// # Errors
-    /// Says why there are none.
+    /// The failure of the last fetch, for the log, if there are no usable keys.
     pub(super) async fn get(&self, is_key_missing: bool, now: Timestamp) -> Result<Arc<KeySet>, String> {
-        let (known, ended) = {
+        let (cached, fetches_before) = {
             let state = self.lock_state();
             (state.usable_keys(now), state.completed_fetches)
         };
-        let turn = match known {
+        let guard = match cached {
             Some(keys) if !is_key_missing => {
                 if self.lock_state().is_fresh(now) {
                     return Ok(keys);
                 }
-                let Ok(turn) = self.fetch_lock.try_lock() else { return Ok(keys) };
-                turn
+                let Ok(guard) = self.fetch_lock.try_lock() else { return Ok(keys) };
+                guard
             }
             _ => self.fetch_lock.lock().await,
         };
-        let wants = {
+        let needs_fetch = {
             let state = self.lock_state();
-            // Somebody else may have asked while this request waited for its turn.
-            state.completed_fetches == ended
+            // Another request may have fetched while this one waited for the lock.
+            state.completed_fetches == fetches_before
                 && (is_key_missing || !state.is_fresh(now))
                 && !state.was_fetched_recently(now)
         };
-        if wants {
+        if needs_fetch {
             self.lock_state().last_fetch = Some(now);
-            let answer = self.fetch().await;
-            self.lock_state().record_fetch(answer, now);
+            let result = self.fetch().await;
+            self.lock_state().record_fetch(result, now);
         }
-        drop(turn);
+        drop(guard);
         let state = self.lock_state();
         state.usable_keys(now).ok_or_else(|| state.last_error.clone())
     }
 
-    /// Asks for the keys; `None` where the set holds none that can be used.
+    /// Fetches the set, in one request; `None` if it has no usable key.
     async fn fetch(&self) -> Result<Option<KeySet>, String> {
         let (status, body) = self.client.get("", &[("accept", "application/json")]).await?;
         if status != 200 {
-            return Err(format!("the key set's address answered {status}"));
+            return Err(format!("the key set's URL answered {status}"));
         }
         match KeySet::parse_published(&String::from_utf8_lossy(&body)) {
             Ok(keys) => Ok(Some(keys)),
@@ -127,7 +128,7 @@ impl RemoteKeySet {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, FetchState> {
-        // Nothing is left half done while it is locked.
+        // No code panics while the lock is held, so the state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
-//! Bearer tokens: a signed JSON Web Token (RFC 7519), and the bearer that its claims name.
+//! Bearer tokens that are signed JSON Web Tokens (RFC 7519), and the bearer that their claims name.
 //!
-//! Nothing of the claims is looked at before the signature has been checked.
+//! The claims are not parsed before the signature is verified.
 
 use std::time::Duration;
 
@@ -21,28 +21,28 @@ use super::key_set::KeySet;
 use super::token_hash::TokenHash;
 use crate::domain::{Caller, ID_FORMAT, Role, Timestamp};
 
-/// How far the issuer's clock may be from ours, for `exp`, `nbf` and `iat` alike: more than machines that follow a
-/// time server ever differ, and too little to make an expired token worth anything.
+/// How far the issuer's clock may differ from ours, for `exp`, `nbf` and `iat`: more than synchronized clocks ever
+/// differ, and too little to make an expired token useful.
 pub(super) const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 
-/// The header of a token. A duplicate member is an error; other members cannot change how the token is checked.
+/// The header of a token. A duplicate member is an error; unknown members do not affect verification.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
-    /// Extensions that must be understood; we understand none.
+    /// Extensions that a verifier must support. This one supports none.
     #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
 }
 
-/// The claims, each still to be typed, so that the answer can name the wrong one.
+/// The untyped claims. Each is checked when it is read, so that the error names the wrong one.
 struct Claims<'a> {
     claims: &'a ClaimMap,
     paths: &'a ClaimPaths,
 }
 
-/// A token that could be read. Nothing of it is believed yet.
+/// A parsed token, not yet verified.
 pub(super) struct SignedToken<'a> {
     hash: TokenHash,
     algorithm: Algorithm,
@@ -53,7 +53,10 @@ pub(super) struct SignedToken<'a> {
 }
 
 impl<'a> SignedToken<'a> {
-    /// Reads a token.
+    /// Parses the token's header, and leaves its claims as they are.
+    ///
+    /// # Errors
+    /// [`Malformed`], or [`UnknownAlgorithm`] if its `alg` is not accepted.
     pub(super) fn parse(token: &'a str) -> Result<Self, CredentialError> {
         let (message, signature) = token.rsplit_once('.').ok_or(Malformed)?;
         let (header, claims) = message.split_once('.').ok_or(Malformed)?;
@@ -66,10 +69,13 @@ impl<'a> SignedToken<'a> {
         Ok(Self { hash, algorithm, kid: header.kid, message, claims, signature })
     }
 
-    /// Returns the bearer that the token names, if one of the keys signed it and its claims are as expected.
+    /// Verifies the token's signature and claims, and returns the bearer.
     ///
-    /// A token that these keys have verified in the last minutes is not verified again: the keys remember its bearer.
-    /// Since they are always asked with the same expectations, the answer is the one that a verification would give.
+    /// A token that these keys verified in the last minutes is not verified again, since its bearer is cached with
+    /// them. A key set is always used with the same `expected`, so the result is the same.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if the key is unknown, the signature is wrong, or a claim is.
     pub(super) fn bearer(
         &self,
         keys: &KeySet,
@@ -93,11 +99,11 @@ impl<'a> SignedToken<'a> {
         if !keys.find(self.algorithm, self.kid.as_deref())?.verifies(self.message, self.signature) {
             return Err(InvalidSignature);
         }
-        let members: ClaimMap = decode_part(self.claims)?;
-        let claims = Claims { claims: &members, paths: &expected.claim_paths };
+        let claim_map: ClaimMap = decode_part(self.claims)?;
+        let claims = Claims { claims: &claim_map, paths: &expected.claim_paths };
         let expires = claims.check_validity_period(now)?;
         claims.check_issuer_and_audience(expected)?;
-        let issued = members.get("iat").and_then(Value::as_f64).map(from_unix_seconds);
+        let issued = claim_map.get("iat").and_then(Value::as_f64).map(from_unix_seconds);
         Ok(Bearer { caller: claims.caller()?, issued, expires, access_rules: None })
     }
 }
@@ -105,20 +111,23 @@ impl<'a> SignedToken<'a> {
 fn decode_part<T: DeserializeOwned>(base64: &str) -> Result<T, CredentialError> {
     let json = URL_SAFE_NO_PAD.decode(base64).map_err(|_| Malformed)?;
     let json = String::from_utf8(json).map_err(|_| Malformed)?;
-    // Serde would take an array for a struct's fields in their order.
+    // Serde accepts an array as a struct's fields in order.
     if !json.trim_ascii_start().starts_with('{') {
         return Err(Malformed);
     }
     serde_json::from_str(&json).map_err(|_| Malformed)
 }
 
-/// A member that is there, even if it is `null`: a limit written as `null` must not count as no limit.
+/// Deserializes a member that is present. `null` is an error and not an absent member, which would lift a restriction.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 impl Claims<'_> {
-    /// When the token expires, if that is neither past nor its beginning still to come.
+    /// Returns when the token expires.
+    ///
+    /// # Errors
+    /// [`Expired`] or [`NotYetValid`], or [`InvalidClaim`] if a time is not a number or `exp` is missing.
     fn check_validity_period(&self, now: Timestamp) -> Result<Timestamp, CredentialError> {
         let number = |claim| optional_number(claim, self.claims.get(claim));
         let exp = number("exp")?.ok_or_else(|| invalid_time("exp"))?;
@@ -140,12 +149,12 @@ impl Claims<'_> {
             return Err(WrongIssuer);
         }
         if let Some(audience) = &expected.audience {
-            let named = match self.claims.get("aud") {
+            let is_audience = match self.claims.get("aud") {
                 Some(Value::String(one)) => one == audience,
                 Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
                 _ => false,
             };
-            if !named {
+            if !is_audience {
                 return Err(WrongAudience);
             }
         }
@@ -165,7 +174,7 @@ impl Claims<'_> {
         })
     }
 
-    /// An optional text; `null` is as good as absent.
+    /// Returns an optional text claim. `null` counts as absent.
     fn optional_text(&self, path: &str) -> Result<Option<String>, CredentialError> {
         let wrong = || InvalidClaim { claim: path.to_owned(), expected: "a string" };
         self.claims
@@ -181,7 +190,7 @@ fn to_unix_seconds(moment: Timestamp) -> f64 {
     millis / 1000.0
 }
 
-/// The moment that many seconds after the epoch; the latest that there is where it is later than that.
+/// Converts seconds since the epoch, and saturates: `exp` may be any number.
 fn from_unix_seconds(seconds: f64) -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
     Timestamp::from_unix_millis((seconds * 1000.0) as i64)
@@ -191,12 +200,12 @@ fn invalid_time(claim: &str) -> CredentialError {
     InvalidClaim { claim: claim.to_owned(), expected: "a number of seconds since 1970-01-01T00:00:00Z" }
 }
 
-/// A limit written as `null` must not count as no limit.
+/// Returns a number claim. `null` is an error, not an absent limit.
 fn optional_number(claim: &str, value: Option<&Value>) -> Result<Option<f64>, CredentialError> {
     value.map(|value| value.as_f64().ok_or_else(|| invalid_time(claim))).transpose()
 }
 
-/// The strongest role that means something here; an issuer may know others, which do not matter.
+/// Returns the strongest of this service's roles, and ignores an issuer's others.
 fn strongest_role(claim: &str, roles: Option<&Value>) -> Result<Role, CredentialError> {
     let malformed = || InvalidClaim { claim: claim.to_owned(), expected: "an array of strings" };
     let mut strongest = None;

@@ -1,4 +1,4 @@
-//! The hash by which a cache knows a token, so that no token is kept.
+//! The hash that caches and the table keep in place of a token.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The SHA-256 of a token. Two are compared in constant time.
+/// The SHA-256 of a token. Compared in constant time.
 #[derive(Clone, Copy)]
 pub(super) struct TokenHash([u8; 32]);
 
@@ -17,7 +17,7 @@ impl TokenHash {
         Self(Sha256::digest(token).into())
     }
 
-    /// In base64url, as the table has it.
+    /// Encodes the hash in base64url, as the table stores it.
     pub(super) fn to_base64(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }

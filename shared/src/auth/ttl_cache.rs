@@ -1,20 +1,20 @@
-//! A bounded cache whose entries expire: credentials that were looked up or verified a short while ago.
+//! A bounded cache whose entries expire, for credentials that were recently looked up or verified.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Values by key, each valid for a period of its own; at most `CAPACITY` of them, beyond which the oldest is dropped.
+/// Values by key, each valid for its own period. Inserting beyond `CAPACITY` evicts the oldest entry.
 ///
-/// A period has a beginning as well as an end: after a clock was set back, an entry from the future is not used.
+/// A period has a start as well as an end, so that an entry from the future is not used after a clock was set back.
 #[derive(Debug)]
 pub(super) struct TtlCache<K, V, T, const CAPACITY: usize>(Mutex<Entries<K, V, T>>);
 
 #[derive(Debug)]
 struct Entries<K, V, T> {
     by_key: HashMap<K, Entry<V, T>>,
-    /// The keys in the order in which they were put.
+    /// The keys by their entry's sequence number: in insertion order.
     by_age: BTreeMap<u64, K>,
     next_sequence: u64,
 }
@@ -33,24 +33,24 @@ impl<K, V, T, const CAPACITY: usize> Default for TtlCache<K, V, T, CAPACITY> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone, T: Ord, const CAPACITY: usize> TtlCache<K, V, T, CAPACITY> {
-    /// Returns the value of that key, if it is valid at that time.
+    /// Returns the value of a key if it is valid at `now`.
     pub(super) fn get(&self, key: &K, now: T) -> Option<V> {
         let entries = self.lock();
         let entry = entries.by_key.get(key)?;
         entry.valid.contains(&now).then(|| entry.value.clone())
     }
 
-    /// Puts a value for that period; one that is never valid is not kept.
+    /// Inserts or replaces a value. An empty period inserts nothing.
     pub(super) fn insert(&self, key: K, value: V, valid: Range<T>) {
         if valid.is_empty() {
             return;
         }
         let mut entries = self.lock();
         entries.remove(&key);
-        let number = entries.next_sequence;
+        let sequence = entries.next_sequence;
         entries.next_sequence += 1;
-        entries.by_age.insert(number, key.clone());
-        entries.by_key.insert(key, Entry { value, valid, sequence: number });
+        entries.by_age.insert(sequence, key.clone());
+        entries.by_key.insert(key, Entry { value, valid, sequence });
         if entries.by_key.len() > CAPACITY
             && let Some((_, oldest)) = entries.by_age.pop_first()
         {
@@ -58,7 +58,7 @@ impl<K: Clone + Eq + Hash, V: Clone, T: Ord, const CAPACITY: usize> TtlCache<K, 
         }
     }
 
-    /// Removes the value of that key.
+    /// Removes the value of a key.
     pub(super) fn remove(&self, key: &K) {
         self.lock().remove(key);
     }

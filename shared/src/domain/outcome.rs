@@ -11,13 +11,13 @@ pub enum Outcome {
     NotShareable,
     /// The image has reached its recipient limit.
     MemberLimit,
-    /// The image is not shared with the tenant that decides.
+    /// The image is not shared with the tenant that decides, or its owner hides it.
     NotAMember,
     /// The image is encrypted under the service's default key, which cannot be granted.
     DefaultKey,
     /// The owner has not granted the tenant the image's key.
     KeyNotGranted,
-    /// The full-ECS image was not made from a backup.
+    /// The full-ECS image was not made from a backup, or gives no size of its backups.
     NotFromBackup,
     /// The directory is complete, and the tenant is not in it.
     UnknownTenant,

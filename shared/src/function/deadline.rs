@@ -1,24 +1,24 @@
-//! Until when a function tries: so long that what it answers still comes through.
+//! The deadline of a request: early enough that the response still reaches the client.
 
 use std::time::{Duration, SystemTime};
 
 use lambda_http::Context;
 use tokio::time::Instant;
 
-/// How long an API gateway waits for a function.
+/// The timeout of the API gateway.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// What is left for answering.
+/// The time kept for sending the response.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// Until when a function that answers HTTP tries, which begins now: until a gateway has waited too long, or until Lambda ends
-/// it, where that is said and earlier.
+/// Returns the deadline of an HTTP request that starts now: before the gateway's timeout, and before Lambda's if that
+/// is known and earlier.
 pub fn http_deadline(context: Option<&Context>) -> Instant {
-    let of_gateway = Instant::now() + GATEWAY_TIMEOUT - RESPONSE_MARGIN;
-    context.map_or(of_gateway, |context| of_gateway.min(lambda_deadline(context)))
+    let gateway_deadline = Instant::now() + GATEWAY_TIMEOUT - RESPONSE_MARGIN;
+    context.map_or(gateway_deadline, |context| gateway_deadline.min(lambda_deadline(context)))
 }
 
-/// Until when a function tries before Lambda ends it.
+/// Returns the deadline of an event: before Lambda ends the function.
 pub fn lambda_deadline(context: &Context) -> Instant {
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now() + left.saturating_sub(RESPONSE_MARGIN)

@@ -1,9 +1,9 @@
-//! A function's surroundings on AWS: its environment variables, its log, its connection to the table.
+//! The deployment of a function on AWS: its environment variables, its log, its connection to the table.
 //!
-//! The SDK is set up by hand rather than by `aws-config`: a function finds its credentials and region in its
+//! The SDK is configured directly rather than by `aws-config`: a function finds its credentials and region in its
 //! environment, and the crates saved are a fifth of the binary. The connection is opened while the function
-//! initialises, which AWS does at full speed, instead of in the first request. A table or an issuer of tokens that does not
-//! answer by then is asked again by the requests, which are answered 503 as long as it does not.
+//! initialises, which AWS runs at full speed, instead of in the first request. If the table or a token issuer does
+//! not respond by then, requests try it again, and fail with 503 until it does.
 
 use std::env;
 use std::fmt;
@@ -32,59 +32,59 @@ use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
 use crate::{App, Settings};
 
-/// How long a function waits, while it initialises, for the table and the keys of tokens.
+/// The most time that a function waits for the table and the issuers' keys while it initialises.
 const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// What is wrong with a function's environment.
+/// An error in a function's environment.
 #[derive(thiserror::Error)]
 pub enum BadDeployment {
     /// A variable is missing.
     #[error("the environment variable {0} is missing")]
     MissingVariable(&'static str),
-    /// `IMAGESHARE_JWKS` is no key set.
+    /// `IMAGESHARE_JWKS` is not a valid key set.
     #[error("IMAGESHARE_JWKS: {0}")]
     KeySet(#[from] BadKeySet),
-    /// `IMAGESHARE_JWKS` is no key set, and no address of one either.
+    /// `IMAGESHARE_JWKS` is neither a key set nor a URL.
     #[error("IMAGESHARE_JWKS: {0}")]
     KeySetUrl(BadUrl),
-    /// `IMAGESHARE_KEYSTONE_URL` is no address.
+    /// `IMAGESHARE_KEYSTONE_URL` is not a valid URL.
     #[error("IMAGESHARE_KEYSTONE_URL: {0}")]
     Keystone(BadUrl),
-    /// `IMAGESHARE_CLAIMS` does not say where claims stand.
+    /// `IMAGESHARE_CLAIMS` is not a list of claim paths.
     #[error("IMAGESHARE_CLAIMS: {0}")]
     Claims(#[from] BadClaimPaths),
-    /// `IMAGESHARE_ISSUER_CA` holds no certificates that can be used.
+    /// `IMAGESHARE_ISSUER_CA` has no valid certificates.
     #[error("IMAGESHARE_ISSUER_CA: {0}")]
     Authorities(#[from] BadCertificateAuthorities),
-    /// `IMAGESHARE_MASTER_KEYS` is no list of master keys.
+    /// `IMAGESHARE_MASTER_KEYS` is not a list of master keys.
     #[error("IMAGESHARE_MASTER_KEYS: {0}")]
     MasterKeys(#[from] BadMasterKeys),
-    /// `IMAGESHARE_LIMITS` is no list of limits.
+    /// `IMAGESHARE_LIMITS` is not a list of limits.
     #[error("IMAGESHARE_LIMITS: {0}")]
     Limits(#[from] BadLimit),
-    /// `IMAGESHARE_DIRECTORY` is set to something else than it can be.
+    /// `IMAGESHARE_DIRECTORY` has an unknown value.
     #[error("IMAGESHARE_DIRECTORY: expected complete, or nothing")]
     Directory,
-    /// `IMAGESHARE_PUBLIC_URL` is no address.
+    /// `IMAGESHARE_PUBLIC_URL` is not a valid URL.
     #[error("IMAGESHARE_PUBLIC_URL: {0}")]
     PublicUrl(#[from] BadPublicUrl),
-    /// The variable that names another DynamoDB holds no address.
+    /// The variable for the DynamoDB endpoint is not a valid URL.
     #[error("{0}: expected http://HOST[:PORT] or https://HOST[:PORT]")]
     Endpoint(&'static str),
-    /// There is no such table, or the function may not use it.
+    /// The table does not exist, or the function may not use it.
     #[error("IMAGESHARE_TABLE: {0}")]
     Table(StoreError),
 }
 
-/// The message, since it is this form in which an error that ends `main` comes into the log.
+/// The message, since an error that `main` returns is logged in this form.
 impl fmt::Debug for BadDeployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// Starts the log: one JSON object a line, which CloudWatch can query; `RUST_LOG` chooses the level. Lambda's runtime says
-/// no more than `info` whatever that is: at `trace` it writes whole events, and a client's credential with them.
+/// Starts the log: one JSON object per line, which CloudWatch can query. `RUST_LOG` sets the level, except for Lambda's
+/// runtime, which stays at `info`: at `trace` it logs whole events, with the clients' credentials.
 pub fn init_logging() {
     let level = optional_var("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info"));
@@ -92,39 +92,43 @@ pub fn init_logging() {
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
 }
 
-/// The service as the environment describes it: `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, joined by commas),
-/// `IMAGESHARE_PUBLIC_URL`, `IMAGESHARE_DIRECTORY` (`complete` where every tenant stands in the directory) and AWS's own
-/// variables; `AWS_ENDPOINT_URL_DYNAMODB` names another DynamoDB. Opens the connection to the table.
+/// Creates the app from the environment, and opens the connection to the table. The variables are `IMAGESHARE_TABLE`,
+/// `IMAGESHARE_LIMITS` (`name=value`, separated by commas), `IMAGESHARE_PUBLIC_URL`, `IMAGESHARE_DIRECTORY`
+/// (`complete` if every tenant is in the directory) and those of AWS; `AWS_ENDPOINT_URL_DYNAMODB` sets another
+/// DynamoDB endpoint.
 ///
 /// # Errors
-/// [`BadDeployment`] names the variable that is missing or wrong.
+/// [`BadDeployment`] names the variable that is missing or invalid.
 pub async fn app_from_env() -> Result<App, BadDeployment> {
-    let service = load_app()?;
-    warm_up(service.store.clone(), Authenticator::without_keys()).await?;
-    log_start(&service.settings, None);
-    Ok(service)
+    let app = load_app()?;
+    warm_up(app.store.clone(), Authenticator::without_keys()).await?;
+    log_start(&app.settings, None);
+    Ok(app)
 }
 
-/// Opens the connection to the table, and asks for the keys of tokens at the same time. What has not answered after
-/// [`WARM_UP_TIMEOUT`] goes on being asked beside the first request.
+/// Opens the connection to the table, and fetches the issuers' keys concurrently. A call that has not completed after
+/// [`WARM_UP_TIMEOUT`] continues in the background, beside the first request.
 ///
 /// # Errors
-/// [`BadDeployment::Table`] where the table refuses the function.
+/// [`BadDeployment::Table`] if the table refuses the function.
 async fn warm_up(store: Store, authenticator: Authenticator) -> Result<(), BadDeployment> {
-    let asking = tokio::spawn(async move { tokio::join!(store.probe(), authenticator.prefetch_keys()).0 });
-    match timeout(WARM_UP_TIMEOUT, asking).await {
+    let warming_up =
+        tokio::spawn(async move { tokio::join!(store.probe(), authenticator.prefetch_keys()).0 });
+    match timeout(WARM_UP_TIMEOUT, warming_up).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(problem))) if problem.is_transient() => {
-            tracing::warn!(%problem, "the table does not answer; requests ask it again");
+            tracing::warn!(%problem, "the table does not respond; requests will try again");
         }
         Ok(Ok(Err(problem))) => return Err(BadDeployment::Table(problem)),
-        Ok(Err(problem)) => tracing::error!(%problem, "the table could not be asked"),
-        Err(_) => tracing::warn!("the table or the keys of tokens do not answer yet; requests ask again"),
+        Ok(Err(problem)) => tracing::error!(%problem, "the warm-up task failed"),
+        Err(_) => {
+            tracing::warn!("the table or a token issuer has not responded yet; requests will try again");
+        }
     }
     Ok(())
 }
 
-/// The service as the environment describes it, with which nothing was asked of the table yet.
+/// Creates the app from the environment, without a call to the table.
 fn load_app() -> Result<App, BadDeployment> {
     let region = required_var("AWS_REGION")?;
     let store = Store::new(
@@ -146,22 +150,25 @@ fn load_app() -> Result<App, BadDeployment> {
 }
 
 impl HttpFunction {
-    /// A function as its environment variables describe it; opens the connection to the table.
+    /// Creates an HTTP function from its environment variables, and opens the connection to the table.
     ///
     /// # Errors
-    /// [`BadDeployment`] names the variable that is missing or wrong.
+    /// [`BadDeployment`] names the variable that is missing or invalid.
     pub async fn from_env() -> Result<Self, BadDeployment> {
         function_from_env().await
     }
 }
 
-/// A function that answers HTTP, as the environment describes it: besides [`app_from_env`]'s variables,
-/// `IMAGESHARE_JWKS` (a JSON Web Key Set or the address of one), `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE` and
-/// `IMAGESHARE_CLAIMS` (`project=NAME,account=NAME,roles=NAME`) for tokens;
-/// `IMAGESHARE_KEYSTONE_URL`, the Keystone that is asked about tokens which none of the keys has signed, and with which
-/// `IMAGESHARE_JWKS` may be left out; `IMAGESHARE_ISSUER_CA`, certificates of the private authority that those servers have
-/// theirs from (in PEM, or the path of a file of them); and `IMAGESHARE_MASTER_KEYS` (`ID:BASE64`, joined by commas, the one
-/// for new access keys first), without which there are no access keys.
+/// Creates an HTTP function from the environment. Besides the variables of [`app_from_env`] these are:
+///
+/// * `IMAGESHARE_JWKS`: a JSON Web Key Set, or the URL of one; optional with `IMAGESHARE_KEYSTONE_URL`
+/// * `IMAGESHARE_ISSUER`, `IMAGESHARE_AUDIENCE`: the `iss` and `aud` that tokens must have, if set
+/// * `IMAGESHARE_CLAIMS`: the paths of claims, as `project=NAME,account=NAME,roles=NAME`
+/// * `IMAGESHARE_KEYSTONE_URL`: the Keystone that validates tokens that none of the keys has signed
+/// * `IMAGESHARE_ISSUER_CA`: the certificates of a private authority for those servers, in PEM, or the path of a PEM
+///   file
+/// * `IMAGESHARE_MASTER_KEYS`: `ID:BASE64`, separated by commas, the key for new access keys first. Without it there
+///   are no access keys
 async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     let authorities = match optional_var("IMAGESHARE_ISSUER_CA") {
         Some(certificates) => certificates.parse()?,
@@ -179,14 +186,14 @@ async fn function_from_env() -> Result<HttpFunction, BadDeployment> {
     };
     let masters = MasterKeys::parse(&optional_var("IMAGESHARE_MASTER_KEYS").unwrap_or_default())?;
     let authenticator = authenticator.with_master_keys(masters);
-    let service = load_app()?;
-    warm_up(service.store.clone(), authenticator.clone()).await?;
-    log_start(&service.settings, Some(issuer_names().join(", ")));
-    Ok(HttpFunction::new(service, authenticator))
+    let app = load_app()?;
+    warm_up(app.store.clone(), authenticator.clone()).await?;
+    log_start(&app.settings, Some(issuer_names().join(", ")));
+    Ok(HttpFunction::new(app, authenticator))
 }
 
-/// Logs how the function was set up, in the words of the server's line: with which version and settings a log was written can
-/// then be read in it. One line for each instance.
+/// Logs the version and settings of the function, with the same fields as the server, one line per instance. So each
+/// log says which deployment wrote it.
 fn log_start(settings: &Settings, issuers: Option<String>) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -215,12 +222,12 @@ fn issuer_names() -> Vec<String> {
     [jwks, keystone, issuer, audience].into_iter().flatten().collect()
 }
 
-/// Whether `IMAGESHARE_JWKS` is a key set itself, rather than the address of one.
+/// Whether `IMAGESHARE_JWKS` is a key set rather than the URL of one.
 fn is_key_set(keys: &str) -> bool {
     keys.trim_start().starts_with('{')
 }
 
-/// What trusts the keys of `IMAGESHARE_JWKS`: written out there, or at the address that stands there.
+/// Creates an authenticator that trusts the keys in `IMAGESHARE_JWKS`, or at the URL in it.
 fn jwks_authenticator(
     keys: &str,
     authorities: &CertificateAuthorities,
@@ -242,7 +249,7 @@ fn required_var(name: &'static str) -> Result<String, BadDeployment> {
     optional_var(name).ok_or(BadDeployment::MissingVariable(name))
 }
 
-/// A variable that is set to nothing, as deployment tools do it, is not set.
+/// Reads a variable. An empty one counts as missing, since deployment tools set variables to nothing.
 fn optional_var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -256,7 +263,7 @@ fn dynamodb_client(region: &str) -> Result<Client, BadDeployment> {
         "environment",
     );
     let http = HttpBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    // The store tries again, as long as its request has time.
+    // The store retries, until the deadline of its request.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(4));
@@ -274,7 +281,7 @@ fn dynamodb_client(region: &str) -> Result<Client, BadDeployment> {
     Ok(Client::from_conf(config.build()))
 }
 
-/// The address of another DynamoDB, where one is named.
+/// The URL of another DynamoDB endpoint, if one is set.
 fn dynamodb_endpoint() -> Result<Option<String>, BadDeployment> {
     for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"] {
         if let Some(url) = optional_var(name) {

@@ -1,7 +1,7 @@
-//! What every Lambda function that answers HTTP does around its use case: admit the caller, name the request, log it.
+//! The part that all HTTP functions have in common: authenticate the caller, limit its reads, log the request.
 //!
-//! Requests come as API Gateway hands them over (HTTP API, payload 2.0). Which operation a request is, is the gateway's
-//! finding, its route key; the routes are stated once, in `infra/openapi.yaml`.
+//! Requests are events of API Gateway (HTTP API, payload 2.0). The gateway finds the operation of a request and
+//! passes its route key; the routes are defined in `infra/openapi.yaml` only.
 
 mod deadline;
 mod deployment;
@@ -21,30 +21,29 @@ use crate::http::{
 };
 use crate::{App, Settings};
 
-/// A function that answers HTTP: the service, and who may call it.
+/// An HTTP function: the app, and the authenticator of its callers.
 #[derive(Debug, Clone)]
 pub struct HttpFunction {
     /// The table and the settings.
     pub app: App,
-    /// Decides who makes a request.
+    /// Authenticates the callers of requests.
     pub authenticator: Authenticator,
-    /// What each tenant has read lately, through this function and its clones.
+    /// The recent reads of each tenant, shared with clones of this function.
     read_limiter: ReadLimiter,
 }
 
 impl HttpFunction {
-    /// A function of that service, whose callers that authenticator knows.
-    pub fn new(service: App, authenticator: Authenticator) -> Self {
-        Self { app: service, authenticator, read_limiter: ReadLimiter::default() }
+    /// Creates a function from an app and an authenticator.
+    pub fn new(app: App, authenticator: Authenticator) -> Self {
+        Self { app, authenticator, read_limiter: ReadLimiter::default() }
     }
 
-    /// Authenticates a request by its token, or by its signature `SDK-HMAC-SHA256`. A GET, which only reads, is rejected
-    /// where its tenant has read too much lately; a change never is, since a revocation must always be possible, and is not
-    /// counted either.
+    /// Authenticates a request by its token, or by its signature `SDK-HMAC-SHA256`. A GET is also checked against the
+    /// tenant's read rate. Other methods are neither limited nor counted, since a revocation must always be possible.
     ///
     /// # Errors
-    /// The rejected request, which the facade of its route answers: the body is too large, the credential is missing or not
-    /// valid, or the tenant has to wait.
+    /// The rejected request, for its facade to respond to: the body is too large, the credential is missing or
+    /// invalid, or the tenant has exceeded its read rate.
     pub async fn authenticate(&self, request: Request) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
         let incoming = self.receive(request)?;
         incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), &[]));
@@ -60,11 +59,11 @@ impl HttpFunction {
         }
     }
 
-    /// Takes a request in without authenticating it: for a facade that has to read its parameters first, since the
+    /// Receives a request without authenticating it: for a facade that has to parse its parameters first, since the
     /// credential is among them.
     ///
     /// # Errors
-    /// The rejected request, where the body is larger than the operation takes.
+    /// The rejected request, if the body is larger than the operation allows.
     pub fn receive(&self, request: Request) -> Result<IncomingRequest, Box<RejectedRequest>> {
         let incoming = self.start(request);
         match check_body_size(incoming.body().len(), incoming.route(), incoming.headers()) {
@@ -73,13 +72,13 @@ impl HttpFunction {
         }
     }
 
-    /// Authenticates a request of Alibaba's RPC form: by its signature (`ACS3-HMAC-SHA256`, or version 1 among the
-    /// parameters), or by its token. `parameters` are those of query and form, decoded, in the order in which they came,
-    /// also those without a value. The read rate is not checked: only the facade knows whether an action reads
-    /// ([`AuthenticatedRequest::check_read_rate`]).
+    /// Authenticates a request of Alibaba's RPC API by its signature (`ACS3-HMAC-SHA256`, or version 1 in the
+    /// parameters), or by its token. `parameters` are those of query and form, decoded, in their original order,
+    /// including those without a value. Does not check the read rate, since only the facade knows whether an action
+    /// reads ([`AuthenticatedRequest::check_read_rate`]).
     ///
     /// # Errors
-    /// The rejected request: its credential is missing or not valid.
+    /// The rejected request, if its credential is missing or invalid.
     pub async fn authenticate_rpc(
         &self,
         incoming: IncomingRequest,
@@ -120,11 +119,11 @@ impl HttpFunction {
     }
 }
 
-/// Answers a request so that each line of the log that is written meanwhile bears the gateway's id for it.
-pub async fn with_request_span<R>(request: Request, answer: impl FnOnce(Request) -> R) -> HttpResponse
+/// Handles a request in a tracing span with the gateway's request id, so that every log line of the request has it.
+pub async fn with_request_span<R>(request: Request, handle: impl FnOnce(Request) -> R) -> HttpResponse
 where
     R: Future<Output = HttpResponse>,
 {
     let span = tracing::error_span!("request", request_id = gateway_request_id(&request));
-    answer(request).instrument(span).await
+    handle(request).instrument(span).await
 }

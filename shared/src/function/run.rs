@@ -1,7 +1,7 @@
-//! The `main` of every function: the log, the deployment as the environment describes it, then one event after the other for
-//! as long as Lambda keeps the process.
+//! The `main` of every function: starts the log, reads the deployment from the environment, then handles one event
+//! after the other for as long as Lambda keeps the process.
 
-/// Why a function ends: a cause that its log shows.
+/// The error that ends a function, for its log.
 pub use lambda_http::Error;
 use lambda_http::{Request, service_fn};
 use lambda_runtime::LambdaEvent;
@@ -12,12 +12,12 @@ use super::{HttpFunction, app_from_env, init_logging, lambda_deadline, with_requ
 use crate::App;
 use crate::http::HttpResponse;
 
-/// Runs a function that handles HTTP requests, each with `handle`. Returns only where the function cannot start or has lost
-/// Lambda's Runtime API.
+/// Runs a function that handles HTTP requests, each with `handle`. Returns only if the function cannot start or has
+/// lost Lambda's Runtime API.
 ///
 /// # Errors
-/// [`BadDeployment`](super::BadDeployment) names the environment variable that is missing or wrong; any other error is the
-/// Runtime API's.
+/// [`BadDeployment`](super::BadDeployment) names the environment variable that is missing or invalid; any other error
+/// is from the Runtime API.
 pub fn run<H, R>(handle: H) -> Result<(), Error>
 where
     H: Fn(&'static HttpFunction, Request) -> R + Send + Sync,
@@ -25,7 +25,8 @@ where
 {
     init_logging();
     Builder::new_current_thread().enable_all().build()?.block_on(async {
-        // The process ends with it, so it may as well be static, and the future of `handle` borrow it without a bound on `R`.
+        // The function lives as long as the process, so leak it: the future of `handle` can borrow it without a bound
+        // on `R`.
         let function: &'static HttpFunction = Box::leak(Box::new(HttpFunction::from_env().await?));
         lambda_http::run(service_fn(async |request| {
             let response = with_request_span(request, |request| handle(function, request));
@@ -35,13 +36,13 @@ where
     })
 }
 
-/// Runs a function that handles other events than HTTP requests, each with `handle`. Its calls to the table end early enough for
-/// it to report the outcome before Lambda's timeout. Returns only where the function cannot start or has lost Lambda's Runtime
-/// API.
+/// Runs a function that handles events other than HTTP requests, each with `handle`. Its calls to the table have a
+/// deadline early enough to report the outcome before Lambda's timeout. Returns only if the function cannot start or
+/// has lost Lambda's Runtime API.
 ///
 /// # Errors
-/// [`BadDeployment`](super::BadDeployment) names the environment variable that is missing or wrong; any other error is the
-/// Runtime API's.
+/// [`BadDeployment`](super::BadDeployment) names the environment variable that is missing or invalid; any other error
+/// is from the Runtime API.
 pub fn run_worker<E>(handle: impl AsyncFn(&App, Value) -> Result<Value, E>) -> Result<(), Error>
 where
     Error: From<E>,

@@ -1,9 +1,9 @@
-//! Bodies for the property tests of the facades: JSON of any kind, and what is nearly what a facade reads.
+//! Bodies for the property tests of the facades: arbitrary JSON, and variants of a valid body.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// JSON of any kind, a little nested. Texts are of those that may mean something somewhere.
+/// Arbitrary JSON with some nesting. Some of its texts are words that a facade knows.
 fn any_json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         prop::sample::select(vec!["", "*", "a", "b", "accepted", "backup", "token", "admin", "p#q", "\u{0}"])
@@ -25,7 +25,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// That value, or one that differs from it in a few places: members and elements are missing, or of any other kind.
+/// The value, or a variant in which a few members are missing, or a few values are replaced by arbitrary JSON.
 pub(crate) fn near_variants(value: &Value) -> BoxedStrategy<Value> {
     let kept = match value {
         Value::Object(members) => {

@@ -1,15 +1,15 @@
-//! How large the body of a request may be. `infra/openapi.yaml` states the limits (`x-imageshare-body-limit`); the local
-//! gateway holds requests to them, and on AWS, where a gateway has one limit for all, the functions do.
+//! The size limits of request bodies. `infra/openapi.yaml` states them (`x-imageshare-body-limit`). The local gateway
+//! enforces them; on AWS, where the gateway has one limit for all operations, the functions do.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// The limit, in bytes, of an operation that states none; and of every request that carries no credential, whose body may
-/// be that of a login.
+/// The limit, in bytes, of an operation that states none, and of every request without a credential: its body may be
+/// that of a login.
 pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
 
-/// The routes of the operations that state their limit: lists of 100 images and 100 names, and an image's 16 KiB, both in
-/// any spelling of JSON. A test holds them to the document.
+/// The limits of the operations that state one: enough for 100 image ids and 100 names, and for an image of 16 KiB,
+/// in any encoding of JSON. A test compares them with the document.
 const ROUTE_LIMITS: [(&str, usize); 4] = [
     ("POST /v1/cloudimages/members", 128 * 1024),
     ("DELETE /v1/cloudimages/members", 128 * 1024),
@@ -17,13 +17,13 @@ const ROUTE_LIMITS: [(&str, usize); 4] = [
     ("PATCH /v2/images/{image_id}", 128 * 1024),
 ];
 
-/// A body of more bytes than a request may have.
+/// The body is larger than the limit of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The body is larger than {allowed} bytes, which is the limit of {}", self.reason())]
 pub struct BodyTooLarge {
-    /// How many bytes this request may have.
+    /// The limit of this request, in bytes.
     pub allowed: usize,
-    /// How many bytes the operation takes with a credential.
+    /// The limit of the operation with a credential, in bytes.
     pub limit: usize,
 }
 
@@ -37,21 +37,21 @@ impl BodyTooLarge {
     }
 }
 
-/// The limit of a route's body, in bytes, where the request carries a credential.
+/// Returns the body limit of a route, in bytes, for a request with a credential.
 pub fn body_limit(route: &str) -> usize {
-    ROUTE_LIMITS.iter().find(|(known, _)| *known == route).map_or(DEFAULT_BODY_LIMIT, |(_, limit)| *limit)
+    ROUTE_LIMITS.iter().find(|(limited, _)| *limited == route).map_or(DEFAULT_BODY_LIMIT, |(_, limit)| *limit)
 }
 
-/// The limit of a body of a request with those headers, where `limit` is that of its operation.
+/// Returns the body limit of a request with these headers, if `limit` is that of its operation.
 pub fn effective_body_limit(limit: usize, headers: &HeaderMap) -> usize {
     let has_credential = headers.contains_key("x-auth-token") || headers.contains_key(AUTHORIZATION);
     if has_credential { limit } else { limit.min(DEFAULT_BODY_LIMIT) }
 }
 
-/// Checks the size of a body against what a request of that route and with those headers may have.
+/// Checks the size of a body against the limit for its route and headers.
 ///
 /// # Errors
-/// [`BodyTooLarge`] where it has more bytes.
+/// [`BodyTooLarge`] if it is larger.
 pub(crate) fn check_body_size(bytes: usize, route: &str, headers: &HeaderMap) -> Result<(), BodyTooLarge> {
     let limit = body_limit(route);
     let allowed = effective_body_limit(limit, headers);

@@ -1,8 +1,8 @@
-//! An error of an API: status, code, message, and when to come again.
+//! An API error: status, code, message, and when to retry.
 //!
-//! Every dialect but Alibaba's has the one body that all OpenStack and IMS clients read,
-//! `{"error":{"code":"IMG.….","message","title"}}` (`contract/ims.md` 1.9), and the codes of IMS. A message names the value
-//! that is wrong and what to do; a fault of the service says only that it is one, and the log says more.
+//! Every dialect but Alibaba's has the codes of IMS, in the one body that all OpenStack and IMS clients read:
+//! `{"error":{"code":"IMG.….","message","title"}}` (`contract/ims.md` 1.9). A message names the invalid value and
+//! what to do. The message of an internal error has no details; those are logged.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,36 +22,37 @@ use crate::store::StoreError;
 pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The code by which programs know the error.
+    /// The code, for programs.
     pub code: &'static str,
-    /// The message for the caller.
+    /// The message, for people: what is wrong and what to do.
     pub message: String,
-    /// When the same request may succeed, from now on.
+    /// The time from now after which to retry the request.
     pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
-    /// An error of that status, code and message.
+    /// Creates an error without `Retry-After`.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), retry_after: None }
     }
 
-    /// An error with status 400.
+    /// Creates an error with status 400.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// A request that is malformed: 400 `IMG.0001`, the code of all errors for which IMS has no other.
+    /// Creates the error of a malformed request: 400 `IMG.0001`, which IMS has for all errors without a code of their
+    /// own.
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::bad_request("IMG.0001", message)
     }
 
-    /// The issuer of a token cannot be reached. Logs why.
+    /// Creates the error of a token issuer that cannot be reached, and logs why.
     pub fn issuer_unavailable(problem: &str) -> Self {
         server_error::for_issuer_error(problem).into()
     }
 
-    /// The error in the body that OpenStack and IMS clients read, with `Retry-After` where it says when to come again.
+    /// Renders the error in the body that OpenStack and IMS clients read, with `Retry-After` if it is set.
     pub fn into_response(self) -> HttpResponse {
         let response = response::error_response(self.status, self.code, &self.message);
         response::with_retry_after(response, self.retry_after)
@@ -88,11 +89,11 @@ impl From<BodyTooLarge> for ApiError {
     }
 }
 
-/// The beginning of every message about a credential that is missing or not valid, as OpenStack's services have it.
+/// The start of every message about a missing or invalid credential, as in OpenStack's services.
 const UNAUTHORIZED_MESSAGE: &str =
     "This server could not verify that you are authorized to access the document you requested.";
 
-/// A wrong signature has the code of the vendor's own gateway (`contract/ims.md` 1.8).
+/// An invalid signature has the code of the vendor's own gateway (`contract/ims.md` 1.8).
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let error = match error {
@@ -123,7 +124,7 @@ impl From<RejectionReason> for ApiError {
     }
 }
 
-/// The text with a capital at its beginning and a full stop at its end.
+/// The text as a sentence: with a capital first letter and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();

@@ -1,7 +1,6 @@
-//! The one table from a use case's errors to status, code and message, in the terms of IMS.
+//! The table from the errors of the use cases to status, code and message, for IMS.
 //!
-//! A dialect with other statuses or messages has a table of its own (Glance), and takes from this one
-//! what is the same.
+//! A dialect with other statuses or messages, as Glance, has its own table, and takes from this one what is the same.
 
 use std::fmt;
 
@@ -44,7 +43,7 @@ impl From<UseCaseError> for ApiError {
             UseCaseError::SelfShare(tenant) => Self::bad_request(
                 "IMG.0076",
                 format!(
-                    "An image cannot be shared with the project that owns it: take {tenant} out of projects and accounts."
+                    "An image cannot be shared with the project that owns it: remove {tenant} from projects and accounts."
                 ),
             ),
             UseCaseError::Unresolved { place, problem } => {
@@ -62,7 +61,7 @@ impl From<UseCaseError> for ApiError {
                 Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
             }
             UseCaseError::MemberExists { image, tenant } => {
-                Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is a member of image {image} already."))
+                Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is already a member of image {image}."))
             }
             UseCaseError::MemberLimit { image, most, .. } => Self::bad_request(
                 "IMG.0088",
@@ -122,24 +121,24 @@ impl From<UseCaseError> for ApiError {
     }
 }
 
-/// Refuses to delete an image that is to be kept.
+/// The error of deleting a protected image.
 fn protected(image: &ImageId) -> ApiError {
     let message = format!("Image {image} is protected. Set protected to false first.");
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
 }
 
-/// Refuses another format of an image.
+/// The error of changing a format that is set.
 fn format_fixed(image: &ImageId, field: &str) -> ApiError {
     let message =
         format!("Image {image} is active and keeps its {field}. Register another image for another format.");
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
 }
 
-/// Refuses to share an image that has no members.
+/// The error of sharing an image that cannot have members.
 fn not_shared(image: &ImageId, visibility: Visibility) -> ApiError {
     if visibility.is_visible_to_all() {
         let message =
-            format!("Image {image} is a {visibility} image: everybody has it, so it is not shared.");
+            format!("Image {image} is a {visibility} image. Every project can use it, so it is not shared.");
         return ApiError::bad_request("IMG.0089", message);
     }
     let message = format!(
@@ -152,19 +151,19 @@ fn too_many_to_sort(most: usize) -> ApiError {
     list_too_large(format_args!("More than {most} images: only sort_key=created_at or name is possible"))
 }
 
-/// Refuses a list that would have to look at too many images.
+/// The error of a list that would have to examine too many images.
 fn list_too_large(problem: fmt::Arguments<'_>) -> ApiError {
     ApiError::bad_request("IMG.0105", format!("{problem}. Narrow the list."))
 }
 
-/// What is said to an owner who would make a shared image another.
+/// The message for a change that would alter what the recipients of a shared image have consented to.
 fn immutable_while_shared(id: &ImageId) -> String {
     format!(
-        "Image {id} is shared, so its encryption, its being a full-ECS image, the sizes of its backups and its formats cannot change. Unshare it first."
+        "Image {id} is shared, so its encryption, formats and backup sizes, and whether it is a full-ECS image, cannot change. Unshare it first."
     )
 }
 
-/// Refuses a request for a project that the credential does not act for.
+/// The error of a request for a project for which the credential does not act.
 pub(crate) fn wrong_project(acting: &TenantId, named: &str) -> ApiError {
     let message = format!(
         "Your credential acts for project {acting}, not for {named}. Use a credential of that project."
@@ -172,19 +171,19 @@ pub(crate) fn wrong_project(acting: &TenantId, named: &str) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }
 
-/// Refuses names that lead to no tenant; `named` says where they stand.
+/// The error of names that do not resolve to a tenant. `named` is the field of the request that has them.
 pub(crate) fn unresolved_names(status: StatusCode, named: &str, problem: ResolveError) -> ApiError {
     let (code, message) = match problem {
         ResolveError::Unknown => (
             "IMG.0108",
-            "there is no such account or project. Check both names, letter by letter, or give the project's id.",
+            "there is no such account or project. Check the spelling of both names, or give the project's id.",
         ),
         ResolveError::Ambiguous => {
             ("IMG.0104", "the account has several projects in this region. Give the project's name as well.")
         }
         ResolveError::OtherRegion => (
             "IMG.0177",
-            "whoever has these names is in another region. Images are shared within a region only.",
+            "the project with these names is in another region. Images are shared within a region only.",
         ),
     };
     ApiError::new(status, code, format!("{named}: {message}"))

@@ -1,10 +1,10 @@
-//! The value of a field of a JSON object that a facade writes piece by piece, straight into the answer.
+//! The value of a JSON field that a facade serializes directly into the response, without a tree of values.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-/// A value.
+/// A field's value.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum FieldValue<'a> {

@@ -1,8 +1,8 @@
-//! An image for the tests of the facades, which say of it only what each is about.
+//! A caller and images for the tests of the facades, so that each test sets only what it is about.
 
 use crate::domain::{Caller, Details, Image, Role, Timestamp, Visibility};
 
-/// A member of that project.
+/// A caller with the role member in the project.
 pub(crate) fn caller(project: &str) -> Caller {
     Caller {
         tenant: project.parse().unwrap(),
@@ -13,7 +13,7 @@ pub(crate) fn caller(project: &str) -> Caller {
     }
 }
 
-/// A shared image of `own1` without members and with those free properties.
+/// A shared image of `own1`, without members, with these free properties.
 pub(crate) fn image(properties: &[(&str, &str)]) -> Image {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Image {
@@ -27,7 +27,7 @@ pub(crate) fn image(properties: &[(&str, &str)]) -> Image {
     }
 }
 
-/// The same of that name, of which its owner says something of every kind.
+/// A shared image with a name, a format, a size, tags and a property.
 pub(crate) fn image_with_details(name: &str) -> Image {
     let mut image = image(&[("__platform", "Ubuntu")]);
     image.details = Details {

@@ -1,11 +1,11 @@
-//! What the gateway's event says about a request besides HTTP: the route that matched, and the request's id.
+//! What the gateway's event has besides the HTTP request: the matched route, and the request's id.
 
 use http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-/// The gateway's route key, as `GET /v1/cloudimages/quota`; empty where a request has none. `HEAD` is answered as `GET` is:
-/// the server that sends the answer leaves its body out.
+/// Returns the gateway's route key, as `GET /v1/cloudimages/quota`; empty if the event has none. `HEAD` counts as
+/// `GET`, since the server that sends the response omits its body.
 pub fn route_key(request: &Request) -> String {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => {
@@ -19,13 +19,13 @@ pub fn route_key(request: &Request) -> String {
     }
 }
 
-/// The gateway's id for the request; a new one where it has none.
+/// Returns the gateway's request id, or a new one if there is none or it is not valid in a header.
 pub(crate) fn request_id_or_new(request: &Request) -> String {
     let given = gateway_request_id(request).filter(|id| HeaderValue::from_str(id).is_ok());
     given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
-/// The id that the gateway gave the request; `None` where it gave none.
+/// Returns the gateway's request id, if there is one.
 pub(crate) fn gateway_request_id(request: &Request) -> Option<&str> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),

@@ -1,5 +1,5 @@
-//! The header `Idempotency-Key`, by which a client makes a call that creates something repeatable (`contract/decisions.md`
-//! 22): the same in every dialect that is not an RPC.
+//! The header `Idempotency-Key`, which makes it safe to retry a request that creates something
+//! (`contract/decisions.md` 22). All dialects have it except the RPC one.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -7,16 +7,16 @@ use sha2::{Digest, Sha256};
 use super::AuthenticatedRequest;
 use crate::store::IdempotencyRequest;
 
-/// A header that is no idempotency key.
+/// The header is not a valid idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Idempotency-Key: expected 1 to 255 visible ASCII characters.")]
 pub(crate) struct InvalidIdempotencyKey;
 
-/// The request under the idempotency key of its header; `None` where it has none. Two requests of one
-/// operation are the same where their `content` is.
+/// Returns the digests of a request and its idempotency key; `None` without the header. Two requests to one operation
+/// are the same if their `content` is equal.
 ///
 /// # Errors
-/// [`InvalidIdempotencyKey`], also where the header is there without a value: its client believes that a retry is safe.
+/// [`InvalidIdempotencyKey`], also for an empty header, whose client believes that a retry is safe.
 pub(crate) fn parse_header(
     request: &AuthenticatedRequest,
     content: &impl Serialize,

@@ -1,13 +1,13 @@
-//! Page markers: where a page ended, and of which list it is. `POSITION~SEAL`, where the position is what the list goes on
-//! after and the seal a digest of it, of the caller's project, of the operation and of what was asked for.
+//! Page markers: `POSITION~CHECKSUM`. The position is the one after which the list continues; the checksum is a
+//! digest of the position, the caller's project, the operation and the query.
 //!
-//! So a marker of another project or of another query is refused, and so is one that was cut off or changed, before
-//! anything is read; none is taken for a place in a list where it is none. The number of things on a page may change from
-//! one to the next. The digest has no key: who computes one gains a place in a list that it can page to anyway, since
-//! a position is looked for only in what the caller may see, and a key would have to be the same in every function.
+//! So a marker of another project or query, or one that is truncated or altered, is refused before anything is read,
+//! and never taken for a position in the wrong list. The limit may differ from page to page. The digest has no secret
+//! key: a client that computes a checksum only gets to a position that it could page to anyway, since a page is read
+//! from what the caller may see; and all functions would have to share the key.
 //!
-//! Where vendors say that the id of the last image is a marker, that is one too; the use case finds the image, or
-//! tells a caller that cannot see it that there is none.
+//! The id of the last image is a marker too, where the vendors define it so. The use case reads that image, and fails
+//! as if it did not exist if the caller cannot see it.
 
 use std::fmt::Display;
 
@@ -18,33 +18,33 @@ use sha2::{Digest, Sha256};
 use crate::domain::Caller;
 use crate::usecases::Marker;
 
-/// What stands between position and seal; no id holds it.
+/// Separates the position from the checksum. No id contains it.
 const SEPARATOR: char = '~';
 
-/// As many bytes of the digest as leave nothing to chance.
+/// The bytes of the digest in a marker: enough that no two lists share one by chance.
 const CHECKSUM_BYTES: usize = 12;
 
-/// What the pages of a list have in common.
+/// The digest of what identifies a list, for the markers of its pages.
 #[derive(Debug, Clone)]
 pub struct Listing(Sha256);
 
 impl Listing {
-    /// The list that an operation, by its route, gives a caller who asks for all of it.
+    /// Identifies the unfiltered list that an operation, by its route, returns to the caller.
     pub fn new(route: &str, caller: &Caller) -> Self {
         Self(Sha256::new()).with(route).with(caller.tenant.as_str())
     }
 
-    /// The list that something narrows: the image it is of, say.
+    /// Adds a text that narrows the list, such as the image whose members are listed.
     #[must_use]
     pub fn with(mut self, text: &str) -> Self {
-        // Of known length each, so that no two lists of texts are the same bytes.
+        // Each text comes after its length, so that different texts never give the same bytes.
         self.0.update(text.len().to_be_bytes());
         self.0.update(text);
         self
     }
 
-    /// The list of a query: in whatever order its keys stand, but in the order of the values of each. Where a page begins
-    /// and how long it is are no part of it.
+    /// Adds the parameters of a query. The order of keys does not matter, but the order of the values of one key
+    /// does. `limit` and `marker` are left out, since they differ from page to page.
     #[must_use]
     pub fn with_query<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut pairs: Vec<_> =
@@ -53,20 +53,20 @@ impl Listing {
         pairs.into_iter().fold(self, |listing, (key, value)| listing.with(key).with(value))
     }
 
-    /// The marker of a page that ended at a position.
+    /// Returns the marker for the page after a position.
     pub fn encode_marker(&self, position: impl Display) -> String {
         let position = position.to_string();
-        let seal = self.checksum(&position);
-        format!("{position}{SEPARATOR}{seal}")
+        let checksum = self.checksum(&position);
+        format!("{position}{SEPARATOR}{checksum}")
     }
 
-    /// The position in a marker that a page of this list gave; `None` for any other text.
+    /// Returns the position in a marker of this list; `None` for any other text.
     pub fn decode_marker<'a>(&self, marker: &'a str) -> Option<&'a str> {
-        let (position, seal) = marker.rsplit_once(SEPARATOR)?;
-        (self.checksum(position) == seal).then_some(position)
+        let (position, checksum) = marker.rsplit_once(SEPARATOR)?;
+        (self.checksum(position) == checksum).then_some(position)
     }
 
-    /// Where a list of images goes on: after an image, or after the place that a page of this list gave.
+    /// Parses a marker of a list of images: an image id, or a marker of this list.
     pub fn decode_image_marker(&self, marker: &str) -> Option<Marker> {
         let text = if marker.contains(SEPARATOR) { self.decode_marker(marker)? } else { marker };
         text.parse().ok()
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn image_list_resumes_after_image_id_or_own_marker() {
         let own = listing("own", &[]);
-        let place: Marker = "i-1~5".parse().unwrap();
-        assert_eq!(own.decode_image_marker(&own.encode_marker(&place)), Some(place));
+        let cursor: Marker = "i-1~5".parse().unwrap();
+        assert_eq!(own.decode_image_marker(&own.encode_marker(&cursor)), Some(cursor));
         assert_eq!(own.decode_image_marker("i-1"), "i-1".parse().ok());
         for bad in ["", "i-1~5", "i-1~", "~", "a#b", &own.encode_marker("i-1~x"), &own.encode_marker("")] {
             assert_eq!(own.decode_image_marker(bad), None, "{bad}");

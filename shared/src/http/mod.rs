@@ -1,7 +1,8 @@
-//! HTTP without a dialect: requests as the gateway hands them over, responses, and what both are made of.
+//! HTTP independent of a dialect: requests as the gateway passes them, responses, and their parts.
 //!
-//! [`IncomingRequest`] and [`AuthenticatedRequest`] are what a facade reads, [`HttpResponse`] what it returns. The rest is
-//! shared by facades whose formats agree: errors ([`ApiError`]), queries, strict JSON, pages of lists and their markers, idempotency keys.
+//! A facade reads an [`IncomingRequest`] or an [`AuthenticatedRequest`], and returns an [`HttpResponse`]. The rest is
+//! for facades whose formats agree: errors ([`ApiError`]), query parameters, strict JSON, pages and markers,
+//! idempotency keys.
 
 #[cfg(test)]
 pub(crate) mod any_json;

@@ -1,4 +1,4 @@
-//! Pages of lists; and a page of images as JSON texts. A function may answer 6 MB, so a page of large images ends earlier.
+//! Pages of lists. A function's response has at most 6 MB, so a page of large images has fewer of them.
 
 use std::fmt::Display;
 
@@ -8,29 +8,29 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::Listing;
 use crate::usecases::{ImagePage, Marker, Page, VisibleImage};
 
-/// What a page says of itself.
+/// The `page_info` of a list's response.
 #[derive(Debug, Serialize)]
 pub(crate) struct PageInfo {
-    /// Where the next one begins, where there is or may be one.
+    /// The marker of the next page; `None` on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_marker: Option<String>,
-    /// How much is on this one.
+    /// The number of items on this page.
     pub(crate) current_count: usize,
 }
 
 impl PageInfo {
-    /// What a page of that listing says about itself.
+    /// Creates the `page_info` of a page of the listing.
     pub(crate) fn new<T, P: Display>(page: &Page<T, P>, listing: &Listing) -> Self {
         let next_marker = page.next.as_ref().map(|next| listing.encode_marker(next));
         Self { next_marker, current_count: page.items.len() }
     }
 }
 
-/// The most bytes of images on a page; what the gateway's envelope adds is counted with them.
+/// The most bytes of images on a page, including the escapes that the gateway's envelope adds.
 pub(crate) const MAX_BYTES: usize = 5_000_000;
 
-/// The images of a page as `wire` shows them, cut short before they are more than that many bytes, and where to go on.
-/// Each image is text already: it is written once, to know its size.
+/// Renders the images of a page with `wire`, until they exceed `max_bytes`. Returns them with the marker of the next
+/// page. Each image is serialized once, since its size has to be known.
 pub(crate) fn render_images(
     page: ImagePage,
     max_bytes: usize,
@@ -49,12 +49,12 @@ pub(crate) fn render_images(
     (images, page.next)
 }
 
-/// An image as its JSON text; texts, numbers and booleans are always written.
+/// Serializes an image to JSON text. Does not fail for types of texts, numbers and booleans.
 pub(crate) fn raw_json(wire: &impl Serialize) -> Option<Box<RawValue>> {
     to_raw_value(wire).ok()
 }
 
-/// The size of a JSON text in the answer of a function, which holds the body as a JSON string.
+/// The size of a JSON text in a function's response, where the body is a JSON string.
 fn escaped_len(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
@@ -70,7 +70,7 @@ mod tests {
     use crate::usecases::{ImageRow, ListReason};
 
     fn page(ids: &[&str]) -> ImagePage {
-        let seen = |id: &&str| VisibleImage {
+        let visible_image = |id: &&str| VisibleImage {
             image: Image {
                 id: id.parse().unwrap(),
                 created: Timestamp::from_unix_millis(5),
@@ -80,15 +80,15 @@ mod tests {
             members: 0,
         };
         let row = |id| {
-            let seen = seen(id);
-            let position = Position { created: seen.image.created, image: seen.image.id.clone() };
-            ImageRow { visible: seen, cursor: position.into() }
+            let visible = visible_image(id);
+            let position = Position { created: visible.image.created, image: visible.image.id.clone() };
+            ImageRow { visible, cursor: position.into() }
         };
         ImagePage { rows: ids.iter().map(row).collect(), next: None }
     }
 
-    fn wire(seen: &VisibleImage) -> Option<Box<RawValue>> {
-        raw_json(&json!({ "id": seen.image.id.as_str() }))
+    fn wire(visible: &VisibleImage) -> Option<Box<RawValue>> {
+        raw_json(&json!({ "id": visible.image.id.as_str() }))
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The parameters of a query, read from the URL as the client sent it: the gateway's own map joins repeated keys.
+//! The query parameters of a request, parsed from the URL as the client sent it: the gateway's own map joins repeated
+//! keys.
 //!
-//! Unknown keys are ignored, as IMS does. A known key with a value that is none of those expected is an error that names
-//! the key: a filter that was silently left out would show images that nobody asked for.
+//! Unknown keys are ignored, as in IMS. A known key with an unexpected value is an error that names the key: a filter
+//! that is silently ignored would list images that the client did not ask for.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,12 +11,12 @@ use std::str::FromStr;
 use super::query::{ENCODING, parse_pairs};
 use super::{ApiError, Listing};
 
-/// The parameters, decoded.
+/// The decoded parameters, each with one value.
 #[derive(Debug)]
 pub(crate) struct Query(BTreeMap<String, String>);
 
 impl Query {
-    /// Reads what stands after the question mark.
+    /// Parses a raw query, without the question mark. A repeated key is an error.
     pub(crate) fn parse(raw: &str) -> Result<Self, ApiError> {
         let mut parameters = BTreeMap::new();
         for (key, value) in parse_pairs(raw).map_err(|key| invalid_parameter(&key, ENCODING))? {
@@ -26,22 +27,22 @@ impl Query {
         Ok(Self(parameters))
     }
 
-    /// A parameter as it stands.
+    /// Returns the value of a parameter.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Every parameter with its value.
+    /// Returns every parameter with its value.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// A parameter of some type; `expected` says what its values look like.
+    /// Parses a parameter. `expected` describes its values, for the error.
     pub(crate) fn parse_value<T: FromStr>(&self, key: &str, expected: &str) -> Result<Option<T>, ApiError> {
         self.text(key).map(|text| text.parse().map_err(|_| invalid_parameter(key, expected))).transpose()
     }
 
-    /// A parameter that is one of some words. Each stands with what it means.
+    /// Parses a parameter that is one of some words, each given with its meaning.
     pub(crate) fn one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ApiError> {
         let Some(text) = self.text(key) else { return Ok(None) };
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
@@ -51,7 +52,7 @@ impl Query {
         })
     }
 
-    /// After what a page of a list begins: what the page before gave as its marker.
+    /// Parses the parameter `marker` to the position after which the page begins.
     pub(crate) fn parse_marker<T: FromStr>(&self, listing: &Listing) -> Result<Option<T>, ApiError> {
         let read = |text| listing.decode_marker(text).and_then(|position| position.parse().ok());
         let read =
@@ -59,7 +60,7 @@ impl Query {
         self.text("marker").map(read).transpose()
     }
 
-    /// How many things a page holds.
+    /// Parses the parameter `limit`, 500 by default.
     pub(crate) fn limit(&self) -> Result<usize, ApiError> {
         const EXPECTED: &str = "a number from 1 to 1000";
         match self.parse_value("limit", EXPECTED)? {
@@ -70,7 +71,7 @@ impl Query {
     }
 }
 
-/// A parameter that is not as it must be.
+/// The error of an invalid parameter.
 pub(crate) fn invalid_parameter(key: &str, expected: impl Display) -> ApiError {
     ApiError::malformed(format!("{key}: expected {expected}."))
 }

@@ -1,16 +1,16 @@
-//! The parameters of a query, read from the URL as the client sent it: the gateway's own map joins repeated keys.
+//! Decode the raw query of a URL into pairs, for facades that allow a key several times.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// What every key and value has to be.
+/// The encoding of keys and values, for error messages.
 pub const ENCODING: &str = "percent-encoded UTF-8";
 
-/// The keys and values of what stands after the question mark, decoded, in their order.
+/// Decodes the keys and values of a raw query, without the question mark, in their order.
 ///
 /// # Errors
-/// The key whose value is not [`ENCODING`], or `the query` where it is the key itself.
+/// The key whose value is not [`ENCODING`], or `the query` if the key is not.
 pub fn parse_pairs(raw: &str) -> Result<Vec<(String, String)>, String> {
     let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

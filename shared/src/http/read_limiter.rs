@@ -1,4 +1,4 @@
-//! What each tenant has read lately, in this process: on one machine that is the server, on AWS one instance of a function.
+//! Limit the read rate of each tenant in this process: the server of one machine, or one instance of a function on AWS.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,21 @@ use crate::domain::{ReadBucket, ReadRate, TenantId, Timestamp};
 use crate::store::Store;
 use crate::usecases::{ExceededLimit, UseCaseError};
 
-/// So many buckets are kept before those that are full again are looked for.
+/// The least number of buckets at which full ones are removed.
 const MIN_CLEANUP_THRESHOLD: usize = 64;
 
-/// A bucket of read units for each tenant. Clones share them. A bucket that is full again is forgotten.
+/// A token bucket of read units per tenant, shared by clones. Buckets that are full again are removed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadLimiter(Arc<Mutex<Buckets>>);
 
 #[derive(Debug, Default)]
 struct Buckets {
     by_tenant: HashMap<TenantId, ReadBucket>,
-    /// How many buckets there may be before those that are full are removed.
+    /// The number of buckets at which full ones are removed next.
     cleanup_threshold: usize,
 }
 
-/// A read that is under way. What it has used of the table is charged to its tenant when this is dropped.
+/// A read in progress. Charges its tenant with the read units it has used when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ReadCharge {
     limiter: ReadLimiter,
@@ -31,10 +31,10 @@ pub(crate) struct ReadCharge {
 }
 
 impl ReadLimiter {
-    /// Begins a read of that tenant, through a store whose usage is that of the one request.
+    /// Starts a read of a tenant, through a store that meters this request alone.
     ///
     /// # Errors
-    /// [`Refusal::TooManyRequests`] where the tenant has read more than the rate allows.
+    /// [`UseCaseError::TooManyRequests`] if the tenant has exceeded its read rate.
     pub(crate) fn start_read(
         &self,
         tenant: &TenantId,
@@ -100,23 +100,23 @@ mod tests {
 
     #[test]
     fn refilled_bucket_is_removed() {
-        let (reads, mut now) = (ReadLimiter::default(), Timestamp::from_unix_millis(0));
+        let (limiter, mut now) = (ReadLimiter::default(), Timestamp::from_unix_millis(0));
         for number in 0..100_000 {
-            // Each needs a second to be full, and ten come in a second.
+            // Each bucket needs a second to refill, and ten are added per second.
             now = now.plus(Duration::from_millis(100));
-            reads.charge(&tenant(number), 10.0, RATE, now);
-            assert!(reads.lock().by_tenant.len() <= MIN_CLEANUP_THRESHOLD);
+            limiter.charge(&tenant(number), 10.0, RATE, now);
+            assert!(limiter.lock().by_tenant.len() <= MIN_CLEANUP_THRESHOLD);
         }
     }
 
     #[test]
     fn overdrawn_bucket_survives_any_number_of_tenants() {
-        let (reads, now) = (ReadLimiter::default(), Timestamp::now());
-        reads.charge(&tenant(0), 1_000_000.0, RATE, now);
+        let (limiter, now) = (ReadLimiter::default(), Timestamp::now());
+        limiter.charge(&tenant(0), 1_000_000.0, RATE, now);
         for number in 1..10_000 {
-            reads.charge(&tenant(number), 1.0, RATE, now.plus(Duration::from_secs(u64::from(number))));
+            limiter.charge(&tenant(number), 1.0, RATE, now.plus(Duration::from_secs(u64::from(number))));
         }
-        let left = reads.lock().by_tenant[&tenant(0)];
+        let left = limiter.lock().by_tenant[&tenant(0)];
         assert!(!left.is_full(RATE, now.plus(Duration::from_secs(10_000))));
     }
 }

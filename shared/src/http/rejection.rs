@@ -1,4 +1,5 @@
-//! A request that does not get as far as its operation. `function` says why, and the facade of the route words it.
+//! Requests that are rejected before their operation. `function` decides why, and the facade of the route renders the
+//! error.
 
 use std::ops::Deref;
 
@@ -12,44 +13,44 @@ use crate::usecases::UseCaseError;
 /// Why a request was rejected before its operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RejectionReason {
-    /// The body is larger than the operation takes.
+    /// The body is larger than the operation allows.
     #[error(transparent)]
     BodyTooLarge(#[from] BodyTooLarge),
-    /// The credential is missing, not valid, or cannot be checked.
+    /// The credential is missing or invalid, or cannot be checked now.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// The caller's tenant has to wait before it reads more.
+    /// The caller's tenant has exceeded its read rate.
     #[error(transparent)]
     UseCase(#[from] UseCaseError),
 }
 
-/// A rejected request. It derefs to the request as it came in.
+/// A rejected request, with the reason. Derefs to the [`IncomingRequest`].
 #[derive(Debug)]
 pub struct RejectedRequest {
     request: IncomingRequest,
-    /// For the log, where the request was rejected after its caller was known.
+    /// The caller, for the log, if the request was rejected after authentication.
     caller: Option<Caller>,
     reason: RejectionReason,
 }
 
 impl RejectedRequest {
-    /// A request that was rejected before its caller was known.
+    /// Rejects a request before authentication.
     pub(crate) fn new(request: IncomingRequest, reason: impl Into<RejectionReason>) -> Self {
         Self { request, caller: None, reason: reason.into() }
     }
 
-    /// A request that was rejected although its caller is known.
+    /// Rejects a request after authentication.
     pub(crate) fn authenticated(request: AuthenticatedRequest, reason: impl Into<RejectionReason>) -> Self {
         let (request, caller) = request.into_parts();
         Self { request, caller: Some(caller), reason: reason.into() }
     }
 
-    /// Why the request was rejected.
+    /// The reason, for the facade to render.
     pub fn reason(&self) -> &RejectionReason {
         &self.reason
     }
 
-    /// Puts the request's id on the response in which a facade has worded the reason, and logs the request.
+    /// Adds the request's id to the facade's response, and logs the request.
     pub fn finish(self, response: HttpResponse) -> HttpResponse {
         self.request.finish_for(response, self.caller.as_ref())
     }

@@ -1,4 +1,4 @@
-//! A request on its way through a function: first as it came in, then, once its caller is known, authenticated.
+//! The two states of a request in a function: incoming, and authenticated once its caller is known.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -17,16 +17,16 @@ use crate::auth::signature::SignedRequest;
 use crate::domain::Caller;
 use crate::usecases::UseCaseError;
 
-/// A request as it came in: its caller is not known yet.
+/// A request before authentication.
 #[derive(Debug)]
 pub struct IncomingRequest {
-    /// The table and the settings. What this request uses of the table is counted apart.
+    /// The app of the function, with a store that meters this request alone.
     pub app: App,
     request: Request,
     trace: RequestTrace,
 }
 
-/// A request whose caller is known. It holds the request as it came in, and derefs to it.
+/// A request whose caller is known. Derefs to the [`IncomingRequest`].
 #[derive(Debug)]
 pub struct AuthenticatedRequest {
     /// The access keys of the deployment.
@@ -34,23 +34,23 @@ pub struct AuthenticatedRequest {
     incoming: IncomingRequest,
     caller: Caller,
     read_limiter: ReadLimiter,
-    /// Charges the tenant when the request ends, however it ends.
+    /// Charges the tenant when it is dropped, however the request ends.
     read_charge: OnceLock<ReadCharge>,
 }
 
-/// A GET or a DELETE came with a body, which its operation would not look at.
+/// A request has a body that its operation would ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("A body is not expected with this request.")]
 pub struct UnexpectedBody;
 
 impl IncomingRequest {
-    /// Takes a request in: from now on its time is measured, and its use of the app's table is counted.
+    /// Receives a request, and starts measuring its duration. The store of `app` meters its use of the table.
     pub(crate) fn new(app: App, request: Request) -> Self {
         let trace = RequestTrace::start(&request);
         Self { app, request, trace }
     }
 
-    /// The id by which the request is known to the client and in the log.
+    /// The request's id, which the client gets and the log has.
     pub fn request_id(&self) -> &str {
         &self.trace.request_id
     }
@@ -60,22 +60,22 @@ impl IncomingRequest {
         &self.trace.route
     }
 
-    /// Where the client reaches the service, without a slash at the end.
+    /// The URL at which clients reach the service, without a slash at the end.
     pub fn base_url(&self) -> String {
         base_url(&self.app.settings, &self.request)
     }
 
-    /// The method.
+    /// The HTTP method.
     pub fn method(&self) -> &str {
         self.request.method().as_str()
     }
 
-    /// A parameter of the path, percent-decoded; empty where the route has none of that name.
+    /// A path parameter, percent-decoded; empty if the route has none of this name.
     pub fn path_parameter(&self, name: &str) -> &str {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default()
     }
 
-    /// The query as it stands in the URL, without the question mark.
+    /// The raw query of the URL, without the question mark.
     pub fn raw_query(&self) -> &str {
         self.request.uri().query().unwrap_or_default()
     }
@@ -85,12 +85,12 @@ impl IncomingRequest {
         self.request.headers()
     }
 
-    /// A header's value as it came.
+    /// The raw value of a header; the first if there are several.
     pub fn raw_header(&self, name: &str) -> Option<&[u8]> {
         self.headers().get(name).map(HeaderValue::as_bytes)
     }
 
-    /// The bytes of the body.
+    /// The bytes of the body; empty if there is none.
     pub fn body(&self) -> &[u8] {
         match self.request.body() {
             Body::Text(text) => text.as_bytes(),
@@ -102,17 +102,17 @@ impl IncomingRequest {
     /// Checks that there is no body, for an operation that takes none.
     ///
     /// # Errors
-    /// [`UnexpectedBody`] where there is one, even of blanks: its client believes that it counts.
+    /// [`UnexpectedBody`] if there is one, even of whitespace: its client believes that it has an effect.
     pub fn ensure_no_body(&self) -> Result<(), UnexpectedBody> {
         if self.body().is_empty() { Ok(()) } else { Err(UnexpectedBody) }
     }
 
-    /// The request as the gateway's event has it.
+    /// The gateway's event.
     pub(crate) fn as_event(&self) -> &Request {
         &self.request
     }
 
-    /// The request as a signature covers it.
+    /// The parts of the request that a signature covers.
     pub(crate) fn as_signed(&self) -> SignedRequest<'_> {
         SignedRequest {
             method: self.method(),
@@ -123,18 +123,18 @@ impl IncomingRequest {
         }
     }
 
-    /// Records for the log which action of an RPC dialect the request names.
+    /// Records the action that the request names in an RPC dialect, for the log.
     pub fn record_action(&self, name: &str) {
         self.trace.record_action(name);
     }
 
-    /// Records for the log which access key the request claims to be made with. An id that cannot be one of this service is
-    /// left out.
+    /// Records the access key that the request claims, for the log. Ignores a text that is not the id of an access
+    /// key, since a client may have sent its secret instead.
     pub fn record_access_key(&self, claimed: &str) {
         self.trace.record_access_key(claimed);
     }
 
-    /// Puts the request's id on the response to a request without a caller, and logs the request.
+    /// Adds the request's id to the response, and logs the request without a caller.
     pub fn finish(self, response: HttpResponse) -> HttpResponse {
         self.finish_for(response, None)
     }
@@ -146,7 +146,7 @@ impl IncomingRequest {
 }
 
 impl AuthenticatedRequest {
-    /// The request of that caller, whose use of the table counts for its tenant from now on.
+    /// Adds the caller to a request. From then on, the table schedules its calls under the caller's tenant.
     pub(crate) fn new(
         mut incoming: IncomingRequest,
         caller: Caller,
@@ -162,11 +162,11 @@ impl AuthenticatedRequest {
         &self.caller
     }
 
-    /// Lets the request read, unless its tenant has read too much lately. The reads are charged to the tenant when the
-    /// request ends. Costs no read.
+    /// Checks the read rate of the caller's tenant, and charges it with the reads of this request when it ends. Costs
+    /// no read.
     ///
     /// # Errors
-    /// [`UseCaseError::TooManyRequests`] says how long the tenant has to wait.
+    /// [`UseCaseError::TooManyRequests`], with the time to wait, if the tenant has exceeded its read rate.
     pub fn check_read_rate(&self) -> Result<(), UseCaseError> {
         let rate = self.app.settings.limits.read_rate();
         let charge = self.read_limiter.start_read(&self.caller.tenant, rate, &self.app.store)?;
@@ -174,12 +174,12 @@ impl AuthenticatedRequest {
         Ok(())
     }
 
-    /// Puts the request's id on the response and logs the request.
+    /// Adds the request's id to the response, and logs the request.
     pub fn finish(self, response: HttpResponse) -> HttpResponse {
         self.incoming.finish_for(response, Some(&self.caller))
     }
 
-    /// The request as it came in, and its caller. Its reads are charged to the tenant now.
+    /// Splits off the caller. The reads of the request so far are charged to its tenant.
     pub(crate) fn into_parts(self) -> (IncomingRequest, Caller) {
         (self.incoming, self.caller)
     }

@@ -1,8 +1,7 @@
-//! Answers over HTTP, and the one error body that every OpenStack and IMS client can read.
+//! HTTP responses, and the one error body that every OpenStack and IMS client can read.
 //!
-//! `{"error":{"code","message","title"}}` parses in each of them; Glance's own flat JSON crashes
-//! python-glanceclient (`contract/gateway.md` 5.2). The message is for the caller and says what to do; what the
-//! operator needs goes to the log.
+//! All of them parse `{"error":{"code","message","title"}}`; Glance's own flat JSON crashes python-glanceclient
+//! (`contract/gateway.md` 5.2). The message tells the caller what to do; details for the operator are logged.
 
 use std::time::Duration;
 
@@ -11,46 +10,46 @@ use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
 
-/// An answer as a Lambda function gives it.
+/// A response as a Lambda function returns it.
 pub type HttpResponse = Response<Body>;
 
-/// Why a request was refused, for the log: it goes along with the answer and is not sent.
+/// The error of a response, for the log: an extension of the response, which is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorInfo {
-    /// The code that the caller is given.
+    /// The code in the response.
     pub code: String,
-    /// The message that the caller is given.
+    /// The message in the response.
     pub message: String,
 }
 
 impl ErrorInfo {
-    /// The same answer, from which the log can tell that it refuses, and why.
+    /// Attaches the error to a response.
     pub fn attach(mut response: HttpResponse, code: &str, reason: &str) -> HttpResponse {
         response.extensions_mut().insert(Self { code: code.to_owned(), message: reason.to_owned() });
         response
     }
 }
 
-/// An answer with a JSON body.
+/// Creates a response with a JSON body. Returns 500 if the body cannot be serialized.
 pub fn json_response(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     match serde_json::to_string(body) {
         Ok(text) => json_text_response(status, text),
         Err(problem) => {
-            tracing::error!(%problem, "an answer could not be written as JSON");
+            tracing::error!(%problem, "a response could not be serialized as JSON");
             error_response(StatusCode::INTERNAL_SERVER_ERROR, "IMG.0061", "Unknown system error. Try again.")
         }
     }
 }
 
-/// An answer without a body.
+/// Creates a 204 response, without a body.
 pub fn no_content() -> HttpResponse {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
-/// An error in the one body that all OpenStack and IMS clients read; `title` is the status's own name. Where the service
-/// is busy, the client is told when to come again.
+/// Creates an error response in the one body that all OpenStack and IMS clients read. `title` is the name of the
+/// status. A 503 has `Retry-After`.
 pub fn error_response(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({ "error": { "code": code, "message": message, "title": title } });
@@ -61,7 +60,7 @@ pub fn error_response(status: StatusCode, code: &str, message: &str) -> HttpResp
     response
 }
 
-/// An answer that tells the client when to come again, in whole seconds.
+/// Adds `Retry-After`, in whole seconds, to a response.
 pub fn with_retry_after(mut response: HttpResponse, wait: Option<Duration>) -> HttpResponse {
     if let Some(wait) = wait {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
@@ -69,13 +68,12 @@ pub fn with_retry_after(mut response: HttpResponse, wait: Option<Duration>) -> H
     response
 }
 
-/// The seconds after which a client may come again: whole, and never too early.
+/// Rounds a wait up to whole seconds, at least one, so that a client does not retry too early.
 pub fn ceil_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// The answer with what a 401 has to say by RFC 9110, in the words of OpenStack: that the credential is one of Keystone's, and
-/// where that is.
+/// Adds `WWW-Authenticate` to a 401, which RFC 9110 requires, in OpenStack's form: the scheme `Keystone`, with its URL.
 pub fn with_auth_challenge(mut response: HttpResponse, address: &str) -> HttpResponse {
     if response.status() == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{address}\"")).ok();

@@ -1,4 +1,4 @@
-//! What a caller is told of a fault that is not its own: the same in every facade, and nothing of what is inside.
+//! The messages of errors that are not the caller's fault: the same in every facade, without internal details.
 
 use http::StatusCode;
 
@@ -6,7 +6,7 @@ use crate::domain::ImageId;
 use crate::store::StoreError;
 use crate::table::StorageFault;
 
-/// Logs that the table failed. Returns the status, code and message for the caller.
+/// Logs a failure of the table, and returns the status, code and message for the caller.
 pub(crate) fn for_store_error(problem: &StoreError) -> (StatusCode, &'static str, &'static str) {
     tracing::error!(%problem, "the table failed");
     match problem {
@@ -18,7 +18,7 @@ pub(crate) fn for_store_error(problem: &StoreError) -> (StatusCode, &'static str
         StoreError::InDoubt(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "IMG.0060",
-            "The service is busy and did not finish in time: this request may have been carried out, wholly or in part. Look before you send it again, in a second; with the same Idempotency-Key it may be sent again at once.",
+            "The service is busy and did not finish in time: this request may have been executed, in whole or in part. Check before you send it again; with the same Idempotency-Key you can send it again at once.",
         ),
         StoreError::Storage { fault, .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, "IMG.0061", storage_message(*fault))
@@ -31,32 +31,32 @@ pub(crate) fn for_store_error(problem: &StoreError) -> (StatusCode, &'static str
     }
 }
 
-/// What a caller is told of storage that an operator has to mend: to try again is of no use.
+/// The message for a storage fault that an operator has to repair, so that a retry does not help.
 fn storage_message(fault: StorageFault) -> &'static str {
     match fault {
         StorageFault::Full => {
-            "The service's disk is full, so nothing can be stored, and this request was not. Tell the operator, who has to make room."
+            "The service's disk is full, so this request was not stored. Tell the operator to free space."
         }
         StorageFault::Damaged => {
-            "The service's database is damaged. Trying again does not help: tell the operator, who has to restore it."
+            "The service's database is damaged. Retrying does not help. Tell the operator to restore it."
         }
         StorageFault::Missing => {
-            "The service's database was removed. Trying again does not help: tell the operator, who has to restore it."
+            "The service's database was removed. Retrying does not help. Tell the operator to restore it."
         }
         StorageFault::Failing => {
-            "The service's disk fails, and this request was not carried out. Trying again does not help: tell the operator."
+            "The service's disk is failing, and this request was not executed. Retrying does not help. Tell the operator."
         }
     }
 }
 
-/// Logs that a token's issuer cannot be asked. Returns the status, code and message for the caller.
+/// Logs that a token's issuer cannot be reached, and returns the status, code and message for the caller.
 pub(crate) fn for_issuer_error(problem: &str) -> (StatusCode, &'static str, &'static str) {
     tracing::error!(problem, "a token cannot be checked");
-    let message = "The token cannot be checked, since its issuer does not answer. Try again in a second.";
+    let message = "The token cannot be checked, since its issuer does not respond. Try again in a second.";
     (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
 }
 
-/// What is said to a caller whose earlier request, or whose owner's, is not carried out yet.
+/// The message for a request that has waited too long for an earlier job on the image.
 pub(crate) fn in_progress_message(id: &ImageId) -> String {
-    format!("An earlier request to share or unshare image {id} is being carried out. Try again in a second.")
+    format!("An earlier request to share or unshare image {id} is still in progress. Try again in a second.")
 }

@@ -1,13 +1,13 @@
-//! JSON in which no object has a member twice. Which of the two counts is up to each reader, so that a proxy that checks
-//! requests and the service behind it could read two different ones.
+//! Parse JSON strictly: no object has a duplicate member. Parsers differ in which duplicate counts, so a proxy that
+//! checks requests and the service behind it could read different values.
 //!
-//! And in which there are not too many values: in memory each takes up to a hundred times the bytes of its text, so that the
-//! limit of a body's size alone would not be one of memory.
+//! The number of values is limited too. In memory a value takes up to a hundred times the bytes of its text, so a
+//! limit of the body's size alone would not limit memory.
 //!
-//! The result is a tree of values and not the type of the operation, although a type would take less memory: with its
-//! [`MAX_VALUES`] values a tree takes a megabyte or two, the same for every operation, and most bodies have a dozen. From a
-//! tree an operation reads what it knows in an order of its own, and its error names the member, what was expected there and
-//! what to do; an error of a derived type has the words of serde, and is about whatever came first.
+//! The result is a tree of values rather than the operation's type, although that would take less memory. A tree of
+//! [`MAX_VALUES`] values takes a megabyte or two, and most bodies have a dozen values. From a tree, an operation
+//! reads members in its own order, and its error names the member, the expected value and what to do. The error of a
+//! derived type has serde's words, and is about whichever member came first.
 
 use std::cell::Cell;
 use std::fmt;
@@ -15,24 +15,23 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How many values a text may have, those within others counted. The largest that means anything, the change of an image
-/// with as many properties and tags as fit, has some two thousand.
+/// The most values of a text, including nested ones. The largest valid body, a change of all properties and tags of
+/// an image, has some two thousand.
 const MAX_VALUES: usize = 4_096;
 
-/// Reads a JSON text.
+/// Parses a JSON text.
 ///
 /// # Errors
-/// What is wrong, and where: the text is no JSON, is nested too deeply, has too many values, or has an object with a member
-/// twice.
+/// The error and its place: the text is not JSON, is nested too deeply, has too many values, or has a duplicate member.
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
-    let left = Cell::new(MAX_VALUES);
+    let remaining = Cell::new(MAX_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = LimitedValue { remaining: &left }.deserialize(&mut deserializer)?;
+    let value = LimitedValue { remaining: &remaining }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
-/// Reads a value, of those that may still come.
+/// Parses one value, and counts it against the remaining ones.
 #[derive(Clone, Copy)]
 struct LimitedValue<'a> {
     remaining: &'a Cell<usize>,
@@ -42,9 +41,9 @@ impl<'de> DeserializeSeed<'de> for LimitedValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.remaining.get().checked_sub(1);
+        let remaining = self.remaining.get().checked_sub(1);
         self.remaining
-            .set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+            .set(remaining.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
         deserializer.deserialize_any(self)
     }
 }
@@ -110,8 +109,8 @@ mod tests {
     #[test]
     fn duplicate_member_is_rejected_at_any_depth() {
         for bad in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#] {
-            let refused = parse(bad.as_bytes()).unwrap_err().to_string();
-            assert!(refused.starts_with("a member is given twice at line 1 column"), "{refused}");
+            let error = parse(bad.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("a member is given twice at line 1 column"), "{error}");
         }
         let good = r#"[{"a":{"a":[]}},{"a":-1},null,true,1.5,18446744073709551615,"x"]"#;
         assert_eq!(parse(good.as_bytes()).unwrap(), serde_json::from_str::<Value>(good).unwrap());
@@ -122,7 +121,7 @@ mod tests {
     fn too_many_json_values_are_rejected() {
         let objects = |count| format!("[{}]", vec!["{\"a\":0}"; count].join(","));
         assert!(parse(objects((MAX_VALUES - 1) / 2).as_bytes()).is_ok());
-        let refused = parse(objects(MAX_VALUES / 2).as_bytes()).unwrap_err().to_string();
-        assert!(refused.starts_with("more than 4096 values"), "{refused}");
+        let error = parse(objects(MAX_VALUES / 2).as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("more than 4096 values"), "{error}");
     }
 }

@@ -1,13 +1,13 @@
-//! A filter by a time, as the lists of IMS and of Glance have it: `gt:2026-11-21T22:46:56Z`. It compares to the second, as
+//! A filter by time, as in the lists of IMS and Glance: `gt:2026-11-21T22:46:56Z`. It compares whole seconds, as
 //! times are shown.
 
 use crate::domain::Timestamp;
 
-/// What is said of a value that is no such filter.
+/// The format of a filter, for error messages.
 pub(crate) const EXPECTED_FORMAT: &str =
     "gt, gte, lt, lte, eq or neq, a colon, and a time as 2026-11-21T22:46:56Z";
 
-/// The filter.
+/// A comparison with a time, in whole seconds.
 #[derive(Debug)]
 pub(crate) struct TimeFilter {
     compare: fn(&i64, &i64) -> bool,
@@ -15,10 +15,10 @@ pub(crate) struct TimeFilter {
 }
 
 impl TimeFilter {
-    /// Reads an operator, a colon and a time, which `time` reads.
+    /// Parses an operator, a colon, and a time with `time`.
     pub(crate) fn parse(text: &str, time: fn(&str) -> Option<Timestamp>) -> Option<Self> {
         let (operator, text) = text.split_once(':')?;
-        let holds = match operator {
+        let compare = match operator {
             "gt" => i64::gt,
             "gte" => i64::ge,
             "lt" => i64::lt,
@@ -27,15 +27,15 @@ impl TimeFilter {
             "neq" => i64::ne,
             _ => return None,
         };
-        Some(Self { compare: holds, seconds: time(text)?.unix_seconds() })
+        Some(Self { compare, seconds: time(text)?.unix_seconds() })
     }
 
-    /// The filter that a moment passes in whose second `moment` is.
+    /// Creates a filter that matches the times in the same second as `moment`.
     pub(crate) fn same_second(moment: Timestamp) -> Self {
         Self { compare: i64::eq, seconds: moment.unix_seconds() }
     }
 
-    /// Whether a moment passes.
+    /// Whether a time matches the filter.
     pub(crate) fn matches(&self, moment: Timestamp) -> bool {
         (self.compare)(&moment.unix_seconds(), &self.seconds)
     }

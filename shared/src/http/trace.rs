@@ -1,8 +1,8 @@
-//! What the log says of a request when it ends: what was asked for, by whom and from where, what came of it and why, and what
-//! it took of the table.
+//! The log line of a request when it ends: the operation, the caller and its address, the status and the error, and
+//! the use of the table.
 //!
-//! No line holds anything that would let its reader make a request: ids of keys and persons are shortened, the query and the
-//! body are left out, and of a path those parts that may be a token.
+//! No line has anything with which its reader could make a request: ids of access keys and users are shortened,
+//! queries and bodies are left out, and so are the parts of a path that may be a token.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ use super::{ErrorInfo, HttpResponse};
 use crate::domain::{AccessKeyId, Caller};
 use crate::store::Usage;
 
-/// The gateway's route of what no other route matches.
+/// The gateway's route key for requests that match no other route.
 const DEFAULT_ROUTE: &str = "$default";
 
 /// The longest reason and the longest path in the log, in characters.
@@ -27,21 +27,21 @@ const MAX_TEXT_CHARS: usize = 300;
 /// The longest segment of a path in the log: an id has 36 characters, a token has more.
 const MAX_SEGMENT_LENGTH: usize = 40;
 
-/// One request on its way, as the log will tell of it.
+/// What the log line of a request needs, collected while it is handled.
 #[derive(Debug)]
 pub(crate) struct RequestTrace {
     pub(crate) request_id: String,
     pub(crate) route: String,
     started_at: Instant,
     client: Option<String>,
-    /// Where no route matched.
+    /// The redacted path, if no route matched.
     unmatched_path: Option<String>,
     action: OnceLock<String>,
     access_key: OnceLock<AccessKeyId>,
 }
 
 impl RequestTrace {
-    /// Begins with what the gateway says of the request.
+    /// Starts the trace from the gateway's event.
     pub(crate) fn start(request: &Request) -> Self {
         let route = route_key(request);
         let client = match request.request_context_ref() {
@@ -60,15 +60,15 @@ impl RequestTrace {
         }
     }
 
-    /// Notes which action of an RPC dialect the request names, where that can be the name of one.
+    /// Records the action that the request names in an RPC dialect, if it has the form of an action's name.
     pub(crate) fn record_action(&self, name: &str) {
         if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.action.get_or_init(|| name.to_owned());
         }
     }
 
-    /// Notes which access key the request claims to be made with, whether or not that is so. Only what looks like an id of
-    /// this service: somebody may have put the secret in its place.
+    /// Records the access key that the request claims, before it is verified. Ignores a text that is not a valid id,
+    /// since a client may have sent its secret instead.
     pub(crate) fn record_access_key(&self, claimed: &str) {
         if Uuid::try_parse(claimed).is_ok()
             && let Ok(id) = claimed.parse()
@@ -77,7 +77,7 @@ impl RequestTrace {
         }
     }
 
-    /// Puts the request's id on its answer, and logs the request.
+    /// Adds the request's id to the response, and logs the request.
     pub(crate) fn finish(
         &self,
         mut response: HttpResponse,
@@ -114,7 +114,7 @@ impl RequestTrace {
     }
 }
 
-/// An id of somebody, shortened so that it can be found by whoever knows it.
+/// Shortens an id so that it can be searched for, but not reconstructed.
 fn shorten_id(id: &str) -> Cow<'_, str> {
     let begin = |length| id.chars().take(length).collect::<String>();
     match id.chars().count() {
@@ -124,7 +124,8 @@ fn shorten_id(id: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as the log may hold it: clients of Keystone's older API put a token there.
+/// Redacts a path for the log: removes segments that may be a token, since clients of Keystone's older API put one
+/// there.
 pub fn redact_path(path: &str) -> String {
     let (mut safe, mut follows_tokens) = (String::new(), false);
     for (number, segment) in path.split('/').enumerate() {
@@ -141,8 +142,8 @@ pub fn redact_path(path: &str) -> String {
     truncate(&safe, MAX_TEXT_CHARS).into_owned()
 }
 
-fn truncate(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }

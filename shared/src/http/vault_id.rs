@@ -1,13 +1,13 @@
-//! The backup vault that an answer may name, the same in every facade (`contract/ims.md` 1.2).
+//! The vault that an acceptance may name, the same in every facade (`contract/ims.md` 1.2).
 
 use serde_json::Value;
 
 use crate::domain::{ID_FORMAT, VaultId};
 
-/// Reads `vault_id`; a text of no length names none.
+/// Parses `vault_id`. An empty text counts as none.
 ///
 /// # Errors
-/// What was expected, where it is no id.
+/// A message with the expected format, if it is not an id.
 pub(crate) fn parse(value: Option<&Value>) -> Result<Option<VaultId>, String> {
     match value {
         None | Some(Value::Null) => Ok(None),

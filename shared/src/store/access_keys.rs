@@ -1,5 +1,5 @@
-//! Access keys. One that is disabled goes on saying whose it was for 90 days; then TTL forgets it, so that a project which
-//! makes and disables keys does not fill the table.
+//! Access keys. A disabled key is listed for 90 days, so that it can still be attributed; then TTL removes it, so that
+//! a project that keeps replacing its keys does not fill the table.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use super::table_calls::is_condition_failure;
 use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
 use crate::table::{Query, Write};
 
-/// How long one that is disabled is still listed.
+/// How long a disabled key is kept.
 const DISABLED_KEY_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 impl Store {
-    /// Writes a new access key, whose id is fresh. One transaction: the key, its project's count of them, and the request
-    /// under its idempotency key.
+    /// Creates an access key under a new id, unless the project has `max_keys` that are not disabled. One transaction:
+    /// the key, the project's key count, and the request's idempotency key.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn create_access_key(
         &self,
         key: &AccessKey,
@@ -31,9 +31,9 @@ impl Store {
     ) -> Result<CreateOutcome, StoreError> {
         let put = Write::put(access_key_item(key)).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&key.project), "ADD access_keys :one")
-            .only_if("attribute_not_exists(access_keys) OR access_keys < :most")
+            .only_if("attribute_not_exists(access_keys) OR access_keys < :max")
             .value(":one", item::number(1))
-            .value(":most", item::number(max_keys));
+            .value(":max", item::number(max_keys));
         let request = idempotency.map(|request| record_created(request, key.id.as_str(), key.created));
         let writes: Vec<_> = [put, count].into_iter().chain(request).collect();
         match self.transact(&writes).await {
@@ -46,18 +46,19 @@ impl Store {
         }
     }
 
-    /// Reads one access key.
+    /// Reads an access key, disabled or not. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn access_key(&self, id: &AccessKeyId) -> Result<Option<AccessKey>, StoreError> {
         self.read_one(keys::access_key(id)).await?.as_ref().map(parse).transpose()
     }
 
-    /// At most `most` access keys of a project, those after `after`, the oldest first; and whether there may be more.
+    /// Returns the access keys of a project after `after`, the oldest first, at most `limit`; and whether there may be
+    /// more. One query and one batch read for every 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn access_keys(
         &self,
         project: &TenantId,
@@ -78,11 +79,11 @@ impl Store {
         Ok((found, page.next.is_some()))
     }
 
-    /// Disables an access key from that moment, unless it is disabled already. One transaction: the key, and its project's
-    /// count of them.
+    /// Disables an access key; does nothing if it is disabled already. One transaction: the key and the project's key
+    /// count.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn disable_access_key(&self, key: &AccessKey, now: Timestamp) -> Result<(), StoreError> {
         let disable = Write::update(keys::access_key(&key.id), "SET disabled_at = :now, #ttl = :end")
             .only_if("attribute_exists(pk) AND attribute_not_exists(disabled_at)")

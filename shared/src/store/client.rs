@@ -11,7 +11,7 @@ use super::sender_cache::SenderCache;
 use crate::domain::{Clock, TenantId};
 use crate::table::Table;
 
-/// The table. Cheap to clone.
+/// A handle to the table, with the process's clock and caches. Cheap to clone: clones share all of them.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) table: Arc<dyn Table>,
@@ -24,45 +24,47 @@ pub struct Store {
 }
 
 impl Store {
-    /// What is kept in that table, of a process with that clock.
+    /// Creates a store on a table. Stamps and times come from `clock`; the caches start empty.
     pub fn new(table: impl Table + 'static, clock: Clock) -> Self {
         let (inbox_cache, sender_cache) = (InboxCache::default(), SenderCache::default());
         let (meter, dirty) = (Meter::default(), DirtyFlag::default());
         Self { table: Arc::new(table), meter, dirty, deadline: None, clock, inbox_cache, sender_cache }
     }
 
-    /// The process's clock.
+    /// Returns the process's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The same table for one request: what is used of it from now on is counted apart, and so is what may have been
-    /// changed ([`StoreError::InDoubt`](super::StoreError::InDoubt)).
+    /// Returns the store of one request: it has its own [`Usage`], and its own record of whether a write may have been
+    /// made, on which [`StoreError::InDoubt`](super::StoreError::InDoubt) depends.
     #[must_use]
     pub fn metered(&self) -> Self {
         Self { meter: Meter::default(), ..self.untracked() }
     }
 
-    /// The same table, for writes that are no part of what the request asks for: where one is in doubt, the request is not.
+    /// Returns a store for writes beside the request's own, such as senders and stamps: if one of them is in doubt, the
+    /// request is not.
     pub(super) fn untracked(&self) -> Self {
         Self { dirty: DirtyFlag::default(), ..self.clone() }
     }
 
-    /// The same table, whose calls are tried until that moment and no longer. Without one, each has its eight seconds.
+    /// Returns a store whose calls are retried until `deadline`. Without a deadline, each call is retried for 8
+    /// seconds.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
-    /// The same table, whose calls are tried for so long, and not beyond the moment that was set before.
+    /// Returns a store whose calls are retried for `timeout`, or until its present deadline if that is earlier.
     #[must_use]
-    pub fn with_timeout(&self, time: Duration) -> Self {
-        let end = Instant::now() + time;
-        self.with_deadline(self.deadline.map_or(end, |until| until.min(end)))
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        let end = Instant::now() + timeout;
+        self.with_deadline(self.deadline.map_or(end, |deadline| deadline.min(end)))
     }
 
-    /// The same table, whose calls are made on behalf of that tenant: a table that shares its time out between tenants
-    /// counts them to its share.
+    /// Returns a store whose calls count to a tenant's share of the table, if the table schedules its calls by tenant
+    /// (the one of a single machine does).
     #[must_use]
     pub fn for_tenant(&self, tenant: &TenantId) -> Self {
         match self.table.for_tenant(tenant) {
@@ -71,7 +73,7 @@ impl Store {
         }
     }
 
-    /// What was used of the table through this store and its clones.
+    /// Returns what was used of the table through this store and its clones.
     pub fn usage(&self) -> Usage {
         self.meter.usage()
     }

@@ -1,4 +1,4 @@
-//! How far the clock of a server has come, kept across restarts.
+//! The progress of a server's clock, kept across restarts: no stamp is issued twice.
 
 use super::client::Store;
 use super::error::StoreError;
@@ -7,35 +7,35 @@ use super::keys;
 use crate::domain::Timestamp;
 use crate::table::Write;
 
-/// How far the clock of a server has come.
+/// The progress of a server's clock, as it was last written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavedClock {
-    /// The moment that it had reached when this was written.
+    /// The time of the clock when this was written.
     pub reached: Timestamp,
-    /// No stamp of a later moment was issued.
+    /// An upper bound: no stamp of a later time has been issued.
     pub reserved: Timestamp,
 }
 
 impl Store {
-    /// Reads how far the clock of this table's server has come; `None` where that was never written. One read.
+    /// Reads the progress of the server's clock; `None` if it was never written. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn saved_clock(&self) -> Result<Option<SavedClock>, StoreError> {
         let Some(item) = self.read_one(keys::clock()).await? else { return Ok(None) };
-        let moment = |name| item::get_number(&item, name).map(Timestamp::from_unix_millis);
-        Ok(Some(SavedClock { reached: moment("reached")?, reserved: moment("reserved")? }))
+        let time = |name| item::get_number(&item, name).map(Timestamp::from_unix_millis);
+        Ok(Some(SavedClock { reached: time("reached")?, reserved: time("reserved")? }))
     }
 
-    /// Writes that the clock of this table's server has reached a moment, and goes no further than another until that is
+    /// Writes that the server's clock has reached one time, and issues no stamp later than the other until this is
     /// written again. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn save_clock(&self, reached: Timestamp, reserved: Timestamp) -> Result<(), StoreError> {
-        let moments = [("reached", reached), ("reserved", reserved)];
-        let moments = moments.map(|(name, moment)| (name, item::number(moment.unix_millis())));
-        self.update(&Write::put(item::item(keys::clock(), moments))).await?;
+        let times = [("reached", reached), ("reserved", reserved)];
+        let attributes = times.map(|(name, time)| (name, item::number(time.unix_millis())));
+        self.update(&Write::put(item::item(keys::clock(), attributes))).await?;
         Ok(())
     }
 }

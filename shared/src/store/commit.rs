@@ -1,5 +1,5 @@
-//! Commits plans. A plan's guards name the items that it writes or checks: each item is one write of the transaction, whose
-//! condition is all guards on the item.
+//! Commits plans. Each item that a plan's guards name is one write of the transaction, and its condition is the guards
+//! on that item.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,19 +16,22 @@ use super::table_calls::Commit;
 use crate::domain::{Change, Guard, Membership, Plan, PlanItem, Stamp, TenantId, Timestamp, Visibility};
 use crate::table::Write;
 
-/// How long it is remembered that a membership has ended: longer than any earlier request can still be under way.
+/// How long an ended membership is kept: longer than an earlier request on the pair can still be executing.
 const ENDED_MEMBERSHIP_RETENTION: Duration = Duration::from_hours(48);
 
-/// Counts members of an image that come or go.
-const COUNT_MEMBERS: &str = "ADD members :growth, member_rev :one";
+/// Changes the member count of an image, and its member revision.
+const COUNT_MEMBERS: &str = "ADD members :delta, member_rev :one";
 
 impl Store {
-    /// Commits a plan that belongs to no job: in one transaction, or in one plain write where it writes one membership and
-    /// nothing else. Returns a conflict, and writes nothing, where one of its guards does not hold any more. `clock_update`
-    /// is a tenant on whose item a stamp is left; `idempotency` is the request that creates the membership of that tenant.
+    /// Commits a plan that belongs to no job. Returns a conflict, and writes nothing, if one of its guards no longer
+    /// holds. One transaction, or one plain put if the plan writes one membership and nothing else; and before it what
+    /// new senders take.
+    ///
+    /// `clock_update` raises the clock of a tenant to a stamp. `idempotency` is the request, and the tenant whose
+    /// membership it creates.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_plan(
         &self,
         plan: &Plan,
@@ -44,15 +47,15 @@ impl Store {
         self.record_senders(plan, snapshot).await?;
         writes.extend(clock_update.map(|(tenant, stamp)| advance_clock(tenant, stamp)));
         writes.extend(idempotency.map(|(request, tenant)| record_created(request, tenant.as_str(), now)));
-        let written = self.commit(&writes).await?;
-        if written == Commit::Committed {
+        let outcome = self.commit(&writes).await?;
+        if outcome == Commit::Committed {
             self.inbox_cache.apply_plan(plan);
         }
-        Ok(written)
+        Ok(outcome)
     }
 }
 
-/// The writes of a plan: one for each item of its guards, on condition that they hold.
+/// Returns the writes of a plan: one for each item of its guards, on condition that they hold.
 pub(super) fn plan_writes(
     plan: &Plan,
     snapshot: &Snapshot,
@@ -68,24 +71,24 @@ pub(super) fn plan_writes(
             },
             PlanItem::ImageHead(image) => match plan.member_deltas.get(image) {
                 Some(0) | None => Write::check(keys::head(image)),
-                Some(growth) => Write::update(keys::head(image), COUNT_MEMBERS)
-                    .value(":growth", item::number(*growth))
+                Some(delta) => Write::update(keys::head(image), COUNT_MEMBERS)
+                    .value(":delta", item::number(*delta))
                     .value(":one", item::number(1)),
             },
             PlanItem::KeyGrant(grant) => Write::check(keys::key_grant(grant)),
             PlanItem::Vault(vault) => match plan.reserved_gib_deltas.get(vault) {
                 Some(0) | None => Write::check(keys::vault(vault)),
-                Some(growth) => Write::update(keys::vault(vault), "ADD reserved_gib :growth")
-                    .value(":growth", item::number(*growth)),
+                Some(delta) => Write::update(keys::vault(vault), "ADD reserved_gib :delta")
+                    .value(":delta", item::number(*delta)),
             },
         };
-        Ok(guards.iter().fold(write, |write, guard| guarded(write, guard, plan, snapshot)))
+        Ok(guards.iter().fold(write, |write, guard| add_condition(write, guard, plan, snapshot)))
     };
     plan.guards.by_item().map(write).collect()
 }
 
-/// The same write, if that guard holds of its item.
-fn guarded(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) -> Write {
+/// Adds a guard to the condition of the write of its item.
+fn add_condition(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) -> Write {
     match guard {
         Guard::MembershipUnchanged { image, tenant } => {
             match snapshot.revisions.get(&(image.clone(), tenant.clone())) {
@@ -93,20 +96,20 @@ fn guarded(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) -> Wri
                 Some(revision) => write.and_if("rev = :read").value(":read", item::text(revision)),
             }
         }
-        // A tombstone has no such attribute.
+        // The head of a deleted image is a tombstone, without this attribute.
         Guard::ImageExists(_) => write.and_if("attribute_exists(head)"),
         Guard::ImageUnchanged { revision, .. } => {
             write.and_if("rev = :read").value(":read", item::text(revision))
         }
         Guard::MemberLimit { image, limit } => {
-            let growth = plan.member_deltas.get(image).copied().unwrap_or_default();
-            let room = i128::from(*limit) - i128::from(growth);
+            let delta = plan.member_deltas.get(image).copied().unwrap_or_default();
+            let room = i128::from(*limit) - i128::from(delta);
             write.and_if("members <= :room").value(":room", item::number(room))
         }
         Guard::KeyGrantExists(_) | Guard::VaultExists(_) => write.and_if("attribute_exists(pk)"),
         Guard::VaultRoom { vault, revision, capacity_gib } => {
-            let growth = plan.reserved_gib_deltas.get(vault).copied().unwrap_or_default();
-            let room = i128::from(*capacity_gib) - i128::from(growth);
+            let delta = plan.reserved_gib_deltas.get(vault).copied().unwrap_or_default();
+            let room = i128::from(*capacity_gib) - i128::from(delta);
             write
                 .and_if("rev = :read AND reserved_gib <= :room")
                 .value(":read", item::text(revision))
@@ -115,7 +118,7 @@ fn guarded(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) -> Wri
     }
 }
 
-/// Puts a membership. It is in a list of its tenant while its image is shared.
+/// Puts a membership. It is in a list of its tenant while it is active and the image's visibility is `shared`.
 fn put_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
     let pair = (change.image.clone(), change.tenant.clone());
     let revision = snapshot.revisions.get(&pair);

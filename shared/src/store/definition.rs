@@ -1,15 +1,19 @@
-//! What the table is made of, for the embedded default and for tests. On AWS the Terraform module makes it, to the same
-//! form.
+//! The definition of the table, for the embedded database and for tests. On AWS the Terraform module creates the same.
 
 use serde_json::{Value, json};
 
 use super::keys::{Index, PK, SK};
 
-/// The body of the `CreateTable` call that makes a table of that name: on demand, with the indexes of keys. Its items
-/// expire by the attribute [`TTL`](super::TTL).
+/// Returns the body of the `CreateTable` call: billed on demand, with three indexes that hold keys only. The call
+/// cannot set TTL; items expire by the attribute [`TTL`](super::TTL).
 pub fn table_definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
-    let keys = |hash, range| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
+    let keys = |hash, range| {
+        json!([
+            {"AttributeName": hash, "KeyType": "HASH"},
+            {"AttributeName": range, "KeyType": "RANGE"},
+        ])
+    };
     let index = |index: Index| {
         json!({
             "IndexName": index.name(),

@@ -1,5 +1,5 @@
-//! The directory of tenants. An entry stands on the tenant's own item, beside its counters, so that a transaction which
-//! asks for the one asks for the other as well; the names stand in an item of their own, which nobody else can have.
+//! The directory of tenants. An entry is on the tenant's own item, beside its counters, so that reading a tenant reads
+//! both. Its names are an item of their own, so that no two tenants can have the same.
 
 use std::collections::HashMap;
 
@@ -14,33 +14,34 @@ use super::table_calls::{Commit, is_condition_failure};
 use crate::domain::{DirectoryEntry, Name, TenantId};
 use crate::table::{Query, Write};
 
-/// How many of an account's projects are read at a time.
+/// The most projects of an account that one query reads.
 const PROJECTS_PER_PAGE: usize = 100;
 
-/// What came of writing an entry.
+/// The outcome of writing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutEntryOutcome {
-    /// It is written.
+    /// The entry is written.
     Written,
-    /// It was changed or deleted by somebody else in the meantime.
+    /// Another request has changed or deleted the entry since it was read.
     Conflict,
-    /// Its names are those of that tenant.
+    /// This other tenant has the names.
     NamesTaken(TenantId),
 }
 
 impl Store {
-    /// Reads what the directory says of a tenant.
+    /// Reads a tenant's entry; `None` if the tenant is not in the directory. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn entry(&self, tenant: &TenantId) -> Result<Option<DirectoryEntry>, StoreError> {
         self.read_one(keys::tenant(tenant)).await?.as_ref().map_or(Ok(None), parse)
     }
 
-    /// Writes an entry onto what was read of it. One transaction: the entry, its names, and the names that it gives up.
+    /// Creates an entry, or replaces it if it is unchanged since `previous` was read. One transaction: the entry, its
+    /// names, and the removal of its former names.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn put_entry(
         &self,
         previous: Option<&DirectoryEntry>,
@@ -65,7 +66,7 @@ impl Store {
             .name("#tenant", TENANT)
             .value(":tenant", item::text(&entry.tenant));
         let old_names = previous.map(|read| keys::tenant_names(&read.account, &read.project));
-        let delete_names = old_names.filter(|former| *former != names).map(Write::delete);
+        let delete_names = old_names.filter(|old| *old != names).map(Write::delete);
         let writes: Vec<_> = [set, put_names].into_iter().chain(delete_names).collect();
         let reasons = match self.transact(&writes).await {
             Ok(()) => return Ok(PutEntryOutcome::Written),
@@ -82,21 +83,22 @@ impl Store {
         }
     }
 
-    /// Deletes an entry as it was read, and its names; the tenant's counters stay. One transaction.
+    /// Deletes an entry and its names, if it is unchanged since it was read. The tenant's counters stay. One
+    /// transaction.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_entry(&self, entry: &DirectoryEntry) -> Result<Commit, StoreError> {
         const REMOVE: &str = "REMOVE #account, #project, #region, gpk, gsk";
         let remove = if_entry_unchanged(Write::update(keys::tenant(&entry.tenant), REMOVE), entry);
         self.commit(&[remove, Write::delete(keys::tenant_names(&entry.account, &entry.project))]).await
     }
 
-    /// At most `most` entries in the order of the tenants' ids, those after `after`; and after which to go on, where there
-    /// may be more.
+    /// Returns the entries after `after`, ordered by tenant id, at most `limit`; and where the next page starts, if
+    /// there may be one. One query and one batch read for every 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn entries(
         &self,
         after: Option<&TenantId>,
@@ -117,10 +119,10 @@ impl Store {
         Ok((entries, tenants.into_iter().next_back().filter(|_| page.next.is_some())))
     }
 
-    /// Finds tenants by their two names; missing ones are missing. One batch read.
+    /// Finds entries by account and project name, and leaves out those that do not exist. One batch read for every 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn entries_by_name<'a>(
         &self,
         names: impl IntoIterator<Item = (&'a Name, &'a Name)>,
@@ -134,10 +136,11 @@ impl Store {
         entries.collect()
     }
 
-    /// Finds the tenants of an account: all of them, or as many as it takes to be `enough`. Mostly one query.
+    /// Finds the entries of an account. Stops early if `is_enough` is true for those found. One query for every 100
+    /// projects.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn account_entries(
         &self,
         account: &Name,

@@ -1,5 +1,4 @@
-//! Requests that their client may send again: remembered by its key, together with the job that they became, or the id of
-//! what they created.
+//! Idempotent requests: each is stored under its idempotency key, with the id of the job or the object that it created.
 
 use super::client::Store;
 use super::error::StoreError;
@@ -7,20 +6,20 @@ use super::item::{self, Item};
 use super::items::idempotency::{CREATED, IdempotencyRequest, SubmitOutcome, replay_outcome};
 use super::keys::{self, TTL};
 
-/// What a request has come to that creates something at once.
+/// The result of an earlier request, under the same key, that created an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PriorCreation {
-    /// The same request has created the thing of that id.
+    /// The same request has created the object with this id.
     Created(String),
     /// The idempotency key was used for another request.
     KeyReused,
 }
 
 impl Store {
-    /// Reads what a request has created that was made before; `None` where its key is new, or forgotten. One read.
+    /// Reads what an earlier request under the same key has created; `None` if the key is new or has expired. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn prior_creation(
         &self,
         request: &IdempotencyRequest,
@@ -32,18 +31,19 @@ impl Store {
         item::get_text(&stored, CREATED).map(|id| Some(PriorCreation::Created(id.to_owned())))
     }
 
-    /// Reads what came of a request that was accepted before; `None` where its key is new, or forgotten.
+    /// Reads the job that an earlier request under the same key became; `None` if the key is new or has expired. One
+    /// read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn prior_submission(
         &self,
         request: &IdempotencyRequest,
     ) -> Result<Option<SubmitOutcome>, StoreError> {
-        self.stored_request(request).await?.map(|before| replay_outcome(&before, request)).transpose()
+        self.stored_request(request).await?.map(|stored| replay_outcome(&stored, request)).transpose()
     }
 
-    /// The item of a request's key, unless it is to be forgotten.
+    /// Reads the item of a request's key, unless it has expired: TTL may remove it days later.
     async fn stored_request(&self, request: &IdempotencyRequest) -> Result<Option<Item>, StoreError> {
         let key = keys::idempotency(&request.tenant, &request.key_digest);
         let Some(stored) = self.read_one(key).await? else { return Ok(None) };

@@ -1,9 +1,7 @@
-//! Images: made, read, changed and deleted, with their entries in the lists of their owner and of all, and what they are
-//! filed under.
+//! Creates, reads, updates and deletes images, with their list entries and lookups.
 //!
-//! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that still
-//! names it can then never mean another image. It is its key, and the counts of its members where a job still counts them
-//! down.
+//! A deleted image leaves a tombstone, so that its id is never used again: a membership, a job or a marker that names
+//! it can never mean another image. The tombstone is the head's key, and the member count while a job still lowers it.
 
 use std::collections::HashMap;
 
@@ -24,72 +22,72 @@ use super::table_calls::{Commit, is_condition_failure};
 use crate::domain::{Image, ImageHead, ImageId, Job, Status, TenantId, Unauthorized};
 use crate::table::Write;
 
-/// What came of registering an image.
+/// The outcome of creating an image or an access key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// It is registered.
+    /// It is created.
     Created,
-    /// There is, or was, an image of that id.
+    /// An image has, or had, this id.
     IdTaken,
-    /// Its owner has as many images as it may have.
+    /// The owner has reached its limit.
     LimitReached,
-    /// The idempotency key of the request was used before.
+    /// An earlier request has used the idempotency key.
     IdempotencyKeyUsed,
 }
 
-/// What came of updating an image.
+/// The outcome of updating an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateOutcome {
-    /// It is updated.
+    /// The image is updated.
     Updated,
-    /// It, or the number of its members, was changed by somebody else in the meantime.
+    /// Another request has changed the image, or its members as far as the update depends on them.
     Conflict,
 }
 
-/// What an update does about an image's members.
+/// How an update treats the image's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberUpdate<'a> {
-    /// There must be none.
+    /// It conflicts if there are any.
     RequireNone,
-    /// There may be some, and nothing that their entries in lists say changes.
+    /// It leaves them alone: nothing changes that their list entries hold.
     Keep,
-    /// A job of that transaction rewrites their entries. It must name all of these recipients.
+    /// It creates a job that rewrites their list entries. The job must name all of these recipients.
     Refresh(&'a Recipients, &'a Job),
 }
 
-/// What came of deleting an image.
+/// The outcome of deleting an image.
 pub type DeleteOutcome = Commit;
 
-/// What is read of the images of a page of a list.
+/// The reads for one page of a list of images.
 #[derive(Debug, Default)]
 pub struct ImageFetch<'a> {
-    /// The images.
+    /// The images of the page.
     pub images: Vec<&'a ImageId>,
-    /// Of which of them the number of members is wanted.
+    /// Those of them whose member count is read.
     pub with_member_count: Vec<&'a ImageId>,
-    /// Of which of them the answer of that tenant is wanted, if they are shared with it.
+    /// Those of them whose status for [`Self::tenant`] is read.
     pub with_status: Vec<&'a ImageId>,
-    /// The tenant.
+    /// The recipient of [`Self::with_status`]; without it, no status is read.
     pub tenant: Option<&'a TenantId>,
 }
 
-/// An image of a page of a list, and what else was wanted of it.
+/// An image on a page of a list.
 #[derive(Debug)]
 pub struct ListedImage {
     /// The image.
     pub image: Unauthorized<Image>,
-    /// The number of its members; 0 where it was not wanted.
+    /// Its member count; 0 if that was not read.
     pub member_count: u32,
-    /// What the tenant has answered; `None` where it was not wanted or the image is not shared with the tenant.
+    /// The status for the tenant; `None` if that was not read, or the image is not shared with the tenant.
     pub status: Option<Status>,
 }
 
 impl Store {
-    /// Registers an image. One transaction: its head and its record, its owner's count, its listing where it is open, an item
-    /// for each tag, and the request under its idempotency key; more transactions before it where it has more than 60 tags.
+    /// Creates an image. One transaction: its record and head, its owner's image count, its listing if it is visible
+    /// to all, its lookups, and the request's idempotency key. Above 60 lookups, more transactions before it.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn create_image(
         &self,
         image: &Image,
@@ -98,9 +96,9 @@ impl Store {
     ) -> Result<CreateOutcome, StoreError> {
         let head = Write::put(head_item(image)?).only_if("attribute_not_exists(pk)");
         let count = Write::update(keys::tenant(&image.owner), "ADD images :one")
-            .only_if("attribute_not_exists(images) OR images < :most")
+            .only_if("attribute_not_exists(images) OR images < :max")
             .value(":one", item::number(1))
-            .value(":most", item::number(max_images));
+            .value(":max", item::number(max_images));
         let lookups = LookupChanges::between(None, Some(image));
         let mut writes = vec![head, count, Write::put(image_item(image)?)];
         if image.visibility.is_visible_to_all() {
@@ -126,10 +124,11 @@ impl Store {
         }
     }
 
-    /// Reads how many members some images have; a missing or deleted image is missing. One batch read for every 100.
+    /// Reads the member counts of images, and leaves out those that are missing or deleted. One batch read for every
+    /// 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn member_counts<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a ImageId>,
@@ -139,20 +138,20 @@ impl Store {
         Ok(heads.into_iter().flatten().map(|head| (head.id, head.member_count)).collect())
     }
 
-    /// Reads the head of one image; `None` where it is missing or deleted. One read.
+    /// Reads the head of an image; `None` if the image is missing or deleted. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn head(&self, id: &ImageId) -> Result<Option<Unauthorized<ImageHead>>, StoreError> {
         let item = self.read_one(keys::head(id)).await?;
         Ok(item.as_ref().map_or(Ok(None), parse_head)?.map(Unauthorized::new))
     }
 
-    /// Reads the images of a page of a list, as they were a moment ago; a missing or deleted one is missing. One batch read
-    /// for every 100 items.
+    /// Reads the images of a page, eventually consistent as the index that named them, and leaves out those that are
+    /// missing or deleted. One batch read for every 100 items.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn listed_images(
         &self,
         fetch: &ImageFetch<'_>,
@@ -164,14 +163,14 @@ impl Store {
             .into_iter()
             .flat_map(|tenant| fetch.with_status.iter().map(move |id| keys::membership(id, tenant)));
         let keys = records.chain(heads).chain(memberships).collect();
-        let (mut images, mut members, mut statuses) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (mut images, mut member_counts, mut statuses) = (HashMap::new(), HashMap::new(), HashMap::new());
         for item in &self.read_eventually(keys, LISTED_ATTRIBUTES).await? {
             if item.contains_key(MEMBERS) {
-                members.insert(parse_image_id(item)?, item::get_number(item, MEMBERS)?);
+                member_counts.insert(parse_image_id(item)?, item::get_number(item, MEMBERS)?);
             } else if item.contains_key(membership::MEMBERSHIP) {
                 statuses.extend(
                     membership::parse_status(item)?
-                        .map(|answer| Ok::<_, StoreError>((parse_image_id(item)?, answer)))
+                        .map(|status| Ok::<_, StoreError>((parse_image_id(item)?, status)))
                         .transpose()?,
                 );
             } else if let Some(image) = parse(item)? {
@@ -183,26 +182,26 @@ impl Store {
             }
         }
         for (id, image) in &mut images {
-            image.member_count = members.get(id).copied().unwrap_or_default();
+            image.member_count = member_counts.get(id).copied().unwrap_or_default();
             image.status = statuses.get(id).copied();
         }
         Ok(images)
     }
 
-    /// Reads one image; `None` where it is missing or deleted. One read.
+    /// Reads an image; `None` if it is missing or deleted. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image(&self, id: &ImageId) -> Result<Option<Unauthorized<Image>>, StoreError> {
         let item = self.read_one(keys::image(id)).await?;
         Ok(item.as_ref().map_or(Ok(None), parse)?.map(Unauthorized::new))
     }
 
-    /// Reads an image and its head, in one batch read; `None` where the image is missing or deleted. The head alone is
-    /// `None` where the image was registered or deleted while they were read: a batch read is not of one moment.
+    /// Reads an image and its head; `None` if the image is missing or deleted. The head alone is `None` if the image
+    /// was created or deleted during the read, since a batch read is not a snapshot. One batch read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_and_head(
         &self,
         id: &ImageId,
@@ -215,12 +214,12 @@ impl Store {
         Ok(image.map(|image| Unauthorized::new((image, head))))
     }
 
-    /// Writes the details and the visibility of an image onto the revision that it was read at, provided that its members
-    /// are as `members` says. One transaction of its record and its head, its listing where it is open, an item for each tag
-    /// that comes or goes, and the job; more transactions where more than 60 tags change.
+    /// Replaces an image if it is unchanged since `previous` was read, and its members are as `members` requires. One
+    /// transaction: record, head, listing if it is visible to all, changed lookups, and the job. Above 60 changed
+    /// lookups, more transactions before it and single deletions after it.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn update_image(
         &self,
         previous: &Image,
@@ -256,18 +255,19 @@ impl Store {
         }
     }
 
-    /// Deletes an image. `unshare` is the job that ends its memberships; it must name all of its `recipients`, and becomes
-    /// one with the deletion.
+    /// Deletes an image if it and its members are unchanged since they were read. `unshare` is the job that ends its
+    /// memberships: it must name all `recipients`, and is committed with the deletion. One transaction, and above 60
+    /// lookups single deletions after it.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_image(
         &self,
         image: &Image,
         recipients: &Recipients,
         unshare: Option<&Job>,
     ) -> Result<DeleteOutcome, StoreError> {
-        // All but the key goes: that the id was used is kept for ever.
+        // Only the key is kept, for ever, so that the id is not used again.
         let tombstone = Write::update(keys::head(&image.id), "REMOVE head, rev, members, member_rev")
             .only_if("attribute_exists(head) AND rev = :read AND member_rev = :member_rev")
             .value(":read", item::text(image.revision))
@@ -288,10 +288,10 @@ impl Store {
         }
     }
 
-    /// How many images a tenant owns. One read.
+    /// Reads the number of images that a tenant owns. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_count(&self, tenant: &TenantId) -> Result<u32, StoreError> {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
         item::find_number(&item, "images").map(Option::unwrap_or_default)

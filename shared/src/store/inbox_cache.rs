@@ -1,8 +1,9 @@
-//! How many images wait for a tenant's answer, in all and of each owner.
+//! Caches the size of each tenant's inbox: its pending images, in total and per owner.
 //!
-//! No counter is kept: it would be one more item in every share's transaction, and the same item for all who share with one
-//! tenant. What waits is counted from the index, where each entry ends with the image's owner, and the count is remembered
-//! for some seconds. So the limits that rest on it are approximate: they protect an inbox (`contract/decisions.md` 12).
+//! The table has no counter of them: it would be one more item in the transaction of every share, and the same item
+//! for all owners that share with one tenant. Instead the entries of the index are counted, since each ends with the
+//! image's owner, and the count is cached for some seconds. So the limits on an inbox are approximate, which is enough
+//! to protect it (`contract/decisions.md` 12).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +11,13 @@ use std::time::Duration;
 
 use crate::domain::{Inbox, Plan, TenantId, Timestamp};
 
-/// How long a count is remembered.
+/// How long a count is used.
 const COUNT_TTL: Duration = Duration::from_secs(10);
 
-/// The most counts that are remembered.
+/// The most tenants whose count is cached. When the cache is full of fresh counts, a new one is not stored.
 const MAX_CACHED_COUNTS: usize = 10_000;
 
-/// The counts of a process. Clones share them.
+/// The cache of a process. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InboxCache(Arc<Mutex<HashMap<TenantId, (Inbox, Timestamp)>>>);
 
@@ -37,14 +38,14 @@ impl InboxCache {
         }
     }
 
-    /// Takes note of what was written: this process's own shares count at once.
+    /// Updates the cached counts after a commit, so that this process's own shares count at once.
     pub(super) fn apply_plan(&self, plan: &Plan) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((tenant, owner), growth) in &plan.pending_deltas {
+        for ((tenant, owner), delta) in &plan.pending_deltas {
             if let Some((inbox, _)) = counts.get_mut(tenant) {
-                inbox.pending = inbox.pending.saturating_add_signed(*growth);
-                let of_owner = inbox.pending_by_owner.entry(owner.clone()).or_default();
-                *of_owner = of_owner.saturating_add_signed(*growth);
+                inbox.pending = inbox.pending.saturating_add_signed(*delta);
+                let pending = inbox.pending_by_owner.entry(owner.clone()).or_default();
+                *pending = pending.saturating_add_signed(*delta);
             }
         }
     }

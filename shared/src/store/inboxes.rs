@@ -7,14 +7,14 @@ use super::keys::{self, GSK, LISTS_INDEX, List};
 use crate::domain::{Inbox, Status, TenantId};
 use crate::table::{Projection, Query};
 
-/// What waits is counted no further than this: more than any limit that a deployment is likely to set.
+/// Counting stops here: far above any inbox limit that a deployment is likely to set.
 const MAX_COUNTED: usize = 20_000;
 
 impl Store {
-    /// Counts the images that wait for a tenant's answer: from memory, or in one query for some 7,000 of them.
+    /// Returns the number of pending images of a tenant: from the cache, or in one query for about 7,000 of them.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
         let now = self.clock.now();
         if let Some(inbox) = self.inbox_cache.get(tenant, now) {

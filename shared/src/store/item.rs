@@ -1,5 +1,5 @@
-//! Reads and writes the attributes of an item. What cannot be read is an error that names the attribute; a worker
-//! or a request then fails cleanly instead of guessing.
+//! Reads and writes the attributes of an item. An attribute that is missing or malformed is an error that names it, so
+//! that a request or worker fails instead of guessing.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,50 +8,50 @@ use super::error::StoreError;
 use super::keys::Key;
 pub use crate::table::{AttributeValue, Item};
 
-/// The item of that key and those attributes.
+/// Builds an item from its key and its other attributes.
 pub fn item(key: Key, attributes: impl IntoIterator<Item = (impl Into<String>, AttributeValue)>) -> Item {
     key.into_iter().chain(attributes.into_iter().map(|(name, value)| (name.into(), value))).collect()
 }
 
-/// A text attribute.
+/// Returns a text attribute.
 pub fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-/// A number attribute. A revision, which is small and only compared for equality, is a text instead: that is no larger and
-/// quicker to read.
+/// Returns a number attribute. A revision is stored as text instead: it is only compared for equality, and text is no
+/// larger and faster to read.
 pub fn number(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
-/// A text attribute that holds a value as JSON.
+/// Returns a text attribute that holds a value as JSON.
 pub fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
     serde_json::to_string(value).map(AttributeValue::S).map_err(|_| StoreError::Unreadable("json"))
 }
 
-/// The text of an attribute.
+/// Reads a text attribute.
 pub fn get_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, StoreError> {
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(StoreError::Unreadable(name))
 }
 
-/// The text of an attribute, parsed.
+/// Reads and parses a text attribute.
 pub fn get_parsed<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, StoreError> {
     get_text(item, name)?.parse().map_err(|_| StoreError::Unreadable(name))
 }
 
-/// The number of an attribute.
+/// Reads a number attribute.
 pub fn get_number<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, StoreError> {
     find_number(item, name)?.ok_or(StoreError::Unreadable(name))
 }
 
-/// The number of an attribute that may be missing.
+/// Reads a number attribute; `None` if the item does not have it.
 pub fn find_number<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<Option<T>, StoreError> {
     let Some(value) = item.get(name) else { return Ok(None) };
     let number = value.as_n().ok().and_then(|digits| digits.parse().ok());
     number.map(Some).ok_or(StoreError::Unreadable(name))
 }
 
-/// The value that an attribute holds as JSON.
+/// Reads a text attribute that holds a value as JSON.
 pub fn get_json<T: DeserializeOwned>(item: &Item, name: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(get_text(item, name)?).map_err(|_| StoreError::Unreadable(name))
 }

@@ -1,8 +1,9 @@
-//! Jobs: most are carried out in the transaction that accepts them; the others are queued, carried out in steps of one
-//! transaction each, and read in one query.
+//! Jobs. Most are executed in the transaction that accepts them. The others are queued, and executed in steps of one
+//! transaction each. A report is one query.
 //!
-//! A job of one piece has it in its own item, so that its worker reads and writes one item. The pieces of a larger job have
-//! items of their own, so that a step of one writes neither the job's long lists nor what another worker writes.
+//! A job of one work item keeps it in its own item, so that a worker reads and writes a single item. The work items of
+//! a large job are items of their own, so that a step writes neither the job's long lists nor what another worker
+//! writes.
 
 use super::client::Store;
 use super::commit::plan_writes;
@@ -20,25 +21,26 @@ use super::table_calls::{Commit, is_condition_failure};
 use crate::domain::{Job, JobId, JobReport, Plan, TenantId, Timestamp, WorkItem};
 use crate::table::{Query, TransactionToken, Write};
 
-/// The most writes of a transaction.
+/// DynamoDB's limit of writes in one transaction.
 const MAX_TRANSACTION_WRITES: usize = 100;
 
-/// A piece that is to be carried out, with its job.
+/// An unfinished work item, with its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenWorkItem {
     /// The job.
     pub job: Job,
-    /// The piece.
+    /// The work item.
     pub work_item: WorkItem,
 }
 
 impl Store {
-    /// Writes a job together with what was decided of all its pairs, and the remembered request: one transaction, in which
-    /// everything that it was decided from must still be so. `None` where it is not, or where it is too large. The job's stamp
-    /// is left on the item of `raises`, if that is named.
+    /// Commits a job as finished, with the plan of all its pairs and the request's idempotency key, and raises the
+    /// clock of `clock_tenant` to the job's stamp. Returns the earlier outcome if the key was used before; `None` if a
+    /// guard of the plan no longer holds or the transaction would be too large. Only an accepted job is written. One
+    /// transaction, and before it what new senders take.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_job(
         &self,
         job: &Job,
@@ -63,18 +65,18 @@ impl Store {
             Err(WriteError::Store(error)) => return Err(error),
             Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
-        let before = reasons.into_iter().next().filter(is_condition_failure).and_then(|reason| reason.found);
-        match (before, idempotency) {
-            (Some(before), Some(idempotency)) => replay_outcome(&before, idempotency).map(Some),
+        let stored = reasons.into_iter().next().filter(is_condition_failure).and_then(|reason| reason.found);
+        match (stored, idempotency) {
+            (Some(stored), Some(idempotency)) => replay_outcome(&stored, idempotency).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Reads a job and its pieces, in one query; `None` if the job does not exist or has expired. A piece that was closed
-    /// because it cannot be read has ended as failed.
+    /// Reads a job and its work items; `None` if the job does not exist or has expired. A work item that was closed as
+    /// unreadable has failed. One query, or one for each megabyte.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn report(&self, id: JobId) -> Result<Option<JobReport>, StoreError> {
         let query = Query::new("pk = :job").value(":job", item::text(keys::job_partition(id)));
         let mut query = Query { consistent: true, ..query };
@@ -91,9 +93,9 @@ impl Store {
         let now = self.clock.now().unix_seconds();
         for item in &items {
             let key = parse_key(item)?;
-            let is_kept = item::get_number::<i64>(item, TTL)? > now;
-            // The job's own item comes first.
-            job = job.or(parse_job(key, item)?.filter(|_| is_kept));
+            let is_live = item::get_number::<i64>(item, TTL)? > now;
+            // The job's own item has the lowest sort key, so it comes first.
+            job = job.or(parse_job(key, item)?.filter(|_| is_live));
             match &job {
                 Some(job) if item.contains_key(CLOSED) => work_items.push(closed_work_item(job, key, item)?),
                 _ => work_items.extend(find_work_item(key, item)?),
@@ -102,11 +104,11 @@ impl Store {
         Ok(job.map(|job| JobReport { job, work_items }))
     }
 
-    /// The open pieces of one shard of the index, the oldest requests first, at most `most`; with `before`, only those
-    /// requested before that moment.
+    /// Returns the open work items of one shard of the index, the oldest requests first, at most `limit`; with
+    /// `before`, only those requested before then. One query.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn open_work_items(
         &self,
         shard: u8,
@@ -115,8 +117,8 @@ impl Store {
     ) -> Result<Vec<WorkItemKey>, StoreError> {
         let query = match before {
             None => Query::new("gpk = :shard"),
-            Some(moment) => Query::new("gpk = :shard AND gsk < :before")
-                .value(":before", item::text(keys::open_upper_bound(moment))),
+            Some(before) => Query::new("gpk = :shard AND gsk < :before")
+                .value(":before", item::text(keys::open_upper_bound(before))),
         };
         let query = query.value(":shard", item::text(keys::open_partition(shard)));
         let page = self.query(&Query { index: Some(LISTS_INDEX), limit: Some(limit), ..query }).await?;
@@ -124,11 +126,11 @@ impl Store {
         Ok(page.items.iter().filter_map(key).collect())
     }
 
-    /// The large jobs of one shard that wait for an earlier one of their tenant and were requested before that moment, at
-    /// most `most`.
+    /// Returns the held jobs of one shard that were requested before `before`, the oldest first, at most `limit`. One
+    /// query, and one read for each.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn held_jobs(
         &self,
         shard: u8,
@@ -150,19 +152,20 @@ impl Store {
         Ok(held)
     }
 
-    /// Reads a large job that waits for an earlier one; `None` if it does not exist or does not wait. One read.
+    /// Reads a held job; `None` if it does not exist or is not held. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(super) async fn held_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let item = self.read_one(keys::job(id)).await?;
         item.filter(is_held).as_ref().map(|item| item::get_json(item, "job")).transpose()
     }
 
-    /// Reads a piece and its job, in one round trip; `None` where the piece is finished or gone.
+    /// Reads a work item and its job; `None` if it is finished or does not exist. One read, or one batch read of two
+    /// items.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn open_work_item(&self, key: WorkItemKey) -> Result<Option<OpenWorkItem>, StoreError> {
         let keys = match key.number {
             SINGLE => vec![keys::job(key.job)],
@@ -174,18 +177,17 @@ impl Store {
             job = job.or(parse_job(key, &item)?);
             work_item = work_item.or(find_work_item(key, &item)?);
         }
-        let open = job.zip(work_item).filter(|(_, piece)| piece.finished_at.is_none());
-        Ok(open.map(|(job, piece)| OpenWorkItem { job, work_item: piece }))
+        let open = job.zip(work_item).filter(|(_, work_item)| work_item.finished_at.is_none());
+        Ok(open.map(|(job, work_item)| OpenWorkItem { job, work_item }))
     }
 
-    /// Makes one step of a piece: writes what was decided of its next pairs and moves its cursor past them, all in one
-    /// transaction, provided that everything that it was decided from is still so and that the cursor is where it was. The
-    /// last step makes the next piece of the lane.
-    ///
-    /// On success `open` is as the table has it then.
+    /// Commits one step of a work item: the plan of its next pairs, and the cursor past them. Returns a conflict, and
+    /// writes nothing, if a guard no longer holds or the cursor has moved. The last step also creates the next work
+    /// item of the lane. On success, `open` is updated to what the table holds. One transaction, and before it what
+    /// new senders take.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_step(
         &self,
         open: &mut OpenWorkItem,
@@ -213,12 +215,12 @@ impl Store {
         }
     }
 
-    /// Counts one more sweep that has found a piece open, and tells how many there were; 0 where its count was made, and the
-    /// answer lost. Each call counts once, however often it has to be asked for: a table that is ill for a minute must
-    /// not make up ten sweeps of one.
+    /// Increments a work item's attempts, and returns their number; 0 if it is not open, or if the response to the
+    /// increment was lost. One write. Its retries count once: a table that fails for a minute must not turn one
+    /// attempt into ten.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn count_attempt(&self, key: WorkItemKey) -> Result<u32, StoreError> {
         let count = Write::update(key.primary_key(), "SET counted = :this ADD attempts :one")
             .only_if("attribute_exists(gpk) AND (attribute_not_exists(counted) OR counted <> :this)")
@@ -231,11 +233,11 @@ impl Store {
         }
     }
 
-    /// Makes the next work item of the lane of a piece that was closed, and returns the job; `None` where that cannot be read
-    /// either. One read, and one write where there is a next one.
+    /// Creates the next work item in the lane of a closed one, and returns the job; `None` if the job is unreadable
+    /// too. One read, and one write if there is a next work item.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn continue_lane(&self, closed: WorkItemKey) -> Result<Option<Job>, StoreError> {
         let Some(item) = self.read_one(keys::job(closed.job)).await? else { return Ok(None) };
         let Ok(job) = item::get_json::<Job>(&item, "job") else { return Ok(None) };
@@ -245,11 +247,11 @@ impl Store {
         Ok(Some(job))
     }
 
-    /// Takes a piece that cannot be read out of the index of open pieces; `false` where it is not in it. Its attributes are
-    /// kept for an operator. One write.
+    /// Takes an unreadable work item out of the index of open work; `false` if it is not in the index. Its attributes
+    /// are kept for an operator to inspect. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn close_unreadable(&self, key: WorkItemKey) -> Result<bool, StoreError> {
         let close = Write::update(key.primary_key(), "SET #closed = :now REMOVE gpk, gsk")
             .name("#closed", CLOSED)

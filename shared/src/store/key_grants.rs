@@ -1,4 +1,4 @@
-//! Grants of keys: each is an item of its own, which a transaction that relies on it can check.
+//! Key grants. Each is an item of its own, so that a transaction that relies on it can check that it exists.
 
 use super::client::Store;
 use super::error::StoreError;
@@ -9,10 +9,10 @@ use crate::domain::{KeyGrant, KeyId, TenantId, Timestamp};
 use crate::table::Write;
 
 impl Store {
-    /// Grants a key. One write; that it is granted already is no error. Returns since when it is.
+    /// Grants a key, and returns the grant. One that exists already keeps its creation time. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn put_key_grant(
         &self,
         grant: &KeyGrant,
@@ -24,27 +24,27 @@ impl Store {
         Ok(KeyGrantRecord { tenant: grant.tenant.clone(), created: Timestamp::from_unix_millis(created) })
     }
 
-    /// Withdraws a grant. One write; that there is none is no error.
+    /// Deletes a key grant; does nothing if there is none. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_key_grant(&self, grant: &KeyGrant) -> Result<(), StoreError> {
         self.update_unconditional(&Write::delete(keys::key_grant(grant))).await.map(drop)
     }
 
-    /// Reads a grant. One read.
+    /// Reads a key grant. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<KeyGrantRecord>, StoreError> {
         self.read_one(keys::key_grant(grant)).await?.as_ref().map(parse).transpose()
     }
 
-    /// A page of the grants of a key in the order of the tenants: at most `most`, those after `after`; and whether there
-    /// are more. One query.
+    /// Returns the grants of a key after `after`, ordered by tenant id, at most `limit`; and whether there are more.
+    /// One query.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn key_grants(
         &self,
         (owner, key): (&TenantId, &KeyId),
@@ -59,7 +59,7 @@ impl Store {
         Ok((items.iter().map(parse).collect::<Result<_, _>>()?, more))
     }
 
-    /// Makes a write that has no condition. Returns what it has changed.
+    /// Makes a write that has no condition. Returns the attributes that an update has set.
     async fn update_unconditional(&self, write: &Write) -> Result<Item, StoreError> {
         Ok(self.update(write).await?)
     }

@@ -1,26 +1,26 @@
-//! The table's keys, built and parsed here and nowhere else.
+//! The table's keys. They are built and parsed here and nowhere else.
 //!
 //! | item | `pk` | `sk` | `gpk` | `gsk` |
 //! |---|---|---|---|---|
-//! | image: its record, which readers read | `I#<image>` | `A` | `O#<owner>` | a place (see [`lists`]) |
-//! | image: its head, which sharing reads and writes; a tombstone once it is deleted | `I#<image>` | `H` | – | – |
-//! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | a place |
-//! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | a place |
-//! | filing of an image under a tag or an owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a place | – | – |
-//! | sender: an owner who has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
-//! | job, with its piece if it is only one | `J#<job>` | `A` | `W#<shard>` while open, `H#<shard>` while held | `<job>#00000` |
-//! | piece of a larger job | `J#<job>` | `P#<number>` | `W#<shard>` while open | `<job>#<number>` |
+//! | image record: what readers read | `I#<image>` | `A` | `O#<owner>` | a position (see [`lists`]) |
+//! | image head: what sharing reads and writes; a tombstone after deletion | `I#<image>` | `H` | – | – |
+//! | listing of a public or community image | `I#<image>` | `L` | `L#<visibility>` | a position |
+//! | membership | `I#<image>` | `M#<tenant>` | `T#<tenant>#<status>` | a position |
+//! | lookup of an image by tag or owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a position | – | – |
+//! | sender: an owner that has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
+//! | job, with its work item if only one | `J#<job>` | `A` | `W#<shard>` open, `H#<shard>` held | `<job>#00000` |
+//! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
-//! | used nonce | `N#<access key>#<hash>` | `A` | – | – |
+//! | nonce | `N#<access key>#<hash>` | `A` | – | – |
 //! | revoked token | `R#<hash>` | `A` | – | – |
 //!
-//! No id holds a `#`. A name of the directory may hold one, so nothing follows it in a key: whatever it is, all after the
-//! prefix is the name, and the key no other's.
+//! An id never contains `#`. A name in the directory may, so it comes last in its key: everything after the prefix is
+//! the name, and no two names share a key.
 
 mod lists;
 
@@ -36,28 +36,30 @@ use crate::domain::{
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
 
-/// The partition key's attribute.
+/// The partition key of the table.
 pub const PK: &str = "pk";
-/// The sort key's attribute.
+/// The sort key of the table.
 pub const SK: &str = "sk";
-/// The partition key's attribute in the index.
+/// The partition key of the `lists` index.
 pub const GPK: &str = "gpk";
-/// The sort key's attribute in the index.
+/// The sort key of the `lists` index.
 pub const GSK: &str = "gsk";
-/// The keys' attributes in the index of names.
+/// The partition key of the `names` index.
 pub const NPK: &str = "npk";
-/// See [`NPK`].
+/// The sort key of the `names` index.
 pub const NSK: &str = "nsk";
-/// The keys' attributes in the index of updates.
+/// The partition key of the `updates` index.
 pub const UPK: &str = "upk";
-/// See [`UPK`].
+/// The sort key of the `updates` index.
 pub const USK: &str = "usk";
-/// The first index: what a tenant owns and receives, and what is open. Every index holds keys only.
+/// The index of lists by creation, and of everything else that is listed, such as open work. Every index holds keys
+/// only.
 pub const LISTS_INDEX: &str = "lists";
-/// When DynamoDB may delete the item, in seconds since the Unix epoch.
+/// When the item expires and DynamoDB may delete it, in seconds since the Unix epoch.
 pub const TTL: &str = "ttl";
 
-/// Open pieces are spread over this many partitions of the index, so that no partition takes every job's writes.
+/// The number of index partitions that open work items are spread over, so that no partition takes the writes of all
+/// jobs.
 pub const OPEN_SHARDS: u8 = 4;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
@@ -69,7 +71,7 @@ pub fn image_partition(image: &ImageId) -> String {
     format!("I#{image}")
 }
 
-/// The latest moment that a server's clock is known to have reached.
+/// The progress of a server's clock.
 pub fn clock() -> Key {
     key("?clock".to_owned(), "A")
 }
@@ -97,25 +99,25 @@ pub fn listing(id: &ImageId) -> Key {
     key(image_partition(id), "L")
 }
 
-/// What the sort keys of an image's memberships begin with.
+/// The prefix of the sort keys of memberships.
 pub const MEMBERSHIP_PREFIX: &str = "M#";
 
-/// The owners who have shared with a tenant, as a partition.
+/// The partition of a tenant's senders.
 pub fn senders_partition(recipient: &TenantId) -> String {
     format!("S#{recipient}")
 }
 
-/// The recipient of a partition of senders.
+/// Parses the recipient from a partition of senders.
 pub fn parse_senders_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("S#")?.parse().ok()
 }
 
-/// A sender: an owner who has shared with a tenant.
+/// A sender: an owner that has shared with a tenant.
 pub fn sender(recipient: &TenantId, owner: &TenantId) -> Key {
     key(senders_partition(recipient), owner.as_str())
 }
 
-/// Whether a write remembers a sender, which says nothing of any image.
+/// Returns whether a write records a sender. Such a write is made before the commit that it belongs to.
 pub fn is_sender_write(write: &Write) -> bool {
     let Action::Put(item) = &write.action else { return false };
     matches!(item.get(PK), Some(AttributeValue::S(partition)) if partition.starts_with("S#"))
@@ -126,22 +128,22 @@ pub fn membership(image: &ImageId, tenant: &TenantId) -> Key {
     key(image_partition(image), format!("{MEMBERSHIP_PREFIX}{tenant}"))
 }
 
-/// The tenant of a membership's sort key.
+/// Parses the tenant from the sort key of a membership; `None` for another kind of item.
 pub fn parse_membership_sort_key(sk: &str) -> Option<TenantId> {
     sk.strip_prefix(MEMBERSHIP_PREFIX)?.parse().ok()
 }
 
-/// The image of a partition key.
+/// Parses the image from a partition key.
 pub fn parse_image_partition(pk: &str) -> Option<ImageId> {
     pk.strip_prefix("I#")?.parse().ok()
 }
 
-/// The partition of a job and its pieces.
+/// The partition of a job and its work items.
 pub fn job_partition(job: JobId) -> String {
     format!("J#{job}")
 }
 
-/// The sort key of a job itself.
+/// The sort key of a job's own item.
 pub const JOB_SORT_KEY: &str = "A";
 
 /// A job.
@@ -149,23 +151,23 @@ pub fn job(id: JobId) -> Key {
     key(job_partition(id), JOB_SORT_KEY)
 }
 
-/// A tenant: its counters, and what the directory says of it.
+/// A tenant: its counters, its queue and its directory entry.
 pub fn tenant(id: &TenantId) -> Key {
     key(format!("T#{id}"), "A")
 }
 
-/// The tenant of a partition key.
+/// Parses the tenant from a partition key.
 pub fn parse_tenant_partition(pk: &str) -> Option<TenantId> {
     pk.strip_prefix("T#")?.parse().ok()
 }
 
-/// The tenant of a primary key, if it is that of a tenant.
+/// Parses the tenant from a primary key; `None` for another kind of item.
 pub fn parse_tenant_key(key: &Key) -> Option<TenantId> {
     let text = |name| key.get(name).and_then(|value| value.as_s().ok());
     parse_tenant_partition(text(PK)?).filter(|_| text(SK).is_some_and(|sk| sk == "A"))
 }
 
-/// The partition of the directory in the index.
+/// The partition of the directory in the `lists` index.
 pub const DIRECTORY_PARTITION: &str = "D#";
 
 /// The partition of the names of an account's projects.
@@ -173,7 +175,7 @@ pub fn account_partition(account: &Name) -> String {
     format!("{DIRECTORY_PARTITION}{account}")
 }
 
-/// What the sort keys of an account's projects begin with.
+/// The prefix of the sort keys of an account's projects.
 const PROJECT_PREFIX: &str = "P#";
 
 /// The names of a tenant.
@@ -181,7 +183,7 @@ pub fn tenant_names(account: &Name, project: &Name) -> Key {
     key(account_partition(account), format!("{PROJECT_PREFIX}{project}"))
 }
 
-/// The names of a primary key: the account's and the project's.
+/// Parses the names of the account and the project from a primary key.
 pub fn parse_tenant_names(pk: &str, sk: &str) -> Option<(Name, Name)> {
     Some((
         pk.strip_prefix(DIRECTORY_PARTITION)?.parse().ok()?,
@@ -199,17 +201,17 @@ pub fn vault((tenant, vault): &VaultKey) -> Key {
     key(vault_partition(tenant), vault.as_str())
 }
 
-/// The partition of the grants of one owner's key.
+/// The partition of the grants of one key.
 pub fn key_grant_partition(owner: &TenantId, key: &KeyId) -> String {
     format!("G#{owner}#{key}")
 }
 
-/// A grant of a key.
+/// A key grant.
 pub fn key_grant(grant: &KeyGrant) -> Key {
     key(key_grant_partition(&grant.owner, &grant.key), grant.tenant.as_str())
 }
 
-/// What an item that a decision is made from is of.
+/// The kinds of items in a snapshot.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SnapshotItem {
     /// The head of an image.
@@ -220,12 +222,12 @@ pub enum SnapshotItem {
     Tenant(TenantId),
     /// A vault.
     Vault(VaultKey),
-    /// A grant of a key.
+    /// A key grant.
     KeyGrant(KeyGrant),
 }
 
 impl SnapshotItem {
-    /// What the item of that primary key is of; `None` for another kind of item.
+    /// Parses a primary key; `None` for a kind of item that no snapshot holds.
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (kind, id) = pk.split_once('#')?;
         Some(match kind {
@@ -243,7 +245,7 @@ impl SnapshotItem {
     }
 }
 
-/// A remembered request; `digest` is the hash of the client's key.
+/// A request under its idempotency key; `digest` is the hash of that key.
 pub fn idempotency(tenant: &TenantId, digest: &str) -> Key {
     key(format!("K#{tenant}#{digest}"), "A")
 }
@@ -253,42 +255,42 @@ pub fn access_key(id: &AccessKeyId) -> Key {
     key(format!("C#{id}"), "A")
 }
 
-/// The access key of a partition key.
+/// Parses the access key from a partition key.
 pub fn parse_access_key_partition(pk: &str) -> Option<AccessKeyId> {
     pk.strip_prefix("C#")?.parse().ok()
 }
 
-/// The partition of a project's access keys in the index.
+/// The partition of a project's access keys in the `lists` index.
 pub fn access_key_partition(project: &TenantId) -> String {
     format!("C#{project}")
 }
 
-/// A nonce that was used with an access key; `digest` is its hash.
+/// A nonce used with an access key; `digest` is its hash.
 pub fn nonce(access_key: &AccessKeyId, digest: &str) -> Key {
     key(format!("N#{access_key}#{digest}"), "A")
 }
 
-/// A token that was revoked; `digest` is its hash.
+/// A revoked token; `digest` is its hash.
 pub fn revoked_token(digest: &str) -> Key {
     key(format!("R#{digest}"), "A")
 }
 
-/// The number of a piece that is its whole job, and stands in the job's own item.
+/// The number of a work item that is its whole job. It is kept in the job's own item.
 pub(super) const SINGLE: u16 = 0;
 
-/// Names one piece of one job.
+/// The id of a work item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkItemKey {
     /// The job.
     pub job: JobId,
-    /// The piece's place in it: from 1, or [`SINGLE`].
+    /// Its number in the job: from 1, or 0 if it is the only one ([`SINGLE`]).
     pub number: u16,
 }
 
 impl WorkItemKey {
     const PREFIX: &str = "P#";
 
-    /// The item's primary key.
+    /// Its primary key.
     pub fn primary_key(self) -> Key {
         key(job_partition(self.job), self.sort_key())
     }
@@ -300,48 +302,48 @@ impl WorkItemKey {
         }
     }
 
-    /// The piece of a primary key; `None` for the key of another kind of item. The key of a job is that of its only
-    /// piece, whether or not it has more.
+    /// Parses a primary key; `None` for another kind of item. A job's own key is read as that of its only work item,
+    /// although a large job has several.
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let job = pk.strip_prefix("J#")?.parse().ok()?;
         let number = if sk == JOB_SORT_KEY { SINGLE } else { sk.strip_prefix(Self::PREFIX)?.parse().ok()? };
         Some(Self { job, number })
     }
 
-    /// Its partition of the index while it is open. The last bits of a stamp are random.
+    /// Its shard of the index while it is open: chosen by the last bits of the job's stamp, which are random.
     pub fn shard(self) -> u8 {
         let last = self.job.to_string().bytes().last().unwrap_or_default();
         last % OPEN_SHARDS
     }
 
-    /// Its place in that partition: by the time of the request.
+    /// Its sort key in the index while it is open: ordered by the time of the request.
     pub fn open_sort_key(self) -> String {
         format!("{}#{:05}", self.job, self.number)
     }
 }
 
-/// What the partitions of open pieces begin with.
+/// The prefix of the partitions of open work items.
 const OPEN_PREFIX: &str = "W#";
 
-/// The partition of the large jobs that wait for an earlier one of their tenant.
+/// The partition of a shard's held jobs in the `lists` index.
 pub fn held_partition(shard: u8) -> String {
     format!("H#{shard}")
 }
 
-/// The partition of open pieces of that shard.
+/// The partition of a shard's open work items in the `lists` index.
 pub fn open_partition(shard: u8) -> String {
     format!("{OPEN_PREFIX}{shard}")
 }
 
-/// Whether a write makes a piece that is to be carried out, of which the table's stream tells job-worker on AWS.
+/// Returns whether a write opens a work item. On AWS, the table's stream invokes job-worker for such a write.
 pub fn opens_work_item(write: &Write) -> bool {
     let Action::Put(item) = &write.action else { return false };
     matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN_PREFIX))
 }
 
-/// A sort key that is above those of the jobs requested before that moment, and below all others.
-pub fn open_upper_bound(moment: Timestamp) -> String {
-    Stamp::first_of(moment).to_string()
+/// Returns a sort key above those of the jobs that were requested before `time`, and below all others.
+pub fn open_upper_bound(time: Timestamp) -> String {
+    Stamp::first_of(time).to_string()
 }
 
 #[cfg(test)]
@@ -387,8 +389,8 @@ mod tests {
     fn work_item_key_round_trips() {
         let work_item = WorkItemKey { job: JobId(Stamp::now()), number: 50 };
         assert_eq!(WorkItemKey::parse(&job_partition(work_item.job), &work_item.sort_key()), Some(work_item));
-        let alone = WorkItemKey { number: SINGLE, ..work_item };
-        assert_eq!(WorkItemKey::parse(&job_partition(work_item.job), JOB_SORT_KEY), Some(alone));
+        let single = WorkItemKey { number: SINGLE, ..work_item };
+        assert_eq!(WorkItemKey::parse(&job_partition(work_item.job), JOB_SORT_KEY), Some(single));
         assert!(work_item.shard() < OPEN_SHARDS);
     }
 }

@@ -1,5 +1,6 @@
-//! The lists of the indexes: what a tenant owns, what it received, what is open to all. A list holds places only; the
-//! images themselves are read from the table. And the lists that are a partition of the table, whose items are all there is.
+//! Reads pages of lists. A list in an index (the images that a tenant owns, or has received, or that all can see)
+//! holds cursors only; the images are read from the table. Other items are listed by partition of the table, and read
+//! with their attributes.
 
 use super::client::Store;
 use super::error::StoreError;
@@ -7,24 +8,25 @@ use super::item::{self, Item};
 use super::keys::{Cursor, GSK, Index, Key, LISTS_INDEX, List, ListQuery, NSK, Order, Position, SK, USK};
 use crate::table::{Projection, Query};
 
-/// How many entries are read past at the most, before a list that leaves out others is not read any further. Some 1,600
-/// read units.
+/// The most entries that one read of a filtered list scans before it returns a truncated page: about 1,600 read units.
 pub const MAX_SKIPPED_ENTRIES: usize = 100_000;
 
-/// A page of a run.
+/// A page of a list query.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CursorPage {
-    /// The places, in order; fewer than asked for are the last.
+    /// The cursors, in order. Fewer than the limit are the last, unless the page is truncated.
     pub cursors: Vec<Cursor>,
-    /// Whether there may be more of them, though there are fewer than asked for: too many entries were to be read past.
+    /// Whether the scan stopped at [`MAX_SKIPPED_ENTRIES`], so that there may be more although the limit is not
+    /// reached.
     pub is_truncated: bool,
 }
 
 impl Store {
-    /// At most `most` places of a list by creation, those after `after` in that order. Fewer than `most` are the last.
+    /// Returns the positions of a list by creation after `after`, at most `limit`; fewer are the last. Costs what
+    /// [`Self::query_list`] does.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn positions(
         &self,
         list: &List,
@@ -35,14 +37,14 @@ impl Store {
         let after = after.cloned().map(Cursor::from);
         let page =
             self.query_list(&ListQuery::ByCreation(list.clone()), after.as_ref(), order, limit).await?;
-        Ok(page.cursors.into_iter().map(|place| place.position).collect())
+        Ok(page.cursors.into_iter().map(|cursor| cursor.position).collect())
     }
 
-    /// At most `most` places of a run, those after `after` in that order. One query, or one for each megabyte of keys, which
-    /// are about 8,000 entries; more only where entries are read past.
+    /// Returns the cursors of a list query after `after`, at most `limit`. One query for each megabyte of keys, which
+    /// is about 8,000 entries; more only if entries are skipped.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn query_list(
         &self,
         list_query: &ListQuery,
@@ -58,15 +60,15 @@ impl Store {
         let mut read_count = 0;
         while found.cursors.len() < limit {
             let remaining = limit - found.cursors.len();
-            // Where most are read past, twice as many each time: no more than twice what is needed.
+            // When most entries are skipped, each query reads as many as all before it: at most twice what is needed.
             query.limit =
                 Some(if list_query.skips_entries() { remaining.max(read_count) } else { remaining });
             let page = self.query(&query).await?;
             read_count += page.items.len();
             for item in &page.items {
-                let place =
+                let cursor =
                     list_query.cursor(item::get_text(item, sort)?).ok_or(StoreError::Unreadable(sort))?;
-                found.cursors.extend(place);
+                found.cursors.extend(cursor);
             }
             query.start = page.next;
             if query.start.is_none() {
@@ -81,10 +83,10 @@ impl Store {
         Ok(found)
     }
 
-    /// The number of images of a list, counted no further than `most`: about 1 read unit for 50 images.
+    /// Counts the images of a list, up to `limit`. About 1 read unit for 50 images.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn count_list(&self, list: &List, limit: usize) -> Result<usize, StoreError> {
         let mut count = 0;
         let query = Query::new("gpk = :list").value(":list", item::text(list));
@@ -100,8 +102,8 @@ impl Store {
         }
     }
 
-    /// A page of the items of one partition, strongly consistent: at most `most`, those after `start`; and whether there
-    /// are more.
+    /// Reads the items of one partition after `start`, strongly consistent, at most `limit`; and whether there are
+    /// more. One query for each megabyte.
     pub(super) async fn partition_page(
         &self,
         partition: String,
@@ -112,7 +114,7 @@ impl Store {
         let mut query = Query { consistent: true, start, ..query };
         let mut items = Vec::new();
         loop {
-            // One more than wanted, to know whether there are more.
+            // One more than the limit, to know whether there are more.
             query.limit = Some(limit + 1 - items.len());
             let page = self.query(&query).await?;
             items.extend(page.items);
@@ -126,7 +128,7 @@ impl Store {
     }
 }
 
-/// The query of a run's entries between two sort keys.
+/// Returns the query for the entries of a list between two sort keys.
 fn range_query(list_query: &ListQuery, above: Option<String>, below: Option<String>) -> Query {
     macro_rules! conditions {
         ($pk:literal, $sk:literal) => {
@@ -138,7 +140,7 @@ fn range_query(list_query: &ListQuery, above: Option<String>, below: Option<Stri
             ]
         };
     }
-    // As an index names its attributes, see `keys`.
+    // Expressions are static, so each index has its own; `keys` has the attributes of each.
     let ([all, after, before, between], projection) = match list_query.index() {
         None => (conditions!("pk", "sk"), Projection::Only(&[SK])),
         Some(Index::Lists) => (conditions!("gpk", "gsk"), Projection::Only(&[GSK])),
@@ -152,9 +154,9 @@ fn range_query(list_query: &ListQuery, above: Option<String>, below: Option<Stri
         (Some(_), Some(_)) => between,
     };
     let query = Query::new(condition).value(":list", item::text(list_query.partition()));
-    let ends = [(":above", above), (":below", below)];
-    let query = ends.into_iter().fold(query, |query, (name, end)| match end {
-        Some(end) => query.value(name, item::text(end)),
+    let bounds = [(":above", above), (":below", below)];
+    let query = bounds.into_iter().fold(query, |query, (name, bound)| match bound {
+        Some(bound) => query.value(name, item::text(bound)),
         None => query,
     });
     Query { index: list_query.index().map(Index::name), projection, ..query }

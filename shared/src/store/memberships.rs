@@ -1,4 +1,4 @@
-//! Memberships as they are read: for a view, a list, or the deletion of an image.
+//! Reads memberships, for views and lists, and recipients, for the update or deletion of an image.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,19 @@ use super::keys::{self, MEMBERSHIP_PREFIX, SK};
 use crate::domain::{Image, ImageHead, ImageId, MemberView, Status, TenantId, Unauthorized};
 use crate::table::{Projection, Query};
 
-/// The tenants that an image is shared with, and at which revision of its members.
+/// The recipients of an image, at one revision of its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipients {
-    /// The tenants, in the order of their ids.
+    /// The tenants, ordered by id.
     pub tenants: Vec<TenantId>,
     pub(super) revision: u64,
 }
 
 impl Store {
-    /// Reads the status of one tenant's membership of an image; `None` where it is not a member. One read.
+    /// Reads the status of a membership; `None` if the image is not shared with the tenant. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn member_status(
         &self,
         image: &ImageId,
@@ -32,10 +32,11 @@ impl Store {
         self.read_one(keys::membership(image, tenant)).await?.as_ref().map_or(Ok(None), parse_status)
     }
 
-    /// Reads an image's head and one tenant's membership of it, in one round trip.
+    /// Reads an image's head and its membership with one tenant; the membership is `None` if it has ended. One batch
+    /// read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn head_and_member(
         &self,
         image: &ImageId,
@@ -44,17 +45,17 @@ impl Store {
         let (mut head, mut member) = (None, None);
         for item in self.read(vec![keys::head(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
-                Some(read) => member = read.into_member(),
+                Some(membership) => member = membership.into_member(),
                 None => head = image::parse_head(&item)?,
             }
         }
         Ok((head.map(Unauthorized::new), member))
     }
 
-    /// Reads an image and one tenant's membership of it, in one round trip.
+    /// Reads an image and its membership with one tenant; the membership is `None` if it has ended. One batch read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn image_and_member(
         &self,
         image: &ImageId,
@@ -63,18 +64,18 @@ impl Store {
         let (mut found_image, mut found_member) = (None, None);
         for item in self.read(vec![keys::image(image), keys::membership(image, tenant)]).await? {
             match parse(&item)? {
-                Some(read) => found_member = read.into_member(),
+                Some(membership) => found_member = membership.into_member(),
                 None => found_image = image::parse(&item)?,
             }
         }
         Ok((found_image.map(Unauthorized::new), found_member))
     }
 
-    /// Reads some images, each with what one tenant has said to it, if it is shared with that one; a missing or deleted
-    /// image is missing.
+    /// Reads images, each with its status for one tenant if it is shared with that tenant. Leaves out those that are
+    /// missing or deleted. One batch read for every 50 images.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn images_and_statuses(
         &self,
         ids: &[ImageId],
@@ -84,7 +85,9 @@ impl Store {
         let (mut images, mut statuses) = (Vec::new(), HashMap::new());
         for item in self.read(keys.collect()).await? {
             match parse(&item)? {
-                Some(read) => statuses.extend(read.membership.status().map(|status| (read.image, status))),
+                Some(stored) => {
+                    statuses.extend(stored.membership.status().map(|status| (stored.image, status)));
+                }
                 None => images.extend(image::parse(&item)?),
             }
         }
@@ -95,12 +98,13 @@ impl Store {
         Ok(images.into_iter().map(with_status).collect())
     }
 
-    /// Every tenant that an image is shared with.
+    /// Reads all recipients of an image. One query for each megabyte of its partition.
     ///
-    /// The revision is read first: whoever comes or goes while the rest is read makes it an old one.
+    /// The revision is read first, so that a change of members during the read outdates it, and the commit that
+    /// depends on it conflicts.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
@@ -125,11 +129,11 @@ impl Store {
         }
     }
 
-    /// A page of an image's members in the order of their ids: at most `most`, those after `after`; and whether there
-    /// are more.
+    /// Returns the members of an image after `after`, ordered by tenant id, at most `limit`; and whether there are
+    /// more. One query, and more only if ended memberships are skipped.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn members(
         &self,
         image: &ImageId,
@@ -148,7 +152,7 @@ impl Store {
         };
         let mut members = Vec::new();
         loop {
-            // One more than wanted, to know whether there are more; ended memberships may make it several calls.
+            // One more than the limit, to know whether there are more.
             query.limit = Some(limit + 1 - members.len());
             let page = self.query(&query).await?;
             for item in &page.items {

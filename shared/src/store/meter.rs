@@ -1,16 +1,16 @@
-//! Counts what a request uses of the table, as DynamoDB itself reports it: the log shows it for every request, and a
-//! test holds each call to its budget. And notes whether the request may have changed something, which its caller is told
-//! where the table fails.
+//! Counts the table's round trips and capacity units for a request, as DynamoDB reports them: they are logged for every
+//! request, and a test holds each API call to its budget. Also keeps whether the request may have changed something,
+//! which an error has to say.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Whether a request may have changed something. Clones share the note.
+/// Whether a request may have changed something. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DirtyFlag(Arc<AtomicBool>);
 
 impl DirtyFlag {
-    /// Notes that a write was made, or may have been.
+    /// Records that a write was made, or may have been.
     pub(super) fn mark(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -20,7 +20,7 @@ impl DirtyFlag {
     }
 }
 
-/// Counts. Clones share the counters.
+/// The counters of one request. Clones share them. Capacity is counted in half units, since DynamoDB charges halves.
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Counters>);
 
@@ -31,18 +31,18 @@ struct Counters {
     write_half_units: AtomicU64,
 }
 
-/// What was used of the table.
+/// The use of the table by one request.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Usage {
-    /// Calls to DynamoDB.
+    /// Calls to the table, retries included.
     pub round_trips: u64,
     /// Read capacity units.
     pub read_units: f64,
-    /// Write capacity units, those of the index among them.
+    /// Write capacity units, including those of the indexes.
     pub write_units: f64,
 }
 
-/// Which of the two capacities a call uses.
+/// The capacity that a call uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Capacity {
     Read,

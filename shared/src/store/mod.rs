@@ -1,15 +1,15 @@
-//! The table: one DynamoDB table with three indexes, and everything that is asked of it.
+//! One DynamoDB table with three indexes, and every read and write of it.
 //!
-//! Every change is a conditional write whose condition says what must still be true. A write that DynamoDB cannot
-//! make just now (a throttled partition, another transaction on the same item) is tried again here with jitter; a
-//! condition that does not hold is an answer, and goes to the caller.
+//! Every change is a conditional write. A transient failure (a throttled partition, another transaction on the same
+//! item) is retried here with backoff and jitter. A condition that does not hold is a conflict: it is not retried, but
+//! returned to the use case, which reads and plans again.
 //!
 //! The modules form four layers, each of which uses those before it:
 //!
-//! 1. items: their keys, the names of their attributes, how each kind is written and read;
-//! 2. reads: the handle to the table and its calls; pages of lists, and the snapshot that a plan is made from;
+//! 1. items: their keys and attributes, and how each kind is written and parsed;
+//! 2. reads: the handle to the table and its calls, pages of lists, and the snapshot that a plan is made from;
 //! 3. commits: the writes of a plan, under its guards;
-//! 4. what the use cases call, by subject.
+//! 4. operations that the use cases call, one module per subject.
 
 // Items.
 mod definition;
@@ -34,7 +34,7 @@ mod commit;
 mod lookups;
 mod senders;
 
-// What the use cases call.
+// Operations.
 mod access_keys;
 mod clock;
 mod directory;

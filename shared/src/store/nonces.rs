@@ -1,4 +1,5 @@
-//! Nonces that were used, so that none is used twice. TTL forgets them once their request would be too old anyway.
+//! Nonces of signed requests, so that a request cannot be replayed. TTL removes each one when its request would be
+//! rejected as too old anyway.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::domain::{AccessKeyId, Timestamp};
 use crate::table::Write;
 
 impl Store {
-    /// Uses a nonce of an access key, and remembers it that long. `false` where it was used before. One put.
+    /// Uses a nonce of an access key, and keeps it for `retention`; `false` if it was used before. One put.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn use_nonce(
         &self,
         access_key: &AccessKeyId,
@@ -23,7 +24,7 @@ impl Store {
         now: Timestamp,
         retention: Duration,
     ) -> Result<bool, StoreError> {
-        // Tells the same put, sent again because its answer was lost, from another one.
+        // Distinguishes a retry of this put, whose response was lost, from another use of the nonce.
         let put_id = uuid::Uuid::new_v4().simple().to_string();
         let attributes =
             [("put", item::text(&put_id)), (TTL, item::number(now.plus(retention).unix_seconds()))];
@@ -35,8 +36,8 @@ impl Store {
         match self.untracked().write(&[put]).await {
             Ok(()) => Ok(true),
             Err(WriteError::ConditionFailed(reasons)) => {
-                let found = reasons.iter().find_map(|reason| reason.found.as_ref());
-                Ok(found.is_some_and(|found| item::get_text(found, "put").is_ok_and(|put| put == put_id)))
+                let stored = reasons.iter().find_map(|reason| reason.found.as_ref());
+                Ok(stored.is_some_and(|item| item::get_text(item, "put").is_ok_and(|put| put == put_id)))
             }
             Err(WriteError::Store(error)) => Err(error),
         }

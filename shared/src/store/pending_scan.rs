@@ -1,5 +1,5 @@
-//! Jobs that find their images themselves: they walk along the list of what waits for a tenant's answer, and each step
-//! leaves a finished piece behind that says what was found and what became of it.
+//! Jobs that decide on everything in an inbox, and so find their images themselves: they scan the list of a tenant's
+//! pending images. Each step commits a finished work item with the images that it found and their outcomes.
 
 use super::client::Store;
 use super::commit::plan_writes;
@@ -12,52 +12,53 @@ use super::table_calls::Commit;
 use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Timestamp};
 use crate::table::Write;
 
-/// The attribute of a job that is the place after which its walk goes on.
+/// The attribute of a job that holds the position of its scan.
 const SCANNED_TO: &str = "walked_to";
 
-/// How far a walk has come.
+/// The progress of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PendingScan {
     /// The job.
     pub(crate) job: Job,
-    /// The place in the list after which it goes on.
+    /// Its position: the next step starts after it. `None` before the first step.
     pub(crate) after: Option<Position>,
-    /// How many steps it has made that found something, which are its pieces.
+    /// The number of steps that found images, each of which is a work item of the job.
     steps: u16,
-    /// How many pairs it has found.
+    /// The number of pairs that it has found.
     pairs: usize,
 }
 
-/// One step of a walk.
+/// One step of a scan.
 #[derive(Debug)]
 pub(crate) struct ScanStep<'a> {
-    /// The images that were found.
+    /// The images that the step found.
     pub(crate) found: &'a [ImageId],
-    /// What becomes of them.
+    /// The plan for them.
     pub(crate) plan: &'a Plan,
-    /// What that was decided from.
+    /// The snapshot that the plan was made from.
     pub(crate) snapshot: &'a Snapshot,
-    /// Where the walk is then.
+    /// The position of the scan after the step.
     pub(crate) after: Option<Position>,
-    /// Whether that is the end of the list.
+    /// Whether the list ends there, and with it the job.
     pub(crate) is_last: bool,
 }
 
 impl Store {
-    /// Reads how far a walk has come. `None` where it has ended, or there is none. One read.
+    /// Reads the progress of a job's scan; `None` if it has ended or the job does not exist. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn open_scan(&self, job: JobId) -> Result<Option<PendingScan>, StoreError> {
         let item = self.read_one(keys::job(job)).await?;
         item.filter(|item| item.contains_key(keys::GPK)).as_ref().map(parse).transpose()
     }
 
-    /// Makes one step of a walk, provided that it is where it was and that everything that was read is still so. On success
-    /// `walk` is as the table has it then.
+    /// Commits one step of a scan: its plan, its work item and the scan's new position. Returns a conflict, and writes
+    /// nothing, if a guard no longer holds or the scan has moved. On success, `scan` is updated to what the table
+    /// holds. One transaction.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn commit_scan_step(
         &self,
         scan: &mut PendingScan,
@@ -84,7 +85,7 @@ impl Store {
     }
 }
 
-/// Moves a walk on.
+/// Moves the position of a scan, if it is where it was read; the last step ends the job.
 fn advance_scan(scan: &PendingScan, step: &ScanStep<'_>, new_work_items: u16, now: Timestamp) -> Write {
     const ADVANCE: &str = "SET steps = :steps, walked = :walked, walked_to = :to";
     const FINISH: &str =
@@ -107,7 +108,7 @@ fn advance_scan(scan: &PendingScan, step: &ScanStep<'_>, new_work_items: u16, no
         .value(":to", item::text(step.after.as_ref().map(ToString::to_string).unwrap_or_default()))
 }
 
-/// What a step has found, and what became of it.
+/// Creates the work item of a step, finished, with the images that were found and their outcomes.
 fn finished_work_item(scan: &PendingScan, step: &ScanStep<'_>, now: Timestamp) -> Result<Write, StoreError> {
     let key = WorkItemKey { job: scan.job.id, number: scan.steps.saturating_add(1) };
     let outcomes: String =

@@ -1,8 +1,9 @@
-//! The queue of a tenant: which of its jobs are open, how many pairs they have, and the stamp that its later requests must be
-//! above. It stands on the tenant's item, which every request about the tenant reads.
+//! The queue of a tenant: its open jobs, their number of pairs, and the stamp above which its later requests must be.
+//! It is on the tenant's item, which every request about the tenant reads.
 //!
-//! Small jobs stand beside each other in the queue. Large ones wait in line: only the active one of a line has work items,
-//! so that a tenant who asks for much has a bounded number of them, on one machine and in the table's stream on AWS alike.
+//! Small jobs execute in parallel. Of the large ones, only one of each [`QueueKind`] is active and has work items; the
+//! others are held. So a tenant has a bounded number of open work items, on one machine and in the table's stream on
+//! AWS alike.
 
 use std::iter;
 
@@ -22,34 +23,35 @@ use super::table_calls::is_condition_failure;
 use crate::domain::{Job, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::table::Write;
 
-/// What came of queueing a job.
+/// The outcome of queueing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnqueueOutcome {
-    /// What came of the request.
+    /// The request was accepted, now or earlier, or has reused an idempotency key.
     Submitted(SubmitOutcome),
-    /// A later request of the tenant was queued meanwhile, or its line has moved: the job needs a new stamp.
+    /// A queue has changed since it was read, by a later request or by a job that ended: the job needs a new stamp.
     Conflict,
-    /// The tenant has as many open jobs, or pairs in them, as it may.
+    /// A tenant has reached its limit of open jobs, or of pairs in them.
     QueueFull,
 }
 
-/// A tenant in whose queue a job is to stand, as it was read.
+/// A tenant in whose queue a job is put, as it was read.
 pub type QueueTenant = (TenantId, Tenant);
 
 impl Store {
-    /// Reads a tenant. One read.
+    /// Reads a tenant; one without an item has the default values. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn tenant(&self, id: &TenantId) -> Result<Tenant, StoreError> {
         self.read_one(keys::tenant(id)).await?.as_ref().map_or(Ok(Tenant::default()), parse)
     }
 
-    /// Accepts a job for later: one transaction of the job, its first work items, the queues that it stands in, and the
-    /// remembered request. The first of the tenants has the job in its line, and its pairs count as that one's.
+    /// Accepts a job for later execution. One transaction: the job, its first work items unless it is held, its
+    /// queues, and the request's idempotency key. The job's pairs, and its turn if it is large, count in the first
+    /// queue only. After a conflict, one read for each queue.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn enqueue_job(
         &self,
         job: &Job,
@@ -67,65 +69,66 @@ impl Store {
         let slots = iter::once((slot, job.pair_count())).chain(iter::repeat((QueueSlot::Parallel, 0)));
         let mut writes: Vec<_> = idempotency.map(|request| record_job(request, job)).into_iter().collect();
         let enqueue =
-            |((id, _), (place, pairs)): (&QueueTenant, _)| enqueue_write(id, job, place, pairs, max_pairs);
+            |((id, _), (slot, pairs)): (&QueueTenant, _)| enqueue_write(id, job, slot, pairs, max_pairs);
         writes.extend(queues.iter().zip(slots).map(enqueue));
-        let header = writes.len();
+        let job_index = writes.len();
         writes.extend(job_writes(job, start)?);
         let reasons = match self.transact(&writes).await {
             Ok(()) => return Ok(EnqueueOutcome::Submitted(SubmitOutcome::Accepted)),
             Err(WriteError::Store(error)) => return Err(error),
             Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
-        let found = |place: usize| {
+        let stored = |index: usize| {
             reasons
-                .get(place)
+                .get(index)
                 .filter(|reason| is_condition_failure(reason))
                 .and_then(|reason| reason.found.as_ref())
         };
-        match (idempotency.zip(found(0)), found(header)) {
-            (Some((idempotency, before)), _) => {
-                replay_outcome(before, idempotency).map(EnqueueOutcome::Submitted)
+        match (idempotency.zip(stored(0)), stored(job_index)) {
+            (Some((idempotency, request)), _) => {
+                replay_outcome(request, idempotency).map(EnqueueOutcome::Submitted)
             }
-            // An earlier attempt was made, and its answer lost.
-            (None, Some(before)) if item::get_json::<Job>(before, "job")? == *job => {
+            // An earlier attempt was committed, and its response lost.
+            (None, Some(existing)) if item::get_json::<Job>(existing, "job")? == *job => {
                 Ok(EnqueueOutcome::Submitted(SubmitOutcome::Accepted))
             }
             _ => self.enqueue_failure(job, queues, max_pairs).await,
         }
     }
 
+    /// Finds out why a job was not queued: a queue is full, or has changed. One read for each queue.
     async fn enqueue_failure(
         &self,
         job: &Job,
         queues: &[QueueTenant],
         max_pairs: u32,
     ) -> Result<EnqueueOutcome, StoreError> {
-        for (number, (id, _)) in queues.iter().enumerate() {
-            let Queue { jobs, pair_count: pairs, .. } = self.tenant(id).await?.queue;
-            let more = if number == 0 { job.pair_count() } else { 0 };
-            let pairs = pairs.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
-            if jobs.len() >= MAX_OPEN_JOBS || (number == 0 && pairs > u64::from(max_pairs)) {
+        for (index, (id, _)) in queues.iter().enumerate() {
+            let Queue { jobs, pair_count, .. } = self.tenant(id).await?.queue;
+            let added = if index == 0 { job.pair_count() } else { 0 };
+            let pairs = pair_count.saturating_add(u64::try_from(added).unwrap_or(u64::MAX));
+            if jobs.len() >= MAX_OPEN_JOBS || (index == 0 && pairs > u64::from(max_pairs)) {
                 return Ok(EnqueueOutcome::QueueFull);
             }
         }
         Ok(EnqueueOutcome::Conflict)
     }
 
-    /// Takes a job that has ended out of its queues, and makes the next large one of its line active. That it was taken out
-    /// before is no error. One write for each of the queues, and for a large job what [`Self::activate_next`] takes.
+    /// Takes an ended job out of its queues, and activates the next large one of its kind. Does nothing if the job was
+    /// taken out before. One write for each queue, and for a large job what [`Self::activate_next`] takes.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed; then it is done by a sweep, or by the next reader of the queue.
+    /// [`StoreError`] if the table fails; a sweep, or the next reader of the queue, then tries again.
     pub(crate) async fn dequeue(&self, job: &Job) -> Result<(), StoreError> {
-        for (number, tenant) in job.queues.iter().enumerate() {
-            let is_first = number == 0;
+        for (index, tenant) in job.queues.iter().enumerate() {
+            let is_first = index == 0;
             let pairs = if is_first { job.pair_count() } else { 0 };
             let remove = Write::update(keys::tenant(tenant), dequeue_expression(job, is_first))
                 .only_if("contains(queued, :job)")
                 .value(":job", item::text(job.id))
                 .value(":jobs", AttributeValue::Ss(vec![job.id.to_string()]))
                 .value(":minus", item::number(-i128::try_from(pairs).unwrap_or_default()));
-            // Of several workers that see the end of a job only one takes it out, and goes on.
+            // Several workers may see the end of a job. The one that takes it out also activates the next.
             if self.try_update(&remove).await? && is_first && job.is_large() {
                 self.activate_next(tenant, QueueKind::of(&job.task)).await?;
             }
@@ -133,11 +136,11 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the oldest waiting job of a line active, unless one is active. Reads the tenant, and the open jobs of its queue up
-    /// to the one; one transaction.
+    /// Activates the tenant's oldest held job of a kind, unless one of that kind is active. One read of the tenant,
+    /// one for each job of its queue up to the one that is activated, and one transaction.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn activate_next(&self, tenant: &TenantId, kind: QueueKind) -> Result<(), StoreError> {
         let queue = self.tenant(tenant).await?.queue;
         if queue.current.contains_key(&kind) {
@@ -158,11 +161,11 @@ impl Store {
         Ok(())
     }
 
-    /// Gives its turn to a large job that waits though nothing of its line is active any more: a worker was stopped before it
-    /// could. Reads the tenant and its active job; besides what [`Self::dequeue`] takes.
+    /// Activates a held job if nothing of its kind is active any more, or the active one has ended: a worker was
+    /// killed before it could. One read and one query, and what [`Self::dequeue`] takes.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn unblock(&self, held: &Job) -> Result<(), StoreError> {
         let Some(tenant) = held.queues.first() else { return Ok(()) };
         let kind = QueueKind::of(&held.task);
@@ -175,11 +178,11 @@ impl Store {
         }
     }
 
-    /// Leaves a stamp on the items of tenants, so that every later request about them is above it. One write for each, side by
-    /// side; where one is in doubt, the request is not.
+    /// Raises the clocks of tenants to a stamp, so that every later request about them is above it. One write for
+    /// each, in parallel. If one of them is in doubt, the request is not.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn advance_clocks(&self, tenants: &[&TenantId], stamp: Stamp) -> Result<(), StoreError> {
         let untracked = self.untracked();
         let advance =
@@ -187,7 +190,7 @@ impl Store {
         try_join_all(tenants.iter().map(|tenant| advance(tenant))).await.map(drop)
     }
 
-    /// Makes a write, unless its condition does not hold. Returns whether it was made.
+    /// Makes a write if its condition holds, and returns whether it does.
     async fn try_update(&self, write: &Write) -> Result<bool, StoreError> {
         match self.update(write).await {
             Ok(_) => Ok(true),

@@ -1,4 +1,4 @@
-//! Tokens that were revoked before their end. TTL forgets them when they have expired anyway.
+//! Tokens that were revoked before they expire. TTL removes each one once its token has expired.
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -8,24 +8,24 @@ use crate::domain::Timestamp;
 use crate::table::Write;
 
 impl Store {
-    /// Remembers, as long as the token of that hash would be good, that it is not. One put.
+    /// Revokes the token with this hash, until it expires. One put.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn revoke_token(&self, digest: &str, expires: Timestamp) -> Result<(), StoreError> {
         let attributes = [(TTL, item::number(expires.unix_seconds()))];
         let put = Write::put(item::item(keys::revoked_token(digest), attributes));
         match self.write(&[put]).await {
-            // It has no condition that could fail.
+            // The put has no condition that could fail.
             Ok(()) | Err(WriteError::ConditionFailed(_)) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
         }
     }
 
-    /// Whether the token of that hash was revoked. One read.
+    /// Returns whether the token with this hash was revoked. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub(crate) async fn is_token_revoked(&self, digest: &str) -> Result<bool, StoreError> {
         Ok(self.read_one(keys::revoked_token(digest)).await?.is_some())
     }

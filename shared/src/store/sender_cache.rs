@@ -1,15 +1,16 @@
-//! The pairs of recipient and owner that a process knows to be recorded.
+//! Caches which senders are recorded, so that a share between two tenants that shared before costs nothing more.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::TenantId;
 
-/// The pairs of recipient and owner whose items this process has written or seen. They are never deleted.
+/// The pairs of recipient and owner whose items this process has written or read. Those items are never deleted, so an
+/// entry never becomes stale. Clones share the cache.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SenderCache(Arc<Mutex<HashSet<(TenantId, TenantId)>>>);
 
-/// As many are kept in memory, some 200 bytes each.
+/// The most pairs in the cache, about 200 bytes each. A full cache is cleared.
 const MAX_CACHED_PAIRS: usize = 10_000;
 
 impl SenderCache {

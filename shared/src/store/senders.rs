@@ -1,6 +1,6 @@
-//! The owners that have shared with a tenant: an item for each owner and recipient, written before the first image of the owner is
-//! shared with the recipient. By it what a recipient has received is found in the lists of its owners, which know tags and
-//! names, so that a share pays for none of that.
+//! Senders: the owners that have shared with a tenant. There is an item for each owner and recipient, written before
+//! the first share between the two. A search by tag or name finds received images in the lists of their owners, so
+//! that a share does not have to write such entries.
 
 use std::collections::HashSet;
 
@@ -15,8 +15,8 @@ use crate::domain::{Plan, TenantId};
 use crate::table::{Projection, Query, Write};
 
 impl Store {
-    /// Remembers the owners of the images that tenants are to receive by a decision, before it is written. Nothing for pairs that
-    /// this process has seen; else one batch read for every 100, and a write of one unit for each that is new.
+    /// Records the senders that a plan adds, before the plan is committed. Costs nothing for pairs in the cache; for
+    /// others, one batch read for every 100, and a write of one unit for each that is new.
     pub(super) async fn record_senders(&self, plan: &Plan, snapshot: &Snapshot) -> Result<(), StoreError> {
         let new_memberships = plan.changes.iter().filter(|change| {
             let current = snapshot.input.memberships.get(&(change.image.clone(), change.tenant.clone()));
@@ -29,20 +29,20 @@ impl Store {
         self.record_sender_pairs(pairs.collect()).await
     }
 
-    /// One batch read for every 100 pairs that this process does not know, and a write for each that is new.
+    /// Records the pairs of recipient and owner that are neither in the cache nor in the table.
     async fn record_sender_pairs(&self, mut pairs: HashSet<(TenantId, TenantId)>) -> Result<(), StoreError> {
         pairs.retain(|pair| !self.sender_cache.contains(pair));
         if pairs.is_empty() {
             return Ok(());
         }
         let keys = pairs.iter().map(|(recipient, owner)| keys::sender(recipient, owner)).collect();
-        let found = self.read_eventually(keys, Projection::Only(&[PK, SK])).await?;
+        let items = self.read_eventually(keys, Projection::Only(&[PK, SK])).await?;
         let pair = |item| {
             let recipient = keys::parse_senders_partition(item::get_text(item, PK).ok()?)?;
             Some((recipient, item::get_parsed(item, SK).ok()?))
         };
-        let found: HashSet<_> = found.iter().filter_map(pair).collect();
-        let new = pairs.iter().filter(|pair| !found.contains(*pair));
+        let recorded: HashSet<_> = items.iter().filter_map(pair).collect();
+        let new = pairs.iter().filter(|pair| !recorded.contains(*pair));
         let untracked = self.untracked();
         let put = async |(recipient, owner): &(TenantId, TenantId)| {
             let no_attributes: [(&str, _); 0] = [];
@@ -53,7 +53,7 @@ impl Store {
                 Ok(_) => Ok(()),
                 Err(WriteError::Store(error)) => Err(error),
                 Err(WriteError::ConditionFailed(_)) => {
-                    Err(StoreError::Refused("a put without a condition".into()))
+                    Err(StoreError::Refused("a put without a condition failed its condition".into()))
                 }
             }
         };
@@ -62,11 +62,11 @@ impl Store {
         Ok(())
     }
 
-    /// The owners who have shared with a tenant, in the order of their ids: at most `most`. One query, about 1 read unit for
-    /// 100.
+    /// Returns the owners that have shared with a tenant, ordered by id, at most `limit`. One query, about 1 read unit
+    /// for 100.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn senders(&self, recipient: &TenantId, limit: usize) -> Result<Vec<TenantId>, StoreError> {
         let query =
             Query::new("pk = :recipient").value(":recipient", item::text(keys::senders_partition(recipient)));

@@ -1,4 +1,4 @@
-//! What a decision is made from: the items of some pairs, with the revisions that must still be so when it is written.
+//! Snapshots: the items that a plan is made from, with the revisions that its guards check when it is committed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -19,23 +19,24 @@ use crate::domain::{
 /// An image and a tenant.
 pub(crate) type Pair<'a> = (&'a ImageId, &'a TenantId);
 
-/// What was read of some pairs.
+/// The items of some pairs and tenants, as they were read.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    /// What plans are made from. A use case gets an image only through the access rule: [`Snapshot::image`].
+    /// The input of plans. It is private to the store: a use case gets an image only by [`Snapshot::image`], which
+    /// demands authorization.
     pub(super) input: StepInput,
     pub(super) revisions: HashMap<(ImageId, TenantId), u64>,
     /// When the memberships were last changed.
     pub(super) updated: HashMap<(ImageId, TenantId), Timestamp>,
-    /// The tenants that were asked for, whether or not the table has an item of them.
+    /// The tenants that were read, whether or not the table has an item for them.
     loaded_tenants: HashSet<TenantId>,
 }
 
-/// Inboxes that are counted at the same time.
+/// The most inboxes that are counted in parallel.
 const MAX_CONCURRENT_COUNTS: usize = 16;
 
 impl Store {
-    /// Reads the heads of the images and the memberships of some pairs, and some tenants. One batch read for every 100 items.
+    /// Reads the image heads and memberships of pairs, and tenants. One batch read for every 100 items.
     pub(crate) async fn snapshot(
         &self,
         pairs: &[Pair<'_>],
@@ -51,7 +52,7 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// Reads some images' heads and some tenants. One batch read for every 100 items.
+    /// Reads image heads and tenants. One batch read for every 100 items.
     pub(crate) async fn heads_and_tenants(
         &self,
         images: &[ImageId],
@@ -64,8 +65,8 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// Reads what a task on some pairs is decided from: in one batch read, and in another where an image is encrypted or
-    /// needs a vault; and counts the inboxes of those who are asked for an answer.
+    /// Reads everything that a plan for a task on pairs needs. One batch read for every 100 items, and what
+    /// [`Self::read_extra`] takes.
     pub(crate) async fn step_snapshot(
         &self,
         task: &Task,
@@ -77,7 +78,7 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// Reads the tenants that a snapshot does not hold yet. Nothing, or one batch read.
+    /// Adds the tenants that a snapshot lacks. One batch read for every 100, or none.
     pub(crate) async fn read_tenants(
         &self,
         snapshot: &mut Snapshot,
@@ -88,7 +89,7 @@ impl Store {
         if missing.is_empty() { Ok(()) } else { snapshot.load(self, missing).await }
     }
 
-    /// Whether the membership of a pair is still as it was read. One batch read.
+    /// Returns whether the membership of a pair is unchanged since the snapshot was read. One batch read.
     pub(crate) async fn is_membership_unchanged(
         &self,
         snapshot: &Snapshot,
@@ -99,8 +100,9 @@ impl Store {
         Ok(current.revisions.get(&pair) == snapshot.revisions.get(&pair))
     }
 
-    /// Reads what a task on pairs that were read is decided from besides: nothing, or in one batch read; and the inboxes that
-    /// were not counted a moment ago.
+    /// Adds the reads of a task that depend on the pairs read before: key grants and vaults, in one batch read for
+    /// every 100, or none; and the inboxes of recipients that have to decide, each from the cache or by a query. All
+    /// in parallel.
     pub(crate) async fn read_extra(
         &self,
         snapshot: &mut Snapshot,
@@ -123,17 +125,17 @@ impl Store {
 }
 
 impl Snapshot {
-    /// The stamps of all requests that formed what was read.
+    /// Returns the stamps that a request on these pairs and tenants must be above.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> {
         let memberships = self.input.memberships.values().map(Membership::newest_stamp);
         memberships.chain(self.input.tenants.values().filter_map(|tenant| tenant.last_queued))
     }
 
-    /// When a membership was last changed that becomes what `change` says at that moment: one that is as it was for everybody
-    /// who sees it keeps its date, as in Glance, whatever stamps it gains.
+    /// Returns the update time of a membership after `change`. It is `now`, unless nothing changes that an API shows:
+    /// then it is the former time, as in Glance, even if the stamps change.
     pub(crate) fn update_time(&self, change: &Change, now: Timestamp) -> Timestamp {
         let pair = (change.image.clone(), change.tenant.clone());
-        let is_same = match (self.input.memberships.get(&pair), &change.membership) {
+        let is_unchanged = match (self.input.memberships.get(&pair), &change.membership) {
             (Some(Membership::Active(before)), Membership::Active(after)) => {
                 before.since == after.since
                     && before.status() == after.status()
@@ -141,43 +143,44 @@ impl Snapshot {
             }
             (before, after) => before == Some(after),
         };
-        self.updated.get(&pair).copied().filter(|_| is_same).unwrap_or(now)
+        self.updated.get(&pair).copied().filter(|_| is_unchanged).unwrap_or(now)
     }
 
-    /// A tenant that was read; one of which the table has no item is as good as new.
+    /// Returns a tenant; one without an item has the default values.
     pub(crate) fn tenant(&self, id: &TenantId) -> Tenant {
         self.input.tenants.get(id).cloned().unwrap_or_default()
     }
 
-    /// An image that was read; `None` where it is missing or deleted.
+    /// Returns the head of an image; `None` if the image is missing or deleted.
     pub(crate) fn image(&self, id: &ImageId) -> Option<Unauthorized<&ImageHead>> {
         self.input.images.get(id).map(Unauthorized::new)
     }
 
-    /// The owners of the images that were read, in whose queues a request waits its turn. No caller learns of them.
+    /// Returns the owners of the images, in whose queues a request may have to wait. They need no authorization, since
+    /// no caller sees them.
     pub(crate) fn image_owners(&self) -> BTreeSet<TenantId> {
         self.input.images.values().map(|head| head.owner.clone()).collect()
     }
 
-    /// The membership of a pair that was read, if there is one.
+    /// Returns the membership of a pair, if there is one.
     pub(crate) fn membership(&self, (image, tenant): Pair<'_>) -> Option<&Membership> {
         self.input.memberships.get(&(image.clone(), tenant.clone()))
     }
 
-    /// Plans some pairs of a job from what was read: see [`plan`].
+    /// Plans pairs of a job: see [`plan`].
     pub(crate) fn plan(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
         plan(job, pairs, &self.input, rules)
     }
 
-    /// Plans to fail some pairs of a job: see [`plan_failure`].
+    /// Plans the failure of pairs of a job: see [`plan_failure`].
     pub(crate) fn plan_failure(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
         plan_failure(job, pairs, &self.input, rules)
     }
 
-    /// Plans a change of an image's permissions from what was read: see [`plan_permissions`].
+    /// Plans a change of an image's permissions: see [`plan_permissions`].
     ///
     /// # Errors
-    /// [`ShareRefused`]; then nothing is to be written.
+    /// [`ShareRefused`] if a rule does not allow a change; nothing is written then.
     pub(crate) fn plan_permissions(
         &self,
         image: &ImageHead,

@@ -1,4 +1,4 @@
-//! The calls to the table: counted, tried again where that helps, and their failures sorted.
+//! The calls to the table. Each is counted, and retried until its deadline if its failure is transient.
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -11,31 +11,31 @@ use crate::table::{
     TransactionToken, Write, WriteOutput,
 };
 
-/// What came of a write under conditions.
+/// The outcome of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
-    /// It is written.
+    /// Everything is written.
     Committed,
-    /// A condition did not hold any more, and nothing is written.
+    /// A condition did not hold, and nothing is written.
     Conflict,
 }
 
-/// The most keys of one batch read.
+/// DynamoDB's limit of keys in one batch read.
 const MAX_BATCH_KEYS: usize = 100;
 
 impl Store {
-    /// Asks the table for something that is not there: opens the connection, and shows that the table answers.
+    /// Reads an item that does not exist, which opens the connection and shows that the table responds. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where it does not.
+    /// [`StoreError`] if it does not.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.read_one(keys::probe()).await.map(|_| ())
     }
 
-    /// Writes all of the items or none; a put alone without a transaction, for half the units.
+    /// Makes all of the writes or none. A single put needs no transaction, and takes half the units.
     ///
-    /// A put alone may find its condition broken by its own first attempt, whose answer was lost: unlike a transaction
-    /// it carries no token. Who puts has to recognise what it wrote.
+    /// Unlike a transaction, a put has no token. If the response to its first attempt is lost, the retry may find its
+    /// condition violated by that attempt, so the caller has to recognise its own item.
     pub(super) async fn write(&self, writes: &[Write]) -> Result<(), WriteError> {
         match writes {
             [put @ Write { action: Action::Put(_), .. }] => self.update(put).await.map(drop),
@@ -43,7 +43,7 @@ impl Store {
         }
     }
 
-    /// Writes all of the items, or none where a condition does not hold; a put alone without a transaction, for half the units.
+    /// Makes all of the writes, or none if a condition does not hold, as [`Self::write`] does.
     pub(super) async fn commit(&self, writes: &[Write]) -> Result<Commit, StoreError> {
         match self.write(writes).await {
             Ok(()) => Ok(Commit::Committed),
@@ -52,19 +52,19 @@ impl Store {
         }
     }
 
-    /// Writes all of the items or none, in a transaction: once, however often it has to be asked for.
+    /// Makes all of the writes or none, in a transaction. Its token makes it idempotent, however often it is retried.
     pub(super) async fn transact(&self, writes: &[Write]) -> Result<(), WriteError> {
         let token = TransactionToken::random();
         self.write_with_retry(|| self.table.transact_write_items(writes, token)).await.map(drop)
     }
 
-    /// Makes one write without a transaction, which may happen twice where the answer to the first attempt is lost.
-    /// Returns what an update has changed.
+    /// Makes one write without a transaction. It may be made twice, if the response to the first attempt is lost.
+    /// Returns the attributes that an update has set.
     pub(super) async fn update(&self, write: &Write) -> Result<Item, WriteError> {
         Ok(self.write_with_retry(|| self.table.write_item(write)).await?.updated)
     }
 
-    /// Calls until the writes are made, or until there is a reason why they cannot be.
+    /// Retries a write until it is made, fails for good or reaches the deadline.
     async fn write_with_retry<'a>(
         &self,
         call: impl Fn() -> TableFuture<'a, WriteOutput>,
@@ -75,9 +75,9 @@ impl Store {
         Ok(output)
     }
 
-    /// Calls until there is an answer.
+    /// Retries a read until it succeeds, fails for good or reaches the deadline.
     async fn read_with_retry<'a, T>(&self, call: impl Fn() -> TableFuture<'a, T>) -> Result<T, StoreError> {
-        self.call_with_retry(Capacity::Read, call).await.map_err(|problem| match problem {
+        self.call_with_retry(Capacity::Read, call).await.map_err(|error| match error {
             WriteError::Store(error) => error,
             WriteError::ConditionFailed(reasons) => {
                 StoreError::Refused(reasons.iter().map(describe).collect())
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// The same problem, or what is known of it after a write that was made or may have been made.
+    /// Turns [`StoreError::Unavailable`] into [`StoreError::InDoubt`] if the request has made a write, or may have.
     fn mark_in_doubt(&self, problem: WriteError) -> WriteError {
         match problem {
             WriteError::Store(StoreError::Unavailable(text)) if self.dirty.is_set() => {
@@ -115,8 +115,8 @@ impl Store {
         }
     }
 
-    /// Reads items by key, strongly consistent: a caller sees what it was told has been written. In no order;
-    /// missing items are missing.
+    /// Reads items by key, strongly consistent, so that a caller sees its own writes. Returns those that exist, in no
+    /// order. One read for one key, otherwise one batch read for every 100.
     pub(super) async fn read(&self, mut keys: Vec<Key>) -> Result<Vec<Item>, StoreError> {
         match keys.pop() {
             Some(key) if keys.is_empty() => Ok(self.read_one(key).await?.into_iter().collect()),
@@ -127,8 +127,8 @@ impl Store {
         }
     }
 
-    /// Reads those attributes of items by key, for half the units, as they were a moment ago: for what the index told,
-    /// which is no newer.
+    /// Reads attributes of items by key, eventually consistent, for half the units: good enough for keys that come
+    /// from an index, which is eventually consistent, too.
     pub(super) async fn read_eventually(
         &self,
         keys: Vec<Key>,
@@ -162,14 +162,14 @@ impl Store {
         Ok(items)
     }
 
-    /// Reads one item by key, strongly consistent.
+    /// Reads one item by key, strongly consistent; `None` if it does not exist.
     pub(super) async fn read_one(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let found = self.read_with_retry(|| self.table.get_item(&key)).await?;
         self.meter.count(Capacity::Read, found.units);
         Ok(found.items.into_iter().next())
     }
 
-    /// Reads a page of a query.
+    /// Reads one page of a query.
     pub(super) async fn query(&self, query: &Query) -> Result<Page, StoreError> {
         let page = self.read_with_retry(|| self.table.query(query)).await?;
         self.meter.count(Capacity::Read, page.units);
@@ -177,12 +177,12 @@ impl Store {
     }
 }
 
-/// Whether it was this write's condition that did not hold.
+/// Returns whether the condition of this write did not hold.
 pub(super) fn is_condition_failure(reason: &CancelReason) -> bool {
     reason.code.as_deref() == Some(CONDITION_FAILED)
 }
 
-/// What stood in a call's way, where that passes by itself; else the reason for which it will not be made.
+/// Returns why a call should be retried; an error if a retry does not help.
 fn transient_reason(failure: TableError) -> Result<String, WriteError> {
     Err(match failure {
         TableError::NotSent(text) | TableError::NoResponse(text) => return Ok(text),
@@ -208,7 +208,8 @@ fn transient_reason(failure: TableError) -> Result<String, WriteError> {
     })
 }
 
-/// Whether it is the code of what passes by itself: a table that is asked too much of, another transaction on the same item.
+/// Returns whether DynamoDB uses this code for a transient failure: throttling, or another transaction on the same
+/// item.
 fn is_transient_code(code: &str) -> bool {
     matches!(
         code,

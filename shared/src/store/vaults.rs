@@ -1,4 +1,4 @@
-//! Vaults: each stands in its owner's partition, with the sum of what is reserved of it.
+//! Vaults. Each is an item in its owner's partition, with the sum of its reservations.
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -8,28 +8,29 @@ use super::keys::{self, SK};
 use crate::domain::{Stamp, TenantId, VaultDetails, VaultId, VaultKey};
 use crate::table::Write;
 
-/// What came of forgetting a vault.
+/// The outcome of deleting a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteVaultOutcome {
-    /// There is none any more.
+    /// The vault does not exist any more.
     Deleted,
-    /// Something is reserved of it.
+    /// Some of its capacity is reserved.
     InUse,
 }
 
 impl Store {
-    /// Writes what its owner says of a vault, which may be new, and returns the vault as it is then; `None` where more is
-    /// reserved of it. One write.
+    /// Creates or updates a vault, and returns it; `None`, and nothing is written, if more is reserved than its new
+    /// capacity. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn put_vault(
         &self,
         key: &VaultKey,
         details: &VaultDetails,
         at: Stamp,
     ) -> Result<Option<VaultRecord>, StoreError> {
-        const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), reserved_gib = if_not_exists(reserved_gib, :zero)";
+        const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), \
+                           reserved_gib = if_not_exists(reserved_gib, :zero)";
         let write = Write::update(keys::vault(key), SET)
             .only_if("attribute_not_exists(pk) OR reserved_gib <= :capacity")
             .value(":vault", item::json(details)?)
@@ -44,10 +45,10 @@ impl Store {
         }
     }
 
-    /// Forgets a vault of which nothing is reserved. One write; that there is none is no error.
+    /// Deletes a vault without reservations; does nothing if there is none. One write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn delete_vault(&self, key: &VaultKey) -> Result<DeleteVaultOutcome, StoreError> {
         let write = Write::delete(keys::vault(key))
             .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
@@ -62,17 +63,16 @@ impl Store {
     /// Reads a vault. One read.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn vault(&self, key: &VaultKey) -> Result<Option<VaultRecord>, StoreError> {
         let item = self.read_one(keys::vault(key)).await?;
         item.map(|item| parse_record(key.1.clone(), &item)).transpose()
     }
 
-    /// A page of a tenant's vaults in the order of their ids: at most `most`, those after `after`; and whether there are
-    /// more. One query.
+    /// Returns a tenant's vaults after `after`, ordered by id, at most `limit`; and whether there are more. One query.
     ///
     /// # Errors
-    /// [`StoreError`] where the table failed.
+    /// [`StoreError`] if the table fails.
     pub async fn vaults(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! The calls to DynamoDB by the AWS SDK, which signs them. Each is made once: who asks tries again.
+//! Calls DynamoDB by the AWS SDK, which signs the requests. Each call is made once: retries are the store's.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use super::{
 const RETURN_CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
 const RETURN_OLD_ITEM: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
-/// A table of the real DynamoDB, or of one that an endpoint stands for.
+/// A table in DynamoDB, or in a compatible service at the client's endpoint.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
@@ -34,7 +34,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// The table of that name, reached through that client.
+    /// Creates a handle to the table with this name. The client must not retry, since the store does.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
@@ -54,19 +54,19 @@ impl Table for DynamoDb {
     fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
         Box::pin(async move {
             let (projection, names) = read.projection.expression().unzip();
-            let wanted = KeysAndAttributes::builder()
+            let request = KeysAndAttributes::builder()
                 .set_keys(Some(read.keys.clone()))
                 .consistent_read(read.consistent)
                 .set_projection_expression(projection)
                 .set_expression_attribute_names(names)
                 .build()
                 .map_err(build_error)?;
-            let call = self.client.batch_get_item().request_items(&self.table, wanted);
+            let call = self.client.batch_get_item().request_items(&self.table, request);
             let output = call.return_consumed_capacity(RETURN_CAPACITY).send().await.map_err(table_error)?;
             let units = capacity_units(output.consumed_capacity());
             let items = output.responses.into_iter().flatten().flat_map(|(_, items)| items).collect();
             let unprocessed =
-                output.unprocessed_keys.into_iter().flatten().flat_map(|(_, unread)| unread.keys);
+                output.unprocessed_keys.into_iter().flatten().flat_map(|(_, request)| request.keys);
             Ok(ReadOutput { items, unprocessed: unprocessed.collect(), units })
         })
     }
@@ -267,7 +267,7 @@ fn names(write: &Write) -> Option<HashMap<String, String>> {
     (!write.names.is_empty()).then(|| names.collect())
 }
 
-/// DynamoDB refuses an empty map of values.
+/// Returns the values by name; `None` if there are none, since DynamoDB rejects an empty map.
 fn values(values: &Values) -> Option<HashMap<String, AttributeValue>> {
     let named = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     (!values.is_empty()).then(|| named.collect())
@@ -300,7 +300,7 @@ fn build_error(error: BuildError) -> TableError {
     TableError::Service { code: "ValidationException".to_owned(), message: error.to_string() }
 }
 
-/// Whether a call failed before anything of it was sent.
+/// Returns whether a call failed before any part of it was sent: it was not built, or there was no connection.
 fn was_not_sent<E>(error: &SdkError<E, HttpResponse>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,

@@ -1,7 +1,8 @@
-//! What the store asks of DynamoDB: some calls of its API, with its expressions and its errors, for one table.
+//! The part of DynamoDB's API that the store uses, for one table, with DynamoDB's expressions and errors.
 //!
-//! On AWS the SDK answers them ([`DynamoDb`]), on one machine the embedded database does (`infra/local`). A call says all
-//! of itself in a type of its own rather than the SDK's, so that neither way of answering can overlook a part of it.
+//! On AWS the SDK implements it ([`DynamoDb`]), on one machine the embedded database does (`infra/local`). Its
+//! requests are types of their own, not the SDK's: they have only the fields that the store sets, so that no
+//! implementation can overlook one.
 
 mod dynamodb;
 
@@ -18,13 +19,13 @@ use uuid::Uuid;
 pub use self::dynamodb::DynamoDb;
 use crate::domain::TenantId;
 
-/// An item, or a part of one.
+/// An item, or some of its attributes.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The primary key of an item.
 pub type Key = Item;
 
-/// An answer that is on its way.
+/// The pending result of a call.
 pub type TableFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TableError>> + Send + 'a>>;
 
 /// One DynamoDB table.
@@ -38,29 +39,31 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// `Query`: one page.
     fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page>;
 
-    /// `PutItem`, `UpdateItem` or `DeleteItem`. The answer to an update tells what it has changed. A check alone is refused.
+    /// `PutItem`, `UpdateItem` or `DeleteItem`. An update returns the attributes that it has set. A check is an error,
+    /// since DynamoDB has it only in a transaction.
     fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput>;
 
-    /// `TransactWriteItems`: all of them or none. The same call again, with the same token, changes nothing.
+    /// `TransactWriteItems`: makes all of the writes or none. A retry with the same token changes nothing.
     fn transact_write_items<'a>(
         &'a self,
         writes: &'a [Write],
         token: TransactionToken,
     ) -> TableFuture<'a, WriteOutput>;
 
-    /// Returns the same table for calls on behalf of a tenant, where it matters to the table for whom a call is: one that
-    /// makes its calls one after the other shares its time out between tenants. `None` where the table shares out nothing.
+    /// Returns a handle whose calls are scheduled as those of a tenant, if the table makes its calls one after the
+    /// other and so has tenants take turns; `None` if it does not.
     fn for_tenant(&self, _tenant: &TenantId) -> Option<Arc<dyn Table>> {
         None
     }
 }
 
-/// Names a transaction, so that whoever did not hear its answer may send it again: DynamoDB remembers it for ten minutes.
+/// The idempotency token of a transaction, with which it can be retried if its response is lost. DynamoDB keeps it for
+/// ten minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransactionToken(Uuid);
 
 impl TransactionToken {
-    /// The token of a new transaction.
+    /// Creates the token of a new transaction.
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
@@ -72,38 +75,38 @@ impl fmt::Display for TransactionToken {
     }
 }
 
-/// Why DynamoDB did not do what it was asked.
+/// A failed call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TableError {
-    /// Nothing was written. One reason for each write, in order.
+    /// The write or transaction was canceled: nothing was written. One reason per write, in order.
     Canceled(Vec<CancelReason>),
-    /// An error of the service, or of what lies before it.
+    /// An error response of the service, but not that it has failed internally ([`Self::NoResponse`]).
     Service {
         /// Its code, such as `ThrottlingException`.
         code: String,
         /// Its message.
         message: String,
     },
-    /// The call was not sent, since there was no connection. Nothing was done.
+    /// The call was not sent, for lack of a connection. Nothing was done.
     NotSent(String),
-    /// There was no answer, or that something has failed inside; what was asked may have been done.
+    /// There was no response, or one that reports an internal error. The call may have been carried out.
     NoResponse(String),
-    /// The call was not taken, and no further one will be. Nothing was done.
+    /// The table is closed, or the deadline has passed. This call was not made, and a retry would not be.
     Closed(String),
-    /// The table's storage does not do what it must. Nothing was done that this call asked for.
+    /// The table's storage fails. Nothing was done.
     Storage(StorageFault, String),
 }
 
-/// What is wrong with the storage under a table; only that of a table on the same machine tells it.
+/// A fault of a table's storage. Only the embedded database reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StorageFault {
-    /// There is no room left. Reads go on.
+    /// There is no space left. Reads still work.
     Full,
-    /// What was read is not what was written.
+    /// The data read is not the data written.
     Damaged,
     /// Its files were removed or replaced.
     Missing,
-    /// The system reports an error of the disk or of the file system.
+    /// The operating system reports an error of the disk or the file system.
     Failing,
 }
 
@@ -119,85 +122,85 @@ impl fmt::Display for StorageFault {
 }
 
 impl TableError {
-    /// Whether what was asked may have been done all the same.
+    /// Returns whether the call may have been carried out although it failed.
     pub fn may_have_been_applied(&self) -> bool {
         matches!(self, Self::NoResponse(_))
     }
 }
 
-/// What one write had to say to the failure of all.
+/// Why one write of a canceled transaction failed, if it did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CancelReason {
-    /// DynamoDB's code, such as `ConditionalCheckFailed`; `None` where this write was not the reason.
+    /// DynamoDB's code, such as `ConditionalCheckFailed`; `None` if this write did not fail.
     pub code: Option<String>,
-    /// Its message.
+    /// DynamoDB's message.
     pub message: Option<String>,
-    /// The item that a put's condition did not hold of.
+    /// The existing item, if the condition of a put did not hold.
     pub found: Option<Item>,
 }
 
-/// What a check alone is answered with, for which DynamoDB has no call.
+/// Returns the error of a check outside a transaction, for which DynamoDB has no call.
 pub fn standalone_check_error() -> TableError {
     TableError::Service {
         code: "ValidationException".to_owned(),
-        message: "a check stands in a transaction".to_owned(),
+        message: "a check is only valid in a transaction".to_owned(),
     }
 }
 
-/// The code of a [`CancelReason`] whose condition did not hold.
+/// The code of a [`CancelReason`] for a condition that did not hold.
 pub const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// Items that were read by key; missing ones are missing.
+/// The result of a read by key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReadOutput {
-    /// The items, in no order.
+    /// The items that exist, in no order.
     pub items: Vec<Item>,
-    /// The keys that were not read, since the table was too busy.
+    /// The keys that were not read, because of throttling or the size limit of a response.
     pub unprocessed: Vec<Key>,
-    /// The read capacity units that it took.
+    /// The read capacity units consumed.
     pub units: f64,
 }
 
 /// A page of a query.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
-    /// The items, in the order of the query; none where only their number was asked for.
+    /// The items, in the order of the query; none for [`Projection::Count`].
     pub items: Vec<Item>,
     /// The number of items on the page.
     pub count: usize,
-    /// Where the next page starts; `None` where there is none.
+    /// Where the next page starts; `None` after the last page.
     pub next: Option<Key>,
-    /// The read capacity units that it took.
+    /// The read capacity units consumed.
     pub units: f64,
 }
 
-/// What was written.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WriteOutput {
-    /// The attributes that an update alone has changed, as they are now.
+    /// The attributes that an update has set, with their new values; empty for other writes and for a transaction.
     pub updated: Item,
-    /// The write capacity units that it took, those of the index among them.
+    /// The write capacity units consumed, including those of the indexes.
     pub units: f64,
 }
 
-/// The attributes of each item that are read.
+/// The attributes to read of each item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Projection {
-    /// All that the table or the index has.
+    /// All attributes that the table or the index has.
     #[default]
     All,
-    /// Those.
+    /// These attributes.
     Only(&'static [&'static str]),
-    /// None: the items are only counted.
+    /// No attributes: the items are only counted.
     Count,
 }
 
 impl Projection {
-    /// The projection expression and the names in it, which may be DynamoDB's own words, such as `owner`; `None` where the
-    /// items are read whole.
+    /// Returns the projection expression and its placeholders, without which a reserved word of DynamoDB, such as
+    /// `owner`, would be an error; `None` unless only some attributes are read.
     pub fn expression(self) -> Option<(String, HashMap<String, String>)> {
         let Self::Only(attributes) = self else { return None };
-        let names = (0..).map(|place: u8| format!("#{place}"));
+        let names = (0..).map(|index: u8| format!("#{index}"));
         let expression = names.clone().take(attributes.len()).collect::<Vec<_>>().join(",");
         Some((expression, names.zip(attributes.iter().map(|name| (*name).to_owned())).collect()))
     }
@@ -208,16 +211,16 @@ impl Projection {
 pub struct BatchRead {
     /// The keys, at most 100.
     pub keys: Vec<Key>,
-    /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
+    /// Whether the read is strongly consistent, for twice the units, or eventually consistent.
     pub consistent: bool,
-    /// What of them is read.
+    /// The attributes to read.
     pub projection: Projection,
 }
 
-/// The values that an expression names, such as `:image`.
+/// The values of the placeholders in an expression, such as `:image`.
 pub type Values = Vec<(&'static str, AttributeValue)>;
 
-/// A query, which reads a page of the items of one partition of the table or of an index.
+/// A query: it reads one page of a partition of the table or of an index.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     /// The index; `None` for the table.
@@ -228,25 +231,25 @@ pub struct Query {
     pub filter: Option<&'static str>,
     /// The values of the expressions.
     pub values: Values,
-    /// What of the items is read.
+    /// The attributes to read.
     pub projection: Projection,
-    /// Whether the sort keys fall.
+    /// Whether the sort keys are in descending order.
     pub descending: bool,
-    /// Whether the items are read as they are, for twice the units, or as they were a moment ago.
+    /// Whether the read is strongly consistent, for twice the units, or eventually consistent.
     pub consistent: bool,
-    /// How many items are read, before the filter, at most.
+    /// The most items to read, before the filter.
     pub limit: Option<usize>,
     /// Where the page starts.
     pub start: Option<Key>,
 }
 
 impl Query {
-    /// A query of the items for which that key condition expression holds.
+    /// Creates a query with a key condition expression.
     pub fn new(condition: &'static str) -> Self {
         Self { condition, ..Self::default() }
     }
 
-    /// The same, with the value of a name in its expressions.
+    /// Sets the value of a placeholder, such as `:image`.
     #[must_use]
     pub fn value(mut self, name: &'static str, value: AttributeValue) -> Self {
         self.values.push((name, value));
@@ -254,14 +257,14 @@ impl Query {
     }
 }
 
-/// A write of one item, which is made if a condition holds.
+/// A write of one item, made only if its condition holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
-    /// What is done.
+    /// What it does.
     pub action: Action,
     /// The condition expression.
     pub condition: Option<Cow<'static, str>>,
-    /// The names in its expressions, such as `#ttl`.
+    /// The placeholders for attribute names in its expressions, such as `#ttl`.
     pub names: Vec<(&'static str, &'static str)>,
     /// The values of its expressions.
     pub values: Values,
@@ -270,33 +273,33 @@ pub struct Write {
 /// What a write does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Puts an item in the place of what is there. If its condition does not hold, what is there comes back.
+    /// Puts an item, and replaces an existing one. If the condition does not hold, the error has the existing item.
     Put(Item),
-    /// Changes an item as an update expression says.
+    /// Applies an update expression to an item.
     Update(Key, &'static str),
     /// Deletes an item.
     Delete(Key),
-    /// Writes nothing: only the condition must hold. In a transaction alone.
+    /// Writes nothing, and checks the condition. Only in a transaction.
     Check(Key),
 }
 
 impl Write {
-    /// Puts an item.
+    /// Creates a write that puts an item.
     pub fn put(item: Item) -> Self {
         Self::new(Action::Put(item))
     }
 
-    /// Changes an item as the update expression says.
+    /// Creates a write that applies an update expression to an item.
     pub fn update(key: Key, expression: &'static str) -> Self {
         Self::new(Action::Update(key, expression))
     }
 
-    /// Deletes an item.
+    /// Creates a write that deletes an item.
     pub fn delete(key: Key) -> Self {
         Self::new(Action::Delete(key))
     }
 
-    /// Writes nothing, and lets the transaction's other writes be made only if its condition holds of an item.
+    /// Creates a check: the transaction's other writes are made only if its condition holds for an item.
     pub fn check(key: Key) -> Self {
         Self::new(Action::Check(key))
     }
@@ -305,34 +308,34 @@ impl Write {
         Self { action, condition: None, names: Vec::new(), values: Vec::new() }
     }
 
-    /// The same, if that condition expression holds.
+    /// Sets the condition expression, in place of any set before.
     #[must_use]
     pub fn only_if(mut self, condition: impl Into<Cow<'static, str>>) -> Self {
         self.condition = Some(condition.into());
         self
     }
 
-    /// The same, if that condition expression holds and so do those that were set before. Neither may hold an `OR` at its top.
+    /// Adds a condition expression to those set before, with `AND`. None of them may have an `OR` at its top level.
     #[must_use]
     pub fn and_if(self, condition: impl Into<Cow<'static, str>>) -> Self {
         let condition = condition.into();
         match &self.condition {
-            Some(before) => {
-                let both = format!("{before} AND {condition}");
+            Some(existing) => {
+                let both = format!("{existing} AND {condition}");
                 self.only_if(both)
             }
             None => self.only_if(condition),
         }
     }
 
-    /// The same, with what a name in its expressions stands for.
+    /// Sets the attribute name of a placeholder, such as `#ttl`.
     #[must_use]
     pub fn name(mut self, name: &'static str, attribute: &'static str) -> Self {
         self.names.push((name, attribute));
         self
     }
 
-    /// The same, with the value of a name in its expressions.
+    /// Sets the value of a placeholder, such as `:image`.
     #[must_use]
     pub fn value(mut self, name: &'static str, value: AttributeValue) -> Self {
         self.values.push((name, value));

@@ -1,4 +1,4 @@
-//! Checks a caller's access to an image that was read, by the one rule of [`crate::domain`].
+//! Authorize a caller for an action on an image that was read, by the one rule of [`crate::domain`].
 
 use super::UseCaseError;
 use crate::App;
@@ -7,16 +7,16 @@ use crate::domain::{
 };
 use crate::store::Snapshot;
 
-/// An action on the membership that a request names, once that was read.
+/// Makes the action to authorize from the membership that the request names, once it is read.
 pub(super) type MemberAction<'a> = fn(NamedMembership<'a>) -> ImageAction<'a>;
 
-/// Returns an image that was read, provided that the caller may do that with it; `None` is an image that is missing or
-/// deleted. `read` is a membership that was read with the image: where it is the caller's own, nothing more is read.
+/// Returns an image that was read, if the caller is authorized for the action. `image` is `None` if it is missing or
+/// deleted. `read` is the membership that was read with the image, if any.
 ///
-/// One read where the caller sees the image only as a member; else nothing.
+/// Costs one read if the decision depends on the caller's own membership and `read` is not that; otherwise nothing.
 ///
 /// # Errors
-/// [`UseCaseError`], for what [`Denied`] says.
+/// The [`UseCaseError`] of what [`Denied`] says.
 pub(super) async fn authorize<T: AccessControlled>(
     app: &App,
     caller: &Caller,
@@ -34,21 +34,21 @@ pub(super) async fn authorize<T: AccessControlled>(
     Ok(image.authorize(caller, own, action)?)
 }
 
-/// Returns the heads of some images that were read, provided that the caller may do that with each of them. One read for
-/// each that the caller sees only as a member, until the first that it may not.
+/// Returns the heads of images from a snapshot, if the caller is authorized for the action on each of them. Costs one
+/// read for each image on which the decision depends on the caller's own membership.
 ///
 /// # Errors
-/// [`UseCaseError`], for what [`Denied`] says of the first image that is denied.
+/// The [`UseCaseError`] of the first image for which the action is denied.
 pub(super) async fn authorize_all<'a>(
     app: &App,
     caller: &Caller,
-    read: &'a Snapshot,
+    snapshot: &'a Snapshot,
     ids: &[ImageId],
     action: ImageAction<'_>,
 ) -> Result<Vec<&'a ImageHead>, UseCaseError> {
     let mut heads = Vec::with_capacity(ids.len());
     for id in ids {
-        heads.push(authorize(app, caller, id, read.image(id), None, action).await?);
+        heads.push(authorize(app, caller, id, snapshot.image(id), None, action).await?);
     }
     Ok(heads)
 }

@@ -7,34 +7,34 @@ use crate::auth::{Keyring, Secret};
 use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
 use crate::store::{CreateOutcome, IdempotencyRequest, StoreError};
 
-/// An access key to be created, for the caller's project.
+/// The request for a new access key of the caller's project.
 #[derive(Debug, Clone)]
 pub struct NewAccessKey {
-    /// What it is called.
+    /// The display name.
     pub name: String,
-    /// Its roles: at least one, none stronger than the caller's.
+    /// The roles: at least one, and none above the caller's.
     pub roles: Vec<Role>,
 }
 
-/// Why something was not done with access keys. What was refused wrote nothing.
+/// Why a request about access keys was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessKeyError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
-    /// The access key would be able to do more than its creator.
+    /// The role requested for the access key is above its creator's.
     #[error("the role {} is more than the caller's", .0.name())]
     RoleExceedsCaller(Role),
-    /// The access key may do more than the caller.
+    /// The access key has a role above the caller's.
     #[error("the access key has the role {}, which is more than the caller's", .0.name())]
     KeyRoleExceedsCaller(Role),
-    /// The project has as many access keys as it may have, so many.
-    #[error("the project has {0} access keys, the most allowed")]
+    /// The project has reached its limit of access keys.
+    #[error("the project has {0} access keys, which is the limit")]
     KeyLimit(u32),
-    /// No such access key, or none of the caller's project.
+    /// The access key does not exist, or belongs to another project.
     #[error("access key not found")]
     NotFound,
-    /// The deployment has no master key to derive a secret from.
+    /// The deployment has no master key from which to derive the secret.
     #[error("this deployment has no master key")]
     NoMasterKey,
     /// The idempotency key was used for another request.
@@ -54,9 +54,9 @@ impl From<ReplayError> for AccessKeyError {
     }
 }
 
-/// Creates an access key of the caller's project, in the name of the caller. Returns it with its secret, which is shown only
-/// here. A request that was made before under its idempotency key returns the access key of that time, with its secret, which
-/// is derived again. One transaction, and two reads more where there is a key.
+/// Creates an access key of the caller's project, on behalf of the caller. Returns it with its secret, which no
+/// other request shows. A replayed request returns the access key of the first one, with the same secret, derived
+/// again. Costs one transaction, and up to two reads more if there is an idempotency key.
 ///
 /// # Errors
 /// [`AccessKeyError`]; then nothing was created.
@@ -73,8 +73,8 @@ pub async fn create_access_key(
     if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(AccessKeyError::RoleExceedsCaller(role));
     }
-    if let Some(before) = find_replayed_key(app, keyring, caller, idempotency).await? {
-        return Ok(before);
+    if let Some(replayed) = find_replayed_key(app, keyring, caller, idempotency).await? {
+        return Ok(replayed);
     }
     let id = AccessKeyId::generate();
     let (master, secret) = keyring.derive_new_secret(&id).ok_or(AccessKeyError::NoMasterKey)?;
@@ -92,7 +92,7 @@ pub async fn create_access_key(
     let limit = app.settings.limits.access_keys_per_project;
     match app.store.create_access_key(&key, limit, idempotency).await? {
         CreateOutcome::Created => Ok((key, secret)),
-        // Two of the same request were under way.
+        // The same request was executed concurrently.
         CreateOutcome::IdempotencyKeyUsed => {
             find_replayed_key(app, keyring, caller, idempotency).await?.ok_or(AccessKeyError::NotFound)
         }
@@ -100,7 +100,7 @@ pub async fn create_access_key(
     }
 }
 
-/// The access key that a request has created, if it was made before, with its secret.
+/// The access key and secret of a replayed request; `None` if the request is new.
 async fn find_replayed_key(
     app: &App,
     keyring: &Keyring,
@@ -108,17 +108,17 @@ async fn find_replayed_key(
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<(AccessKey, Secret)>, AccessKeyError> {
     let Some(id) = find_created_id::<AccessKeyId>(app, idempotency).await? else { return Ok(None) };
-    // One that was disabled long ago is forgotten, and the secret of an old master key cannot be derived.
+    // An access key that was disabled long ago has expired, and a secret cannot be derived without its master key.
     let key = app.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
     let key = key.ok_or(AccessKeyError::NotFound)?;
     let secret = keyring.secret_for(&key).ok_or(AccessKeyError::NoMasterKey)?;
     Ok(Some((key, secret)))
 }
 
-/// Lists the access keys of the caller's project: at most `most`, those after `after`. One query and one batch read.
+/// Lists the access keys of the caller's project: at most `limit`, after `after`. Costs one query and one batch read.
 ///
 /// # Errors
-/// [`AccessKeyError::Store`] where the table failed.
+/// [`AccessKeyError::Store`] if the table failed.
 pub async fn list_access_keys(
     app: &App,
     caller: &Caller,
@@ -130,9 +130,9 @@ pub async fn list_access_keys(
     Ok(Page { items: keys, next })
 }
 
-/// Disables an access key of the caller's project for good: requests that are signed with it are refused within seconds.
-/// Like one that is created, it may do no more than the caller, so that nobody locks out who is above them. One read and
-/// one transaction.
+/// Disables an access key of the caller's project for good: requests signed with it are refused within seconds. Its
+/// roles must not be above the caller's, so that no caller locks out one with a higher role. Costs one read and one
+/// transaction.
 ///
 /// # Errors
 /// [`AccessKeyError`]; then nothing was changed.
@@ -145,7 +145,7 @@ pub async fn disable_access_key(
     if !caller.can_write() {
         return Err(AccessKeyError::ReadOnly);
     }
-    // Project and roles of an access key never change, so nothing can come between reading and writing.
+    // The project and the roles of an access key never change, so the checks still hold when it is written.
     let key = app.store.access_key(id).await?.filter(|key| caller.can_write_for(&key.project));
     let key = key.ok_or(AccessKeyError::NotFound)?;
     if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {

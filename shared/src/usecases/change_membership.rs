@@ -1,9 +1,10 @@
-//! Change one membership at once: its owner adds or removes a member, a member answers.
+//! Change one membership within the request: the owner adds or removes a member, or a member decides.
 //!
-//! Such a change is a job of one pair that is decided and written on the spot: one batch read, and one transaction which
-//! demands that what was read is still so. It is stamped above everything that formed the membership, since it is done
-//! after all of that; a job that was requested earlier and is carried out later finds the stamp and gives way to it. Where an
-//! earlier job on the same pair is open, it is waited for: what was acknowledged counts as done.
+//! Such a change is a job of one pair that is planned and committed in the request: one batch read, and one
+//! transaction on condition that the items read have not changed. Its stamp is above all stamps that formed the
+//! membership, since it comes after them. A job that was requested earlier and is executed later finds that stamp and
+//! does not override it. If an earlier job on the pair is open, the change waits for it: an acknowledged request
+//! counts as executed.
 
 use std::time::Duration;
 
@@ -21,15 +22,15 @@ use crate::domain::{
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
-/// How often in a row somebody else may change the same things in between.
+/// The most attempts while other requests change the same items.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// Shares an image with a tenant that is not a member of it yet. A request that was made before under its idempotency key
-/// returns the member as it is now. One batch read and one transaction, and one read more where there is a key.
+/// Shares an image with a tenant that is not a member yet. A replayed request returns the member as it is now. Costs
+/// one batch read and one transaction, and one read more if there is an idempotency key.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6); then
-/// nothing was changed.
+/// [`UseCaseError`], [`UseCaseError::MemberExists`] before [`UseCaseError::MemberLimit`] (`contract/decisions.md` 6);
+/// then nothing was changed.
 pub async fn add_member(
     app: &App,
     caller: &Caller,
@@ -52,24 +53,24 @@ pub async fn add_member(
     let add: Change<'_, _> = (|_| ImageAction::AddMember, task);
     match change_membership(app, caller, (image, tenant), add, idempotency).await {
         Ok(member) => member.ok_or_else(|| UseCaseError::Conflict(image.clone())),
-        // Two of the same request were under way.
+        // The same request was executed concurrently.
         Err(UseCaseError::MemberExists { .. }) if was_added(app, idempotency).await? => {
             show_member(app, caller, image, tenant).await
         }
-        Err(refusal) => Err(refusal),
+        Err(error) => Err(error),
     }
 }
 
-/// Whether the request has added its member before. One read where it has a key.
+/// Whether the request is a replay, whose member was added before. Costs one read if it has an idempotency key.
 async fn was_added(app: &App, idempotency: Option<&IdempotencyRequest>) -> Result<bool, UseCaseError> {
     Ok(find_created_id::<TenantId>(app, idempotency).await?.is_some())
 }
 
-/// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4). One
-/// batch read and one transaction.
+/// Ends a tenant's membership of an image. Only the owner can; a member cannot leave (`contract/glance.md` 2.4).
+/// Costs one batch read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is no member; then nothing was changed.
+/// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is not a member; then nothing was changed.
 pub async fn remove_member(
     app: &App,
     caller: &Caller,
@@ -80,10 +81,10 @@ pub async fn remove_member(
     change_membership(app, caller, (image, tenant), remove, None).await.map(|_| ())
 }
 
-/// Gives a member's answer to an image, its latest one. Only the member itself can. One batch read and one write.
+/// Records a member's decision on an image, in place of its earlier one. Only the member itself can. Costs one batch
+/// read and one write.
 ///
-/// What is no answer is refused last, when it is known that the caller may give one (`contract/glance.md`, order of
-/// checks).
+/// An invalid status is refused last, once the caller is authorized to decide (`contract/glance.md`, order of checks).
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was changed.
@@ -101,12 +102,12 @@ pub async fn decide_as_member(
     member.ok_or_else(|| UseCaseError::Conflict(image.clone()))
 }
 
-/// What a change does: the action that the caller must be allowed, and the task, from the image and the membership as they
-/// are.
+/// A change: the action to authorize the caller for, and the function that makes the task from the current image and
+/// membership.
 type Change<'a, F> = (MemberAction<'a>, F);
 
-/// Changes a membership. Returns it as it then is, if it is still active. The request is recorded under its idempotency key,
-/// if it has one. A refusal costs one more read.
+/// Changes a membership, and returns it if it is active afterwards. Records the request under its idempotency key, if
+/// it has one. A refusal costs one more read.
 async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
     app: &App,
     caller: &Caller,
@@ -114,33 +115,33 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
     change: Change<'a, F>,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Option<MemberView>, UseCaseError> {
-    let mut waiting = Backoff::new();
+    let mut backoff = Backoff::new();
     let mut attempt = 0;
     while attempt < MAX_ATTEMPTS {
-        let mut read = app.store.snapshot(&[(id, tenant)], &[tenant, &caller.tenant]).await?;
-        match wait_for_earlier_jobs(app, caller, &mut read, (id, tenant), &mut waiting).await? {
+        let mut snapshot = app.store.snapshot(&[(id, tenant)], &[tenant, &caller.tenant]).await?;
+        match wait_for_earlier_jobs(app, caller, &mut snapshot, (id, tenant), &mut backoff).await? {
             Some(false) => {}
             Some(true) => continue,
             None => return Err(UseCaseError::InProgress(id.clone())),
         }
         attempt += 1;
         let now = app.clock().now();
-        let decided = plan_change(app, caller, &mut read, (id, tenant), &change).await;
-        let is_settled = match &decided {
-            Ok(decision) => {
-                let remembered = idempotency.map(|request| (request, tenant));
-                let written = app.store.commit_plan(decision, &read, now, None, remembered).await?;
-                written == Commit::Committed
+        let planned = plan_change(app, caller, &mut snapshot, (id, tenant), &change).await;
+        let is_final = match &planned {
+            Ok(plan) => {
+                let recorded = idempotency.map(|request| (request, tenant));
+                let commit = app.store.commit_plan(plan, &snapshot, now, None, recorded).await?;
+                commit == Commit::Committed
             }
             Err(UseCaseError::Store(_)) => true,
-            // A job that was carried out between the reading of the membership and that of the queue is in neither.
-            Err(_) => app.store.is_membership_unchanged(&read, (id, tenant)).await?,
+            // A job that was executed after the membership was read and before the queue was read is seen in neither.
+            Err(_) => app.store.is_membership_unchanged(&snapshot, (id, tenant)).await?,
         };
-        if is_settled {
-            let decision = decided?;
-            let member = decision.changes.first().and_then(|change| {
-                let (standing, updated) = (change.membership.active()?, read.update_time(change, now));
-                Some(MemberView::new(id.clone(), tenant.clone(), standing, updated))
+        if is_final {
+            let plan = planned?;
+            let member = plan.changes.first().and_then(|change| {
+                let (active, updated) = (change.membership.active()?, snapshot.update_time(change, now));
+                Some(MemberView::new(id.clone(), tenant.clone(), active, updated))
             });
             return Ok(member);
         }
@@ -149,20 +150,20 @@ async fn change_membership<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task
     Err(UseCaseError::Conflict(id.clone()))
 }
 
-/// Decides on a change from what was read. Reads what its rules need besides.
+/// Plans a change from a snapshot, after reading what its rules need besides.
 async fn plan_change<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseCaseError>>(
     app: &App,
     caller: &Caller,
-    read: &mut Snapshot,
+    snapshot: &mut Snapshot,
     (id, tenant): Pair<'a>,
     (action, task): &Change<'a, F>,
 ) -> Result<Plan, UseCaseError> {
     let rules = app.settings.rules();
-    let member = read.membership((id, tenant)).and_then(Membership::active);
+    let member = snapshot.membership((id, tenant)).and_then(Membership::active);
     let named = NamedMembership { tenant, status: member.map(Active::status) };
-    let image = authorize(app, caller, id, read.image(id), Some(named), action(named)).await?.clone();
+    let image = authorize(app, caller, id, snapshot.image(id), Some(named), action(named)).await?.clone();
     let job = Job {
-        id: JobId(app.clock().stamp_after(read.stamps())),
+        id: JobId(app.clock().stamp_after(snapshot.stamps())),
         creator: caller.tenant.clone(),
         task: task(&image, member)?,
         images: vec![id.clone()],
@@ -171,17 +172,17 @@ async fn plan_change<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseC
         queues: Vec::new(),
     };
     if job.task == Task::Share {
-        reject_names_as_ids(app, caller, read, [tenant]).await?;
+        reject_names_as_ids(app, caller, snapshot, [tenant]).await?;
     }
-    app.store.read_extra(read, &job.task, &[(id, tenant)]).await?;
-    let decision = read.plan(&job, 0..1, rules);
-    let outcome = decision.outcomes.first().copied().unwrap_or(Outcome::Done);
+    app.store.read_extra(snapshot, &job.task, &[(id, tenant)]).await?;
+    let plan = snapshot.plan(&job, 0..1, rules);
+    let outcome = plan.outcomes.first().copied().unwrap_or(Outcome::Done);
     check_outcome(outcome, &image, tenant, rules)?;
-    raise_tenant_clocks(app, read, [tenant], job.id.0).await?;
-    Ok(decision)
+    raise_tenant_clocks(app, snapshot, [tenant], job.id.0).await?;
+    Ok(plan)
 }
 
-/// What an outcome says to who asked for it at once.
+/// Turns the outcome of a single pair into the result of its request.
 pub(super) fn check_outcome(
     outcome: Outcome,
     image: &ImageHead,

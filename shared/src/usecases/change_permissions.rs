@@ -1,4 +1,4 @@
-//! Change at once who may use an image, without asking them.
+//! Change the permissions of an image in one transaction, without the recipients' consent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::domain::{
 };
 use crate::store::{Commit, Snapshot};
 
-/// How often a change is decided anew because somebody else has changed what it was decided from.
+/// The most attempts while other requests change the same items.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// Whether a change is made, or only checked.
+/// Whether a change is only checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DryRun {
-    /// It is made.
+    /// The change is written.
     Off,
-    /// It is checked as if it were made, and nothing is written.
+    /// The change is checked in full, and nothing is written.
     On,
 }
 
-/// Checks that the caller owns the image and that it can be granted, and grants it to some tenants and takes it from
-/// others, all in one transaction. What is granted needs no acceptance (`contract/decisions.md` 11); a tenant that has
-/// rejected the image has still rejected it.
+/// Shares an image with some tenants and unshares it from others, all in one transaction. The caller has to own the
+/// image. The shares are auto-accepted (`contract/decisions.md` 11); a tenant that has rejected the image has still
+/// rejected it.
 ///
-/// One batch read and one transaction; both again where somebody else changed the same in between.
+/// Costs one batch read and one transaction, both again after a conflict.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was changed.
@@ -42,27 +42,28 @@ pub async fn change_permissions(
     dry_run: DryRun,
 ) -> Result<(), UseCaseError> {
     let rules = app.settings.rules();
-    // The caller's own membership tells whether it sees an image that it does not own.
+    // The caller's own membership decides whether it sees an image that it does not own.
     let tenants: BTreeSet<_> = changes.add().iter().chain(changes.remove()).chain([&caller.tenant]).collect();
     let tenants: Vec<_> = tenants.into_iter().collect();
     let pairs: Vec<_> = tenants.iter().map(|tenant| (id, *tenant)).collect();
     for attempt in 1..=MAX_ATTEMPTS {
-        let read = app.store.snapshot(&pairs, &tenants).await?;
-        let at = app.clock().stamp_after(read.stamps());
-        let image = authorize_permission_change(caller, id, changes, &read)?;
-        reject_names_as_ids(app, caller, &read, changes.add()).await?;
-        let decision = read.plan_permissions(image, changes, at, rules);
-        let decision = decision.or_else(|ShareRefused { tenant, outcome }| {
+        let snapshot = app.store.snapshot(&pairs, &tenants).await?;
+        let at = app.clock().stamp_after(snapshot.stamps());
+        let image = authorize_permission_change(caller, id, changes, &snapshot)?;
+        reject_names_as_ids(app, caller, &snapshot, changes.add()).await?;
+        let plan = snapshot.plan_permissions(image, changes, at, rules);
+        let plan = plan.or_else(|ShareRefused { tenant, outcome }| {
             check_outcome(outcome, image, &tenant, rules).map(|()| Plan::default())
         })?;
         let now = app.clock().now();
         if dry_run == DryRun::Off {
-            let others = changes.add().iter().chain(changes.remove()).filter(|id| **id != caller.tenant);
-            raise_tenant_clocks(app, &read, others, at).await?;
+            let other_tenants =
+                changes.add().iter().chain(changes.remove()).filter(|id| **id != caller.tenant);
+            raise_tenant_clocks(app, &snapshot, other_tenants, at).await?;
         }
-        let raises = app.clock().is_ahead(at).then_some((&caller.tenant, at));
+        let clock = app.clock().is_ahead(at).then_some((&caller.tenant, at));
         if dry_run == DryRun::On
-            || app.store.commit_plan(&decision, &read, now, raises, None).await? == Commit::Committed
+            || app.store.commit_plan(&plan, &snapshot, now, clock, None).await? == Commit::Committed
         {
             return Ok(());
         }
@@ -71,17 +72,18 @@ pub async fn change_permissions(
     Err(UseCaseError::Conflict(id.clone()))
 }
 
-/// The image, if the caller may change its permissions so. What must not be granted may still be taken.
+/// Returns the image if the caller may change its permissions in this way. An image that cannot be shared can be
+/// unshared.
 fn authorize_permission_change<'a>(
     caller: &Caller,
     id: &ImageId,
     changes: &PermissionChange,
-    read: &'a Snapshot,
+    snapshot: &'a Snapshot,
 ) -> Result<&'a ImageHead, UseCaseError> {
-    let own = read.membership((id, &caller.tenant)).and_then(Membership::status);
+    let own_status = snapshot.membership((id, &caller.tenant)).and_then(Membership::status);
     let action = if changes.add().is_empty() { ImageAction::Unshare } else { ImageAction::Share };
-    let image = read.image(id).ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))?;
-    let image = image.authorize(caller, own, action)?;
+    let image = snapshot.image(id).ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))?;
+    let image = image.authorize(caller, own_status, action)?;
     if changes.add().is_empty() {
         return Ok(image);
     }

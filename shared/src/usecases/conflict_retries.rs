@@ -1,32 +1,32 @@
-//! How the steps of a job are attempted.
+//! How the steps of a job are attempted, and retried after a conflict.
 
 use std::time::Duration;
 
 use crate::store::StoreError;
 
-/// Whether what is left is attempted, or ended as failed.
+/// Whether the remaining pairs of a work item are executed, or ended as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Execute,
     FailRemaining,
 }
 
-/// How often in a row a step found that somebody else has changed what it was decided from.
+/// The conflicts in a row of one step.
 #[derive(Debug, Default)]
 pub(super) struct ConflictRetries(u32);
 
 impl ConflictRetries {
-    /// How often is too often.
+    /// The most conflicts in a row.
     const MAX: u32 = 20;
 
-    /// Counts one more, and waits a little, at random, so that two who met part.
+    /// Counts one more conflict, and waits with jitter, so that two workers do not retry at the same time.
     ///
     /// # Errors
-    /// [`StoreError::UnavailableTable`] when there were too many.
+    /// [`StoreError::Unavailable`] after too many conflicts.
     pub(super) async fn backoff(&mut self) -> Result<(), StoreError> {
         self.0 += 1;
         if self.0 > Self::MAX {
-            return Err(StoreError::Unavailable("the step's items are changed all the time".into()));
+            return Err(StoreError::Unavailable("the step has had too many conflicts".into()));
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..10 * u64::from(self.0)))).await;
         Ok(())

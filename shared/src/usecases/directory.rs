@@ -1,5 +1,5 @@
-//! The directory of tenants: an admin says who is called what, and whoever knows a name finds who has it. Nobody but an
-//! admin can browse.
+//! The directory of tenants. Admins write and list it; any caller can resolve an exact name to its tenant, but only
+//! an admin can browse.
 
 use std::collections::HashMap;
 
@@ -12,22 +12,22 @@ use crate::domain::{
 };
 use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
 
-/// Why something was not done with the directory. What was refused wrote nothing.
+/// Why a request about the directory was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
-    /// Only an admin may; the caller has that role.
+    /// Only an admin may do this; the caller has this role.
     #[error("the role admin is needed, not {}", .0.name())]
     AdminOnly(Role),
-    /// The directory says nothing of that tenant.
+    /// The tenant has no entry in the directory.
     #[error("tenant {0} is not in the directory")]
     NotFound(TenantId),
-    /// The names are those of another tenant, of that one.
-    #[error("tenant {0} has these names")]
+    /// Another tenant, this one, has the names.
+    #[error("the names belong to tenant {0}")]
     NamesTaken(TenantId),
-    /// The names lead to no tenant.
+    /// The names do not resolve to a tenant.
     #[error(transparent)]
     Unresolved(#[from] ResolveError),
-    /// Somebody else changes the same entry all the time.
+    /// Other requests changed the entry in every attempt.
     #[error("tenant {0} is being changed by others")]
     Conflict(TenantId),
     /// The table failed.
@@ -35,11 +35,11 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
 }
 
-/// How often a change is made anew because somebody else changed the entry in between.
+/// The most attempts while other requests change the entry.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Writes what the directory says of a tenant, in the place of what it said. One read and one transaction; both again where
-/// somebody else changed the entry in between; nothing is written where it says so already.
+/// Writes the entry of a tenant, in place of an earlier one. Costs one read and one transaction, both again after a
+/// conflict; an entry that is unchanged is not written.
 ///
 /// # Errors
 /// [`DirectoryError`]; then nothing was changed.
@@ -59,7 +59,7 @@ pub async fn put_tenant(app: &App, caller: &Caller, entry: &DirectoryEntry) -> R
     Err(DirectoryError::Conflict(entry.tenant.clone()))
 }
 
-/// Reads what the directory says of a tenant. One read.
+/// Returns the entry of a tenant. Costs one read.
 ///
 /// # Errors
 /// [`DirectoryError`].
@@ -72,8 +72,8 @@ pub async fn show_tenant(
     app.store.entry(tenant).await?.ok_or_else(|| DirectoryError::NotFound(tenant.clone()))
 }
 
-/// Takes a tenant out of the directory: it goes on having its images and memberships. One read and one transaction; both
-/// again where somebody else changed the entry in between.
+/// Removes a tenant from the directory. It keeps its images and memberships. Costs one read and one transaction, both
+/// again after a conflict.
 ///
 /// # Errors
 /// [`DirectoryError`]; then nothing was changed.
@@ -87,7 +87,7 @@ pub async fn delete_tenant(app: &App, caller: &Caller, tenant: &TenantId) -> Res
     Err(DirectoryError::Conflict(tenant.clone()))
 }
 
-/// Lists the directory: at most `most` entries, those after `after`. One query and one batch read.
+/// Lists the directory: at most `limit` entries, after tenant `after`. Costs one query and one batch read.
 ///
 /// # Errors
 /// [`DirectoryError`].
@@ -102,7 +102,8 @@ pub async fn list_tenants(
     Ok(Page { items: entries, next })
 }
 
-/// Finds the tenant of these names in this region, for whoever knows them. One read; without the project's name one query.
+/// Resolves names to a tenant in this region, for any caller. Costs one read, or one query if the project's name is
+/// left out.
 ///
 /// # Errors
 /// [`DirectoryError`].
@@ -111,11 +112,11 @@ pub async fn find_tenant(app: &App, named: &TenantName) -> Result<DirectoryEntry
     Ok(resolve_tenant(&found, &app.settings.region)?.clone())
 }
 
-/// Finds the project of that name in an account: the named one, or the caller's own; in whatever region. One read, and
-/// another for the caller's own account.
+/// Finds a project by its name in an account, the caller's own if `account` is `None`, in any region. Costs one read,
+/// and another one to find the caller's account.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed.
+/// [`StoreError`] if the table failed.
 pub async fn find_project(
     app: &App,
     caller: &Caller,
@@ -130,28 +131,28 @@ pub async fn find_project(
     Ok(app.store.entries_by_name([(account, name)]).await?.into_values().next())
 }
 
-/// Reads what the directory says of the caller's project. One read.
+/// Returns the directory entry of the caller's project. Costs one read.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed.
+/// [`StoreError`] if the table failed.
 pub async fn own_entry(app: &App, caller: &Caller) -> Result<Option<DirectoryEntry>, StoreError> {
     app.store.entry(&caller.tenant).await
 }
 
-/// Refuses recipients that the directory does not know by their ids, but by their names in the caller's account: the
-/// image would go to a project that has that name for its id. `read` holds the recipients and the caller's own project.
-/// Reads nothing where the directory knows every recipient or not the caller; else one batch read.
+/// Refuses a recipient id that is not in the directory but is the name of a project in the caller's account: the
+/// image would be shared with an unknown project of that id. The snapshot has to contain the recipients and the
+/// caller's tenant. Costs one batch read, or nothing if the directory contains every recipient, or not the caller.
 ///
 /// # Errors
 /// [`UseCaseError::ProjectNameAsId`] for the first such name.
 pub(super) async fn reject_names_as_ids(
     app: &App,
     caller: &Caller,
-    read: &Snapshot,
+    snapshot: &Snapshot,
     recipients: impl IntoIterator<Item = &TenantId>,
 ) -> Result<(), UseCaseError> {
-    let Some(account) = read.tenant(&caller.tenant).account else { return Ok(()) };
-    let unlisted = recipients.into_iter().filter(|tenant| read.tenant(tenant).account.is_none());
+    let Some(account) = snapshot.tenant(&caller.tenant).account else { return Ok(()) };
+    let unlisted = recipients.into_iter().filter(|tenant| snapshot.tenant(tenant).account.is_none());
     let names: Vec<_> =
         unlisted.filter_map(|tenant| Some((tenant, tenant.as_str().parse::<Name>().ok()?))).collect();
     if names.is_empty() {
@@ -166,11 +167,11 @@ pub(super) async fn reject_names_as_ids(
     Ok(())
 }
 
-/// The tenants that a request names, by their ids or by names that the directory knows; without repetition. One batch read
-/// for all with a project's name, and one query for each without, all at once.
+/// Resolves the recipients of a request, by id or by name, to tenants without duplicates. Costs one batch read for
+/// all that have a project's name, and one query for each that has not, concurrently.
 ///
 /// # Errors
-/// [`UseCaseError::ResolveError`] for the first name that leads to no tenant.
+/// [`UseCaseError::Unresolved`] for the first name that does not resolve to a tenant.
 pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<Vec<TenantId>, UseCaseError> {
     let RecipientList { projects: mut tenants, accounts } = named;
     if accounts.is_empty() {
@@ -199,7 +200,7 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
     Ok(tenants)
 }
 
-/// Who has these names.
+/// The directory entries that match the names.
 async fn find_entries(app: &App, named: &TenantName) -> Result<Vec<DirectoryEntry>, StoreError> {
     let (store, account, here) = (&app.store, &named.account, &app.settings.region);
     if let Some(project) = &named.project {
@@ -209,7 +210,7 @@ async fn find_entries(app: &App, named: &TenantName) -> Result<Vec<DirectoryEntr
     let found = store.account_entries(account, is_ambiguous).await?;
     match resolve_tenant(&found, here) {
         Ok(_) | Err(ResolveError::Ambiguous) => Ok(found),
-        // A tenant that is renamed while its account is read may be seen under neither name.
+        // A tenant that is renamed during the query may be found under neither name, so query again.
         Err(ResolveError::Unknown | ResolveError::OtherRegion) => {
             store.account_entries(account, is_ambiguous).await
         }

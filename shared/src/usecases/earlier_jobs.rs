@@ -1,8 +1,8 @@
-//! Find older work on a pair: a request that was acknowledged and is not carried out yet.
+//! Find earlier jobs on a pair: requests that were acknowledged and are not executed yet.
 //!
-//! Whoever was told that an image is shared can answer at once (`contract/decisions.md` 27). So an answer that finds an
-//! open job of the image's owner on its pair waits until that is carried out, and is never told that there is no membership.
-//! The open jobs of a tenant are named on its item, which is read consistently.
+//! A recipient can decide as soon as a share is acknowledged (`contract/decisions.md` 27). So a decision on a pair
+//! waits for an open job of the image's owner on that pair, and does not fail for a membership that is still to be
+//! written. The item of a tenant names its open jobs, and is read consistently.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,31 +13,30 @@ use crate::App;
 use crate::domain::{Caller, JobId};
 use crate::store::{Pair, Snapshot, StoreError};
 
-/// How long older work is waited for, at most.
+/// The most time to wait for earlier jobs.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause before the second look; each is longer by as much, up to [`MAX_BACKOFF`].
+/// The first pause. Each later one is longer by as much, up to [`MAX_BACKOFF`].
 const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
 const MAX_BACKOFF: Duration = Duration::from_millis(250);
 
-/// Whether an owner's open job, one that was requested before `before`, has something left to do to one of the pairs. The
-/// owners of the images must have been read (`read`). Nothing is read where their queues are empty, else one query for each
-/// open job.
+/// Whether an image's owner has an open job on one of the pairs, requested earlier than `before` if that is given.
+/// The snapshot has to contain the owners of the images. Costs one query for each of their open jobs.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed.
+/// [`StoreError`] if the table failed.
 pub(super) async fn has_open_earlier_job(
     app: &App,
-    read: &Snapshot,
+    snapshot: &Snapshot,
     pairs: &[Pair<'_>],
     before: Option<JobId>,
 ) -> Result<bool, StoreError> {
-    let owners = read.image_owners();
-    let jobs: BTreeSet<JobId> = owners.iter().flat_map(|owner| read.tenant(owner).queue.jobs).collect();
+    let owners = snapshot.image_owners();
+    let jobs: BTreeSet<JobId> = owners.iter().flat_map(|owner| snapshot.tenant(owner).queue.jobs).collect();
     for id in jobs.into_iter().filter(|id| before.is_none_or(|before| *id < before)) {
         let Some(report) = app.store.report(id).await? else { continue };
         if report.ended_at().is_some() {
-            // Its worker was stopped before it could say so.
+            // Its worker stopped before it took the job out of the queue.
             app.store.dequeue(&report.job).await?;
         } else if pairs.iter().any(|(image, tenant)| report.is_open_for(image, tenant)) {
             return Ok(true);
@@ -46,7 +45,7 @@ pub(super) async fn has_open_earlier_job(
     Ok(false)
 }
 
-/// Waits for older work, a little longer each time.
+/// The pauses while earlier jobs are open, each longer than the one before.
 #[derive(Debug)]
 pub(super) struct Backoff {
     deadline: Instant,
@@ -54,12 +53,12 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Before the first look.
+    /// Starts the timeout of [`WAIT_TIMEOUT`].
     pub(super) fn new() -> Self {
         Self { deadline: Instant::now() + WAIT_TIMEOUT, delay: INITIAL_BACKOFF }
     }
 
-    /// Waits before the next look. `false` where there was enough of waiting.
+    /// Waits for the next pause. Returns `false` without waiting if that would exceed the timeout.
     pub(super) async fn wait(&mut self) -> bool {
         if Instant::now() + self.delay > self.deadline {
             return false;
@@ -70,25 +69,26 @@ impl Backoff {
     }
 }
 
-/// Reads the owner of an image that was read, and waits a little where older work on the pair is left. Returns whether there
-/// was some, so that the pair has to be read again; `None` where it is still not done after [`WAIT_TIMEOUT`].
+/// Waits for one pause if an earlier job on the pair is open, after reading the image's owner into the snapshot.
+/// Returns whether it has waited, so that the pair has to be read again; `None` if the job is still open after
+/// [`WAIT_TIMEOUT`]. Costs one read, and one query for each open job of the owner.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed.
+/// [`StoreError`] if the table failed.
 pub(super) async fn wait_for_earlier_jobs(
     app: &App,
     caller: &Caller,
-    read: &mut Snapshot,
+    snapshot: &mut Snapshot,
     (image, tenant): Pair<'_>,
     backoff: &mut Backoff,
 ) -> Result<Option<bool>, StoreError> {
-    let owner = read.image_owners();
-    // A stranger must not learn what is under way between others.
+    let owner = snapshot.image_owners();
+    // Other tenants must not learn which jobs are open between the owner and the recipient.
     if !owner.iter().chain([tenant]).any(|party| caller.can_write_for(party)) {
         return Ok(Some(false));
     }
-    app.store.read_tenants(read, &owner).await?;
-    if !has_open_earlier_job(app, read, &[(image, tenant)], None).await? {
+    app.store.read_tenants(snapshot, &owner).await?;
+    if !has_open_earlier_job(app, snapshot, &[(image, tenant)], None).await? {
         return Ok(Some(false));
     }
     Ok(backoff.wait().await.then_some(true))

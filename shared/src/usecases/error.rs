@@ -1,8 +1,8 @@
-//! Why a request was refused, in no API's words. What was refused wrote nothing, unless the table has left that in doubt
-//! ([`StoreError::InDoubt`]).
+//! The errors of the use cases, independent of any API. A request that fails has written nothing, unless the error is
+//! [`StoreError::InDoubt`].
 //!
-//! A caller who cannot see an image is told that it does not exist; only those who see it learn more. Each facade has
-//! one table that gives every refusal its status, code and message.
+//! For a caller that cannot see an image, the error is that it does not exist; other errors are for callers that see
+//! it. Each facade has one table from these errors to status, code and message.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,60 +18,60 @@ pub enum UseCaseError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
-    /// Only an admin may do that.
+    /// Only an admin may do this.
     #[error("the role admin is needed")]
     AdminOnly,
-    /// The caller names a project that its credential does not act for.
+    /// The request names a project for which the caller's credential does not act.
     #[error("the credential acts for {acting}, not for {named}")]
     ProjectMismatch {
         /// The project of the credential.
         acting: TenantId,
-        /// The project that was named.
+        /// The project that the request names.
         named: TenantId,
     },
-    /// No such image, or none that the caller can see.
+    /// The image does not exist, or the caller cannot see it.
     #[error("image {0} not found")]
     ImageNotFound(ImageId),
     /// The caller sees the image but does not own it.
     #[error("image {0} belongs to another tenant")]
     NotOwner(ImageId),
-    /// The image has no members, since everybody can see it or nobody.
+    /// The image cannot have members, since its visibility is not `shared`.
     #[error("image {image} is {visibility}, not shared")]
     NotShared {
         /// The image.
         image: ImageId,
-        /// What it is.
+        /// Its visibility.
         visibility: Visibility,
     },
-    /// The image is encrypted, which this way of sharing does not take.
+    /// The image is encrypted, and auto-accepted shares exclude encrypted images.
     #[error("image {0} is encrypted")]
     Encrypted(ImageId),
     /// The owner named itself as a recipient.
     #[error("an image cannot be shared with its owner {0}")]
     SelfShare(TenantId),
-    /// The names of a recipient, those at that place of the request, lead to no tenant.
+    /// The names of a recipient do not resolve to a tenant.
     #[error("accounts[{place}]: {problem}")]
     Unresolved {
-        /// Their place among the accounts.
+        /// The index of the names among the request's accounts.
         place: usize,
-        /// Why.
+        /// Why they do not resolve.
         problem: ResolveError,
     },
-    /// A recipient's id is no tenant's, but the name of a project in the caller's account.
+    /// A recipient's id is not a tenant's, but the name of a project in the caller's account.
     #[error(
         "{named} is the name of project {tenant} of your account, not an id: share with {tenant}. If another project has \
          the id {named}, an admin has to enter it in the directory first"
     )]
     ProjectNameAsId {
-        /// What was given as an id.
+        /// The name that was given as an id.
         named: TenantId,
         /// The project of that name.
         tenant: TenantId,
     },
-    /// No such job, or not the caller's.
+    /// The job does not exist, or belongs to another project.
     #[error("job not found")]
     JobNotFound,
-    /// The image is not shared with that tenant, or the caller may not see it.
+    /// The image is not shared with the tenant, or the caller may not see that membership.
     #[error("{tenant} is not a member of image {image}")]
     MemberNotFound {
         /// The image.
@@ -79,36 +79,36 @@ pub enum UseCaseError {
         /// The tenant.
         tenant: TenantId,
     },
-    /// The image is shared with that tenant already.
-    #[error("{tenant} is a member of image {image} already")]
+    /// The image is already shared with the tenant.
+    #[error("{tenant} is already a member of image {image}")]
     MemberExists {
         /// The image.
         image: ImageId,
         /// The tenant.
         tenant: TenantId,
     },
-    /// The image has as many members as it may have.
+    /// The image has reached its recipient limit.
     #[error("image {image} has {members} members, at most {most}")]
     MemberLimit {
         /// The image.
         image: ImageId,
         /// How many members it has.
         members: u32,
-        /// How many it may have.
+        /// The limit.
         most: u32,
     },
-    /// A rule of sharing stands in the way.
+    /// A rule of sharing does not allow the request.
     #[error("image {image} and {tenant}: {outcome:?}")]
     RuleViolation {
         /// The image.
         image: ImageId,
-        /// The tenant that would receive it, or has.
+        /// The recipient.
         tenant: TenantId,
-        /// Which rule.
+        /// The outcome that stands for the violated rule.
         outcome: Outcome,
     },
-    /// The image is shared, so what it is made of cannot change.
-    #[error("image {0} is shared and cannot become another")]
+    /// The image has members, so the properties on which the rules of sharing depend cannot change.
+    #[error("image {0} is shared, so its format and encryption cannot change")]
     SharedImageImmutable(ImageId),
     /// The image is active, so its formats cannot change.
     #[error("image {image} is active and keeps its {field}")]
@@ -118,50 +118,50 @@ pub enum UseCaseError {
         /// `disk_format` or `container_format`.
         field: &'static str,
     },
-    /// What a member has said is no answer.
+    /// The status is not one that a member can set.
     #[error(transparent)]
     InvalidStatus(#[from] UnknownValue),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
-    /// An image of that id exists, or existed.
+    /// An image with this id exists, or has existed.
     #[error("image id {0} is taken")]
     IdTaken(ImageId),
-    /// The tenant owns as many images as it may.
+    /// The tenant has reached its limit of images.
     #[error("at most {0} images")]
     TooManyImages(u32),
     /// The image is protected from deletion.
     #[error("image {0} is protected")]
     Protected(ImageId),
-    /// Something that the owner says of an image is not as it must be.
+    /// A field of the image is invalid.
     #[error(transparent)]
     InvalidDetail(#[from] BadDetail),
-    /// An earlier request about the image and the tenant is being carried out.
-    #[error("an earlier request about image {0} is being carried out")]
+    /// An earlier job on the image and the tenant is still open.
+    #[error("an earlier job on image {0} is still open")]
     InProgress(ImageId),
-    /// Somebody else changes the same thing all the time.
+    /// Other requests changed the same items in every attempt.
     #[error("image {0} is being changed by others")]
     Conflict(ImageId),
-    /// The page marker names nothing in that list.
+    /// The page marker is not valid for this list.
     #[error("no such marker")]
     MarkerNotFound,
-    /// Too many images would have to be read to list some of them in that order.
+    /// The list has more images than can be sorted in the requested order.
     #[error("more than {0} images to be sorted")]
     TooManyToSort(usize),
-    /// The filters leave out every image that was looked at, and there are more.
+    /// No image among those examined matches the filters, and there are more images.
     #[error("none of {examined} images matches")]
     ScanLimitReached {
-        /// How many were looked at.
+        /// How many images were examined.
         examined: usize,
-        /// Where to go on.
+        /// Where to continue.
         next: Option<Box<Marker>>,
     },
-    /// The caller's tenant asks for more than its share just now.
+    /// The caller's tenant has exceeded a limit for now.
     #[error("{excess}")]
     TooManyRequests {
-        /// When the request may succeed, from now on.
+        /// The time from now after which to retry.
         retry_after: Duration,
-        /// What there is too much of.
+        /// The limit that is exceeded.
         excess: ExceededLimit,
     },
     /// The table failed.
@@ -193,34 +193,34 @@ impl From<Denied> for UseCaseError {
     }
 }
 
-/// What a tenant has asked too much of.
+/// A limit that a tenant has exceeded for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExceededLimit {
-    /// Its reads and lists have used more of the table than this many read units a second.
+    /// Its read rate.
     ReadUnits {
-        /// The limit.
+        /// The limit, in read units per second.
         per_second: u32,
     },
-    /// Its jobs that have not ended are as many, or have as many pairs, as they may.
+    /// Its open jobs, or their pairs.
     OpenJobs {
-        /// The limit of pairs.
+        /// The limit of pairs in open jobs.
         max_pairs: u32,
     },
 }
 
-/// What there is too much of and what to do about it, without a full stop.
+/// The limit that is exceeded and what to do, without a full stop.
 impl fmt::Display for ExceededLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReadUnits { per_second } => write!(
                 f,
-                "your project has read more than {per_second} read units a second in the last minute; wait as long as \
-                 Retry-After says, and read less often or in narrower lists"
+                "your project has used more than {per_second} read units per second in the last minute; wait for the time in \
+                 Retry-After, and read less often or narrow the lists"
             ),
-            Self::OpenJobs { max_pairs: most_pairs } => write!(
+            Self::OpenJobs { max_pairs } => write!(
                 f,
-                "your project's open jobs are 100, or have {most_pairs} image and project pairs, the most allowed; wait until \
-                 some have ended"
+                "your project has reached the limit of 100 open jobs, or of {max_pairs} image and project pairs in them; wait \
+                 until some have ended"
             ),
         }
     }

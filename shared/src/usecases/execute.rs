@@ -1,4 +1,4 @@
-//! Carry out a piece of a job.
+//! Execute a work item of a job.
 
 use std::ops::Range;
 
@@ -10,23 +10,23 @@ use crate::App;
 use crate::domain::{Job, Outcome, Plan, Task};
 use crate::store::{Commit, OpenWorkItem, Snapshot, StoreError, WorkItemKey};
 
-/// Carries out what is left of a piece, step by step: reads what the step touches, decides, and writes the decision with
-/// the piece's cursor in one transaction. A piece that is finished already, or that another worker finishes meanwhile,
-/// is left alone.
+/// Executes the remaining pairs of a work item, step by step: reads a snapshot, plans, and commits the plan with the
+/// work item's cursor in one transaction. Does nothing if the work item is finished, or once another worker has
+/// finished it.
 ///
-/// A worker may die at any point, or work beside another one on the same piece: a step is made wholly and once, or
+/// A worker may die at any point, and two may execute the same work item: each step is committed once and wholly, or
 /// not at all.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
+/// [`StoreError`] if the table failed. Committed steps stay committed, and the next attempt continues after them.
 pub async fn execute(app: &App, key: WorkItemKey) -> Result<(), StoreError> {
     run_work_item(app, key, Mode::Execute).await
 }
 
-/// Ends a piece that many attempts could not carry out: what is not as the job wants it has failed.
+/// Ends a work item after too many attempts: each remaining pair that is not yet as the job requests fails.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed.
+/// [`StoreError`] if the table failed.
 pub async fn fail_remaining(app: &App, key: WorkItemKey) -> Result<(), StoreError> {
     run_work_item(app, key, Mode::FailRemaining).await
 }
@@ -38,47 +38,47 @@ async fn run_work_item(app: &App, key: WorkItemKey, mode: Mode) -> Result<(), St
         execute_respond_to_all(app, key, mode).await?;
         return store.dequeue(&open.job).await;
     }
-    let mut stale = ConflictRetries::default();
+    let mut retries = ConflictRetries::default();
     while open.work_item.finished_at.is_none() {
         let pairs = open.job.next_step(open.work_item.remaining_pairs());
-        let (read, decision) = match (load_step(app, &open, pairs.clone(), mode).await, mode) {
-            (Ok(read), Mode::Execute) => {
-                let decision = read.plan(&open.job, pairs, rules);
-                (read, decision)
+        let (snapshot, plan) = match (load_step(app, &open, pairs.clone(), mode).await, mode) {
+            (Ok(snapshot), Mode::Execute) => {
+                let plan = snapshot.plan(&open.job, pairs, rules);
+                (snapshot, plan)
             }
-            (Ok(read), Mode::FailRemaining) => {
-                let decision = read.plan_failure(&open.job, pairs, rules);
-                (read, decision)
+            (Ok(snapshot), Mode::FailRemaining) => {
+                let plan = snapshot.plan_failure(&open.job, pairs, rules);
+                (snapshot, plan)
             }
             (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
-                tracing::error!(job = %key.job, piece = key.number, attribute, "an item cannot be read");
+                tracing::error!(job = %key.job, work_item = key.number, attribute, "an item cannot be read");
                 let outcomes = pairs.map(|_| Outcome::RetriesExhausted).collect();
                 (Snapshot::default(), Plan { outcomes, ..Plan::default() })
             }
             (Err(problem), _) => return Err(problem),
         };
-        if store.commit_step(&mut open, &decision, &read).await? == Commit::Committed {
-            stale = ConflictRetries::default();
+        if store.commit_step(&mut open, &plan, &snapshot).await? == Commit::Committed {
+            retries = ConflictRetries::default();
             continue;
         }
-        stale.backoff().await?;
-        let Some(again) = store.open_work_item(key).await? else { return Ok(()) };
-        open = again;
+        retries.backoff().await?;
+        let Some(reopened) = store.open_work_item(key).await? else { return Ok(()) };
+        open = reopened;
     }
     let failures = Failures::from_outcomes(&open.job, open.work_item.pairs.start, &open.work_item.outcomes);
     tracing::info!(
         job = %key.job,
-        piece = key.number,
+        work_item = key.number,
         pairs = open.work_item.pairs.len(),
         failed = failures.count,
         first_failure = failures.describe_first(),
         code = failures.first_code(),
-        "piece finished"
+        "work item finished"
     );
     dequeue_if_ended(app, &open.job).await
 }
 
-/// Reads what a step is decided from. An answer waits until what was requested before it is carried out on its pairs.
+/// Reads the snapshot of a step. A decision first waits until the earlier jobs on its pairs are executed.
 async fn load_step(
     app: &App,
     open: &OpenWorkItem,
@@ -86,24 +86,25 @@ async fn load_step(
     mode: Mode,
 ) -> Result<Snapshot, StoreError> {
     let pairs: Vec<_> = pairs.filter_map(|number| open.job.pair(number)).collect();
-    let mut waiting = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
-        let mut read = app.store.step_snapshot(&open.job.task, &pairs).await?;
+        let mut snapshot = app.store.step_snapshot(&open.job.task, &pairs).await?;
         if !matches!(open.job.task, Task::Respond { .. }) || mode == Mode::FailRemaining {
-            return Ok(read);
+            return Ok(snapshot);
         }
-        let owners = read.image_owners();
-        app.store.read_tenants(&mut read, &owners).await?;
-        if !has_open_earlier_job(app, &read, &pairs, Some(open.job.id)).await? {
-            return Ok(read);
+        let owners = snapshot.image_owners();
+        app.store.read_tenants(&mut snapshot, &owners).await?;
+        if !has_open_earlier_job(app, &snapshot, &pairs, Some(open.job.id)).await? {
+            return Ok(snapshot);
         }
-        if !waiting.wait().await {
-            return Err(StoreError::Unavailable("an earlier request is not carried out yet".into()));
+        if !backoff.wait().await {
+            return Err(StoreError::Unavailable("an earlier job on the pair is still open".into()));
         }
     }
 }
 
-/// Takes a job out of its queues where its last piece has ended. One query, unless the job is in none.
+/// Takes a job out of its queues if its last work item has ended. Does nothing for a job that is in no queue;
+/// otherwise costs one query for a large job, and the removal.
 pub(super) async fn dequeue_if_ended(app: &App, job: &Job) -> Result<(), StoreError> {
     if job.queues.is_empty() {
         return Ok(());

@@ -1,14 +1,14 @@
-//! Requests that create something and may be sent again, by their idempotency key.
+//! Find out whether a request that creates something is a replay, by its idempotency key.
 
 use std::str::FromStr;
 
 use crate::App;
 use crate::store::{IdempotencyRequest, PriorCreation, StoreError};
 
-/// Why it is not known whether a request was made before.
+/// Why a replay could not be looked up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReplayError {
-    /// Its idempotency key was used for another request.
+    /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The table failed.
@@ -16,7 +16,8 @@ pub(super) enum ReplayError {
     Store(#[from] StoreError),
 }
 
-/// Returns the id of what a request has created, if it was made before. One read where it has a key, else nothing.
+/// Returns the id of what the first request under the idempotency key has created; `None` if the request is new or
+/// has no key. Costs one read if it has a key.
 ///
 /// # Errors
 /// [`ReplayError`]

@@ -12,24 +12,24 @@ use crate::domain::{
 };
 use crate::store::{Commit, CreateOutcome, IdempotencyRequest, MemberUpdate, Recipients, UpdateOutcome};
 
-/// An image to be registered.
+/// The request to register an image.
 #[derive(Debug, Clone)]
 pub struct NewImage {
-    /// The id that the caller wants; otherwise one is made.
+    /// The id that the caller chose; a random one if `None`.
     pub id: Option<ImageId>,
-    /// The tenant to register it for; otherwise the caller's own.
+    /// The tenant that will own it; the caller's if `None`.
     pub owner: Option<TenantId>,
     /// Its visibility.
     pub visibility: Visibility,
-    /// What the owner says of it.
+    /// Its name, formats, tags and properties.
     pub details: Details,
 }
 
-/// How often a change is made anew because somebody else changed the image in between.
+/// The most attempts while other requests change the image.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Registers an image; it is active at once. A request that was made before under its idempotency key returns the image of
-/// that time as it is now. One transaction, and one read more where there is a key.
+/// Registers an image, which is active from then on. A replayed request returns the image of the first one as it is
+/// now. Costs one transaction, and one read more if there is an idempotency key.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was registered.
@@ -39,7 +39,7 @@ pub async fn register_image(
     new: NewImage,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<Image, UseCaseError> {
-    // Only what the role forbids is refused before a retry is found: the rest was allowed when the image was registered.
+    // Only the role is checked before a replay is looked up: the other checks passed when the image was registered.
     authorize_write_for(caller, &caller.tenant)?;
     if let Some(image) = find_replayed_image(app, caller, idempotency).await? {
         return Ok(image);
@@ -61,17 +61,17 @@ pub async fn register_image(
     let limit = app.settings.limits.images_per_tenant;
     match app.store.create_image(&image, limit, idempotency).await? {
         CreateOutcome::Created => Ok(image),
-        // Two of the same request were under way.
+        // The same request was executed concurrently.
         CreateOutcome::IdempotencyKeyUsed => {
-            let before = find_replayed_image(app, caller, idempotency).await?;
-            before.ok_or(UseCaseError::Conflict(image.id))
+            let replayed = find_replayed_image(app, caller, idempotency).await?;
+            replayed.ok_or(UseCaseError::Conflict(image.id))
         }
         CreateOutcome::IdTaken => Err(UseCaseError::IdTaken(image.id)),
         CreateOutcome::LimitReached => Err(UseCaseError::TooManyImages(limit)),
     }
 }
 
-/// The image that a request has registered, if it was made before.
+/// The image of a replayed request; `None` if the request is new.
 async fn find_replayed_image(
     app: &App,
     caller: &Caller,
@@ -83,27 +83,26 @@ async fn find_replayed_image(
     }
 }
 
-/// Reads an image that the caller can see: its own, an open one, or one that is shared with it, whatever it has said to
-/// that (`contract/decisions.md` 1). One batch read.
+/// Returns an image that the caller can see: its own, a public or community one, or one that is shared with it in any
+/// status (`contract/decisions.md` 1). Costs one batch read.
 ///
 /// # Errors
-/// [`UseCaseError::ImageNotFound`] where there is none, or the caller cannot see it.
+/// [`UseCaseError::ImageNotFound`] if the image does not exist, or the caller cannot see it.
 pub async fn show_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
     let (image, member) = app.store.image_and_member(id, &caller.tenant).await?;
     let own = NamedMembership { tenant: &caller.tenant, status: member.map(|member| member.status) };
     authorize(app, caller, id, image, Some(own), ImageAction::View).await
 }
 
-/// Changes an image that the caller owns: `change` is given the image as it stands, and changes its visibility and
-/// details. One batch read and one transaction, and for an image with members one query; all again where somebody else
-/// changed the image in between.
+/// Updates an image that the caller owns. `change` gets the current image, and changes its visibility and details.
+/// Costs one batch read and one transaction, and one query for an image with members; all again after a conflict.
 ///
-/// A format that was given stays what it is, as in Glance for an active image; one that was left out can still be said. What
-/// the image is made of does not change while it is shared: its recipients have been judged by that. Their lists say by
-/// a job of that transaction what the image's name is now, when it was updated, and whether they see it.
+/// A format that is set cannot change, as in Glance for an active image; one that was left out can be set. The
+/// properties on which the rules of sharing depend do not change while the image has members. A job in the same
+/// transaction updates the image's name, update time and visibility in the lists of its recipients.
 ///
 /// # Errors
-/// [`UseCaseError`], that of `change` among them; then nothing was changed.
+/// [`UseCaseError`], or the error of `change`; then nothing was changed.
 pub async fn update_image<E: From<UseCaseError>>(
     app: &App,
     caller: &Caller,
@@ -111,25 +110,25 @@ pub async fn update_image<E: From<UseCaseError>>(
     change: impl Fn(&mut Image) -> Result<(), E>,
 ) -> Result<Image, E> {
     for attempt in 1..=MAX_ATTEMPTS {
-        let (read, head) = load_owned_image(app, caller, id, ImageAction::Update).await?;
-        let mut image = read.clone();
+        let (current, head) = load_owned_image(app, caller, id, ImageAction::Update).await?;
+        let mut image = current.clone();
         change(&mut image)?;
-        if image == read {
-            return Ok(read);
+        if image == current {
+            return Ok(current);
         }
-        if image.visibility != read.visibility {
+        if image.visibility != current.visibility {
             authorize_visibility(caller, image.visibility).map_err(UseCaseError::from)?;
         }
         image.details.validate().map_err(UseCaseError::from)?;
         image.updated = app.clock().now();
-        image.revision = read.revision + 1;
-        if let Some(field) = read.details.changed_format(&image.details) {
-            return Err(UseCaseError::FormatImmutable { image: read.id, field }.into());
+        image.revision = current.revision + 1;
+        if let Some(field) = current.details.changed_format(&image.details) {
+            return Err(UseCaseError::FormatImmutable { image: current.id, field }.into());
         }
-        if image.details.differs_materially_from(&read.details) && head.member_count > 0 {
-            return Err(UseCaseError::SharedImageImmutable(read.id).into());
+        if image.details.differs_materially_from(&current.details) && head.member_count > 0 {
+            return Err(UseCaseError::SharedImageImmutable(current.id).into());
         }
-        if store_update(app, (&read, &head), &image).await? == UpdateOutcome::Updated {
+        if store_update(app, (&current, &head), &image).await? == UpdateOutcome::Updated {
             return Ok(image);
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
@@ -137,25 +136,25 @@ pub async fn update_image<E: From<UseCaseError>>(
     Err(UseCaseError::Conflict(id.clone()).into())
 }
 
-/// Writes an image, with a job that rewrites its memberships where somebody sees or saw it by one.
+/// Writes an image, with a job that refreshes its memberships if they show or have shown it to recipients.
 async fn store_update(
     app: &App,
-    (read, head): (&Image, &ImageHead),
+    (current, head): (&Image, &ImageHead),
     image: &Image,
 ) -> Result<UpdateOutcome, UseCaseError> {
-    let is_seen = [read, image].iter().any(|image| image.visibility == Visibility::Shared);
-    if head.member_count == 0 || !is_seen {
+    let is_shared = [current, image].iter().any(|image| image.visibility == Visibility::Shared);
+    if head.member_count == 0 || !is_shared {
         let members = if head.member_count == 0 { MemberUpdate::RequireNone } else { MemberUpdate::Keep };
-        return Ok(app.store.update_image(read, image, members).await?);
+        return Ok(app.store.update_image(current, image, members).await?);
     }
     let recipients = app.store.recipients(&image.id).await?;
     let Some(refresh) = job_for_all_members(app, image, &recipients, Task::Refresh) else {
         return Ok(UpdateOutcome::Conflict);
     };
-    Ok(app.store.update_image(read, image, MemberUpdate::Refresh(&recipients, &refresh)).await?)
+    Ok(app.store.update_image(current, image, MemberUpdate::Refresh(&recipients, &refresh)).await?)
 }
 
-/// A job about all members of an image, if there are any.
+/// A job on all members of an image; `None` if it has none.
 fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: Task) -> Option<Job> {
     (!recipients.tenants.is_empty()).then(|| Job {
         id: JobId(app.clock().stamp_ahead([])),
@@ -164,13 +163,13 @@ fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: 
         images: vec![image.id.clone()],
         tenants: recipients.tenants.clone(),
         accepted_at: app.clock().now(),
-        // Nothing has to be ordered by it: nothing comes after a deletion, and a refresh changes no membership.
+        // The job needs no order: no request follows a deletion, and a refresh changes no decision.
         queues: Vec::new(),
     })
 }
 
-/// Deletes an image that the caller owns. Its memberships go with it, by a job that is accepted in the same transaction
-/// (`contract/decisions.md` 24).
+/// Deletes an image that the caller owns. A job in the same transaction ends its memberships (`contract/decisions.md`
+/// 24). Costs one batch read, one query and one transaction; all again after a conflict.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was deleted.
@@ -189,8 +188,8 @@ pub async fn delete_image(app: &App, caller: &Caller, id: &ImageId) -> Result<()
     Err(UseCaseError::Conflict(id.clone()))
 }
 
-/// Reads an image and its head, provided that the caller may do that with it as its owner. One batch read; both again where
-/// the image was registered or deleted while they were read, and one read more where it is refused.
+/// Reads an image and its head, if the caller is authorized for the action. Costs one batch read, again if the image
+/// was registered or deleted during the read, and one read more if the action is refused.
 async fn load_owned_image(
     app: &App,
     caller: &Caller,
@@ -198,8 +197,8 @@ async fn load_owned_image(
     action: ImageAction<'_>,
 ) -> Result<(Image, ImageHead), UseCaseError> {
     for _ in 0..2 {
-        let found = app.store.image_and_head(id).await?;
-        if let (image, Some(head)) = authorize(app, caller, id, found, None, action).await? {
+        let image = app.store.image_and_head(id).await?;
+        if let (image, Some(head)) = authorize(app, caller, id, image, None, action).await? {
             return Ok((image, head));
         }
     }

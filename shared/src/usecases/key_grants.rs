@@ -1,24 +1,24 @@
-//! Let tenants use the keys of encrypted images, without which none of those is shared with them (seed 003,
-//! `contract/decisions.md` 14).
+//! Grant tenants the use of the keys of encrypted images. An encrypted image is shared only with tenants that have a
+//! grant of its key (seed 003, `contract/decisions.md` 14).
 
 use super::{ImagePage, ImageQuery, IndexFilter, Marker, Page, UseCaseError, list_images};
 use crate::App;
 use crate::domain::{Bypass, Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
 use crate::store::{KeyGrantRecord, List, StoreError};
 
-/// Why something was not done with grants of keys. What was refused wrote nothing.
+/// Why a request about key grants was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyGrantError {
     /// The caller's role only reads.
     #[error("the role reader may not change anything")]
     ReadOnly,
-    /// The key was to be granted to its owner.
+    /// The recipient of the grant owns the key.
     #[error("{0} owns the key")]
     OwnerIsRecipient(TenantId),
     /// The key is not granted to that tenant.
     #[error("the key is not granted to {0}")]
     NotFound(TenantId),
-    /// What the grant is for could not be listed.
+    /// The memberships that rely on the grant could not be listed.
     #[error(transparent)]
     UseCase(#[from] UseCaseError),
 }
@@ -29,16 +29,16 @@ impl From<StoreError> for KeyGrantError {
     }
 }
 
-/// Some of the memberships that rely on a grant, newest image first.
+/// A page of the memberships that rely on a key grant, newest image first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependentMemberships {
-    /// The images, each with what the tenant has said to it.
+    /// The images, each with the status of the tenant's membership.
     pub memberships: Vec<(Image, Status)>,
-    /// Where to go on, where there may be more.
+    /// Where the next page begins; `None` on the last one.
     pub next: Option<Marker>,
 }
 
-/// Grants a key of the caller's project to a tenant; granting it again changes nothing. One write.
+/// Grants a key of the caller's project to a tenant. Granting it again changes nothing. Costs one write.
 ///
 /// # Errors
 /// [`KeyGrantError`]; then nothing was written.
@@ -58,7 +58,7 @@ pub async fn grant_key(
     Ok(app.store.put_key_grant(&grant, app.clock().now()).await?)
 }
 
-/// Shows a grant of a key of the caller's project. One read.
+/// Returns a grant of a key of the caller's project. Costs one read.
 ///
 /// # Errors
 /// [`KeyGrantError`]
@@ -72,7 +72,8 @@ pub async fn show_key_grant(
     app.store.key_grant(&grant).await?.ok_or(KeyGrantError::NotFound(grant.tenant))
 }
 
-/// Lists to whom a key of the caller's project is granted: at most `most`, those after `after`. One query.
+/// Lists the grants of a key of the caller's project, by tenant: at most `limit`, after tenant `after`. Costs one
+/// query.
 ///
 /// # Errors
 /// [`KeyGrantError`]
@@ -88,9 +89,9 @@ pub async fn list_key_grants(
     Ok(Page { items: grants, next })
 }
 
-/// Withdraws a grant of a key of the caller's project: from then on nothing under the key is shared with the tenant anew.
-/// Memberships that rely on it stay, and the first of them are returned. That there is no such grant is no error, so that
-/// who had no answer asks again. One write, and what [`list_dependent_memberships`] reads.
+/// Withdraws a grant of a key of the caller's project: new shares with the tenant of images under the key are refused
+/// from then on. Memberships that rely on the grant stay, and the first page of them is returned. A missing grant is
+/// no error, so the request can be retried. Costs one write, and the reads of [`list_dependent_memberships`].
 ///
 /// # Errors
 /// [`KeyGrantError`]
@@ -109,9 +110,9 @@ pub async fn revoke_key_grant(
     list_dependent_memberships(app, caller, &grant.key, &grant.tenant, (None, limit)).await
 }
 
-/// Lists the memberships of a tenant that rely on a key of the caller's project, whether or not it is granted still: those
-/// of the `most` images after `after` that the key encrypts. Reads the project's images as a list of them does, and the
-/// tenant's memberships of what it finds in one batch read for every 50.
+/// Lists the memberships of a tenant that rely on a key of the caller's project, whether or not the grant still exists:
+/// those of the first `limit` images after `after` that the key encrypts. Costs a list of the project's images, and one
+/// batch read of memberships per 50 images found.
 ///
 /// # Errors
 /// [`KeyGrantError`]
@@ -124,7 +125,7 @@ pub async fn list_dependent_memberships(
 ) -> Result<DependentMemberships, KeyGrantError> {
     let query = ImageQuery {
         lists: vec![List::Owned(caller.tenant.clone())],
-        filter: |seen: &super::VisibleImage| matches!(seen.image.details.encryption(), Encryption::Key(used) if used == *key),
+        filter: |visible: &super::VisibleImage| matches!(visible.image.details.encryption(), Encryption::Key(used) if used == *key),
         index_filter: IndexFilter::default(),
         needs_member_counts: false,
         sort: Vec::new(),
@@ -139,8 +140,8 @@ pub async fn list_dependent_memberships(
     };
     let ids: Vec<_> = page.rows.into_iter().map(|row| row.visible.image.id).collect();
     let mut memberships = Vec::new();
-    for (image, answer) in app.store.images_and_statuses(&ids, tenant).await? {
-        memberships.extend(answer.map(|status| (image.bypass(Bypass::List), status)));
+    for (image, status) in app.store.images_and_statuses(&ids, tenant).await? {
+        memberships.extend(status.map(|status| (image.bypass(Bypass::List), status)));
     }
     memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     Ok(DependentMemberships { memberships, next: page.next })

@@ -1,4 +1,4 @@
-//! See with whom an image is shared.
+//! List and show the members of an image.
 
 use super::access::{MemberAction, authorize};
 use super::error::UseCaseError;
@@ -9,8 +9,8 @@ use crate::domain::{
 };
 use crate::store::Pair;
 
-/// Lists the members of an image that come after `after`, at most `limit`: all of them for its owner, for a member only
-/// itself (`contract/glance.md` 2.4). One batch read, and for the owner one query.
+/// Lists the members of an image: at most `limit`, after tenant `after`. The owner sees all of them, a member only
+/// itself (`contract/glance.md` 2.4). Costs one batch read, and one query for the owner.
 ///
 /// # Errors
 /// [`UseCaseError`]
@@ -33,7 +33,7 @@ pub async fn list_members(
     Ok(Page { items: members, next })
 }
 
-/// Shows one member of an image, to the image's owner and to that member. One batch read.
+/// Returns one member of an image, to the image's owner and to that member. Costs one batch read.
 ///
 /// # Errors
 /// [`UseCaseError`]
@@ -47,8 +47,8 @@ pub async fn show_member(
     member.ok_or_else(|| UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() })
 }
 
-/// Reads an image, provided that the caller may do that with it, and the membership of one tenant. One batch read, and one
-/// read where the caller is neither the owner nor that tenant.
+/// Reads an image and the membership of one tenant, if the caller is authorized for the action. Costs one batch read,
+/// and one read more if the caller is neither the owner nor that tenant.
 async fn load_member<'a>(
     app: &App,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! Where a page of images begins.
+//! The marker of a page of images: where it begins.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,27 +9,27 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::domain::{ImageId, MalformedId, Timestamp};
 use crate::store::{Cursor, Position};
 
-/// Where a page begins: after that image.
+/// Where a page of images begins: after an image, or after a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
-    /// An image, as the contracts have it; it has to be looked up.
+    /// An image by its id, as the vendors define a marker. The use case has to read it.
     Image(ImageId),
-    /// The place of an image in the order of the list, as pages give it to go on with, whatever has become of the image
-    /// since. It holds no authority: what comes after it is looked for only in the caller's own lists.
+    /// A position in the order of the list, as a page returns it. It stays valid when its image changes or is
+    /// deleted. It carries no authority: the next page is read from the caller's own lists only.
     Cursor(Cursor),
 }
 
-/// Stands between the parts of a place; no id holds it.
+/// Separates the parts of a cursor. No id contains it.
 const SEPARATOR: char = '~';
 
-/// The most values of a place, and the longest text of one: more than there are keys to sort by, and than each may hold.
+/// The most values of a cursor, and the most bytes of one: more than there are sort keys, and than a value may have.
 const MAX_VALUES: usize = 8;
 const MAX_VALUE_BYTES: usize = 1_500;
 
 impl FromStr for Marker {
     type Err = MalformedId;
 
-    /// Reads `IMAGE`, or `IMAGE~CREATED` and `~VALUE` for each value of the place, in base64.
+    /// Parses `IMAGE`, or `IMAGE~CREATED` with `~VALUE` in base64 for each value of the cursor.
     fn from_str(text: &str) -> Result<Self, MalformedId> {
         let bad = || MalformedId { expected: "the marker of the page before" };
         let mut parts = text.split(SEPARATOR);

@@ -1,5 +1,5 @@
-//! What a function does, once, for every facade. A use case takes the caller and plain domain values, and reads top
-//! to bottom as its first sentence.
+//! The operations of the service, each implemented once for all facades. A use case takes the caller and domain
+//! values; its code follows the first sentence of its doc comment.
 
 mod accept_batch;
 mod access;

@@ -1,25 +1,25 @@
-//! The errors of pairs: the code and the message of each outcome of one image and one tenant, in a job's results and where
-//! a single change is refused.
+//! The errors of pairs: the code and the message of each failed outcome, for the results of a job and the refusal of
+//! a single change.
 
 use crate::domain::{ImageId, Outcome, Task, TenantId};
 
-/// The code of a pair that failed in a job of that task, for the log; `None` for one that did not.
+/// The code of an outcome in a job with this task, for the log; `None` if the pair did not fail.
 pub(crate) fn outcome_code(outcome: Outcome, task: &Task) -> Option<&'static str> {
     outcome_error(outcome, task).map(|(code, _)| code)
 }
 
-/// The code and the message of a pair that failed in a job of that task; `None` for one that did not.
+/// The code and the message of an outcome in a job with this task; `None` if the pair did not fail.
 pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static str, &'static str)> {
     match outcome {
         Outcome::Done | Outcome::Superseded => None,
         Outcome::ImageDeleted => Some(("IMG.0027", "The image was deleted.")),
         Outcome::NotShareable => Some((
             "IMG.0046",
-            "The image's visibility is not \"shared\" any more. Set it to \"shared\", then share again.",
+            "The image's visibility is no longer \"shared\". Set it to \"shared\", then share again.",
         )),
         Outcome::MemberLimit => Some((
             "IMG.0088",
-            "The image has as many recipients as it may have. Unshare it from one that does not need it.",
+            "The image has reached its recipient limit. Unshare it from a project that does not need it.",
         )),
         Outcome::NotAMember => {
             Some(("IMG.0121", "The image is not shared with this project. Ask its owner to share it."))
@@ -34,11 +34,11 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
         )),
         Outcome::NotFromBackup => Some((
             "IMG.0135",
-            "A full-ECS image can be shared only if it was made from a backup: it needs the property __backup_id.",
+            "A full-ECS image can be shared only if it was made from a backup of a known size: set its properties __backup_id, and __system_disk_backup_gib or __data_disk_backup_gib.",
         )),
         Outcome::UnknownTenant => Some((
             "IMG.0108",
-            "The directory of this region knows no such project. Check its id, or ask an admin to enter it.",
+            "The project is not in the directory of this region. Check its id, or ask an admin to add it.",
         )),
         Outcome::OtherRegion => Some((
             "IMG.0177",
@@ -46,15 +46,15 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
         )),
         Outcome::PendingLimit => Some((
             "IMG.0088",
-            "As many images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+            "The project has reached its limit of pending images. Ask it to accept or reject some; then share again.",
         )),
         Outcome::OwnerPendingLimit => Some((
             "IMG.0088",
-            "As many of your images wait for the project's answer as may. Ask it to accept or reject some; then share again.",
+            "The project has reached its limit of pending images from you. Ask it to accept or reject some; then share again.",
         )),
         Outcome::NoVault => Some((
             "IMG.0184",
-            "vault_id: expected the id of one of the project's vaults, since a full-ECS image is accepted into one. A vault is made known by PUT /v1/vaults/{vault_id}.",
+            "vault_id: expected the id of one of the project's vaults, since a full-ECS image is accepted into one. Register a vault with PUT /v1/vaults/{vault_id}.",
         )),
         Outcome::NotABackupVault => Some((
             "IMG.0193",
@@ -66,7 +66,7 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
         )),
         Outcome::VaultFull => Some((
             "IMG.0182",
-            "vault_id: the vault has not enough room for the image's backups, __system_disk_backup_gib and __data_disk_backup_gib. Expand it (capacity_gib), or choose another.",
+            "vault_id: the vault does not have enough free capacity for the image's backups, __system_disk_backup_gib and __data_disk_backup_gib. Expand it (capacity_gib), or choose another.",
         )),
         Outcome::RetriesExhausted => {
             let code = match task {
@@ -74,12 +74,12 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
                 Task::Unshare => "IMG.0113",
                 Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => "IMG.0061",
             };
-            Some((code, "The service could not do it in many attempts. Send the request again."))
+            Some((code, "The service did not succeed after many attempts. Send the request again."))
         }
     }
 }
 
-/// The code and the message of a rule that one image and one project break.
+/// The code and the message of a rule that a pair violates, for a request that is refused for it.
 pub(crate) fn rule_error(image: &ImageId, tenant: &TenantId, outcome: Outcome) -> (&'static str, String) {
     let (code, message) = outcome_error(outcome, &Task::Share).unwrap_or(("IMG.0105", "Not possible."));
     (code, format!("Image {image}, project {tenant}: {message}"))

@@ -5,6 +5,6 @@
 pub struct Page<T, P> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
-    /// The position after which the next page begins; `None` on the last one. The next page may be empty.
+    /// The position after which the next page begins; `None` on the last page. The next page may be empty.
     pub next: Option<P>,
 }

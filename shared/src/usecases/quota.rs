@@ -1,38 +1,40 @@
-//! See how much of what is allowed is used.
+//! Show the limits of a project, and how much of them it uses.
 
 use super::UseCaseError;
 use crate::App;
 use crate::domain::{Caller, Status};
 use crate::store::List;
 
-/// Lists are counted no further than this, so that the answer costs the same however long they are.
+/// The count at which a list is no longer counted further, so that the cost does not grow with the list.
 pub const MAX_COUNT: usize = 1_000;
 
-/// What the caller's project uses, and what it may.
+/// The limits of a project, and what it uses of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
-    /// Images that it owns.
+    /// The images that it owns.
     pub images: u32,
-    /// Images that it may own.
+    /// The limit of images that it owns.
     pub max_images: u32,
-    /// Images of others that it has accepted, counted up to [`MAX_COUNT`]. They count against no limit (seed 002).
+    /// The images shared with it that it has accepted, counted up to [`MAX_COUNT`]. No limit applies to them (seed
+    /// 002).
     pub accepted_images: usize,
-    /// Images of others that wait for its answer, counted up to [`MAX_COUNT`].
+    /// The images pending for it, counted up to [`MAX_COUNT`].
     pub pending_images: usize,
-    /// Images that may wait for its answer.
+    /// The limit of images pending for it.
     pub max_pending_images: u32,
-    /// Images of one owner that may wait for its answer.
+    /// The limit of images of one owner pending for it.
     pub max_pending_per_owner: u32,
-    /// Recipients that each of its images may have.
+    /// The recipient limit of each of its images.
     pub max_members_per_image: u32,
-    /// Recipients that each of its full-ECS images may have.
+    /// The recipient limit of each of its full-ECS images.
     pub max_members_per_full_ecs_image: u32,
 }
 
-/// Counts what the caller's project uses. One read, and one query for each of the two lists, of at most [`MAX_COUNT`] places.
+/// Returns the limits of the caller's project and what it uses of them. Costs one read, and one query of at most
+/// [`MAX_COUNT`] entries for each of the two lists.
 ///
 /// # Errors
-/// [`UseCaseError::Store`] where the table failed.
+/// [`UseCaseError::Store`] if the table failed.
 pub async fn quota(app: &App, caller: &Caller) -> Result<Quota, UseCaseError> {
     let list = |status| List::Received(caller.tenant.clone(), status);
     let (store, limits) = (&app.store, &app.settings.limits);

@@ -1,4 +1,4 @@
-//! Accept or reject images that others share.
+//! Accept or reject images that other tenants share.
 
 use super::UseCaseError;
 use super::accept_batch::{BatchRequest, accept, queue_respond_to_all};
@@ -6,14 +6,15 @@ use crate::App;
 use crate::domain::{Caller, ImageId, JobId, Status, Task, TenantId, VaultId, authorize_write_for};
 use crate::store::IdempotencyRequest;
 
-/// Checks that the caller acts for the recipient, and gives its answer to each image, in a job: at once where one
-/// transaction holds it and nothing older is left to do to the images, else soon. Returns the job's id.
+/// Records the recipient's decision on each image, in a job. The caller has to act for the recipient. Returns the
+/// job's id. The job is executed before the response if it fits into one transaction and no earlier job on the images
+/// is open, and queued otherwise.
 ///
-/// In the job, an image that is not shared with the recipient and one that does not exist fail alike, so that nobody learns
-/// of images by answering. Two batch reads and one transaction.
+/// In the job, an image that is not shared with the recipient and one that does not exist fail alike, so that a
+/// decision reveals no images. Costs two batch reads and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was made.
+/// [`UseCaseError`]; then no job was created.
 pub async fn respond(
     app: &App,
     caller: &Caller,
@@ -28,12 +29,12 @@ pub async fn respond(
     accept(app, caller, batch).await
 }
 
-/// Checks that the caller acts for the recipient, and accepts a job that gives one answer to every image that waits for it
-/// now, however many. Returns the job's id. One read, one transaction, and a count of the inbox unless it was counted a
-/// moment ago.
+/// Queues a job that records one decision on every image now pending for the recipient, however many. The caller has
+/// to act for the recipient. Returns the job's id. Costs one read, one transaction, and a count of the inbox unless
+/// the count is cached.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was made.
+/// [`UseCaseError`]; then no job was created.
 pub async fn respond_to_all(
     app: &App,
     caller: &Caller,

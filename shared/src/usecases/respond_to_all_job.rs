@@ -1,7 +1,8 @@
-//! Carry out a job that answers everything that waits for a tenant: walk along the list of it, oldest image first.
+//! Execute a job that decides on all images pending for a tenant: scan the list of them, oldest image first.
 //!
-//! The list is longer than a job could name, and changes while it is walked along. What the tenant is asked after its
-//! request is not answered, nor is accepted what its owner hides meanwhile: nobody consents to what they do not see.
+//! The list is longer than a job could name, and changes during the scan. An image shared after the request is not
+//! decided on, and an image that its owner hides meanwhile is not accepted: a tenant does not consent to an image it
+//! cannot see.
 
 use std::time::Duration;
 
@@ -13,133 +14,138 @@ use crate::store::{
     Commit, List, Order, Pair, PendingScan, Position, ScanStep, Snapshot, StoreError, WorkItemKey,
 };
 
-/// The most images of a step: their records and memberships are one batch read.
+/// The most images of a step, so that their heads and memberships fit into one batch read.
 const MAX_IMAGES_PER_STEP: usize = 48;
 
-/// By how much the clocks of two machines may differ: an image that was registered so long after the request was certainly
-/// not waiting when it was made, nor was any after it in the list.
+/// The most by which the clocks of two machines differ. An image registered longer than this after the request was not
+/// pending at the request, and neither was any after it in the list.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// Walks on from where the job is. One that has ended is left alone.
+/// Continues the scan of a job at its cursor. Does nothing if the job has ended.
 ///
 /// # Errors
-/// [`StoreError`] where the table failed; what was done stays done, and the rest is done by the next attempt.
+/// [`StoreError`] if the table failed. Committed steps stay committed, and the next attempt continues after them.
 pub(super) async fn execute_respond_to_all(
     app: &App,
     key: WorkItemKey,
     mode: Mode,
 ) -> Result<(), StoreError> {
-    let Some(mut walk) = app.store.open_scan(key.job).await? else { return Ok(()) };
-    let (mut stale, mut failures) = (ConflictRetries::default(), Failures::default());
+    let Some(mut scan) = app.store.open_scan(key.job).await? else { return Ok(()) };
+    let (mut retries, mut failures) = (ConflictRetries::default(), Failures::default());
     loop {
-        let Some(tenant) = walk.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
-        let (places, is_last) = next_positions(app, &walk, tenant).await?;
-        let (job, decision, read) = plan_step(app, &walk, &places, mode).await?;
-        let stride = scan_step(&walk, &job, &places, is_last, (&decision, &read));
-        match app.store.commit_scan_step(&mut walk, &stride).await? {
+        let Some(tenant) = scan.job.tenants.first() else { return Err(StoreError::Unreadable("job")) };
+        let (positions, is_last) = next_positions(app, &scan, tenant).await?;
+        let (job, plan, snapshot) = plan_step(app, &scan, &positions, mode).await?;
+        let step = scan_step(&scan, &job, &positions, is_last, (&plan, &snapshot));
+        match app.store.commit_scan_step(&mut scan, &step).await? {
             Commit::Committed => {
-                failures.add_outcomes(&job, 0, &decision.outcomes);
-                if stride.is_last {
+                failures.add_outcomes(&job, 0, &plan.outcomes);
+                if step.is_last {
                     let (first_failure, code) = (failures.describe_first(), failures.first_code());
                     tracing::info!(
                         job = %key.job,
                         failed = failures.count,
                         first_failure,
                         code,
-                        "everything answered"
+                        "all pending images decided"
                     );
                     return Ok(());
                 }
-                stale = ConflictRetries::default();
+                retries = ConflictRetries::default();
             }
             Commit::Conflict => {
-                stale.backoff().await?;
-                let Some(again) = app.store.open_scan(key.job).await? else { return Ok(()) };
-                walk = again;
+                retries.backoff().await?;
+                let Some(reopened) = app.store.open_scan(key.job).await? else { return Ok(()) };
+                scan = reopened;
             }
         }
     }
 }
 
-/// The next places of the list, and whether they are the last.
+/// The next positions of the list, and whether they are the last.
 async fn next_positions(
     app: &App,
-    walk: &PendingScan,
+    scan: &PendingScan,
     tenant: &TenantId,
 ) -> Result<(Vec<Position>, bool), StoreError> {
     let list = List::Received(tenant.clone(), Status::Pending);
-    let (after, most) = (walk.after.as_ref(), MAX_IMAGES_PER_STEP);
-    let mut places = app.store.positions(&list, after, Order::OldestFirst, most).await?;
-    let end = walk.job.id.0.time().plus(MAX_CLOCK_SKEW);
-    places.retain(|place| place.created <= end);
-    let is_last = places.len() < most;
-    Ok((places, is_last))
+    let (after, limit) = (scan.after.as_ref(), MAX_IMAGES_PER_STEP);
+    let mut positions = app.store.positions(&list, after, Order::OldestFirst, limit).await?;
+    let end = scan.job.id.0.time().plus(MAX_CLOCK_SKEW);
+    positions.retain(|position| position.created <= end);
+    let is_last = positions.len() < limit;
+    Ok((positions, is_last))
 }
 
-/// What becomes of the images of some places: the job with those that waited when it was requested, and what was decided of
-/// them from what was read.
+/// Plans a step over the images at some positions. Returns the job, reduced to the images to decide on, with the plan
+/// and the snapshot it was made from.
 async fn plan_step(
     app: &App,
-    walk: &PendingScan,
-    places: &[Position],
+    scan: &PendingScan,
+    positions: &[Position],
     mode: Mode,
 ) -> Result<(Job, Plan, Snapshot), StoreError> {
-    let (rules, task, at) = (app.settings.rules(), &walk.job.task, walk.job.id.0);
-    let pairs =
-        places.iter().zip(walk.job.tenants.iter().cycle()).map(|(place, tenant)| (&place.image, tenant));
+    let (rules, task, at) = (app.settings.rules(), &scan.job.task, scan.job.id.0);
+    let pairs = positions
+        .iter()
+        .zip(scan.job.tenants.iter().cycle())
+        .map(|(position, tenant)| (&position.image, tenant));
     let pairs: Vec<_> = pairs.collect();
-    let job = |images: Vec<ImageId>| Job { images, ..walk.job.clone() };
-    let read = match (app.store.step_snapshot(task, &pairs).await, mode) {
-        (Ok(read), _) => read,
+    let job = |images: Vec<ImageId>| Job { images, ..scan.job.clone() };
+    let snapshot = match (app.store.step_snapshot(task, &pairs).await, mode) {
+        (Ok(snapshot), _) => snapshot,
         (Err(StoreError::Unreadable(attribute)), Mode::FailRemaining) => {
-            tracing::error!(job = %walk.job.id, attribute, "an item cannot be read");
-            let outcomes = vec![Outcome::RetriesExhausted; places.len()];
-            let images = places.iter().map(|place| place.image.clone()).collect();
+            tracing::error!(job = %scan.job.id, attribute, "an item cannot be read");
+            let outcomes = vec![Outcome::RetriesExhausted; positions.len()];
+            let images = positions.iter().map(|position| position.image.clone()).collect();
             return Ok((job(images), Plan { outcomes, ..Plan::default() }, Snapshot::default()));
         }
         (Err(problem), _) => return Err(problem),
     };
     let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
-    let answered = |image| !accepts || !is_hidden(&read, image);
+    let is_decidable = |image| !accepts || !is_hidden(&snapshot, image);
     let found = pairs
         .into_iter()
-        .filter(|(image, tenant)| was_pending_at(&read, (image, tenant), at) && answered(image));
+        .filter(|(image, tenant)| was_pending_at(&snapshot, (image, tenant), at) && is_decidable(image));
     let job = job(found.map(|(image, _)| image.clone()).collect());
-    let decision = match mode {
-        Mode::Execute => read.plan(&job, 0..job.images.len(), rules),
-        Mode::FailRemaining => read.plan_failure(&job, 0..job.images.len(), rules),
+    let plan = match mode {
+        Mode::Execute => snapshot.plan(&job, 0..job.images.len(), rules),
+        Mode::FailRemaining => snapshot.plan_failure(&job, 0..job.images.len(), rules),
     };
-    Ok((job, decision, read))
+    Ok((job, plan, snapshot))
 }
 
-/// Whether the image waits for the tenant's answer, and did so at the moment of the request.
-fn was_pending_at(read: &Snapshot, pair: Pair<'_>, at: Stamp) -> bool {
-    read.membership(pair).is_some_and(|membership| {
-        membership.is_pending() && membership.active().is_some_and(|standing| standing.since < at)
+/// Whether the image is pending for the tenant, and was already pending at the request.
+fn was_pending_at(snapshot: &Snapshot, pair: Pair<'_>, at: Stamp) -> bool {
+    snapshot.membership(pair).is_some_and(|membership| {
+        membership.is_pending() && membership.active().is_some_and(|active| active.since < at)
     })
 }
 
-/// Whether the image is not shared any more, though its memberships stand (`contract/decisions.md` 25): it is not in the view
-/// of what waits, and leaves the list once the job of its hiding is carried out. Rejecting everything takes along what is
-/// still there.
-fn is_hidden(read: &Snapshot, image: &ImageId) -> bool {
-    let image = read.image(image).map(|image| image.bypass(Bypass::Worker));
+/// Whether the owner has hidden the image, which keeps its memberships (`contract/decisions.md` 25). The inbox does
+/// not show a hidden image, and a job takes it out of the list. Until then, a rejection of all pending images
+/// includes it.
+fn is_hidden(snapshot: &Snapshot, image: &ImageId) -> bool {
+    let image = snapshot.image(image).map(|image| image.bypass(Bypass::Worker));
     image.is_some_and(|image| image.visibility != Visibility::Shared)
 }
 
-/// The step that was decided: of as many of the places as one transaction writes.
+/// The step of a plan, which ends where the transaction is full: its cursor is the position of the last planned image.
 fn scan_step<'a>(
-    walk: &PendingScan,
+    scan: &PendingScan,
     job: &'a Job,
-    places: &[Position],
+    positions: &[Position],
     is_last: bool,
-    (decision, read): (&'a Plan, &'a Snapshot),
+    (plan, snapshot): (&'a Plan, &'a Snapshot),
 ) -> ScanStep<'a> {
-    let decided: usize = decision.outcomes.len();
-    let found = job.images.get(..decided).unwrap_or_default();
-    let all = decided == job.images.len();
-    let after =
-        if all { places.last() } else { places.iter().find(|place| found.last() == Some(&place.image)) };
-    let after = after.cloned().or_else(|| walk.after.clone());
-    ScanStep { found, plan: decision, snapshot: read, after, is_last: is_last && all }
+    let planned_count: usize = plan.outcomes.len();
+    let found = job.images.get(..planned_count).unwrap_or_default();
+    let is_whole = planned_count == job.images.len();
+    let after = if is_whole {
+        positions.last()
+    } else {
+        positions.iter().find(|position| found.last() == Some(&position.image))
+    };
+    let after = after.cloned().or_else(|| scan.after.clone());
+    ScanStep { found, plan, snapshot, after, is_last: is_last && is_whole }
 }

@@ -8,16 +8,16 @@ use crate::App;
 use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task, TenantId};
 use crate::store::{IdempotencyRequest, SubmitOutcome};
 
-/// Checks that the caller owns every image and that each can be shared, and shares each image with each tenant, in a job:
-/// at once where one transaction holds it, else soon. `idempotency` is the request under its idempotency key. Returns the
-/// job's id.
+/// Shares each image with each tenant, in a job. The caller has to own every image, and each image has to be
+/// shareable. Returns the job's id. The job is executed before the response if it fits into one transaction, and
+/// queued otherwise. `idempotency` is the request's digest under its idempotency key.
 ///
-/// One batch read and one transaction, one batch read more where the directory knows the caller and not every recipient, a
-/// count of each inbox that was not counted a moment ago, and what the directory takes to find tenants by their names; one
-/// read more where a request with a key is refused.
+/// Costs one batch read and one transaction; one batch read more if the directory contains the caller but not every
+/// recipient; a count of each inbox whose count is not cached; the reads that resolve tenant names; and one read if a
+/// request with an idempotency key is refused.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was made.
+/// [`UseCaseError`]; then no job was created.
 pub async fn share(
     app: &App,
     caller: &Caller,
@@ -29,56 +29,58 @@ pub async fn share(
     accept_owner_request(app, caller, share, (images, recipients.into()), idempotency).await
 }
 
-/// Accepts a request of an owner about its images and some tenants.
+/// Accepts an owner's batch request, to share or to unshare its images.
 pub(super) async fn accept_owner_request(
     app: &App,
     caller: &Caller,
     (task, action): (Task, ImageAction<'_>),
-    (images, addressees): (Vec<ImageId>, RecipientList),
+    (images, recipients): (Vec<ImageId>, RecipientList),
     idempotency: Option<IdempotencyRequest>,
 ) -> Result<JobId, UseCaseError> {
-    let accepted = match resolve_recipients(app, caller, (&images, action), addressees).await {
+    let result = match resolve_recipients(app, caller, (&images, action), recipients).await {
         Ok(tenants) => {
             let batch = BatchRequest { task, images, tenants, idempotency: idempotency.clone() };
             accept(app, caller, batch).await
         }
-        Err(refusal) => Err(refusal),
+        Err(error) => Err(error),
     };
-    match accepted {
-        // A reader has no request that could be replayed.
-        Err(refusal) if caller.can_write() => replayed_job_or_error(app, idempotency.as_ref(), refusal).await,
-        accepted => accepted,
+    match result {
+        // A caller that cannot write has no accepted request to replay.
+        Err(error) if caller.can_write() => replayed_job_or_error(app, idempotency.as_ref(), error).await,
+        result => result,
     }
 }
 
-/// The tenants that a request names. What is wrong with its images is told first: only who owns them looks up names.
+/// Resolves the recipients of a request to tenants. Authorizes the caller for the images first, so that only their
+/// owner can look up names.
 async fn resolve_recipients(
     app: &App,
     caller: &Caller,
     (images, action): (&[ImageId], ImageAction<'_>),
-    addressees: RecipientList,
+    recipients: RecipientList,
 ) -> Result<Vec<TenantId>, UseCaseError> {
-    if !addressees.accounts.is_empty() {
-        let read = app.store.heads_and_tenants(images, &[]).await?;
-        authorize_all(app, caller, &read, images, action).await?;
+    if !recipients.accounts.is_empty() {
+        let snapshot = app.store.heads_and_tenants(images, &[]).await?;
+        authorize_all(app, caller, &snapshot, images, action).await?;
     }
-    resolve_tenants(app, addressees).await
+    resolve_tenants(app, recipients).await
 }
 
-/// Returns the original job if the request is the retry of one that was accepted, even if it would be refused now: that an
-/// image was deleted or hidden meanwhile is nothing that the client could have known. One read where there is a key.
+/// Returns the original job if this is a replay of an accepted request, even if the request would fail now: an image
+/// may have been deleted or hidden since, which the client could not know. Costs one read if there is an idempotency
+/// key.
 ///
 /// # Errors
-/// The refusal, where it is no retry.
+/// `error`, if the request is not a replay.
 async fn replayed_job_or_error(
     app: &App,
     idempotency: Option<&IdempotencyRequest>,
     error: UseCaseError,
 ) -> Result<JobId, UseCaseError> {
-    let (Some(remembered), false) = (idempotency, matches!(error, UseCaseError::Store(_))) else {
+    let (Some(request), false) = (idempotency, matches!(error, UseCaseError::Store(_))) else {
         return Err(error);
     };
-    match app.store.prior_submission(remembered).await? {
+    match app.store.prior_submission(request).await? {
         Some(SubmitOutcome::Replayed(job)) => Ok(job),
         Some(SubmitOutcome::KeyReused) => Err(UseCaseError::IdempotencyKeyReused),
         Some(SubmitOutcome::Accepted) | None => Err(error),

@@ -6,14 +6,15 @@ use crate::App;
 use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task};
 use crate::store::IdempotencyRequest;
 
-/// Checks that the caller owns every image, and ends each tenant's membership of each image, in a job: at once where one
-/// transaction holds it, else soon. A tenant that is no member is no error (`contract/decisions.md` 7). Returns the job's id.
+/// Ends each tenant's membership of each image, all of which the caller has to own, in a job. Returns the job's id.
+/// The job is executed before the response if it fits into one transaction, and queued otherwise. A tenant that is
+/// not a member is no error (`contract/decisions.md` 7).
 ///
-/// One batch read and one transaction, and what the directory takes to find tenants by their names; one read more where a
-/// request with a key is refused.
+/// Costs one batch read and one transaction, the reads that resolve tenant names, and one read more if a request with
+/// an idempotency key is refused.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was made.
+/// [`UseCaseError`]; then no job was created.
 pub async fn unshare(
     app: &App,
     caller: &Caller,

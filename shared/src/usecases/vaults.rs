@@ -1,11 +1,11 @@
-//! Keep the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
+//! Manage the vaults into which a project accepts full-ECS images (seed 001, `contract/decisions.md` 15).
 
 use super::Page;
 use crate::App;
 use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
 use crate::store::{DeleteVaultOutcome, StoreError, VaultRecord};
 
-/// Why something was not done with vaults. What was refused wrote nothing.
+/// Why a request about vaults was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The caller's role only reads.
@@ -14,7 +14,7 @@ pub enum VaultError {
     /// The caller's project has no such vault.
     #[error("vault {0} not found")]
     NotFound(VaultId),
-    /// Accepted images hold more of the vault than would be left.
+    /// The reservations of accepted images do not allow the change.
     #[error("vault {0} is in use")]
     InUse(VaultId),
     /// The table failed.
@@ -22,8 +22,8 @@ pub enum VaultError {
     Store(#[from] StoreError),
 }
 
-/// Writes what the caller says of a vault of its project, which may be new, and returns it. A capacity below what is
-/// reserved is refused. One write.
+/// Creates or updates a vault of the caller's project, and returns it. A capacity below the reserved capacity is
+/// refused. Costs one write.
 ///
 /// # Errors
 /// [`VaultError`]; then nothing was written.
@@ -37,11 +37,11 @@ pub async fn put_vault(
         return Err(VaultError::ReadOnly);
     }
     let key = (caller.tenant.clone(), id);
-    let put = app.store.put_vault(&key, details, Stamp::now()).await?;
-    put.ok_or(VaultError::InUse(key.1))
+    let record = app.store.put_vault(&key, details, Stamp::now()).await?;
+    record.ok_or(VaultError::InUse(key.1))
 }
 
-/// Shows a vault of the caller's project. One read.
+/// Returns a vault of the caller's project. Costs one read.
 ///
 /// # Errors
 /// [`VaultError`]
@@ -50,10 +50,10 @@ pub async fn show_vault(app: &App, caller: &Caller, id: VaultId) -> Result<Vault
     app.store.vault(&key).await?.ok_or(VaultError::NotFound(key.1))
 }
 
-/// Lists the vaults of the caller's project: at most `most`, those after `after`. One query.
+/// Lists the vaults of the caller's project: at most `limit`, after `after`. Costs one query.
 ///
 /// # Errors
-/// [`VaultError::Store`] where the table failed.
+/// [`VaultError::Store`] if the table failed.
 pub async fn list_vaults(
     app: &App,
     caller: &Caller,
@@ -65,7 +65,7 @@ pub async fn list_vaults(
     Ok(Page { items: vaults, next })
 }
 
-/// Forgets a vault of the caller's project, of which nothing may be reserved; that there is none is no error. One write.
+/// Deletes a vault of the caller's project, if nothing in it is reserved. A missing vault is no error. Costs one write.
 ///
 /// # Errors
 /// [`VaultError`]; then nothing was changed.

@@ -133,7 +133,7 @@ async fn full_disk_is_reported_and_data_stays_readable() {
         acknowledged += 1;
         assert!(acknowledged < 2_000, "the disk takes everything");
     };
-    refused.assert_error(500, "disk fails");
+    refused.assert_error(500, "disk is failing");
     assert!(server.find_by_name("image-0").await.is_some());
     server.get("/health").await.assert_error(503, "disk");
     drop(server);

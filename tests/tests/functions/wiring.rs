@@ -331,7 +331,7 @@ async fn invalid_environment_variable_is_reported_by_name() {
 async fn start_without_waiting(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
     let function = LambdaProcess::start(&binary(name), env).await;
     let function = function.unwrap_or_else(|problem| panic!("{name} {problem}"));
-    assert!(function.log().contains("do not answer yet"), "{}", function.log());
+    assert!(function.log().contains("has not responded yet"), "{}", function.log());
     function
 }
 

@@ -220,7 +220,7 @@ impl Request {
 }
 
 impl Decision {
-    /// Whether that is not said to an image that waits, where it is said to everything: nobody accepts what its owner hides.
+    /// Whether an image cannot be decided on so: one that its owner hides cannot be accepted. A decision on everything skips it.
     pub fn skips(self, image: &ImageRecord) -> bool {
         self.status == Status::Accepted && image.visibility != Visibility::Shared
     }
@@ -290,6 +290,7 @@ impl Task {
             (Self::Respond(_), _) if !pair.can_decide(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageDeleted),
             (Self::RespondToAll(says), Some(image)) if says.skips(image) => Err(Outcome::RetriesExhausted),
+            (Self::Respond(says), Some(image)) if says.skips(image) => Err(Outcome::NotAMember),
             (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_newer_decision(at) => Ok(false),
             (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
                 check_decision(state, limits, (image, tenant), says).map(|()| true)

@@ -332,3 +332,31 @@ async fn update_of_an_old_revision_conflicts() {
     assert_eq!(update().await, UpdateOutcome::Updated);
     assert_eq!(update().await, UpdateOutcome::Conflict);
 }
+
+/// A recipient does not consent to what it cannot see, and can empty its inbox all the same.
+#[tokio::test]
+async fn hidden_image_can_be_rejected_but_not_accepted() {
+    let world = LocalService::start(Limits::default());
+    let image = world.create_image("owner").await;
+    share(&world, std::slice::from_ref(&image), &["a", "b"]).await;
+    let hide = |image: &mut imageshare::domain::Image| -> Result<(), UseCaseError> {
+        image.visibility = Visibility::Private;
+        Ok(())
+    };
+    usecases::update_image(&world.service, &caller("owner"), &image, hide).await.unwrap();
+    let accepted = respond(&world, &image, "a", Status::Accepted).await;
+    let rejected = respond(&world, &image, "b", Status::Rejected).await;
+    let outcomes = async |job| {
+        let report = world.job_report(job).await;
+        report.outcomes().map(|(_, _, outcome)| outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(accepted).await, [Outcome::NotAMember]);
+    assert_eq!(outcomes(rejected).await, [Outcome::Done]);
+    assert_eq!(members(&world, &image).await["a"], Status::Pending);
+    assert_eq!(members(&world, &image).await["b"], Status::Rejected);
+
+    let decision = (Ok(Status::Accepted), None);
+    let (recipient, member) = (caller("a"), tenant("a"));
+    let glance = usecases::decide_as_member(&world.service, &recipient, &image, &member, decision).await;
+    assert!(matches!(glance, Err(UseCaseError::ImageNotFound(_))), "{glance:?}");
+}

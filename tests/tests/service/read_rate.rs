@@ -69,7 +69,7 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         let answer = functions.send_without_body("own1", route, &path).await;
         assert_eq!(check_throttled(&answer, "GET", &path), "IMG.0060", "{path}");
         let message = answer.body["error"]["message"].as_str().unwrap();
-        assert!(message.contains("1 read units a second"), "{message}");
+        assert!(message.contains("1 read units per second"), "{message}");
         let is_of_glance = path.starts_with("/v2/images");
         assert_eq!(message.starts_with("This request was rate-limited: "), is_of_glance, "{path}: {message}");
     }

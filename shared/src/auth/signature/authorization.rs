@@ -1,19 +1,22 @@
-//! The header `Authorization: ALGORITHM Name=value, Name=value, …`.
+//! Parses the fields of `Authorization: ALGORITHM Name=value, Name=value, …`.
 
 use super::request::SignatureError;
 
-/// What follows the name of the algorithm.
+/// The fields that follow the name of the algorithm.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// Reads the fields; a comma separates them, with or without white space. `expected` says what they should be.
+    /// Parses the fields. They are separated by commas, with or without white space.
+    ///
+    /// # Errors
+    /// [`SignatureError::Incomplete`] with `expected` if a field has no `=` or is repeated.
     pub(super) fn parse(text: &'a str, expected: &'static str) -> Result<Self, SignatureError> {
         let mut fields = Vec::<(&str, &str)>::new();
         for field in text.split(',') {
             let (name, value) = field.trim().split_once('=').ok_or(SignatureError::Incomplete(expected))?;
-            // Which of two an intermediary believed is not ours to guess.
-            if fields.iter().any(|(known, _)| *known == name) {
+            // An intermediary may have trusted the other one.
+            if fields.iter().any(|(other, _)| *other == name) {
                 return Err(SignatureError::Incomplete(expected));
             }
             fields.push((name, value));
@@ -21,13 +24,13 @@ impl<'a> Fields<'a> {
         Ok(Self(fields))
     }
 
-    /// The value of a field, if it is there and not empty.
+    /// Returns the value of a field; `None` if it is missing or empty.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| *value)
+        self.0.iter().find(|(other, value)| *other == name && !value.is_empty()).map(|(_, value)| *value)
     }
 }
 
-/// The bytes of hexadecimal digits of either case.
+/// Decodes hexadecimal digits of either case.
 pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| match pair {

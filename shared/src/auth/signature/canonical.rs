@@ -1,4 +1,4 @@
-//! The parts of a request in the one form in which they are signed.
+//! The canonical form of a request, which is what a client signs.
 
 use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
@@ -6,30 +6,30 @@ use sha2::{Digest, Sha256};
 
 use super::request::{SignatureError, SignedRequest};
 
-/// What is encoded everywhere: all but the unreserved characters of RFC 3986.
+/// The characters that are percent-encoded: all but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 /// A decoded name and its decoded value.
 pub(super) type QueryPair = (Vec<u8>, Vec<u8>);
 
-/// The path, decoded and encoded anew.
+/// Decodes and re-encodes a path, so that both forms give the same result.
 pub(super) fn encode_path(path: &str) -> String {
     let decoded: Vec<u8> = percent_decode(path.as_bytes()).collect();
     percent_encode(&decoded, RESERVED_IN_PATH).to_string()
 }
 
-/// The parameters of a query, decoded, in their order.
+/// Parses a query into its decoded parameters, in their order.
 pub(super) fn parse_query(query: &str) -> Vec<QueryPair> {
-    let decoded = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect();
+    let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(n, v)| (decoded(n), decoded(v)))
+        .map(|(n, v)| (decode(n), decode(v)))
         .collect()
 }
 
-/// Parameters in this order, encoded.
+/// Encodes parameters as a query, in the given order.
 pub(super) fn encode_query<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     pairs: impl IntoIterator<Item = (N, V)>,
 ) -> String {
@@ -45,12 +45,15 @@ pub(super) fn encode_query<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     text
 }
 
-/// A text, encoded.
+/// Percent-encodes a text.
 pub(super) fn encode(text: impl AsRef<[u8]>) -> String {
     percent_encode(text.as_ref(), RESERVED).to_string()
 }
 
-/// The names in `SignedHeaders`, which must hold each of `required`.
+/// Parses the names in `SignedHeaders`.
+///
+/// # Errors
+/// [`SignatureError`] if a name is not one of a header, or one of `required` is missing.
 pub(super) fn parse_signed_headers<'a>(
     list: &'a str,
     required: &[&str],
@@ -63,7 +66,7 @@ pub(super) fn parse_signed_headers<'a>(
     missing.map_or(Ok(names), |name| Err(SignatureError::HeaderNotSigned((*name).to_owned())))
 }
 
-/// A header's value; values of a repeated header are joined as an API gateway does it.
+/// Returns a header's value. The values of a repeated header are joined by commas, as an API gateway does.
 pub(super) fn header_value(request: &SignedRequest<'_>, name: &str) -> Option<Vec<u8>> {
     let mut values = request.headers.get_all(name).iter();
     let mut joined = values.next()?.as_bytes().trim_ascii().to_vec();
@@ -74,29 +77,32 @@ pub(super) fn header_value(request: &SignedRequest<'_>, name: &str) -> Option<Ve
     Some(joined)
 }
 
-/// A header's value where it is plain text.
+/// Returns a header's value if it is UTF-8.
 pub(super) fn header_text(request: &SignedRequest<'_>, name: &str) -> Option<String> {
     String::from_utf8(header_value(request, name)?).ok()
 }
 
-/// What is signed of a request besides its method and its headers.
+/// The signed parts of a request, besides its method and header values.
 pub(super) struct CanonicalRequest<'a> {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) signed_headers: &'a str,
     pub(super) header_names: Vec<&'a str>,
     pub(super) body_hash: &'a str,
-    /// Whether runs of white space in a header's value count as one space.
+    /// Whether a run of white space in a header's value is signed as one space.
     pub(super) collapses_whitespace: bool,
 }
 
 impl CanonicalRequest<'_> {
-    /// The hash of the canonical request.
+    /// Returns the hash of the canonical request.
     pub(super) fn hash(&self, request: &SignedRequest<'_>) -> Result<String, SignatureError> {
         Ok(hex_sha256(&self.to_bytes(request)?))
     }
 
-    /// The canonical request itself.
+    /// Returns the canonical request.
+    ///
+    /// # Errors
+    /// [`SignatureError::HeaderMissing`] if a signed header was not received.
     pub(super) fn to_bytes(&self, request: &SignedRequest<'_>) -> Result<Vec<u8>, SignatureError> {
         let mut text = [request.method, &self.path, &self.query, ""].join("\n").into_bytes();
         for name in &self.header_names {
@@ -117,7 +123,7 @@ fn collapse_whitespace(value: &[u8]) -> Vec<u8> {
     words.collect::<Vec<_>>().join(&b' ')
 }
 
-/// The hash of some bytes in hexadecimal digits.
+/// Returns the SHA-256 of some bytes in hexadecimal.
 pub(super) fn hex_sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
@@ -174,8 +180,8 @@ mod tests {
     proptest! {
         #[test]
         fn canonical_query_is_idempotent(given in ".{0,60}") {
-            let again = |text: &str| encode_query(parse_query(text));
-            prop_assert_eq!(again(&again(&given)), again(&given));
+            let canonical = |text: &str| encode_query(parse_query(text));
+            prop_assert_eq!(canonical(&canonical(&given)), canonical(&given));
             let _ = encode_path(&given);
         }
     }

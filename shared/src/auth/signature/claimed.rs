@@ -1,4 +1,4 @@
-//! A signature as a request claims to bear it, and how it is verified.
+//! A request's signature before it is verified, and its verification.
 
 use std::time::Duration;
 
@@ -9,41 +9,41 @@ use sha2::Sha256;
 use super::request::SignatureError;
 use crate::domain::Timestamp;
 
-/// How far the date of a signed request may be from this server's clock, either way.
+/// How far the date of a signed request may differ from this server's clock, in either direction.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(15);
 
-/// How long a nonce must be remembered: a request may come this long after it was first seen, if its date was as far in
-/// the future as is accepted.
+/// How long a used nonce is stored. Twice the skew: a request whose date was [`MAX_CLOCK_SKEW`] in the future when it
+/// was first received can be replayed for that long.
 pub const NONCE_TTL: Duration = MAX_CLOCK_SKEW.saturating_mul(2);
 
-/// What a scope ends with.
+/// The last part of a scope.
 pub(super) const SCOPE_TERMINATOR: &str = "sdk_request";
 
-/// What a request says of its signature. Who made it is not known before [`ClaimedSignature::is_signed_with`] says so.
+/// A signature as the request states it. It proves nothing until [`ClaimedSignature::is_signed_with`] returns true.
 #[derive(Debug)]
 pub struct ClaimedSignature {
-    /// The id of the access key, as it came: whatever the client wrote.
+    /// The id of the access key, exactly as received.
     pub access_key: String,
-    /// What may be used only once, where this kind of signature has it.
+    /// The nonce, which may be used only once; `None` if this kind of signature has none.
     pub nonce: Option<String>,
     pub(super) message: Vec<u8>,
     pub(super) signature: Vec<u8>,
     pub(super) method: SigningMethod,
 }
 
-/// How the message is signed.
+/// The algorithm that the message is signed with.
 #[derive(Debug)]
 pub(super) enum SigningMethod {
     /// HMAC-SHA256 with the secret.
     HmacSha256,
     /// HMAC-SHA256 with a key derived for a day, a region and a service.
     ScopedHmacSha256 { date: String, region: String, service: String },
-    /// HMAC-SHA1 with the secret and an ampersand.
+    /// HMAC-SHA1 with the secret followed by an ampersand.
     HmacSha1,
 }
 
 impl ClaimedSignature {
-    /// Whether the holder of that secret has signed the request. Takes the same time whatever the difference.
+    /// Returns whether the request was signed with this secret. Compares in constant time.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         match &self.method {
             SigningMethod::HmacSha256 => self.verify_mac(hmac_sha256(secret.as_bytes())),
@@ -66,7 +66,7 @@ impl ClaimedSignature {
     }
 }
 
-/// Refuses a date that is too far from now.
+/// Rejects a date that differs from `now` by more than [`MAX_CLOCK_SKEW`].
 pub(super) fn check_date(date: Timestamp, now: Timestamp) -> Result<(), SignatureError> {
     let is_near = now.minus(MAX_CLOCK_SKEW) <= date && date <= now.plus(MAX_CLOCK_SKEW);
     if is_near { Ok(()) } else { Err(SignatureError::Expired) }
@@ -76,7 +76,7 @@ fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
     new_mac(key)
 }
 
-/// HMAC takes a key of any length, so that this never fails.
+/// Creates a MAC with a key of any length.
 #[expect(clippy::expect_used, reason = "the error cannot occur")]
 fn new_mac<M: hmac::digest::KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).expect("HMAC takes a key of any length")

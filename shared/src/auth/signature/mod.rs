@@ -1,16 +1,17 @@
-//! Requests that are signed with an access key instead of carrying a token (`contract/ims.md` 1.8, `contract/alibaba.md`
-//! 3.5 and 3.6).
+//! Requests that are signed with an access key instead of carrying a token (`contract/ims.md` 1.8,
+//! `contract/alibaba.md` 3.5 and 3.6).
 //!
-//! Each kind of signature is one file, which reads a request and says who claims to have signed it, and what exactly:
-//! [`sdk_hmac`] (both algorithms that go by the name `SDK-HMAC-SHA256`), [`acs3`], [`rpc`]. Nothing here reads the table:
-//! the caller finds the secret of the claimed key and asks [`ClaimedSignature::is_signed_with`].
+//! Each kind of signature is one file, which parses a request into a [`ClaimedSignature`]: the access key that claims
+//! to have signed it, and the message that is signed. They are [`sdk_hmac`] (two algorithms under the one name
+//! `SDK-HMAC-SHA256`), [`acs3`] and [`rpc`]. Nothing here reads the table: the caller of this module finds the secret
+//! of the claimed key and calls [`ClaimedSignature::is_signed_with`].
 //!
-//! What is covered by a signature is what the client sent: the raw bytes of the body and the query as it stands in the
-//! URL. The path is decoded and encoded anew, since an HTTP API hands it over decoded and a function URL does not
+//! A signature covers what the client sent: the raw bytes of the body, and the raw query of the URL. The path is
+//! decoded and re-encoded, since an HTTP API passes it decoded and a function URL does not
 //! (`contract/gateway.md` 5.3).
 //!
-//! A header that is not listed in `SignedHeaders` proves nothing. `X-Project-Id` is among those in some clients, so it
-//! never gives authority, whether signed or not: it may only name the project that the key acts for anyhow.
+//! A header that is not listed in `SignedHeaders` proves nothing. Some clients do not sign `X-Project-Id`, so it never
+//! gives authority, whether signed or not: it may only name the project that the key acts for.
 
 mod acs3;
 mod authorization;
@@ -29,10 +30,10 @@ pub use self::request::{SignatureError, SignedRequest};
 pub use self::rpc::is_signed as is_signed_rpc;
 use crate::domain::Timestamp;
 
-/// What an IMS or OpenStack request says of its signature; `None` where it is not a signed one.
+/// Parses the signature of an IMS or OpenStack request; `None` if the request is not signed.
 ///
 /// # Errors
-/// The request is signed, but not so that it could be believed.
+/// [`SignatureError`] if the signature is incomplete, expired or of another algorithm, or does not cover what it must.
 pub fn parse(
     request: &SignedRequest<'_>,
     now: Timestamp,
@@ -46,11 +47,11 @@ pub fn parse(
     }
 }
 
-/// What a request of Alibaba's RPC form says of its signature; `None` where it is not a signed one. `parameters` are
-/// those of query and form, decoded.
+/// Parses the signature of an Alibaba RPC request; `None` if the request is not signed. `parameters` are those of query
+/// and form, decoded.
 ///
 /// # Errors
-/// The request is signed, but not so that it could be believed.
+/// [`SignatureError`] if the signature is incomplete, expired or of another algorithm, or does not cover what it must.
 pub fn parse_rpc(
     request: &SignedRequest<'_>,
     parameters: &[(String, String)],
@@ -66,14 +67,14 @@ pub fn parse_rpc(
     }
 }
 
-/// The access key that a request claims to be signed with, for the log; empty where it names none. `parameters` are those
-/// of query and form of Alibaba's RPC form.
+/// Returns the access key that a request claims to be signed with, for the log; empty if it names none. `parameters`
+/// are those of query and form of an Alibaba RPC request.
 pub fn claimed_access_key<'a>(request: &SignedRequest<'a>, parameters: &'a [(String, String)]) -> &'a str {
     let in_header = match parse_authorization(request.headers) {
         Ok(Some((sdk_hmac::ALGORITHM | acs3::ALGORITHM, fields))) => {
             Fields::parse(fields, "fields").ok().and_then(|fields| {
-                let of_scope = fields.get("Credential").and_then(|credential| credential.split('/').next());
-                fields.get("Access").or(of_scope)
+                let scoped_key = fields.get("Credential").and_then(|credential| credential.split('/').next());
+                fields.get("Access").or(scoped_key)
             })
         }
         _ => None,
@@ -81,7 +82,7 @@ pub fn claimed_access_key<'a>(request: &SignedRequest<'a>, parameters: &'a [(Str
     in_header.or_else(|| rpc::claimed_access_key(parameters)).unwrap_or_default()
 }
 
-/// The name of the algorithm that `Authorization` begins with, and what follows it; `None` where it is no signature.
+/// Splits `Authorization` into the name of the algorithm and the rest; `None` if the header is missing or not text.
 fn parse_authorization(headers: &HeaderMap) -> Result<Option<(&str, &str)>, SignatureError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(first) = values.next().and_then(|value| value.to_str().ok()) else { return Ok(None) };
@@ -94,7 +95,7 @@ fn parse_authorization(headers: &HeaderMap) -> Result<Option<(&str, &str)>, Sign
     }
 }
 
-/// Whether that is a signature of one of the vendors' kinds that are not accepted, or are not accepted here.
+/// Returns whether an algorithm is one of the vendors' signatures, and so not the scheme of a token.
 fn is_unsupported(algorithm: &str) -> bool {
     ["SDK-", "V11-", "ACS3-", "AWS4-"].iter().any(|family| algorithm.starts_with(family))
 }

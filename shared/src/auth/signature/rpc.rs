@@ -1,8 +1,8 @@
-//! Alibaba's signature of version 1: HMAC-SHA1 over the parameters, where it stands among them itself
+//! Alibaba's signature version 1: HMAC-SHA1 over the parameters, itself sent as a parameter
 //! (`contract/alibaba.md` 3.6).
 //!
-//! SHA-1 is too weak for certificates, not for HMAC; who has the choice takes `ACS3-HMAC-SHA256`. A parameter without a
-//! value takes part like any other.
+//! SHA-1 is too weak for certificates, but not for HMAC. Clients that have the choice should use `ACS3-HMAC-SHA256`. A
+//! parameter without a value is signed like any other.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,39 +19,42 @@ const EXPECTED: &str =
     "AccessKeyId, Signature, SignatureMethod, SignatureVersion, SignatureNonce and Timestamp, each once";
 const EXPECTED_DATE: &str = "Timestamp=2026-11-21T22:54:36Z";
 
-/// Whether the parameters of a request hold a signature, or some of one.
+/// Returns whether the parameters of a request include a signature or an access key.
 pub fn is_signed(parameters: &[(String, String)]) -> bool {
     parameters.iter().any(|(name, _)| name == SIGNATURE || name == ACCESS_KEY)
 }
 
-/// The access key that the parameters name.
+/// Returns the access key that the parameters name.
 pub(super) fn claimed_access_key(parameters: &[(String, String)]) -> Option<&str> {
     parameters.iter().find(|(name, _)| name == ACCESS_KEY).map(|(_, id)| id.as_str())
 }
 
-/// Reads the parameters of query and form, decoded.
+/// Parses the signature in the parameters of query and form, decoded.
+///
+/// # Errors
+/// [`SignatureError`] if a parameter is missing, repeated or malformed, or the date is too far from `now`.
 pub(super) fn parse(
     method: &str,
     parameters: &[(String, String)],
     now: Timestamp,
 ) -> Result<ClaimedSignature, SignatureError> {
     let incomplete = SignatureError::Incomplete(EXPECTED);
-    let one = |name: &str| {
-        let mut values = parameters.iter().filter(|(known, value)| known == name && !value.is_empty());
+    let single = |name: &str| {
+        let mut values = parameters.iter().filter(|(other, value)| other == name && !value.is_empty());
         match (values.next(), values.next()) {
             (Some((_, value)), None) => Ok(value.as_str()),
             _ => Err(incomplete.clone()),
         }
     };
-    let (access_key, nonce) = (one(ACCESS_KEY)?, one("SignatureNonce")?);
-    if (one("SignatureMethod")?, one("SignatureVersion")?) != ("HMAC-SHA1", "1.0") {
+    let (access_key, nonce) = (single(ACCESS_KEY)?, single("SignatureNonce")?);
+    if (single("SignatureMethod")?, single("SignatureVersion")?) != ("HMAC-SHA1", "1.0") {
         return Err(SignatureError::UnsupportedAlgorithm {
             accepted: "SignatureMethod HMAC-SHA1 and SignatureVersion 1.0, or with ACS3-HMAC-SHA256",
         });
     }
-    let signature = STANDARD.decode(one(SIGNATURE)?).map_err(|_| incomplete.clone())?;
-    let moment = Timestamp::parse_iso_seconds(one("Timestamp")?);
-    check_date(moment.ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?, now)?;
+    let signature = STANDARD.decode(single(SIGNATURE)?).map_err(|_| incomplete.clone())?;
+    let date = Timestamp::parse_iso_seconds(single("Timestamp")?);
+    check_date(date.ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?, now)?;
 
     let mut signed: Vec<_> = parameters.iter().filter(|(name, _)| name != SIGNATURE).collect();
     signed.sort();

@@ -3,17 +3,17 @@
 //! | | `Access=KEY` (Huawei Cloud's SDKs) | `Credential=KEY/date/region/service/sdk_request` (`gophertelekomcloud`) |
 //! |---|---|---|
 //! | key | the secret | derived from it for the scope |
-//! | order of the query | by name and value | by encoded name, without regard to case |
-//! | a repeated name | every value | the first value only |
-//! | white space in headers | as it is | runs collapse |
-//! | POST without a body | as any other | the query is signed in the body's place |
+//! | order of the query | by name and value | by encoded name, ignoring case |
+//! | repeated name | every value | first value only |
+//! | white space in headers | unchanged | runs collapse |
+//! | POST without a body | as any other | the query is signed as the body |
 //!
-//! That the second leaves repeated names out is its clients' weakness: who uses it to read may be shown another page than
-//! asked for. Nothing that changes anything takes parameters in the query.
+//! That the second does not sign repeated names is its clients' weakness: an attacker could change which page a read
+//! returns. No call that changes anything has parameters in the query.
 //!
-//! A body must be signed. `UNSIGNED-PAYLOAD`, which the SDKs send for every type of content but JSON, is taken only where a
-//! body is an image's data: what the content type says is not to be trusted, since not all clients sign it. Any other value
-//! of `X-Sdk-Content-Sha256` must be the hash of the body that came.
+//! The body must be signed. `UNSIGNED-PAYLOAD`, which the SDKs send for every content type but JSON, is accepted only
+//! for an empty body and on routes whose body is image data. The content type cannot decide, since not all clients sign
+//! it. Any other value of `X-Sdk-Content-Sha256` must be the hash of the received body.
 
 use super::authorization::{Fields, decode_hex};
 use super::canonical::{self, CanonicalRequest, QueryPair, hex_sha256};
@@ -21,7 +21,7 @@ use super::claimed::{ClaimedSignature, SCOPE_TERMINATOR, SigningMethod, check_da
 use super::request::{SignatureError, SignedRequest};
 use crate::domain::Timestamp;
 
-/// The name of both.
+/// The name of both algorithms.
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
 
 const DATE: &str = "x-sdk-date";
@@ -32,7 +32,11 @@ const EXPECTED: &str = "Access=KEY, SignedHeaders=NAMES, Signature=HEX after SDK
 const EXPECTED_SCOPE: &str = "Credential=KEY/DATE/REGION/SERVICE/sdk_request with the day of X-Sdk-Date";
 const EXPECTED_DATE: &str = "X-Sdk-Date: 20261121T225355Z";
 
-/// Reads what follows the algorithm's name.
+/// Parses the fields that follow the algorithm's name.
+///
+/// # Errors
+/// [`SignatureError`] if a field or signed header is missing or malformed, the date is too far from `now`, or the body
+/// is not the signed one.
 pub(super) fn parse(
     request: &SignedRequest<'_>,
     parameters: &str,
@@ -46,8 +50,8 @@ pub(super) fn parse(
 
     let date = canonical::header_text(request, DATE);
     let date = date.ok_or_else(|| SignatureError::HeaderMissing(DATE.to_owned()))?;
-    let moment = Timestamp::parse_iso_basic(&date).ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?;
-    check_date(moment, now)?;
+    let timestamp = Timestamp::parse_iso_basic(&date).ok_or(SignatureError::InvalidDate(EXPECTED_DATE))?;
+    check_date(timestamp, now)?;
 
     let (access_key, scope) = match (fields.get("Access"), fields.get("Credential")) {
         (Some(access_key), None) => (access_key, None),
@@ -80,7 +84,7 @@ pub(super) fn parse(
     })
 }
 
-/// Both sign the path as if it ended in a slash.
+/// Appends a slash if there is none: both algorithms sign the path with one.
 fn with_trailing_slash(mut path: String) -> String {
     if !path.ends_with('/') {
         path.push('/');
@@ -109,7 +113,7 @@ fn scoped_parts(request: &SignedRequest<'_>) -> (String, Vec<u8>) {
     (canonical::encode_query(pairs), request.body.to_vec())
 }
 
-/// The hash of the body as it is signed; `body` is what stands for it.
+/// Returns the body's hash as signed: the client's, or that of `body`, the bytes that are signed as the body.
 fn body_hash(request: &SignedRequest<'_>, body: &[u8]) -> Result<String, SignatureError> {
     let hash = hex_sha256(body);
     let Some(given) = canonical::header_text(request, BODY_HASH) else { return Ok(hash) };
@@ -120,14 +124,14 @@ fn body_hash(request: &SignedRequest<'_>, body: &[u8]) -> Result<String, Signatu
     if given.eq_ignore_ascii_case(&hash) { Ok(given) } else { Err(SignatureError::BodyMismatch) }
 }
 
-/// Whether the request's body would be the data of an image: the only route that takes no JSON.
+/// Returns whether the body is image data, by the only routes that do not take JSON.
 fn is_image_upload(request: &SignedRequest<'_>) -> bool {
-    let steps: Vec<_> = request.path.split('/').collect();
+    let segments: Vec<_> = request.path.split('/').collect();
     request.method == "PUT"
-        && matches!(*steps.as_slice(), ["", version, "images", _, "file" | "stage"] if version.starts_with("v2"))
+        && matches!(*segments.as_slice(), ["", version, "images", _, "file" | "stage"] if version.starts_with("v2"))
 }
 
-/// What a derived key is for.
+/// The day, region and service that a signing key is derived for.
 struct Scope<'a> {
     text: &'a str,
     date: &'a str,
@@ -136,7 +140,7 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The access key and its scope; region and service are empty in practice.
+    /// Parses a credential into access key and scope, whose region and service are empty in practice.
     fn parse(credential: &'a str, date: &str) -> Result<(&'a str, Self), SignatureError> {
         let incomplete = SignatureError::Incomplete(EXPECTED_SCOPE);
         let (access_key, text) = credential.split_once('/').ok_or(incomplete.clone())?;
@@ -149,11 +153,11 @@ impl<'a> Scope<'a> {
     }
 
     fn into_method(self) -> SigningMethod {
-        let own = str::to_owned;
+        let owned = str::to_owned;
         SigningMethod::ScopedHmacSha256 {
-            date: own(self.date),
-            region: own(self.region),
-            service: own(self.service),
+            date: owned(self.date),
+            region: owned(self.region),
+            service: owned(self.service),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! A token that was verified a short while ago, and is not verified again.
+//! Recently verified tokens are not verified again, unless they have expired or changed.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
 
-/// How many tokens the authenticator has verified, or tried to.
+/// Returns how many tokens the authenticator has verified, successfully or not.
 fn verification_count(authenticator: &Authenticator) -> usize {
     let IssuerKeys::Fixed(keys) = &authenticator.trusted_issuers[0].keys else { panic!("fixed keys") };
     keys.verification_count.load(Ordering::Relaxed)
@@ -23,7 +23,7 @@ fn check_token_at(
     authenticator.authenticate_at(&headers(&[("x-auth-token", token)]), now)
 }
 
-/// A token that is good for a day.
+/// Signs a token that is valid for a day.
 fn day_token(signer: &Signer) -> String {
     signer.sign(&claims_with("exp", json!(NOW + 86_400)))
 }
@@ -86,17 +86,17 @@ fn tampered_copy_of_cached_token_is_rejected() {
 fn cached_token_is_evicted_after_a_thousand_others() {
     let (authenticator, signer) = (authenticator(), Signer::of(Algorithm::Hs256));
     let first = day_token(&signer);
-    let take = |token: &str| check_token_at(&authenticator, token, start_time());
-    assert!(take(&first).is_ok());
+    let check = |token: &str| check_token_at(&authenticator, token, start_time());
+    assert!(check(&first).is_ok());
     for number in 0..10_000 {
-        assert!(take(&signer.sign(&claims_with("sub", json!(format!("user-{number}"))))).is_ok());
+        assert!(check(&signer.sign(&claims_with("sub", json!(format!("user-{number}"))))).is_ok());
     }
     assert_eq!(verification_count(&authenticator), 10_001);
-    assert!(take(&signer.sign(&claims_with("sub", json!("user-9000")))).is_ok());
-    assert_eq!(verification_count(&authenticator), 10_001, "one of the last thousand");
-    assert!(take(&signer.sign(&claims_with("sub", json!("user-8999")))).is_ok());
-    assert!(take(&first).is_ok());
-    assert_eq!(verification_count(&authenticator), 10_003, "dropped");
+    assert!(check(&signer.sign(&claims_with("sub", json!("user-9000")))).is_ok());
+    assert_eq!(verification_count(&authenticator), 10_001, "one of the last thousand is cached");
+    assert!(check(&signer.sign(&claims_with("sub", json!("user-8999")))).is_ok());
+    assert!(check(&first).is_ok());
+    assert_eq!(verification_count(&authenticator), 10_003, "older ones are evicted");
 }
 
 #[test]

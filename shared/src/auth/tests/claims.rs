@@ -1,11 +1,11 @@
-//! What a rightly signed token must say.
+//! The claims that a correctly signed token must have.
 
 use super::*;
 
 #[test]
 fn token_validity_period_allows_clock_leeway() {
     let leeway = i64::try_from(signed_token::CLOCK_LEEWAY.as_secs()).unwrap();
-    for (claim, seconds, refusal) in [
+    for (claim, seconds, expected_error) in [
         ("exp", json!(NOW - leeway), Some(CredentialError::Expired)),
         ("exp", json!(NOW - leeway + 1), None),
         ("exp", json!(0.5), Some(CredentialError::Expired)),
@@ -16,7 +16,11 @@ fn token_validity_period_allows_clock_leeway() {
         ("iat", json!(NOW + leeway + 1), Some(CredentialError::NotYetValid)),
         ("iat", json!(NOW + leeway), None),
     ] {
-        assert_eq!(check_claims(&claims_with(claim, seconds.clone())).err(), refusal, "{claim} {seconds}");
+        assert_eq!(
+            check_claims(&claims_with(claim, seconds.clone())).err(),
+            expected_error,
+            "{claim} {seconds}"
+        );
     }
 }
 
@@ -49,10 +53,10 @@ fn claim_of_wrong_type_is_rejected_by_name() {
     for claim in ["exp", "roles"] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(claim);
-        let refused = check_claims(&claims);
+        let error = check_claims(&claims);
         assert!(
-            matches!(&refused, Err(CredentialError::InvalidClaim { claim: c, .. }) if c == claim),
-            "{refused:?}"
+            matches!(&error, Err(CredentialError::InvalidClaim { claim: c, .. }) if c == claim),
+            "{error:?}"
         );
     }
 }
@@ -60,9 +64,9 @@ fn claim_of_wrong_type_is_rejected_by_name() {
 #[test]
 fn token_without_valid_role_is_forbidden_and_lists_roles() {
     for roles in [json!([]), json!(["owner", "administrator", "admin "])] {
-        let refused = check_claims(&claims_with("roles", roles)).unwrap_err();
-        assert!(refused.is_forbidden());
-        assert!(["admin", "member", "reader"].iter().all(|role| refused.to_string().contains(role)));
+        let error = check_claims(&claims_with("roles", roles)).unwrap_err();
+        assert!(error.is_forbidden());
+        assert!(["admin", "member", "reader"].iter().all(|role| error.to_string().contains(role)));
     }
 }
 
@@ -72,18 +76,18 @@ fn configured_issuer_and_audience_are_required() {
     let (issuer, audience) = (Some("iam".to_owned()), Some("images".to_owned()));
     let expected = ExpectedClaims { issuer, audience, ..ExpectedClaims::default() };
     let authenticator = authenticator_with(&[signer.jwk()], expected);
-    let take = |iss: Value, aud: Value| {
+    let check = |iss: Value, aud: Value| {
         let mut claims = claims_with("iss", iss);
         claims["aud"] = aud;
         authenticator.check_token(&signer.sign(&claims)).err()
     };
-    assert_eq!(take(json!("iam"), json!("images")), None);
-    assert_eq!(take(json!("iam"), json!(["other", "images"])), None);
+    assert_eq!(check(json!("iam"), json!("images")), None);
+    assert_eq!(check(json!("iam"), json!(["other", "images"])), None);
     for iss in [json!("IAM"), json!(["iam"]), Value::Null, json!("")] {
-        assert_eq!(take(iss, json!("images")), Some(CredentialError::WrongIssuer));
+        assert_eq!(check(iss, json!("images")), Some(CredentialError::WrongIssuer));
     }
     for aud in [json!("image"), json!([]), json!({"images": 1}), Value::Null, json!([["images"]])] {
-        assert_eq!(take(json!("iam"), aud), Some(CredentialError::WrongAudience));
+        assert_eq!(check(json!("iam"), aud), Some(CredentialError::WrongAudience));
     }
     assert_eq!(authenticator.check_token(&signer.sign(&claims())), Err(CredentialError::WrongIssuer));
 }
@@ -93,9 +97,9 @@ fn token_without_project_is_forbidden() {
     let mut without = claims();
     without.as_object_mut().unwrap().remove("project_id");
     for claims in [without, claims_with("project_id", Value::Null)] {
-        let refused = check_claims(&claims).unwrap_err();
-        assert_eq!(refused, CredentialError::NoProject);
-        assert!(refused.is_forbidden());
+        let error = check_claims(&claims).unwrap_err();
+        assert_eq!(error, CredentialError::NoProject);
+        assert!(error.is_forbidden());
     }
 }
 
@@ -113,6 +117,6 @@ fn claims_are_read_from_configured_paths() {
     assert_eq!(authenticator.check_token(&signer.sign(&claims())), Err(CredentialError::NoProject));
     let mut without_roles = token.clone();
     without_roles.as_object_mut().unwrap().remove("realm_access");
-    let refused = authenticator.check_token(&signer.sign(&without_roles)).unwrap_err().to_string();
-    assert!(refused.contains("claim realm_access.roles is missing or wrong"), "{refused}");
+    let error = authenticator.check_token(&signer.sign(&without_roles)).unwrap_err().to_string();
+    assert!(error.contains("claim realm_access.roles is missing or wrong"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Tokens that somebody without a key made or changed.
+//! Tokens that were made or changed without a key.
 
 use super::*;
 
@@ -7,8 +7,8 @@ fn unsigned_token_is_rejected() {
     let body = URL_SAFE_NO_PAD.encode(claims().to_string());
     for alg in ["none", "None", "NONE", "", "HS512", "PS512", "PS384", "ES512", "hs256"] {
         let header = URL_SAFE_NO_PAD.encode(json!({"alg": alg}).to_string());
-        let refused = authenticator().check_token(&format!("{header}.{body}."));
-        assert_eq!(refused, Err(CredentialError::UnknownAlgorithm), "{alg}");
+        let result = authenticator().check_token(&format!("{header}.{body}."));
+        assert_eq!(result, Err(CredentialError::UnknownAlgorithm), "{alg}");
     }
     for signer in Signer::all() {
         let token = signer.sign(&claims());
@@ -49,8 +49,8 @@ fn token_with_algorithm_of_another_key_is_rejected() {
             let with = |alg, kid| {
                 signer.sign_text(&json!({"alg": alg, "kid": kid}).to_string(), &claims().to_string())
             };
-            let refused = authenticator().check_token(&with(stated, own));
-            assert_eq!(refused, Err(CredentialError::WrongAlgorithm(signer.algorithm)));
+            let result = authenticator().check_token(&with(stated, own));
+            assert_eq!(result, Err(CredentialError::WrongAlgorithm(signer.algorithm)));
             assert_eq!(
                 authenticator().check_token(&with(stated, stated)),
                 Err(CredentialError::InvalidSignature)

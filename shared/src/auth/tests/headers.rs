@@ -1,4 +1,4 @@
-//! Where the token stands in the request.
+//! Which headers may have the token.
 
 use super::*;
 
@@ -24,8 +24,8 @@ fn request_with_two_tokens_is_rejected() {
 fn unknown_auth_scheme_is_rejected_beside_valid_token() {
     let good = Signer::of(Algorithm::Hs256).sign(&claims());
     for scheme in ["Basic dTpw", "Bearer", good.as_str(), "", "SDK-HMAC-SHA256 Access=a"] {
-        let refused = authenticator().check_headers(&[("x-auth-token", &good), ("authorization", scheme)]);
-        assert_eq!(refused, Err(CredentialError::UnknownScheme), "{scheme}");
+        let result = authenticator().check_headers(&[("x-auth-token", &good), ("authorization", scheme)]);
+        assert_eq!(result, Err(CredentialError::UnknownScheme), "{scheme}");
     }
 }
 

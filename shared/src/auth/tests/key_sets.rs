@@ -1,4 +1,4 @@
-//! Key sets that are taken, and those that are refused.
+//! Which key sets are accepted, and which are rejected.
 
 use super::*;
 
@@ -11,16 +11,16 @@ fn jwk_with(algorithm: Algorithm, member: &str, value: Value) -> Value {
 #[test]
 fn key_set_without_signing_key_is_rejected() {
     for not_a_set in ["", "[]", "{}", r#"{"keys":{}}"#, "{\"keys\":[]"] {
-        let refused = Authenticator::from_jwks(not_a_set, ExpectedClaims::default());
-        assert!(matches!(refused, Err(BadKeySet::Malformed { .. })), "{not_a_set}");
+        let result = Authenticator::from_jwks(not_a_set, ExpectedClaims::default());
+        assert!(matches!(result, Err(BadKeySet::Malformed { .. })), "{not_a_set}");
     }
     let for_others = [
         jwk_with(Algorithm::Rs256, "use", json!("enc")),
         jwk_with(Algorithm::Es256, "key_ops", json!(["deriveKey"])),
     ];
     for none in [json!({"keys": []}), json!({"keys": for_others})] {
-        let refused = Authenticator::from_jwks(&none.to_string(), ExpectedClaims::default());
-        assert_eq!(refused.err(), Some(BadKeySet::NoKeys));
+        let result = Authenticator::from_jwks(&none.to_string(), ExpectedClaims::default());
+        assert_eq!(result.err(), Some(BadKeySet::NoKeys));
     }
 }
 
@@ -85,12 +85,12 @@ fn each_key_is_bound_to_one_algorithm() {
             assert_eq!(named.check_token(&token), Err(CredentialError::WrongAlgorithm(algorithm)));
         }
         jwk.as_object_mut().unwrap().remove("alg");
-        let taken = authenticator_with(&[jwk], ExpectedClaims::default())
+        let result = authenticator_with(&[jwk], ExpectedClaims::default())
             .check_token(&Signer::of(algorithm).sign(&claims()));
         assert_eq!(
-            taken.is_ok(),
+            result.is_ok(),
             algorithm != Algorithm::Ps256,
-            "without alg it is for the first of its kind"
+            "a key without alg is for the first algorithm of its kind"
         );
     }
 }

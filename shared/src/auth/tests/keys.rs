@@ -1,4 +1,4 @@
-//! Keys made for these tests and used nowhere else, in DER and base64, as `openssl genrsa` and `genpkey` write them.
+//! Keys that were made for these tests only, in DER and base64, as `openssl genrsa` and `genpkey` write them.
 
 /// PKCS #1, 2048 bits.
 pub(super) const RSA_2048: &str = "\
@@ -19,7 +19,7 @@ pub(super) const RSA_2048: &str = "\
     VOKZoLLN2OABAoGAKX3TJJiGY+UFjmJVjv1utIjbp2+LaSY+6Zby8H6jsz47waG3hSzZrQGEYcLiWpR+D2ViKM87tngBK8mKCUQ5\
     f5gPMdbwtOAoSQhUE9MwGsEviowwoY3COcsQSasjnCYncczJfEH/U79j9gtOSJ8mVlM2uBE2DS0qkq0UvB/Cof4=";
 
-/// PKCS #1, 1024 bits: too few.
+/// PKCS #1, 1024 bits, which is too short to be accepted.
 pub(super) const RSA_1024: &str = "\
     MIICXgIBAAKBgQDqtNZ21ikzsTasLt87IIoIGGnz5zkwjkI2Ev/Oui+g8jV4QV/oIL6E3PSmiNKwcb6JWuyxMF9nlh9BI0mxvlf2\
     A9JVdr5Njt/ZKuC3iEdHDEH7/7075FgwrWg9lHkTaSBXgw3dJ/dOl45xAI07YyLRfyyUysEtVaNRmsOhwsB5+QIDAQABAoGBAL+F\

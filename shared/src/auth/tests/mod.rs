@@ -1,4 +1,4 @@
-//! What a token must be to be believed, and that nothing else is.
+//! Which tokens are accepted, and that all others are rejected.
 
 mod cached_tokens;
 mod claims;
@@ -27,7 +27,7 @@ use crate::domain::{Caller, Role, Timestamp};
 
 const NOW: i64 = 1_800_000_000;
 
-/// One of the test keys, as its owner has it.
+/// A test key with its private part.
 struct Signer {
     algorithm: Algorithm,
     key: EncodingKey,
@@ -53,7 +53,7 @@ impl Signer {
         Signer::all().into_iter().find(|signer| signer.algorithm == algorithm).unwrap()
     }
 
-    /// The public key (for HS256, the secret), with the algorithm's name as its `kid`.
+    /// Returns the public key (for HS256, the secret), with the algorithm's name as its `kid`.
     fn jwk(&self) -> Value {
         let jwk = Jwk::from_encoding_key(&self.key, jsonwebtoken_algorithm(self.algorithm)).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
@@ -61,7 +61,7 @@ impl Signer {
         jwk
     }
 
-    /// A token with that header and those claims, whatever they are.
+    /// Signs any header and claims, well-formed or not.
     fn sign_text(
         &self,
         header: &(impl AsRef<[u8]> + ?Sized),
@@ -102,20 +102,20 @@ fn authenticator() -> Authenticator {
     authenticator_with(&Signer::all().map(|signer| signer.jwk()), ExpectedClaims::default())
 }
 
-fn headers(of: &[(&str, &str)]) -> HeaderMap {
+fn headers(fields: &[(&str, &str)]) -> HeaderMap {
     let entry = |(name, value): &(&str, &str)| {
         (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
     };
-    of.iter().map(entry).collect()
+    fields.iter().map(entry).collect()
 }
 
 impl Authenticator {
-    /// With fixed keys nothing has to be waited for.
+    /// Needs no runtime, since fixed keys are never fetched.
     fn authenticate_at(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, CredentialError> {
         let token = bearer_token(headers)?;
         match self.verify_external_token(&token, now).now_or_never().unwrap() {
             Ok(bearer) => Ok(bearer.caller),
-            Err(AuthError::Credential(refused)) => Err(refused),
+            Err(AuthError::Credential(error)) => Err(error),
             Err(other) => panic!("{other}"),
         }
     }
@@ -124,8 +124,8 @@ impl Authenticator {
         self.authenticate_at(&headers(&[("x-auth-token", token)]), Timestamp::from_unix_millis(NOW * 1000))
     }
 
-    fn check_headers(&self, of: &[(&str, &str)]) -> Result<Caller, CredentialError> {
-        self.authenticate_at(&headers(of), Timestamp::from_unix_millis(NOW * 1000))
+    fn check_headers(&self, fields: &[(&str, &str)]) -> Result<Caller, CredentialError> {
+        self.authenticate_at(&headers(fields), Timestamp::from_unix_millis(NOW * 1000))
     }
 }
 
@@ -182,11 +182,11 @@ proptest! {
         let place = place.index(bytes.len());
         bytes[place] ^= change;
         if let Ok(value) = HeaderValue::from_bytes(&bytes) {
-            // White space around a header's value does not belong to it.
+            // White space around a header's value is not part of it.
             prop_assume!(!bytes[place].is_ascii_whitespace());
             let headers = HeaderMap::from_iter([(HeaderName::from_static("x-auth-token"), value)]);
-            let refused = authenticator().authenticate_at(&headers, Timestamp::from_unix_millis(NOW * 1000));
-            prop_assert!(refused.is_err());
+            let result = authenticator().authenticate_at(&headers, Timestamp::from_unix_millis(NOW * 1000));
+            prop_assert!(result.is_err());
         }
     }
 
@@ -209,8 +209,8 @@ proptest! {
     fn random_signed_text_is_rejected_without_panic(header in ".{0,40}", claims in ".{0,80}") {
         let signer = Signer::of(Algorithm::Hs256);
         prop_assert!(authenticator().check_token(&signer.sign_text(&header, &claims)).is_err());
-        let refused = authenticator().check_token(&signer.sign_text(r#"{"alg":"HS256"}"#, &claims));
-        prop_assert!(refused.is_err());
+        let result = authenticator().check_token(&signer.sign_text(r#"{"alg":"HS256"}"#, &claims));
+        prop_assert!(result.is_err());
     }
 
     #[test]

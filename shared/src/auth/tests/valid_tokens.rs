@@ -1,4 +1,4 @@
-//! A token that is believed, and the caller it names.
+//! Valid tokens, and the caller that they name.
 
 use super::*;
 

@@ -99,6 +99,9 @@ fn decide(
     let next = decided.as_ref().ok().and_then(|change| change.as_ref().or(pair.current()));
     let case = Case { pair, stamp, next, vault };
     let mut guards = check(&case, &[Rule::ActiveMember, Rule::ImageExists])?;
+    if status == Status::Accepted {
+        guards.extend(check(&case, &[Rule::NotHidden])?);
+    }
     let Ok(Some(next)) = &decided else { return Ok(Effect::default()) };
     guards.extend(check(&case, &[Rule::PendingLimit, Rule::Vault])?);
     let next = match new_reservation(&case) {

@@ -190,10 +190,15 @@ fn existing_member_needs_no_key_grant() {
 #[test]
 fn unshareable_image_kinds_are_rejected() {
     let mut input = step_input(Visibility::Shared, 0);
-    let cases: [(&[(&str, &str)], Outcome); 3] = [
+    let cases: [(&[(&str, &str)], Outcome); 5] = [
         (&[("__system__encrypted", "1")], Outcome::DefaultKey),
         (&[("__whole_image", "true")], Outcome::NotFromBackup),
-        (&[("__whole_image", "true"), ("__backup_id", "b")], Outcome::Done),
+        (&[("__whole_image", "true"), ("__backup_id", "b")], Outcome::NotFromBackup),
+        (
+            &[("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "0")],
+            Outcome::NotFromBackup,
+        ),
+        (&[("__whole_image", "true"), ("__backup_id", "b"), ("__data_disk_backup_gib", "1")], Outcome::Done),
     ];
     for (properties, wanted) in cases {
         set_properties(&mut input, properties);
@@ -204,7 +209,8 @@ fn unshareable_image_kinds_are_rejected() {
 #[test]
 fn full_ecs_image_has_its_own_member_limit() {
     let mut input = step_input(Visibility::Shared, 10);
-    set_properties(&mut input, &[("__whole_image", "true"), ("__backup_id", "b")]);
+    let properties = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "1")];
+    set_properties(&mut input, &properties);
     let result = plan(&job(Task::Share, 1), 0..1, &input, rules(&Limits::default()));
     assert_eq!(result.outcomes, [Outcome::MemberLimit]);
 }

@@ -17,7 +17,7 @@ pub fn access_key_item(key: &AccessKey) -> Item {
         ("roles", Some(item::text(roles.join(" ")))),
         ("master", Some(item::text(&key.master_key_id))),
         ("created", Some(item::number(key.created.unix_millis()))),
-        ("disabled_at", key.disabled_at.map(|moment| item::number(moment.unix_millis()))),
+        ("disabled_at", key.disabled_at.map(|time| item::number(time.unix_millis()))),
     ];
     let set = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
     item::item(keys::access_key(&key.id), set)

@@ -1,4 +1,4 @@
-//! A directory entry: attributes of the tenant's item, and an item of the tenant's names.
+//! The items of a directory entry: attributes of the tenant's item, and an item for its names.
 
 use crate::domain::DirectoryEntry;
 use crate::store::error::StoreError;
@@ -6,15 +6,15 @@ use crate::store::item::{self, Item};
 use crate::store::keys::{self, PK, SK};
 use crate::table::Write;
 
-/// Whose the names are.
+/// The attribute of the names that holds their tenant.
 pub const TENANT: &str = "tenant";
 
-/// Several of these attributes are called by words of DynamoDB's own.
+/// Sets placeholders for the attributes of an entry, some of which have reserved words of DynamoDB as names.
 pub fn with_attribute_names(write: Write) -> Write {
     write.name("#account", "account").name("#project", "project").name("#region", "region")
 }
 
-/// The same write, if the entry is as it was read.
+/// Adds the condition that the entry is unchanged since it was read.
 pub fn if_entry_unchanged(write: Write, entry: &DirectoryEntry) -> Write {
     with_attribute_names(write)
         .only_if("#account = :read_account AND #project = :read_project AND #region = :read_region")
@@ -27,7 +27,7 @@ pub fn names_attributes(entry: &DirectoryEntry) -> [(&'static str, item::Attribu
     [(TENANT, item::text(&entry.tenant)), ("region", item::text(&entry.region))]
 }
 
-/// Reads an entry from a tenant's item; `None` where the directory says nothing of it.
+/// Parses an entry from a tenant's item; `None` if the tenant is not in the directory.
 pub fn parse(found: &Item) -> Result<Option<DirectoryEntry>, StoreError> {
     if !found.contains_key("account") {
         return Ok(None);
@@ -42,7 +42,7 @@ pub fn parse(found: &Item) -> Result<Option<DirectoryEntry>, StoreError> {
     }))
 }
 
-/// Reads an entry from the item of its names.
+/// Parses an entry from the item of its names.
 pub fn parse_names(found: &Item) -> Result<DirectoryEntry, StoreError> {
     let names = keys::parse_tenant_names(item::get_text(found, PK)?, item::get_text(found, SK)?);
     let (account, project) = names.ok_or(StoreError::Unreadable(SK))?;

@@ -8,40 +8,41 @@ use crate::store::item::{self, Item};
 use crate::store::keys::{self, TTL};
 use crate::table::Write;
 
-/// How long a request is remembered by its idempotency key (`contract/decisions.md` 22).
+/// How long an idempotency key is kept (`contract/decisions.md` 22).
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_hours(24);
 
-/// The attribute that names what a request has created.
+/// The attribute that holds the id of what a request has created.
 pub const CREATED: &str = "created";
 
-/// A request that its client may send again.
+/// A request with an idempotency key, which its client may retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRequest {
-    /// Whose key it is.
+    /// The tenant of the request. Keys of different tenants are independent.
     pub tenant: TenantId,
     /// The hash of the client's key.
     pub key_digest: String,
-    /// The hash of the request.
+    /// The hash of the request, which tells a retry from another request under the same key.
     pub request_digest: String,
 }
 
-/// What came of submitting a job.
+/// The outcome of submitting a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmitOutcome {
-    /// It is accepted.
+    /// The job is accepted.
     Accepted,
-    /// The same request was accepted before, as that job.
+    /// The same request was accepted before, as this job.
     Replayed(JobId),
     /// The idempotency key was used for another request.
     KeyReused,
 }
 
-/// The write that remembers a request that became a job; its condition fails where the key was used before.
+/// Returns the write that stores a request that became a job. Its condition fails if the key was used before.
 pub fn record_job(request: &IdempotencyRequest, job: &Job) -> Write {
     record_request(request, ("job", &job.id.to_string()), job.accepted_at)
 }
 
-/// The write that remembers a request that creates the thing of that id; its condition fails where the key was used before.
+/// Returns the write that stores a request that created the object with this id. Its condition fails if the key was
+/// used before.
 pub fn record_created(request: &IdempotencyRequest, id: &str, now: Timestamp) -> Write {
     record_request(request, (CREATED, id), now)
 }
@@ -62,7 +63,7 @@ pub fn record_request(
         .value(":now", item::number(now.unix_seconds()))
 }
 
-/// What a request comes to whose key was used before, for what that item tells.
+/// Returns the outcome of a request whose key was used before, from the item stored under the key.
 pub fn replay_outcome(stored: &Item, request: &IdempotencyRequest) -> Result<SubmitOutcome, StoreError> {
     if item::get_text(stored, "request")? == request.request_digest {
         Ok(SubmitOutcome::Replayed(item::get_parsed(stored, "job")?))

@@ -1,5 +1,5 @@
-//! The items of an image: its record, which readers read; its head, which sharing reads and writes; and its listing, where it
-//! is open. A deleted image leaves a head without attributes.
+//! The items of an image: the record that readers read, the head that sharing reads and writes, and the listing of an
+//! image that is visible to all. The head of a deleted image is a tombstone, without attributes.
 
 use std::borrow::Cow;
 
@@ -12,21 +12,21 @@ use crate::store::item::{self, Item};
 use crate::store::keys::{self, List, list_entry_attributes, name_prefix};
 use crate::table::{Projection, Write};
 
-/// The attributes that a listed image is read from. All that no condition asks for is in one of them, as JSON: a page reads
-/// a hundred images, and each attribute of each is parsed several times on its way.
+/// The attributes that are read for a list. Everything that no condition needs is in a single attribute, as JSON: a
+/// page has a hundred images, and every attribute of each is parsed several times on its way.
 pub const LISTED_ATTRIBUTES: Projection =
     Projection::Only(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, MEMBERSHIP]);
 
-/// The attribute of a record that holds what is shown of an image.
+/// The attribute of a record that holds the image as JSON.
 pub const RECORD: &str = "image";
 
-/// The attribute of a head that holds what sharing reads of an image, but for its number of members. A tombstone has none.
+/// The attribute of a head that holds, as JSON, what sharing reads except the member count. A tombstone has none.
 pub const HEAD: &str = "head";
 
-/// The attribute of a head that counts the image's members.
+/// The attribute of a head that holds the member count.
 pub const MEMBERS: &str = "members";
 
-/// The attribute of an image that grows with each member that comes or goes, so that a deletion can tell.
+/// The attribute of a head that every change of members increments, so that an update or a deletion conflicts with it.
 pub const MEMBER_REV: &str = "member_rev";
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,8 @@ impl<'a> ImageRecord<'a> {
 pub struct HeadRecord {
     owner: TenantId,
     visibility: Visibility,
-    make: ImageSpec,
+    #[serde(rename = "make")]
+    spec: ImageSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     created: Timestamp,
@@ -59,10 +60,10 @@ pub struct HeadRecord {
 
 impl HeadRecord {
     pub fn from_image(image: &Image) -> Self {
-        let ImageHead { owner, visibility, spec: make, name, created, updated, .. } = image.head(0);
-        // Only lists need it here, and a head is to stay small.
+        let ImageHead { owner, visibility, spec, name, created, updated, .. } = image.head(0);
+        // Only list entries need the name, and the head should stay small.
         let name = name.map(|name| name_prefix(&name).to_owned());
-        Self { owner, visibility, make, name, created, updated }
+        Self { owner, visibility, spec, name, created, updated }
     }
 }
 
@@ -96,7 +97,7 @@ pub fn parse_image_id(item: &Item) -> Result<ImageId, StoreError> {
     keys::parse_image_partition(item::get_text(item, keys::PK)?).ok_or(StoreError::Unreadable(keys::PK))
 }
 
-/// Reads an image from its record; `None` for an item of another kind.
+/// Parses an image from its record; `None` for another kind of item.
 pub fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
     if !item.contains_key(RECORD) {
         return Ok(None);
@@ -113,22 +114,22 @@ pub fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
     }))
 }
 
-/// Reads an image's head; `None` for a tombstone and for an item of another kind.
+/// Parses the head of an image; `None` for a tombstone, and for another kind of item.
 pub fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
     if !item.contains_key(HEAD) {
         return Ok(None);
     }
-    let HeadRecord { owner, visibility, make, name, created, updated } = item::get_json(item, HEAD)?;
-    let (members, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
+    let HeadRecord { owner, visibility, spec, name, created, updated } = item::get_json(item, HEAD)?;
+    let (member_count, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
     Ok(Some(ImageHead {
         id: parse_image_id(item)?,
         owner,
         visibility,
-        spec: make,
+        spec,
         name,
         created,
         updated,
-        member_count: members,
+        member_count,
         revision,
     }))
 }

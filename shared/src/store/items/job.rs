@@ -1,4 +1,4 @@
-//! The items of a job: the job itself, and a work item for each part of a larger one.
+//! The items of a job: the job itself, and the work items of a large one.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -12,54 +12,55 @@ use crate::table::Write;
 /// How long a job can be read (`contract/decisions.md` 16).
 pub const JOB_RETENTION: Duration = Duration::from_hours(30 * 24);
 
-/// The attribute of a piece that was closed because it cannot be read: when.
+/// The attribute of a work item that holds when it was closed as unreadable.
 pub const CLOSED: &str = "closed";
 
-/// Which work items of a job are made with it.
+/// How a job starts, which decides which work items are created with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStart {
-    /// The first of each lane.
+    /// The first work item of each lane is created.
     Immediate,
-    /// None: an earlier job of its line is active.
+    /// No work item is created: an earlier large job of its kind is active.
     Held,
-    /// The first of each lane, of a job that was held so far.
+    /// The first work item of each lane is created, for a job that exists and was held.
     Unblocked,
 }
 
-/// The writes that make a job and its first work items. The job itself comes first.
+/// Returns the writes that create a job and its first work items. The job's own item comes first.
 pub fn job_writes(job: &Job, start: JobStart) -> Result<Vec<Write>, StoreError> {
     let expiry = job_expiry(job);
-    let mut header = vec![("job", item::json(job)?), (TTL, expiry)];
-    let alone = WorkItemKey { job: job.id, number: SINGLE };
+    let mut attributes = vec![("job", item::json(job)?), (TTL, expiry)];
+    let single = WorkItemKey { job: job.id, number: SINGLE };
     let mut writes = Vec::new();
     if job.is_large() {
         if start == JobStart::Held {
-            header.extend([
-                (GPK, item::text(keys::held_partition(alone.shard()))),
-                (GSK, item::text(alone.open_sort_key())),
+            attributes.extend([
+                (GPK, item::text(keys::held_partition(single.shard()))),
+                (GSK, item::text(single.open_sort_key())),
             ]);
         } else {
             let first = (SINGLE + 1..).zip(job.work_items()).take(job.max_parallel_work_items());
             writes.extend(first.map(|(number, pairs)| work_item_write(job, number, &pairs)));
         }
     } else {
-        // What an answer to everything finds is written as it is found.
+        // A job that finds its images itself starts without pairs: each step of its scan creates a work item.
         let pairs = job.work_items().into_iter().next().unwrap_or(0..0);
-        header.extend(open_work_item_attributes(alone, &pairs));
+        attributes.extend(open_work_item_attributes(single, &pairs));
     }
-    let header = match start {
+    let job_write = match start {
         JobStart::Immediate | JobStart::Held => {
-            Write::put(item::item(keys::job(job.id), header)).only_if("attribute_not_exists(pk)")
+            Write::put(item::item(keys::job(job.id), attributes)).only_if("attribute_not_exists(pk)")
         }
         JobStart::Unblocked => {
             Write::update(keys::job(job.id), "REMOVE gpk, gsk").only_if("attribute_exists(gpk)")
         }
     };
-    writes.insert(0, header);
+    writes.insert(0, job_write);
     Ok(writes)
 }
 
-/// The write that makes the next work item of a lane, whose last one is finished; `None` where that was the last.
+/// Returns the write that creates the next work item in the lane of a finished one; `None` if that was the last of its
+/// lane.
 pub fn next_in_lane(job: &Job, finished: u16) -> Option<Write> {
     let index = usize::from(finished).checked_sub(1)? + job.max_parallel_work_items();
     let pairs = job.work_items().into_iter().nth(index)?;
@@ -75,8 +76,8 @@ pub fn work_item_write(job: &Job, number: u16, pairs: &Range<usize>) -> Write {
     ))
 }
 
-/// The write that makes a job of which everything is done.
-pub fn finished_job_write(job: &Job, decision: &Plan, now: Timestamp) -> Result<Write, StoreError> {
+/// Returns the write that creates a job that is finished already.
+pub fn finished_job_write(job: &Job, plan: &Plan, now: Timestamp) -> Result<Write, StoreError> {
     let pairs = job.pair_count();
     let attributes = [
         ("job", item::json(job)?),
@@ -84,7 +85,7 @@ pub fn finished_job_write(job: &Job, decision: &Plan, now: Timestamp) -> Result<
         ("first", item::number(0)),
         ("pairs", item::number(pairs as i128)),
         ("done", item::number(pairs as i128)),
-        ("outcomes", item::text(encode_outcomes(&decision.outcomes))),
+        ("outcomes", item::text(encode_outcomes(&plan.outcomes))),
         ("attempts", item::number(0)),
         ("finished", item::number(now.unix_millis())),
     ];
@@ -103,7 +104,7 @@ pub fn is_held(item: &Item) -> bool {
     !item.contains_key("pairs") && item.contains_key(GPK)
 }
 
-/// Moves the cursor of a piece, provided that it is where it was.
+/// Moves the cursor of a work item, if it is where it was read; at the end, closes the work item.
 pub fn move_cursor(job: JobId, from: &WorkItem, to: &WorkItem) -> Write {
     let key = WorkItemKey { job, number: from.number }.primary_key();
     let update = match to.finished_at {
@@ -120,7 +121,7 @@ pub fn move_cursor(job: JobId, from: &WorkItem, to: &WorkItem) -> Write {
         .value(":outcomes", item::text(encode_outcomes(&to.outcomes)))
 }
 
-/// What is written of a piece that is open and of which nothing is done.
+/// Returns the attributes of a new, open work item.
 pub fn open_work_item_attributes(
     key: WorkItemKey,
     pairs: &Range<usize>,
@@ -140,19 +141,19 @@ pub fn parse_key(item: &Item) -> Result<WorkItemKey, StoreError> {
     WorkItemKey::parse(item::get_text(item, PK)?, item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))
 }
 
-/// The job of an item of it; `None` for a piece that has an item of its own.
+/// Parses the job from its own item; `None` for the item of a work item.
 pub fn parse_job(key: WorkItemKey, item: &Item) -> Result<Option<Job>, StoreError> {
     (key.number == SINGLE).then(|| item::get_json(item, "job")).transpose()
 }
 
-/// The piece of an item of a job; `None` for the job itself where it has several pieces.
+/// Parses the work item from its item, or from that of a job with only one; `None` for another job.
 pub fn find_work_item(key: WorkItemKey, item: &Item) -> Result<Option<WorkItem>, StoreError> {
     let is_work_item = key.number != SINGLE || item.contains_key("pairs");
     is_work_item.then(|| parse_work_item(key, item)).transpose()
 }
 
-/// A piece that was closed because it cannot be read: its pairs have the outcomes that can be read, and the others have
-/// failed. Of a job that finds its images itself one pair has failed, without a name.
+/// Returns a work item that was closed as unreadable: its pairs have the outcomes that are readable, and the others
+/// have failed. For a job that finds its images itself, one unnamed pair has failed.
 pub fn closed_work_item(job: &Job, key: WorkItemKey, item: &Item) -> Result<WorkItem, StoreError> {
     let pairs = match job.task {
         Task::RespondToAll { .. } => Some(0..1),
@@ -163,16 +164,16 @@ pub fn closed_work_item(job: &Job, key: WorkItemKey, item: &Item) -> Result<Work
     let pairs = pairs.ok_or(StoreError::Unreadable(SK))?;
     let outcomes = item::get_text(item, "outcomes").unwrap_or_default();
     let outcomes = outcomes.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
-    // A text of which a part cannot be read says nothing of the rest.
+    // If any outcome is unreadable, none is trusted.
     let mut outcomes = outcomes.unwrap_or_default();
     outcomes.resize(pairs.len(), Outcome::RetriesExhausted);
-    let finished = Some(Timestamp::from_unix_millis(item::get_number(item, CLOSED)?));
+    let closed_at = Timestamp::from_unix_millis(item::get_number(item, CLOSED)?);
     Ok(WorkItem {
         number: key.number,
         pairs,
         found_images: Vec::new(),
         outcomes,
-        finished_at: finished,
+        finished_at: Some(closed_at),
         attempts: 0,
     })
 }

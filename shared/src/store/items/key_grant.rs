@@ -5,12 +5,12 @@ use crate::store::error::StoreError;
 use crate::store::item::{self, Item};
 use crate::store::keys::SK;
 
-/// To whom a key is granted, and since when.
+/// A grant of a key to one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyGrantRecord {
-    /// Who may use the key.
+    /// The tenant that may use the key.
     pub tenant: TenantId,
-    /// When it was granted.
+    /// When the key was granted.
     pub created: Timestamp,
 }
 

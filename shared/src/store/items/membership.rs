@@ -5,18 +5,18 @@ use crate::store::error::StoreError;
 use crate::store::item::{self, Item};
 use crate::store::keys::{self, PK, SK};
 
-/// The attribute of a membership that says all of it.
+/// The attribute that holds the whole membership as JSON.
 pub const MEMBERSHIP: &str = "membership";
 
-/// The attribute of a membership that stands, whether or not any list shows it.
+/// The attribute that marks an active membership, whether or not it has list entries: filters test it.
 pub const ACTIVE: &str = "stands";
 
-/// What the tenant of a membership has answered; `None` where it has ended.
+/// Parses the status of a membership; `None` if it has ended.
 pub fn parse_status(item: &Item) -> Result<Option<Status>, StoreError> {
     Ok(item::get_json::<Membership>(item, MEMBERSHIP)?.status())
 }
 
-/// A membership as it was read.
+/// A membership, with its update time and revision.
 pub struct StoredMembership {
     pub image: ImageId,
     pub tenant: TenantId,
@@ -26,22 +26,23 @@ pub struct StoredMembership {
 }
 
 impl StoredMembership {
+    /// Returns the view of the membership; `None` if it has ended.
     pub fn into_member(self) -> Option<MemberView> {
         let active = self.membership.active()?;
         Some(MemberView::new(self.image, self.tenant, active, self.updated))
     }
 }
 
-/// Reads a member of that image from the attributes that a list of members reads; `None` where the membership has ended.
+/// Parses a membership of `image` from the attributes that a list of members reads; `None` if it has ended.
 pub fn parse_member(image: &ImageId, item: &Item) -> Result<Option<MemberView>, StoreError> {
     let tenant =
         keys::parse_membership_sort_key(item::get_text(item, SK)?).ok_or(StoreError::Unreadable(SK))?;
     let membership: Membership = item::get_json(item, MEMBERSHIP)?;
     let updated = Timestamp::from_unix_millis(item::get_number(item, "updated")?);
-    Ok(membership.active().map(|standing| MemberView::new(image.clone(), tenant, standing, updated)))
+    Ok(membership.active().map(|active| MemberView::new(image.clone(), tenant, active, updated)))
 }
 
-/// Reads a membership; `None` for an item of another kind.
+/// Parses a membership; `None` for another kind of item.
 pub fn parse(item: &Item) -> Result<Option<StoredMembership>, StoreError> {
     let Some(tenant) = keys::parse_membership_sort_key(item::get_text(item, SK)?) else { return Ok(None) };
     let image = keys::parse_image_partition(item::get_text(item, PK)?).ok_or(StoreError::Unreadable(PK))?;

@@ -1,4 +1,4 @@
-//! The kinds of items: for each the names of its attributes, how it is written, and how it is read.
+//! The kinds of items. Each module has the attributes of one kind, and how it is written and parsed.
 
 pub mod access_key;
 pub mod directory_entry;

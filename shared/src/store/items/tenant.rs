@@ -1,4 +1,4 @@
-//! The item of a tenant, as far as its queue of jobs goes. The directory's attributes are on the same item.
+//! The item of a tenant: its queue of jobs and its clock. The item also has the attributes of its directory entry.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,27 @@ use crate::store::item::{self, AttributeValue, Item};
 use crate::store::keys;
 use crate::table::Write;
 
-/// The most open jobs of a tenant: each is named on its item.
+/// The most open jobs of a tenant: its item holds the id of each.
 pub const MAX_OPEN_JOBS: usize = 100;
 
-/// Where in a queue a job stands.
+/// The place of a job in a queue.
 #[derive(Debug, Clone, Copy)]
 pub enum QueueSlot {
-    /// In no line.
+    /// Beside all others: a small job, or a large one in a queue other than its first.
     Parallel,
-    /// At the head of a line.
+    /// The active large job of its kind.
     Active(QueueKind),
-    /// In a line, behind its active job.
+    /// Held, behind the active large job of its kind.
     Held(QueueKind),
 }
 
-/// Puts a job into the queue of a tenant, of whom it must be the newest request.
-pub fn enqueue_write(tenant: &TenantId, job: &Job, place: QueueSlot, pairs: usize, max_pairs: u32) -> Write {
+/// Puts a job into the queue of a tenant, and raises the tenant's clock to its stamp. The condition fails if the
+/// tenant has a later request, its queue is full, or the slot does not match: active needs no other active job, held
+/// needs one.
+pub fn enqueue_write(tenant: &TenantId, job: &Job, slot: QueueSlot, pairs: usize, max_pairs: u32) -> Write {
     const SET: &str = "SET #clock = :job ADD queued :jobs, open_pairs :pairs";
     let pairs = i128::try_from(pairs).unwrap_or(i128::MAX);
-    let expression = match place {
+    let expression = match slot {
         QueueSlot::Parallel | QueueSlot::Held(_) => SET,
         QueueSlot::Active(QueueKind::General) => {
             "SET #clock = :job, active_give = :job ADD queued :jobs, open_pairs :pairs"
@@ -35,15 +37,15 @@ pub fn enqueue_write(tenant: &TenantId, job: &Job, place: QueueSlot, pairs: usiz
             "SET #clock = :job, active_take = :job ADD queued :jobs, open_pairs :pairs"
         }
     };
-    let in_line = match place {
+    let slot_condition = match slot {
         QueueSlot::Parallel => String::new(),
         QueueSlot::Active(kind) => format!(" AND attribute_not_exists({})", active_attribute(kind)),
         QueueSlot::Held(kind) => format!(" AND attribute_exists({})", active_attribute(kind)),
     };
     let condition = format!(
         "(attribute_not_exists(#clock) OR #clock < :job) \
-         AND (attribute_not_exists(queued) OR size(queued) < :most_jobs) \
-         AND (attribute_not_exists(open_pairs) OR open_pairs <= :room){in_line}"
+         AND (attribute_not_exists(queued) OR size(queued) < :max_jobs) \
+         AND (attribute_not_exists(open_pairs) OR open_pairs <= :room){slot_condition}"
     );
     Write::update(keys::tenant(tenant), expression)
         .only_if(condition)
@@ -52,10 +54,10 @@ pub fn enqueue_write(tenant: &TenantId, job: &Job, place: QueueSlot, pairs: usiz
         .value(":jobs", AttributeValue::Ss(vec![job.id.to_string()]))
         .value(":pairs", item::number(pairs))
         .value(":room", item::number(i128::from(max_pairs) - pairs))
-        .value(":most_jobs", item::number(i128::try_from(MAX_OPEN_JOBS).unwrap_or_default()))
+        .value(":max_jobs", item::number(i128::try_from(MAX_OPEN_JOBS).unwrap_or_default()))
 }
 
-/// Leaves the stamp of a request that was carried out at once on the item of a tenant, of whom it must be the newest request.
+/// Raises the clock of a tenant to a stamp. The condition fails if the clock is there or above.
 pub fn advance_clock(tenant: &TenantId, stamp: Stamp) -> Write {
     Write::update(keys::tenant(tenant), "SET #clock = :stamp")
         .only_if("attribute_not_exists(#clock) OR #clock < :stamp")
@@ -63,9 +65,10 @@ pub fn advance_clock(tenant: &TenantId, stamp: Stamp) -> Write {
         .value(":stamp", item::text(stamp))
 }
 
+/// The attribute that holds a tenant's clock: the stamp that its later requests must be above.
 pub const CLOCK: &str = "clock";
 
-/// The attribute of a tenant that names the active job of a line.
+/// The attribute that holds the active large job of a kind.
 pub fn active_attribute(kind: QueueKind) -> &'static str {
     match kind {
         QueueKind::General => "active_give",
@@ -73,6 +76,7 @@ pub fn active_attribute(kind: QueueKind) -> &'static str {
     }
 }
 
+/// Returns the expression that makes a job the active large one of its kind.
 pub fn activate_expression(kind: QueueKind) -> &'static str {
     match kind {
         QueueKind::General => "SET active_give = :job",
@@ -80,7 +84,8 @@ pub fn activate_expression(kind: QueueKind) -> &'static str {
     }
 }
 
-/// Takes a job out of a queue. A large one that has ended was the active one of its line.
+/// Returns the expression that takes an ended job out of a queue. In its first queue, a large one was the active one
+/// of its kind.
 pub fn dequeue_expression(job: &Job, is_first: bool) -> &'static str {
     match QueueKind::of(&job.task) {
         QueueKind::General if is_first && job.is_large() => {
@@ -93,7 +98,7 @@ pub fn dequeue_expression(job: &Job, is_first: bool) -> &'static str {
     }
 }
 
-/// Reads a tenant from its item.
+/// Parses a tenant from its item.
 pub fn parse(item: &Item) -> Result<Tenant, StoreError> {
     let text = |name| item.contains_key(name).then(|| item::get_text(item, name)).transpose();
     let stamp = |name: &'static str| {

@@ -4,21 +4,21 @@ use crate::domain::{Timestamp, Vault, VaultId};
 use crate::store::error::StoreError;
 use crate::store::item::{self, Item};
 
-/// The attribute of a vault that sums up what is reserved of it.
+/// The attribute that holds the sum of a vault's reservations.
 pub const RESERVED: &str = "reserved_gib";
 
 /// A vault as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultRecord {
-    /// Its id.
+    /// The vault's id.
     pub id: VaultId,
     /// The vault.
     pub vault: Vault,
-    /// When it was first written.
+    /// When the vault was created.
     pub created: Timestamp,
 }
 
-/// Reads a vault.
+/// Parses a vault.
 pub fn parse(item: &Item) -> Result<Vault, StoreError> {
     Ok(Vault {
         details: item::get_json(item, "vault")?,

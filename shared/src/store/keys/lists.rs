@@ -1,23 +1,23 @@
 //! The keys of lists of images.
 //!
-//! A list ([`List`]) is a partition of an index, and holds an entry for each of its images. Three indexes order it:
+//! A [`List`] is a partition of an index, with an entry for each of its images. Three indexes have different orders:
 //!
 //! | index | partition, sort key | holds | sort key |
 //! |---|---|---|---|
-//! | `lists` | `gpk`, `gsk` | every list | `<created>#<image>#<owner>`, and `#u` after it once the image was updated |
-//! | `names` | `npk`, `nsk` | what is owned, accepted or open | `<name>` U+0001 `<created>#<image>#` |
-//! | `updates` | `upk`, `usk` | of these the images that were updated | `<updated>#<created>#<image>#` |
+//! | `lists` | `gpk`, `gsk` | every list | `<created>#<image>#<owner>`, then `#u` if the image was ever updated |
+//! | `names` | `npk`, `nsk` | owned, accepted and open images | `<name>` U+0001 `<created>#<image>#` |
+//! | `updates` | `upk`, `usk` | those of them that were updated | `<updated>#<created>#<image>#` |
 //!
-//! `<created>` is when the *image* was registered, in milliseconds, so that everything a tenant can see merges into one
-//! list by time, and the place of an image in any list follows from the image alone. `<owner>` is empty in the list of what
-//! is owned. `<name>` is at most the first [`NAME_PREFIX_BYTES`] bytes of the name, which never holds a control character: names
-//! that are equal so far are in the order of creation.
+//! `<created>` is when the *image* was created, in milliseconds. So all lists that a tenant can see merge into one by
+//! time, and the position of an image is the same in all of them. `<owner>` is empty in the list of owned images.
+//! `<name>` is at most the first [`NAME_PREFIX_BYTES`] bytes of the name, which never contains a control character;
+//! names with an equal prefix are ordered by creation.
 //!
-//! An image that was never updated has no entry in `updates`, so that neither its registration nor a share pays for one;
-//! its entry in `lists` says so, and a list by updates merges the two.
+//! An image that was never updated has no entry in `updates`, so that neither its creation nor a share pays for one.
+//! Its entry in `lists` has no `#u`, and a list by updates merges the two.
 //!
-//! Every sort key goes on with `#` after the image, which is below all that an id may hold. So `<place>` is below each key
-//! of the place, `<place>$` above, and both above or below all other keys as the place is.
+//! Every sort key continues with `#` after the image, and `#` is below every character of an id. So `<position>` is
+//! just below the keys of that position and `<position>$` just above them: both can bound a range.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,19 +26,19 @@ use super::{GPK, GSK, Key, NPK, NSK, UPK, USK, key};
 use crate::domain::{Image, ImageHead, ImageId, Status, TenantId, Timestamp, Visibility};
 use crate::table::AttributeValue;
 
-/// In which order a list is read.
+/// The direction in which a list is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The newest image first, or the greatest in another order.
+    /// The newest first; in a list by name, the greatest name first.
     NewestFirst,
-    /// The oldest image first, or the smallest in another order.
+    /// The oldest first; in a list by name, the smallest name first.
     OldestFirst,
 }
 
 /// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Index {
-    /// Lists by creation; and all else that is listed.
+    /// Lists by creation, and everything else that is listed.
     Lists,
     /// Lists by name.
     Names,
@@ -81,16 +81,16 @@ impl Index {
 /// A list of images in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum List {
-    /// What a tenant owns.
+    /// The images that a tenant owns.
     Owned(TenantId),
-    /// What is shared with a tenant, by what it has said.
+    /// The images that are shared with a tenant, by status.
     Received(TenantId, Status),
     /// The public or the community images.
     Open(Visibility),
 }
 
 impl List {
-    /// Whether the list is in every index, and not only in that by creation.
+    /// Returns whether the list is in every index, not only in the one by creation.
     pub fn is_in_every_index(&self) -> bool {
         match self {
             Self::Owned(_) | Self::Open(_) => true,
@@ -110,17 +110,17 @@ impl fmt::Display for List {
     }
 }
 
-/// An image's place in every list by creation.
+/// The position of an image in every list by creation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// When the image was registered.
+    /// When the image was created.
     pub created: Timestamp,
     /// The image.
     pub image: ImageId,
 }
 
 impl Position {
-    /// The position of a sort key, whatever follows it.
+    /// Parses a position from the start of a sort key.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('#');
         let created = Timestamp::from_unix_millis(parts.next()?.parse().ok()?);
@@ -134,10 +134,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// An image's place in a list of some order.
+/// The place of an image in a list of any order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor {
-    /// What the order compares before the position: nothing, where it is the order of creation.
+    /// The values that order the list before the position does, such as the name; none in a list by creation.
     pub values: Vec<String>,
     /// The position.
     pub position: Position,
@@ -149,15 +149,15 @@ impl From<Position> for Cursor {
     }
 }
 
-/// A moment as text that sorts as moments do.
-pub fn sortable_time(moment: Timestamp) -> String {
-    format!("{:015}", moment.unix_millis())
+/// Formats a time so that texts sort as times do.
+pub fn sortable_time(time: Timestamp) -> String {
+    format!("{:015}", time.unix_millis())
 }
 
-/// As many bytes of a name order it among others.
+/// The number of bytes of a name that order it: DynamoDB limits a sort key to 1,024 bytes.
 pub const NAME_PREFIX_BYTES: usize = 300;
 
-/// The part of a name that orders it.
+/// Returns the part of a name that orders it.
 pub fn name_prefix(name: &str) -> &str {
     let mut end = name.len().min(NAME_PREFIX_BYTES);
     while !name.is_char_boundary(end) {
@@ -166,10 +166,10 @@ pub fn name_prefix(name: &str) -> &str {
     name.get(..end).unwrap_or_default()
 }
 
-/// Follows a name in a sort key: below all that a name may hold.
+/// Ends the name in a sort key: below every character that a name may contain.
 const NAME_SEPARATOR: char = '\u{1}';
 
-/// What a list's entry says of an image.
+/// The data of an image that its list entries hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry<'a> {
     position: Position,
@@ -200,7 +200,7 @@ impl<'a> From<&'a ImageHead> for ListEntry<'a> {
     }
 }
 
-/// The attributes by which an item is an image's entry in a list.
+/// Returns the attributes that make an item an image's entry in a list: its keys in each index.
 pub fn list_entry_attributes(list: &List, entry: &ListEntry<'_>) -> Vec<(&'static str, AttributeValue)> {
     let ListEntry { position, owner, name, updated } = entry;
     let is_updated = *updated != position.created;
@@ -220,15 +220,15 @@ pub fn list_entry_attributes(list: &List, entry: &ListEntry<'_>) -> Vec<(&'stati
     attributes.collect()
 }
 
-/// Ends the sort key of an image that was updated.
+/// Ends the sort key, in the `lists` index, of an image that was updated.
 const UPDATED_SUFFIX: &str = "#u";
 
-/// What an image is filed under, besides its entry in a list.
+/// The tag or owner by which a lookup finds images of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LookupKey {
-    /// One of its tags, in a list of what is owned or open.
+    /// A tag, in a list of owned or open images.
     Tag(List, String),
-    /// Its owner, in a list of what is open.
+    /// An owner, in a list of open images.
     Owner(List, TenantId),
 }
 
@@ -240,43 +240,43 @@ impl LookupKey {
         }
     }
 
-    /// The item by which the image of that position is filed.
+    /// Returns the key of the lookup of the image at a position.
     pub fn primary_key(&self, position: &Position) -> Key {
         key(self.partition(), format!("{position}#"))
     }
 }
 
-/// A part of a list that can be read in an order, each page in one query.
+/// A query of a list, or of a part of it, in one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListQuery {
     /// A list by creation.
     ByCreation(List),
-    /// Of a list by creation, the images of an owner. Entries of others are read past.
+    /// The images of an owner, by creation. Entries of other owners are skipped.
     ByOwner(List, TenantId),
     /// A list by name.
     ByName(List),
-    /// Of a list the images of a name; by creation, or as a part of the list by name.
+    /// The images with a name.
     WithName {
         /// The list.
         list: List,
         /// The name.
         name: String,
-        /// Whether the places are those of the list by name.
+        /// Whether the cursors are those of a list by name, not by creation.
         by_name: bool,
     },
-    /// Of a list by updates, the images that were updated.
+    /// The images that were updated, by update.
     ByUpdate(List),
-    /// Of a list by updates, the images that never were. Entries of others are read past.
+    /// The images that were never updated, with the cursors of a list by update. Entries of others are skipped.
     NeverUpdated(List),
-    /// By creation, what is filed there.
+    /// The images that a lookup finds, by creation.
     Lookup(LookupKey),
 }
 
-/// The sort keys of a run that follow a place, as the ends of a range: `(above, below)`.
+/// A range of sort keys, without its ends: `(above, below)`. `None` is no bound.
 pub type SortKeyRange = (Option<String>, Option<String>);
 
 impl ListQuery {
-    /// The index; `None` for the table itself.
+    /// Returns the index to query; `None` for the table itself.
     pub fn index(&self) -> Option<Index> {
         match self {
             Self::ByCreation(_) | Self::ByOwner(..) | Self::NeverUpdated(_) => Some(Index::Lists),
@@ -286,7 +286,7 @@ impl ListQuery {
         }
     }
 
-    /// The partition.
+    /// Returns the partition to query.
     pub fn partition(&self) -> String {
         match self {
             Self::ByCreation(list)
@@ -295,11 +295,11 @@ impl ListQuery {
             | Self::WithName { list, .. }
             | Self::ByUpdate(list)
             | Self::NeverUpdated(list) => list.to_string(),
-            Self::Lookup(filing) => filing.partition(),
+            Self::Lookup(lookup) => lookup.partition(),
         }
     }
 
-    /// The sort keys after a place in that order; `None` where there can be none.
+    /// Returns the range of the sort keys after a cursor; `None` if it is empty.
     pub fn range(&self, after: Option<&Cursor>, order: Order) -> Option<SortKeyRange> {
         let (mut above, mut below) = match self {
             Self::WithName { name, .. } => {
@@ -318,7 +318,7 @@ impl ListQuery {
         (!is_empty).then_some((above, below))
     }
 
-    /// The end of the range that a place sets.
+    /// Returns the bound that a cursor sets.
     fn bound(&self, Cursor { values, position }: &Cursor, order: Order) -> String {
         let value = values.first().map(String::as_str).unwrap_or_default();
         let bound = match self {
@@ -330,8 +330,9 @@ impl ListQuery {
                 format!("{}{NAME_SEPARATOR}{position}", name_prefix(name))
             }
             Self::ByUpdate(_) => format!("{}#{position}", valid_update_time(value)),
-            // Those that were created when the image of the place was updated are after it, in either order, but for
-            // one that is itself unchanged.
+            // An image that was never updated counts as updated at its creation. If the cursor's image was never
+            // updated either, its position is the bound. Otherwise its update time is: images created at that time sort
+            // above the cursor, whose image was created earlier.
             Self::NeverUpdated(_) if valid_update_time(value) == sortable_time(position.created) => {
                 position.to_string()
             }
@@ -343,13 +344,13 @@ impl ListQuery {
         }
     }
 
-    /// Whether entries may have to be read past.
+    /// Returns whether the query may have to skip entries.
     pub fn skips_entries(&self) -> bool {
         matches!(self, Self::ByOwner(..) | Self::NeverUpdated(_))
     }
 
-    /// The place of a sort key; `Some(None)` where it is of an image that the run does not hold, `None` where it is no sort
-    /// key of the index.
+    /// Parses the cursor from a sort key; `Some(None)` if the query skips the entry, `None` if it is not a sort key of
+    /// the index.
     pub fn cursor(&self, sort_key: &str) -> Option<Option<Cursor>> {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {
@@ -380,15 +381,16 @@ impl ListQuery {
     }
 }
 
-/// The owner of the image, by the sort key of a membership in the index by creation.
+/// Parses the owner from the sort key of a membership in the `lists` index.
 pub fn parse_received_owner(sort_key: &str) -> Option<TenantId> {
     sort_key.split('#').nth(2)?.parse().ok()
 }
 
-/// A value of a list by updates, which a marker may have told wrongly: a moment in any case.
+/// Returns the value of a list by update if it is a time, otherwise the earliest time: a client may have forged the
+/// marker.
 fn valid_update_time(value: &str) -> Cow<'_, str> {
-    let is_moment = value.len() == 15 && value.bytes().all(|byte| byte.is_ascii_digit());
-    if is_moment { value.into() } else { sortable_time(Timestamp::from_unix_millis(0)).into() }
+    let is_time = value.len() == 15 && value.bytes().all(|byte| byte.is_ascii_digit());
+    if is_time { value.into() } else { sortable_time(Timestamp::from_unix_millis(0)).into() }
 }
 
 #[cfg(test)]
@@ -443,10 +445,10 @@ mod tests {
         ]
     }
 
-    /// The place of an image in a run, by its definition; `None` where the run does not hold the image.
-    fn expected_cursor(run: &ListQuery, image: &Image) -> Option<Cursor> {
+    /// The cursor of an image by the definition of the query; `None` if the query does not include the image.
+    fn expected_cursor(query: &ListQuery, image: &Image) -> Option<Cursor> {
         let name = image.details.name.clone().unwrap();
-        let values = match run {
+        let values = match query {
             ListQuery::ByCreation(_) | ListQuery::Lookup(_) => vec![],
             ListQuery::ByOwner(_, owner) if *owner == image.owner => vec![],
             ListQuery::WithName { name: wanted, by_name: false, .. } if *wanted == name => vec![],
@@ -466,30 +468,32 @@ mod tests {
 
         #[test]
         fn range_holds_exactly_the_entries_after_a_cursor(one in any_image(), after in any_image()) {
-            for run in list_queries() {
-                let sort_key = sort_key(&one, run.index().unwrap());
-                // The place of any image may be asked for, in the run or not: as another list merged with it gives it.
+            for query in list_queries() {
+                let sort_key = sort_key(&one, query.index().unwrap());
+                // The cursor may be of an image that is not in this list, but in another that is merged with it.
                 let after = Cursor {
-                    values: match &run {
-                        ListQuery::ByName(_) | ListQuery::WithName { by_name: true, .. } => vec![after.details.name.clone().unwrap()],
+                    values: match &query {
+                        ListQuery::ByName(_) | ListQuery::WithName { by_name: true, .. } => {
+                            vec![after.details.name.clone().unwrap()]
+                        }
                         ListQuery::ByUpdate(_) | ListQuery::NeverUpdated(_) => vec![sortable_time(after.updated)],
                         _ => vec![],
                     },
                     position: Position { created: after.created, image: after.id.clone() },
                 };
-                let place = expected_cursor(&run, &one);
-                let read = sort_key.as_ref().and_then(|text| run.cursor(text).unwrap());
+                let expected = expected_cursor(&query, &one);
+                let parsed = sort_key.as_ref().and_then(|text| query.cursor(text).unwrap());
                 let in_range = |order| sort_key.as_ref().is_some_and(|text| {
-                    run.range(Some(&after), order).is_some_and(|(above, below)| {
+                    query.range(Some(&after), order).is_some_and(|(above, below)| {
                         above.is_none_or(|above| *text > above) && below.is_none_or(|below| *text < below)
                     })
                 });
-                if let Some(place) = &place {
-                    prop_assert_eq!(read.as_ref(), Some(place), "{:?}", run);
-                    prop_assert_eq!(in_range(Order::OldestFirst), *place > after, "{:?}", run);
-                    prop_assert_eq!(in_range(Order::NewestFirst), *place < after, "{:?}", run);
-                } else if !matches!(run, ListQuery::WithName { .. }) {
-                    prop_assert_eq!(read, None, "{:?}", run);
+                if let Some(expected) = &expected {
+                    prop_assert_eq!(parsed.as_ref(), Some(expected), "{:?}", query);
+                    prop_assert_eq!(in_range(Order::OldestFirst), *expected > after, "{:?}", query);
+                    prop_assert_eq!(in_range(Order::NewestFirst), *expected < after, "{:?}", query);
+                } else if !matches!(query, ListQuery::WithName { .. }) {
+                    prop_assert_eq!(parsed, None, "{:?}", query);
                 }
             }
         }
@@ -497,8 +501,8 @@ mod tests {
         #[test]
         fn sort_key_parser_accepts_any_text(text in "(\\PC|#|\u{1}){0,40}", value in "\\PC{0,20}") {
             let after = Cursor { values: vec![value], position: Position::parse("5#i").unwrap() };
-            for run in list_queries() {
-                let _ = (run.cursor(&text), run.range(Some(&after), Order::OldestFirst));
+            for query in list_queries() {
+                let _ = (query.cursor(&text), query.range(Some(&after), Order::OldestFirst));
             }
         }
 
@@ -525,7 +529,7 @@ mod tests {
         assert_eq!(
             list_entry_attributes(&list, &(&old).into()).len(),
             2,
-            "what waits is listed by creation only"
+            "pending images are listed by creation only"
         );
     }
 }

@@ -1,18 +1,18 @@
-//! In which order images are listed, and where an image stands in it.
+//! The orders in which images are listed, and the cursor of an image in each.
 
 use std::cmp::Ordering;
 
 use crate::domain::Image;
 use crate::store::{Cursor, Order, Position, name_prefix, sortable_time};
 
-/// By what images are sorted.
+/// The value that images are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
     /// When it was registered.
     CreatedAt,
     /// When it was last changed.
     UpdatedAt,
-    /// Its name, as far as an index holds it: names that are equal in their first 300 bytes are equal.
+    /// Its name, as far as an index has it: names with the same first 300 bytes are equal.
     Name,
     /// Its id.
     Id,
@@ -20,32 +20,32 @@ pub enum SortKey {
     ContainerFormat,
     /// Its disk format.
     DiskFormat,
-    /// Something that is the same for every image here: its status, its size.
+    /// A value that is the same for every image here: its status, its size.
     Constant,
 }
 
-/// In which direction images are sorted.
+/// The direction of a sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// The smallest first.
+    /// The smallest value first.
     Ascending,
-    /// The greatest first.
+    /// The greatest value first.
     Descending,
 }
 
-/// By what images are sorted; the second key where the first is equal, and so on. No key at all is by time, newest first.
+/// The keys of a sort, each used where the ones before are equal. Without keys, the order is by creation, newest first.
 pub type Sort = Vec<(SortKey, Direction)>;
 
-/// What an index orders images by, before their position.
+/// The key of an index, by which it orders images before their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IndexKey {
-    /// Nothing.
+    /// None: the index orders images by their position alone.
     Created,
     Name,
     Updated,
 }
 
-/// The order of an index that a sort asks for; `None` where no index has that order.
+/// The index that has the order of a sort, and the direction to read it in; `None` if no index has it.
 pub(super) fn index_order_for(sort: &Sort) -> Option<(IndexKey, Order)> {
     let sort: Sort = sort.iter().copied().filter(|(key, _)| *key != SortKey::Constant).collect();
     let Some((first, direction)) = sort.first().copied() else {
@@ -55,25 +55,25 @@ pub(super) fn index_order_for(sort: &Sort) -> Option<(IndexKey, Order)> {
         Direction::Ascending => Order::OldestFirst,
         Direction::Descending => Order::NewestFirst,
     };
-    let rank = match first {
-        // No two images are of one moment, but for a few, which follow by their ids.
+    let index_key = match first {
+        // Few images share a creation time, and those follow by id, so further keys change nothing.
         SortKey::CreatedAt => return Some((IndexKey::Created, order)),
         SortKey::Name => IndexKey::Name,
         SortKey::UpdatedAt => IndexKey::Updated,
         _ => return None,
     };
-    // Images that are equal so far follow by time and id, in the same direction.
+    // An index orders images with equal keys by creation and id, in the same direction.
     let by_default = [SortKey::CreatedAt, SortKey::Id].map(|key| (key, Direction::Descending));
     let mut rest: Sort = Vec::new();
     for (key, direction) in sort.into_iter().skip(1).chain(by_default) {
-        if key != first && rest.iter().all(|(known, _)| *known != key) {
+        if key != first && rest.iter().all(|(other, _)| *other != key) {
             rest.push((key, direction));
         }
     }
-    (rest == [(SortKey::CreatedAt, direction), (SortKey::Id, direction)]).then_some((rank, order))
+    (rest == [(SortKey::CreatedAt, direction), (SortKey::Id, direction)]).then_some((index_key, order))
 }
 
-/// An image's place in an order that an index has.
+/// The cursor of an image in the order of an index.
 pub(super) fn index_cursor(key: IndexKey, image: &Image) -> Cursor {
     let values = match key {
         IndexKey::Created => Vec::new(),
@@ -83,13 +83,13 @@ pub(super) fn index_cursor(key: IndexKey, image: &Image) -> Cursor {
     Cursor { values, position: position_of(image) }
 }
 
-/// An image's place in the order of a sort.
+/// The cursor of an image in the order of a sort.
 pub(super) fn sort_cursor(sort: &Sort, image: &Image) -> Cursor {
     let keys = sort.iter().map(|(key, _)| *key).filter(|key| has_value(*key));
     Cursor { values: keys.map(|key| sort_value(key, image)).collect(), position: position_of(image) }
 }
 
-/// How many values a place of that order has.
+/// The number of values in a cursor of a sort.
 pub(super) fn value_count(sort: &Sort) -> usize {
     sort.iter().filter(|(key, _)| has_value(*key)).count()
 }
@@ -98,7 +98,7 @@ fn position_of(image: &Image) -> Position {
     Position { created: image.created, image: image.id.clone() }
 }
 
-/// Whether a place holds a value for the key, which its position does not tell.
+/// Whether a cursor has a value for the key, because its position does not contain it.
 fn has_value(key: SortKey) -> bool {
     !matches!(key, SortKey::CreatedAt | SortKey::Id | SortKey::Constant)
 }
@@ -115,11 +115,11 @@ fn sort_value(key: SortKey, image: &Image) -> String {
     }
 }
 
-/// Compares two places of a sort: by its keys, and then by time and id, newest first, so that no two are equal.
+/// Compares two cursors of a sort: by its keys, then by creation and id, newest first, so that no two are equal.
 pub(super) fn compare(sort: &Sort, a: &Cursor, b: &Cursor) -> Ordering {
     let mut values = a.values.iter().zip(&b.values);
     let (a, b) = (&a.position, &b.position);
-    let by_sort = sort.iter().fold(Ordering::Equal, |so_far, (key, direction)| {
+    let by_sort = sort.iter().fold(Ordering::Equal, |ordering, (key, direction)| {
         let by_key = match key {
             SortKey::CreatedAt => a.created.cmp(&b.created),
             SortKey::Id => a.image.cmp(&b.image),
@@ -128,7 +128,7 @@ pub(super) fn compare(sort: &Sort, a: &Cursor, b: &Cursor) -> Ordering {
                 values.next().map_or(Ordering::Equal, |(a, b)| a.cmp(b))
             }
         };
-        so_far.then(match direction {
+        ordering.then(match direction {
             Direction::Ascending => by_key,
             Direction::Descending => by_key.reverse(),
         })

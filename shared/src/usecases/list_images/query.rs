@@ -1,4 +1,4 @@
-//! What is listed.
+//! The query of a list of images.
 
 use super::order::Sort;
 use crate::domain::TenantId;
@@ -8,35 +8,36 @@ use crate::usecases::marker::Marker;
 /// The most images that are sorted in an order that no index has.
 pub(super) const MAX_SORTED: usize = 10_000;
 
-/// Images that one batch read takes.
+/// The most images of one batch read.
 pub(super) const MAX_IMAGES_PER_READ: usize = 100;
 
-/// What to list.
+/// The images to list, and in which order.
 #[derive(Debug)]
 pub struct ImageQuery<F> {
-    /// The lists to merge; an image that stands in several is shown as in the first. Those received are the caller's.
+    /// The lists to merge. An image in several lists has the reason of the first. Received lists are the caller's.
     pub lists: Vec<List>,
-    /// Which of their images are wanted.
+    /// Whether an image matches.
     pub filter: F,
-    /// What all of these have, to find them by: `matches` must be false for every other image.
+    /// Exact values of the matching images, to find them by an index. `filter` has to exclude all other images.
     pub index_filter: IndexFilter,
-    /// Whether `matches`, or the caller, looks at the number of members.
+    /// Whether `filter`, or the user of the result, needs the member counts.
     pub needs_member_counts: bool,
-    /// In which order.
+    /// The order of the images.
     pub sort: Sort,
-    /// After which image.
+    /// The marker after which the page begins.
     pub after: Option<Marker>,
-    /// How many images a page holds at the most.
+    /// The most images on the page.
     pub limit: usize,
 }
 
-/// What every image that a query wants has, exactly: it is found by an index of that rather than by looking at every image.
+/// Values that every image of a query has exactly. Images are found by an index of these, instead of reading every
+/// image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IndexFilter {
-    /// Its name is one of these.
+    /// The image's name is one of these.
     pub names: Option<Vec<String>>,
-    /// It has each of these tags.
+    /// The image has all of these tags.
     pub tags: Vec<String>,
-    /// It is owned by that tenant.
+    /// The image's owner is this tenant.
     pub owner: Option<TenantId>,
 }

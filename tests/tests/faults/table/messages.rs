@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{BATCH_GET_ITEM, PUT_ITEM, TRANSACT_WRITE_ITEMS, UNLIMITED, create_image};
 
 const NO_CHANGE_MESSAGE: &str = "this request has changed nothing";
-const IN_DOUBT_MESSAGE: &str = "may have been carried out";
+const IN_DOUBT_MESSAGE: &str = "may have been executed";
 
 /// How often a case is tried at most.
 const MAX_ATTEMPTS: usize = 10;

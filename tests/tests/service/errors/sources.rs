@@ -8,7 +8,7 @@ const NOT_ERRORS: [&str; 7] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
     "Keystone uri=\"{address}\"",
     "a token cannot be checked",
-    "an answer could not be written as JSON",
+    "a response could not be serialized as JSON",
     "one table: every error of the use cases",
     "the table failed",
     "{failed} of {all} failed. The first: {first}",

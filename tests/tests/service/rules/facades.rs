@@ -232,9 +232,9 @@ async fn recipient_and_pending_limits_are_enforced_in_every_facade() {
     for image in &images[..2] {
         assert_eq!(world.share(image, "mem1").await["status"], "success");
     }
-    assert_failed(&world.share(&images[2], "mem1").await, "IMG.0088", "wait for the project's answer");
+    assert_failed(&world.share(&images[2], "mem1").await, "IMG.0088", "limit of pending images");
     assert_refused(&world.add_member(&images[2], "mem1").await, 413, "IMG.0088");
-    assert_failed(&world.share(&images[0], "mem2").await, "IMG.0088", "as many recipients");
+    assert_failed(&world.share(&images[0], "mem2").await, "IMG.0088", "recipient limit");
     assert_refused(&world.add_member(&images[0], "mem2").await, 413, "IMG.0088");
     assert_refused(&world.add_account(&images[0], "mem2").await, 403, "QuotaExceed.ShareImageUser");
     let granted = world.add_account(&images[2], "mem1").await;

@@ -148,6 +148,7 @@ async fn every_rule_holds_through_a_race() {
             Rule::PendingLimit => pending_limit().await,
             Rule::ActiveMember => active_member().await,
             Rule::Vault => vault().await,
+            Rule::NotHidden => not_hidden().await,
         }
     }
 }
@@ -312,12 +313,29 @@ async fn vault() {
     let (raced, outcome) = world.race(accept_meanwhile, world.respond(&image, "a", Some("v"))).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 
-    // The vault cannot be used any more, whether or not the image's backups take room in it.
-    let without_size = world.image(&FULL_ECS[..2]).await;
-    world.share(&without_size, "a").await.unwrap();
+    // The vault cannot be used any more when the plan is committed.
+    let another = world.image(&FULL_ECS).await;
+    world.share(&another, "a").await.unwrap();
     put_vault(&world.beside, VaultStatus::Available, 200).await;
     let beside = world.beside.clone();
     let freeze = async move { put_vault(&beside, VaultStatus::Frozen, 200).await };
-    let (raced, outcome) = world.race(freeze, world.respond(&without_size, "a", Some("v"))).await;
+    let (raced, outcome) = world.race(freeze, world.respond(&another, "a", Some("v"))).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::VaultUnavailable)));
+}
+
+async fn not_hidden() {
+    let world = World::start(Limits::default());
+    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    world.share(&image, "a").await.unwrap();
+    let hidden = image.clone();
+    let hide = async move { set_visibility(&beside, &hidden, Visibility::Private).await };
+    // An image that is hidden just after the commit stays accepted, too.
+    let (raced, outcome) = world.race(hide, world.respond(&image, "a", None)).await;
+    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
+
+    // The image is not hidden any more when the plan is committed: at its snapshot it was.
+    let (beside, shown) = (world.beside.clone(), image.clone());
+    let show = async move { set_visibility(&beside, &shown, Visibility::Shared).await };
+    let (raced, outcome) = world.race(show, world.respond(&image, "a", None)).await;
+    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::NotAMember)));
 }

@@ -247,6 +247,8 @@ async fn full_ecs_share_needs_a_backup_and_few_recipients() {
     let world = start_service(Limits::default());
     let unbacked = world.create_image_with("owner", &[("__whole_image", "true")]).await;
     assert_eq!(share_and_execute(&world, &[unbacked], &["a"]).await, [Outcome::NotFromBackup]);
+    let without_size = world.create_image_with("owner", &FULL_ECS[..2]).await;
+    assert_eq!(share_and_execute(&world, &[without_size], &["a"]).await, [Outcome::NotFromBackup]);
     let image = world.create_image_with("owner", &FULL_ECS).await;
     let tenants: Vec<_> = (0..12).map(|number| format!("t{number}")).collect();
     let job = share(&world, &[image], &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;

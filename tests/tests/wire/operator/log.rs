@@ -160,7 +160,7 @@ async fn failed_pair_is_logged_with_its_work_item() {
     assert_eq!(finished["code"], "IMG.0088");
 
     let queued = share(&images[1..], projects(100)).await;
-    let finished = wait_for_line(&server, "piece finished", &[("job", queued)]).await;
+    let finished = wait_for_line(&server, "work item finished", &[("job", queued)]).await;
     let number = |name: &str| finished[name].as_u64().unwrap();
     assert_eq!(number("failed"), number("pairs") * 40 / 100, "{finished}");
     let first = finished["first_failure"].as_str().unwrap();

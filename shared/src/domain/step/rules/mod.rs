@@ -9,6 +9,7 @@ mod auto_accept;
 mod image_exists;
 mod key_grant;
 mod member_limit;
+mod not_hidden;
 mod pending_limit;
 mod region;
 mod shareable;
@@ -71,6 +72,8 @@ rules! {
     ActiveMember: active_member,
     /// A full-ECS image is accepted into a vault that has room for its backups.
     Vault: vault,
+    /// An image that its owner hides cannot be accepted.
+    NotHidden: not_hidden,
 }
 
 /// What the rules read of the pairs of a task besides their images, memberships and tenants.

@@ -1,5 +1,6 @@
 //! An image can be shared while its visibility is `shared` (`contract/ims.md` 1.7), unless it is encrypted under the
-//! service's default key (decision 14), or is a full-ECS image that was not made from a backup (decision 15).
+//! service's default key (decision 14), or is a full-ECS image that was not made from a backup (decision 15) or gives no
+//! size of its backups, so that no capacity could be reserved for it (decision 29).
 
 use crate::domain::step::pair::{Case, Subject};
 use crate::domain::step::step_input::ExtraRead;
@@ -26,7 +27,9 @@ fn obstacle(image: &ImageHead) -> Option<Outcome> {
         return Some(Outcome::DefaultKey);
     }
     match image.spec.kind {
-        ImageKind::FullEcs { from_backup: false, .. } => Some(Outcome::NotFromBackup),
+        ImageKind::FullEcs { from_backup: false, .. } | ImageKind::FullEcs { backup_gib: 0, .. } => {
+            Some(Outcome::NotFromBackup)
+        }
         ImageKind::FullEcs { .. } | ImageKind::SystemDisk | ImageKind::DataDisk => None,
     }
 }

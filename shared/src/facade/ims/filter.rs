@@ -1,5 +1,5 @@
-//! The filters of the IMS list (`contract/ims.md` 1.5). All must hold, and each compares with what the list shows: an
-//! image without an operating system is found by the default that it is shown with.
+//! The filters of the IMS list (`contract/ims.md` 1.5). An image has to pass all of them. Each compares with the
+//! displayed value: an image without an operating system is found by the default that it is shown with.
 
 use super::image;
 use crate::domain::{ID_FORMAT, Image, ImageId, Timestamp};
@@ -7,7 +7,7 @@ use crate::http::time_filter::{self, TimeFilter};
 use crate::http::{ApiError, Query, invalid_parameter};
 use crate::usecases::IndexFilter;
 
-/// Properties that can be filtered by.
+/// The properties that a list can be filtered by.
 const PROPERTIES: [&str; 17] = [
     "virtual_env_type",
     "architecture",
@@ -28,15 +28,16 @@ const PROPERTIES: [&str; 17] = [
     "__support_xen_hana",
 ];
 
-/// The images that servers of a flavor boot: a filter of IMS that cannot be answered here.
+/// Selects the images that a flavor can boot. IMS has this filter; here it is an error, because the service has no
+/// flavors.
 const FLAVOR_ID: &str = "flavor_id";
 
 const ENTERPRISE_PROJECT: &str = "enterprise_project_id";
 
-/// What stands for every enterprise project.
+/// Matches every enterprise project.
 const ALL_ENTERPRISE_PROJECTS: &str = "all_granted_eps";
 
-/// The statuses that an image of IMS may have; here all are active.
+/// The statuses of IMS, and whether images have them: here every image is active.
 const STATUSES: [(&str, bool); 5] =
     [("active", true), ("queued", false), ("saving", false), ("deleted", false), ("killed", false)];
 
@@ -60,8 +61,7 @@ pub(super) struct Filter {
 impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, ApiError> {
         if query.text(FLAVOR_ID).is_some() {
-            let expected =
-                "nothing, since no flavors are known here: filter by architecture or by __support_… instead";
+            let expected = "no value, because this service has no flavors: filter by architecture or by __support_… instead";
             return Err(invalid_parameter(FLAVOR_ID, expected));
         }
         let text = |key| query.text(key).map(str::to_owned);
@@ -84,8 +84,8 @@ impl Filter {
         })
     }
 
-    /// What the images are found by that pass.
-    pub(super) fn exact(&self) -> IndexFilter {
+    /// The part of the filters that the table's indexes can answer.
+    pub(super) fn index_filter(&self) -> IndexFilter {
         let one = |text: &Option<String>| text.iter().cloned().collect();
         IndexFilter {
             names: self.name.as_ref().map(|name| vec![name.clone()]),

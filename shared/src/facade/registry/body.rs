@@ -1,13 +1,13 @@
-//! Bodies of this facade: JSON objects in which a member that nobody knows, or that stands there twice, is refused.
+//! JSON bodies of this facade. An unknown or duplicate member is an error.
 
 use serde_json::{Map, Value};
 
 use crate::http::{ApiError, strict_json};
 
-/// Reads a body that may hold those members.
+/// Parses a body that has to be an object with no other members than these.
 ///
 /// # Errors
-/// What is wrong with it.
+/// [`ApiError`] says what is wrong with the body, and names an unknown member.
 pub(super) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         let message = format!("The request body is empty. Send a JSON object with {}.", members.join(", "));

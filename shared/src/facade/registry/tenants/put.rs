@@ -1,4 +1,4 @@
-//! `PUT /v1/tenants/{project_id}`: what the directory says of a tenant, from now on.
+//! `PUT /v1/tenants/{project_id}`: create or replace a tenant's entry in the directory.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
-/// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
+/// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out. The region is by default that of the service.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -23,12 +23,12 @@ async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }
 
-/// A member that nobody knows is refused: a tenant must not come into another region than was meant.
-fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, ApiError> {
+/// Parses the body. An unknown member is an error: a misspelt `region` would put the tenant into the default region.
+fn parse(tenant: TenantId, body: &[u8], default_region: &str) -> Result<DirectoryEntry, ApiError> {
     let wrong = |message: String| ApiError::malformed(message);
     let body = parse_object(body, &["account", "project", "region"])?;
     let region = match body.get("region") {
-        None => Some(here),
+        None => Some(default_region),
         Some(region) => region.as_str(),
     };
     let region = region.and_then(|text| text.parse::<Region>().ok());

@@ -1,4 +1,4 @@
-//! `PUT /v1/vaults/{vault_id}`: what a vault is, from now on.
+//! `PUT /v1/vaults/{vault_id}`: create a vault or replace its details.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -12,8 +12,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
 
-/// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
-/// is told.
+/// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out. `status` is by
+/// default `available`.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -43,7 +43,7 @@ fn parse(body: &[u8]) -> Result<VaultDetails, ApiError> {
     })
 }
 
-/// A member's text; what is none is no word that anything knows.
+/// A member's string. Empty, and so invalid, if it is missing or of another type.
 fn text_member<'a>(body: &'a Map<String, Value>, field: &str) -> &'a str {
     body.get(field).and_then(Value::as_str).unwrap_or_default()
 }
@@ -76,8 +76,8 @@ mod tests {
     fn vault_status_defaults_to_available() {
         let vault = parse(br#"{"protection_type":"backup","capacity_gib":100}"#).unwrap();
         let available = VaultStatus::Available;
-        let wanted = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
-        assert_eq!(vault, wanted);
+        let expected = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
+        assert_eq!(vault, expected);
         let vault =
             parse(br#"{"protection_type":"replication","capacity_gib":1,"status":"frozen"}"#).unwrap();
         assert_eq!((vault.protection, vault.status), (Protection::Replication, VaultStatus::Frozen));

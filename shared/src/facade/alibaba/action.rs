@@ -37,10 +37,11 @@ impl Action {
         header: impl Fn(&str) -> Option<&'a [u8]>,
         parameters: &'a Parameters,
     ) -> Result<Self, Error> {
-        let named = |name, in_header| header_or_parameter(name, (in_header, header(in_header)), parameters);
-        let action = named("Action", ACTION_HEADER)?;
-        let version = named("Version", VERSION_HEADER)?;
-        let found = ACTIONS.iter().find(|(of, name, _)| *of == version && *name == action);
+        let value =
+            |name, header_name| header_or_parameter(name, (header_name, header(header_name)), parameters);
+        let action = value("Action", ACTION_HEADER)?;
+        let version = value("Version", VERSION_HEADER)?;
+        let found = ACTIONS.iter().find(|(api, name, _)| *api == version && *name == action);
         found.map(|(.., action)| *action).ok_or_else(Error::api_not_found)
     }
 
@@ -95,8 +96,8 @@ mod tests {
     use super::*;
 
     fn action(headers: &[(&'static str, &'static str)], query: &str) -> Result<Action, Error> {
-        let header = |wanted: &str| {
-            headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
+        let header = |header: &str| {
+            headers.iter().find(|(name, _)| *name == header).map(|(_, value)| value.as_bytes())
         };
         Action::parse(header, &Parameters::parse(query, None).unwrap())
     }
@@ -114,16 +115,17 @@ mod tests {
 
     #[test]
     fn missing_unknown_or_conflicting_action_is_rejected() {
-        let refused = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
-        assert!(refused(&[], "").contains("\\\"Action\\\" that is mandatory"));
-        assert!(refused(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
-        assert!(refused(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
+        let error_text = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
+        assert!(error_text(&[], "").contains("\\\"Action\\\" that is mandatory"));
+        assert!(error_text(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
+        assert!(error_text(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
         for query in ["Action=CopyImage&Version=2014-05-26", "Action=describeimages&Version=2020-09-30"] {
-            assert!(refused(&[], query).contains("InvalidApi.NotFound"));
+            assert!(error_text(&[], query).contains("InvalidApi.NotFound"));
         }
         let other = [("x-acs-action", "DescribeImages")];
         assert!(
-            refused(&other, "Action=ModifyImagePermission&Version=2020-09-30").contains("InvalidParameter")
+            error_text(&other, "Action=ModifyImagePermission&Version=2020-09-30")
+                .contains("InvalidParameter")
         );
     }
 }

@@ -117,11 +117,11 @@ async fn matching_rows(
 /// The ids in `ImageId`; `None` without any. A malformed id matches no image, so it is left out.
 fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
     let Some(text) = parameters.text("ImageId") else { return Ok(None) };
-    let given: Vec<_> = text.split(',').collect();
-    if given.len() > MAX_IDS {
+    let values: Vec<_> = text.split(',').collect();
+    if values.len() > MAX_IDS {
         return Err(Error::invalid_parameter("ImageId", format_args!("at most {MAX_IDS} images")));
     }
-    let mut ids: Vec<ImageId> = given.iter().filter_map(|id| id.trim().parse().ok()).collect();
+    let mut ids: Vec<ImageId> = values.iter().filter_map(|id| id.trim().parse().ok()).collect();
     ids.sort();
     ids.dedup();
     Ok(Some(ids))
@@ -141,7 +141,7 @@ impl<'a> Filter<'a> {
             ));
         }
         let owner = parameters.text("ImageOwnerAlias").map(|text| {
-            let found = OWNER_ALIASES.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            let found = OWNER_ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(text));
             found.map(|(_, owner)| *owner).ok_or_else(|| {
                 Error::invalid_parameter("ImageOwnerAlias", "self, others, system or marketplace")
             })
@@ -169,8 +169,8 @@ impl<'a> Filter<'a> {
             (OwnerAlias::Others, List::Received(me(), Status::Accepted)),
             (OwnerAlias::System, List::Open(Visibility::Public)),
         ];
-        let wanted = |of| self.owner.is_none_or(|wanted| wanted == of);
-        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+        let is_requested = |alias| self.owner.is_none_or(|owner| owner == alias);
+        all.into_iter().filter(|(alias, _)| is_requested(*alias)).map(|(_, list)| list).collect()
     }
 
     fn matches(&self, visible: &VisibleImage) -> bool {
@@ -179,7 +179,7 @@ impl<'a> Filter<'a> {
             && self.name.is_none_or(|name| details.name.as_deref() == Some(name))
             && self.owner_id.is_none_or(|owner| image.owner.as_str() == owner)
             && self.os.is_none_or(|os| os_type(visible).eq_ignore_ascii_case(os))
-            && self.architecture.is_none_or(|wanted| details.property("architecture") == Some(wanted))
+            && self.architecture.is_none_or(|value| details.property("architecture") == Some(value))
     }
 }
 
@@ -254,10 +254,9 @@ mod tests {
     fn unsupported_filter_is_rejected_by_name() {
         for query in ["Tag.1.Key=a", "Filter.1.Key=CreationStartTime", "SnapshotId=s-1", "ImageOwnerAlias=me"]
         {
-            let refused =
-                format!("{:?}", Filter::parse(&Parameters::parse(query, None).unwrap()).unwrap_err());
+            let error = format!("{:?}", Filter::parse(&Parameters::parse(query, None).unwrap()).unwrap_err());
             let name = query.split('=').next().unwrap();
-            assert!(refused.contains("InvalidParameter") && refused.contains(name), "{refused}");
+            assert!(error.contains("InvalidParameter") && error.contains(name), "{error}");
         }
     }
 

@@ -137,7 +137,7 @@ impl<'a> Filter<'a> {
         let image_type = parameters.text("ImageType").map(|text| {
             let found = IMAGE_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
             found
-                .map(|(_, of)| *of)
+                .map(|(_, image_type)| *image_type)
                 .ok_or_else(|| Error::invalid_parameter("ImageType", "CUSTOM, SHARED or SYSTEM"))
         });
         let properties = PROPERTIES.iter().filter(|name| **name != GPU_PROPERTY);
@@ -160,17 +160,17 @@ impl<'a> Filter<'a> {
             (ImageType::Shared, List::Received(me(), Status::Accepted)),
             (ImageType::System, List::Open(Visibility::Public)),
         ];
-        let wanted = |of| self.image_type.is_none_or(|wanted| wanted == of);
-        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+        let is_requested = |candidate| self.image_type.is_none_or(|image_type| image_type == candidate);
+        all.into_iter().filter(|(image_type, _)| is_requested(*image_type)).map(|(_, list)| list).collect()
     }
 
     fn matches(&self, visible: &VisibleImage) -> bool {
         let details = &visible.image.details;
-        let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none() || wanted == value;
-        is(self.name, details.name.as_deref())
-            && is(self.status, Some(AVAILABLE))
+        let passes = |filter: Option<&str>, value: Option<&str>| filter.is_none() || filter == value;
+        passes(self.name, details.name.as_deref())
+            && passes(self.status, Some(AVAILABLE))
             && self.os.is_none_or(|os| os_type(visible).eq_ignore_ascii_case(os))
-            && self.gpu.is_none_or(|wanted| wanted == has_gpu(visible))
+            && self.gpu.is_none_or(|gpu| gpu == has_gpu(visible))
             && self.properties.iter().all(|(name, value)| details.property(name) == Some(value))
     }
 }

@@ -45,8 +45,8 @@ fn parse_permissions(parameters: &Parameters) -> Result<(PermissionChange, Vec<S
     Ok((permissions, ignored))
 }
 
-fn parse_accounts(given: &ArrayParameter<'_>) -> Result<BTreeSet<TenantId>, Error> {
-    given.values.iter().map(|(name, id)| id.parse().map_err(|_| Error::account_not_found(name))).collect()
+fn parse_accounts(accounts: &ArrayParameter<'_>) -> Result<BTreeSet<TenantId>, Error> {
+    accounts.values.iter().map(|(name, id)| id.parse().map_err(|_| Error::account_not_found(name))).collect()
 }
 
 /// Parses `DryRun`, which checks everything and changes nothing. Rejects the options that only ECS has: community
@@ -104,23 +104,23 @@ mod tests {
 
     #[test]
     fn invalid_accounts_are_rejected() {
-        let refused = |query| format!("{:?}", parse_permissions(&parse(query)).unwrap_err());
-        assert!(refused("").contains("AddAccount.N or RemoveAccount.N"));
+        let error_text = |query| format!("{:?}", parse_permissions(&parse(query)).unwrap_err());
+        assert!(error_text("").contains("AddAccount.N or RemoveAccount.N"));
         for bad in ["AddAccount.1=a%2Fb", "AddAccount.1=", "AddAccount.1=a%20b", "AddAccount.1=%00"] {
-            assert!(refused(bad).contains("InvalidAccount.NotFound"), "{bad}");
-            assert!(refused(bad).contains("AddAccount.1"), "{bad}");
+            assert!(error_text(bad).contains("InvalidAccount.NotFound"), "{bad}");
+            assert!(error_text(bad).contains("AddAccount.1"), "{bad}");
         }
-        assert!(refused("AddAccount.1=a&RemoveAccount.2=a").contains("a in one of them, not in both"));
+        assert!(error_text("AddAccount.1=a&RemoveAccount.2=a").contains("a in one of them, not in both"));
     }
 
     #[test]
     fn unsupported_ecs_options_are_rejected() {
-        let refused = |query| parse_dry_run(&parse(query)).unwrap_err().into_inner().code;
-        assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
-        assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
-        assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");
-        assert_eq!(refused("LaunchPermission=hide"), "ForbiddenParameter.LaunchPermission");
-        assert_eq!(refused("AddGroup.1=all"), "InvalidGroup.Malformed");
+        let error_code = |query| parse_dry_run(&parse(query)).unwrap_err().into_inner().code;
+        assert_eq!(error_code("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
+        assert_eq!(error_code("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
+        assert_eq!(error_code("IsPublic=maybe"), "InvalidParameter");
+        assert_eq!(error_code("LaunchPermission=hide"), "ForbiddenParameter.LaunchPermission");
+        assert_eq!(error_code("AddGroup.1=all"), "InvalidGroup.Malformed");
         assert_eq!(parse_dry_run(&parse("AddAccount.1=a&IsPublic=False&DryRun=True")), Ok(DryRun::On));
         assert_eq!(parse_dry_run(&parse("IsPublic=&LaunchPermission=&DryRun=false")), Ok(DryRun::Off));
     }

@@ -242,8 +242,8 @@ mod tests {
             ("__whole_image", json!(true)),
             ("any", Value::Null),
         ] {
-            let refused = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
-            assert!(refused.contains(&format!("{name}: expected")) && refused.contains("400"), "{refused}");
+            let error = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
+            assert!(error.contains(&format!("{name}: expected")) && error.contains("400"), "{error}");
         }
         let range = format!("{:?}", Attribute::parse("min_ram", &json!(-1)).unwrap_err());
         assert!(range.contains("min_ram: expected a whole number of MiB from 0 to 2147483647."), "{range}");
@@ -253,8 +253,8 @@ mod tests {
     fn read_only_and_reserved_attributes_are_forbidden() {
         let client_attributes = ["properties", "metadata", "owner_id", "os_glance_import_task", "Tags"];
         for name in READ_ONLY.into_iter().chain(RESERVED).chain(client_attributes) {
-            let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_response();
-            assert_eq!(refused.status(), 403, "{name}");
+            let error = Attribute::parse(name, &json!("x")).unwrap_err().into_response();
+            assert_eq!(error.status(), 403, "{name}");
         }
         assert_eq!(check_removable("properties"), Ok(()));
     }

@@ -27,9 +27,9 @@ impl Error {
         Self(ApiError::malformed(message))
     }
 
-    fn too_many_to_sort(most: usize) -> Self {
+    fn too_many_to_sort(limit: usize) -> Self {
         Self::bad_request(format!(
-            "More than {most} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
+            "More than {limit} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
         ))
     }
 
@@ -119,10 +119,10 @@ impl From<UseCaseError> for Error {
                 "IMG.0031",
                 format!("Image ID {id} already exists, or has existed. Leave it out, or choose another."),
             ),
-            UseCaseError::TooManyImages(most) => Self::new(
+            UseCaseError::TooManyImages(limit) => Self::new(
                 S::PAYLOAD_TOO_LARGE,
                 "IMG.0088",
-                format!("You have {most} images, the most allowed. Delete one first."),
+                format!("You have {limit} images, the most allowed. Delete one first."),
             ),
             UseCaseError::Protected(id) => Self::new(
                 S::FORBIDDEN,
@@ -131,7 +131,7 @@ impl From<UseCaseError> for Error {
             ),
             UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
             UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
-            UseCaseError::TooManyToSort(most) => Self::too_many_to_sort(most),
+            UseCaseError::TooManyToSort(limit) => Self::too_many_to_sort(limit),
             UseCaseError::ScanLimitReached { examined, .. } => {
                 Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
@@ -197,10 +197,10 @@ fn member_exists(image: &ImageId, tenant: &TenantId) -> Error {
 }
 
 /// 413: the image is at its recipient limit, in Glance's words.
-fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
+fn member_limit(image: &ImageId, members: u32, limit: u32) -> Error {
     let attempted = members.saturating_add(1);
     let message = format!(
-        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {most}: Remove a member that does not need it first."
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {limit}: Remove a member that does not need it first."
     );
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "IMG.0088", message)
 }

@@ -98,9 +98,9 @@ mod tests {
             assert_eq!(parse_tag(good), Ok(good));
         }
         for bad in ["", "a\0b", "\n", "a\u{fffd}", &too_long] {
-            let refused = parse_tag(bad).unwrap_err();
-            assert!(format!("{refused:?}").contains("tag: expected 1 to 255 characters"), "{bad}");
-            assert_eq!(refused.into_response().status(), 400, "{bad}");
+            let error = parse_tag(bad).unwrap_err();
+            assert!(format!("{error:?}").contains("tag: expected 1 to 255 characters"), "{bad}");
+            assert_eq!(error.into_response().status(), 400, "{bad}");
         }
     }
 
@@ -111,9 +111,9 @@ mod tests {
             assert_eq!(status(add_tag(&mut image, &number.to_string())), 204);
         }
         assert_eq!(status(add_tag(&mut image.clone(), "7")), 204);
-        let refused = add_tag(&mut image, "one more").unwrap_err();
-        assert!(format!("{refused:?}").contains("Attempted: 129, Maximum: 128"), "{refused:?}");
-        assert_eq!(refused.into_response().status(), 413);
+        let error = add_tag(&mut image, "one more").unwrap_err();
+        assert!(format!("{error:?}").contains("Attempted: 129, Maximum: 128"), "{error:?}");
+        assert_eq!(error.into_response().status(), 413);
     }
 
     proptest! {

@@ -81,10 +81,10 @@ mod tests {
             let _ = parse(&bytes);
             if let Ok(new) = parse(body.to_string().as_bytes()) {
                 prop_assert_eq!(body["name"].as_str(), Some(new.name.as_str()));
-                let given = body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let given: Vec<_> = given.filter_map(Role::from_name).collect();
-                let all_given = new.roles.iter().all(|role| given.contains(role));
-                prop_assert!(all_given || (body.get("roles").is_none() && new.roles == [Role::Member]));
+                let sent = body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let sent: Vec<_> = sent.filter_map(Role::from_name).collect();
+                let all_sent = new.roles.iter().all(|role| sent.contains(role));
+                prop_assert!(all_sent || (body.get("roles").is_none() && new.roles == [Role::Member]));
             }
         }
     }
@@ -99,20 +99,20 @@ mod tests {
 
     #[test]
     fn invalid_create_key_field_is_named() {
-        let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        let error_text = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
         for name in ["7", "null", "\"\"", &format!("\"{}\"", "x".repeat(256))] {
             assert!(
-                refused(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a string of 1 to 255")
+                error_text(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a string of 1 to 255")
             );
         }
         for roles in ["[]", "null", "\"member\"", "[7]", "[\"owner\"]"] {
             assert!(
-                refused(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
+                error_text(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
             );
         }
-        assert!(refused(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
-        assert!(refused(r#"{"name":"a","name":"b"}"#).contains("given twice"));
-        assert!(refused("[]").contains("not a JSON object"));
-        assert!(refused("").contains("cannot be read"));
+        assert!(error_text(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
+        assert!(error_text(r#"{"name":"a","name":"b"}"#).contains("given twice"));
+        assert!(error_text("[]").contains("not a JSON object"));
+        assert!(error_text("").contains("cannot be read"));
     }
 }

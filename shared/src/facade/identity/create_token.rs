@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn incomplete_token_request_names_missing_field() {
-        for (auth, named) in [
+        for (auth, field) in [
             (json!(null), "auth.identity.methods"),
             (json!({"identity": {"methods": []}}), "auth.identity.methods"),
             (json!({"identity": {"methods": ["password", "totp"]}}), "auth.identity.methods"),
@@ -331,8 +331,8 @@ mod tests {
             ),
             (json!({"identity": {"methods": ["token"], "token": {"id": null}}}), "auth.identity.token.id"),
         ] {
-            let refused = format!("{:?}", parse(&auth).unwrap_err());
-            assert!(refused.contains(named), "{refused}");
+            let error = format!("{:?}", parse(&auth).unwrap_err());
+            assert!(error.contains(field), "{error}");
         }
         for bad in [&b""[..], b"[]", b"{}", b"{", b"null", b"\"auth\""] {
             assert!(TokenRequest::parse(bad).is_err());

@@ -36,8 +36,8 @@ async fn revoke(
     }
     match authenticator.revoke(subject, &request.app.store, now).await {
         Ok(()) => Ok(no_content()),
-        Err(AuthError::Credential(refused @ CredentialError::NotRevocable)) => {
-            Err(ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {refused}.")))
+        Err(AuthError::Credential(error @ CredentialError::NotRevocable)) => {
+            Err(ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {error}.")))
         }
         Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),

@@ -14,28 +14,30 @@ use crate::http::ApiError;
 ///
 /// An unknown member is an error: a misspelt `project` would share the image with whatever project the account has.
 pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, ApiError> {
-    let wrong = |message: String| ApiError::malformed(message);
-    let given = match value {
+    let malformed = |message: String| ApiError::malformed(message);
+    let values = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(given)) => given,
+        Some(Value::Array(values)) => values,
         Some(_) => {
-            return Err(wrong("accounts: expected an array of objects with name and project.".to_owned()));
+            return Err(malformed(
+                "accounts: expected an array of objects with name and project.".to_owned(),
+            ));
         }
     };
-    if given.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items("accounts", given.len()));
+    if values.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items("accounts", values.len()));
     }
-    let (mut accounts, mut seen) = (Vec::with_capacity(given.len()), HashSet::with_capacity(given.len()));
-    for (index, value) in given.iter().enumerate() {
+    let (mut accounts, mut seen) = (Vec::with_capacity(values.len()), HashSet::with_capacity(values.len()));
+    for (index, value) in values.iter().enumerate() {
         let Value::Object(fields) = value else {
-            return Err(wrong(format!("accounts[{index}]: expected an object with name and project.")));
+            return Err(malformed(format!("accounts[{index}]: expected an object with name and project.")));
         };
         if let Some(unknown) = fields.keys().find(|field| !["name", "project"].contains(&field.as_str())) {
-            return Err(wrong(format!("accounts[{index}].{unknown}: expected only name and project.")));
+            return Err(malformed(format!("accounts[{index}].{unknown}: expected only name and project.")));
         }
         let name = |field: &str| {
             let name = fields.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Name>().ok());
-            name.ok_or_else(|| wrong(format!("accounts[{index}].{field}: expected {NAME_FORMAT}.")))
+            name.ok_or_else(|| malformed(format!("accounts[{index}].{field}: expected {NAME_FORMAT}.")))
         };
         let project = match fields.get("project") {
             None | Some(Value::Null) => None,
@@ -86,8 +88,8 @@ mod tests {
             ),
             (json!(vec![good; 101]), "accounts: expected at most 100, got 101"),
         ] {
-            let refused = format!("{:?}", parse(Some(&bad)).unwrap_err());
-            assert!(refused.contains("IMG.0001") && refused.contains(expected), "{refused}");
+            let error = format!("{:?}", parse(Some(&bad)).unwrap_err());
+            assert!(error.contains("IMG.0001") && error.contains(expected), "{error}");
         }
     }
 }

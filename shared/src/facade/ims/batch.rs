@@ -94,13 +94,13 @@ fn parse_ids<T: FromStr + Clone + Eq + Hash>(
 ) -> Result<Vec<T>, ApiError> {
     let expected =
         || ApiError::malformed(format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."));
-    let given = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
-    if given.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items(field, given.len()));
+    let values = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
+    if values.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items(field, values.len()));
     }
-    let mut seen = HashSet::with_capacity(given.len());
-    let mut ids = Vec::with_capacity(given.len());
-    for (index, value) in given.iter().enumerate() {
+    let mut seen = HashSet::with_capacity(values.len());
+    let mut ids = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
         let text = value
             .as_str()
             .ok_or_else(|| ApiError::malformed(format!("{field}[{index}]: expected a string.")))?;
@@ -149,10 +149,10 @@ mod tests {
                 let are_ids_of = |ids: Vec<String>, field| ids.len() == texts(field).len() && ids.into_iter().all(|id| texts(field).contains(&Some(id)));
                 prop_assert!(are_ids_of(images.iter().map(ToString::to_string).collect(), "images") && !images.is_empty());
                 prop_assert!(are_ids_of(tenants.projects.iter().map(ToString::to_string).collect(), "projects"));
-                for (index, named) in &tenants.accounts {
+                for (index, recipient) in &tenants.accounts {
                     let account = &body["accounts"][*index];
-                    prop_assert_eq!(account["name"].as_str(), Some(named.account.as_str()));
-                    prop_assert_eq!(account["project"].as_str(), named.project.as_ref().map(Name::as_str));
+                    prop_assert_eq!(account["name"].as_str(), Some(recipient.account.as_str()));
+                    prop_assert_eq!(account["project"].as_str(), recipient.project.as_ref().map(Name::as_str));
                 }
                 prop_assert!(!tenants.projects.is_empty() || !tenants.accounts.is_empty());
             }
@@ -188,10 +188,10 @@ mod tests {
             ("extra", r#""extra":"\ud83d\ude00""#),
             ("extra", &deep(100)),
         ] {
-            let refused = error_text(&with(bad));
+            let error = error_text(&with(bad));
             assert!(
-                refused.contains("IMG.0001") && refused.contains(&format!("unknown field `{name}`")),
-                "{refused}"
+                error.contains("IMG.0001") && error.contains(&format!("unknown field `{name}`")),
+                "{error}"
             );
         }
         for bad in [

@@ -25,8 +25,8 @@ pub fn route_not_found(allowed: &str) -> HttpResponse {
 }
 
 /// The error for an array that is too long.
-pub(super) fn too_many_items(field: &str, given: usize) -> ApiError {
+pub(super) fn too_many_items(field: &str, count: usize) -> ApiError {
     ApiError::malformed(format!(
-        "{field}: expected at most {MAX_NAMES_PER_BATCH}, got {given}. Send several requests."
+        "{field}: expected at most {MAX_NAMES_PER_BATCH}, got {count}. Send several requests."
     ))
 }

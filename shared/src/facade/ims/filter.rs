@@ -97,12 +97,12 @@ impl Filter {
     /// Whether an image passes every filter.
     pub(super) fn matches(&self, image: &Image) -> bool {
         let details = &image.details;
-        let property_is = |(name, wanted): &(&str, String)| image::property(details, name) == Some(wanted);
+        let property_is = |(name, value): &(&str, String)| image::property(details, name) == Some(value);
         self.active != Some(false)
             && matches_if_set(self.id.as_ref(), &image.id)
             && matches_if_set(self.name.as_deref(), image::name(details))
             && matches_if_set(self.container_format.as_deref(), image::container_format(details))
-            && self.disk_format.as_ref().is_none_or(|wanted| details.disk_format.as_ref() == Some(wanted))
+            && self.disk_format.as_ref().is_none_or(|format| details.disk_format.as_ref() == Some(format))
             && matches_if_set(self.protected.as_ref(), &details.protected)
             && matches_if_set(self.min_disk.as_ref(), &details.min_disk_gib)
             && matches_if_set(self.min_ram.as_ref(), &details.min_ram_mib)
@@ -113,15 +113,15 @@ impl Filter {
     }
 }
 
-fn matches_if_set<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
-    wanted.is_none_or(|wanted| wanted == found)
+fn matches_if_set<T: PartialEq + ?Sized>(filter: Option<&T>, value: &T) -> bool {
+    filter.is_none_or(|filter| filter == value)
 }
 
 fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, ApiError> {
-    let read = |text| TimeFilter::parse(text, Timestamp::parse_iso);
+    let parse = |text| TimeFilter::parse(text, Timestamp::parse_iso);
     query
         .text(key)
-        .map(|text| read(text).ok_or_else(|| invalid_parameter(key, time_filter::EXPECTED_FORMAT)))
+        .map(|text| parse(text).ok_or_else(|| invalid_parameter(key, time_filter::EXPECTED_FORMAT)))
         .transpose()
 }
 
@@ -217,8 +217,8 @@ mod tests {
             "created_at=gt:2024-13-06T06:30:00Z",
         ] {
             let key = query.split('=').next().unwrap();
-            let refused = format!("{:?}", parse(query).unwrap_err());
-            assert!(refused.contains(&format!("{key}: expected")), "{refused}");
+            let error = format!("{:?}", parse(query).unwrap_err());
+            assert!(error.contains(&format!("{key}: expected")), "{error}");
         }
     }
 }

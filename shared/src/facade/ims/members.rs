@@ -172,8 +172,8 @@ mod tests {
     fn foreign_member_marker_is_rejected() {
         let of_another_image = encode_marker(&listing("i-2"), &"p-2".parse().unwrap());
         for bad in ["", "p 2", "%%%", "cCNx", "_w", "cC0y", &of_another_image] {
-            let refused = format!("{:?}", decode_marker(&listing("i-1"), bad));
-            assert!(refused.contains("marker: expected next_marker"), "{bad}");
+            let error = format!("{:?}", decode_marker(&listing("i-1"), bad));
+            assert!(error.contains("marker: expected next_marker"), "{bad}");
         }
     }
 }

@@ -109,10 +109,10 @@ mod tests {
         fn respond_body_is_parsed_faithfully(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = RespondRequest::parse(&bytes);
             if let Ok(request) = RespondRequest::parse(body.to_string().as_bytes()) {
-                let given: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let sent: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 match &request.images {
-                    None => prop_assert_eq!(given, ["*"]),
-                    Some(images) => prop_assert!(images.iter().all(|id| given.contains(&id.as_str())) && !given.contains(&"*")),
+                    None => prop_assert_eq!(sent, ["*"]),
+                    Some(images) => prop_assert!(images.iter().all(|id| sent.contains(&id.as_str())) && !sent.contains(&"*")),
                 }
                 prop_assert_eq!(body["project_id"].as_str(), Some(request.project.as_str()));
                 prop_assert_eq!(body["status"].as_str(), Some(request.status.as_str()));

@@ -189,14 +189,14 @@ mod tests {
 
     #[test]
     fn invalid_ims_view_value_is_rejected() {
-        for (query, named) in [
+        for (query, expected) in [
             ("__imagetype=Gold", "__imagetype: expected one of gold, private, shared, market."),
             ("visibility=community", "visibility: expected one of public, private, shared."),
             ("member_status=", "member_status: expected one of pending, accepted, rejected."),
             ("owner=a%2Fb", "owner: expected 1 to 64 characters"),
         ] {
-            let refused = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());
-            assert!(refused.contains(named), "{refused}");
+            let error = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());
+            assert!(error.contains(expected), "{error}");
         }
     }
 

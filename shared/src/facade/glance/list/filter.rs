@@ -56,20 +56,20 @@ fn parse_predicate(key: &str, value: &str) -> Result<Predicate, Error> {
             Box::new(move |image| image.details.tags.contains(&tag))
         }
         "protected" => {
-            let wanted = parse_bool(key, value)?;
-            Box::new(move |image| image.details.protected == wanted)
+            let expected = parse_bool(key, value)?;
+            Box::new(move |image| image.details.protected == expected)
         }
         "os_hidden" => {
-            let wanted = parse_bool(key, value)?;
-            Box::new(move |image| image.details.hidden == wanted)
+            let expected = parse_bool(key, value)?;
+            Box::new(move |image| image.details.hidden == expected)
         }
         "min_disk" => {
-            let wanted: u64 = parse_number(key, value)?;
-            Box::new(move |image| u64::from(image.details.min_disk_gib) == wanted)
+            let expected: u64 = parse_number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_disk_gib) == expected)
         }
         "min_ram" => {
-            let wanted: u64 = parse_number(key, value)?;
-            Box::new(move |image| u64::from(image.details.min_ram_mib) == wanted)
+            let expected: u64 = parse_number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_ram_mib) == expected)
         }
         // Every image has size 0, since its data live elsewhere.
         "size_min" => {
@@ -94,9 +94,9 @@ fn parse_predicate(key: &str, value: &str) -> Result<Predicate, Error> {
     })
 }
 
-fn one_of_predicate(value: &str, shown: fn(&Image) -> Option<&str>) -> Result<Predicate, Error> {
+fn one_of_predicate(value: &str, attribute: fn(&Image) -> Option<&str>) -> Result<Predicate, Error> {
     let values = parse_values(value)?;
-    Ok(Box::new(move |image| shown(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
+    Ok(Box::new(move |image| attribute(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
 }
 
 /// The ids of `id=…`. A malformed id matches no image, so it is left out.
@@ -119,18 +119,18 @@ fn parse_values(text: &str) -> Result<Vec<String>, Error> {
     let Some(mut rest) = text.strip_prefix("in:") else {
         return Ok(vec![text.strip_prefix("eq:").unwrap_or(text).to_owned()]);
     };
-    let wrong = |why| Error::bad_request(format!("Invalid filter value {text}. {why}"));
+    let invalid = |why| Error::bad_request(format!("Invalid filter value {text}. {why}"));
     let mut values = Vec::new();
     loop {
         let (value, after) = match rest.strip_prefix('"') {
             None => rest.split_at(rest.find([',', '"']).unwrap_or(rest.len())),
-            Some(quoted) => quoted.split_once('"').ok_or_else(|| wrong("The quote is not closed."))?,
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| invalid("The quote is not closed."))?,
         };
         values.push(value.to_owned());
         rest = match after.strip_prefix(',') {
             Some(next) => next,
             None if after.is_empty() => return Ok(values),
-            None => return Err(wrong("There is no comma before or after a quotation mark.")),
+            None => return Err(invalid("There is no comma before or after a quotation mark.")),
         };
     }
 }
@@ -148,12 +148,12 @@ fn parse_number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error
 }
 
 /// A filter by time. A time without an operator has to be equal, to the second.
-fn time_predicate(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Predicate, Error> {
+fn time_predicate(key: &str, value: &str, attribute: fn(&Image) -> Timestamp) -> Result<Predicate, Error> {
     let filter = Timestamp::parse_iso(value)
         .map(TimeFilter::same_second)
         .or_else(|| TimeFilter::parse(value, Timestamp::parse_iso))
         .ok_or_else(|| Error::invalid_field(key, time_filter::EXPECTED_FORMAT))?;
-    Ok(Box::new(move |image| filter.matches(shown(image))))
+    Ok(Box::new(move |image| filter.matches(attribute(image))))
 }
 
 #[cfg(test)]
@@ -259,16 +259,16 @@ mod tests {
             "created_at=gt:2024-13-06T06:30:00Z",
         ] {
             let key = query.split('=').next().unwrap();
-            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
-            assert!(refused.contains(key) && refused.contains("400"), "{refused}");
+            let error = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(error.contains(key) && error.contains("400"), "{error}");
         }
         for (query, why) in [
             ("name=in:%22a", "The quote is not closed."),
             ("name=in:%22a%22b", "There is no comma"),
             ("name=in:a%22b%22", "There is no comma"),
         ] {
-            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
-            assert!(refused.contains(why), "{refused}");
+            let error = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -49,7 +49,7 @@ impl View {
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
         let may_have = |visibilities: &[Visibility]| match self.visibility {
-            VisibilityFilter::Only(wanted) => visibilities.contains(&wanted),
+            VisibilityFilter::Only(visibility) => visibilities.contains(&visibility),
             VisibilityFilter::Default | VisibilityFilter::All => true,
         };
         match self.owner.as_deref().map(str::parse::<TenantId>) {
@@ -87,7 +87,7 @@ impl View {
             VisibilityFilter::Default => {
                 image.visibility != Visibility::Community || image.owner == caller.tenant
             }
-            VisibilityFilter::Only(wanted) => image.visibility == wanted,
+            VisibilityFilter::Only(visibility) => image.visibility == visibility,
         };
         is_visible && self.owner.as_ref().is_none_or(|owner| image.owner.as_str() == owner)
     }

@@ -73,8 +73,8 @@ mod tests {
             (r#"{"status":"accepted","vault_id":5}"#, "vault_id: expected 1 to 64 characters"),
             (r#"{"status":"accepted","vault_id":"a/b"}"#, "IMG.0184"),
         ] {
-            let refused = format!("{:?}", parse(body.as_bytes()).unwrap_err());
-            assert!(refused.contains(message), "{body}: {refused}");
+            let error = format!("{:?}", parse(body.as_bytes()).unwrap_err());
+            assert!(error.contains(message), "{body}: {error}");
         }
     }
 

@@ -98,10 +98,10 @@ mod tests {
 
     #[test]
     fn names_select_one_tenant_and_no_names_select_all() {
-        let named = TenantName { account: "Acme & Co".parse().unwrap(), project: None };
-        assert_eq!(parse("account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named.clone()));
-        let named = TenantName { project: "web".parse().ok(), ..named };
-        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named));
+        let name = TenantName { account: "Acme & Co".parse().unwrap(), project: None };
+        assert_eq!(parse("account=Acme+%26+Co").unwrap(), TenantQuery::ByName(name.clone()));
+        let name = TenantName { project: "web".parse().ok(), ..name };
+        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), TenantQuery::ByName(name));
         let after = "t-1".parse().ok();
         assert_eq!(
             parse(&format!("limit=7&marker={}", listing().encode_marker("t-1"))).unwrap(),
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn invalid_tenant_query_parameter_is_named() {
-        let refused = |query: &str| format!("{:?}", parse(query).unwrap_err());
+        let error_text = |query: &str| format!("{:?}", parse(query).unwrap_err());
         for (query, expected) in [
             ("account=", "account: expected 1 to 64"),
             ("account=a&project=%0A", "project: expected 1 to 64"),
@@ -122,7 +122,7 @@ mod tests {
             ("marker=t-1", "marker: expected next_marker"),
             ("account=a&account=b", "account: expected one value"),
         ] {
-            assert!(refused(query).contains(expected), "{query}");
+            assert!(error_text(query).contains(expected), "{query}");
         }
     }
 }

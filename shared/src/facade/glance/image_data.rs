@@ -1,7 +1,7 @@
 //! The calls that move the data of an image: `…/file`, `…/stage` and `…/import`. Clients upload data directly after
 //! registering an image. The data live elsewhere, and the errors say so.
 //!
-//! No error depends on the image, so that none reveals which images exist. An upload is 409, as in Glance for an active
+//! Refusals do not read the image, so that none reveals which images exist. An upload is 409, as in Glance for an active
 //! image. A download is 404: after Glance's 204 for an image without data, clients would save an empty file.
 //!
 //! openstacksdk, and with it `openstack image save`, writes the body of any response into the image file, whatever the

@@ -21,7 +21,7 @@ pub(super) struct Filter {
     /// The requested ids, if there are any.
     pub(super) ids: Option<Vec<ImageId>>,
     /// The part of the filters that the table's indexes can answer.
-    pub(super) index_filter: IndexFilter,
+    pub(super) indexed: IndexFilter,
     predicates: Vec<Predicate>,
 }
 
@@ -36,7 +36,7 @@ impl Filter {
         }
         let names = query.first("name").map(parse_values).transpose()?;
         let tags = query.all("tag").map(|tag| tag.trim().to_owned()).collect();
-        Ok(Self { ids, index_filter: IndexFilter { names, tags, owner: None }, predicates })
+        Ok(Self { ids, indexed: IndexFilter { names, tags, owner: None }, predicates })
     }
 
     /// Whether an image passes every filter.

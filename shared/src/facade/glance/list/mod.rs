@@ -40,7 +40,7 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
     let (sort, limit, after) = (sort::parse(&query)?, parse_limit(&query)?, parse_marker(&query, &listing)?);
     let matches = |visible: &VisibleImage| view.includes(visible, caller) && filter.matches(&visible.image);
-    let index_filter = IndexFilter { owner: view.owner(), ..filter.index_filter.clone() };
+    let index_filter = IndexFilter { owner: view.owner(), ..filter.indexed.clone() };
     let lists = view.lists(caller);
     let image_query =
         ImageQuery { lists, filter: matches, index_filter, needs_member_counts: false, sort, after, limit };

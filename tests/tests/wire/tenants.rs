@@ -154,8 +154,8 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         "4: account: expected 1 to 64 characters, none",
         "4: region: expected 1 to 64 characters of A-Z",
         "5: expected 4 fields, not 2",
-        "6: project_id: stands in line 2 already",
-        "7: account, project: stand in line 2 already",
+        "6: project_id: already in line 2",
+        "7: account, project: already in line 2",
         "8: account: expected 1 to 64 characters, none",
         "8: project: expected 1 to 64 characters, none",
     ];
@@ -186,7 +186,7 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         (
             "windows.csv",
             b"\xef\xbb\xbfproject_id,account,project\r\n\r\nown8,a,\"b\"\r\n\r\nown8,a,c\r\n",
-            "5: project_id: stands in line 3 already",
+            "5: project_id: already in line 3",
         ),
         ("empty.json", b"", "1: EOF"),
         ("half.json", b"[\n{\"project_id\": \"own9\",", "2: EOF"),

@@ -1,4 +1,4 @@
-//! The gateway over real connections, with functions made up for the purpose.
+//! The gateway over real connections, with functions for the tests.
 
 use std::sync::Mutex;
 
@@ -36,18 +36,19 @@ paths:
     x-amazon-apigateway-any-method: { x-imageshare-function: echo }
 ";
 
-/// A gateway that listens.
+/// A running gateway.
 struct TestGateway {
     address: SocketAddr,
     health: Arc<Mutex<Health>>,
-    /// The function `gated` has begun / may end.
+    /// Has a permit for each call of `gated` that has begun.
     started: Arc<Semaphore>,
+    /// Lets calls of `gated` end.
     gate: Arc<Semaphore>,
     stop: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<()>,
 }
 
-/// Answers with what the function saw.
+/// Responds with what the function got.
 async fn echo(request: lambda_http::Request) -> HttpResponse {
     let lambda_http::request::RequestContext::ApiGatewayV2(context) = request.request_context() else {
         panic!("an HTTP API's event");
@@ -76,21 +77,21 @@ async fn large_response(request: lambda_http::Request) -> HttpResponse {
 }
 
 async fn start_gateway() -> TestGateway {
-    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (function_begun, function_gate) = (Arc::clone(&begun), Arc::clone(&gate));
+    let (started, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (function_started, function_gate) = (Arc::clone(&started), Arc::clone(&gate));
     let handlers = Handlers::default().with("echo", echo).with("large", large_response);
     let handlers = handlers.with("panic", |_| async { panic!("on purpose") }).with("gated", move |_| {
-        let (begun, gate) = (Arc::clone(&function_begun), Arc::clone(&function_gate));
+        let (started, gate) = (Arc::clone(&function_started), Arc::clone(&function_gate));
         async move {
-            begun.add_permits(1);
+            started.add_permits(1);
             gate.acquire().await.unwrap().forget();
             no_content()
         }
     });
     let health = Arc::new(Mutex::new(Health::Healthy));
-    let told = Arc::clone(&health);
+    let current = Arc::clone(&health);
     let check: HealthCheck = Arc::new(move || {
-        let health = *told.lock().unwrap();
+        let health = *current.lock().unwrap();
         Box::pin(async move { health })
     });
     let mut gateway = Gateway::new(TEST_ROUTES, &handlers, check, "local".to_owned()).unwrap();
@@ -98,8 +99,8 @@ async fn start_gateway() -> TestGateway {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
-    TestGateway { address, health, started: begun, gate, stop, server: served }
+    let server = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
+    TestGateway { address, health, started, gate, stop, server }
 }
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn function_runs_after_its_hook() {
     assert_eq!(*order.lock().unwrap(), ["hook", "function"]);
 }
 
-/// What a plain client reads: status, lower-cased head, and body.
+/// A response as a plain client reads it: status, lower-cased head, body.
 struct ClientResponse {
     status: u16,
     head: String,
@@ -139,7 +140,7 @@ impl ClientResponse {
 }
 
 impl TestGateway {
-    /// Writes a whole request and only then reads the answer, as the plainest of clients does.
+    /// Writes a whole request before it reads the response, as the simplest clients do.
     async fn send(&self, request: impl AsRef<[u8]>) -> ClientResponse {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_ref()).await.unwrap();
@@ -158,10 +159,10 @@ impl TestGateway {
 }
 
 async fn read_response(mut stream: TcpStream) -> ClientResponse {
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let response = String::from_utf8(response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     ClientResponse { status, head: head.to_lowercase(), body: body.to_owned() }
 }
@@ -236,7 +237,7 @@ async fn expect_continue_with_oversized_body_gets_413() {
 async fn payload_limit_applies_to_the_encoded_event() {
     let world = start_gateway().await;
     assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
-    // Twice as long between the quotes of JSON.
+    // JSON escapes each byte, so the event is twice as long.
     assert_error(&world.post(&vec![b'"'; 4_000_000]).await, 413);
 }
 
@@ -275,8 +276,8 @@ async fn large_responses_over_memory_budget_get_503() {
     let refused = world.get("/large/6000000").await;
     assert_error(&refused, 503);
     assert!(refused.head.contains("retry-after: 1"));
-    assert_eq!(world.get("/large/16000").await.status, 200, "a small one has room always");
-    // Whoever reads makes room.
+    assert_eq!(world.get("/large/16000").await.status, 200, "a small response is not counted");
+    // A client that reads its response frees memory.
     let mut read = Vec::new();
     unread.remove(0).read_to_end(&mut read).await.unwrap();
     assert_eq!(world.get("/large/6000000").await.status, 200);
@@ -320,7 +321,7 @@ async fn connection_of_non_reading_client_is_closed_after_10_seconds() {
     deaf.read_exact(&mut [0]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;
     let mut rest = Vec::new();
-    // The connection ends in the middle of the answer, in one way or the other.
+    // The connection ends within the response, with an error or without.
     let _ = deaf.read_to_end(&mut rest).await;
     assert!(rest.len() < 6_000_000, "{}", rest.len());
 }
@@ -386,11 +387,11 @@ async fn gateway_reports_health_and_readiness() {
         (Health::Down("The database is damaged."), 503, 503),
     ] {
         *world.health.lock().unwrap() = health;
-        let told = [world.get("/health").await, world.get("/ready").await];
-        assert_eq!(told.each_ref().map(|answer| answer.status), [healthy, ready], "{health:?}");
-        for answer in told.iter().filter(|answer| answer.status == 503) {
-            assert!(!answer.head.to_lowercase().contains("retry-after"), "{health:?}");
-            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        let responses = [world.get("/health").await, world.get("/ready").await];
+        assert_eq!(responses.each_ref().map(|response| response.status), [healthy, ready], "{health:?}");
+        for response in responses.iter().filter(|response| response.status == 503) {
+            assert!(!response.head.to_lowercase().contains("retry-after"), "{health:?}");
+            let message = response.json()["error"]["message"].as_str().unwrap().to_owned();
             assert!(format!("{health:?} The server is stopping.").contains(&message), "{message}");
         }
     }
@@ -404,7 +405,7 @@ async fn stop_finishes_in_flight_request_and_closes_listener() {
     busy.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     world.started.acquire().await.unwrap().forget();
     world.stop.send(()).unwrap();
-    // The idle connection ends as soon as the stop is noticed.
+    // The stop closes the idle connection at once.
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
     assert!(TcpStream::connect(world.address).await.is_err());
     world.gate.add_permits(1);
@@ -426,7 +427,7 @@ async fn stop_waits_for_function_of_disconnected_client() {
         () = tokio::task::yield_now() => world.gate.add_permits(1),
     }
     world.server.await.unwrap();
-    assert_eq!(world.gate.available_permits(), 0, "the function came to its end");
+    assert_eq!(world.gate.available_permits(), 0, "the function ran to its end");
 }
 
 #[tokio::test]
@@ -478,8 +479,8 @@ fn openapi_document_with_invalid_routes_is_rejected() {
     let read = |text: &str| Routes::parse(text, &Handlers::default().with("echo", echo)).err().unwrap();
     assert!(matches!(read("paths: {}"), RoutesError::MissingDefault));
     assert!(matches!(read("paths: 3"), RoutesError::Unreadable(_)));
-    let unknown = read("paths: { /a: { get: { x-imageshare-function: nobody } } }");
-    assert_eq!(unknown.to_string(), "the route GET /a wants the function nobody, which does not exist");
+    let unknown = read("paths: { /a: { get: { x-imageshare-function: missing } } }");
+    assert_eq!(unknown.to_string(), "the route GET /a names the function missing, which does not exist");
     let twice = "paths: { '/{a}': { get: { x-imageshare-function: echo } }, '/{b}': {} }";
     assert!(matches!(read(twice), RoutesError::InvalidPath { .. }));
 }

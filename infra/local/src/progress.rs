@@ -53,7 +53,7 @@ impl ProgressReporter {
     pub fn on_stderr() -> Self {
         let interval = if io::stderr().is_terminal() { TERMINAL_INTERVAL } else { FILE_INTERVAL };
         Self::start(interval, |line| {
-            // stderr may be closed; the command goes on.
+            // The command continues if stderr is closed.
             let _ = writeln!(io::stderr(), "imageshare: {line}");
         })
     }

@@ -161,12 +161,12 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
     ];
     world.expect_import_rejected("bad.csv", header.to_owned() + &rows.join("\n"), &reasons).await;
     // What only the directory can tell is told once the file by itself is good.
-    let taken = "2: account, project: are those of tenant own1, which keeps them";
+    let taken = "2: account, project: belong to tenant own1, which keeps them";
     world
         .expect_import_rejected("taken.csv", format!("{header}own7,acme,web,\nown8,acme,shop,\n"), &[taken])
         .await;
     let late = format!("{header}own7,acme,web,\nown1,acme,old,\n");
-    let given_up_later = "2: account, project: are those of tenant own1, until line 3: put that line first";
+    let given_up_later = "2: account, project: belong to tenant own1, until line 3: put that line first";
     world.expect_import_rejected("late.csv", late, &[given_up_later]).await;
     let renamed = world.import_file("renamed.csv", format!("{header}own1,acme,old,\nown7,acme,web,\n")).await;
     assert_eq!(renamed.stdout, "2 tenants imported: 1 new, 1 changed, 0 as they were\n", "{renamed:?}");
@@ -252,7 +252,7 @@ async fn interrupted_import_reports_what_was_written() {
         broken.stderr.contains("line 6: ") && broken.stderr.contains("4 of 10 tenants were written"),
         "{broken:?}"
     );
-    let name = "many.csv:6: account, project: are those of tenant other, which keeps them";
+    let name = "many.csv:6: account, project: belong to tenant other, which keeps them";
     let again = world.run(&["import", "many.csv"]).await;
     assert!(again.code == Some(1) && again.stderr.starts_with(name), "{again:?}");
     assert_eq!(world.list_tenants().await.len(), 5);

@@ -192,12 +192,12 @@ fn argument_id(flag: &str) -> String {
 }
 
 /// The parser's error without its usage lines, prefixed with the source of the value.
-fn error_at(place: &str, problem: &clap::Error) -> clap::Error {
+fn error_at(source: &str, problem: &clap::Error) -> clap::Error {
     let text = problem.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let sentence =
         text.split("\n\nUsage:").next().unwrap_or(text).split("\n\nFor more").next().unwrap_or(text);
-    settings_error(&format!("{place}: {}", sentence.trim_end()))
+    settings_error(&format!("{source}: {}", sentence.trim_end()))
 }
 
 fn settings_error(text: &str) -> clap::Error {

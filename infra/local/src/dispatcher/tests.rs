@@ -125,29 +125,29 @@ fn batch_is_limited_in_total_and_per_job() {
 #[tokio::test(start_paused = true)]
 async fn every_open_work_item_is_dispatched_once() {
     let open = work_items(new_job(), 50);
-    let mut world = start(&with_behaviour(&open, Behaviour::Succeeds), 1000);
+    let mut harness = start(&with_behaviour(&open, Behaviour::Succeeds), 1000);
     let mut dispatched = Vec::new();
     while dispatched.len() < open.len() {
-        dispatched.extend(world.next_batch().await);
+        dispatched.extend(harness.next_batch().await);
     }
-    dispatched.extend(world.stop().await.concat());
+    dispatched.extend(harness.stop().await.concat());
     dispatched.sort_unstable();
     assert_eq!(dispatched, open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_batches_are_limited_and_disjoint() {
-    let mut world = start(&with_behaviour(&work_items(new_job(), 50), Behaviour::Succeeds), 0);
+    let mut harness = start(&with_behaviour(&work_items(new_job(), 50), Behaviour::Succeeds), 0);
     let mut dispatched = HashSet::new();
     for _ in 0..MAX_CONCURRENT_BATCHES {
-        assert!(world.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
+        assert!(harness.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
     }
-    world.work_notify.notify_one();
-    let fifth = timeout(Duration::from_millis(50), world.next_batch()).await;
+    harness.work_notify.notify_one();
+    let fifth = timeout(Duration::from_millis(50), harness.next_batch()).await;
     assert!(fifth.is_err());
-    world.worker.finish_permits.add_permits(1000);
+    harness.worker.finish_permits.add_permits(1000);
     while dispatched.len() < 50 {
-        assert!(world.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
+        assert!(harness.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
     }
 }
 
@@ -156,14 +156,14 @@ async fn failed_work_item_backs_off_without_blocking_others() {
     let (bad, good) = (work_items(new_job(), 1), work_items(new_job(), 3));
     let open = [with_behaviour(&bad, Behaviour::Fails), with_behaviour(&good, Behaviour::Succeeds)].concat();
     let started = Instant::now();
-    let mut world = start(&open, 1000);
+    let mut harness = start(&open, 1000);
     let mut dispatched = Vec::new();
-    while !world.worker.open.lock().unwrap().keys().eq(&bad) {
-        dispatched.extend(world.next_batch().await);
+    while !harness.worker.open.lock().unwrap().keys().eq(&bad) {
+        dispatched.extend(harness.next_batch().await);
     }
     assert!(started.elapsed() < INITIAL_BACKOFF, "the other work items did not wait");
     while dispatched.iter().filter(|work_item| bad.contains(work_item)).count() < 2 {
-        dispatched.extend(world.next_batch().await);
+        dispatched.extend(harness.next_batch().await);
     }
     assert!(started.elapsed() >= INITIAL_BACKOFF, "the failed work item backed off");
 }
@@ -171,35 +171,35 @@ async fn failed_work_item_backs_off_without_blocking_others() {
 #[tokio::test(start_paused = true)]
 async fn panic_fails_only_its_own_batch() {
     let bad = work_items(new_job(), 1);
-    let mut world = start(&with_behaviour(&bad, Behaviour::Panics), 1000);
-    assert_eq!(world.next_batch().await, bad);
+    let mut harness = start(&with_behaviour(&bad, Behaviour::Panics), 1000);
+    assert_eq!(harness.next_batch().await, bad);
     let good = work_items(new_job(), 1);
-    world.worker.open.lock().unwrap().insert(good[0], Behaviour::Succeeds);
-    world.work_notify.notify_one();
-    assert_eq!(world.next_batch().await, good);
+    harness.worker.open.lock().unwrap().insert(good[0], Behaviour::Succeeds);
+    harness.work_notify.notify_one();
+    assert_eq!(harness.next_batch().await, good);
 }
 
 #[tokio::test(start_paused = true)]
 async fn notification_triggers_poll_for_new_work() {
-    let mut world = start(&[], 1000);
-    world.worker.polls.acquire().await.unwrap().forget();
+    let mut harness = start(&[], 1000);
+    harness.worker.polls.acquire().await.unwrap().forget();
     let new = work_items(new_job(), 1);
-    world.worker.open.lock().unwrap().insert(new[0], Behaviour::Succeeds);
+    harness.worker.open.lock().unwrap().insert(new[0], Behaviour::Succeeds);
     let notified = Instant::now();
-    world.work_notify.notify_one();
-    assert_eq!(world.next_batch().await, new);
+    harness.work_notify.notify_one();
+    assert_eq!(harness.next_batch().await, new);
     assert!(notified.elapsed() < POLL_INTERVAL / 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn stop_finishes_running_batches_and_starts_none() {
     let open = work_items(new_job(), 50);
-    let mut world = start(&with_behaviour(&open, Behaviour::Succeeds), 0);
+    let mut harness = start(&with_behaviour(&open, Behaviour::Succeeds), 0);
     for _ in 0..MAX_CONCURRENT_BATCHES {
-        world.next_batch().await;
+        harness.next_batch().await;
     }
-    let worker = Arc::clone(&world.worker);
-    let stopping = tokio::spawn(world.stop());
+    let worker = Arc::clone(&harness.worker);
+    let stopping = tokio::spawn(harness.stop());
     tokio::task::yield_now().await;
     worker.finish_permits.add_permits(1000);
     assert_eq!(stopping.await.unwrap().concat(), []);

@@ -60,7 +60,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
         _ => ("unknown", 0),
     };
     let parameters = request.path_parameters();
-    let seen = json!({
+    let input = json!({
         "route": context.route_key,
         "thing": parameters.first("thing"),
         "path": request.raw_http_path(),
@@ -68,7 +68,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
         "body": kind,
         "length": length,
     });
-    json_response(StatusCode::OK, &seen)
+    json_response(StatusCode::OK, &input)
 }
 
 async fn large_response(request: lambda_http::Request) -> HttpResponse {
@@ -167,12 +167,12 @@ async fn read_response(mut stream: TcpStream) -> ClientResponse {
     ClientResponse { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
-fn assert_error(seen: &ClientResponse, status: u16) {
-    assert_eq!(seen.status, status, "{}", seen.head);
-    let error = &seen.json()["error"];
+fn assert_error(response: &ClientResponse, status: u16) {
+    assert_eq!(response.status, status, "{}", response.head);
+    let error = &response.json()["error"];
     assert!(["code", "message", "title"].iter().all(|key| error[key].is_string()), "{error}");
     let id = |name: &str| {
-        let line = seen.head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = response.head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().to_owned()
     };
     assert_eq!(id("x-openstack-request-id:"), format!("req-{}", id("x-request-id:")));
@@ -180,7 +180,7 @@ fn assert_error(seen: &ClientResponse, status: u16) {
 
 #[tokio::test]
 async fn exact_segment_and_method_take_precedence() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for (path, route) in [
         ("/things", "GET /things"),
         ("/things/special", "GET /things/special"),
@@ -189,65 +189,65 @@ async fn exact_segment_and_method_take_precedence() {
         ("/things/a/b", "$default"),
         ("/", "$default"),
     ] {
-        assert_eq!(world.get(path).await.json()["route"], route, "{path}");
+        assert_eq!(gateway.get(path).await.json()["route"], route, "{path}");
     }
     let delete = "DELETE /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    assert_eq!(world.send(delete).await.json()["route"], "ANY /things");
+    assert_eq!(gateway.send(delete).await.json()["route"], "ANY /things");
     let delete = "DELETE /things/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    assert_eq!(world.send(delete).await.json()["route"], "$default");
+    assert_eq!(gateway.send(delete).await.json()["route"], "$default");
 }
 
 #[tokio::test]
 async fn function_gets_decoded_parameters_and_joined_headers() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let request =
         "GET /things/a%20b%2Fc HTTP/1.1\r\nHost: h\r\nX-Many: 1\r\nX-Many: 2\r\nConnection: close\r\n\r\n";
-    let seen = world.send(request).await.json();
-    assert_eq!(seen["thing"], "a b/c");
-    assert_eq!(seen["path"], "/things/a b/c");
-    assert_eq!(seen["many"], "1,2");
+    let event = gateway.send(request).await.json();
+    assert_eq!(event["thing"], "a b/c");
+    assert_eq!(event["path"], "/things/a b/c");
+    assert_eq!(event["many"], "1,2");
 }
 
 #[tokio::test]
 async fn json_body_is_text_and_other_body_is_binary() {
-    let world = start_gateway().await;
-    assert_eq!(world.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
-    let seen = world.post(b"\xff\x00").await.json();
-    assert_eq!((&seen["body"], &seen["length"]), (&json!("binary"), &json!(2)));
-    assert_eq!(world.post(b"").await.json()["body"], "empty");
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
+    let event = gateway.post(b"\xff\x00").await.json();
+    assert_eq!((&event["body"], &event["length"]), (&json!("binary"), &json!(2)));
+    assert_eq!(gateway.post(b"").await.json()["body"], "empty");
 }
 
 #[tokio::test]
 async fn oversized_body_gets_readable_413() {
-    let world = start_gateway().await;
-    assert_error(&world.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
+    let gateway = start_gateway().await;
+    assert_error(&gateway.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
     let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 0x10_0000], b"\r\n"].concat();
     let head = b"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert_error(&world.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
+    assert_error(&gateway.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
 }
 
 #[tokio::test]
 async fn expect_continue_with_oversized_body_gets_413() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let head = "POST /things HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 12000000\r\n\r\n";
-    assert_error(&world.send(head).await, 413);
+    assert_error(&gateway.send(head).await, 413);
 }
 
 #[tokio::test]
 async fn payload_limit_applies_to_the_encoded_event() {
-    let world = start_gateway().await;
-    assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.post(&vec![b'x'; 6_000_000]).await.status, 200);
     // JSON escapes each byte, so the event is twice as long.
-    assert_error(&world.post(&vec![b'"'; 4_000_000]).await, 413);
+    assert_error(&gateway.post(&vec![b'"'; 4_000_000]).await, 413);
 }
 
 #[tokio::test]
 async fn body_limit_depends_on_operation_and_credential() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let send = |path: &str, token: &str, size: usize| {
         let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{token}");
         let head = format!("{head}Content-Length: {size}\r\n\r\n");
-        world.send([head.into_bytes(), vec![b'x'; size]].concat())
+        gateway.send([head.into_bytes(), vec![b'x'; size]].concat())
     };
     let (token, none) = ("X-Auth-Token: t\r\n", "");
     assert_eq!(send("/things", token, 16_385).await.status, 200);
@@ -262,10 +262,10 @@ async fn body_limit_depends_on_operation_and_credential() {
 
 #[tokio::test]
 async fn large_responses_over_memory_budget_get_503() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let mut unread = Vec::new();
     for _ in 0..MAX_RESPONSE_MEMORY / 6_000_000 {
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         stream
             .write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .await
@@ -273,19 +273,19 @@ async fn large_responses_over_memory_budget_get_503() {
         stream.read_exact(&mut [0; 12]).await.unwrap();
         unread.push(stream);
     }
-    let refused = world.get("/large/6000000").await;
+    let refused = gateway.get("/large/6000000").await;
     assert_error(&refused, 503);
     assert!(refused.head.contains("retry-after: 1"));
-    assert_eq!(world.get("/large/16000").await.status, 200, "a small response is not counted");
+    assert_eq!(gateway.get("/large/16000").await.status, 200, "a small response is not counted");
     // A client that reads its response frees memory.
     let mut read = Vec::new();
     unread.remove(0).read_to_end(&mut read).await.unwrap();
-    assert_eq!(world.get("/large/6000000").await.status, 200);
+    assert_eq!(gateway.get("/large/6000000").await.status, 200);
 }
 
 #[tokio::test]
 async fn invalid_http_gets_the_error_body() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for (bytes, status) in [
         ("\0\0\0\0\r\n\r\n".to_owned(), 400),
         ("GET /things HTTP/3.0\r\n\r\n".to_owned(), 400),
@@ -295,17 +295,17 @@ async fn invalid_http_gets_the_error_body() {
         (format!("GET /{} HTTP/1.1\r\n", "a".repeat(40_000)), 431),
         (format!("GET /things HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
     ] {
-        let seen = world.send(&bytes).await;
-        assert_error(&seen, status);
-        assert!(seen.head.contains("connection: close"), "{}", seen.head);
+        let response = gateway.send(&bytes).await;
+        assert_error(&response, status);
+        assert!(response.head.contains("connection: close"), "{}", response.head);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn silent_connection_is_closed_after_10_seconds() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for begun in ["", "GET /things HTTP/1.1\r\nHos"] {
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         let since = tokio::time::Instant::now();
         stream.write_all(begun.as_bytes()).await.unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
@@ -315,21 +315,21 @@ async fn silent_connection_is_closed_after_10_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn connection_of_non_reading_client_is_closed_after_10_seconds() {
-    let world = start_gateway().await;
-    let mut deaf = TcpStream::connect(world.address).await.unwrap();
-    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    deaf.read_exact(&mut [0]).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stalled = TcpStream::connect(gateway.address).await.unwrap();
+    stalled.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    stalled.read_exact(&mut [0]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;
     let mut rest = Vec::new();
     // The connection ends within the response, with an error or without.
-    let _ = deaf.read_to_end(&mut rest).await;
+    let _ = stalled.read_to_end(&mut rest).await;
     assert!(rest.len() < 6_000_000, "{}", rest.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn keep_alive_connection_may_idle_for_90_seconds() {
-    let world = start_gateway().await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(b"GET /large/1 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     let since = tokio::time::Instant::now();
     stream.read_to_end(&mut Vec::new()).await.unwrap();
@@ -338,30 +338,30 @@ async fn keep_alive_connection_may_idle_for_90_seconds() {
 
 #[tokio::test]
 async fn headers_over_10_kb_get_431() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let with = |size: usize| {
         format!(
             "GET /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: {}\r\n\r\n",
             "x".repeat(size)
         )
     };
-    assert_eq!(world.send(with(10_000)).await.status, 200);
-    assert_error(&world.send(with(10_300)).await, 431);
+    assert_eq!(gateway.send(with(10_000)).await.status, 200);
+    assert_error(&gateway.send(with(10_300)).await, 431);
 }
 
 #[tokio::test]
 async fn invalid_host_header_gets_400() {
-    let world = start_gateway().await;
-    assert_error(&world.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
+    let gateway = start_gateway().await;
+    assert_error(&gateway.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
 }
 
 #[tokio::test]
 async fn panicking_function_gets_500_and_server_keeps_running() {
-    let world = start_gateway().await;
-    let seen = world.get("/panic").await;
-    assert_error(&seen, 500);
-    assert!(!seen.body.contains("purpose"));
-    assert_eq!(world.get("/things").await.status, 200);
+    let gateway = start_gateway().await;
+    let response = gateway.get("/panic").await;
+    assert_error(&response, 500);
+    assert!(!response.body.contains("purpose"));
+    assert_eq!(gateway.get("/things").await.status, 200);
 }
 
 #[tokio::test]
@@ -371,23 +371,23 @@ async fn function_timeout_gets_504() {
 
 #[tokio::test]
 async fn function_response_over_6_mb_gets_500() {
-    let world = start_gateway().await;
-    assert_eq!(world.get("/large/6000000").await.body.len(), 6_000_000);
-    assert_error(&world.get("/large/6300000").await, 500);
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.get("/large/6000000").await.body.len(), 6_000_000);
+    assert_error(&gateway.get("/large/6300000").await, 500);
 }
 
 #[tokio::test]
 async fn gateway_reports_health_and_readiness() {
-    let world = start_gateway().await;
-    assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.get("/health").await.json(), json!({ "status": "ok" }));
     for (health, healthy, ready) in [
         (Health::Healthy, 200, 200),
         (Health::Stopping, 200, 503),
         (Health::Degraded("The disk is full."), 503, 200),
         (Health::Down("The database is damaged."), 503, 503),
     ] {
-        *world.health.lock().unwrap() = health;
-        let responses = [world.get("/health").await, world.get("/ready").await];
+        *gateway.health.lock().unwrap() = health;
+        let responses = [gateway.get("/health").await, gateway.get("/ready").await];
         assert_eq!(responses.each_ref().map(|response| response.status), [healthy, ready], "{health:?}");
         for response in responses.iter().filter(|response| response.status == 503) {
             assert!(!response.head.to_lowercase().contains("retry-after"), "{health:?}");
@@ -399,46 +399,46 @@ async fn gateway_reports_health_and_readiness() {
 
 #[tokio::test]
 async fn stop_finishes_in_flight_request_and_closes_listener() {
-    let world = start_gateway().await;
-    let mut idle = TcpStream::connect(world.address).await.unwrap();
-    let mut busy = TcpStream::connect(world.address).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut idle = TcpStream::connect(gateway.address).await.unwrap();
+    let mut busy = TcpStream::connect(gateway.address).await.unwrap();
     busy.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.started.acquire().await.unwrap().forget();
-    world.stop.send(()).unwrap();
+    gateway.started.acquire().await.unwrap().forget();
+    gateway.stop.send(()).unwrap();
     // The stop closes the idle connection at once.
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
-    assert!(TcpStream::connect(world.address).await.is_err());
-    world.gate.add_permits(1);
+    assert!(TcpStream::connect(gateway.address).await.is_err());
+    gateway.gate.add_permits(1);
     assert_eq!(read_response(busy).await.status, 204);
-    world.server.await.unwrap();
+    gateway.server.await.unwrap();
 }
 
 #[tokio::test]
 async fn stop_waits_for_function_of_disconnected_client() {
-    let mut world = start_gateway().await;
-    let mut gone = TcpStream::connect(world.address).await.unwrap();
+    let mut gateway = start_gateway().await;
+    let mut gone = TcpStream::connect(gateway.address).await.unwrap();
     gone.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.started.acquire().await.unwrap().forget();
+    gateway.started.acquire().await.unwrap().forget();
     drop(gone);
-    world.stop.send(()).unwrap();
+    gateway.stop.send(()).unwrap();
     tokio::select! {
         biased;
-        _ = &mut world.server => panic!("the function still runs"),
-        () = tokio::task::yield_now() => world.gate.add_permits(1),
+        _ = &mut gateway.server => panic!("the function still runs"),
+        () = tokio::task::yield_now() => gateway.gate.add_permits(1),
     }
-    world.server.await.unwrap();
-    assert_eq!(world.gate.available_permits(), 0, "the function ran to its end");
+    gateway.server.await.unwrap();
+    assert_eq!(gateway.gate.available_permits(), 0, "the function ran to its end");
 }
 
 #[tokio::test]
 async fn stop_does_not_wait_for_non_reading_client() {
-    let world = start_gateway().await;
-    let mut deaf = TcpStream::connect(world.address).await.unwrap();
-    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    deaf.read_exact(&mut [0]).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stalled = TcpStream::connect(gateway.address).await.unwrap();
+    stalled.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    stalled.read_exact(&mut [0]).await.unwrap();
     let since = Instant::now();
-    world.stop.send(()).unwrap();
-    world.server.await.unwrap();
+    gateway.stop.send(()).unwrap();
+    gateway.server.await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 

@@ -1,7 +1,7 @@
 //! The server's metrics, in OpenMetrics text format at an address of their own (`--metrics`).
 //!
 //! The gateway counts every request, also those that it answers itself, by the route's key in `openapi.yaml`. Nothing
-//! that a client sends is a label, so that no client can increase the number of series. [`table`] counts calls to the
+//! that a client sends is a label, so that no client can increase the number of series. `table.rs` counts calls to the
 //! table. Open work is not counted continuously, but read when the metrics are.
 
 mod listener;

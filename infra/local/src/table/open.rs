@@ -75,19 +75,19 @@ pub enum OpenError {
 
 /// The message for an operator about a fault of the storage at the start: what is wrong, and what to do.
 fn advice(fault: StorageFault, directory: &Path, detail: &str) -> String {
-    let place = directory.display();
+    let directory = directory.display();
     match fault {
-        StorageFault::Full => format!("the disk of {place} is full: make room there, then start again"),
+        StorageFault::Full => format!("the disk of {directory} is full: make room there, then start again"),
         StorageFault::Damaged => format!(
-            "the database in {place} is damaged ({detail}): move the directory away and restore a backup with \
-             `imageshare restore --from FILE --data {place}`; `imageshare check --data DIR` shows what is wrong with \
+            "the database in {directory} is damaged ({detail}): move the directory away and restore a backup with \
+             `imageshare restore --from FILE --data {directory}`; `imageshare check --data DIR` shows what is wrong with \
              the old one"
         ),
         StorageFault::Missing => {
-            format!("the database in {place} was removed while it was opened; start again")
+            format!("the database in {directory} was removed while it was opened; start again")
         }
         StorageFault::Failing => format!(
-            "the database in {place} cannot be read or written ({detail}): check the disk, and the permissions of the \
+            "the database in {directory} cannot be read or written ({detail}): check the disk, and the permissions of the \
              directory and its files"
         ),
     }

@@ -39,7 +39,7 @@ const IDLE_PERIOD: Duration = Duration::from_millis(500);
 /// tenant could then block the others.
 const QUEUE_CAPACITY: usize = 256;
 
-/// The number of tenant queues from which unused ones are removed.
+/// Up to this number of tenant queues, unused ones are kept.
 const MIN_TENANT_QUEUES: usize = 64;
 
 /// The kind of a call, which decides its priority.
@@ -196,7 +196,7 @@ impl<R> Drop for CallScheduler<R> {
 struct TenantQueues {
     /// The permits of each queue, which live as long as a handle or a call has them.
     permits: HashMap<Arc<TenantId>, Weak<Semaphore>>,
-    /// The number of queues at which unused ones are removed.
+    /// The number of queues at which unused ones are removed. Doubles with the queues in use, so that removal is cheap.
     prune_threshold: usize,
 }
 

@@ -227,27 +227,27 @@ async fn completion_order(lists: usize) -> Vec<&'static str> {
     });
     has_begun.await.unwrap();
 
-    let (answers, mut in_order) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..lists {
-        let (table, answers) = (of("busy"), answers.clone());
+        let (table, sender) = (of("busy"), sender.clone());
         tokio::spawn(async move {
             let query = Query::new("pk = :pk").value(":pk", text("listed"));
             assert_eq!(table.query(&query).await.unwrap().count, 100);
-            answers.send("list").unwrap();
+            sender.send("list").unwrap();
         });
     }
     waiting(lists.min(256)).await;
     let other = of("other");
     tokio::spawn(async move {
         other.get_item(&key("a")).await.unwrap();
-        answers.send("read").unwrap();
+        sender.send("read").unwrap();
     });
     waiting(lists.min(256) + 1).await;
     open.send(()).unwrap();
     held.await.unwrap();
     let mut order = Vec::new();
-    while let Some(answer) = in_order.recv().await {
-        order.push(answer);
+    while let Some(call) = receiver.recv().await {
+        order.push(call);
     }
     order
 }
@@ -256,7 +256,7 @@ async fn completion_order(lists: usize) -> Vec<&'static str> {
 async fn read_overtakes_queued_lists_of_another_tenant() {
     let order = completion_order(64).await;
     assert_eq!(order.len(), 65);
-    let before = order.iter().position(|answer| *answer == "read").unwrap();
+    let before = order.iter().position(|call| *call == "read").unwrap();
     // A turn of the other tenant has at most four calls. Calls that end together may be received in any order.
     assert!(before <= 8, "{before}");
 }
@@ -265,7 +265,7 @@ async fn read_overtakes_queued_lists_of_another_tenant() {
 async fn tenant_over_queue_capacity_does_not_block_others() {
     let order = completion_order(1_000).await;
     assert_eq!(order.len(), 1_001);
-    let before = order.iter().position(|answer| *answer == "read").unwrap();
+    let before = order.iter().position(|call| *call == "read").unwrap();
     assert!(before <= 8, "{before}");
 }
 

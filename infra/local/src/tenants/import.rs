@@ -32,10 +32,10 @@ pub enum ImportError {
         /// The system's error.
         source: io::Error,
     },
-    /// The file's name has no format.
+    /// The file's name does not end in a known format.
     #[error("{}: set the file's format with --format csv or --format json", .0.display())]
     UnknownFormat(PathBuf),
-    /// Lines are invalid, that many; their errors have been printed.
+    /// Lines are invalid. Has their number, as the subject of the message; their errors have been printed.
     #[error("nothing was imported: {} refused", .0)]
     InvalidLines(String),
     /// The directory cannot be read; nothing was imported.
@@ -145,7 +145,7 @@ fn find_name_conflicts(
                     ),
                     _ => "which keeps them".to_owned(),
                 };
-                let problem = format!("account, project: are those of tenant {holder}, {until}.");
+                let problem = format!("account, project: belong to tenant {holder}, {until}.");
                 errors.push(LineError { line: line.number, problem });
             }
             _ => {

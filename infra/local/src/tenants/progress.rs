@@ -16,7 +16,7 @@ impl Progress {
         Self { total, last_report: now }
     }
 
-    /// Returns the line to print after `done` tenants, if the last line is a second old and the import has not ended.
+    /// Returns the line to print after `done` tenants; `None` within a second of the last line, and at the end.
     pub(super) fn report(&mut self, done: usize, now: Instant) -> Option<String> {
         if done == self.total || now.duration_since(self.last_report) < REPORT_INTERVAL {
             return None;

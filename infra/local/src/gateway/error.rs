@@ -136,7 +136,7 @@ pub(super) fn set_request_id(response: &mut HttpResponse, request_id: &str) {
     }
 }
 
-/// Serializes a response as HTTP/1.1.
+/// Writes a response as HTTP/1.1.
 fn serialize_response(response: &HttpResponse, date: Option<&str>) -> Bytes {
     let body: &[u8] = response.body();
     let mut bytes =

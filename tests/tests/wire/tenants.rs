@@ -154,19 +154,19 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         "4: account: expected 1 to 64 characters, none",
         "4: region: expected 1 to 64 characters of A-Z",
         "5: expected 4 fields, not 2",
-        "6: project_id: stands in line 2 already",
-        "7: account, project: stand in line 2 already",
+        "6: project_id: already in line 2",
+        "7: account, project: already in line 2",
         "8: account: expected 1 to 64 characters, none",
         "8: project: expected 1 to 64 characters, none",
     ];
     world.expect_import_rejected("bad.csv", header.to_owned() + &rows.join("\n"), &reasons).await;
     // What only the directory can tell is told once the file by itself is good.
-    let taken = "2: account, project: are those of tenant own1, which keeps them";
+    let taken = "2: account, project: belong to tenant own1, which keeps them";
     world
         .expect_import_rejected("taken.csv", format!("{header}own7,acme,web,\nown8,acme,shop,\n"), &[taken])
         .await;
     let late = format!("{header}own7,acme,web,\nown1,acme,old,\n");
-    let given_up_later = "2: account, project: are those of tenant own1, until line 3: put that line first";
+    let given_up_later = "2: account, project: belong to tenant own1, until line 3: put that line first";
     world.expect_import_rejected("late.csv", late, &[given_up_later]).await;
     let renamed = world.import_file("renamed.csv", format!("{header}own1,acme,old,\nown7,acme,web,\n")).await;
     assert_eq!(renamed.stdout, "2 tenants imported: 1 new, 1 changed, 0 as they were\n", "{renamed:?}");
@@ -186,7 +186,7 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         (
             "windows.csv",
             b"\xef\xbb\xbfproject_id,account,project\r\n\r\nown8,a,\"b\"\r\n\r\nown8,a,c\r\n",
-            "5: project_id: stands in line 3 already",
+            "5: project_id: already in line 3",
         ),
         ("empty.json", b"", "1: EOF"),
         ("half.json", b"[\n{\"project_id\": \"own9\",", "2: EOF"),
@@ -252,7 +252,7 @@ async fn interrupted_import_reports_what_was_written() {
         broken.stderr.contains("line 6: ") && broken.stderr.contains("4 of 10 tenants were written"),
         "{broken:?}"
     );
-    let name = "many.csv:6: account, project: are those of tenant other, which keeps them";
+    let name = "many.csv:6: account, project: belong to tenant other, which keeps them";
     let again = world.run(&["import", "many.csv"]).await;
     assert!(again.code == Some(1) && again.stderr.starts_with(name), "{again:?}");
     assert_eq!(world.list_tenants().await.len(), 5);

@@ -201,7 +201,7 @@ async fn target_forms_do_not_bypass_the_path() {
             let request = format!("{form} HTTP/1.1\r\nHost: {host}\r\n\r\n");
             let said = exchange(&world, request.as_bytes()).await;
             assert_eq!(statuses(&said), [400], "{request}{said}");
-            assert!(said.contains("target is no path"), "{request}{said}");
+            assert!(said.contains("target is not a path"), "{request}{said}");
         }
     }
     Failures::default().assert_none();

@@ -1,4 +1,4 @@
-//! The event that a function gets, byte by byte.
+//! The event that a function gets from a request.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::*;
 fn event(request: http::Request<&[u8]>) -> Value {
     let (head, body) = request.into_parts();
     let text = to_json(&event_input(&head, body)).unwrap();
-    assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser reads it");
+    assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser accepts it");
     serde_json::from_str(&text).unwrap()
 }
 

@@ -1,6 +1,6 @@
-//! The whole server in this process, and a client that holds every answer to the document.
+//! The whole server in this process, and a client that checks every response against `infra/openapi.yaml`.
 //!
-//! The client writes what it is told to the byte, since much of what is tested no well-behaved client would send.
+//! The client sends exactly the bytes of a request, since many tests send what no well-behaved client would.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -27,24 +27,24 @@ use crate::api_document::ApiDocument;
 use crate::local_service::all_items;
 pub use crate::response::ApiResponse;
 
-/// How long an answer may take.
+/// How long a response or a job may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server with an empty table in memory.
 pub struct Api {
-    /// What the server's routes are made from.
+    /// The document that the server's routes are made from.
     pub document: ApiDocument,
     server: Server,
     signing_key: SigningKey,
     succeeded_operations: Mutex<BTreeSet<String>>,
 }
 
-/// A request, to the byte.
+/// A request, byte for byte.
 #[derive(Clone)]
 pub struct ApiRequest {
     /// The method.
     pub method: String,
-    /// Path and query as they stand in the request line.
+    /// Path and query as in the request line.
     pub target: String,
     header_bytes: Vec<u8>,
     body: Vec<u8>,
@@ -63,7 +63,7 @@ impl ApiRequest {
         Self { method: method.to_owned(), target: target.into(), header_bytes: Vec::new(), body: Vec::new() }
     }
 
-    /// With that header more.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.header_bytes.extend_from_slice(name.as_bytes());
@@ -73,13 +73,13 @@ impl ApiRequest {
         self
     }
 
-    /// With that token.
+    /// Adds an `X-Auth-Token` header.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.header("X-Auth-Token", token)
     }
 
-    /// With that body, which stands for JSON.
+    /// Sets the body, with the JSON media type of the method.
     #[must_use]
     pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         let media_type = if self.method == "PATCH" {
@@ -90,25 +90,25 @@ impl ApiRequest {
         self.typed_body(media_type, body)
     }
 
-    /// With that body of that type.
+    /// Sets the body and its media type.
     #[must_use]
     pub fn typed_body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self.header("Content-Type", media_type) }
     }
 
-    /// With those bytes as its body, and no header for them.
+    /// Sets the body without a `Content-Type`.
     #[must_use]
     pub fn bytes(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 
-    /// With that JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.body(body.to_string())
     }
 
-    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    /// The same request in a minor version of Glance's API; `None` if its path is not in `/v2`.
     pub fn with_minor_version(&self) -> Option<Self> {
         let rest = self.target.strip_prefix("/v2").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         Some(Self { target: format!("/v2.7{rest}"), ..self.clone() })
@@ -120,12 +120,12 @@ impl ApiRequest {
 }
 
 impl Api {
-    /// Starts a server with those limits, as `--limit` takes them.
+    /// Starts a server with these limits, each in the form of `--limit`.
     pub async fn start(limits: &[&str]) -> Self {
         Self::start_with(limits, false).await
     }
 
-    /// Starts a server with those limits, and with a directory that knows every tenant or that may not.
+    /// Starts a server with these limits. `directory_complete` is the flag of that name of `imageshare serve`.
     pub async fn start_with(limits: &[&str], directory_complete: bool) -> Self {
         let arguments = ServeArguments {
             config: None,
@@ -149,7 +149,7 @@ impl Api {
         }
     }
 
-    /// A token of that project and role, good for an hour.
+    /// Returns a token for a project and a role, valid for an hour.
     pub fn token(&self, project: &str, role: Role) -> String {
         let lifetime = Duration::from_hours(1);
         let project = project.parse().expect("a project id");
@@ -157,7 +157,7 @@ impl Api {
         self.signing_key.sign_token(&grant).expect("a token")
     }
 
-    /// A rightly signed token of that project that expires then.
+    /// Returns a correctly signed token for a project, with the given expiry.
     pub fn token_expiring_at(&self, project: &str, expires: Timestamp) -> String {
         let keys: Value = serde_json::from_str(self.signing_key.jwks()).expect("a key set");
         let secret = URL_SAFE_NO_PAD.decode(keys["keys"][0]["k"].as_str().expect("a key")).expect("base64");
@@ -170,7 +170,8 @@ impl Api {
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret)).expect("a token")
     }
 
-    /// Sends a request, and holds the answer to the document and to what is promised of all answers.
+    /// Sends a request and checks the response: its form against the document, and the headers that every response
+    /// has.
     pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
         let answer = timeout(RESPONSE_TIMEOUT, self.send_raw(ask)).await;
         let answer = answer.unwrap_or_else(|_| panic!("no answer to {ask:?}"));
@@ -180,17 +181,17 @@ impl Api {
         answer
     }
 
-    /// The operations that have succeeded so far.
+    /// The operations that have succeeded so far, for tests that have to cover all of them.
     pub fn succeeded_operations(&self) -> BTreeSet<String> {
         self.succeeded_operations.lock().expect("no panic").clone()
     }
 
-    /// Where the server listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Everything in the table once no work is open.
+    /// The table's items, once no work is open.
     pub async fn dump_when_idle(&self) -> BTreeMap<String, String> {
         loop {
             let dump = self.dump();
@@ -201,13 +202,12 @@ impl Api {
         }
     }
 
-    /// Everything in the table, in the order of the keys.
+    /// The table's items by key. The server's clock is left out, since it changes without a request.
     pub fn dump(&self) -> BTreeMap<String, String> {
         let item_of_clock =
             |item: &HashMap<String, AttributeValue>| item["pk"] == AttributeValue::S("?clock".into());
         all_items(self.server.table())
             .into_iter()
-            // Time goes on.
             .filter(|item| !item_of_clock(item))
             .map(|item| {
                 let text = |name: &str| match &item[name] {
@@ -221,7 +221,7 @@ impl Api {
             .collect()
     }
 
-    /// Waits until no job is under way.
+    /// Waits until no job is open.
     pub async fn wait_until_idle(&self) {
         let patience = Instant::now() + RESPONSE_TIMEOUT;
         while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
@@ -230,7 +230,7 @@ impl Api {
         }
     }
 
-    /// Waits for the job that a batch call was answered with, and returns it as its project sees it.
+    /// Waits for the job of an accepted batch call. Returns it as its project sees it.
     pub async fn wait_for_job(&self, token: &str, project: &str, accepted: &ApiResponse) -> Value {
         let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));
         let ask = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
@@ -287,7 +287,7 @@ impl Api {
             None if answer.status < 400 => {
                 self.succeeded_operations.lock().expect("no panic").insert(operation.id);
             }
-            // The document says whether an error may have no body.
+            // The document defines which errors have no body.
             None if body.is_none() => {}
             None => check_error_body(ask, answer)?,
         }
@@ -300,7 +300,7 @@ impl Api {
     }
 }
 
-/// The type of an answer of Alibaba's dialect that is XML.
+/// The media type of Alibaba's responses in XML.
 const XML_MEDIA_TYPE: &str = "text/xml;charset=utf-8";
 
 fn check_error_body(ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
@@ -318,7 +318,7 @@ fn check_error_body(ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String
     }
 }
 
-/// Whether a body is a text in a form of its own: the document of the API, its pages, and an answer of Alibaba's dialect in XML.
+/// Whether a body is text: the API document, its pages, or a response of Alibaba's API in XML.
 fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
     let kind = headers.get("content-type").map(String::as_str).unwrap_or_default();
     kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;")

@@ -1,4 +1,5 @@
-//! What each call uses of the table: measured once, printed by the benchmark, held by a test.
+//! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
+//! it.
 
 use imageshare::App;
 use imageshare::domain::{
@@ -12,15 +13,15 @@ use imageshare::usecases::{
 
 use crate::local_service::{LocalService, caller, tenant};
 
-/// One call and what it used.
+/// One call and its cost.
 pub struct Measurement {
-    /// The call, in words.
+    /// A description of the call.
     pub call: &'static str,
     /// What it used of the table.
     pub usage: Usage,
 }
 
-/// Makes each call once and reports what it used.
+/// Makes each call once and returns its cost.
 pub async fn measure_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let mut rows = Vec::new();
@@ -108,7 +109,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows
 }
 
-/// What sharing and answering use where an image's properties are as large as can be, by the same calls.
+/// The cost of sharing and deciding if the image's properties are as large as allowed.
 pub async fn measure_with_large_images() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
@@ -126,7 +127,7 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
     rows
 }
 
-/// Batch requests of a few pairs, which are carried out at once.
+/// Batch requests of a few pairs, which are executed in the request.
 async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Measurement> {
     let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
     let mut rows = Vec::new();
@@ -165,7 +166,7 @@ async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[Ten
     rows
 }
 
-/// Glance's calls: a membership changed at once.
+/// Glance's calls, each of which changes one membership.
 async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measurement> {
     let mut rows = Vec::new();
     let (image, member) = (&create_image(world, "owner", details.clone()).await, tenant("mem1"));
@@ -186,7 +187,7 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     rows
 }
 
-/// Alibaba's call: several memberships changed at once.
+/// Alibaba's call, which changes several memberships at once.
 async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
     let mut rows = Vec::new();
     let fresh = world.create_image("owner").await;
@@ -207,7 +208,7 @@ async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
     rows
 }
 
-/// Sharing with tenants of whom only the names are known.
+/// Sharing with tenants by name.
 async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     let (image, admin) = (world.create_image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
     let name = |text: String| -> Name { text.parse().expect("a name") };
@@ -242,7 +243,7 @@ async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     rows
 }
 
-/// What only some images need: a grant of a key, a vault; and one answer to all that waits.
+/// Images that need more reads: a key grant, a vault; and one decision on everything that is pending.
 async fn key_and_vault_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let (owner, recipient) = (caller("owner"), caller("mem1"));
@@ -289,7 +290,7 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     rows
 }
 
-/// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
+/// Lists by name and by update, and searches in them, for a tenant that has received 200 images and owns none.
 async fn list_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
     let (owner, me) = (caller("owner"), caller("mem1"));
@@ -354,7 +355,7 @@ async fn list_calls() -> Vec<Measurement> {
     rows
 }
 
-/// A page of all that some lists hold.
+/// Full pages of some lists.
 fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> bool> {
     let (exact, sort) = (IndexFilter::default(), Vec::new());
     ImageQuery {
@@ -368,7 +369,7 @@ fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> 
     }
 }
 
-/// What an owner says of an image as IMS makes it: 29 properties and 3 tags, 1,295 bytes.
+/// Properties of an image as IMS creates it: 29 properties and 3 tags, 1,295 bytes.
 fn typical_details() -> Details {
     let property =
         |number: u32| (format!("__property_of_ims_{number:02}"), "a value of some length".to_owned());
@@ -380,7 +381,7 @@ fn typical_details() -> Details {
     }
 }
 
-/// As much as an image may hold.
+/// Properties as large as an image may have.
 fn max_size_details() -> Details {
     let property = |number: u32| (format!("property_{number:02}"), "x".repeat(500));
     Details { properties: (0..32).map(property).collect(), ..Details::default() }
@@ -396,7 +397,7 @@ async fn create_image(world: &LocalService, owner: &str, details: Details) -> Im
     usecases::register_image(&world.service, &caller(owner), new, None).await.expect("an image").id
 }
 
-/// The same process some time later: what it has counted of inboxes is forgotten.
+/// The same process some time later, with its cached inbox counts expired.
 fn metered_service(world: &LocalService) -> App {
     let store = Store::new(world.table.clone(), world.service.clock().clone());
     App { store, ..world.service.clone() }

@@ -1,6 +1,6 @@
-//! The Lambda Runtime API, as much of it as a function sees: it fetches events, and posts answers or errors.
+//! The part of Lambda's Runtime API that a function uses: it requests events, and posts responses or errors.
 //!
-//! One function, one server: an event waits until the function asks for the next one.
+//! A server serves one function. An event waits until the function requests the next one.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::http_server::HttpServer;
 
-/// How long a function has for one event; what it sees as its deadline.
+/// The time a function has for one event; its deadline follows from it.
 pub const INVOCATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// What became of an event: the function's answer, or the error that it reported.
+/// The result of an event: the function's response, or the error that it reported.
 pub type InvocationResult = Result<Value, Value>;
 
-/// How far a function has come with its initialisation.
+/// The initialisation state of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InitState {
-    /// It has not said anything yet.
+    /// Nothing was received yet.
     Running,
-    /// It asked for its first event then.
+    /// It requested its first event at this time.
     Done(Instant),
-    /// It reported that it cannot start.
+    /// It reported an initialisation error.
     Failed(Value),
 }
 
@@ -41,7 +41,7 @@ pub struct RuntimeApi {
     last_id: AtomicU64,
 }
 
-/// Where the test's side and the function's side meet.
+/// State shared by the test's side and the function's side.
 struct State {
     queued: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     in_flight: StdMutex<HashMap<String, oneshot::Sender<InvocationResult>>>,
@@ -56,7 +56,7 @@ struct Invocation {
 }
 
 impl RuntimeApi {
-    /// A Runtime API on a free port.
+    /// Starts a Runtime API on a free port.
     pub async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (init_said, init) = watch::channel(InitState::Running);
@@ -70,12 +70,12 @@ impl RuntimeApi {
         Self { server: server.await, state: exchange, events, init, last_id: AtomicU64::new(0) }
     }
 
-    /// What belongs into the function's `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of the function's `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    /// Waits until the function has asked for its first event or reported that it cannot start.
+    /// Waits until the function has requested its first event or reported an initialisation error.
     pub async fn wait_for_init(&self) -> InitState {
         let mut init = self.init.clone();
         let said = init
@@ -85,7 +85,7 @@ impl RuntimeApi {
         said.clone()
     }
 
-    /// Hands the event to the function, which is told that it has so long, and waits for what becomes of it.
+    /// Sends an event to the function, with this timeout as its deadline. Returns the result.
     pub async fn invoke(&self, event: &Value, timeout: Duration) -> InvocationResult {
         let id = format!("00000000-0000-4000-8000-{:012}", self.last_id.fetch_add(1, Ordering::Relaxed));
         let (outcome, reported) = oneshot::channel();
@@ -97,7 +97,7 @@ impl RuntimeApi {
     }
 }
 
-/// Forgets an event when nobody waits for its outcome any longer.
+/// Removes an event when nothing waits for its result any longer.
 struct InvocationGuard<'a> {
     state: &'a State,
     id: String,
@@ -178,7 +178,7 @@ fn empty_response(status: StatusCode) -> Response<Bytes> {
     response
 }
 
-/// The body as JSON; one that is none is told as the text it is.
+/// The body as JSON, or as a string if it is not JSON.
 fn parse_json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }

@@ -1,9 +1,9 @@
-//! As much of JSON Schema as `infra/openapi.yaml` uses.
+//! The subset of JSON Schema that `infra/openapi.yaml` uses.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Where and how a value is not as the schema wants it; `None` where it is. `root` is what references point into.
+/// Describes where and how a value violates a schema; `None` if it does not. References are resolved in `root`.
 pub(crate) fn violation(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     check_value(root, schema, value, "").err()
 }

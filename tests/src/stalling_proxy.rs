@@ -1,4 +1,4 @@
-//! Stands between a client and a server, and keeps the client waiting for ever at a request of its choice.
+//! A proxy between a client and a server that never responds to a request of the test's choice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,15 +9,14 @@ use tokio::sync::Notify;
 
 use crate::http_server::HttpServer;
 
-/// A server that hands requests on to another.
+/// A proxy to one server.
 pub struct StallingProxy {
     server: HttpServer,
     stalled: Arc<Notify>,
 }
 
 impl StallingProxy {
-    /// Hands requests on to the server at that address, and the answers back; of requests with that method only the first
-    /// so many.
+    /// Starts a proxy to a server. Of the requests with this method it forwards only the first `most`, of others all.
     pub async fn start(address: &str, method: &'static str, most: usize) -> Self {
         let (server, seen) = (format!("http://{address}"), Arc::new(AtomicUsize::new(0)));
         let is_holding = Arc::new(Notify::new());
@@ -38,12 +37,12 @@ impl StallingProxy {
         Self { server, stalled: is_holding }
     }
 
-    /// Where it listens, as `127.0.0.1:PORT`.
+    /// Its address, as `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         self.server.address.to_string()
     }
 
-    /// Waits until it keeps a client waiting.
+    /// Waits until a client is stalled.
     pub async fn wait_until_stalled(&self) {
         self.stalled.notified().await;
     }

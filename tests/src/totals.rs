@@ -1,4 +1,4 @@
-//! Every sum that the table keeps, beside what the memberships say: none may drift.
+//! Compares every counter that the table keeps with the memberships that it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use imageshare_local::table::EmbeddedTable;
 
 use crate::local_service::all_items;
 
-/// Sums by what they are of: `members of I#…`, `reserved of V#…#…`. One that is 0 is left out.
+/// Counters by name: `members of I#…`, `reserved of V#…#…`. Zeros are left out.
 pub type Totals = BTreeMap<String, i64>;
 
-/// The sums as the table keeps them, and as the memberships have them.
+/// The counters as stored, and as counted from the memberships.
 pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
     let (mut kept, mut is) = (Totals::new(), Totals::new());
     let mut images = BTreeSet::new();
@@ -41,15 +41,15 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }
     }
-    // Of an image that is gone nothing is counted.
+    // Memberships of a deleted image are not counted.
     is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
     (kept, is)
 }
 
-/// Holds every sum to what the memberships say.
+/// Asserts that every counter is equal to what the memberships add up to.
 ///
 /// # Panics
-/// Where one has drifted.
+/// If a counter differs.
 pub fn assert_consistent(table: &EmbeddedTable) {
     let (mut kept, is) = stored_and_actual(table);
     let missing: Totals = is.into_iter().filter(|(what, sum)| kept.remove(what) != Some(*sum)).collect();

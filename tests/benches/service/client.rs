@@ -1,4 +1,5 @@
-//! An HTTP client that costs next to nothing: prepared bytes out, status and body in, over one kept connection.
+//! An HTTP client that costs next to nothing: it sends prepared bytes and reads status and body, over one kept
+//! connection.
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};

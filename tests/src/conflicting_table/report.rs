@@ -1,4 +1,4 @@
-//! What was called, what came of it, and what it used.
+//! The calls to a table: their results and the units that they used.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,18 +16,18 @@ pub enum Operation {
     TransactWriteItems,
 }
 
-/// Calls of one operation or of several.
+/// Statistics of one operation or of several.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CallStats {
-    /// Calls that read or wrote.
+    /// Successful calls.
     pub succeeded: u32,
-    /// Calls that were rejected or cancelled for a transaction under way.
+    /// Calls that were rejected or cancelled because of a transaction in progress.
     pub conflicts: u32,
     /// Calls whose condition did not hold.
     pub failed_conditions: u32,
-    /// The units of the calls that were made: of reads read units, of writes write units.
+    /// The units of successful calls: read units of reads, write units of writes.
     pub used_units: f64,
-    /// The write units of the others.
+    /// The write units of failed calls.
     pub wasted_units: f64,
 }
 
@@ -36,18 +36,18 @@ pub struct CallStats {
 pub struct CallReport(BTreeMap<Operation, CallStats>);
 
 impl CallReport {
-    /// The calls of one operation.
+    /// The statistics of one operation.
     pub fn stats(&self, operation: Operation) -> CallStats {
         self.0.get(&operation).copied().unwrap_or_default()
     }
 
-    /// All writes, plain ones and transactions.
+    /// The statistics of all writes, plain ones and transactions.
     pub fn writes(&self) -> CallStats {
         let writes = self.0.range(Operation::PutItem..).map(|(_, tally)| *tally);
         writes.fold(CallStats::default(), CallStats::merge)
     }
 
-    /// The units that writes wasted for each one that they used.
+    /// The write units wasted for each one used.
     pub fn waste_ratio(&self) -> f64 {
         let CallStats { used_units: used, wasted_units: wasted, .. } = self.writes();
         if wasted == 0.0 { 0.0 } else { wasted / used }

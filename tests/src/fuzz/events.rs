@@ -1,8 +1,8 @@
-//! The event decoder of the function `job-worker`. The input is the JSON of an event; the table is never available, so that
-//! every piece which the worker finds in it fails.
+//! The event decoder of the function `job-worker`. The input is the JSON of an event. The table is never available,
+//! so every work item that the worker finds fails.
 //!
-//! The worker then names the first record that tells of a new piece, as it is told here from the JSON alone, or no record
-//! where there is none. What is no event of the table's stream or of a schedule is refused.
+//! The worker has to name the first record with a new work item, as found here from the JSON alone, or none if there
+//! is none. An event of another kind is rejected.
 
 use std::sync::{Arc, LazyLock};
 
@@ -35,7 +35,7 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
     Worker { runtime, service }
 });
 
-/// Hands an event to the worker.
+/// Sends an event to the worker.
 pub fn run(input: &[u8]) -> bool {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return false };
     let answer = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
@@ -51,7 +51,7 @@ pub fn run(input: &[u8]) -> bool {
     true
 }
 
-/// The sequence number of the first record that tells of a new piece.
+/// The sequence number of the first record with a new work item.
 fn first_work_item_record(event: &Value) -> Option<&Value> {
     let records = event["Records"].as_array().into_iter().flatten();
     let key = |record: &Value, name: &str| Some(record["dynamodb"]["Keys"][name]["S"].as_str()?.to_owned());

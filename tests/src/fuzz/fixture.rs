@@ -1,5 +1,5 @@
-//! The deployment that the facades' targets send their requests to: gateway, functions, and a table with something of every
-//! kind in it, which no request changes.
+//! The deployment that the facades' targets send requests to: gateway, functions, and a table with items of every
+//! kind. No request changes it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -29,20 +29,20 @@ use super::table::DiscardingTable;
 use crate::deployment::authenticator;
 use crate::local_service::{LocalService, caller, tenant};
 
-/// A deployment.
+/// The deployment.
 pub struct Fixture {
     /// Its table.
     pub table: DiscardingTable,
     runtime: Runtime,
     gateway: Gateway,
-    /// What stands for something that is another one in every deployment, and what that is.
+    /// Placeholders of inputs, each with its value in this deployment.
     placeholders: [(&'static str, String); 4],
 }
 
 /// The one deployment of the process.
 pub static FIXTURE: LazyLock<Fixture> = LazyLock::new(Fixture::start);
 
-/// The images: id, owner, visibility, properties, and each member with its answer.
+/// The images: id, owner, visibility, properties, and each member with its decision.
 type ImageSpecs = [(
     &'static str,
     &'static str,
@@ -95,7 +95,7 @@ impl Fixture {
         Self { table, runtime, gateway, placeholders: fillings }
     }
 
-    /// An input with what stands for something of this deployment replaced by it.
+    /// Replaces the placeholders of an input.
     pub fn fill_placeholders(&self, input: &[u8]) -> Vec<u8> {
         let mut filled = input.to_vec();
         for (name, value) in &self.placeholders {
@@ -106,7 +106,7 @@ impl Fixture {
         filled
     }
 
-    /// The gateway's answer to a request.
+    /// The gateway's response to a request.
     pub fn send(&self, request: Request<Bytes>, client: SocketAddr) -> Response<Bytes> {
         self.runtime.block_on(async {
             let (head, body) = self.gateway.handle(request.map(Full::from), client).await.into_parts();

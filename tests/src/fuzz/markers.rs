@@ -1,8 +1,8 @@
-//! Page markers. The input is a list with its query, a line feed, and a text, which is sent as a marker as it is, and again
-//! as a position that the list itself seals, so that what is behind the seal is fed too.
+//! Page markers. The input is a list with its query, a line feed, and a text. The text is sent as a marker, and again
+//! as a position that the list itself seals, so that what follows the seal is tested too.
 //!
-//! A list reads back what it sealed, and reads nothing that it did not. Whatever the marker is, the answer is a page or a
-//! refusal of the caller's mistake, and the page shows nothing that the same list does not show from its beginning.
+//! A list accepts the markers that it sealed, and no others. For any marker the response is a page or a 4xx, and a
+//! page shows nothing that the same list does not show from its beginning.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,8 @@ use crate::local_service::caller;
 
 const IMAGE: &str = "11111111-1111-1111-1111-111111111111";
 
-/// A list: the path that inputs name it by, where its things stand and what they are called, and its marker's name.
+/// A list: its path in inputs, where its entries are in a response and which field identifies them, and the name of
+/// its marker.
 struct List {
     path: &'static str,
     items_pointer: &'static str,
@@ -56,14 +57,14 @@ const LISTS: [List; 8] = [
     },
 ];
 
-/// Sends a marker, and a position that is sealed.
+/// Sends a text as a marker, and as a sealed position.
 pub fn run(input: &[u8]) -> bool {
     let Some((list, text)) = std::str::from_utf8(input).ok().and_then(|text| text.split_once('\n')) else {
         return false;
     };
     let (path, asked) = list.split_once('?').unwrap_or((list, ""));
     let Some(list) = LISTS.iter().find(|known| known.path == path) else { return false };
-    // What asks for a place or a length already, or is no filter of Alibaba's.
+    // The query has a marker or a page size already, or a parameter that is no filter of Alibaba's.
     if ["marker", "limit"].iter().any(|word| asked.contains(word)) || path == "/" && !asked.is_empty() {
         return false;
     }
@@ -102,7 +103,7 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
     }
 }
 
-/// What a page shows; `None` where it was refused.
+/// The entries of a page; `None` if the request was refused.
 fn fetch_page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
     let (path, asked) = match list.path {
         "/" => ("/", "Action=DescribeImages&Version=2020-09-30&RegionId=local&MaxResults=100"),

@@ -1,4 +1,4 @@
-//! How a request and a piece come to the service: as a call of the use case, and as an event of the stream.
+//! How the service receives a request, as a call of its use case, and a work item, as a stream event.
 
 use imageshare::App;
 use imageshare::domain::{
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 use crate::history::{KEY, Request, vault_id};
 use crate::state::{ImageKind, image_kind};
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug)]
 pub enum CallResult {
     Job(JobId),
     Done,
     Refused(UseCaseError),
-    /// Too much is reserved of the vault.
+    /// More is reserved of the vault than the request would leave.
     InUse,
-    /// The worker's answer to the stream.
+    /// The worker's response to the stream.
     WorkerResponse(Value),
 }
 
-/// Tells job-worker of a piece, as the stream does. Returns its answer.
+/// Sends the stream event of a work item to job-worker. Returns the response.
 pub async fn deliver_work_item(service: &App, piece: WorkItemKey) -> Value {
     let key = piece.primary_key().into_iter().map(|(name, value)| match value {
         AttributeValue::S(text) => (name, json!({"S": text})),
@@ -36,12 +36,12 @@ pub async fn deliver_work_item(service: &App, piece: WorkItemKey) -> Value {
     job_worker::handle(service, event).await.expect("an event of the stream")
 }
 
-/// Lets job-worker look for work that was left lying, as the schedule does. Returns its answer.
+/// Sends the schedule's event to job-worker, which sweeps. Returns the response.
 pub async fn run_sweep(service: &App) -> Value {
     job_worker::handle(service, json!({"source": "aws.events"})).await.expect("an event of the schedule")
 }
 
-/// Asks the service for something.
+/// Makes a request.
 pub async fn call(service: &App, request: Request) -> CallResult {
     let remembered = request.key().map(|(by, key)| IdempotencyRequest {
         tenant: by.clone(),
@@ -135,7 +135,7 @@ pub async fn call(service: &App, request: Request) -> CallResult {
     answer.unwrap_or_else(CallResult::Refused)
 }
 
-/// The vault of that number.
+/// The id of a vault.
 pub fn vault_id_of(number: u8) -> VaultId {
     vault_id(number).parse().expect("an id")
 }
@@ -144,13 +144,13 @@ fn backup_vault(capacity_gib: u32) -> VaultDetails {
     VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib }
 }
 
-/// What the owner says of the image of that id.
+/// The properties of the image with this id.
 pub fn image_details(image: &ImageId) -> Details {
     let properties = image_properties(image).into_iter().map(|(name, value)| (name.to_owned(), value));
     Details { properties: properties.collect(), ..Details::default() }
 }
 
-/// What says of the image of that id what it is made of.
+/// The property that makes the image with this id encrypted or full-ECS.
 pub fn image_properties(image: &ImageId) -> Vec<(&'static str, String)> {
     match image_kind(image) {
         ImageKind::Plain => Vec::new(),

@@ -1,4 +1,4 @@
-//! What several ask for of the same thing, so that it is under way at the same time.
+//! Requests on the same pair or vault that are in progress at the same time.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::history::{
     extra_tenants, image_id, owner_of,
 };
 
-/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
+/// An image is shared, and its owner and the tenant make further requests, which are executed in another order.
 pub fn reordered_batches() -> impl Strategy<Value = Vec<Event>> {
     let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
     (any_pair(), any_decision(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
@@ -28,7 +28,7 @@ pub fn reordered_batches() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// Something is perhaps shared, and then some act on it side by side: each has begun before any of them gets on.
+/// An image may be shared; then several actors run concurrently: each has begun before any of them continues.
 pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
     let turns = prop::collection::vec(any::<u8>(), 4..16);
     let are_begun = prop::bool::ANY;
@@ -38,7 +38,7 @@ pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
             let before = [Action::Send(share), deliver(0)].into_iter().take(if is_shared { 2 } else { 0 });
             let asked: Vec<_> = deeds.into_iter().map(|deed| subject.request_for(deed)).collect();
             if are_begun {
-                // The batch requests, too, meet while they are made.
+                // Batch requests, too, run concurrently.
                 return concurrently_after(before, asked.into_iter().map(Action::Send), turns);
             }
             let (jobs, at_once): (Vec<_>, Vec<_>) = asked.into_iter().partition(Request::creates_job);
@@ -49,8 +49,8 @@ pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
         })
 }
 
-/// What stands in the way of the other: two acceptances into a vault that has room for one; a share and the end of the grant
-/// that it relies on.
+/// Requests that exclude each other: two acceptances into a vault that has room for one; a share, and the withdrawal
+/// of the key grant that it relies on.
 pub fn competing_operations() -> impl Strategy<Value = Vec<Event>> {
     let turns = prop::collection::vec(any::<u8>(), 4..16);
     let recipient = select(&TENANTS[2..]).prop_map(tenant);
@@ -87,7 +87,7 @@ fn compete_for_key_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
     (vec![grant(true), remove, share], vec![deliver(0), grant(false)])
 }
 
-/// One after the other, and then some that all have begun before any of them gets on.
+/// Requests one after the other, then some that all have begun before any of them continues.
 fn concurrently_after(
     before: impl Iterator<Item = Action>,
     side_by_side: impl Iterator<Item = Action>,
@@ -101,7 +101,7 @@ fn concurrently_after(
     events
 }
 
-/// Large requests of one owner, which wait in line for each other, with another one about the same image among them.
+/// Large requests of one owner, which are queued behind each other, and another one on the same image among them.
 pub fn queued_jobs() -> impl Strategy<Value = Vec<Event>> {
     let large = || prop_oneof![2 => Just(true), 1 => Just(false)];
     let other = (any_pair(), any_decision());
@@ -136,7 +136,7 @@ fn event(action: Action, turns: Option<Vec<u8>>) -> Event {
     Event::new(action, turns)
 }
 
-/// What a race is about: an image, its owner, and two who receive it.
+/// The subject of a race: an image, its owner, and two recipients.
 #[derive(Debug, Clone)]
 struct Subject {
     image: ImageId,
@@ -151,7 +151,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     })
 }
 
-/// What somebody does in a race; the number is that of the tenant.
+/// A request in a race; the number is that of the tenant.
 #[derive(Debug, Clone)]
 enum Operation {
     Share(usize),

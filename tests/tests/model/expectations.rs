@@ -1,4 +1,5 @@
-//! What a request is to be answered at one moment, and what is to become of a pair of a job: the rules, one after the other.
+//! The expected response to a request at one moment, and the expected outcome of a pair of a job: the rules, one by
+//! one.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +9,13 @@ use imageshare::usecases::UseCaseError;
 use crate::history::{Decision, Request};
 use crate::state::{ImageKind, ImageRecord, Pair, PairId, State, image_kind};
 
-/// What a request is to be answered.
+/// The expected response to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpectedResult {
     Accepted,
-    /// It was granted before, as that job.
+    /// It was accepted before, as this job.
     Replayed(JobId),
-    /// One of these; which of them where several images are at fault is not said anywhere.
+    /// One of these errors; which of them is not specified if several images are at fault.
     Refused(Vec<UseCaseError>),
     /// More is reserved of the vault than would be left.
     InUse,
@@ -25,25 +26,25 @@ pub enum ExpectedResult {
 pub enum Task {
     Share,
     Unshare,
-    /// The memberships are written again as they are.
+    /// It writes the memberships again, unchanged.
     Refresh,
     Respond(Decision),
-    /// To whatever waits.
+    /// It decides on whatever is pending.
     RespondToAll(Decision),
 }
 
-/// What a pair of a job comes to.
+/// The outcome of a pair of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairResult {
     pub outcome: Outcome,
-    /// Whether anything of the pair changes.
+    /// Whether the pair changes.
     pub changes: bool,
 }
 
 impl Request {
-    /// What the request is to be answered in that state.
+    /// The expected response in a state.
     pub fn expected_result(&self, state: &State, limits: &Limits) -> ExpectedResult {
-        // Who may not ask for that at all has used no key.
+        // A caller without permission uses no idempotency key.
         if let Self::Respond { by, named, .. } | Self::RespondToAll { by, named, .. } = self
             && by != named
         {
@@ -71,7 +72,7 @@ impl Request {
         }
     }
 
-    /// What is remembered of the request by its key.
+    /// What its idempotency key stands for: a repetition has the same, another request does not.
     pub fn digest(&self) -> String {
         format!("{self:?}")
     }
@@ -95,7 +96,7 @@ impl Request {
         }
     }
 
-    /// The one pair that it brings in, takes out, or answers for, at once.
+    /// The one pair that it shares, unshares or decides on at once.
     pub fn pair(&self) -> Option<PairId> {
         match self {
             Self::AddMember { image, to: tenant, .. }
@@ -124,7 +125,7 @@ impl Request {
         }
     }
 
-    /// Who asks.
+    /// The caller.
     pub fn caller(&self) -> &TenantId {
         match self {
             Self::RegisterImage { owner: by, .. }
@@ -143,7 +144,7 @@ impl Request {
         }
     }
 
-    /// Whether it is carried out later.
+    /// Whether it is executed later.
     pub fn creates_job(&self) -> bool {
         matches!(
             self,
@@ -220,14 +221,14 @@ impl Request {
 }
 
 impl Decision {
-    /// Whether that is not said to an image that waits, where it is said to everything: nobody accepts what its owner hides.
+    /// Whether a decision on everything skips this pending image: none accepts an image that its owner hides.
     pub fn skips(self, image: &ImageRecord) -> bool {
         self.status == Status::Accepted && image.visibility != Visibility::Shared
     }
 }
 
 impl Task {
-    /// What is to become of a pair.
+    /// The expected outcome of a pair.
     pub fn expected_pair_result(
         self,
         state: &State,
@@ -258,7 +259,7 @@ impl Task {
         }
     }
 
-    /// Whether a request after the task, which had that stamp, has decided otherwise on a pair.
+    /// Whether a request after the task with this stamp has superseded it on a pair.
     pub fn is_overtaken(self, pair: &Pair, at: Stamp) -> bool {
         let [withdrawn, shared, answered] = pair.later_requests(at);
         match self {
@@ -269,7 +270,7 @@ impl Task {
         }
     }
 
-    /// Whether anything of the pair changes, or why it fails.
+    /// Whether the pair changes, or why it fails.
     fn check_change(
         self,
         state: &State,
@@ -282,7 +283,7 @@ impl Task {
             (Self::Refresh, image) => Ok(image.is_some() && pair.status().is_some()),
             (Self::Unshare, None) => Ok(pair.is_current(at) || pair.status().is_some()),
             (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
-            // A job names it only if it waits: no other outcome is right.
+            // A job of this kind names a pair only if it is pending: no other outcome is right.
             (Self::RespondToAll(_), _) if !pair.was_pending(at) => Err(Outcome::RetriesExhausted),
             (Self::Respond(_), _) if !pair.can_decide(at) && pair.is_unshared_after(at) => {
                 Err(Outcome::Superseded)
@@ -302,7 +303,7 @@ impl Task {
         }
     }
 
-    /// Does to a pair what is to be done.
+    /// Applies the task to a pair.
     pub fn execute(self, state: &mut State, at: Stamp, (image, tenant): &PairId) {
         let is_gone = state.image(image).is_none();
         self.apply_to(state.pair_mut(image, tenant), is_gone, at, image_kind(image));
@@ -318,14 +319,15 @@ impl Task {
         }
     }
 
-    /// Whether a pair is asked for an answer by it, which fails where too many wait: not by an unshare, which never fails.
+    /// Whether the task makes a pair pending, which fails if too many are; an unshare never fails for that.
     pub fn needs_decision(self, was: &Pair, is: &Pair) -> bool {
         let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
         self != Self::Unshare && waits(is) && !waits(was)
     }
 }
 
-/// Whether sharing an image with a tenant that may be a member already changes anything, or why it cannot be shared.
+/// Whether sharing an image with a tenant, which may be a member already, changes anything; or why it cannot be
+/// shared.
 fn check_share(
     state: &State,
     limits: &Limits,
@@ -340,13 +342,13 @@ fn check_share(
     then.share(at, false, image_kind(image));
     let grant = (state.images[image].owner.clone(), tenant.clone());
     if image_kind(image) == ImageKind::Encrypted && !state.grants.contains(&grant) {
-        // Who is a member stays one, by what was shared while there was a grant.
+        // A member keeps what was shared while there was a key grant.
         return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
     }
     check_pending_limits(limits, Task::Share.needs_decision(&pair, &then)).map(|()| true)
 }
 
-/// Whether a member may say that.
+/// Whether a member may decide so.
 fn check_decision(
     state: &State,
     limits: &Limits,
@@ -366,7 +368,7 @@ fn check_decision(
     if state.reserved_gib(tenant, vault) + gib > *takes { Err(Outcome::VaultFull) } else { Ok(()) }
 }
 
-/// Whether one more image may wait, by limits that are 0 where a tenant's inbox is as full as it may be
+/// Whether one more image may be pending, by limits that are 0 if a tenant's inbox is full
 /// ([`crate::inbox::Room::apply_to`]).
 fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
     if asks && limits.pending_per_owner == 0 {
@@ -378,7 +380,7 @@ fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
     }
 }
 
-/// A stamp above all that a clock gives.
+/// A stamp above all that a clock generates.
 fn max_stamp() -> Stamp {
     "ffffffffffff7fffbfffffffffffffff".parse().expect("a stamp")
 }
@@ -435,7 +437,7 @@ fn add_member_refusals(
     }
 }
 
-/// A call about one member: of an image that has members and that the caller sees.
+/// Checks a call on one member: the image has to be visible to the caller, and shareable.
 fn member_call_refusals(
     state: &State,
     by: &TenantId,
@@ -448,7 +450,7 @@ fn member_call_refusals(
     }
 }
 
-/// What a caller is told who does not see an image: that there is none.
+/// The error for an image that the caller does not see: it is not found.
 fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCaseError> {
     let sees = state.image(id).is_some_and(|image| {
         image.owner == *by
@@ -458,7 +460,7 @@ fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCase
     (!sees).then(|| UseCaseError::ImageNotFound(id.clone()))
 }
 
-/// What is to be said of the first image that the caller does not own.
+/// The error for the first image that the caller does not own.
 fn not_owner(state: &State, by: &TenantId, images: &[ImageId]) -> Option<UseCaseError> {
     let id = images.iter().find(|id| state.image(id).is_none_or(|image| image.owner != *by))?;
     image_not_found(state, by, id).or_else(|| Some(UseCaseError::NotOwner(id.clone())))

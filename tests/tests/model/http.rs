@@ -1,4 +1,4 @@
-//! A request as a client of one of the dialects sends it.
+//! A request as a client of one API sends it.
 
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
@@ -9,7 +9,7 @@ use crate::history::{Decision, KEY, Request, vault_id};
 
 const BATCH_PATH: &str = "/v1/cloudimages/members";
 
-/// The event that the gateway makes of a request.
+/// The gateway's event for a request.
 pub fn request_event(request: &Request) -> HttpEvent {
     let (by, event) = match request {
         Request::RegisterImage { owner, image, visibility } => {

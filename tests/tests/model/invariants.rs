@@ -1,5 +1,5 @@
-//! What must be so when nothing is under way: the table is as the model is, every counter is what the memberships say,
-//! and every job tells the truth. A rule with a counter has its line here.
+//! Invariants while nothing is in progress: the table is as the model, every counter is the sum over the memberships,
+//! and every job reports what was done. Each rule with a counter has a check here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::history::{KEY, TENANTS, VAULTS};
 use crate::model::{Model, PairChange, Violation};
 use crate::state::{ImageKind, State, image_kind};
 
-/// More than there is of anything.
+/// A page size that no list reaches.
 const MAX_ITEMS: usize = 10_000;
 
-/// Checks everything.
+/// Checks all invariants.
 pub async fn check(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Violation> {
     let state = model.state();
     check_table(store, table, state).await?;
@@ -29,8 +29,8 @@ pub async fn check(store: &Store, table: &EmbeddedTable, model: &Model) -> Resul
     check_consent(model)
 }
 
-/// What is kept of images, members and tenants is what the model says, and every sum what the memberships say. That holds
-/// at any moment, whatever is under way.
+/// Images, members and tenants are as in the model, and every counter is the sum over the memberships. This holds at
+/// any moment, even while requests are in progress.
 pub async fn check_table(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Violation> {
     for id in state.images.keys() {
         check_image(store, state, id).await?;
@@ -42,7 +42,7 @@ pub async fn check_table(store: &Store, table: &EmbeddedTable, state: &State) ->
     expect_equal("sums", &kept, &is)
 }
 
-/// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
+/// An image is as its owner left it, its members are those that it is shared with, and the member count is right.
 async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), Violation> {
     let (found, _) = store.members(id, None, MAX_ITEMS).await.map_err(store_violation)?;
     let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
@@ -57,7 +57,7 @@ async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), V
     )
 }
 
-/// Counters of a tenant, what is reserved of its vaults, and to whom its key is granted.
+/// The counters of a tenant, the reserved capacity of its vaults, and its key grants.
 async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Violation> {
     let images = store.image_count(tenant).await.map_err(store_violation)?;
     expect_equal(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
@@ -78,14 +78,14 @@ async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result
     expect_equal(&format!("the key of {tenant} is granted"), &granted, &must_be.collect())
 }
 
-/// Every list holds what it must, and nothing else.
+/// Every list has exactly the images of the model.
 async fn check_lists(store: &Store, state: &State) -> Result<(), Violation> {
     for id in TENANTS {
         let owned = List::Owned(tenant(id));
         expect_equal(&format!("{owned:?}"), &listed_images(store, &owned).await?, &state.owned(&tenant(id)))?;
     }
     let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
-    // Of the crowd, which is always named together, some are enough.
+    // The crowd is always named together, so some of it are enough.
     for tenant in tenants.into_iter().take(TENANTS.len() + 2) {
         for status in Status::ALL {
             let list = List::Received(tenant.clone(), status);
@@ -119,7 +119,7 @@ async fn listed_images(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, 
     Ok(listed)
 }
 
-/// Every job has ended, and says of every pair what the model knows of it.
+/// Every job has ended, with the model's outcome for every pair.
 async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     for (id, job) in &model.jobs {
         let report = store.report(*id).await.map_err(store_violation)?.ok_or(format!("job {id} is gone"))?;
@@ -146,7 +146,7 @@ async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Nothing stands in a queue but what has ended, where its worker was stopped before it could say so.
+/// The queues are empty, except for ended jobs whose worker was killed before it could remove them.
 async fn check_queues(store: &Store, model: &Model) -> Result<(), Violation> {
     for id in TENANTS {
         let queue = store.tenant(&tenant(id)).await.map_err(store_violation)?.queue;
@@ -160,8 +160,8 @@ async fn check_queues(store: &Store, model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Of two requests about one membership, the one that was made after the other was answered is later, whatever the clocks
-/// of the processes said (decision 26).
+/// Of two requests on one membership, one that was made after the response to the other has the higher stamp,
+/// whatever the processes' clocks say (decision 26).
 fn check_order(model: &Model) -> Result<(), Violation> {
     let mut of_pair: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for request in &model.ordered {
@@ -184,7 +184,7 @@ fn check_order(model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Every key still means its request and its job.
+/// Every idempotency key still leads to its request and its job.
 pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
     for ((tenant, key), (request, job)) in &state.keys {
         let remembered = IdempotencyRequest {
@@ -198,8 +198,8 @@ pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Whatever the order in which things took effect, by what was told to those who asked: an image is shared with whom it
-/// was shared after all withdrawals, and nobody is said to have said what it has not.
+/// By the responses alone, in whatever order the requests took effect: an image is shared with the tenants of shares
+/// that no unshare has ended, and no tenant has a status that it did not choose.
 fn check_consent(model: &Model) -> Result<(), Violation> {
     let pairs: BTreeSet<_> = model.pair_changes.iter().map(|(pair, _, _)| pair).collect();
     for pair in pairs {
@@ -230,11 +230,11 @@ fn check_consent(model: &Model) -> Result<(), Violation> {
         if status != Status::Pending && !said_so && !unasked {
             return Err(format!("{pair:?} is {status}, which nobody has said"));
         }
-        // The newest word holds, if it was said after the first share that nothing has withdrawn.
+        // The newest decision counts, if it was made after the first share that no unshare has ended.
         let standing =
             deeds().filter(|(at, deed)| matches!(deed, PairChange::Share { .. }) && Some(*at) > unshared);
         let since = standing.map(|(at, _)| at).min();
-        // But for an acceptance whose vault was given back with an earlier sharing.
+        // Except for an acceptance whose reserved capacity was released with an earlier sharing.
         let waits_again = status == Status::Pending && matches!(image_kind(&pair.0), ImageKind::FullEcs(_));
         if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since)
             && !(waits_again && *said == Status::Accepted)

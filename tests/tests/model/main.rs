@@ -1,5 +1,5 @@
-//! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
-//! late and out of order, several at once, and die between any two writes.
+//! Checks the service against a small model of it: random histories of requests from several tenants, with workers
+//! that get work items twice, late, out of order and several at once, and are killed between any two writes.
 //!
 //! ```text
 //! one step of a history
@@ -24,10 +24,10 @@
 //! after the last step: the whole table says what the model says
 //! ```
 //!
-//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules; `MODEL_SEED` chooses others than those
-//! of every ordinary run. Clients and workers take turns at the table, one call each, in the order that the history says,
-//! so that a history that fails fails again, and shrinks. A transaction that waits for its turn conflicts with others on the same
-//! items, as in DynamoDB.
+//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of fault schedules; `MODEL_SEED` chooses
+//! others than those of every ordinary run. Requests and workers take turns at the table, one call each, in the order
+//! of the history, so that a failure is reproducible and shrinks. A transaction that waits for its turn conflicts
+//! with others on the same items, as in DynamoDB.
 
 mod calls;
 mod concurrency;
@@ -57,10 +57,10 @@ use self::history::{History, any_history};
 use self::schedule::ScheduleCounts;
 use self::statistics::Statistics;
 
-/// Histories where the environment names no other number.
+/// The default number of histories.
 const DEFAULT_HISTORIES: u32 = 320;
 
-/// Runners side by side: those that wait for each other in one history leave the processor to the others.
+/// Concurrent runners. When one waits, the processor is free for others.
 const RUNNERS: u8 = 4;
 
 #[test]
@@ -87,7 +87,7 @@ fn model_seed() -> u64 {
     env_value("MODEL_SEED").unwrap_or_default()
 }
 
-/// The seed of one runner: another for each, and all of them others for another `MODEL_SEED`.
+/// The seed of one runner: different for each, and for each `MODEL_SEED`.
 fn runner_seed(runner: u8, seed: u64) -> [u8; 32] {
     let mut bytes = [runner; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
@@ -115,10 +115,10 @@ fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
-/// Schedules of faults where the environment names no other number.
+/// The default number of fault schedules.
 const DEFAULT_SCHEDULES: u64 = 1000;
 
-/// Schedules that run side by side, each over a table of its own.
+/// Concurrent schedules, each over its own table.
 const PARALLEL_SCHEDULES: u64 = 12;
 
 #[test]
@@ -158,12 +158,12 @@ fn env_value<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// One history, without limits that matter, on clocks that are right.
+/// Runs one history, with limits that are never reached and clocks without skew.
 fn run_once(events: Vec<history::Event>) {
     run_counted(events, &Statistics::default());
 }
 
-/// The same, and counts what happens.
+/// The same, and counts events.
 fn run_counted(events: Vec<history::Event>, count: &Statistics) {
     let history = History {
         seed: 0,
@@ -176,7 +176,7 @@ fn run_counted(events: Vec<history::Event>, count: &Statistics) {
     on_a_paused_clock(run::run(&history, count)).unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
 }
 
-/// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
+/// A worker has read the image as pending. Then the image is accepted into the same vault, which fills it.
 #[test]
 fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     use self::history::{Action, Decision, Event, IMAGES, Request, image_id};
@@ -194,7 +194,7 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     let answer = || Request::Decide { by: by.clone(), image: id.clone(), named: by.clone(), says };
     let vault = Request::SetVault { by: by.clone(), vault: 0, gib: Some(40) };
     let begun = [event(Action::Send(vault), None), event(Action::Send(share), None)];
-    // The one that is there first reads for some turns; then the other one gets to its end; then the rest.
+    // The first actor reads for some turns; then the second one runs to its end; then the first one does.
     for turns in 0..8 {
         let (first, second) = (Some(vec![0; turns]), Some(vec![1; 8]));
         let slow_worker =
@@ -213,7 +213,7 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     }
 }
 
-/// While a deletion is under way, the image is shared again with one of its members.
+/// While a deletion is in progress, the image is shared with one of its members again.
 #[test]
 fn concurrent_share_leaves_no_member_on_a_deleted_image() {
     use self::history::{Action, Event, IMAGES, Request, image_id};
@@ -235,7 +235,7 @@ fn concurrent_share_leaves_no_member_on_a_deleted_image() {
     }
 }
 
-/// A share is queued, and carried out while its recipient and its owner ask for something about the same pair.
+/// A share is queued, and executed while its recipient and its owner make requests on the same pair.
 #[test]
 fn acknowledged_share_is_visible_to_concurrent_requests() {
     use self::history::{Action, Decision, Event, IMAGES, Request, image_id};
@@ -267,7 +267,7 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     }
 }
 
-/// The worker that has carried out the last work item of a large job dies before it can hand out the next job of the line.
+/// The worker of a large job's last work item is killed before it can start the next large job.
 #[test]
 fn queued_job_is_executed_after_a_worker_crash() {
     use self::history::{Action, Crash, Event, IMAGES, Request, extra_tenants, image_id};
@@ -313,8 +313,8 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     for (holder, other) in
         requests.iter().flat_map(|holder| requests.iter().map(move |other| (holder, other)))
     {
-        // The holder is at its transaction after two or three reads. It gets its turn after one conflict, or only after its
-        // timeout.
+        // The holder reaches its transaction after two or three reads. The other one gets its turn after one
+        // conflict, or only after its timeout.
         for (reads, tries) in [(2, 1), (2, 60), (3, 1), (3, 60)] {
             let asked = |request: &Request, turns| Event::new(Action::Send(request.clone()), turns);
             let held = asked(holder, Some(vec![0; reads]));

@@ -1,8 +1,8 @@
-//! A schedule of faults: some requests over HTTP and the AWS SDK, and the work that they make, while DynamoDB fails beneath
-//! in every way it can, until it is well again.
+//! Fault schedules: some requests over HTTP and the AWS SDK, and the work that they create, while DynamoDB fails
+//! beneath in every way it can, and then recovers.
 //!
-//! What is acknowledged was done, once; what is answered with 503 was done or not, but nothing between; what is refused
-//! was not. All is held to the model.
+//! What was acknowledged was done once. What got a 503 was done wholly or not at all. What was refused was not done.
+//! All is checked against the model.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -40,31 +40,31 @@ use crate::run::history_limits;
 use crate::steps::{JobProgress, StepWrites};
 use crate::writes;
 
-/// How long the service waits for one answer of DynamoDB: some of them never come.
+/// How long the service waits for one response of DynamoDB: some never come.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// So many pairs do not fit one transaction.
+/// A number of pairs that does not fit into one transaction.
 const MIN_QUEUED_PAIRS: usize = 99;
 
-/// What a function leaves itself for answering.
+/// The time that a function reserves for its response.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// What the clients of all schedules were told.
+/// Statistics of all schedules.
 #[derive(Debug, Default)]
 pub struct ScheduleCounts {
     pub requests: usize,
     pub acknowledged: usize,
     pub refused: usize,
-    /// Answers 503, and of them those to what was done all the same.
+    /// 503 responses, and those of them whose request was executed.
     pub unavailable: usize,
     pub unavailable_but_done: usize,
-    /// Batches that were carried out at once, and those that were queued.
+    /// Batches that were executed at once, and those that were queued.
     pub immediate: usize,
     pub queued: usize,
-    /// Readings, and those that were answered 503.
+    /// Reads, and those with a 503.
     pub reads: usize,
     pub unavailable_reads: usize,
-    /// Deliveries of pieces, and those that the worker gave back.
+    /// Deliveries of work items, and those that the worker returned.
     pub deliveries: usize,
     pub returned: usize,
 }
@@ -107,22 +107,22 @@ impl fmt::Display for ScheduleCounts {
     }
 }
 
-/// A DynamoDB that fails, and what a schedule needs to run over it.
+/// A DynamoDB with faults, and what a schedule needs.
 pub struct Schedule<'a> {
     database: &'a TableServer,
     table: Arc<EmbeddedTable>,
     authenticator: Authenticator,
-    /// The service past all faults.
+    /// The service without faults.
     direct_service: App,
     model: Model,
     sent: Vec<Request>,
-    /// What has happened so far, for whoever has to find out why.
+    /// A log of the schedule, printed if it fails.
     log: Vec<String>,
     rng: fastrand::Rng,
     counts: &'a mut ScheduleCounts,
 }
 
-/// Runs the schedule of that seed.
+/// Runs the schedule of a seed.
 pub async fn run(seed: u64, database: &TableServer, told: &mut ScheduleCounts) -> Result<(), Violation> {
     let mut rng = fastrand::Rng::with_seed(seed);
     database.reset();
@@ -182,7 +182,7 @@ impl Schedule<'_> {
         for _ in 0..self.rng.u8(3..7) {
             let mut next =
                 any_request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
-            // IMS knows no answer that takes an answer back; and a crowd takes the time of many schedules.
+            // IMS has no request that undoes a decision; and a crowd takes the time of many schedules.
             let is_crowd = matches!(&next, Request::Share { to, .. } | Request::Unshare { to, .. } if to.len() > TENANTS.len());
             if let Request::Share { images, to, .. } | Request::Unshare { images, to, .. } = &mut next
                 && !is_crowd
@@ -211,7 +211,7 @@ impl Schedule<'_> {
         Ok(())
     }
 
-    /// Lets a client ask, and holds what it is told to what became of it.
+    /// Makes a client's request, and checks the response against what was done.
     async fn send_request(&mut self, request: &Request) -> Result<u16, Violation> {
         self.sent.push(request.clone());
         let before = self.table_contents();
@@ -225,7 +225,7 @@ impl Schedule<'_> {
         let is_done = after != before;
         self.counts.requests += 1;
         let said = if is_done && changed.is_empty() {
-            // Something was deleted alone.
+            // Something was deleted, and nothing else changed.
             self.check_response(request, &answer, &[Row::new()]).await
         } else {
             self.check_response(request, &answer, &changed).await
@@ -238,7 +238,7 @@ impl Schedule<'_> {
         Ok(answer.status)
     }
 
-    /// Lets a client read something.
+    /// Makes a client's read.
     async fn read(&mut self) -> Result<(), Violation> {
         let mut looks = reads::expected_reads(&self.model);
         let look = looks.swap_remove(self.rng.usize(..looks.len()));
@@ -278,7 +278,7 @@ impl Schedule<'_> {
             }
             (200..300, false) => self.model.check_response(request, reading, |expected| match expected {
                 ExpectedResult::Replayed(job) => told_job == Some(*job),
-                // What is as it was to be need not be changed.
+                // What is as requested already need not change.
                 ExpectedResult::Accepted => {
                     matches!(
                         request,
@@ -304,7 +304,7 @@ impl Schedule<'_> {
         }
     }
 
-    /// Lets the model know what a request has changed. Returns the job that it has made, the last one.
+    /// Applies to the model what a request has changed. Returns the last job that it has created.
     async fn apply_changes(
         &mut self,
         request: &Request,
@@ -337,8 +337,8 @@ impl Schedule<'_> {
         self.model.apply_request(request, ReadContext { began: now, since: now, counts: &counts }, granted)
     }
 
-    /// The jobs that a request has made: one, or one that was carried out at once and whose answer was lost, and then the same
-    /// one queued.
+    /// The jobs that a request has created: one; or one that was executed at once and whose response was lost, and
+    /// then the same one queued.
     fn new_jobs(&self, request: &Request, changed: &[Row]) -> Result<Vec<(JobId, JobOrigin)>, Violation> {
         let mut made = Vec::new();
         for row in changed.iter().filter(|row| string_attribute(row, "sk") == Some("A")) {
@@ -357,7 +357,7 @@ impl Schedule<'_> {
         }
     }
 
-    /// Tells a worker of a piece, which has a little time for it.
+    /// Delivers a work item to a worker, with a short deadline.
     async fn deliver(&mut self, piece: WorkItemKey) -> Result<(), Violation> {
         let end = Instant::now() + self.random_timeout();
         let answer = deliver_work_item(&self.faulty_service().with_deadline(end), piece).await;
@@ -374,7 +374,7 @@ impl Schedule<'_> {
         Ok(())
     }
 
-    /// Lets the model know what a job says by now.
+    /// Applies the present outcomes of a job to the model.
     async fn check_job(&mut self, job: JobId) -> Result<(), Violation> {
         let report = self.direct_service.store.report(job).await.map_err(|problem| problem.to_string())?;
         let since = self.model.current_index();
@@ -383,14 +383,14 @@ impl Schedule<'_> {
         self.model.apply_step(&JobProgress::from_report(&report.ok_or("no job")?), written)
     }
 
-    /// Carries out what is open, now that nothing goes wrong any more.
+    /// Executes what is open, without faults.
     async fn finish(&mut self) -> Result<(), Violation> {
         for piece in self.open_pieces().await? {
             deliver_work_item(&self.direct_service, piece).await;
             self.check_job(piece.job).await?;
         }
         for request in mem::take(&mut self.sent) {
-            // Whoever has used a key still gets the job.
+            // An idempotency key still returns its job.
             if matches!(
                 request.expected_result(self.model.state(), &self.model.limits),
                 ExpectedResult::Replayed(_)
@@ -411,7 +411,7 @@ impl Schedule<'_> {
         Ok(open)
     }
 
-    /// How long something is tried: sometimes not even as long as it takes.
+    /// A time limit for retries, sometimes shorter than one attempt.
     fn random_timeout(&mut self) -> Duration {
         let millis = if self.rng.u8(0..10) == 0 { 1..40 } else { 200..1200 };
         Duration::from_millis(self.rng.u64(millis))
@@ -424,8 +424,8 @@ impl Schedule<'_> {
         App { store: Store::new(DynamoDb::new(client, TABLE), self.direct_service.clock().clone()), settings }
     }
 
-    /// All that the table holds but queues, out of which anyone takes what has ended, who has shared with whom, and the clocks of
-    /// tenants: it is no harm to say so of a share that was not made, or to raise these for it.
+    /// All items of the table except queues, from which anyone may remove ended jobs, senders, and tenants' clocks:
+    /// these may be written for a share that was not made.
     fn table_contents(&self) -> BTreeMap<String, Row> {
         let is_sender = |item: &Row| string_attribute(item, "pk").is_some_and(|pk| pk.starts_with("S#"));
         let items = all_items(&self.table).into_iter().filter(|item| !is_sender(item));

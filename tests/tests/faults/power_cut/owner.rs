@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::client::{Client, Request, Response};
 use super::record::{AcknowledgedRequest, BatchRequest, Operation, Record};
 
-/// Between so many images the workload moves.
+/// The range of an owner's image count.
 const MIN_IMAGES: usize = 4;
 const MAX_IMAGES: usize = 14;
 
-/// When so many jobs may be under way, their end is waited for.
+/// With this many open jobs, a client waits for their end.
 const MAX_OPEN_JOBS: usize = 6;
 
 const MEMBERS_PATH: &str = "/v1/cloudimages/members";
@@ -28,13 +28,13 @@ pub struct Owner {
     client: Client,
     rng: fastrand::Rng,
     record: Arc<Mutex<Record>>,
-    /// Jobs that are not known to have ended, and who made them.
+    /// Jobs that are not known to have ended, with their requesters.
     open_jobs: Vec<(String, String)>,
     key_count: usize,
 }
 
 impl Owner {
-    /// Each name with its token.
+    /// The token of each name.
     pub fn new(
         owner: (String, String),
         guests: Vec<(String, String)>,
@@ -83,7 +83,7 @@ impl Owner {
         self
     }
 
-    /// What a project reads there.
+    /// Reads a target as a project.
     pub async fn read(&mut self, project: &str, target: String) -> (u16, Value) {
         let Response { status, body, .. } = self.request(Method::GET, target, project, None, None).await;
         (status, body)
@@ -94,7 +94,7 @@ impl Owner {
         let body = json!({"id": id, "name": "golden"});
         let project = self.name.clone();
         let answer = self.request(Method::POST, "/v2/images".into(), &project, Some(&body), None).await;
-        // The first attempt may have been heard, though its answer was not.
+        // The first attempt may have been executed, though its response was lost.
         let is_there = answer.status == 201 || (answer.status == 409 && answer.interruptions > 0);
         assert!(is_there, "create {id}: {} {}", answer.status, answer.body);
         self.record.lock().unwrap().images.entry(id).or_default();
@@ -118,8 +118,8 @@ impl Owner {
         self.submit_batch(&project, BatchRequest { operation: verb, images, recipients: guests }).await;
     }
 
-    /// A guest's answer. What an answer does depends on whether the share that it answers has been carried out, so all
-    /// earlier jobs must have ended.
+    /// Makes a guest's decision. Its effect depends on whether the share has been executed, so all earlier jobs must
+    /// have ended.
     async fn decide(&mut self) {
         self.wait_for_jobs().await;
         let guest = self.rng.choice(&self.recipients).unwrap().clone();
@@ -139,7 +139,7 @@ impl Owner {
         }
     }
 
-    /// Makes an earlier request with a key again, as a client does that is not sure.
+    /// Repeats an earlier request with its key, as a client in doubt does.
     async fn retry_earlier_request(&mut self) {
         let earlier: Vec<_> = {
             let record = self.record.lock().unwrap();
@@ -152,7 +152,7 @@ impl Owner {
         }
     }
 
-    /// Makes a batch request, with a key or without, until it is acknowledged.
+    /// Makes a batch request, with or without a key, until it is acknowledged.
     async fn submit_batch(&mut self, project: &str, ask: BatchRequest) {
         let key = self.rng.bool().then(|| {
             self.key_count += 1;
@@ -217,7 +217,7 @@ impl Owner {
         self.record.lock().unwrap().images.keys().cloned().collect()
     }
 
-    /// Some of them, at least one: half the time few.
+    /// Chooses some of them, at least one; half the time few.
     fn random_subset(&mut self, names: &[String]) -> Vec<String> {
         let most = if self.rng.bool() { names.len() } else { names.len().min(4) };
         let count = self.rng.usize(1..=most);

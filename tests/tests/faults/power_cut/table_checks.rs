@@ -1,4 +1,4 @@
-//! Behind the service's back: what the table says, as a cut has left it and in the end.
+//! Checks of the table itself: after each cut, and at the end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::record::{BatchRequest, Operation, Record};
 
-/// Looks at the data after each cut.
+/// Checks the data after each cut.
 #[derive(Default)]
 pub struct DataExaminer {
     ended_jobs: HashSet<String>,
@@ -36,17 +36,17 @@ impl fmt::Display for DataExaminer {
 }
 
 impl DataExaminer {
-    /// Jobs that had not ended at a cut.
+    /// The number of jobs that had not ended at a cut.
     pub fn interrupted_jobs(&self) -> usize {
         self.interrupted.len()
     }
 
-    /// Jobs of which some pairs had been carried out at a cut, and others not.
+    /// The number of jobs that were partly executed at a cut.
     pub fn partial_jobs(&self) -> usize {
         self.partial.len()
     }
 
-    /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
+    /// Checks that the data have every acknowledged image and job, and that the member count of each image is right.
     pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
         let table = EmbeddedTable::open(Some(copy.path())).unwrap();
         let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::for_server());
@@ -68,7 +68,7 @@ impl DataExaminer {
         let report = report.unwrap_or_else(|| panic!("job {id} of {ask:?} was acknowledged and is lost"));
         assert!(matches_request(&report.job, ask), "{:?} is not {ask:?}", report.job);
         let pieces: Vec<_> = report.work_items.iter().map(|piece| piece.pairs.clone()).collect();
-        // A large job hands them out one after the other.
+        // A large job creates them one after the other.
         let all = report.job.work_items();
         assert!(pieces.iter().all(|piece| all.contains(piece)), "{pieces:?} are pieces of job {id}");
         assert!(report.ended_at().is_none() || pieces == all, "{pieces:?} are all pieces of job {id}");
@@ -86,7 +86,7 @@ impl DataExaminer {
 async fn check_images(store: &Store, record: &Record) {
     for id in record.images.keys() {
         let id: ImageId = id.parse().unwrap();
-        // A deletion that was under way at the cut may have been made.
+        // A deletion in progress at the cut may have been executed.
         if let Some(image) = store.head(&id).await.unwrap() {
             let (members, _) = store.members(&id, None, 1000).await.unwrap();
             assert_eq!(
@@ -128,7 +128,7 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
     let images = items.iter().filter(|item| key(item, "pk").starts_with("I#") && key(item, "sk") == "A");
     let none = AttributeValue::N("0".to_owned());
     for tombstone in images.filter(|image| !image.contains_key("image")) {
-        // One that had no members counts none.
+        // An image that never had members counts none.
         let members = tombstone.get("members").unwrap_or(&none);
         assert_eq!(members, &none, "{tombstone:?}");
     }
@@ -137,7 +137,8 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
     table.close().await;
 }
 
-/// All jobs have ended whose ids were told. Those of deletions are told to nobody, so one may have been left open.
+/// Checks that all jobs have ended whose ids were returned. Those of deletions are returned to no client, so one may
+/// be open.
 async fn finish_deletions(store: &Store, recorded: &[Record]) {
     let settings = Settings {
         region: "local".to_owned(),
@@ -156,7 +157,7 @@ async fn finish_deletions(store: &Store, recorded: &[Record]) {
     }
 }
 
-/// Every job must be one that was acknowledged, or that of a deletion, or of a request without a key that a cut left in
+/// Checks that every job was acknowledged, or belongs to a deletion, or to a request without a key that a cut left in
 /// doubt.
 fn check_one_job_per_request(jobs: impl Iterator<Item = Job>, recorded: &[Record]) {
     let mut others: BTreeMap<String, Job> = jobs.map(|job| (job.id.to_string(), job)).collect();

@@ -1,5 +1,5 @@
-//! What a tenant says of its vaults and keys, and an admin of tenants: written without a job, and repeated where the answer
-//! was lost. The repetition meets what it has written itself.
+//! Writes without a job, of vaults, key grants and tenants, repeated because the response was lost. The repetition
+//! meets its own first write.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::TRANSACT_WRITE_ITEMS;
 const UPDATE_ITEM: &str = "UpdateItem";
 const DELETE_ITEM: &str = "DeleteItem";
 
-/// Of what is asked for: it is done, it is refused, or it has to be asked for again.
+/// The result of a write: done, refused, or to be repeated.
 #[derive(Debug, PartialEq)]
 enum WriteResult {
     Done,
@@ -56,7 +56,7 @@ async fn vault_capacity(service: &App, id: &str) -> Option<u32> {
     }
 }
 
-/// A vault of `a`'s by that name, of which an accepted image holds 60 GiB.
+/// A vault of `a` with this name, in which an accepted image has reserved 60 GiB.
 async fn create_vault_in_use(world: &Deployment, id: &str) {
     let made = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "60")];
     let properties = made.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -196,7 +196,7 @@ async fn tenant_put_and_delete_survive_lost_responses() {
     }
 }
 
-/// Nobody answers; what was asked is done nevertheless. Who asks again is told so.
+/// There is no response, but the write is executed. A repetition returns success.
 #[tokio::test]
 async fn unacknowledged_writes_can_be_repeated() {
     let world = Deployment::start().await;

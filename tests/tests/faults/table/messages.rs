@@ -1,4 +1,4 @@
-//! What a caller is told where the table fails: whether the request may have changed something, in each dialect.
+//! The message to a caller when the table fails: whether the request may have changed something, in each dialect.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use super::{BATCH_GET_ITEM, PUT_ITEM, TRANSACT_WRITE_ITEMS, UNLIMITED, create_im
 const NO_CHANGE_MESSAGE: &str = "this request has changed nothing";
 const IN_DOUBT_MESSAGE: &str = "may have been carried out";
 
-/// How often a case is tried at most.
+/// The maximum number of attempts of a case.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The operations of the table that a read of the service is made with.
+/// The table operations of the service's reads.
 const READ_OPERATIONS: [&str; 3] = ["GetItem", BATCH_GET_ITEM, "Query"];
 
-/// A change of each dialect, and what it is called.
+/// A change in each dialect, with its name.
 fn write_requests(image: &str) -> [(&'static str, HttpEvent); 4] {
     let batch = json!({"images": [image], "projects": ["a"]});
     let members = format!("/v2/images/{image}/members");
@@ -44,7 +44,7 @@ fn write_requests(image: &str) -> [(&'static str, HttpEvent); 4] {
     ]
 }
 
-/// Sends a request that Lambda ends in a second. Returns the message of its 503.
+/// Sends a request whose function has one second. Returns the message of its 503.
 async fn error_message(function: &HttpFunction, event: HttpEvent) -> String {
     let event = event.token(&Deployment::token("owner", "member"));
     let end = Timestamp::now().plus(Duration::from_secs(1));
@@ -72,10 +72,10 @@ async fn unanswered_write_is_reported_as_in_doubt() {
         (Overloaded, NO_CHANGE_MESSAGE),
     ] {
         for place in 0..4 {
-            // On a slow machine the time may end before the write is sent, or while its refusal is on the way.
+            // On a slow machine the deadline may pass before the write is sent, or before its error arrives.
             let mut told = Vec::new();
             while told.len() < MAX_ATTEMPTS && !told.iter().any(|said: &String| said.contains(words)) {
-                // A new image each time: what was queued for one before would be waited for.
+                // Each attempt takes a new image: one for which something is queued would have to wait.
                 let image = create_image(&world).await.to_string();
                 let (_, event) = write_requests(&image)[place].clone();
                 inject_fault(&world, &[PUT_ITEM, TRANSACT_WRITE_ITEMS], fault);

@@ -1,4 +1,4 @@
-//! The harness itself: a failure of a function's test must be the function's.
+//! The harness itself: a test of a function must fail only because of the function.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The functions' real binaries, as Lambda runs them: that they are wired rightly and start small. What they answer to
-//! what is tested in process.
+//! The functions' real binaries, run as by Lambda: their wiring, and that they start with little memory. Their
+//! responses are tested in process.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// The status and the JSON body of an answer in API Gateway's form.
+/// The status and the JSON body of a response in API Gateway's form.
 fn status_and_body(answer: &Value) -> (u64, Value) {
     let body = answer["body"].as_str().unwrap_or_default();
     (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
@@ -32,13 +32,13 @@ async fn register_image(images: &mut LambdaProcess, owner: &str) -> String {
     image["id"].as_str().unwrap().to_owned()
 }
 
-/// What a project reads.
+/// Reads a path as a project.
 async fn get_as_reader(images: &mut LambdaProcess, project: &str, route: &str, target: &str) -> (u64, Value) {
     let event = HttpEvent::new(route, target).token(&Deployment::token(project, "reader"));
     status_and_body(&images.invoke(&event.build()).await.unwrap())
 }
 
-/// Makes a batch call, has the worker carry it out, and asks for the job.
+/// Makes a batch call, runs the worker, and reads the job.
 async fn run_batch_job(world: &Deployment, function: &str, event: HttpEvent, project: &str) -> Value {
     let token = Deployment::token(project, "member");
     let answer = world.start_function(function).await.invoke(&event.token(&token).build()).await.unwrap();
@@ -327,7 +327,7 @@ async fn invalid_environment_variable_is_reported_by_name() {
     }
 }
 
-/// Starts a function, and says that it did not wait for what does not answer.
+/// Starts a function, and asserts that it did not wait for what does not respond.
 async fn start_without_waiting(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
     let function = LambdaProcess::start(&binary(name), env).await;
     let function = function.unwrap_or_else(|problem| panic!("{name} {problem}"));

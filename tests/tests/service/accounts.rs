@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// An owner with an image, and a directory: `acme` has two projects here, `solo` one here and one elsewhere, `away` one
-/// elsewhere, and `own` is the owner's account.
+/// An owner with an image, and a directory: `acme` has two projects here, `solo` one here and one elsewhere, `away`
+/// one elsewhere, and `own` is the owner's account.
 struct Fixture {
     api: Api,
     owner: String,
@@ -47,7 +47,7 @@ impl Fixture {
         self.api.send(&key.into_iter().fold(ask, |ask, key| ask.header("Idempotency-Key", key))).await
     }
 
-    /// A request of the image with those recipients.
+    /// A request on the image with these recipients.
     async fn send_for_image(&self, method: &str, tenants: Value) -> ApiResponse {
         let mut body = tenants;
         body["images"] = json!([self.image]);
@@ -164,6 +164,6 @@ async fn retry_returns_original_job_after_directory_changes() {
     other.expect_error(422, "IMG.0018");
     let by_id = json!({"images": [world.image], "projects": ["solo-here"]});
     let other = world.send("POST", &by_id, Some("order-66")).await;
-    // A name is not the id that it led to.
+    // A name is not the id that it was resolved to.
     other.expect_error(422, "IMG.0018");
 }

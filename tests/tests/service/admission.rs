@@ -1,4 +1,4 @@
-//! Who is admitted by a signature, whatever the clock says: no HTTP is involved.
+//! Authentication by signature, on clocks that the tests set, without HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use imageshare_tests::local_service::{LocalService, caller};
 use imageshare_tests::signature_vectors::{SignatureVector, query_parameters};
 use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 
-/// What admits requests, and the table behind it.
+/// An authenticator, and its table.
 struct Fixture {
     local: LocalService,
     authenticator: Authenticator,
@@ -93,7 +93,7 @@ async fn nonce_is_accepted_once_per_access_key() {
         let wire = sign(&one, nonce);
         assert_eq!(door.authenticate(&wire, true, now).await.unwrap().tenant.as_str(), "own1");
         assert_eq!(door.authenticate(&wire, true, now).await, signature_error(Fault::NonceReused));
-        // For as long as the request would be believed.
+        // For as long as the request would be valid.
         let last = one.date.plus(Duration::from_mins(15));
         assert_eq!(door.authenticate(&wire, true, last).await, signature_error(Fault::NonceReused));
         assert!(door.authenticate(&sign(&two, nonce), true, now).await.is_ok());
@@ -241,7 +241,7 @@ async fn access_key_disabled_elsewhere_is_rejected_after_5_seconds() {
     let elsewhere = authenticator_with_master_keys(&master_key("first", 1));
     let id = signer.key_id.parse().unwrap();
     disable_access_key(&door.local.service, elsewhere.keyring(), &caller("own1"), &id).await.unwrap();
-    // However little time has passed for this process, which a function's host stops between two requests.
+    // Even if little time has passed for this process, which a function's host stops between two requests.
     assert!(door.authenticate(&wire, false, now.plus(Duration::from_millis(4_999))).await.is_ok());
     let after = door.authenticate(&wire, false, now.plus(Duration::from_secs(5))).await;
     assert_eq!(after, signature_error(Fault::DisabledKey));

@@ -1,4 +1,4 @@
-//! Alibaba's dialect over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
+//! Alibaba's API over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
 //! all.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ const MEMBERS: &str = "/v1/cloudimages/members";
 const ECD_VERSION: &str = "2020-09-30";
 const ECS_VERSION: &str = "2014-05-26";
 
-/// How a request says what it wants.
+/// Where a request has its parameters.
 #[derive(Debug, Clone, Copy)]
 enum RequestStyle {
     /// As the old SDK and signature version 1: everything in the query.
@@ -27,7 +27,7 @@ enum RequestStyle {
 const STYLES: [RequestStyle; 4] =
     [RequestStyle::PostQuery, RequestStyle::PostHeaders, RequestStyle::PostForm, RequestStyle::Get];
 
-/// Somebody with a token.
+/// A caller with a token.
 struct Client<'a> {
     api: &'a Api,
     id: &'static str,
@@ -86,7 +86,7 @@ impl<'a> Client<'a> {
         answer.body["AliUids"].clone()
     }
 
-    /// The images that are described, by their ids.
+    /// The images that a call describes, by id.
     async fn list_image_ids(&self, parameters: &str) -> BTreeSet<String> {
         let answer = self.call_action(ECD_VERSION, "DescribeImages", parameters).await;
         answer.expect_status(200);
@@ -95,7 +95,7 @@ impl<'a> Client<'a> {
         images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What each project has said, as the IMS list of members has it.
+    /// The status of each project, from the IMS list of members.
     async fn member_statuses(&self, image: &str) -> Value {
         let target = format!("/v1/{}/cloudimages/{image}/members", self.id);
         let answer = self.api.send(&ApiRequest::new("GET", target).token(&self.token)).await;
@@ -400,7 +400,7 @@ async fn unshareable_image_can_still_be_unshared() {
     let private = owner.create_image(&json!({})).await;
     owner.modify_permission(&private, "AddAccount.1=2001").await;
     owner.patch_image(&private, "/visibility", "private").await;
-    // Shared by IMS, with a grant of its key, which this API knows nothing of.
+    // Shared by IMS, with a key grant, which this API does not have.
     let encrypted = owner.create_image(&json!({"__system__cmkid": "key-1"})).await;
     let grant = ApiRequest::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
     api.send(&grant).await.expect_status(200);

@@ -1,5 +1,5 @@
-//! Requests that are signed as Alibaba's SDKs sign them, over HTTP: both kinds of signature in every way of asking, and the
-//! refusals in the words that the SDKs look for.
+//! Requests signed as Alibaba's SDKs sign them, over HTTP: both kinds of signature in every kind of request, and the
+//! errors in the words that the SDKs look for.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Fixture {
         all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// As the new SDK sends it: the action in headers, all of which are signed.
+    /// As the new SDK sends it: the action in headers, all of them signed.
     fn sign_acs3(&self, signer: &Signer, accounts: &[(&str, &str)], nonce: &str) -> WireRequest {
         let request =
             UnsignedRequest { query: self.modify_parameters(accounts), ..UnsignedRequest::new("POST", "/") };

@@ -1,5 +1,5 @@
-//! Share, answer, unshare and delete over the embedded table: what the table says in the end, whatever happened on the
-//! way.
+//! Share, decide, unshare and delete over the embedded table: the contents of the table at the end, whatever happened
+//! before.
 
 use std::collections::{HashMap, HashSet};
 

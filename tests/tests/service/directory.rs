@@ -1,4 +1,4 @@
-//! The directory of tenants: who may write it, who finds whom, and what happens where several change it at once.
+//! The directory of tenants: permissions, searches, and concurrent changes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +16,7 @@ use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::local_service::{LocalService, caller};
 use serde_json::{Value, json};
 
-/// A server, and who asks it.
+/// A server, with shorthands for its callers.
 struct Fixture {
     api: Api,
     admin: String,
@@ -42,17 +42,17 @@ impl Fixture {
         self.api.send(&ApiRequest::new("DELETE", tenant_path(tenant)).token(&self.admin)).await
     }
 
-    /// Enters a tenant of this region.
+    /// Adds a tenant of this region.
     async fn create_tenant(&self, tenant: &str, account: &str, project: &str) {
         self.put_tenant(tenant, &json!({"account": account, "project": project})).await.expect_status(200);
     }
 
-    /// What somebody who may only read finds with that query.
+    /// The result of a query by a caller that may only read.
     async fn find_tenants(&self, query: &str) -> ApiResponse {
         self.api.send(&ApiRequest::new("GET", format!("/v1/tenants?{query}")).token(&self.reader)).await
     }
 
-    /// The ids of the directory, in pages of that size.
+    /// The ids of the directory, in pages of this size.
     async fn list_all(&self, limit: usize) -> Vec<String> {
         let (mut seen, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
         loop {
@@ -87,7 +87,7 @@ async fn admin_creates_renames_and_deletes_a_tenant() {
     assert_eq!(world.api.dump(), before, "what it says already");
 
     world.create_tenant("own1", "acme", "web").await;
-    // The former names are given up.
+    // The former names are free again.
     world.find_tenants(by_names).await.expect_error(404, "IMG.0108");
     assert_eq!(world.find_tenants("account=acme&project=web").await.body["tenants"][0]["project_id"], "own1");
 
@@ -282,7 +282,7 @@ async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
     }
 }
 
-/// A table that a rename always comes between: of so many queries it finds nothing.
+/// A table where a rename precedes each query: this many queries find nothing.
 #[derive(Debug)]
 struct ConcurrentRenames {
     table: TableLane,
@@ -366,7 +366,7 @@ async fn account_lookup_stops_at_the_second_local_project() {
     assert_eq!(metered.store.usage().round_trips, 1, "two on the first page are enough");
 }
 
-/// Every entry has its names, and there are no other names.
+/// Every entry has its names, and there are no others.
 async fn assert_names_match_entries(world: &Fixture) {
     let mut entries = Vec::new();
     for id in world.list_all(100).await {

@@ -1,4 +1,4 @@
-//! Tokens for holders of access keys, as clients ask a Keystone for them.
+//! Tokens for access keys, as clients request them from Keystone.
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -159,7 +159,7 @@ async fn token_has_the_lifetime_and_roles_of_its_access_key() {
     let world = Fixture::start_with_roles(&["reader"]).await;
     let token = world.issue_token().await;
     let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
-    // The key only reads.
+    // The key is read-only.
     world.api.send(&new).await.expect_status(403);
     world.get(&token, "/v2/cloudimages").await.expect_status(200);
 
@@ -219,7 +219,7 @@ async fn revoking_a_token_leaves_other_tokens_valid() {
         (&token, &strangers, 404),
         (&reader, &token, 403),
         (&token, &world.api.token("own1", Role::Admin), 403),
-        // A provider's token ends by itself.
+        // A token of a provider cannot be revoked here.
         (&token, &reader, 403),
         (&token, &"a.b.c".to_owned(), 404),
     ] {
@@ -236,11 +236,11 @@ async fn revoking_a_token_leaves_other_tokens_valid() {
     assert!(answer.message().contains("revoked"), "{answer:?}");
     let identity = json!({"methods": ["token"], "token": {"id": token}});
     world.request_token(&identity, None).await.expect_status(401);
-    // It has ended.
+    // The token is revoked.
     world.api.send(&revoke(&kept, &token)).await.expect_status(404);
     world.get(&kept, "/v2/cloudimages").await.expect_status(200);
     let member = world.api.token("own1", Role::Member);
-    // As strong as the key.
+    // As strong as the key's.
     world.api.send(&revoke(&member, &kept)).await.expect_status(204);
     world.get(&kept, "/v2/cloudimages").await.expect_status(401);
 }
@@ -279,7 +279,7 @@ async fn project_lookup_finds_only_the_own_project() {
         let project = if body["project"].is_null() { &body["projects"][0] } else { &body["project"] };
         assert_eq!((&project["id"], &project["name"]), (&json!("own1"), &json!(name)), "{target}");
     }
-    // The openstack command goes on with the id that it was given.
+    // The openstack command continues with the id that it was given.
     for target in [
         "/v3/projects",
         "/v3/projects/own2",
@@ -293,7 +293,7 @@ async fn project_lookup_finds_only_the_own_project() {
     }
 }
 
-/// Enters a project in the directory.
+/// Adds a project to the directory.
 async fn put_tenant(api: &Api, project: &str, account: &str, name: &str, region: &str) {
     let said = json!({"account": account, "project": name, "region": region});
     let put = ApiRequest::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
@@ -346,14 +346,14 @@ async fn exact_name_finds_a_project_in_the_own_account() {
         refused.expect_status(403);
         assert_eq!(refused.body, forbidden.body);
     }
-    // A stranger to the account finds nothing by the name of a project alone.
+    // For a caller outside the account, the name of a project finds nothing.
     let stranger = world.api.token("str1", Role::Member);
     for unknown in ["?name=web", "?name=own1", "/web", "/own1", "?name=web&domain_id=Acm"] {
         let refused = world.get(&stranger, &format!("/v3/projects{unknown}")).await;
         refused.expect_status(403);
         assert_eq!(refused.body, forbidden.body);
     }
-    // As an id, a name that is known makes clients look for the name.
+    // If a name is used as an id, clients look for the name.
     for name in ["web", "Web%20Shop", "only?domain_id=Solo"] {
         world.get(&token, &format!("/v3/projects/{name}")).await.expect_error(404, "IMG.0108");
     }
@@ -386,7 +386,7 @@ async fn project_name_is_not_accepted_as_an_id() {
     world.api.send(&action).await.expect_status(404);
     assert_eq!(world.api.dump(), before, "something was written");
 
-    // What the directory knows as an id is one, and so is what nobody's name is in this account.
+    // An id of the directory is an id; so is a text that names no project of this account.
     for (owner, member) in [("own1", "mem3"), ("own1", "nobody"), ("str1", "shop")] {
         let token = world.api.token(owner, Role::Member);
         let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
@@ -397,7 +397,7 @@ async fn project_name_is_not_accepted_as_an_id() {
         added.expect_status(200);
         assert_eq!(added.body["member_id"], json!(member));
     }
-    // A share that came before the name is taken back by what it was given to.
+    // A share made before the name existed is withdrawn by the id that it was made with.
     world.api.send(&add("later").token(&token)).await.expect_status(200);
     put_tenant(&world.api, "new1", "Acme", "later", "local").await;
     let remove = ApiRequest::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);

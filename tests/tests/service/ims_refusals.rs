@@ -1,4 +1,5 @@
-//! What IMS refuses at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing is written.
+//! The errors that IMS returns at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing
+//! is written.
 
 use imageshare::domain::{JobId, Role, Stamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// The images of `own1`, one for each visibility, and two of `own2`: one that `own1` has accepted, and one that it cannot
-/// see.
+/// The images of `own1`, one of each visibility, and two of `own2`: one that `own1` has accepted, and one that it
+/// cannot see.
 struct Fixture {
     api: Api,
     shared: String,
@@ -48,7 +49,7 @@ impl Fixture {
         self.api.send(&ask.token(&self.api.token(project, Role::Member))).await
     }
 
-    /// Has `own1` send a body, and holds the answer to the code and to what the message has to name.
+    /// Sends a body as `own1`. Checks the code, and what the message names.
     async fn expect_error(&self, method: &str, body: &Value, code: &str, named: &str) {
         let before = self.api.dump();
         let answer = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;

@@ -1,5 +1,5 @@
-//! A request made after another one was answered is later than it, whatever clocks say: a server whose clock is set back between
-//! two lives, and functions whose clocks differ.
+//! A request made after the response to another one is later than it, whatever the clocks say: a server whose clock
+//! is set back between two lives, and functions whose clocks differ.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -32,15 +32,15 @@ const MEMBER: &str = "member";
 /// How far the clock is set back.
 const SETBACKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_hours(1)];
 
-/// The tenants of a batch beside the member: those of one that is carried out at once, of one that is queued, and of one that
-/// is handed out piece by piece.
+/// The tenants of a batch besides the member: of one that is executed at once, of one that is queued, and of one
+/// whose work items are created one after the other.
 const OTHER_RECIPIENTS: [usize; 3] = [0, 120, 220];
 
-/// How a life of the server ends.
+/// When the next life of the server begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shutdown {
     Graceful,
-    /// At once.
+    /// Immediately.
     Killed,
     /// Three seconds later.
     KilledLater,
@@ -56,7 +56,7 @@ struct ServerRun {
 }
 
 impl ServerRun {
-    /// Starts a server on that data, on a machine whose clock shows that moment.
+    /// Starts a server on a table, on a machine whose clock shows this time.
     async fn start(data: &Path, moment: Timestamp) -> Self {
         let table = EmbeddedTable::open(Some(data)).unwrap();
         let service = start_service(&table, clock_at(moment, Duration::ZERO));
@@ -86,7 +86,7 @@ impl ServerRun {
     }
 }
 
-/// A machine's clock that shows that moment now.
+/// A machine's clock that shows this time now.
 fn clock_at(moment: Timestamp, skew: Duration) -> Clock {
     let begun = Instant::now();
     Clock::new(move || moment.plus(begun.elapsed()), skew)
@@ -103,7 +103,7 @@ fn start_service(table: &EmbeddedTable, clock: Clock) -> App {
     App { store: Store::new(table, clock), settings: Arc::new(settings) }
 }
 
-/// The member, and so many others.
+/// The member, and this many others.
 fn recipients(others: usize) -> Vec<TenantId> {
     let others = (0..others).map(|number| tenant(&format!("other-{number}")));
     [tenant(MEMBER)].into_iter().chain(others).collect()
@@ -114,7 +114,7 @@ async fn create_image(service: &App) -> ImageId {
     usecases::register_image(service, &caller(OWNER), new, None).await.unwrap().id
 }
 
-/// Shares an image, or stops sharing it, by the batch call, and lets it be carried out. Every pair must be done.
+/// Shares or unshares an image by the batch call, and executes the job. Every pair must succeed.
 async fn run_batch(service: &App, image: &ImageId, to: Vec<TenantId>, is_share: bool) {
     let (by, images) = (caller(OWNER), vec![image.clone()]);
     let job = if is_share {
@@ -164,7 +164,7 @@ async fn expect_member(service: &App, image: &ImageId, status: Option<Status>) {
     assert_eq!(member.map(|member| member.status), status);
 }
 
-/// Every way in which a life ends and the clock is set back.
+/// Every combination of a pause between lives and a clock setback.
 fn shutdowns_with_setbacks() -> impl Iterator<Item = (Shutdown, Duration)> {
     let ends = [Shutdown::Graceful, Shutdown::Killed, Shutdown::KilledLater];
     ends.into_iter().flat_map(|end| SETBACKS.map(|back| (end, back)))
@@ -191,7 +191,7 @@ async fn unshare_after_clock_setback_ends_the_membership() {
     }
 }
 
-/// Each request is made in a life of its own, and the clock is set back before each.
+/// Each request is made in its own life, and the clock is set back before each.
 #[tokio::test(start_paused = true)]
 async fn accept_all_after_clock_setbacks_accepts_a_new_share() {
     for (end, back) in shutdowns_with_setbacks() {
@@ -245,7 +245,7 @@ async fn unshare_with_slow_clock_ends_share_made_with_fast_clock() {
     }
 }
 
-/// The share is stamped above the answer to everything of another tenant, which is ahead of every clock.
+/// The share is stamped above another tenant's decision on everything, which is ahead of every clock.
 #[tokio::test(start_paused = true)]
 async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
     for others in OTHER_RECIPIENTS {
@@ -271,7 +271,7 @@ async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
     }
 }
 
-/// The hook before each request tells the server's keeper of the clock of it. Without requests nothing is written after the
+/// A hook before each request tells the task that stores the clock. Without requests nothing is written after the
 /// start.
 #[tokio::test(flavor = "multi_thread")]
 async fn server_keeps_its_clock_while_requests_come() {
@@ -296,20 +296,20 @@ async fn server_keeps_its_clock_while_requests_come() {
     }
 }
 
-/// Starts a whole server on that data.
+/// Starts a whole server on a data directory.
 async fn start_server(data: &Path) -> Server {
     let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
     Server::start(&arguments).await.unwrap()
 }
 
-/// The moment that the clock of the table's server had reached when it was last kept.
+/// The time of the logical clock when it was last stored.
 async fn saved_clock(table: &EmbeddedTable) -> Timestamp {
     let store = Store::new(table.lane(Lane::Request), Clock::for_server());
     store.saved_clock().await.unwrap().unwrap().reached
 }
 
-/// The clock that is kept is not far ahead of a server at rest, whose first request after that must not be lost sight of.
+/// The stored clock is not far ahead of an idle server, whose next request must not be overlooked.
 #[tokio::test(start_paused = true)]
 async fn first_request_after_idle_precedes_requests_after_restart() {
     for others in OTHER_RECIPIENTS {
@@ -329,8 +329,8 @@ async fn first_request_after_idle_precedes_requests_after_restart() {
     }
 }
 
-/// The share is stamped above its owner's answer to everything, which is further ahead of the slow function's clock than any
-/// answer of its own.
+/// The share is stamped above its owner's decision on everything, which is further ahead of the slow function's clock
+/// than any decision of that function.
 #[tokio::test(start_paused = true)]
 async fn accept_all_with_slow_clock_accepts_a_preceding_share() {
     for others in OTHER_RECIPIENTS.map(Some).into_iter().chain([None]) {

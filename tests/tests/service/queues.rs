@@ -1,5 +1,5 @@
-//! The queues of tenants: what was acknowledged can be answered at once, and a tenant who asks for much does not keep the
-//! workers from others.
+//! The queues of tenants: an acknowledged share can be decided on immediately, and a tenant with many jobs does not
+//! keep the workers from others.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A service on a clock that only goes on while everybody waits.
+/// A service on a clock that only advances while all tasks wait.
 fn start(limits: Limits) -> LocalService {
     LocalService::start_with_table(limits, BlockingTable::new)
 }
@@ -33,7 +33,7 @@ fn tenants(number: usize) -> Vec<TenantId> {
     (0..number).map(|number| tenant(&format!("t{number}"))).collect()
 }
 
-/// A share that was acknowledged and is not carried out.
+/// A share that was acknowledged but not executed.
 async fn queued_share(world: &LocalService, image: &ImageId, to: &str) -> JobId {
     let (images, to) = (vec![image.clone()], vec![tenant(to)]);
     let job = job_at(world.service.clock().stamp(), "owner", Task::Share, images, to);
@@ -90,7 +90,7 @@ async fn decision_on_an_unfinished_share_returns_503() {
     told.expect_status(503);
     assert_eq!(told.headers.get("retry-after").map(String::as_str), Some("1"));
     assert_eq!(told.body["error"]["code"], "IMG.0060");
-    // Nothing of it is for those whom it does not concern.
+    // It is not visible to tenants without a part in it.
     let stranger = respond_as_tenant(&world, &image, "stranger").await;
     assert_eq!(stranger, Err(UseCaseError::ImageNotFound(image)));
 }
@@ -151,14 +151,14 @@ async fn tenant_with_many_large_jobs_has_few_work_items() {
         usecases::share(&world.service, &caller("busy"), of_busy.clone(), tenants(100), None).await.unwrap();
     }
     assert_eq!(world.open_work_items().await.len(), 8);
-    // Another tenant's large job has its work items beside them, and its small one is done when it is answered.
+    // Another tenant's large job has work items as well, and its small one is done in the request.
     let other = caller("other");
     let large = usecases::share(&world.service, &other, of_other.clone(), tenants(100), None);
     let large = large.await.unwrap();
     assert_eq!(world.open_work_items().await.iter().filter(|piece| piece.job == large).count(), 2);
     let small = usecases::share(&world.service, &other, of_other, vec![tenant("a")], None).await;
     assert_eq!(world.job_report(small.unwrap()).await.status(), JobStatus::Success);
-    // Whatever the busy tenant asks for, a round of all that is open brings the other one's job on.
+    // Whatever the busy tenant requests, executing the open work once advances the other tenant's job.
     for _ in 0..2 {
         for piece in world.open_work_items().await {
             execute(&world.service, piece).await.unwrap();
@@ -228,7 +228,7 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     let told = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
     told.expect_status(429);
     assert!(told.headers.contains_key("retry-after"));
-    // What is carried out at once is not queued, and other tenants have their own limit.
+    // A request that is executed at once is not queued, and other tenants have their own limit.
     let one = usecases::share(&world.service, &caller("owner"), images[..1].to_vec(), tenants(1), None).await;
     assert_eq!(world.job_report(one.unwrap()).await.status(), JobStatus::Success);
     world.run_open_work().await;
@@ -236,7 +236,7 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     share().await.unwrap();
 }
 
-/// A table that ended jobs stay queued on: every worker is killed just before it takes its job out of the queue.
+/// A table where ended jobs stay queued: every worker is killed just before it removes its job from the queue.
 #[derive(Debug)]
 struct NoDequeueTable(TableLane);
 
@@ -289,7 +289,7 @@ async fn server_start_activates_the_job_behind_an_ended_one() {
         }
         for item in open {
             assert_eq!(item.job, first, "the second waits for the first");
-            // The last one fails to take its job out of the queue.
+            // The last worker fails to remove its job from the queue.
             let _ = execute(&world.service, item).await;
         }
     }

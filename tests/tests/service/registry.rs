@@ -1,4 +1,4 @@
-//! The image registry through the function `images`: create, show, patch, delete, and who may.
+//! The image registry through the function `images`: create, show, patch, delete, and permissions.
 
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;

@@ -1,4 +1,4 @@
-//! Every operation of the document as a stranger, without a token, and as somebody who may only read.
+//! Every operation of the document by a stranger, without a token, and by a read-only caller.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
 const VAULT: &str = "vault-of-own";
 const KEY: &str = "key-of-own";
 
-/// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
+/// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` was a member of both
+/// for a while.
 struct Fixture {
     api: Api,
     shared: String,
@@ -68,7 +69,7 @@ impl Fixture {
         Self { api, shared, private, job, access_key }
     }
 
-    /// Requests that name what exists, each with the same request for what does not; by every path that they have.
+    /// Requests on what exists, by all of their paths, each with the same request on what does not exist.
     fn request_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
         let pairs = self.resource_pairs(operation, me);
         let minor =
@@ -145,7 +146,7 @@ impl Fixture {
                 ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| ApiRequest::new("DELETE", format!("/v2/images/{image}"))),
-            // They name nothing that could be somebody's.
+            // They name nothing that has an owner.
             "createAccessKey"
             | "createToken"
             | "showCatalog"
@@ -262,7 +263,7 @@ impl Fixture {
                     |token: &str| ApiRequest::new(method, "/v3/auth/tokens").header("X-Subject-Token", token);
                 vec![(ask(&self.api.token("own1", Role::Member)), ask("a.b.c"))]
             }
-            // Whoever knows a tenant's exact names finds it; that is what names are for.
+            // A caller that knows a tenant's exact names finds it, as intended.
             "listTenants" => {
                 let ask = |marker: &str| get(format!("/v1/tenants?marker={marker}"));
                 vec![(ask("own1"), ask("nobody"))]
@@ -296,8 +297,8 @@ impl Fixture {
         }
     }
 
-    /// The same for vaults and grants of keys. Each project has its own, so whoever writes one writes its own: a stranger
-    /// is as little hindered by another's as it is told of it.
+    /// The same for vaults and key grants. Each project has its own, and a write concerns the caller's: another
+    /// project's are neither in a stranger's way nor visible to it.
     fn vault_and_key_grant_pairs(operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
         let get = |target: String| ApiRequest::new("GET", target);
         let vault = |id: &str| format!("/v1/vaults/{id}");
@@ -335,7 +336,7 @@ impl Fixture {
         }
     }
 
-    /// A request of the owner for what it has.
+    /// A request of the owner on what it has.
     fn owner_request(&self, operation: &Operation) -> ApiRequest {
         match operation.id.as_str() {
             "createImage" => ApiRequest::new("POST", "/v2/images").json(&json!({"name": "new"})),
@@ -364,7 +365,7 @@ impl Fixture {
         [Some(ask), minor].into_iter().flatten().map(|ask| (operation.clone(), ask)).collect()
     }
 
-    /// What is told, with every id by the same name.
+    /// The response, with all ids replaced by the same name.
     fn normalized_response(&self, answer: &ApiResponse) -> (u16, BTreeMap<String, String>, String) {
         let mut body = answer.body.to_string();
         for id in [
@@ -391,7 +392,7 @@ impl Fixture {
         (answer.status, headers, body)
     }
 
-    /// What there is, apart from jobs: a stranger may have jobs of its own.
+    /// The table without jobs: a stranger may have jobs of its own.
     fn dump_without_jobs(&self) -> BTreeMap<String, String> {
         let mut items = self.api.dump();
         items.retain(|key, _| !key.starts_with("J#"));
@@ -440,7 +441,7 @@ async fn stranger_cannot_tell_existing_from_missing() {
                     .any(|list| operation.id.starts_with(list));
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
-                // Of its own, of which there is none.
+                // Of its own images, of which there are none.
                 let is_nothing = operation.id == "deleteVault" && there.status == 204;
                 assert!(there.status >= 400 || is_list || is_job || is_nothing, "{one:?} {there:?}");
             }
@@ -474,7 +475,7 @@ async fn every_operation_requires_a_valid_token() {
         let unnamed = world.api.send(&ask).await;
         let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
         unnamed.expect_error(401, code);
-        // In OpenStack's words, where it is not Alibaba's API.
+        // In OpenStack's form, except for Alibaba's API.
         let unverified =
             "This server could not verify that you are authorized to access the document you requested. ";
         assert!(operation.path == "/" || unnamed.message().starts_with(unverified), "{unnamed:?}");
@@ -502,13 +503,13 @@ async fn reader_can_read_but_not_write() {
         if operation.id.ends_with("ImageData") {
             assert!(matches!(answer.status, 404 | 409), "nobody can, whatever the role: {answer:?}");
         } else if operation.id == "createToken" {
-            // It is the body that says who asks.
+            // The body names the caller.
             answer.expect_status(401);
         } else if operation.id == "showTenant" {
-            // Only admins do.
+            // Only admins may.
             answer.expect_error(403, "IMG.0026");
         } else if operation.path.starts_with("/v3/domains") {
-            // Nobody is told.
+            // The response is empty for every caller.
             answer.expect_error(403, "IMG.0026");
         } else if operation.method == "GET" {
             assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
@@ -525,7 +526,7 @@ async fn reader_can_read_but_not_write() {
 async fn every_api_checks_access_in_one_order() {
     let world = Fixture::start().await;
     let before = world.api.dump_when_idle().await;
-    // What PATCH, IMS's batch and Alibaba's call return, one after the other.
+    // The responses of PATCH, IMS's batch and Alibaba's call, in this order.
     let not_found = [(404, "IMG.0027"), (400, "IMG.0027"), (404, "InvalidImageId.NotFound")];
     let not_owner = [(403, "IMG.0047"), (400, "IMG.0047"), (403, "Forbidden.RAM")];
     let read_only = [(403, "IMG.0026"), (403, "IMG.0026"), (403, "Forbidden.RAM")];

@@ -1,4 +1,4 @@
-//! The two ways to the table say the same: the SDK over HTTP, as on AWS, and the embedded table. Whatever is tested over
+//! Both implementations of the table behave alike: the SDK over HTTP, as on AWS, and the embedded table. A test over
 //! one of them holds for the other.
 
 use imageshare::table::{
@@ -9,7 +9,7 @@ use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::table_server::TableServer;
 
-/// What one call was answered with.
+/// The result of one call.
 #[derive(Debug, PartialEq)]
 enum CallResult {
     Found(Result<ReadOutput, TableError>),
@@ -56,7 +56,7 @@ impl CallResult {
     }
 }
 
-/// Both tables, which are asked the same.
+/// Both tables; each call goes to both.
 struct TablePair {
     sdk: DynamoDb,
     embedded: Box<dyn Table>,
@@ -105,7 +105,7 @@ fn assert_same(sdk: CallResult, embedded: CallResult) -> CallResult {
     sdk
 }
 
-/// A batch read answers in no order.
+/// A batch read returns items in no order.
 fn sort_items(mut found: ReadOutput) -> ReadOutput {
     found.items.sort_by_key(|item| format!("{:?}", item.get("sk")));
     found
@@ -128,7 +128,7 @@ fn item(sk: &str, attributes: &[(&str, AttributeValue)]) -> Item {
     key(sk).into_iter().chain(attributes).collect()
 }
 
-/// An item that stands in the index, at that place of the list `l`.
+/// An item of the index, at a position of the list `l`.
 fn index_item(sk: &str, place: u32) -> Item {
     item(sk, &[("gpk", text("l")), ("gsk", text(&format!("{place:03}"))), ("n", number(place))])
 }

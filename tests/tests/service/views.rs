@@ -17,7 +17,7 @@ async fn list_images(functions: &Functions, project: &str, query: &str) -> ApiRe
     functions.send_without_body(project, LIST, &format!("/v2/cloudimages?{query}")).await
 }
 
-/// The names of the images of a list, in their order.
+/// The names of a list's images, in order.
 async fn image_names(functions: &Functions, project: &str, query: &str) -> String {
     let answer = list_images(functions, project, query).await;
     answer.expect_status(200);
@@ -25,7 +25,7 @@ async fn image_names(functions: &Functions, project: &str, query: &str) -> Strin
     images.iter().map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
-/// An image of that name, made in an earlier millisecond than the next one, so that lists have one order.
+/// Registers an image with a name, at least a millisecond before the next one, so that the order of lists is defined.
 async fn create_image(functions: &Functions, owner: &str, name: &str) -> String {
     let id = functions.create_image(owner, &json!({"name": name})).await;
     let made = Timestamp::now();
@@ -180,7 +180,7 @@ async fn page_of_large_images_stays_within_the_response_limit() {
     let (mut ids, mut pages, mut marker) = (BTreeSet::new(), 0, String::new());
     loop {
         let page = list_images(&functions, "own", &format!("limit=1000{marker}")).await.body;
-        // The gateway gets the body as a JSON string.
+        // The gateway has the body as a JSON string.
         assert!(Value::from(page.to_string()).to_string().len() < 5_500_000);
         pages += 1;
         ids.extend(page["images"].as_array().unwrap().iter().map(|image| image["id"].to_string()));

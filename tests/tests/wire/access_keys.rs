@@ -1,4 +1,4 @@
-//! Access keys, from their creation to their end, and what is done with requests that they sign.
+//! Access keys, from creation to deletion, and the requests signed with them.
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,7 +17,7 @@ async fn create_key(api: &Api, token: &str, body: &Value) -> ApiResponse {
     api.send(&ApiRequest::new("POST", KEYS).token(token).json(body)).await
 }
 
-/// A signer with a new access key of that project.
+/// A signer with a new access key of a project.
 async fn create_signer(api: &Api, project: &str) -> Signer {
     let made = create_key(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
     made.expect_status(201);
@@ -56,7 +56,7 @@ async fn signed_request_acts_for_its_project() {
         assert_eq!(api.send(&wire.to_api_request()).await.body["images"].as_array().unwrap().len(), 1);
     }
     for wire in sign_both_variants(&signer, &list) {
-        // Their clients add it after signing.
+        // The clients add it after signing.
         let ask = wire.to_api_request();
         api.send(&ask.clone().header("X-Project-Id", "own1")).await.expect_status(200);
         let other = api.send(&ask.header("X-Project-Id", "mem1")).await;
@@ -171,7 +171,7 @@ async fn access_key_limit_holds_under_concurrency() {
     refused.expect_error(403, "IMG.0088");
     assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
     assert_eq!(api.dump(), before);
-    // Another project.
+    // Of another project.
     create_key(&api, &api.token("own2", Role::Member), &new).await.expect_status(201);
 
     let disable =

@@ -1,4 +1,4 @@
-//! The whole way over HTTP: what owners and recipients do with the IMS API, from registering an image to unsharing it.
+//! All of the IMS API over HTTP, as owners and recipients use it, from registering an image to unsharing it.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// Somebody with a token.
+/// A caller with a token.
 struct Client<'a> {
     api: &'a Api,
     project: &'static str,
@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
         self.run_job("DELETE", &json!({"images": images, "projects": projects})).await
     }
 
-    /// The ids in the view of images that were shared with this project, by what it has said.
+    /// The ids in this project's view of images shared with it, by its decisions.
     async fn ids_by_member_status(&self, member_status: &str) -> BTreeSet<String> {
         let query = format!("__imagetype=shared&visibility=shared&member_status={member_status}");
         image_ids(&self.get(&format!("/v2/cloudimages?{query}")).await)
@@ -80,7 +80,7 @@ impl<'a> Client<'a> {
     async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "replace", "path": path, "value": value}]);
         self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await.expect_status(200);
-        // The lists of its members say so when the job of it is carried out.
+        // The lists of its members change when the job of this change is executed.
         self.api.wait_until_idle().await;
     }
 }
@@ -208,7 +208,7 @@ async fn every_operation_is_served() {
     assert_eq!(api.succeeded_operations(), operations.map(|operation| operation.id).collect());
 }
 
-/// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that taken back.
+/// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that is undone.
 async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     let details = json!({"name": "whole", "__system__cmkid": "key", "__whole_image": "true", "__backup_id": "b",
         "__system_disk_backup_gib": "40"});
@@ -233,7 +233,7 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     member.call("DELETE", "/v1/vaults/v-1", None).await.expect_status(204);
 }
 
-/// A token by an access key, and what clients ask with it.
+/// A token by an access key, and the requests that clients make with it.
 async fn exercise_keystone(owner: &Client<'_>) {
     for path in ["/v3", "/v3/"] {
         assert_eq!(owner.api.send(&ApiRequest::new("GET", path)).await.body["version"]["id"], "v3.14");
@@ -260,7 +260,7 @@ async fn exercise_keystone(owner: &Client<'_>) {
     owner.api.send(&ask("/v2/cloudimages")).await.expect_status(401);
 }
 
-/// Shares an image with somebody of whom only the names are known, whom an admin has entered in the directory.
+/// Shares an image with a tenant by the names that an admin has put into the directory.
 async fn exercise_directory(owner: &Client<'_>, image: &str) {
     let admin = Client::new(owner.api, "ops", Role::Admin);
     let names = json!({"account": "acme", "project": "web"});
@@ -274,7 +274,7 @@ async fn exercise_directory(owner: &Client<'_>, image: &str) {
     admin.call("DELETE", "/v1/tenants/mem7", None).await.expect_status(204);
 }
 
-/// The same with one image and one project at a time, as OpenStack's clients do it.
+/// The same with one image and one project at a time, as OpenStack's clients do.
 async fn exercise_glance(owner: &Client<'_>, member: &Client<'_>, image: &str) {
     let members = format!("/v2/images/{image}/members");
     let row = format!("{members}/{}", member.project);

@@ -1,4 +1,4 @@
-//! What the log says of a request, and that it holds nothing by which somebody else could make one.
+//! What the log says of a request, and that it contains nothing to make one with.
 
 use http::Method;
 use imageshare::domain::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const TOKENS: &str = "/v3/auth/tokens";
 
-/// A server whose log says all that it can, and what must not stand there.
+/// A server that logs everything it can, and the secrets that must not be in its log.
 struct Fixture {
     server: ServerProcess,
     secrets: Vec<String>,
@@ -35,13 +35,13 @@ impl Fixture {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null), subject)
     }
 
-    /// Remembers a token, and its signature apart.
+    /// Records a token, and its signature, as secrets.
     fn add_secret_token(&mut self, token: &str) {
         self.secrets.push(token.to_owned());
         self.secrets.extend(token.rsplit_once('.').map(|(_, signature)| signature.to_owned()));
     }
 
-    /// Remembers the signature of a request, however it is written.
+    /// Records the signature of a request, in all its encodings.
     fn add_secret_signature(&mut self, wire: &WireRequest) {
         for (_, value) in wire.headers.iter().filter(|(name, _)| name == "Authorization") {
             self.secrets.extend(value.rsplit_once("Signature=").map(|(_, signature)| signature.to_owned()));
@@ -62,7 +62,7 @@ impl Fixture {
             .0
     }
 
-    /// Asks for a token as Keystone has it.
+    /// Requests a token from Keystone's API.
     async fn request_token(&mut self, identity: &Value) -> (u16, Option<String>) {
         let asked = UnsignedRequest::new("POST", TOKENS).json(json!({"auth": {"identity": identity}}));
         let (status, _, subject) = self.send(&asked.to_wire()).await;

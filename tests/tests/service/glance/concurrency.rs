@@ -1,4 +1,4 @@
-//! Changes of one membership at the same time as others: where Glance errs, this service does not.
+//! Concurrent changes of one membership: correct even where Glance errs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,7 +79,7 @@ async fn concurrent_adds_and_removes_leave_a_consistent_state() {
     assert_eq!(world.members("own1", &image).await, "");
 }
 
-/// An image, and a job that has been accepted for one member of it but is not carried out yet.
+/// An image, and an accepted job for one member of it that is not executed yet.
 struct PendingJobFixture {
     local: LocalService,
     image: ImageId,
@@ -126,7 +126,7 @@ impl PendingJobFixture {
         usecases::decide_as_member(&self.local.service, &member, &self.image, &id, answer).await.is_ok()
     }
 
-    /// The status of the membership once all jobs are carried out, and whether the image's count agrees.
+    /// The membership's status after all jobs, and whether the member count is right.
     async fn finish(&self) -> Option<Status> {
         self.local.run_open_work().await;
         let (image, member) =

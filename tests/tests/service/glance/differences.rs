@@ -1,4 +1,4 @@
-//! Holds the page of differences, `shared/src/facade/glance/DIFFERENCES.md`, to the code.
+//! Checks the page of differences, `shared/src/facade/glance/DIFFERENCES.md`, against the code.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Versions and schemas: what clients ask before and after their calls.
+//! Versions and schemas, which clients request before and after their calls.
 
 use imageshare_tests::api::ApiRequest;
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn schemas_exist_for_images_and_members() {
     world.request("own1", "GET", "/v2/schemas/task").await.expect_status(404);
     let image = world.request("own1", "GET", "/v2/schemas/image").await.body;
     assert_eq!(image["additionalProperties"], json!({"type": "string"}));
-    // python-glanceclient has an option for each of these, and loses the value of one that the schema does not name.
+    // python-glanceclient has an option for each of these, and drops the value of one that the schema does not have.
     for name in
         ["architecture", "description", "instance_uuid", "kernel_id", "os_distro", "os_version", "ramdisk_id"]
     {

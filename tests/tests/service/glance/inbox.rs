@@ -1,10 +1,10 @@
-//! `GET /v2/images` as the inbox of a recipient, line by line of `contract/glance.md` 2.6.
+//! `GET /v2/images` as the inbox of a recipient, row by row of `contract/glance.md` 2.6.
 
 use serde_json::json;
 
 use super::World;
 
-/// What `me` sees: its own images, and those of others that it was offered or that are open.
+/// What `me` sees: its own images, those shared with it, and open ones.
 async fn inbox_world() -> World {
     let world = World::start(&[]).await;
     for (owner, name, visibility) in [

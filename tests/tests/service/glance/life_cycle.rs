@@ -1,4 +1,4 @@
-//! What becomes of memberships while the image lives (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
+//! Memberships during the life of an image (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::ApiRequest;
@@ -34,7 +34,7 @@ async fn image_data_calls_report_that_data_live_elsewhere() {
         answer.expect_error(status, "IMG.0105");
         assert!(answer.message().contains("live elsewhere"), "{answer:?}");
     }
-    // openstacksdk writes the body of any answer into the image file, and fails where the checksum is another.
+    // openstacksdk writes the body of any response into the image file, and fails if the checksum differs.
     for accept in ["*/*", "application/octet-stream"] {
         let ask = ApiRequest::new("GET", format!("{path}/file")).header("Accept", accept);
         let answer = world.send("own1", Role::Member, ask).await;

@@ -1,4 +1,4 @@
-//! Members: added, listed, shown, answered for and removed, with Glance's statuses and messages.
+//! Members: added, listed, shown, decided on and removed, with Glance's statuses and messages.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::ApiRequest;
@@ -29,7 +29,7 @@ async fn member_life_cycle_works_as_in_openstacksdk() {
     let listed = world.request("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
     assert_eq!(listed.body["schema"], "/v2/schemas/members");
     assert_eq!(listed.body["members"][0]["status"], "accepted");
-    // `find_member` names the image once more.
+    // `find_member` requests the image once more.
     let found = world.request("own1", "GET", &format!("{member}?image_id={image}")).await;
     found.expect_status(200);
     assert_eq!(found.body["status"], "accepted");
@@ -55,7 +55,7 @@ async fn member_is_added_once_and_within_the_limit() {
     }
     let twice = world.add("own1", &image, "b").await;
     let message = format!("Member b is duplicated for image {image}: it is shared with b already.");
-    // Also where the image is full.
+    // Even if the member limit is reached.
     twice.expect_message(409, message.as_str());
     let full = world.add("own1", &image, "d").await;
     let message = format!(
@@ -122,7 +122,7 @@ async fn content_type_of_member_calls_is_ignored() {
     let ask = ApiRequest::new("POST", format!("/v2/images/{image}/members"));
     let ask = ask.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
     world.send("own1", Role::Member, ask).await.expect_status(200);
-    // python-glanceclient names a type on requests without a body.
+    // python-glanceclient sends a content type on requests without a body.
     let ask = ApiRequest::new("GET", format!("/v2/images/{image}/members"));
     let ask = ask.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
     world.send("own1", Role::Member, ask).await.expect_status(200);

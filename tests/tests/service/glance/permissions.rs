@@ -1,4 +1,4 @@
-//! Who may do what, cell by cell of `contract/glance.md` 2.4: every call on every kind of image by everybody.
+//! Permissions, cell by cell of `contract/glance.md` 2.4: every call on every kind of image by every caller.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,10 @@ use super::World;
 /// The calls in the order of the columns below.
 const CALLS: [&str; 7] = ["add", "list", "show", "update", "remove", "image", "delete image"];
 
-/// Kind of image, caller, and what becomes of each call; a letter stands for a message.
+/// Kind of image, caller, and the result of each call; a letter stands for a message.
 ///
-/// The image has the members `mem1` (accepted) and `mem2` (pending); calls name `mem1`, or `new1` where it is to be added.
+/// The image has the members `mem1` (accepted) and `mem2` (pending); calls name `mem1`, or `new1` if it is to be
+/// added.
 const PERMISSIONS: [(&str, &str, Role, [&str; 7]); 21] = [
     ("shared", "own1", Role::Member, ["200", "200", "200", "403 U", "204", "200", "204"]),
     ("shared", "mem1", Role::Member, ["403 A", "200", "200", "200", "403 D", "200", "403"]),
@@ -38,7 +39,7 @@ const PERMISSIONS: [(&str, &str, Role, [&str; 7]); 21] = [
     ("none", "adm1", Role::Admin, ["404 i", "404 i", "404 i", "404 i", "404 i", "404 n", "404 n"]),
 ];
 
-/// How the message begins that a letter stands for.
+/// The beginning of the message that a letter stands for.
 fn message_prefix(letter: &str, image: &str) -> String {
     match letter {
         "A" => "You are not authorized to complete add_member action: ".to_owned(),
@@ -58,7 +59,7 @@ fn message_prefix(letter: &str, image: &str) -> String {
 
 const ONLY_SHARED: &str = "Only shared images have members. Its visibility is ";
 
-/// What the message says to do: whose credential is needed, or that the image is not a shared one.
+/// What the message says to do: which caller may, or that the image is not shared.
 fn advice(letter: &str, kind: &str, caller: &str, role: Role) -> String {
     match letter {
         "A" | "D" if role == Role::Reader && caller == "own1" => "Ask for the role member.".to_owned(),
@@ -103,7 +104,7 @@ async fn create_image(world: &World, kind: &str) -> String {
     image
 }
 
-/// The image and its memberships as the table has them; jobs of other images may be under way.
+/// The image and its memberships in the table; jobs of other images may be open.
 fn stored_items(world: &World, image: &str) -> BTreeMap<String, String> {
     let mut items = world.api.dump();
     items.retain(|key, _| key.starts_with(&format!("I#{image} ")));

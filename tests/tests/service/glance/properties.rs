@@ -1,4 +1,4 @@
-//! What an image may be said to be, and what may not be changed of it any more.
+//! The properties that an image may have, and those that may no longer change.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::{ApiRequest, ApiResponse};
@@ -33,7 +33,7 @@ async fn active_image_formats_cannot_be_replaced() {
             let text = format!("Attribute {name} can be only replaced for a queued image");
             assert!(refused.message().contains(&text), "{refused:?}");
         }
-        // The same.
+        // The same value.
         patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await.expect_status(200);
     }
 }
@@ -47,7 +47,7 @@ async fn missing_format_can_be_set_until_the_image_is_shared() {
     assert_eq!(said.body["disk_format"], "raw");
     world.share("own1", &image, "mem1", "accepted").await;
     let refused = patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await;
-    // Somebody has consented to the image as it is.
+    // A recipient has consented to the image as it is.
     refused.expect_status(409);
     assert!(refused.message().contains("Unshare it first"), "{refused:?}");
     world.remove("own1", &image, "mem1").await.expect_status(204);
@@ -87,7 +87,7 @@ async fn property_that_breaks_client_tools_is_rejected() {
     }
     assert_eq!(world.api.dump(), before);
     let remove = json!([{"op": "remove", "path": "/properties"}]);
-    // There is none, but it could be removed.
+    // The image has no such property, but it could be removed.
     patch_image(&world, &image, &remove).await.expect_status(409);
 }
 

@@ -1,4 +1,4 @@
-//! Calls that create something, sent again under their `Idempotency-Key`.
+//! Calls that create something, repeated with their `Idempotency-Key`.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::{ApiRequest, ApiResponse};
@@ -56,7 +56,7 @@ async fn member_is_added_once_per_idempotency_key() {
     assert_eq!(again.body["status"], "accepted");
     let other = create_with_key(&world, "own1", &members, ("k", &json!({"member": "mem2"}))).await;
     other.expect_error(422, "IMG.0018");
-    // Whatever the call.
+    // For every call.
     create_with_key(&world, "own1", IMAGES, ("k", &json!({}))).await.expect_status(422);
     create_with_key(&world, "str1", &members, ("k", &said)).await.expect_status(404);
     world.remove("own1", &image, "mem1").await.expect_status(204);

@@ -1,4 +1,4 @@
-//! One tag of an image at a time, as Glance 33 has it: statuses, the order of its checks, and who may.
+//! Adding and removing single tags as in Glance 33: statuses, the order of the checks, and permissions.
 
 use futures_util::future::join_all;
 use imageshare::domain::Role;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// One of an image's tags, percent-encoded.
+/// The path of a tag of an image, percent-encoded.
 fn tag_path(image: &str, tag: &str) -> String {
     format!("/v2/images/{image}/tags/{tag}")
 }
@@ -67,7 +67,7 @@ async fn tagging_requires_write_access_to_the_image() {
         ("mem1", Role::Reader, not_the_owners),
         ("str1", Role::Member, unseen),
     ] {
-        // Whether the image has the tag makes no difference.
+        // Whether or not the image has the tag.
         for (method, tag) in [("PUT", "new"), ("PUT", "old"), ("DELETE", "old"), ("DELETE", "none")] {
             let answer = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
             answer.expect_error(status, code);
@@ -127,7 +127,7 @@ async fn invalid_tag_is_rejected_before_the_image_lookup() {
         world.remove_tag(&image, bad).await.expect_status(404);
     }
     for method in ["PUT", "DELETE"] {
-        // An empty step.
+        // An empty path segment.
         world.request("own1", method, &tag_path(&image, "")).await.expect_status(404);
     }
     assert_eq!(world.api.dump(), before);
@@ -138,7 +138,7 @@ async fn tag_limits_are_enforced() {
     let world = World::start(&[]).await;
     let tags: Vec<_> = (0..128).map(|number| number.to_string()).collect();
     let full = world.create_image("own1", &json!({"tags": tags})).await;
-    // 32 tags of 510 bytes leave 64 of 16 KiB.
+    // 32 tags of 510 bytes leave 64 bytes of 16 KiB.
     let heavy: Vec<_> = (10..42).map(|number| format!("{number}{}", "é".repeat(253))).collect();
     let heavy = world.create_image("own1", &json!({"tags": heavy})).await;
     let before = world.api.dump_when_idle().await;
@@ -146,7 +146,7 @@ async fn tag_limits_are_enforced() {
     refused.expect_error(413, "IMG.0088");
     let glances = format!("Image tag limit exceeded for image {full}: ");
     assert!(refused.message().starts_with(&glances) && refused.message().contains("Attempted: 129"));
-    // One that is there.
+    // A tag that exists already.
     world.add_tag(&full, "127").await.expect_status(204);
     let refused = world.add_tag(&heavy, &"x".repeat(200)).await;
     refused.expect_error(400, "IMG.0001");
@@ -170,7 +170,7 @@ async fn concurrent_tag_changes_are_not_lost() {
         loop {
             match world.add_tag(&image, &number.to_string()).await.status {
                 204 => break,
-                // Others have changed it ten times in between.
+                // Other requests have changed it ten times in between.
                 status => assert_eq!(status, 409),
             }
         }

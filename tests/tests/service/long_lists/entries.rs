@@ -1,4 +1,4 @@
-//! The entries of lists follow their image: renamed, tagged, hidden and shown again, also in the lists of others.
+//! List entries follow their image, even in others' lists: renamed, tagged, hidden and shown again.
 
 use std::collections::BTreeSet;
 

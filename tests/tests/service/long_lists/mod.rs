@@ -1,5 +1,5 @@
-//! Lists of 12,000 images: what is looked for is found wherever it stands, sorted lists cost what they return, and nothing
-//! is called not found that was not looked for.
+//! Lists of 12,000 images: a search finds an image wherever it is, sorted lists cost what they return, and a search
+//! that did not look everywhere does not report that nothing was found.
 
 mod entries;
 mod world;
@@ -8,10 +8,10 @@ use self::world::{
     RENAME_INTERVAL, World, image_count, image_id, image_ids_on, name_number, read_only_world,
 };
 
-/// More owners than streams that are each read for a whole page.
+/// More owners than lists that are each read for a whole page.
 const SHARING_OWNERS: usize = 150;
 
-/// The most calls to the table by which anything is found.
+/// The limit of table calls of any search.
 const MAX_CALLS: u64 = 5;
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn exact_filter_takes_at_most_five_table_calls() {
     }
 }
 
-/// Two owners have shared with `me`, each of whose lists is asked at the same time, as is each list for several names; and
-/// of several tags the rarest is found first, in each list.
+/// Two owners have shared with `me`. Their lists are read concurrently, as is each list for several names; with
+/// several tags, the rarest is found first, in each list.
 #[tokio::test]
 async fn names_tags_and_owners_are_queried_concurrently() {
     let world = read_only_world().await;
@@ -85,7 +85,7 @@ async fn names_tags_and_owners_are_queried_concurrently() {
     }
 }
 
-/// As many owners have shared with `me`: what they are asked for is merged a part of each list at a time.
+/// This many owners have shared with `me`: their lists are merged a part at a time.
 #[tokio::test]
 async fn shares_of_many_owners_are_found_by_tag_and_name() {
     let world = World::start();
@@ -117,7 +117,7 @@ async fn shares_of_many_owners_are_found_by_tag_and_name() {
     assert_eq!(shown, newest_first);
 }
 
-/// The images of an owner with more of them than are looked at one by one are found in the list of keys: 8,000 in a call.
+/// If an owner has more images than are read one by one, they are found in the list of keys: 8,000 in a call.
 #[tokio::test]
 async fn received_images_are_filtered_by_an_owner_of_many() {
     let world = read_only_world().await;
@@ -139,7 +139,7 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         _ => format!("image-{:07}", name_number(number(id))),
     };
     let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
-    // The renamed were updated one after the other, before o-3 was published.
+    // The renamed images were updated one after the other, before o-3 was published.
     let updated = |id: &String| match id.as_str() {
         "o-3" => (2, 0),
         id if is_renamed(id) => (1, number(&id.to_owned())),

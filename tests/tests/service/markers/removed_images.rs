@@ -1,5 +1,5 @@
-//! A page goes on where the one before ended, in every facade and in every order, though the image that ended it is gone:
-//! deleted, revoked or rejected.
+//! A page continues after the previous one, in every facade and in every order, even if the last image of that page
+//! is gone: deleted, revoked or rejected.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ impl World {
         answer.body
     }
 
-    /// Six images that `mem1` has accepted, two of a name, of which one was changed since.
+    /// Six images that `mem1` has accepted, two with the same name, one of which has been changed since.
     async fn create_accepted_images(&self) -> BTreeSet<String> {
         let mut images = BTreeSet::new();
         for (name, format) in
@@ -129,7 +129,7 @@ async fn pages_continue_in_every_order_after_an_image_is_removed() {
                 marker = next;
             }
             let once: BTreeSet<_> = shown.iter().cloned().collect();
-            // A rejected one is in this list still, and may have moved.
+            // A rejected image is still in this list, and may have moved.
             let is_shown_again = list.target.contains("member_status=all");
             let most = shown.len() - usize::from(is_shown_again && once.len() < shown.len());
             assert_eq!((&once, once.len()), (&images, most), "{deed} {list:?}");

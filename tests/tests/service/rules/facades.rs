@@ -1,4 +1,4 @@
-//! The rules as clients of each API meet them: the code and the status of a refusal, and what to do about it in its message.
+//! The rules as seen by clients of each API: the code and status of an error, and the remedy in its message.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const MEMBERS_PATH: &str = "/v1/cloudimages/members";
 
-/// Projects by their names, each asking with a token of its own.
+/// Projects by name, each with its own token.
 struct World {
     api: Api,
 }
@@ -40,7 +40,7 @@ impl World {
         .await
     }
 
-    /// Makes a batch call; returns the first pair's result, and the job.
+    /// Makes a batch call. Returns the first pair's result, and the job.
     async fn run_batch(&self, who: &str, method: &str, body: Value) -> (Value, Value) {
         let accepted = self.send_ok(who, method, MEMBERS_PATH, Some(body)).await;
         let job = self.api.wait_for_job(&self.api.token(who, Role::Member), who, &accepted).await;
@@ -238,7 +238,7 @@ async fn recipient_and_pending_limits_are_enforced_in_every_facade() {
     assert_refused(&world.add_member(&images[0], "mem2").await, 413, "IMG.0088");
     assert_refused(&world.add_account(&images[0], "mem2").await, 403, "QuotaExceed.ShareImageUser");
     let granted = world.add_account(&images[2], "mem1").await;
-    // What asks for no answer does not wait for one.
+    // A share that needs no consent is never pending.
     granted.expect_status(200);
 
     let quotas = world.send_ok("mem1", "GET", "/v1/cloudimages/quota", None).await.body;

@@ -1,5 +1,5 @@
-//! Limits are exact whoever writes at once (`contract/decisions.md` 12): recipients of an image, images of a tenant, images
-//! that wait for a tenant's answer. What is shared with a tenant is not counted as its own (seed 002).
+//! Limits are exact under concurrent writes (`contract/decisions.md` 12): recipients of an image, images of a tenant,
+//! images pending for a tenant. Images shared with a tenant do not count as its own (seed 002).
 
 use imageshare::App;
 use imageshare::domain::{Details, ImageId, Limits, Outcome, Status, Task, Visibility};
@@ -150,7 +150,7 @@ async fn concurrent_registrations_respect_the_image_limit() {
     assert_eq!(usecases::quota(&world.service, &caller("b")).await.unwrap().images, 60);
 }
 
-/// A service where few images of one owner may wait.
+/// A service with a low limit of pending images per owner.
 fn start_with_small_inboxes() -> LocalService {
     LocalService::start(Limits { pending_per_owner: 3, pending_per_tenant: 5, ..Limits::default() })
 }
@@ -217,7 +217,7 @@ async fn hidden_images_do_not_count_as_pending() {
     assert_eq!(usecases::quota(&later, &caller("a")).await.unwrap().pending_images, 4);
 }
 
-/// The service of a process that has counted nothing yet.
+/// The service of a process without cached counts.
 fn service_with_empty_counts(world: &LocalService) -> App {
     let store = Store::new(world.table.clone(), world.service.clock().clone());
     App { store, ..world.service.clone() }

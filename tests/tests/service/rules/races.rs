@@ -1,8 +1,8 @@
-//! Every rule under a race: what a plan was made from changes between its snapshot and its commit.
+//! Every rule in a race: what a plan was made from changes between its snapshot and its commit.
 //!
-//! Where a rule's verdict has guards, the commit must be a conflict, and the request is decided by what holds then. Where it has
-//! none, the commit must succeed, for the reason that the rule gives. A new rule does not compile here before it has its
-//! races.
+//! If a rule's verdict has guards, the commit has to be a conflict, and the request is decided by the new state. If
+//! it has none, the commit has to succeed, for the reason that the rule gives. A new rule without races does not
+//! compile.
 
 use std::future::Future;
 
@@ -25,7 +25,7 @@ const ENCRYPTED: [(&str, &str); 1] = [("__system__cmkid", "key")];
 struct World {
     local: LocalService,
     race: Race,
-    /// The same service beside the race.
+    /// The same service without the race.
     beside: App,
 }
 
@@ -42,8 +42,8 @@ impl World {
         self.local.create_image_with("owner", properties).await
     }
 
-    /// Makes a request, with something that happens just before its first transaction. Returns what became of that transaction
-    /// and of the request.
+    /// Makes a request, with an action just before its first transaction. Returns the results of that transaction and
+    /// of the request.
     async fn race<T>(
         &self,
         meanwhile: impl Future<Output = ()> + Send + 'static,
@@ -210,7 +210,7 @@ async fn member_limit() {
     let (raced, outcome) = world.race(fill, world.share(&image, "a")).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::MemberLimit)));
 
-    // The image is full by the recipient itself when the plan is committed.
+    // When the plan is committed, the image is full because of the recipient itself.
     let (beside, filled) = (world.beside.clone(), image.clone());
     let replace = async move {
         unshare(&beside, &filled, "b").await;
@@ -228,7 +228,7 @@ async fn key_grant() {
         world.race(async move { revoke_key_grant(&beside).await }, world.share(&image, "a")).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::KeyNotGranted)));
 
-    // The recipient is a member without a grant when the plan is committed.
+    // When the plan is committed, the recipient is a member, without a key grant.
     let (beside, shared) = (world.beside.clone(), image.clone());
     let share_meanwhile = async move {
         grant_key(&beside).await;
@@ -244,12 +244,12 @@ async fn region() {
     let image = world.image(&[]).await;
     let table = world.local.table.clone();
     let move_away = async move { put_region(&table, "elsewhere").await };
-    // A recipient that moves away just after the commit keeps the image, too.
+    // A recipient that changes its region just after the commit keeps the image, too.
     let (raced, outcome) = world.race(move_away, world.share(&image, "a")).await;
     assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
     assert_eq!(world.status(&image, "a").await, Some(Status::Pending));
 
-    // The recipient is a member elsewhere when the plan is committed.
+    // When the plan is committed, the recipient is a member in another region.
     let image = world.image(&[]).await;
     let (table, beside, shared) = (world.local.table.clone(), world.beside.clone(), image.clone());
     let share_meanwhile = async move {
@@ -281,7 +281,7 @@ async fn active_member() {
     assert_ne!(outcome, Ok(Outcome::Done));
     assert_eq!(world.status(&image, "a").await, None);
 
-    // The recipient is a member when the plan is committed.
+    // When the plan is committed, the recipient is a member.
     let (image, beside) = (world.image(&[]).await, world.beside.clone());
     let shared = image.clone();
     let share_meanwhile = async move { assert_eq!(share(&beside, &shared, "b").await, Ok(Outcome::Done)) };
@@ -302,7 +302,7 @@ async fn vault() {
     let (raced, outcome) = world.race(fill, world.respond(&image, "a", Some("v"))).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::VaultFull)));
 
-    // Its owner enlarges the vault and accepts the very image before the plan is committed.
+    // Before the plan is committed, its owner enlarges the vault and accepts the very image.
     let (beside, accepted) = (world.beside.clone(), image.clone());
     let accept_meanwhile = async move {
         put_vault(&beside, VaultStatus::Available, 200).await;
@@ -312,7 +312,7 @@ async fn vault() {
     let (raced, outcome) = world.race(accept_meanwhile, world.respond(&image, "a", Some("v"))).await;
     assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 
-    // The vault cannot be used any more, whether or not the image's backups take room in it.
+    // The vault can no longer be used, whether or not the image's backups have reserved capacity in it.
     let without_size = world.image(&FULL_ECS[..2]).await;
     world.share(&without_size, "a").await.unwrap();
     put_vault(&world.beside, VaultStatus::Available, 200).await;

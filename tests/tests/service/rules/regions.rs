@@ -11,7 +11,7 @@ use super::{
     share_and_execute, start_service,
 };
 
-/// Enters a tenant in the directory, as far as this rule looks at it.
+/// Adds a tenant to the directory, with the fields that this rule reads.
 async fn put_tenant_in_region(world: &LocalService, id: &str, region: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let key = [("pk".to_owned(), text(&format!("T#{id}"))), ("sk".to_owned(), text("A"))].into();

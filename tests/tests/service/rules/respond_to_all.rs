@@ -1,4 +1,5 @@
-//! Seed 001: "To accept all the shared images, click Accept All": everything that waits at that moment, in one job.
+//! Seed 001: "To accept all the shared images, click Accept All": everything that is pending at that moment, in one
+//! job.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -64,7 +65,7 @@ async fn respond_to_all_skips_later_shares() {
     let images = create_pending_images(&world, 3).await;
     respond_and_execute(&world, &images[..1], "a", (Status::Rejected, None)).await;
     let job = respond_to_all(&world, "a", Status::Accepted, None).await;
-    // Shared anew, and for the first time, before the job is carried out.
+    // Shared again, and for the first time, before the job is executed.
     remove_member(&world, &images[1]).await;
     let late = world.create_image("owner").await;
     for image in [&images[1], &late] {
@@ -101,7 +102,7 @@ async fn respond_to_all_does_not_accept_hidden_images() {
     let said = async |image| member_status(&world, image, "a").await.unwrap();
     assert_eq!(said(&images[1]).await, Status::Pending, "the old statuses are in force again");
 
-    // What is hidden waits out of sight, and takes no place among what does.
+    // A hidden image is pending but not visible, and does not count against the limits.
     show(Visibility::Private).await;
     world.run_open_work().await;
     respond_to_all(&world, "a", Status::Rejected, None).await;
@@ -149,7 +150,7 @@ async fn respond_to_all_reserves_until_the_vault_is_full() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_workers_and_decisions_leave_one_decision_each() {
-    // They do not always meet in the same place.
+    // They do not always conflict at the same step.
     for _ in 0..10 {
         run_workers_and_decisions_concurrently().await;
     }

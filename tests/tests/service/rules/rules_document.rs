@@ -1,4 +1,4 @@
-//! Holds `shared/RULES.md` to the code: its errors are known, and its tests exist.
+//! Checks `shared/RULES.md` against the code: its errors and its tests exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,7 +46,7 @@ fn every_rule_names_existing_tests() {
     assert!(wrong.is_empty(), "no such test: {wrong:#?}");
 }
 
-/// The cases of these sections of the snapshot of all errors: what leads to each, and its status, code and message.
+/// The cases of these sections of the snapshot of all errors: the cause of each, and its status, code and message.
 fn error_cases(facades: &[&str]) -> Vec<(&'static str, &'static str)> {
     let sections =
         ERRORS.split("## ").filter(|section| facades.iter().any(|facade| section.starts_with(facade)));

@@ -33,7 +33,7 @@ async fn reserved_gib(world: &LocalService, who: &str, id: &str) -> u64 {
     vault.vault.reserved_gib
 }
 
-/// Full-ECS images of 60 GiB that wait for `a`'s answer.
+/// Full-ECS images of 60 GiB that are pending for `a`.
 async fn create_pending_full_ecs_images(world: &LocalService, how_many: usize) -> Vec<ImageId> {
     let mut images = Vec::new();
     for _ in 0..how_many {
@@ -217,7 +217,7 @@ async fn concurrent_acceptances_respect_the_vault_capacity() {
     }
     assert_eq!(accepted, 77);
 
-    // Rejections, withdrawals and new acceptances at once, by jobs and by Glance's calls.
+    // Concurrent rejections, unshares and new acceptances, by jobs and by Glance's calls.
     let mut at_once = Vec::new();
     for (number, image) in images.iter().cloned().enumerate() {
         let service = world.service.clone();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::world::World;
 
-/// JSON of any shape, whose names are often those that mean something.
+/// Generates JSON of any shape, often with names that have a meaning.
 fn any_json() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
         3 => prop::sample::select(vec!["images", "projects", "project_id", "member", "status", "vault_id", "accounts", "name", "id",

@@ -30,7 +30,7 @@ fn odd_values() -> Vec<Value> {
     [texts.to_vec(), long.to_vec(), rest.to_vec()].concat()
 }
 
-/// A body with each of its values replaced by something odd or left out.
+/// A body in which each value in turn is replaced by an odd one or left out.
 fn mutations(body: &Value) -> Vec<Value> {
     let mut all = odd_values();
     match body {
@@ -83,7 +83,7 @@ async fn body_that_violates_the_schema_is_rejected() {
     faults.assert_none();
 }
 
-/// Bodies that are no JSON, or no JSON that anything here takes.
+/// Bodies that are not JSON, or JSON that no operation accepts.
 fn unparsable_bodies() -> Vec<Vec<u8>> {
     let deep = |open: &str, length| open.repeat(length).into_bytes();
     let texts: [&[u8]; 26] = [
@@ -133,14 +133,14 @@ async fn unparsable_body_is_rejected() {
                 let ask = world.request(&operation, body);
                 faults.expect_client_error(&ask, &world.send(&ask).await);
             }
-            // Deep inside a key that nobody knows.
+            // Nested deeply, under an unknown key.
             let good = world.valid_body(&operation).to_string();
             for open in ["[", "{\"a\":"] {
                 let deep = format!("{{\"unknown\":{},", open.repeat(2_000));
                 let ask = world.request(&operation, good.replacen('{', &deep, 1));
                 faults.expect_client_error(&ask, &world.send(&ask).await);
             }
-            // A key that is given twice means two things, and one of them would be ignored.
+            // A duplicate key has two meanings, and one of them would be ignored.
             let twice = good.replacen(
                 '{',
                 "{\"images\":[\"a\"],\"member\":\"a\",\"name\":\"a\",\"op\":\"add\",\"status\":\"\",",
@@ -165,7 +165,7 @@ async fn unparsable_body_is_rejected() {
     faults.assert_none();
 }
 
-/// Members that a good body may not have beside its own, whatever ignores unknown ones.
+/// Members that a valid body may not have in addition, even if unknown ones are ignored.
 fn malformed_members() -> Vec<String> {
     let long = "9".repeat(5_000);
     let mut poisons = [
@@ -236,8 +236,8 @@ async fn odd_but_valid_unknown_member_causes_no_server_error() {
         ] {
             let ask = world.request(&operation, good.replacen('{', &format!("{{{odd},"), 1));
             let answer = world.send(&ask).await;
-            // Keystone ignores what it does not know. IMS's batch calls and our own say so: who sends it believes that it
-            // counts.
+            // Keystone ignores unknown members. IMS's batch calls and our own reject them: a client that sends one
+            // believes that it has an effect.
             let (ignores, refuses) = (operation.id == "createToken", operation.path.starts_with("/v1/"));
             assert!(answer.status < 500, "{ask:?} {answer:?}");
             assert!(!ignores || answer.status < 400 || answer.status == 401, "{ask:?} {answer:?}");

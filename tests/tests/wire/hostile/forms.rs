@@ -4,7 +4,7 @@ use imageshare_tests::api::ApiRequest;
 
 use super::world::{Failures, World};
 
-/// Parameters beside those that name a good call of each action.
+/// Parameters that are added to a valid call of each action.
 fn odd_parameters() -> Vec<String> {
     let mut odd = [
         "ImageId=%FF",

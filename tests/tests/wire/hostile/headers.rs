@@ -18,7 +18,7 @@ async fn invalid_headers_are_rejected() {
         let huge = world.send(&good.clone().header("X-Huge", "x".repeat(11_000))).await;
         huge.expect_status(431);
         let many = (0..900).fold(good.clone(), |ask, n| ask.header(&format!("x-{n:010}"), "y"));
-        // Many small headers are as large as one huge.
+        // Many small headers are as large as one huge one.
         world.send(&many).await.expect_status(431);
         for host in ["", "a b", "[::1", "a:b:c", "a/b", "ü", "a:99999999", "%00"] {
             let ask = good.clone().header("Host", host);
@@ -44,7 +44,7 @@ async fn invalid_headers_are_rejected() {
             let ask =
                 good.clone().header("X-Sdk-Date", "20261121T225355Z").header("Authorization", authorization);
             let answer = world.api.send(&ask).await;
-            // In Alibaba's words, where it is Alibaba's API.
+            // In Alibaba's form, for Alibaba's API.
             let (status, code) =
                 if operation.path == "/" { (400, "IncompleteSignature") } else { (401, "APIGW.0301") };
             answer.expect_error(status, code);
@@ -110,7 +110,7 @@ async fn duplicate_credentials_are_rejected() {
             World::assert_no_leak(&answer.body.to_string());
             assert!([400, 401].contains(&answer.status), "{ask:?} {answer:?}");
         }
-        // Not two credentials, but two who disagree on whom they are for.
+        // Not two credentials, but two texts that disagree on whose they are.
         for (name, value) in [
             ("X-HTTP-Method-Override", "DELETE"),
             ("X-Original-URL", "/v2/images"),
@@ -124,7 +124,7 @@ async fn duplicate_credentials_are_rejected() {
             ("Upgrade", "h2c"),
             ("Accept-Encoding", "gzip;q=NaN"),
         ] {
-            // A body that none can be, so that nothing comes of it.
+            // A body that is never valid, so that nothing is changed.
             let ask = world.request(&operation, "{]").header(name, value);
             if operation.body_schema.is_some() {
                 let answer = world.send(&ask).await;

@@ -1,4 +1,4 @@
-//! What becomes part of the table's keys and items: no text of a request reaches another item than its own.
+//! Texts that become part of the table's keys and items: no text of a request reaches another item than its own.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::ApiRequest;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::world::{Failures, World};
 
-/// Names that the table's items use for themselves.
+/// Names that the table's items use internally.
 const ATTRIBUTE_NAMES: [&str; 16] = [
     "pk",
     "sk",
@@ -49,7 +49,7 @@ async fn key_like_text_is_stored_as_plain_text() {
         let made = world.send(&ApiRequest::new("POST", "/v2/images").json(&new)).await;
         let after = world.api.dump();
         let kept: Vec<_> = before.iter().filter(|item| after.get(item.0) == Some(item.1)).collect();
-        // The count of the project's images changes with it.
+        // The project's image count changes with it.
         assert!(before.len() - kept.len() <= 1, "{text}");
         let fresh: Vec<_> = after.keys().filter(|key| !before.contains_key(*key)).collect();
         match made.status {
@@ -77,7 +77,7 @@ async fn key_like_text_is_stored_as_plain_text() {
     Failures::default().assert_none();
 }
 
-/// Places that take an id or a marker, each with a text that, joined to a key, would name something else.
+/// Parameters that take an id or a marker, each with a text that would name something else as part of a key.
 #[tokio::test]
 async fn key_like_ids_and_markers_are_rejected() {
     let world = World::start().await;
@@ -135,7 +135,7 @@ async fn key_like_ids_and_markers_are_rejected() {
 }
 
 impl World {
-    /// The other project's image is as it was, and shared with nobody.
+    /// The other project's image is unchanged, and shared with no tenant.
     async fn expect_other_project_unchanged(&self) {
         let token = self.api.token("other", Role::Member);
         let show = ApiRequest::new("GET", format!("/v2/images/{}", self.secret_image));

@@ -1,4 +1,4 @@
-//! Methods and paths that there are not.
+//! Methods and paths that do not exist.
 
 use imageshare_tests::api::{ApiRequest, ApiResponse};
 

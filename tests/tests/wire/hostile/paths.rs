@@ -54,7 +54,7 @@ async fn invalid_id_in_a_path_is_rejected() {
     faults.assert_none();
 }
 
-/// Ways to write a path so that it is, or looks like, another one: before it, and after it.
+/// Variants of a path that are, or look like, another path: a prefix and a suffix.
 const PATH_VARIANTS: [(&str, &str); 22] = [
     ("/", ""),
     ("/.", ""),
@@ -85,7 +85,7 @@ async fn path_variants_do_not_reach_the_operation() {
     let world = World::start().await;
     let before = world.api.dump_when_idle().await;
     let mut faults = Failures::default();
-    // What is open to anybody but has no body, health and the versions, may be found in more ways.
+    // What is open to everyone and has no body, health and versions, may be reached in more ways.
     let is_found_one_way = |operation: &Operation| !operation.is_anonymous || operation.body_schema.is_some();
     for operation in world.operations().into_iter().filter(is_found_one_way) {
         let path = world.valid_path(&operation.path);
@@ -93,7 +93,7 @@ async fn path_variants_do_not_reach_the_operation() {
             let ask = ApiRequest::new(&operation.method, target);
             if operation.body_schema.is_some() { ask.json(&world.valid_body(&operation)) } else { ask }
         };
-        // What is added to the step of a tag makes another tag.
+        // A suffix of a tag makes another tag.
         let is_another = |(before, after): &(&str, &str)| {
             !operation.path.ends_with("{tag}") || !before.is_empty() || after.starts_with('/')
         };

@@ -63,7 +63,7 @@ async fn query_that_violates_the_schema_is_rejected() {
                     faults.expect_no_server_error(&ask, &answer);
                 } else {
                     faults.expect_client_error(&ask, &answer);
-                    // Glance's own words for `member_status` name a status only.
+                    // Glance's own messages on `member_status` name only the status.
                     let is_named = parameter.name.split('_').any(|word| answer.message().contains(word));
                     assert!(is_named, "{answer:?}");
                 }

@@ -1,4 +1,4 @@
-//! Memory and connections of the real server, whatever is thrown at it by clients without a token.
+//! Memory and connections of the real server under any attack by clients without a token.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,13 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// What the server may hold at most.
+/// The server's memory limit.
 const MAX_MEMORY: u64 = 100_000_000;
 
-/// How many clients attack at once: more than the server serves, and few enough for the descriptors of this process.
+/// The number of concurrent attackers: more than the server serves, and few enough for the file descriptors of this
+/// process.
 const CLIENTS: usize = 600;
 
-/// A request for each attack, sent whole or in part by clients that then wait.
+/// The request of each attack, sent in whole or in part by clients that then wait.
 fn attacks() -> Vec<(&'static str, Vec<u8>)> {
     let objects = |count| format!("[{}]", vec!["{\"a\":0}"; count].join(","));
     let post = |path: &str, headers: &str, length: usize, body: &str| {
@@ -123,7 +124,7 @@ async fn concurrent_large_logins_are_rejected_unread() {
 async fn function_memory_is_bounded_for_the_largest_login() {
     let mut function = Deployment::start().await.start_function("identity").await;
     println!("at the start: {} KB", function.peak_resident_bytes() / 1000);
-    // 4.5 MB, and little less than 6 MB as text in an event, or in base64.
+    // 4.5 MB, which is nearly 6 MB as text in an event, or in base64.
     let body = format!("[{}]", vec!["{\"\":0}"; 640_000].join(","));
     let login = HttpEvent::new("POST /v3/auth/tokens", "/v3/auth/tokens");
     let login = login.header("content-type", "application/json");

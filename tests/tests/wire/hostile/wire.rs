@@ -1,5 +1,5 @@
-//! What stands on the wire: requests that two readers may see the end of in different places, targets in other forms, and
-//! what is no HTTP at all. Behind each waits a request that would delete the image, as a smuggler would have it.
+//! Bytes on the wire: requests whose end two parsers may see in different places, targets in other forms, and bytes
+//! that are not HTTP. Each is followed by a request that would delete the image if it were smuggled through.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::world::{Failures, World};
 
-/// Headers that leave it open where a request ends, or whose it is. All are sent with a body of 5 bytes in a chunk.
+/// Headers that make it ambiguous where a request ends, or whose it is. All are sent with a chunked body of 5 bytes.
 const AMBIGUOUS_HEADERS: [&str; 24] = [
     "Content-Length: 15\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: 15",
@@ -51,13 +51,13 @@ const INVALID_CHUNKS: [&str; 7] = [
     "0\r\nX-Auth-Token: a\r\nContent-Length: 9\r\n\r\n",
 ];
 
-/// How long the server may say nothing while it holds a connection open.
+/// How long the server may be silent while it keeps a connection open.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Everything that the server says to these bytes until it closes, or waits for more.
+/// Everything that the server sends until it closes the connection or waits for more.
 async fn exchange(world: &World, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(world.api.address()).await.unwrap();
-    // It may close before it has read all of it.
+    // It may close the connection before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut said = Vec::new();
     while let Ok(Ok(1..)) = timeout(READ_TIMEOUT, stream.read_buf(&mut said)).await {}
@@ -70,7 +70,7 @@ fn statuses(said: &str) -> Vec<u16> {
 }
 
 impl World {
-    /// A request that a smuggler puts behind another.
+    /// The request that a smuggler appends to another.
     fn smuggled_request(&self, victim: &str) -> String {
         format!(
             "DELETE /v2/images/{victim} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\nConnection: close\r\n\r\n",
@@ -103,7 +103,7 @@ async fn ambiguous_request_end_smuggles_nothing() {
             World::assert_no_leak(&said);
         }
     }
-    // What was no attack but only unusual may have deleted the image of its own path.
+    // A request that was only unusual may have deleted the image of its own path.
     world.send(&ApiRequest::new("GET", format!("/v2/images/{victim}"))).await.expect_status(200);
     Failures::default().assert_none();
 }

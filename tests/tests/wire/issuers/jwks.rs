@@ -1,4 +1,4 @@
-//! The keys of an issuer, published at an address.
+//! An issuer that publishes its keys at a URL.
 
 use super::*;
 
@@ -43,7 +43,7 @@ async fn cached_token_expires_with_its_key() {
         for _ in 0..2 {
             assert!(authenticate(&authenticator, &token("one"), now).await.is_ok());
         }
-        // The token of an unknown key has the keys fetched, long before the cached token would be verified again.
+        // A token with an unknown key id triggers a fetch, long before the cached token would be verified again.
         issuer.set_response(200, rest);
         let soon = now.plus(Duration::from_secs(30));
         assert!(authenticate(&authenticator, &token("one"), soon).await.is_ok());
@@ -183,7 +183,8 @@ async fn waiting_requests_share_one_failed_fetch() {
     while issuer.take_requests().is_empty() {
         tokio::task::yield_now().await;
     }
-    // Each comes so late that it might ask, were nobody asking: one after the other, they would wait ever longer.
+    // Each comes late enough to fetch if no fetch were in progress: one after the other, they would wait longer and
+    // longer.
     waiting.extend([2, 4, 6].map(ask));
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! A Keystone that is asked about tokens.
+//! A Keystone that validates tokens.
 
 use std::net::SocketAddr;
 
@@ -95,7 +95,7 @@ async fn keystone_refusal_is_final_and_keystone_failure_is_retried() {
     assert!(authenticate(&authenticator, OPAQUE_TOKEN, now).await.is_ok());
 }
 
-/// What a function says to a request with a token that Keystone describes so.
+/// A function's response to a request with a token that Keystone describes in this way.
 async fn response_to(described: Value, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let issuer = Issuer::start().await;
     issuer.set_response(200, described);
@@ -135,7 +135,7 @@ async fn access_rules_restrict_a_token() {
         (json!([rule("compute", "GET", "/v2/images")]), 403),
         (json!([rule("image", "GET", "/v2/images/*")]), 403),
         (json!([]), 403),
-        // Rules that cannot be read are rules that cannot be enforced.
+        // Access rules that cannot be parsed cannot be enforced.
         (json!([{"path": "/v2/images"}]), 503),
     ] {
         let told = response_to(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
@@ -160,7 +160,7 @@ async fn unscoped_token_is_forbidden_unless_system_admin() {
     let (status, image) = response_to(admin.clone(), "POST", "/v2/images", &headers).await;
     assert!(status == 201 && image.contains(r#""owner":"own7""#), "{image}");
     assert_eq!(response_to(admin, "GET", "/v2/images", &[("x-project-id", "a b")]).await.0, 403);
-    // Nobody else chooses.
+    // No other part of the token chooses.
     let (_, image) = response_to(good, "POST", "/v2/images", &headers).await;
     assert!(image.contains(r#""owner":"own1""#), "{image}");
 }
@@ -242,7 +242,7 @@ async fn locally_verified_token_is_not_sent_to_keystone() {
     assert_eq!((foreign, issuer.take_requests().len()), (Err(CredentialError::UnknownToken.into()), 1));
 }
 
-/// Reads a request without a body. Whether there was one.
+/// Reads a request without a body. Returns whether there was one.
 async fn read_request_head(stream: &mut TcpStream) -> bool {
     let (mut read, mut piece) = (Vec::new(), [0; 1024]);
     while !read.ends_with(b"\r\n\r\n") {
@@ -254,7 +254,8 @@ async fn read_request_head(stream: &mut TcpStream) -> bool {
     true
 }
 
-/// A Keystone that answers one request of each connection, keeps that open, and breaks it when it is asked again.
+/// A Keystone that responds to one request per connection, keeps the connection open, and closes it at the next
+/// request.
 async fn keystone_that_breaks_kept_connections(answer: Value) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Tokens of others: their keys at an address, and a Keystone that is asked about them.
+//! Tokens of other issuers: keys at a URL, and a Keystone that validates tokens.
 
 mod jwks;
 mod keystone;

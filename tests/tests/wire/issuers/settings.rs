@@ -1,4 +1,4 @@
-//! Tokens of others, as a server and a function are told of them.
+//! The settings of other issuers, of a server and of a function.
 
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ async fn function_returns_503_until_its_issuer_is_available() {
     assert_eq!(status_of(&mut function, &good).await, (503, json!("1")));
     assert_eq!(status_of(&mut function, "opaque").await.0, 401, "no issuer need be asked about it");
     issuer.set_response(200, key_set(&["one"]));
-    // It asks again a second later.
+    // The next request is made a second later.
     let patience = tokio::time::Instant::now() + Duration::from_secs(20);
     while status_of(&mut function, &good).await.0 != 200 {
         assert!(tokio::time::Instant::now() < patience, "{}", function.log());

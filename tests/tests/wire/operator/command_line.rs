@@ -1,5 +1,4 @@
-//! What the command line does besides serving: tokens, access keys of deployments elsewhere, settings in a file, and what it
-//! tells of itself.
+//! The command line besides serving: tokens, access keys of other deployments, settings in a file, help and version.
 
 use std::fs;
 use std::path::Path;

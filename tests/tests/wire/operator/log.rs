@@ -1,4 +1,5 @@
-//! The log tells who was refused what, and why; which pair of a job failed; and which request met a fault of the table.
+//! The log shows which request was refused and why, which pair of a job failed, and which request met a fault of the
+//! table.
 
 use imageshare::domain::Timestamp;
 use imageshare_tests::binaries::binary;
@@ -33,14 +34,14 @@ async fn post(server: &ServerProcess, token: &str, path: &str, body: &Value) -> 
     answer
 }
 
-/// An access key of that project.
+/// An access key of a project.
 async fn create_access_key(server: &ServerProcess, project: &str) -> Signer {
     let key = post(server, &server.token(project, "member"), "/v1/access-keys", &json!({"name": "ci"})).await;
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
-/// An id as the log has it.
+/// An id as it is logged.
 fn shorten_id(id: &str) -> String {
     format!("{}…{}", &id[..8], &id[id.len() - 4..])
 }
@@ -117,7 +118,7 @@ async fn alibaba_action_is_logged_with_its_result() {
         &[("action", json!("NoSuchAction")), ("code", json!("InvalidApi.NotFound"))],
     )
     .await;
-    // What cannot be the name of an action is not repeated.
+    // A text that cannot be an action's name is not logged.
     query[0] = own("Action", "a line\nof a log");
     assert!(send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-3")).await.0 >= 400);
     assert!(!server.log().contains("of a log"));
@@ -150,7 +151,7 @@ async fn failed_pair_is_logged_with_its_work_item() {
         post(&server, &token, "/v1/cloudimages/members", &body).await["job_id"].clone()
     };
     let projects = |count: u8| (0..count).map(|number| format!("project-{number}")).collect::<Vec<_>>();
-    // Sixty recipients are all that an image may have.
+    // Sixty recipients are the limit of an image.
     share(&images[..1], projects(60)).await;
     let at_once = share(&images[..1], vec!["one-more".to_owned()]).await;
     let finished = wait_for_line(&server, "job finished", &[("job", at_once)]).await;

@@ -1,4 +1,4 @@
-//! What the server counts is told at an address of its own.
+//! The server publishes its metrics at an address of their own.
 
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
@@ -54,7 +54,7 @@ async fn metrics_count_requests_work_and_table_usage() {
     assert!(series_value(&text, "imageshare_oldest_open_work_age_seconds") < 0.1);
     assert!(text.contains(&format!("imageshare_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))));
 
-    // They are told there and nowhere else.
+    // The metrics are at that address only.
     assert_eq!(get(&api("/metrics"), Some(&token)).await.0, 404);
     assert_eq!(get(&metrics.replace("/metrics", "/"), None).await.0, 404);
     assert_eq!(reqwest::Client::new().post(&metrics).send().await.unwrap().status().as_u16(), 405);

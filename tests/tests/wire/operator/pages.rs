@@ -1,4 +1,4 @@
-//! The document of the API is served, in the forms that programs and people read; and a browser is told where it is.
+//! The API document is served in forms for programs and for people, and a browser is led to it.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ async fn browser_gets_a_page_and_clients_get_the_versions() {
         answer.expect_status(300);
         assert!(answer.body["versions"].is_array());
     }
-    // An action is an action, whoever asks for it.
+    // An action is an action for every client.
     let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
     let action = ApiRequest::new("GET", format!("/?{query}")).header("Accept", browser);
     let answer = api.send(&action.token(&api.token("own1", Role::Member))).await;

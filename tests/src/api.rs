@@ -172,13 +172,13 @@ impl Api {
 
     /// Sends a request and checks the response: its form against the document, and the headers that every response
     /// has.
-    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
-        let answer = timeout(RESPONSE_TIMEOUT, self.send_raw(ask)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("no answer to {ask:?}"));
-        if let Err(problem) = self.check_response(ask, &answer) {
-            panic!("{problem}\nof {ask:?}\n{answer:?}");
+    pub async fn send(&self, request: &ApiRequest) -> ApiResponse {
+        let response = timeout(RESPONSE_TIMEOUT, self.send_raw(request)).await;
+        let response = response.unwrap_or_else(|_| panic!("no response to {request:?}"));
+        if let Err(problem) = self.check_response(request, &response) {
+            panic!("{problem}\n{request:?}\n{response:?}");
         }
-        answer
+        response
     }
 
     /// The operations that have succeeded so far, for tests that have to cover all of them.
@@ -223,9 +223,9 @@ impl Api {
 
     /// Waits until no job is open.
     pub async fn wait_until_idle(&self) {
-        let patience = Instant::now() + RESPONSE_TIMEOUT;
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
         while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
-            assert!(Instant::now() < patience, "a job does not end");
+            assert!(Instant::now() < deadline, "a job is still open");
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -233,67 +233,67 @@ impl Api {
     /// Waits for the job of an accepted batch call. Returns it as its project sees it.
     pub async fn wait_for_job(&self, token: &str, project: &str, accepted: &ApiResponse) -> Value {
         let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));
-        let ask = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
-        let patience = Instant::now() + RESPONSE_TIMEOUT;
+        let request = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
         loop {
-            let job = self.send(&ask).await.body;
+            let job = self.send(&request).await.body;
             if !job["end_time"].is_null() {
                 return job;
             }
-            assert!(Instant::now() < patience, "the job does not end: {job}");
+            assert!(Instant::now() < deadline, "the job does not end: {job}");
             sleep(Duration::from_millis(5)).await;
         }
     }
 
-    async fn send_raw(&self, ask: &ApiRequest) -> ApiResponse {
+    async fn send_raw(&self, request: &ApiRequest) -> ApiResponse {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("the server");
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", ask.method, ask.target).into_bytes();
-        bytes.extend_from_slice(&ask.header_bytes);
-        let head = ask.header_bytes.to_ascii_lowercase();
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method, request.target).into_bytes();
+        bytes.extend_from_slice(&request.header_bytes);
+        let head = request.header_bytes.to_ascii_lowercase();
         if !head.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"host:")) {
             bytes.extend_from_slice(b"Host: images.example\r\n");
         }
         bytes.extend_from_slice(
-            format!("Content-Length: {}\r\nConnection: close\r\n\r\n", ask.body.len()).as_bytes(),
+            format!("Content-Length: {}\r\nConnection: close\r\n\r\n", request.body.len()).as_bytes(),
         );
-        bytes.extend_from_slice(&ask.body);
+        bytes.extend_from_slice(&request.body);
         stream.write_all(&bytes).await.expect("the server reads the whole request");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("an answer");
-        parse_response(ask, &answer)
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.expect("a response");
+        parse_response(request, &response)
     }
 
-    fn check_response(&self, ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
-        let id = answer.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
-        if answer.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
+    fn check_response(&self, request: &ApiRequest, response: &ApiResponse) -> Result<(), String> {
+        let id = response.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
+        if response.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
             return Err("X-Openstack-Request-Id is not X-Request-Id".to_owned());
         }
-        let operation = self.document.find_operation(&ask.method, ask.path());
-        let body = Some(&answer.body).filter(|body| !body.is_null());
-        if ask.method == "HEAD" {
-            let is_documented = operation.statuses().contains(&answer.status);
+        let operation = self.document.find_operation(&request.method, request.path());
+        let body = Some(&response.body).filter(|body| !body.is_null());
+        if request.method == "HEAD" {
+            let is_documented = operation.statuses().contains(&response.status);
             return if is_documented && body.is_none() {
                 Ok(())
             } else {
-                Err("no answer to HEAD".to_owned())
+                Err("not a response to HEAD".to_owned())
             };
         }
-        if answer.headers.get("content-type").is_some_and(|media_type| media_type == XML_MEDIA_TYPE) {
-            let asks = ask.path() == "/" && ask.target.contains("Format=") && body.is_some();
-            return if asks { Ok(()) } else { Err("nobody asked for XML".to_owned()) };
+        if response.headers.get("content-type").is_some_and(|media_type| media_type == XML_MEDIA_TYPE) {
+            let asks = request.path() == "/" && request.target.contains("Format=") && body.is_some();
+            return if asks { Ok(()) } else { Err("XML was not requested".to_owned()) };
         }
-        match self.document.response_violation(&operation, answer.status, body) {
+        match self.document.response_violation(&operation, response.status, body) {
             Some(problem) => return Err(problem),
-            None if answer.status < 400 => {
+            None if response.status < 400 => {
                 self.succeeded_operations.lock().expect("no panic").insert(operation.id);
             }
             // The document defines which errors have no body.
             None if body.is_none() => {}
-            None => check_error_body(ask, answer)?,
+            None => check_error_body(request, response)?,
         }
-        match answer.headers.get("content-type").map(String::as_str) {
+        match response.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
-            Some(_) if is_text_body(&answer.headers) && answer.status == 200 => Ok(()),
+            Some(_) if is_text_body(&response.headers) && response.status == 200 => Ok(()),
             None if body.is_none() => Ok(()),
             other => Err(format!("the type is {other:?}")),
         }
@@ -303,18 +303,18 @@ impl Api {
 /// The media type of Alibaba's responses in XML.
 const XML_MEDIA_TYPE: &str = "text/xml;charset=utf-8";
 
-fn check_error_body(ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
-    if ask.path() == "/" && answer.body["RequestId"].is_string() {
-        let id = answer.headers.get("x-request-id").map(|id| id.to_uppercase());
-        let is_named = id.as_deref() == answer.body["RequestId"].as_str();
+fn check_error_body(request: &ApiRequest, response: &ApiResponse) -> Result<(), String> {
+    if request.path() == "/" && response.body["RequestId"].is_string() {
+        let id = response.headers.get("x-request-id").map(|id| id.to_uppercase());
+        let is_named = id.as_deref() == response.body["RequestId"].as_str();
         return if is_named { Ok(()) } else { Err("RequestId is not X-Request-Id".to_owned()) };
     }
-    let is_text = |name: &str| answer.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
-    let members = answer.body["error"].as_object().map_or(0, serde_json::Map::len);
+    let is_text = |name: &str| response.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
+    let members = response.body["error"].as_object().map_or(0, serde_json::Map::len);
     if members == 3 && ["code", "message", "title"].into_iter().all(is_text) {
         Ok(())
     } else {
-        Err("the error is not in the one form".to_owned())
+        Err("the error body is not in the common form".to_owned())
     }
 }
 
@@ -325,7 +325,7 @@ fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
 }
 
 fn parse_response(request: &ApiRequest, bytes: &[u8]) -> ApiResponse {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP response");
     let head = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");

@@ -122,7 +122,7 @@ impl ApiDocument {
         known
             .and_then(|known| self.parse_operation(template, item, known))
             .or_else(|| self.parse_operation(template, item, ANY_METHOD))
-            .expect("every path answers every method")
+            .expect("every path has every method")
     }
 
     /// Describes how a value violates a schema of this document; `None` if it does not.
@@ -221,8 +221,7 @@ fn is_segment_boundary(rest: &str) -> bool {
 fn matches_template(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
-        && template
-            .iter()
-            .zip(&path)
-            .all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
+        && template.iter().zip(&path).all(|(segment, given)| {
+            if segment.starts_with('{') { !given.is_empty() } else { segment == given }
+        })
 }

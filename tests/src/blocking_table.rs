@@ -62,12 +62,12 @@ impl Wake for ThreadWaker {
 
 /// Blocks until another thread has responded. Runs outside the task's cooperative budget, since a task without budget
 /// would be polled forever.
-fn block_on<T>(answer: TableFuture<'_, T>) -> Result<T, TableError> {
+fn block_on<T>(response: TableFuture<'_, T>) -> Result<T, TableError> {
     let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
-    let mut answer = Box::pin(unconstrained(answer));
+    let mut response = Box::pin(unconstrained(response));
     loop {
-        match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(answer) => return answer,
+        match response.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(response) => return response,
             Poll::Pending => thread::park(),
         }
     }

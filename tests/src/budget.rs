@@ -64,8 +64,8 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
     rows.push(measurement("share 100 images with 100 projects: request", &service));
-    let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
+    let work_item = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", work_item).await);
     world.run_open_work().await;
     let service = metered_service(&world);
     usecases::job_status(&service, &owner, job).await.expect("the job");
@@ -122,8 +122,8 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
     rows.extend(member_calls(&world, &details).await);
     let service = metered_service(&world);
     usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
-    let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
+    let work_item = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", work_item).await);
     rows
 }
 
@@ -158,8 +158,8 @@ async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[Ten
     rows.push(measurement("unshare 1 × 1, no member", &service));
 
     let service = metered_service(world);
-    let answer = (Status::Accepted, None);
-    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
+    let decision = (Status::Accepted, None);
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), decision, None)
         .await
         .expect("a job");
     rows.push(measurement("accept 1 image", &service));
@@ -178,8 +178,8 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     usecases::add_member(&service, &caller("owner"), again, &member, None).await.expect("a member");
     rows.push(measurement("Glance: add a member, known to have received from this owner", &service));
     let service = metered_service(world);
-    let answer = (Ok(Status::Accepted), None);
-    usecases::decide_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    let decision = (Ok(Status::Accepted), None);
+    usecases::decide_as_member(&service, &caller("mem1"), image, &member, decision).await.expect("a member");
     rows.push(measurement("Glance: accept", &service));
     let service = metered_service(world);
     usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
@@ -199,8 +199,8 @@ async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
         ("Alibaba: share 1 image with 10 accounts, unshare it from 10", 10..20, 20..30),
     ] {
         let service = metered_service(world);
-        let wanted = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
-        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, DryRun::Off)
+        let change = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
+        usecases::change_permissions(&service, &caller("owner"), &fresh, &change, DryRun::Off)
             .await
             .expect("granted");
         rows.push(measurement(call, &service));
@@ -273,9 +273,11 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     let image = world.create_image_with("owner", &whole).await;
     share(image.clone()).await;
     world.run_open_work().await;
-    let said = (Status::Accepted, Some(vault));
+    let decision = (Status::Accepted, Some(vault));
     let service = metered_service(&world);
-    usecases::respond(&service, &recipient, tenant("mem1"), vec![image], said, None).await.expect("a job");
+    usecases::respond(&service, &recipient, tenant("mem1"), vec![image], decision, None)
+        .await
+        .expect("a job");
     rows.push(measurement("accept 1 full-ECS image", &service));
 
     for _ in 0..99 {
@@ -283,8 +285,8 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     }
     world.run_open_work().await;
     let service = metered_service(&world);
-    let said = (Status::Accepted, None);
-    usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
+    let decision = (Status::Accepted, None);
+    usecases::respond_to_all(&service, &recipient, tenant("mem1"), decision, None).await.expect("a job");
     rows.push(measurement("Accept All: request", &service));
     rows.push(execute_only_work_item(&world, "… its job, for 100 pending images").await);
     rows
@@ -309,8 +311,8 @@ async fn list_calls() -> Vec<Measurement> {
         usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
         world.run_open_work().await;
     }
-    let said = (Status::Accepted, None);
-    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), said, None).await.expect("a job");
+    let decision = (Status::Accepted, None);
+    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), decision, None).await.expect("a job");
     world.run_open_work().await;
     let mut rows = Vec::new();
     let service = metered_service(&world);
@@ -408,13 +410,13 @@ fn measurement(call: &'static str, service: &App) -> Measurement {
 }
 
 async fn execute_only_work_item(world: &LocalService, call: &'static str) -> Measurement {
-    let pieces = world.open_work_items().await;
-    assert_eq!(pieces.len(), 1, "{call}");
-    execute_work_item(world, call, pieces[0]).await
+    let work_items = world.open_work_items().await;
+    assert_eq!(work_items.len(), 1, "{call}");
+    execute_work_item(world, call, work_items[0]).await
 }
 
-async fn execute_work_item(world: &LocalService, call: &'static str, piece: WorkItemKey) -> Measurement {
+async fn execute_work_item(world: &LocalService, call: &'static str, work_item: WorkItemKey) -> Measurement {
     let service = metered_service(world);
-    usecases::execute(&service, piece).await.expect("carried out");
+    usecases::execute(&service, work_item).await.expect("executed");
     measurement(call, &service)
 }

@@ -126,12 +126,12 @@ impl Inner {
     ) -> Result<T, TableError> {
         let begun = Instant::now();
         sleep_until(begun + self.latencies.read / 2).await;
-        let answer = call.await;
-        if let Ok(read) = &answer {
+        let response = call.await;
+        if let Ok(read) = &response {
             self.lock_report().record_success(operation, units(read));
         }
         sleep_until(begun + self.latencies.read).await;
-        answer
+        response
     }
 
     async fn write(&self, write: &Write) -> Result<WriteOutput, TableError> {
@@ -143,19 +143,19 @@ impl Inner {
         };
         let begun = Instant::now();
         sleep_until(begun + self.latencies.write / 2).await;
-        let answer = match self.locks.check(write) {
+        let response = match self.locks.check(write) {
             Ok(()) => self.table.write_item(write).await,
             Err(conflict) => Err(conflict),
         };
-        self.record_call(operation, std::slice::from_ref(write), &answer, 1.0).await?;
+        self.record_call(operation, std::slice::from_ref(write), &response, 1.0).await?;
         sleep_until(begun + self.latencies.write).await;
-        answer
+        response
     }
 
     async fn transact(&self, writes: &[Write], token: TransactionToken) -> Result<WriteOutput, TableError> {
         let begun = Instant::now();
         let (_guard, outcome) = self.locks.lock(writes);
-        let answer = match outcome {
+        let response = match outcome {
             Ok(()) => {
                 sleep_until(begun + self.latencies.transaction).await;
                 self.table.transact_write_items(writes, token).await
@@ -165,8 +165,8 @@ impl Inner {
                 Err(conflict)
             }
         };
-        self.record_call(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
-        answer
+        self.record_call(Operation::TransactWriteItems, writes, &response, 2.0).await?;
+        response
     }
 
     /// Records a write that uses `factor` units per KB.
@@ -174,10 +174,10 @@ impl Inner {
         &self,
         operation: Operation,
         writes: &[Write],
-        answer: &Result<WriteOutput, TableError>,
+        response: &Result<WriteOutput, TableError>,
         factor: f64,
     ) -> Result<(), TableError> {
-        match answer {
+        match response {
             Ok(written) => self.lock_report().record_success(operation, written.units),
             Err(failure) if has_reason(failure, CONDITION_FAILED) => {
                 let units = factor * self.charged_kilobytes(writes).await?;
@@ -194,8 +194,8 @@ impl Inner {
 
     /// The sizes in KB of the items of a failed write: the stored or the new item, whichever is larger.
     async fn charged_kilobytes(&self, writes: &[Write]) -> Result<f64, TableError> {
-        let places: HashSet<_> = writes.iter().map(item_key).collect();
-        let keys = places.iter().map(ItemKey::to_key).collect();
+        let item_keys: HashSet<_> = writes.iter().map(item_key).collect();
+        let keys = item_keys.iter().map(ItemKey::to_key).collect();
         let read = BatchRead { keys, consistent: true, projection: Projection::All };
         let stored = self.table.batch_get_item(&read).await?.items;
         let size = |write: &Write| {

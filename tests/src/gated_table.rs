@@ -58,8 +58,8 @@ task_local! {
 
 /// Runs a task whose calls to a gated table wait until they are released. Reports its steps.
 pub fn gated<F: Future>(work: F) -> (impl Future<Output = F::Output>, mpsc::UnboundedReceiver<GateEvent>) {
-    let (steps, told) = mpsc::unbounded_channel();
-    (EVENTS.scope(steps, work), told)
+    let (steps, events) = mpsc::unbounded_channel();
+    (EVENTS.scope(steps, work), events)
 }
 
 fn emit(step: GateEvent) {
@@ -123,7 +123,7 @@ impl<T: Table> GatedTable<T> {
         if !is_gated() {
             return call.await;
         }
-        let lost = || Err(TableError::Closed("as the test wants it".to_owned()));
+        let lost = || Err(TableError::Closed("lost by the test".to_owned()));
         let (go, let_through) = oneshot::channel();
         emit(GateEvent::Waiting { verdict: go, writes: writes.to_vec() });
         let verdict = let_through.await.unwrap_or(Verdict::LoseRequest);
@@ -131,14 +131,14 @@ impl<T: Table> GatedTable<T> {
             emit(GateEvent::Lost);
             return lost();
         }
-        let answer = call.await;
-        emit(match &answer {
+        let response = call.await;
+        emit(match &response {
             Ok(_) => step(),
             Err(failure) if is_conflict(failure) => GateEvent::Rejected,
             Err(TableError::Canceled(_)) => GateEvent::ConditionFailed(writes.to_vec()),
             Err(_) => GateEvent::Lost,
         });
-        if verdict == Verdict::LoseResponse { lost() } else { answer }
+        if verdict == Verdict::LoseResponse { lost() } else { response }
     }
 }
 

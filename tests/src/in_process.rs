@@ -73,25 +73,25 @@ impl Functions {
     }
 
     /// Registers an image of a project. Returns its id.
-    pub async fn create_image(&self, project: &str, said: &Value) -> String {
-        let made = self.send_json(project, "POST /v2/images", "/v2/images", said).await;
-        made.expect_status(201);
-        made.body["id"].as_str().expect("an id").to_owned()
+    pub async fn create_image(&self, project: &str, details: &Value) -> String {
+        let response = self.send_json(project, "POST /v2/images", "/v2/images", details).await;
+        response.expect_status(201);
+        response.body["id"].as_str().expect("an id").to_owned()
     }
 
     /// Shares images of a project, and waits until the job has ended.
     pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
         let body = json!({"images": images, "projects": projects});
-        let answer = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
-        answer.expect_status(200);
+        let response = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
+        response.expect_status(200);
         self.local.run_open_work().await;
     }
 
     /// Decides on images as a project, and waits until the job has ended.
     pub async fn respond(&self, project: &str, images: &[&str], status: &str) {
         let body = json!({"images": images, "project_id": project, "status": status});
-        let answer = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
-        answer.expect_status(200);
+        let response = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
+        response.expect_status(200);
         self.local.run_open_work().await;
     }
 }

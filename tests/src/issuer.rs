@@ -48,13 +48,13 @@ impl Issuer {
         let (shared, open) = (Arc::clone(&state), Arc::clone(&gate));
         let server = HttpServer::start_with(tls, move |request: Request<Bytes>| {
             let mut state = shared.lock().expect("no panic");
-            let answer = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
-            let answer = answer.body(Bytes::from(state.body.to_string())).expect("an answer");
+            let response = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
+            let response = response.body(Bytes::from(state.body.to_string())).expect("a response");
             state.requests.push(request.map(|_| ()));
             let open = Arc::clone(&open);
             async move {
                 let _ = open.read().await;
-                answer
+                response
             }
         });
         Self { server: server.await, scheme, state, gate }

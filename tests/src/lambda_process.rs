@@ -27,7 +27,7 @@ pub struct LambdaProcess {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The process ended.
-    #[error("ended with {status} before it asked for an event; it wrote:\n{log}")]
+    #[error("ended with {status} before it requested an event; its output:\n{log}")]
     Exited {
         /// Its exit status.
         status: ExitStatus,
@@ -35,7 +35,7 @@ pub enum StartError {
         log: String,
     },
     /// The process reported an initialisation error.
-    #[error("reported {report}; it wrote:\n{log}")]
+    #[error("reported {report}; its output:\n{log}")]
     InitFailed {
         /// The error that it sent to the Runtime API.
         report: Value,
@@ -43,7 +43,7 @@ pub enum StartError {
         log: String,
     },
     /// The process did nothing until the timeout.
-    #[error("asked for no event within {INIT_TIMEOUT:?}; it wrote:\n{log}")]
+    #[error("requested no event within {INIT_TIMEOUT:?}; its output:\n{log}")]
     TimedOut {
         /// Its output.
         log: String,
@@ -88,8 +88,8 @@ impl LambdaProcess {
             }
         };
         match init {
-            Ok(InitState::Done(asked)) => {
-                Ok(Self { api, child, log, init_time: asked.duration_since(started) })
+            Ok(InitState::Done(ready_at)) => {
+                Ok(Self { api, child, log, init_time: ready_at.duration_since(started) })
             }
             Ok(InitState::Failed(report)) => Err(StartError::InitFailed { report, log: read_log(&log) }),
             Ok(InitState::Running) | Err(_) => Err(StartError::TimedOut { log: read_log(&log) }),
@@ -107,11 +107,11 @@ impl LambdaProcess {
         tokio::select! {
             biased;
             outcome = timeout(time, self.api.invoke(event, time)) => outcome.unwrap_or_else(|_| {
-                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read_log(&self.log))}))
+                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no response; its output:\n{}", read_log(&self.log))}))
             }),
             status = self.child.wait() => {
                 let status = status.expect("a child can be waited for");
-                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; it wrote:\n{}", read_log(&self.log))}))
+                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; its output:\n{}", read_log(&self.log))}))
             }
         }
     }

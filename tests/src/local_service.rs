@@ -65,12 +65,13 @@ impl LocalService {
 
     /// The open work items, in the order of their requests.
     pub async fn open_work_items(&self) -> Vec<WorkItemKey> {
-        let mut pieces = Vec::new();
+        let mut work_items = Vec::new();
         for shard in 0..OPEN_SHARDS {
-            pieces.extend(self.service.store.open_work_items(shard, None, 1000).await.expect("the index"));
+            work_items
+                .extend(self.service.store.open_work_items(shard, None, 1000).await.expect("the index"));
         }
-        pieces.sort();
-        pieces
+        work_items.sort();
+        work_items
     }
 
     /// Queues a job, as a request does that is too large to be executed at once.
@@ -86,7 +87,7 @@ impl LocalService {
         loop {
             let open = self.open_work_items().await;
             for key in &open {
-                execute(&self.service, *key).await.expect("a piece carried out");
+                execute(&self.service, *key).await.expect("an executed work item");
             }
             // Each work item of a large job creates the next one.
             if open.is_empty() {

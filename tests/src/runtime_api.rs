@@ -59,9 +59,12 @@ impl RuntimeApi {
     /// Starts a Runtime API on a free port.
     pub async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        let (init_said, init) = watch::channel(InitState::Running);
-        let exchange =
-            Arc::new(State { queued: Mutex::new(waiting), in_flight: StdMutex::default(), init: init_said });
+        let (init_sender, init) = watch::channel(InitState::Running);
+        let exchange = Arc::new(State {
+            queued: Mutex::new(waiting),
+            in_flight: StdMutex::default(),
+            init: init_sender,
+        });
         let answering = Arc::clone(&exchange);
         let server = HttpServer::start(move |request| {
             let exchange = Arc::clone(&answering);
@@ -78,11 +81,9 @@ impl RuntimeApi {
     /// Waits until the function has requested its first event or reported an initialisation error.
     pub async fn wait_for_init(&self) -> InitState {
         let mut init = self.init.clone();
-        let said = init
-            .wait_for(|init| *init != InitState::Running)
-            .await
-            .expect("the exchange lives as long as self");
-        said.clone()
+        let state =
+            init.wait_for(|init| *init != InitState::Running).await.expect("the state lives as long as self");
+        state.clone()
     }
 
     /// Sends an event to the function, with this timeout as its deadline. Returns the result.
@@ -91,7 +92,7 @@ impl RuntimeApi {
         let (outcome, reported) = oneshot::channel();
         let event = serde_json::to_vec(event).expect("a value is JSON").into();
         let sent = self.events.send(Invocation { id: id.clone(), event, timeout, result: outcome });
-        assert!(sent.is_ok(), "the exchange lives as long as self");
+        assert!(sent.is_ok(), "the state lives as long as self");
         let _forget = InvocationGuard { state: &self.state, id };
         reported.await.expect("an event is kept until its outcome is reported")
     }

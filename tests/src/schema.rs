@@ -48,7 +48,7 @@ fn check_value(root: &Value, schema: &Value, value: &Value, place: &str) -> Resu
             for (name, member) in members {
                 let named = schema["properties"].get(name).or(schema.get("additionalProperties"));
                 if named == Some(&Value::Bool(false)) {
-                    return Err(format!("{place}: {name} is not known"));
+                    return Err(format!("{place}: {name} is unknown"));
                 }
                 if let Some(named) = named.filter(|schema| schema.is_object()) {
                     check_value(root, named, member, &format!("{place}/{name}"))?;
@@ -98,7 +98,7 @@ fn has_type(value: &Value, expected: &str) -> bool {
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
-        other => panic!("the type {other} is not known here"),
+        other => panic!("the type {other} is not supported"),
     }
 }
 

@@ -173,8 +173,8 @@ fn find_data_directory(arguments: &[String], log: &Mutex<String>) -> String {
         return given.clone();
     }
     for _ in 0..100 {
-        let said = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some(hint) = said.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
+        let printed = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(hint) = printed.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
             return hint.to_owned();
         }
         thread::sleep(Duration::from_millis(20));

@@ -116,8 +116,11 @@ impl WireRequest {
     /// The request as a client sends it.
     pub fn to_api_request(&self) -> ApiRequest {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
-        let ask = ApiRequest::new(&self.method, format!("{}{query}", self.path));
-        self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value)).bytes(self.body.clone())
+        let request = ApiRequest::new(&self.method, format!("{}{query}", self.path));
+        self.headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(name, value))
+            .bytes(self.body.clone())
     }
 
     /// Replaces the header of this name.

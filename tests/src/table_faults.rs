@@ -191,15 +191,15 @@ fn read_half_of_keys(database: &Database, operation: &str, body: &[u8]) -> (u16,
         let none = json!({ "Responses": {}, "UnprocessedKeys": { TABLE: { "Keys": unread } } });
         return (200, none.to_string().into_bytes());
     }
-    let (status, answer) = execute(database, operation, request.to_string().as_bytes());
-    let mut answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
-    answer["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
-    (status, answer.to_string().into_bytes())
+    let (status, response) = execute(database, operation, request.to_string().as_bytes());
+    let mut response: Value = serde_json::from_slice(&response).expect("a response is JSON");
+    response["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
+    (status, response.to_string().into_bytes())
 }
 
 /// DynamoDB's response for an error.
 fn error_response(status: u16, code: &str, mut more: Value) -> (u16, Vec<u8>) {
     more["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
-    more["message"] = "as the test wants it".into();
+    more["message"] = "injected by the test".into();
     (status, more.to_string().into_bytes())
 }

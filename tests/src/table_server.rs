@@ -51,20 +51,20 @@ struct Backend {
 impl TableServer {
     /// Starts a DynamoDB with the service's empty table, on a free port.
     pub async fn start() -> Self {
-        let behind = Arc::new(Backend {
+        let state = Arc::new(Backend {
             table: Mutex::new(empty_table()),
             transaction_permits: Semaphore::new(Semaphore::MAX_PERMITS),
             faults: FaultInjector::default(),
             in_flight: Arc::default(),
             client_generation: AtomicU64::new(0),
         });
-        let serving = Arc::clone(&behind);
+        let serving = Arc::clone(&state);
         let server = HttpServer::start(move |request| {
-            let behind = Arc::clone(&serving);
-            async move { behind.handle(request).await }
+            let state = Arc::clone(&serving);
+            async move { state.handle(request).await }
         });
         let http = HttpBuilder::new().build_http();
-        Self { server: server.await, backend: behind, http }
+        Self { server: server.await, backend: state, http }
     }
 
     /// Replaces the table by an empty one.
@@ -133,7 +133,7 @@ impl TableServer {
     }
 
     /// The same with a timeout.
-    pub fn client_with_timeout(&self, patience: Duration) -> Client {
+    pub fn client_with_timeout(&self, timeout: Duration) -> Client {
         let admission = self.backend.client_generation.load(Ordering::SeqCst);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -141,7 +141,7 @@ impl TableServer {
             .credentials_provider(Credentials::from_keys("test", "test", None))
             .endpoint_url(format!("{}/{admission}", self.endpoint()))
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
             .http_client(self.http.clone())
             .build();
         Client::from_conf(config)
@@ -166,14 +166,14 @@ impl Backend {
         let fault = self.faults.next_fault(&operation);
         let database = self.table.lock().expect("no panic").database().clone();
         // The database blocks its caller.
-        let answer = tokio::task::spawn_blocking(move || {
+        let response = tokio::task::spawn_blocking(move || {
             let _running = running;
             match fault {
                 None => Some(execute(&database, &operation, request.body())),
                 Some(fault) => run_with_fault(fault, &database, &operation, request.body()),
             }
         });
-        let Some((status, json)) = answer.await.expect("the database does not panic") else {
+        let Some((status, json)) = response.await.expect("the database does not panic") else {
             return std::future::pending().await;
         };
         http_response(status, json)
@@ -206,7 +206,7 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
             match operation {
                 $($name => {
                     let request = serde_json::from_slice(body).map_err(|error| rejected(&error))?;
-                    Ok(serde_json::to_vec(&database.$method(request)?).expect("an answer is JSON"))
+                    Ok(serde_json::to_vec(&database.$method(request)?).expect("a response is JSON"))
                 })*
                 _ => Err(DynoxideError::ValidationException(format!("unsupported: {operation}"))),
             }

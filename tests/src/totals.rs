@@ -13,7 +13,7 @@ pub type Totals = BTreeMap<String, i64>;
 
 /// The counters as stored, and as counted from the memberships.
 pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
-    let (mut kept, mut is) = (Totals::new(), Totals::new());
+    let (mut stored, mut actual) = (Totals::new(), Totals::new());
     let mut images = BTreeSet::new();
     for item in all_items(table) {
         let text = |name: &str| match item.get(name) {
@@ -32,18 +32,18 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
             (format!("members of {pk}"), number("members")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
         ];
-        kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
+        stored.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
         let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
-        let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
+        let mut add = |what: String, growth: i64| *actual.entry(what).or_default() += growth;
         add(format!("members of {pk}"), i64::from(membership.active().is_some()));
         if let Some(Reservation { vault, gib }) = membership.reservation() {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }
     }
     // Memberships of a deleted image are not counted.
-    is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
-    (kept, is)
+    actual.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
+    (stored, actual)
 }
 
 /// Asserts that every counter is equal to what the memberships add up to.
@@ -51,7 +51,8 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
 /// # Panics
 /// If a counter differs.
 pub fn assert_consistent(table: &EmbeddedTable) {
-    let (mut kept, is) = stored_and_actual(table);
-    let missing: Totals = is.into_iter().filter(|(what, sum)| kept.remove(what) != Some(*sum)).collect();
-    assert_eq!((kept, missing), (Totals::new(), Totals::new()), "kept, and missing");
+    let (mut stored, actual) = stored_and_actual(table);
+    let missing: Totals =
+        actual.into_iter().filter(|(what, sum)| stored.remove(what) != Some(*sum)).collect();
+    assert_eq!((stored, missing), (Totals::new(), Totals::new()), "kept, and missing");
 }

@@ -89,8 +89,8 @@ async fn create_members(server: &ServerProcess) -> (LoadResult, Duration) {
     measure_load(server, clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"member":"project-{number}-{request}"}}"#);
-        let (status, answer) = client.send("POST", &format!("/v2/images/{image}/members"), &body).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("POST", &format!("/v2/images/{image}/members"), &body).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, images, number)
     })
     .await
@@ -109,8 +109,8 @@ async fn accept_shares(server: &ServerProcess) -> (LoadResult, Duration) {
     }
     measure_load(server, clients, |(mut client, member), request| async move {
         let status = if request % 2 == 0 { "accepted" } else { "rejected" };
-        let (status, answer) = client.send("PUT", &member, &format!(r#"{{"status":"{status}"}}"#)).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("PUT", &member, &format!(r#"{{"status":"{status}"}}"#)).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, member)
     })
     .await
@@ -172,10 +172,10 @@ async fn list_thousand_members(server: &ServerProcess) -> Duration {
     let mut times = Vec::new();
     for _ in 0..101 {
         let begun = Instant::now();
-        let (_, answer) = owner.send("GET", &format!("/v2/images/{image}/members"), "").await;
+        let (_, response) = owner.send("GET", &format!("/v2/images/{image}/members"), "").await;
         times.push(begun.elapsed());
         // Parsing the JSON is left out, since it is the client's work.
-        let list: Value = serde_json::from_slice(&answer).expect("JSON");
+        let list: Value = serde_json::from_slice(&response).expect("JSON");
         assert_eq!(list["members"].as_array().map(Vec::len), Some(1_000));
     }
     times.sort();

@@ -85,11 +85,11 @@ async fn page_latency(client: &mut Client, after: &str) -> Duration {
     let mut times = Vec::new();
     for _ in 0..101 {
         let begun = Instant::now();
-        let (status, answer) = client.send("GET", &target, "").await;
+        let (status, response) = client.send("GET", &target, "").await;
         times.push(begun.elapsed());
         assert_eq!(status, 200);
         // Parsing the JSON is left out, since it is the client's work.
-        let page: Value = serde_json::from_slice(&answer).expect("JSON");
+        let page: Value = serde_json::from_slice(&response).expect("JSON");
         assert!(page["images"].as_array().is_some_and(|images| images.len() == 100 || images.len() == 10));
     }
     times.sort();

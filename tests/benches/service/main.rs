@@ -42,14 +42,14 @@ fn main() {
     {
         return runtime.block_on(baseline::serve(Path::new(directory)));
     }
-    let wanted: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
-    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    let selected: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |part: &str| selected.is_empty() || selected.iter().any(|name| name == part);
     server::build_release();
     runtime.block_on(async {
         if is_wanted("capacity") {
             capacity::run().await;
         }
-        if wanted != ["disk"] {
+        if selected != ["disk"] {
             print_figure("", "measured", "aim");
         }
         if is_wanted("signature") {

@@ -75,8 +75,8 @@ async fn run_share_load(server: &ServerProcess) -> LoadResult {
     let load = LoadResult::run(clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"images":["{image}"],"projects":["project-{number}-{request}"]}}"#);
-        let (status, answer) = client.send("POST", "/v1/cloudimages/members", &body).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("POST", "/v1/cloudimages/members", &body).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, images, number)
     })
     .await;

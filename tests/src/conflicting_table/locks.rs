@@ -45,21 +45,21 @@ impl ItemLocks {
     /// Returns the guard, and an error if there are such items. The error is the response to the transaction, which
     /// keeps the guard until then.
     pub fn lock(&self, writes: &[Write]) -> (ItemLockGuard, Result<(), TableError>) {
-        let places: Vec<_> = writes.iter().map(item_key).collect();
-        let (conflicts, got): (HashSet<_>, HashSet<_>) = {
+        let keys: Vec<_> = writes.iter().map(item_key).collect();
+        let (conflicts, acquired): (HashSet<_>, HashSet<_>) = {
             let mut held = self.locked_items();
-            let parts = places.iter().cloned().partition(|place| held.contains(place));
-            held.extend(HashSet::clone(&parts.1));
-            parts
+            let split = keys.iter().cloned().partition(|key| held.contains(key));
+            held.extend(HashSet::clone(&split.1));
+            split
         };
-        let taken = if conflicts.is_empty() {
+        let result = if conflicts.is_empty() {
             Ok(())
         } else {
             Err(TableError::Canceled(
-                places.iter().map(|place| cancellation_reason(conflicts.contains(place))).collect(),
+                keys.iter().map(|key| cancellation_reason(conflicts.contains(key))).collect(),
             ))
         };
-        (ItemLockGuard { locks: self.clone(), locked: got }, taken)
+        (ItemLockGuard { locks: self.clone(), locked: acquired }, result)
     }
 
     /// Checks whether a plain write may be executed now.
@@ -77,7 +77,7 @@ impl ItemLocks {
 
 impl Drop for ItemLockGuard {
     fn drop(&mut self) {
-        self.locks.locked_items().retain(|place| !self.locked.contains(place));
+        self.locks.locked_items().retain(|key| !self.locked.contains(key));
     }
 }
 

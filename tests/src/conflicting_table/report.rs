@@ -43,7 +43,7 @@ impl CallReport {
 
     /// The statistics of all writes, plain ones and transactions.
     pub fn writes(&self) -> CallStats {
-        let writes = self.0.range(Operation::PutItem..).map(|(_, tally)| *tally);
+        let writes = self.0.range(Operation::PutItem..).map(|(_, stats)| *stats);
         writes.fold(CallStats::default(), CallStats::merge)
     }
 
@@ -54,21 +54,21 @@ impl CallReport {
     }
 
     pub(super) fn record_success(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.succeeded += 1;
-        tally.used_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.succeeded += 1;
+        stats.used_units += units;
     }
 
     pub(super) fn record_conflict(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.conflicts += 1;
-        tally.wasted_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.conflicts += 1;
+        stats.wasted_units += units;
     }
 
     pub(super) fn record_failed_condition(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.failed_conditions += 1;
-        tally.wasted_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.failed_conditions += 1;
+        stats.wasted_units += units;
     }
 }
 
@@ -86,20 +86,17 @@ impl CallStats {
 
 impl fmt::Display for CallStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            succeeded: made,
-            conflicts,
-            failed_conditions: stale,
-            used_units: used,
-            wasted_units: wasted,
-        } = self;
-        write!(f, "{made} made ({used} units), {conflicts} conflicts, {stale} stale ({wasted} units wasted)")
+        let Self { succeeded, conflicts, failed_conditions, used_units: used, wasted_units: wasted } = self;
+        write!(
+            f,
+            "{succeeded} succeeded ({used} units), {conflicts} conflicts, {failed_conditions} failed conditions ({wasted} units wasted)"
+        )
     }
 }
 
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "writes: {}, {:.1} % wasted", self.writes(), 100.0 * self.waste_ratio())?;
-        self.0.iter().try_for_each(|(operation, tally)| write!(f, "\n  {operation:?}: {tally}"))
+        self.0.iter().try_for_each(|(operation, stats)| write!(f, "\n  {operation:?}: {stats}"))
     }
 }

@@ -75,9 +75,9 @@ fn check_keys(text: &str) {
         assert_eq!(Position::parse(&place.to_string()), Some(place));
     }
     let Some((pk, sk)) = text.split_once('\n') else { return };
-    if let Some(piece) = WorkItemKey::parse(pk, sk) {
-        let key = piece.primary_key();
+    if let Some(work_item) = WorkItemKey::parse(pk, sk) {
+        let key = work_item.primary_key();
         let part = |name: &str| key[name].as_s().expect("a text").as_str();
-        assert_eq!(WorkItemKey::parse(part("pk"), part("sk")), Some(piece));
+        assert_eq!(WorkItemKey::parse(part("pk"), part("sk")), Some(work_item));
     }
 }

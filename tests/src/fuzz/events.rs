@@ -38,12 +38,12 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
 /// Sends an event to the worker.
 pub fn run(input: &[u8]) -> bool {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return false };
-    let answer = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
-    match answer {
-        Ok(answer) => {
+    let response = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
+    match response {
+        Ok(response) => {
             let named = first_work_item_record(&event).map(|record| json!({"itemIdentifier": record}));
             let expected = json!({"batchItemFailures": Vec::from_iter(named)});
-            assert_eq!(answer, expected, "{event}");
+            assert_eq!(response, expected, "{event}");
         }
         Err(WorkerError::Store(_)) => assert_eq!(event["source"], "aws.events"),
         Err(WorkerError::UnknownEvent(_)) => assert_ne!(event["source"], "aws.events"),
@@ -55,9 +55,9 @@ pub fn run(input: &[u8]) -> bool {
 fn first_work_item_record(event: &Value) -> Option<&Value> {
     let records = event["Records"].as_array().into_iter().flatten();
     let key = |record: &Value, name: &str| Some(record["dynamodb"]["Keys"][name]["S"].as_str()?.to_owned());
-    let is_piece = |record: &&Value| {
+    let is_new_item = |record: &&Value| {
         let key = key(record, "pk").zip(key(record, "sk"));
         record["eventName"] == "INSERT" && key.is_some_and(|(pk, sk)| WorkItemKey::parse(&pk, &sk).is_some())
     };
-    records.filter(is_piece).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
+    records.filter(is_new_item).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
 }

@@ -59,10 +59,10 @@ fn run_facade(input: &[u8], is_of_facade: fn(&str) -> bool) -> bool {
     }
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let before = FIXTURE.table.write_count();
-    let answer = FIXTURE.send(request, CLIENT_ADDRESS);
+    let response = FIXTURE.send(request, CLIENT_ADDRESS);
     let wrote = FIXTURE.table.write_count() > before;
-    check_response(&method, &path, &answer);
-    assert!(!wrote || answer.status().is_success(), "a refused request has written: {answer:?}");
+    check_response(&method, &path, &response);
+    assert!(!wrote || response.status().is_success(), "a refused request has written: {response:?}");
     true
 }
 
@@ -73,25 +73,26 @@ fn is_signed(request: &Request<Bytes>) -> bool {
 
 /// Replaces a token of the form `PROJECT/ROLE` by a signed one.
 fn insert_token(headers: &mut HeaderMap) {
-    let said = headers.get("x-auth-token").map_or("own1/member", |value| value.to_str().unwrap_or_default());
-    let Some((project, role)) = said.split_once('/') else { return };
+    let token_header =
+        headers.get("x-auth-token").map_or("own1/member", |value| value.to_str().unwrap_or_default());
+    let Some((project, role)) = token_header.split_once('/') else { return };
     let token = Deployment::token(project, role);
     headers.insert("x-auth-token", token.try_into().expect("a token is ASCII"));
 }
 
 /// Checks a response against the document.
-pub(super) fn check_response(method: &str, path: &str, answer: &Response<Bytes>) {
-    let status = answer.status().as_u16();
-    assert!(status < 500, "{method} {path}: {answer:?}");
-    assert!(answer.headers().contains_key("x-request-id"), "{method} {path}: {answer:?}");
+pub(super) fn check_response(method: &str, path: &str, response: &Response<Bytes>) {
+    let status = response.status().as_u16();
+    assert!(status < 500, "{method} {path}: {response:?}");
+    assert!(response.headers().contains_key("x-request-id"), "{method} {path}: {response:?}");
     if method == "HEAD" {
         return;
     }
     let operation = DOCUMENT.find_operation(method, path);
-    let body = Some(answer.body()).filter(|body| !body.is_empty());
+    let body = Some(response.body()).filter(|body| !body.is_empty());
     let body: Option<Value> = body.map(|body| serde_json::from_slice(body).expect("a JSON body"));
     if let Some(problem) = DOCUMENT.response_violation(&operation, status, body.as_ref()) {
-        panic!("{method} {path}: {problem}: {answer:?}");
+        panic!("{method} {path}: {problem}: {response:?}");
     }
-    assert!(status < 400 || body.is_some(), "{method} {path}: {answer:?} says nothing");
+    assert!(status < 400 || body.is_some(), "{method} {path}: no error body: {response:?}");
 }

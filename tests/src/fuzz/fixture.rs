@@ -139,10 +139,10 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
         let id = register_image(service, &owner, new, None).await.expect("an image").id;
         for (member, status) in members {
             add_member(service, &owner, &id, &tenant(member), None).await.expect("a member");
-            let answer = (Ok(*status), None);
-            decide_as_member(service, &caller(member), &id, &tenant(member), answer)
+            let decision = (Ok(*status), None);
+            decide_as_member(service, &caller(member), &id, &tenant(member), decision)
                 .await
-                .expect("an answer");
+                .expect("a decision");
         }
     }
     let admin = Caller { role: Role::Admin, ..caller("admin") };

@@ -45,7 +45,7 @@ pub fn run(input: &[u8]) -> bool {
             signature::parse_rpc(&wire, &parameters, now.plus(later)),
         ] {
             let Ok(Some(signed)) = read else { continue };
-            assert!(later.is_zero(), "a request of an hour ago is believed");
+            assert!(later.is_zero(), "a request verifies an hour later");
             assert!(!signed.is_signed_with("the secret of another key"));
             signed.is_signed_with(SECRET);
         }
@@ -92,7 +92,7 @@ fn check_signature(
     let signed = wire.as_signed_request(&headers);
     assert!(is_valid(read(&signed)), "{wire:?}");
     let longer = [signed.body, b" "].concat();
-    assert!(!is_valid(read(&SignedRequest { body: &longer, ..signed })), "another body is believed");
+    assert!(!is_valid(read(&SignedRequest { body: &longer, ..signed })), "another body verifies");
 }
 
 fn is_valid(read: Result<Option<ClaimedSignature>, SignatureError>) -> bool {

@@ -50,7 +50,7 @@ pub fn run(input: &[u8]) -> bool {
         assert_eq!(
             self::authenticate(&format!("{message}.{}", part(&other))),
             None,
-            "a forged token was taken"
+            "a forged token was accepted"
         );
     }
     true
@@ -59,7 +59,7 @@ pub fn run(input: &[u8]) -> bool {
 fn authenticate(token: &str) -> Option<Caller> {
     let now = Timestamp::from_unix_millis(NOW_SECONDS * 1000);
     let found = AUTHENTICATOR.verify_external_token(token, now).now_or_never();
-    found.expect("nobody has to be asked").ok().map(|bearer| bearer.caller)
+    found.expect("no issuer is involved").ok().map(|bearer| bearer.caller)
 }
 
 /// Checks that an accepted token is valid.
@@ -67,7 +67,7 @@ fn check_claims(token: &str, caller: &Caller) {
     let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64")).collect();
     let [header, claims, signed] = parts.as_slice() else { panic!("not three parts: {token}") };
     let (message, _) = token.rsplit_once('.').expect("three parts");
-    assert_eq!(sign(message), *signed, "a forged token was taken");
+    assert_eq!(sign(message), *signed, "a forged token was accepted");
     let (header, claims) = (JsonObject::parse(header), JsonObject::parse(claims));
     assert_eq!(header.get("alg"), json!("HS256"));
     assert!(!header.0.contains_key("crit"));

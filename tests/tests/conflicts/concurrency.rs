@@ -24,7 +24,7 @@ async fn concurrent_decisions_on_one_image_all_succeed() {
     let (image, tenants) = (world.create_images("owner", 1).await.remove(0), tenants(RECIPIENTS));
     world.share_before_test("owner", &image, &tenants).await;
     join_all(tenants.iter().map(|tenant| world.decide(&image, tenant, Status::Accepted))).await;
-    world.print_usage(&"200 members of one image answer at once");
+    world.print_usage(&"200 members of one image decide at once");
     for tenant in &tenants {
         world.expect_status(&image, tenant, Some(Status::Accepted)).await;
     }
@@ -60,12 +60,12 @@ async fn decisions_during_a_job_on_the_same_pairs_are_kept() {
     }
     let job = world.submit_batch("owner", BatchOperation::Share, &images, &tenants).await;
     // One decision per millisecond, while the job writes the same memberships.
-    let answers = (0..).zip(&tenants).map(async |(number, tenant)| {
+    let responses = (0..).zip(&tenants).map(async |(number, tenant)| {
         sleep(Duration::from_millis(number)).await;
         world.decide(&images[0], tenant, Status::Accepted).await;
     });
-    world.run_workers_during(WORKERS, join_all(answers)).await;
-    world.print_usage(&"100 members change their answers while the owner shares with them again");
+    world.run_workers_during(WORKERS, join_all(responses)).await;
+    world.print_usage(&"100 members change their decisions while the owner shares with them again");
     assert!(world.condition_failures() > 0, "nothing was met");
     world.expect_done(job, 100).await;
     for tenant in &tenants {

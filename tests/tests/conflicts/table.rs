@@ -250,14 +250,14 @@ async fn units_of_cancelled_transactions_count_as_waste() {
     let (_, canceled) = tokio::join!(transact(&table, &writes), transact_after(&table, 1, &writes));
     assert_eq!(cancellation_codes(canceled), [TRANSACTION_CONFLICT, TRANSACTION_CONFLICT]);
     // Two units per KB: two KB of the large item, one of the other.
-    let tally =
+    let stats =
         CallStats { succeeded: 1, conflicts: 1, failed_conditions: 0, used_units: 6.0, wasted_units: 6.0 };
-    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), stats);
 
     let stale = [check_absent("large"), put("b")];
     assert_eq!(cancellation_codes(transact(&table, &stale).await), [CONDITION_FAILED, "None"]);
-    let tally = CallStats { failed_conditions: 1, wasted_units: 12.0, ..tally };
-    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
+    let stats = CallStats { failed_conditions: 1, wasted_units: 12.0, ..stats };
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), stats);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,9 +269,9 @@ async fn units_of_rejected_plain_writes_count_as_waste() {
     let (update, check) = (update("a"), [Write::check(key("a")).only_if("attribute_exists(pk)")]);
     let (_, rejected) = tokio::join!(transact(&table, &check), table.write_item(&update));
     assert_eq!(error_code(rejected), "TransactionConflictException");
-    let tally =
+    let stats =
         CallStats { succeeded: 0, conflicts: 1, failed_conditions: 1, used_units: 0.0, wasted_units: 4.0 };
-    assert_eq!(table.report().stats(Operation::UpdateItem), tally);
+    assert_eq!(table.report().stats(Operation::UpdateItem), stats);
     let writes = table.report().writes();
     assert_eq!((writes.succeeded, writes.conflicts, writes.failed_conditions), (2, 1, 1));
     // 4 for the updates, besides 2 for the put and 4 for the check.

@@ -86,8 +86,8 @@ impl World {
 
     /// Makes a member's decision before the test.
     pub async fn decide_before_test(&self, image: &ImageId, tenant: &TenantId, status: Status) {
-        let (caller, answer) = (caller(tenant.as_str()), (Ok(status), None));
-        usecases::decide_as_member(&self.direct.service, &caller, image, tenant, answer).await.unwrap();
+        let (caller, response) = (caller(tenant.as_str()), (Ok(status), None));
+        usecases::decide_as_member(&self.direct.service, &caller, image, tenant, response).await.unwrap();
     }
 
     /// Makes a batch request, which must be accepted.
@@ -119,8 +119,8 @@ impl World {
 
     /// Makes a member's decision immediately.
     pub async fn decide(&self, image: &ImageId, tenant: &TenantId, status: Status) {
-        let (caller, answer) = (caller(tenant.as_str()), (Ok(status), None));
-        let answered = usecases::decide_as_member(&self.service, &caller, image, tenant, answer).await;
+        let (caller, response) = (caller(tenant.as_str()), (Ok(status), None));
+        let answered = usecases::decide_as_member(&self.service, &caller, image, tenant, response).await;
         self.record_result(answered.map(drop));
     }
 

@@ -56,11 +56,14 @@ impl Fixture {
             Some(body) => request.json(&body),
             None => request,
         };
-        let answer = request.send().await.unwrap();
+        let response = request.send().await.unwrap();
         HttpResponse {
-            status: answer.status().as_u16(),
-            retry_after: answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned()),
-            body: answer.json().await.unwrap_or_default(),
+            status: response.status().as_u16(),
+            retry_after: response
+                .headers()
+                .get("retry-after")
+                .map(|value| value.to_str().unwrap().to_owned()),
+            body: response.json().await.unwrap_or_default(),
         }
     }
 
@@ -126,9 +129,9 @@ async fn full_disk_is_reported_and_data_stays_readable() {
     let server = Fixture::start(&file_size_limited_binary(parent.path()), &data).await;
     let mut acknowledged = 0;
     let refused = loop {
-        let answer = server.register(&format!("image-{acknowledged}")).await;
-        if answer.status != 201 {
-            break answer;
+        let response = server.register(&format!("image-{acknowledged}")).await;
+        if response.status != 201 {
+            break response;
         }
         acknowledged += 1;
         assert!(acknowledged < 2_000, "the disk takes everything");
@@ -316,8 +319,11 @@ async fn backup_under_load_restores_all_acknowledged_writes() {
     let done = run_imageshare(&["restore", "--from", backup, "--data", restored]);
     assert!(done.status.success(), "{}", stderr_text(&done));
     let checked = run_imageshare(&["check", "--data", restored]);
-    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(checked.status.success() && said.contains("is sound") && said.contains("layout 1"), "{said}");
+    let output = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        checked.status.success() && output.contains("is sound") && output.contains("layout 1"),
+        "{output}"
+    );
     let copy = Fixture::start(&binary("imageshare"), Path::new(restored)).await;
     // The keys are in the backup, so a token of the first server is valid for the second.
     let copy = Fixture { token: server.token.clone(), ..copy };

@@ -174,14 +174,14 @@ impl Request {
                     not_owner(state, by, std::slice::from_ref(image)).into_iter().collect()
                 }
             }),
-            Self::Decide { by, image, named, says } => member_call_refusals(state, by, image, |state| {
+            Self::Decide { by, image, named, decision } => member_call_refusals(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != named;
                 if hidden || !state.is_member(image, named) {
                     vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: named.clone() }]
                 } else if by != named {
                     other_project_refusals(by, named)
                 } else {
-                    let outcome = check_decision(state, limits, (image, named), *says).err();
+                    let outcome = check_decision(state, limits, (image, named), *decision).err();
                     rule_refusal(image, named, outcome).into_iter().collect()
                 }
             }),
@@ -255,7 +255,7 @@ impl Task {
             Self::Refresh => true,
             Self::Share => pair.status().is_some(),
             Self::Unshare => pair.status().is_none(),
-            Self::Respond(says) | Self::RespondToAll(says) => pair.status() == Some(says.status),
+            Self::Respond(decision) | Self::RespondToAll(decision) => pair.status() == Some(decision.status),
         }
     }
 
@@ -290,10 +290,12 @@ impl Task {
             }
             (Self::Respond(_), _) if !pair.can_decide(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageDeleted),
-            (Self::RespondToAll(says), Some(image)) if says.skips(image) => Err(Outcome::RetriesExhausted),
+            (Self::RespondToAll(decision), Some(image)) if decision.skips(image) => {
+                Err(Outcome::RetriesExhausted)
+            }
             (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_newer_decision(at) => Ok(false),
-            (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
-                check_decision(state, limits, (image, tenant), says).map(|()| true)
+            (Self::Respond(decision) | Self::RespondToAll(decision), Some(_)) => {
+                check_decision(state, limits, (image, tenant), decision).map(|()| true)
             }
             (Self::Share, Some(image)) if image.visibility != Visibility::Shared => {
                 Err(Outcome::NotShareable)
@@ -315,7 +317,7 @@ impl Task {
             Self::Share => pair.share(at, false, make),
             Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),
-            Self::Respond(says) | Self::RespondToAll(says) => pair.decide(at, says, make),
+            Self::Respond(decision) | Self::RespondToAll(decision) => pair.decide(at, decision, make),
         }
     }
 
@@ -353,13 +355,15 @@ fn check_decision(
     state: &State,
     limits: &Limits,
     (image, tenant): (&ImageId, &TenantId),
-    says: Decision,
+    decision: Decision,
 ) -> Result<(), Outcome> {
     let pair = state.pair(image, tenant);
-    let asks = says.status == Status::Pending && pair.status() != Some(Status::Pending);
+    let asks = decision.status == Status::Pending && pair.status() != Some(Status::Pending);
     check_pending_limits(limits, asks)?;
-    let (Status::Accepted, ImageKind::FullEcs(gib)) = (says.status, image_kind(image)) else { return Ok(()) };
-    let vault = match (pair.vault, says.vault) {
+    let (Status::Accepted, ImageKind::FullEcs(gib)) = (decision.status, image_kind(image)) else {
+        return Ok(());
+    };
+    let vault = match (pair.vault, decision.vault) {
         (Some(_), None) => return Ok(()),
         (Some(held), Some(vault)) if held == vault => return Ok(()),
         (_, vault) => vault.ok_or(Outcome::NoVault)?,

@@ -64,13 +64,13 @@ pub enum Request {
         by: TenantId,
         named: TenantId,
         images: Vec<ImageId>,
-        says: Decision,
+        decision: Decision,
         key: Option<u8>,
     },
     RespondToAll {
         by: TenantId,
         named: TenantId,
-        says: Decision,
+        decision: Decision,
         key: Option<u8>,
     },
     AddMember {
@@ -87,7 +87,7 @@ pub enum Request {
         by: TenantId,
         image: ImageId,
         named: TenantId,
-        says: Decision,
+        decision: Decision,
     },
     ChangePermissions {
         by: TenantId,
@@ -322,24 +322,28 @@ fn register_request() -> impl Strategy<Value = Request> {
 
 fn respond_request() -> impl Strategy<Value = Request> {
     (any_tenant(), rarely_another_tenant(), subsequence(&IMAGES[..], 1..=3), any_decision(), any_key())
-        .prop_map(|(by, other, images, says, key)| {
+        .prop_map(|(by, other, images, decision, key)| {
             let named = other.unwrap_or_else(|| by.clone());
-            Request::Respond { by, named, images: images.into_iter().map(image_id).collect(), says, key }
+            Request::Respond { by, named, images: images.into_iter().map(image_id).collect(), decision, key }
         })
 }
 
 fn respond_to_all_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(|(by, other, says, key)| {
-        let named = other.unwrap_or_else(|| by.clone());
-        Request::RespondToAll { by, named, says, key }
-    })
+    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(
+        |(by, other, decision, key)| {
+            let named = other.unwrap_or_else(|| by.clone());
+            Request::RespondToAll { by, named, decision, key }
+        },
+    )
 }
 
 fn decide_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_image(), any_decision()).prop_map(|(by, other, id, says)| {
-        let named = other.unwrap_or_else(|| by.clone());
-        Request::Decide { by, image: image_id(id), named, says }
-    })
+    (any_tenant(), rarely_another_tenant(), any_image(), any_decision()).prop_map(
+        |(by, other, id, decision)| {
+            let named = other.unwrap_or_else(|| by.clone());
+            Request::Decide { by, image: image_id(id), named, decision }
+        },
+    )
 }
 
 fn key_grant_request() -> impl Strategy<Value = Request> {
@@ -358,7 +362,7 @@ fn vault_request() -> impl Strategy<Value = Request> {
 
 fn permissions_request() -> impl Strategy<Value = Request> {
     let asked = prop::collection::vec(0..3_u8, TENANTS.len())
-        .prop_filter("nobody", |asked| asked.iter().any(|n| *n > 0));
+        .prop_filter("no tenant", |asked| asked.iter().any(|n| *n > 0));
     (any_pair(), asked).prop_map(|((by, image, _), asked)| {
         let named = |wanted: u8| {
             let named = TENANTS.iter().zip(&asked).filter(move |(_, asked)| **asked == wanted);

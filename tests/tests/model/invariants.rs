@@ -75,7 +75,7 @@ async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result
     let (granted, _) = store.key_grants((tenant, &key), None, MAX_ITEMS).await.map_err(store_violation)?;
     let granted: BTreeSet<_> = granted.into_iter().map(|granted| granted.tenant).collect();
     let must_be = state.grants.iter().filter(|(owner, _)| owner == tenant).map(|(_, to)| to.clone());
-    expect_equal(&format!("the key of {tenant} is granted"), &granted, &must_be.collect())
+    expect_equal(&format!("key grants of {tenant}"), &granted, &must_be.collect())
 }
 
 /// Every list has exactly the images of the model.
@@ -85,7 +85,7 @@ async fn check_lists(store: &Store, state: &State) -> Result<(), Violation> {
         expect_equal(&format!("{owned:?}"), &listed_images(store, &owned).await?, &state.owned(&tenant(id)))?;
     }
     let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
-    // The crowd is always named together, so some of it are enough.
+    // The crowd is always named together, so checking a part of it is enough.
     for tenant in tenants.into_iter().take(TENANTS.len() + 2) {
         for status in Status::ALL {
             let list = List::Received(tenant.clone(), status);
@@ -123,22 +123,22 @@ async fn listed_images(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, 
 async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     for (id, job) in &model.jobs {
         let report = store.report(*id).await.map_err(store_violation)?.ok_or(format!("job {id} is gone"))?;
-        let says: BTreeMap<_, _> = report
+        let reported: BTreeMap<_, _> = report
             .outcomes()
             .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))
             .collect();
-        expect_equal(&format!("what job {id} says"), &says, &job.outcomes)?;
+        expect_equal(&format!("outcomes of job {id}"), &reported, &job.outcomes)?;
         if !matches!(job.task, Task::RespondToAll(_)) {
-            expect_equal(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
+            expect_equal(&format!("pairs of job {id}"), &reported.into_keys().collect(), &job.pairs)?;
         }
         let has_failed =
-            job.outcomes.values().any(|said| !matches!(said, Outcome::Done | Outcome::Superseded));
+            job.outcomes.values().any(|outcome| !matches!(outcome, Outcome::Done | Outcome::Superseded));
         let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
         expect_equal(&format!("status of job {id}"), &report.status(), &status)?;
     }
     for shard in 0..OPEN_SHARDS {
         expect_equal(
-            "open pieces",
+            "open work items",
             &store.open_work_items(shard, None, MAX_ITEMS).await.map_err(store_violation)?,
             &Vec::new(),
         )?;
@@ -175,7 +175,7 @@ fn check_order(model: &Model) -> Result<(), Violation> {
             let after = requests.iter().find(|second| second.began > answered && second.stamp <= first.stamp);
             if let Some(second) = after {
                 return Err(format!(
-                    "of {pair:?}: {} at {} was answered before {} came, which is earlier: {}",
+                    "{pair:?}: the response to {} at {} came before {}, whose stamp is lower: {}",
                     first.description, first.stamp, second.description, second.stamp
                 ));
             }
@@ -203,50 +203,52 @@ pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
 fn check_consent(model: &Model) -> Result<(), Violation> {
     let pairs: BTreeSet<_> = model.pair_changes.iter().map(|(pair, _, _)| pair).collect();
     for pair in pairs {
-        let deeds =
-            || model.pair_changes.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
-        let shared =
-            deeds().filter(|(_, deed)| matches!(deed, PairChange::Share { .. })).map(|(at, _)| at).max();
-        let granted = deeds()
-            .filter(|(_, deed)| *deed == PairChange::Share { asks_nothing: true })
+        let changes = || {
+            model.pair_changes.iter().filter(|(of, _, _)| of == pair).map(|(_, at, change)| (*at, *change))
+        };
+        let shared = changes()
+            .filter(|(_, change)| matches!(change, PairChange::Share { .. }))
             .map(|(at, _)| at)
             .max();
-        let unshared = deeds().filter(|(_, deed)| *deed == PairChange::Unshare).map(|(at, _)| at).max();
-        let answers =
-            deeds().filter_map(
-                |(at, deed)| if let PairChange::Decide(status) = deed { Some((at, status)) } else { None },
-            );
-        let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
+        let granted = changes()
+            .filter(|(_, change)| *change == PairChange::Share { asks_nothing: true })
+            .map(|(at, _)| at)
+            .max();
+        let unshared = changes().filter(|(_, change)| *change == PairChange::Unshare).map(|(at, _)| at).max();
+        let decisions = changes().filter_map(|(at, change)| {
+            if let PairChange::Decide(status) = change { Some((at, status)) } else { None }
+        });
+        let decisions: Vec<_> = decisions.filter(|(at, _)| Some(*at) > unshared).collect();
         let status = model.state().pair(&pair.0, &pair.1).status();
         let is_there = model.state().image(&pair.0).is_some();
         expect_equal(
-            &format!("whether {pair:?} stands"),
+            &format!("whether {pair:?} is shared"),
             &status.is_some(),
             &(is_there && shared > unshared),
         )?;
         let Some(status) = status else { continue };
-        let said_so = answers.iter().any(|(_, said)| *said == status);
-        let unasked = status == Status::Accepted && granted > unshared;
-        if status != Status::Pending && !said_so && !unasked {
-            return Err(format!("{pair:?} is {status}, which nobody has said"));
+        let was_chosen = decisions.iter().any(|(_, decided)| *decided == status);
+        let is_auto_accepted = status == Status::Accepted && granted > unshared;
+        if status != Status::Pending && !was_chosen && !is_auto_accepted {
+            return Err(format!("{pair:?} is {status}, which its tenant did not choose"));
         }
         // The newest decision counts, if it was made after the first share that no unshare has ended.
-        let standing =
-            deeds().filter(|(at, deed)| matches!(deed, PairChange::Share { .. }) && Some(*at) > unshared);
+        let standing = changes()
+            .filter(|(at, change)| matches!(change, PairChange::Share { .. }) && Some(*at) > unshared);
         let since = standing.map(|(at, _)| at).min();
         // Except for an acceptance whose reserved capacity was released with an earlier sharing.
         let waits_again = status == Status::Pending && matches!(image_kind(&pair.0), ImageKind::FullEcs(_));
-        if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since)
-            && !(waits_again && *said == Status::Accepted)
+        if let Some((_, decided)) = decisions.iter().max().filter(|(at, _)| Some(*at) > since)
+            && !(waits_again && *decided == Status::Accepted)
         {
-            expect_equal(&format!("last word of {pair:?}"), &status, said)?;
+            expect_equal(&format!("newest decision of {pair:?}"), &status, decided)?;
         }
     }
     Ok(())
 }
 
 fn expect_equal<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Violation> {
-    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, must be {must_be:?}")) }
+    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, expected {must_be:?}")) }
 }
 
 fn store_violation(problem: imageshare::store::StoreError) -> Violation {

@@ -21,7 +21,7 @@
 //!                 │                               ▲
 //!                 └── at its end, its result ─────┘
 //!
-//! after the last step: the whole table says what the model says
+//! after the last step: the whole table equals the model
 //! ```
 //!
 //! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of fault schedules; `MODEL_SEED` chooses
@@ -126,7 +126,7 @@ fn no_acknowledged_request_is_lost_under_random_faults() {
     let schedules = env_value("FAULT_SCHEDULES").unwrap_or(DEFAULT_SCHEDULES);
     let first = model_seed().wrapping_mul(1_000_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let told = runtime.block_on(async {
+    let counts = runtime.block_on(async {
         let lanes = (0..PARALLEL_SCHEDULES).map(|lane| {
             let seeds = (lane..schedules).step_by(usize::try_from(PARALLEL_SCHEDULES).unwrap());
             let seeds = seeds.map(move |seed| first.wrapping_add(seed));
@@ -134,24 +134,24 @@ fn no_acknowledged_request_is_lost_under_random_faults() {
         });
         let mut all = (ScheduleCounts::default(), FaultCounts::default());
         for lane in lanes.collect::<Vec<_>>() {
-            let (told, injected) = lane.await.unwrap();
-            all.0.add(&told);
+            let (counts, injected) = lane.await.unwrap();
+            all.0.add(&counts);
             all.1.merge(&injected);
         }
         all
     });
-    print_notice(&format_args!("{schedules} schedules of faults: {}; {}", told.0, told.1));
+    print_notice(&format_args!("{schedules} fault schedules: {}; {}", counts.0, counts.1));
 }
 
 async fn run_schedules(seeds: impl Iterator<Item = u64>) -> (ScheduleCounts, FaultCounts) {
     let database = TableServer::start().await;
-    let mut told = ScheduleCounts::default();
+    let mut counts = ScheduleCounts::default();
     for seed in seeds {
-        if let Err(wrong) = schedule::run(seed, &database, &mut told).await {
+        if let Err(wrong) = schedule::run(seed, &database, &mut counts).await {
             panic!("schedule {seed}: {wrong}");
         }
     }
-    (told, database.fault_counts())
+    (counts, database.fault_counts())
 }
 
 fn env_value<T: FromStr>(variable: &str) -> Option<T> {
@@ -186,28 +186,28 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     let event = |action, turns: Option<Vec<u8>>| Event::new(action, turns);
     let deliver = || Action::DeliverRecent { place: 0, workers: 1 };
     let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[1]));
-    let (images, says) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
+    let (images, decision) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
     let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
-    let respond = Request::Respond { by: by.clone(), named: by.clone(), images, says, key: None };
+    let respond = Request::Respond { by: by.clone(), named: by.clone(), images, decision, key: None };
     let queued =
         Event { immediate_verdict: Verdict::LoseRequest, ..event(Action::Send(respond.clone()), None) };
-    let answer = || Request::Decide { by: by.clone(), image: id.clone(), named: by.clone(), says };
+    let decide = || Request::Decide { by: by.clone(), image: id.clone(), named: by.clone(), decision };
     let vault = Request::SetVault { by: by.clone(), vault: 0, gib: Some(40) };
     let begun = [event(Action::Send(vault), None), event(Action::Send(share), None)];
     // The first actor reads for some turns; then the second one runs to its end; then the first one does.
     for turns in 0..8 {
         let (first, second) = (Some(vec![0; turns]), Some(vec![1; 8]));
         let slow_worker =
-            [queued.clone(), event(deliver(), first.clone()), event(Action::Send(answer()), second.clone())];
-        let slow_answer =
-            [queued.clone(), event(Action::Send(answer()), first.clone()), event(deliver(), second.clone())];
+            [queued.clone(), event(deliver(), first.clone()), event(Action::Send(decide()), second.clone())];
+        let slow_decision =
+            [queued.clone(), event(Action::Send(decide()), first.clone()), event(deliver(), second.clone())];
         let slow_batch = [
             event(Action::Send(respond.clone()), first.clone()),
-            event(Action::Send(answer()), second.clone()),
+            event(Action::Send(decide()), second.clone()),
         ];
         let beside_batch =
-            [event(Action::Send(answer()), first), event(Action::Send(respond.clone()), second)];
-        for race in [&slow_worker[..], &slow_answer, &slow_batch, &beside_batch] {
+            [event(Action::Send(decide()), first), event(Action::Send(respond.clone()), second)];
+        for race in [&slow_worker[..], &slow_decision, &slow_batch, &beside_batch] {
             run_once(begun.iter().chain(race).cloned().collect());
         }
     }
@@ -244,11 +244,11 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let images = vec![id.clone()];
-    let says = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None };
     let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
     let others = [
-        Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), says },
-        Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None },
+        Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), decision },
+        Request::Respond { by: to.clone(), named: to.clone(), images, decision, key: None },
         Request::AddMember { by: owner.clone(), image: id.clone(), to: to.clone() },
         Request::RemoveMember { by: owner, image: id, to },
     ];
@@ -257,12 +257,12 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
         for (turns, at_once) in
             (0..8).flat_map(|turns| [(turns, Verdict::Execute), (turns, Verdict::LoseRequest)])
         {
-            let asked = Event {
+            let concurrent = Event {
                 immediate_verdict: at_once,
                 ..Event::new(Action::Send(other.clone()), Some(vec![0; turns]))
             };
             let deliver = Action::DeliverRecent { place: 0, workers: 1 };
-            run_once(vec![queued.clone(), asked, Event::new(deliver, Some(vec![1; 8]))]);
+            run_once(vec![queued.clone(), concurrent, Event::new(deliver, Some(vec![1; 8]))]);
         }
     }
 }
@@ -281,13 +281,13 @@ fn queued_job_is_executed_after_a_worker_crash() {
         key: None,
     };
     for call in 0..14 {
-        let ask = || Event::new(Action::Send(share()), None);
+        let request = || Event::new(Action::Send(share()), None);
         let deliver = |place, death| Event {
             crash: death,
             ..Event::new(Action::DeliverRecent { place, workers: 1 }, None)
         };
         let death = Some(Crash { call, verdict: Verdict::LoseRequest });
-        run_once(vec![ask(), ask(), deliver(1, None), deliver(0, death)]);
+        run_once(vec![request(), request(), deliver(1, None), deliver(0, death)]);
     }
 }
 
@@ -299,11 +299,11 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let (by, named, images) = (|| owner.clone(), || to.clone(), || vec![id.clone()]);
-    let says = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None };
     let requests = [
         Request::Unshare { by: by(), images: images(), to: vec![named()], key: None },
-        Request::Respond { by: named(), named: named(), images: images(), says, key: None },
-        Request::Decide { by: named(), image: id.clone(), named: named(), says },
+        Request::Respond { by: named(), named: named(), images: images(), decision, key: None },
+        Request::Decide { by: named(), image: id.clone(), named: named(), decision },
         Request::RemoveMember { by: by(), image: id.clone(), to: named() },
         Request::SetVisibility { by: by(), image: id.clone(), visibility: Visibility::Private },
         Request::DeleteImage { by: by(), image: id.clone() },
@@ -316,9 +316,12 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
         // The holder reaches its transaction after two or three reads. The other one gets its turn after one
         // conflict, or only after its timeout.
         for (reads, tries) in [(2, 1), (2, 60), (3, 1), (3, 60)] {
-            let asked = |request: &Request, turns| Event::new(Action::Send(request.clone()), turns);
-            let held = asked(holder, Some(vec![0; reads]));
-            run_counted(vec![asked(&share, None), held, asked(other, Some(vec![1; tries]))], &count);
+            let concurrent = |request: &Request, turns| Event::new(Action::Send(request.clone()), turns);
+            let held = concurrent(holder, Some(vec![0; reads]));
+            run_counted(
+                vec![concurrent(&share, None), held, concurrent(other, Some(vec![1; tries]))],
+                &count,
+            );
         }
     }
     print_notice(&count);

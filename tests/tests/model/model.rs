@@ -143,7 +143,7 @@ impl Model {
         let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
         older.map(|(_, job)| job).filter(move |job| {
             let is_open =
-                job.accepted < state && job.outcome_states.get(pair).is_none_or(|said| *said > state);
+                job.accepted < state && job.outcome_states.get(pair).is_none_or(|reported| *reported > state);
             job.origin == JobOrigin::Queued && is_open && job.pairs.contains(pair)
         })
     }
@@ -206,7 +206,7 @@ impl Model {
         };
         if !is_right {
             return Err(format!(
-                "{request:?} was granted; expected {:?}",
+                "{request:?} succeeded; expected {:?}",
                 request.expected_result(next, &Room::Available.apply_to(&self.limits))
             ));
         }
@@ -231,11 +231,11 @@ impl Model {
         match request {
             Request::Share { by, images, to, .. } => self.add_job(by, made, Task::Share, images, to)?,
             Request::Unshare { by, images, to, .. } => self.add_job(by, made, Task::Unshare, images, to)?,
-            Request::Respond { named, images, says, .. } => {
-                self.add_job(named, made, Task::Respond(*says), images, std::slice::from_ref(named))?;
+            Request::Respond { named, images, decision, .. } => {
+                self.add_job(named, made, Task::Respond(*decision), images, std::slice::from_ref(named))?;
             }
-            Request::RespondToAll { named, says, .. } => {
-                self.add_job(named, made, Task::RespondToAll(*says), &[], std::slice::from_ref(named))?;
+            Request::RespondToAll { named, decision, .. } => {
+                self.add_job(named, made, Task::RespondToAll(*decision), &[], std::slice::from_ref(named))?;
             }
             Request::RegisterImage { owner, image, visibility } => {
                 let record = ImageRecord { owner: owner.clone(), visibility: *visibility, exists: true };
@@ -246,7 +246,10 @@ impl Model {
                 let is_seen = was != *visibility && [was, *visibility].contains(&Visibility::Shared);
                 let members: Vec<_> = next.members(image).into_keys().collect();
                 if made.is_some() != (is_seen && !members.is_empty()) {
-                    return Err(format!("{image} had {} members; {request:?} made {made:?}", members.len()));
+                    return Err(format!(
+                        "{image} had {} members; {request:?} created {made:?}",
+                        members.len()
+                    ));
                 }
                 if made.is_some() {
                     let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
@@ -258,7 +261,10 @@ impl Model {
                 next.images.get_mut(image).ok_or("no image")?.exists = false;
                 let members: Vec<_> = next.members(image).into_keys().collect();
                 if members.is_empty() == made.is_some() {
-                    return Err(format!("{image} had {} members; its deletion made {made:?}", members.len()));
+                    return Err(format!(
+                        "{image} had {} members; its deletion created {made:?}",
+                        members.len()
+                    ));
                 }
                 if made.is_some() {
                     let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
@@ -269,10 +275,10 @@ impl Model {
                 self.record_share(&mut next, (image, to), at, false);
             }
             Request::RemoveMember { image, to, .. } => self.record_unshare(&mut next, (image, to), at),
-            Request::Decide { image, named, says, .. } => {
+            Request::Decide { image, named, decision, .. } => {
                 let pair = (image.clone(), named.clone());
-                next.pair_mut(image, named).decide(at, *says, image_kind(image));
-                self.pair_changes.push((pair, at, PairChange::Decide(says.status)));
+                next.pair_mut(image, named).decide(at, *decision, image_kind(image));
+                self.pair_changes.push((pair, at, PairChange::Decide(decision.status)));
             }
             Request::SetKeyGrant { by, to, is_granted: true } => {
                 next.grants.insert((by.clone(), to.clone()));
@@ -372,7 +378,7 @@ impl Model {
         let pairs =
             images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let tenant = tenants.first().filter(|_| images.is_empty()).cloned();
-        let (id, made) = made.ok_or("no job was made")?;
+        let (id, made) = made.ok_or("no job was created")?;
         let job = Job {
             creator: by.clone(),
             task,
@@ -385,7 +391,7 @@ impl Model {
             is_ended: false,
             is_released: false,
         };
-        self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))
+        self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was created twice")))
     }
 
     fn record_share(

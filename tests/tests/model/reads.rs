@@ -75,17 +75,17 @@ fn job_read(model: &Model, id: JobId) -> ExpectedRead {
         Outcome::Superseded => "overtaken",
         _ => "failed",
     };
-    let says =
+    let results =
         job.outcomes.iter().map(|((image, _), outcome)| [image.to_string(), result(*outcome).to_owned()]);
     let target = format!("/v1/{}/jobs/{id}", job.creator);
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target);
-    let (things, members) = ("/entities/results", ["image_id", "status"]);
+    let (entries, members) = ("/entities/results", ["image_id", "status"]);
     ExpectedRead {
         event,
         caller: job.creator.clone(),
-        items_pointer: things,
+        items_pointer: entries,
         fields: members,
-        expected: says.collect(),
+        expected: results.collect(),
     }
 }
 
@@ -96,20 +96,20 @@ impl ExpectedRead {
     }
 
     /// Checks the response.
-    pub fn check(&self, answer: &ApiResponse) -> Result<(), Violation> {
-        match answer.status {
-            200 if self.parse_items(&answer.body).as_ref() == Some(&self.expected) => Ok(()),
-            503 if answer.headers.contains_key("retry-after") => Ok(()),
-            _ => Err(format!("{self:?}: {answer:?}")),
+    pub fn check(&self, response: &ApiResponse) -> Result<(), Violation> {
+        match response.status {
+            200 if self.parse_items(&response.body).as_ref() == Some(&self.expected) => Ok(()),
+            503 if response.headers.contains_key("retry-after") => Ok(()),
+            _ => Err(format!("{self:?}: {response:?}")),
         }
     }
 
     fn parse_items(&self, body: &Value) -> Option<BTreeSet<[String; 2]>> {
-        let things = body.pointer(self.items_pointer)?.as_array()?;
-        let text = |thing: &Value, name| Some(thing[name].as_str()?.to_owned());
-        things
+        let entries = body.pointer(self.items_pointer)?.as_array()?;
+        let text = |entry: &Value, name| Some(entry[name].as_str()?.to_owned());
+        entries
             .iter()
-            .map(|thing| Some([text(thing, self.fields[0])?, text(thing, self.fields[1])?]))
+            .map(|entry| Some([text(entry, self.fields[0])?, text(entry, self.fields[1])?]))
             .collect()
     }
 }

@@ -43,7 +43,7 @@ enum ActorKind {
     Sweeper,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 struct Actor {
     kind: ActorKind,
     process: usize,
@@ -186,7 +186,7 @@ impl Actor {
 impl Run<'_> {
     async fn run_event(&mut self, event: &Event) -> Result<(), Violation> {
         self.advance_time(event.time, event.process).await;
-        let who = match &event.action {
+        let kind = match &event.action {
             Action::Send(request) => {
                 self.sent.push(request.clone());
                 Some(ActorKind::Client(request.clone()))
@@ -198,14 +198,17 @@ impl Run<'_> {
                 Some(ActorKind::Worker(*which.get(&self.delivered)))
             }
             Action::DeliverRecent { place, workers } => {
-                let piece = self.delivered.iter().rev().nth(usize::from(*place)).copied();
+                let work_item = self.delivered.iter().rev().nth(usize::from(*place)).copied();
                 // If one is killed, it is the last one.
                 for process in 1..usize::from(*workers) {
                     let process = (event.process + process) % self.processes.len();
-                    self.start_if_any(piece.map(ActorKind::Worker), &Event { process, ..default_event() })
-                        .await?;
+                    self.start_if_any(
+                        work_item.map(ActorKind::Worker),
+                        &Event { process, ..default_event() },
+                    )
+                    .await?;
                 }
-                piece.map(ActorKind::Worker)
+                work_item.map(ActorKind::Worker)
             }
             Action::Sweep => {
                 self.sweep().await?;
@@ -213,7 +216,7 @@ impl Run<'_> {
             }
             Action::Resend(_) | Action::Deliver(_) => None,
         };
-        self.start_if_any(who, event).await?;
+        self.start_if_any(kind, event).await?;
         match &event.turns {
             None => self.finish().await,
             Some(turns) => {
@@ -238,8 +241,8 @@ impl Run<'_> {
 
     /// Executes all open work items.
     async fn sweep(&mut self) -> Result<(), Violation> {
-        for piece in self.local.open_work_items().await {
-            self.start(ActorKind::Worker(piece), &default_event()).await?;
+        for work_item in self.local.open_work_items().await {
+            self.start(ActorKind::Worker(work_item), &default_event()).await?;
             self.finish().await?;
         }
         Ok(())
@@ -270,32 +273,32 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn start_if_any(&mut self, who: Option<ActorKind>, event: &Event) -> Result<(), Violation> {
-        match who {
-            Some(who) => self.start(who, event).await,
+    async fn start_if_any(&mut self, kind: Option<ActorKind>, event: &Event) -> Result<(), Violation> {
+        match kind {
+            Some(kind) => self.start(kind, event).await,
             None => Ok(()),
         }
     }
 
-    async fn start(&mut self, who: ActorKind, event: &Event) -> Result<(), Violation> {
+    async fn start(&mut self, actor_kind: ActorKind, event: &Event) -> Result<(), Violation> {
         let service = self.processes[event.process].service.clone();
         let work = {
-            let who = who.clone();
+            let actor_kind = actor_kind.clone();
             async move {
-                match who {
+                match actor_kind {
                     ActorKind::Client(request) => call(&service, request).await,
-                    ActorKind::Worker(piece) => {
-                        CallResult::WorkerResponse(deliver_work_item(&service, piece).await)
+                    ActorKind::Worker(work_item) => {
+                        CallResult::WorkerResponse(deliver_work_item(&service, work_item).await)
                     }
                     ActorKind::Sweeper => CallResult::WorkerResponse(run_sweep(&service).await),
                 }
             }
         };
         let (work, steps) = gated(work);
-        self.statistics.count_start(matches!(who, ActorKind::Client(_)));
+        self.statistics.count_start(matches!(actor_kind, ActorKind::Client(_)));
         self.tick += 1;
         self.actors.push(Actor {
-            kind: who,
+            kind: actor_kind,
             process: event.process,
             steps,
             task: tokio::spawn(work),
@@ -348,7 +351,7 @@ impl Run<'_> {
         actor.loses_response = verdict == Verdict::LoseResponse;
         actor.is_in_doubt |= is_at_once && verdict != Verdict::Execute;
         actor.is_calling = true;
-        go.send(verdict).map_err(|_| "nobody waits any more")?;
+        go.send(verdict).map_err(|_| "the call was dropped")?;
         self.run_until_blocked(place).await
     }
 
@@ -417,9 +420,9 @@ impl Run<'_> {
         if writes.iter().all(is_sender_write) || writes.iter().all(writes::advances_clock) {
             return Ok(());
         }
-        let pieces: Vec<_> =
+        let work_items: Vec<_> =
             writes.iter().filter(|write| opens_work_item(write)).filter_map(writes::work_item).collect();
-        self.delivered.extend(&pieces);
+        self.delivered.extend(&work_items);
         let before = self.model.current_index();
         let since = self.actors[place].first_read.map_or(before, |(since, _)| since);
         if is_queue_maintenance(writes) {
@@ -441,8 +444,8 @@ impl Run<'_> {
                 }
             }
         }
-        for piece in pieces.iter().filter(|piece| piece.number > 0) {
-            self.model.release_job(piece.job)?;
+        for work_item in work_items.iter().filter(|work_item| work_item.number > 0) {
+            self.model.release_job(work_item.job)?;
         }
         self.add_to_counts(place, (since, before), writes);
         Ok(())
@@ -510,10 +513,10 @@ impl Run<'_> {
         self.statistics.count_step();
         let counts = self.processes[self.actors[place].process].counts.valid_since(since.1);
         let written = StepWrites { since: since.0, memberships: Some(&memberships), counts: &counts };
-        let said = JobProgress::from_report(&report);
+        let progress = JobProgress::from_report(&report);
         let before = self.model.jobs.get(&job).map_or(0, |job| job.outcomes.len());
-        self.statistics.count_outcomes(said.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
-        self.model.apply_step(&said, written)
+        self.statistics.count_outcomes(progress.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
+        self.model.apply_step(&progress, written)
     }
 
     /// A process adds its own writes to its counts if it got the response to the write, except those on an image that
@@ -585,7 +588,7 @@ impl Run<'_> {
                 if actor.jobs.contains(job) {
                     Ok(())
                 } else {
-                    Err(format!("{request:?} was answered with {job}, which it did not make"))
+                    Err(format!("the response to {request:?} is {job}, which it did not create"))
                 }
             }
             (ActorKind::Client(request), CallResult::Job(job)) => {
@@ -601,25 +604,25 @@ impl Run<'_> {
             (ActorKind::Client(request @ Request::SetVisibility { .. }), CallResult::Done) => {
                 self.model.check_response(request, reading, |expected| *expected == ExpectedResult::Accepted)
             }
-            (ActorKind::Worker(piece), CallResult::WorkerResponse(answer)) => {
-                let has_failed = answer["batchItemFailures"] != json!([]);
+            (ActorKind::Worker(work_item), CallResult::WorkerResponse(response)) => {
+                let has_failed = response["batchItemFailures"] != json!([]);
                 let may_fail = actor.has_crashed
                     || actor.has_timed_out
                     || actor.has_conflicted_for(MIN_RETRY_TIME)
-                    || self.model.has_older_work(piece.job);
+                    || self.model.has_older_work(work_item.job);
                 if has_failed && !actor.has_crashed {
                     self.statistics.count_returned_work_item();
                 }
                 if has_failed == actor.has_crashed || (has_failed && may_fail) {
                     Ok(())
                 } else {
-                    Err(format!("a worker of {piece:?} says {answer}"))
+                    Err(format!("a worker of {work_item:?} returned {response}"))
                 }
             }
-            (ActorKind::Sweeper, CallResult::WorkerResponse(answer)) if answer["givenUp"] == json!(0) => {
+            (ActorKind::Sweeper, CallResult::WorkerResponse(response)) if response["givenUp"] == json!(0) => {
                 Ok(())
             }
-            (who, end) => Err(format!("{who:?} ended with {end:?}")),
+            (kind, end) => Err(format!("{kind:?} ended with {end:?}")),
         }
     }
 }

@@ -89,9 +89,9 @@ impl fmt::Display for ScheduleCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} batches \
-             carried out at once, {} queued; {} readings, {} answered 503; {} deliveries of pieces, {} \
-             given back",
+            "{} requests, {} acknowledged, {} refused, {} with a 503 ({} of them executed); {} batches \
+             executed at once, {} queued; {} reads, {} with a 503; {} deliveries of work items, {} \
+             returned",
             self.requests,
             self.acknowledged,
             self.refused,
@@ -123,7 +123,7 @@ pub struct Schedule<'a> {
 }
 
 /// Runs the schedule of a seed.
-pub async fn run(seed: u64, database: &TableServer, told: &mut ScheduleCounts) -> Result<(), Violation> {
+pub async fn run(seed: u64, database: &TableServer, counts: &mut ScheduleCounts) -> Result<(), Violation> {
     let mut rng = fastrand::Rng::with_seed(seed);
     database.reset();
     let limits = history_limits(rng.choice([200, 2]).unwrap_or(200), rng.choice([200, 2]).unwrap_or(200));
@@ -146,7 +146,7 @@ pub async fn run(seed: u64, database: &TableServer, told: &mut ScheduleCounts) -
         sent: asked,
         log,
         rng,
-        counts: told,
+        counts,
     };
     let ran = schedule.run(seed).await;
     ran.map_err(|wrong| format!("{wrong}, after\n{}", schedule.log.join("\n")))
@@ -193,15 +193,15 @@ impl Schedule<'_> {
             }
             let is_unknown = matches!(
                 &next,
-                Request::Respond { says, .. } | Request::RespondToAll { says, .. } if says.status == Status::Pending
+                Request::Respond { decision, .. } | Request::RespondToAll { decision, .. } if decision.status == Status::Pending
             );
             if is_crowd || is_unknown {
                 continue;
             }
             while self.send_request(&next).await? == 503 && self.rng.bool() {}
             if self.rng.u8(0..3) > 0 {
-                for piece in self.open_pieces().await? {
-                    self.deliver(piece).await?;
+                for work_item in self.open_work_items().await? {
+                    self.deliver(work_item).await?;
                 }
             }
             if self.rng.bool() {
@@ -215,7 +215,7 @@ impl Schedule<'_> {
     async fn send_request(&mut self, request: &Request) -> Result<u16, Violation> {
         self.sent.push(request.clone());
         let before = self.table_contents();
-        let answer = self.send(&http::request_event(request)).await;
+        let response = self.send(&http::request_event(request)).await;
         let after = self.table_contents();
         let changed: Vec<_> = after
             .iter()
@@ -224,57 +224,57 @@ impl Schedule<'_> {
             .collect();
         let is_done = after != before;
         self.counts.requests += 1;
-        let said = if is_done && changed.is_empty() {
+        let checked = if is_done && changed.is_empty() {
             // Something was deleted, and nothing else changed.
-            self.check_response(request, &answer, &[Row::new()]).await
+            self.check_response(request, &response, &[Row::new()]).await
         } else {
-            self.check_response(request, &answer, &changed).await
+            self.check_response(request, &response, &changed).await
         };
-        self.log.push(format!("{request:?}: {} {}, done: {is_done}", answer.status, answer.body));
-        said?;
-        if is_done && answer.status == 503 {
+        self.log.push(format!("{request:?}: {} {}, done: {is_done}", response.status, response.body));
+        checked?;
+        if is_done && response.status == 503 {
             invariants::check_table(&self.direct_service.store, &self.table, self.model.state()).await?;
         }
-        Ok(answer.status)
+        Ok(response.status)
     }
 
     /// Makes a client's read.
     async fn read(&mut self) -> Result<(), Violation> {
         let mut looks = reads::expected_reads(&self.model);
         let look = looks.swap_remove(self.rng.usize(..looks.len()));
-        let answer = self.send(&look.event()).await;
+        let response = self.send(&look.event()).await;
         self.counts.reads += 1;
-        self.counts.unavailable_reads += usize::from(answer.status == 503);
-        look.check(&answer)
+        self.counts.unavailable_reads += usize::from(response.status == 503);
+        look.check(&response)
     }
 
     async fn send(&mut self, event: &HttpEvent) -> ApiResponse {
         let end = Timestamp::now().plus(RESPONSE_MARGIN + self.random_timeout());
         let function = HttpFunction::new(self.faulty_service(), self.authenticator.clone());
-        let answer = send_event(&function, event, Some(end)).await;
+        let response = send_event(&function, event, Some(end)).await;
         self.database.disconnect_clients().await;
-        answer
+        response
     }
 
     async fn check_response(
         &mut self,
         request: &Request,
-        answer: &ApiResponse,
+        response: &ApiResponse,
         changed: &[Row],
     ) -> Result<(), Violation> {
         let now = self.model.current_index();
         let counts = InboxCounts::counted_in(now);
         let reading = ReadContext { began: now, since: now, counts: &counts };
-        let told_job = answer.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
-        match answer.status {
+        let told_job = response.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
+        match response.status {
             200..300 => self.counts.acknowledged += 1,
             503 => self.counts.unavailable += 1,
             _ => self.counts.refused += 1,
         }
-        match (answer.status, !changed.is_empty()) {
+        match (response.status, !changed.is_empty()) {
             (200..300, true) => {
-                let made = self.apply_changes(request, changed).await?;
-                if told_job.is_none() || told_job == made { Ok(()) } else { Err("another job".to_owned()) }
+                let created = self.apply_changes(request, changed).await?;
+                if told_job.is_none() || told_job == created { Ok(()) } else { Err("another job".to_owned()) }
             }
             (200..300, false) => self.model.check_response(request, reading, |expected| match expected {
                 ExpectedResult::Replayed(job) => told_job == Some(*job),
@@ -293,7 +293,7 @@ impl Schedule<'_> {
                 self.counts.unavailable_but_done += 1;
                 self.apply_changes(request, changed).await.map(drop)
             }
-            (503, false) if answer.headers.contains_key("retry-after") => Ok(()),
+            (503, false) if response.headers.contains_key("retry-after") => Ok(()),
             (400..500, false) => {
                 let is_refused = |expected: &ExpectedResult| {
                     matches!(expected, ExpectedResult::Refused(_) | ExpectedResult::InUse)
@@ -310,16 +310,16 @@ impl Schedule<'_> {
         request: &Request,
         changed: &[Row],
     ) -> Result<Option<JobId>, Violation> {
-        let made = self.new_jobs(request, changed)?;
+        let created = self.new_jobs(request, changed)?;
         let memberships = changed
             .iter()
             .filter_map(|row| string_attribute(row, "membership"))
             .filter_map(writes::newest_stamp_in);
         let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
-        if made.is_empty() {
+        if created.is_empty() {
             self.apply_request(request, AppliedRequest { at, job: None })?;
         }
-        for (job, how) in &made {
+        for (job, how) in &created {
             self.apply_request(request, AppliedRequest { at, job: Some((*job, *how)) })?;
             if *how == JobOrigin::Immediate {
                 self.counts.immediate += 1;
@@ -328,7 +328,7 @@ impl Schedule<'_> {
                 self.counts.queued += 1;
             }
         }
-        Ok(made.last().map(|(job, _)| *job))
+        Ok(created.last().map(|(job, _)| *job))
     }
 
     fn apply_request(&mut self, request: &Request, granted: AppliedRequest) -> Result<(), Violation> {
@@ -340,7 +340,7 @@ impl Schedule<'_> {
     /// The jobs that a request has created: one; or one that was executed at once and whose response was lost, and
     /// then the same one queued.
     fn new_jobs(&self, request: &Request, changed: &[Row]) -> Result<Vec<(JobId, JobOrigin)>, Violation> {
-        let mut made = Vec::new();
+        let mut created = Vec::new();
         for row in changed.iter().filter(|row| string_attribute(row, "sk") == Some("A")) {
             let id = string_attribute(row, "pk").and_then(|pk| pk.strip_prefix("J#")?.parse().ok());
             let how = match request {
@@ -348,28 +348,28 @@ impl Schedule<'_> {
                 Request::DeleteImage { .. } | Request::SetVisibility { .. } => JobOrigin::ImageChange,
                 _ => JobOrigin::Queued,
             };
-            made.extend(id.filter(|id| !self.model.jobs.contains_key(id)).map(|id| (id, how)));
+            created.extend(id.filter(|id| !self.model.jobs.contains_key(id)).map(|id| (id, how)));
         }
-        made.sort_by_key(|(id, how)| (*how, *id));
-        match (&made[..], request.key()) {
-            ([] | [_], _) | ([(_, JobOrigin::Immediate), (_, JobOrigin::Queued)], None) => Ok(made),
-            _ => Err(format!("made several jobs: {made:?}")),
+        created.sort_by_key(|(id, how)| (*how, *id));
+        match (&created[..], request.key()) {
+            ([] | [_], _) | ([(_, JobOrigin::Immediate), (_, JobOrigin::Queued)], None) => Ok(created),
+            _ => Err(format!("created several jobs: {created:?}")),
         }
     }
 
     /// Delivers a work item to a worker, with a short deadline.
-    async fn deliver(&mut self, piece: WorkItemKey) -> Result<(), Violation> {
+    async fn deliver(&mut self, work_item: WorkItemKey) -> Result<(), Violation> {
         let end = Instant::now() + self.random_timeout();
-        let answer = deliver_work_item(&self.faulty_service().with_deadline(end), piece).await;
+        let response = deliver_work_item(&self.faulty_service().with_deadline(end), work_item).await;
         self.database.disconnect_clients().await;
         self.counts.deliveries += 1;
         let is_given_back =
-            answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
+            response["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
         self.counts.returned += usize::from(is_given_back);
-        self.log.push(format!("{piece:?} given back: {is_given_back}"));
-        self.check_job(piece.job).await?;
-        if !is_given_back && self.open_pieces().await?.contains(&piece) {
-            return Err(format!("{piece:?} is open, and was not given back"));
+        self.log.push(format!("{work_item:?} returned: {is_given_back}"));
+        self.check_job(work_item.job).await?;
+        if !is_given_back && self.open_work_items().await?.contains(&work_item) {
+            return Err(format!("{work_item:?} is open, and was not returned"));
         }
         Ok(())
     }
@@ -385,9 +385,9 @@ impl Schedule<'_> {
 
     /// Executes what is open, without faults.
     async fn finish(&mut self) -> Result<(), Violation> {
-        for piece in self.open_pieces().await? {
-            deliver_work_item(&self.direct_service, piece).await;
-            self.check_job(piece.job).await?;
+        for work_item in self.open_work_items().await? {
+            deliver_work_item(&self.direct_service, work_item).await;
+            self.check_job(work_item.job).await?;
         }
         for request in mem::take(&mut self.sent) {
             // An idempotency key still returns its job.
@@ -401,7 +401,7 @@ impl Schedule<'_> {
         invariants::check(&self.direct_service.store, &self.table, &self.model).await
     }
 
-    async fn open_pieces(&self) -> Result<Vec<WorkItemKey>, Violation> {
+    async fn open_work_items(&self) -> Result<Vec<WorkItemKey>, Violation> {
         let mut open = Vec::new();
         for shard in 0..OPEN_SHARDS {
             let found = self.direct_service.store.open_work_items(shard, None, 1000).await;

@@ -97,7 +97,7 @@ impl Pair {
     /// Whether a later request supersedes a share, an unshare or this decision.
     pub fn later_requests(&self, at: Stamp) -> [bool; 3] {
         let is_shared_later = self.shares.keys().any(|share| *share > at);
-        let is_answered_later = self.decisions.keys().any(|answer| *answer > at);
+        let is_answered_later = self.decisions.keys().any(|decided| *decided > at);
         let is_withdrawn_later = self.last_unshare > Some(at);
         [is_withdrawn_later, is_shared_later, is_withdrawn_later || is_answered_later]
     }
@@ -135,11 +135,11 @@ impl Pair {
         self.unshare(self.shares.keys().chain(self.decisions.keys()).copied().fold(at, Stamp::max));
     }
 
-    pub fn decide(&mut self, at: Stamp, says: Decision, make: ImageKind) {
+    pub fn decide(&mut self, at: Stamp, decision: Decision, make: ImageKind) {
         let Some(since) = self.shared_since().filter(|_| self.can_decide(at)) else { return };
-        self.decisions.insert(at, (says.status, since));
-        self.vault = match (says.status, make) {
-            (Status::Accepted, ImageKind::FullEcs(_)) => says.vault.or(self.vault),
+        self.decisions.insert(at, (decision.status, since));
+        self.vault = match (decision.status, make) {
+            (Status::Accepted, ImageKind::FullEcs(_)) => decision.vault.or(self.vault),
             _ => None,
         };
     }
@@ -194,9 +194,9 @@ impl State {
     }
 
     /// The images with this status for a tenant.
-    pub fn received(&self, tenant: &TenantId, said: Status) -> BTreeSet<ImageId> {
+    pub fn received(&self, tenant: &TenantId, status: Status) -> BTreeSet<ImageId> {
         let received =
-            self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(said));
+            self.pairs.iter().filter(|((_, to), pair)| to == tenant && pair.status() == Some(status));
         received.map(|((image, _), _)| image.clone()).collect()
     }
 

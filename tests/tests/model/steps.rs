@@ -23,7 +23,8 @@ pub struct JobProgress {
 impl JobProgress {
     /// The content of a report.
     pub fn from_report(report: &JobReport) -> Self {
-        let of = report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
+        let of =
+            report.outcomes().map(|(image, tenant, progress)| ((image.clone(), tenant.clone()), progress));
         Self { job: report.job.id, outcomes: of.collect(), is_ended: report.ended_at().is_some() }
     }
 }
@@ -41,23 +42,23 @@ pub struct StepWrites<'a> {
 
 impl Model {
     /// Applies a step of a job that has reported these outcomes.
-    pub fn apply_step(&mut self, said: &JobProgress, written: StepWrites<'_>) -> Result<(), Violation> {
-        let job = self.jobs.get(&said.job).ok_or(format!("job {} is unknown", said.job))?;
-        let new = new_outcomes(job, said, written.memberships)?;
+    pub fn apply_step(&mut self, progress: &JobProgress, written: StepWrites<'_>) -> Result<(), Violation> {
+        let job = self.jobs.get(&progress.job).ok_or(format!("job {} is unknown", progress.job))?;
+        let new = new_outcomes(job, progress, written.memberships)?;
         let mut step = Step {
             task: job.task,
-            at: said.job.0,
+            at: progress.job.0,
             model: self,
             written,
             past_states: self.states[written.since..].to_vec(),
             next_state: self.state().clone(),
             pending_growth: BTreeMap::new(),
         };
-        let mut deeds = Vec::new();
+        let mut pair_changes = Vec::new();
         for (pair, outcome) in &new {
             let changes = step
                 .execute(pair, *outcome)
-                .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", said.job, step.task))?;
+                .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", progress.job, step.task))?;
             let counts = match outcome {
                 // Sharing with a member again changes nothing, even if no new member could be added.
                 Outcome::Done => changes || step.task != Task::Share,
@@ -65,18 +66,19 @@ impl Model {
                 _ => false,
             };
             if counts {
-                deeds.extend(pair_change(step.task).map(|deed| (pair.clone(), said.job.0, deed)));
+                pair_changes
+                    .extend(pair_change(step.task).map(|change| (pair.clone(), progress.job.0, change)));
             }
         }
         let next = step.next_state;
-        self.pair_changes.extend(deeds);
+        self.pair_changes.extend(pair_changes);
         self.states.push(next);
         let now = self.current_index();
-        let job = self.jobs.get_mut(&said.job).ok_or("the job")?;
+        let job = self.jobs.get_mut(&progress.job).ok_or("the job")?;
         job.outcome_states.extend(new.iter().map(|(pair, _)| (pair.clone(), now)));
         job.outcomes.extend(new);
-        job.is_ended = said.is_ended;
-        if said.is_ended { self.check_completeness(said.job) } else { Ok(()) }
+        job.is_ended = progress.is_ended;
+        if progress.is_ended { self.check_completeness(progress.job) } else { Ok(()) }
     }
 
     /// A decision on everything concerns what was pending and visible when it was requested, and until it ended.
@@ -99,33 +101,35 @@ impl Model {
         let waiting = states[0].received(tenant, Status::Pending);
         let mut left = waiting.into_iter().filter(|image| waited(image));
         let left = left.find(|image| !job.outcomes.contains_key(&(image.clone(), tenant.clone())));
-        left.map_or(Ok(()), |image| Err(format!("job {id} has left out {image}, which waited for {tenant}")))
+        left.map_or(Ok(()), |image| {
+            Err(format!("job {id} has left out {image}, which was pending for {tenant}"))
+        })
     }
 }
 
 /// The outcomes that are new in a report.
 fn new_outcomes(
     job: &Job,
-    said: &JobProgress,
+    progress: &JobProgress,
     written: Option<&BTreeSet<PairId>>,
 ) -> Result<Vec<(PairId, Outcome)>, Violation> {
-    let id = said.job;
-    let all: BTreeMap<_, _> = said.outcomes.iter().cloned().collect();
-    if all.len() < said.outcomes.len() {
-        return Err(format!("job {id} says something twice: {:?}", said.outcomes));
+    let id = progress.job;
+    let all: BTreeMap<_, _> = progress.outcomes.iter().cloned().collect();
+    if all.len() < progress.outcomes.len() {
+        return Err(format!("job {id} reports a pair twice: {:?}", progress.outcomes));
     }
     if let Some(unsaid) = job.outcomes.iter().find(|(pair, outcome)| all.get(pair) != Some(outcome)) {
-        return Err(format!("job {id} does not say any more that {unsaid:?}"));
+        return Err(format!("job {id} no longer reports {unsaid:?}"));
     }
-    let new = said
+    let new = progress
         .outcomes
         .iter()
         .filter(|(pair, _)| !job.outcomes.contains_key(pair))
         .cloned()
         .collect::<Vec<_>>();
-    let is_new = |pair: &PairId| new.iter().any(|(said, _)| said == pair);
+    let is_new = |pair: &PairId| new.iter().any(|(progress, _)| progress == pair);
     if let Some(pair) = written.into_iter().flatten().find(|pair| !is_new(pair)) {
-        return Err(format!("job {id} has written {pair:?} and says nothing of it, or has said it before"));
+        return Err(format!("job {id} has written {pair:?} without a new outcome"));
     }
     Ok(new)
 }
@@ -183,7 +187,7 @@ impl Step<'_> {
             Outcome::Superseded => !self.task.is_done(then) && self.task.is_overtaken(then, self.at),
             _ => false,
         };
-        if is_true { Ok(()) } else { Err(format!("it says {outcome:?} of {then:?}")) }
+        if is_true { Ok(()) } else { Err(format!("reported {outcome:?} of {then:?}")) }
     }
 
     fn record_pending_growth(&mut self, (image, tenant): &PairId, was: &Pair, then: &Pair) {
@@ -273,7 +277,7 @@ fn pair_change(task: Task) -> Option<PairChange> {
     match task {
         Task::Share => Some(PairChange::Share { asks_nothing: false }),
         Task::Unshare => Some(PairChange::Unshare),
-        Task::Respond(says) | Task::RespondToAll(says) => Some(PairChange::Decide(says.status)),
+        Task::Respond(decision) | Task::RespondToAll(decision) => Some(PairChange::Decide(decision.status)),
         Task::Refresh => None,
     }
 }

@@ -39,7 +39,7 @@ impl fmt::Display for RequestCounts {
         let (acknowledged, postponed) = (count(&self.acknowledged), count(&self.retried));
         write!(
             f,
-            "{acknowledged} requests acknowledged, {} under way at a cut, {postponed} asked to try again",
+            "{acknowledged} requests acknowledged, {} in progress at a cut, {postponed} retried",
             self.interrupted()
         )
     }
@@ -69,9 +69,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(place: watch::Receiver<Endpoint>, tally: &Arc<RequestCounts>) -> Self {
+    pub fn new(servers: watch::Receiver<Endpoint>, request_counts: &Arc<RequestCounts>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { http, endpoint: place, counts: Arc::clone(tally) }
+        Self { http, endpoint: servers, counts: Arc::clone(request_counts) }
     }
 
     /// Whether there will be no more cuts.
@@ -85,8 +85,8 @@ impl Client {
         let mut cuts = 0;
         loop {
             let (life, address) = {
-                let place = self.endpoint.borrow();
-                (place.cut_count, place.address.clone())
+                let endpoint = self.endpoint.borrow();
+                (endpoint.cut_count, endpoint.address.clone())
             };
             match self.send_once(&address, request).await {
                 // The response says that nothing was done and that a retry helps.
@@ -105,7 +105,7 @@ impl Client {
                         self.counts.interrupted.fetch_add(changes, Relaxed);
                     }
                     // A connection may break without a cut, too; then no new server comes.
-                    let next = self.endpoint.wait_for(|place| place.cut_count > life);
+                    let next = self.endpoint.wait_for(|endpoint| endpoint.cut_count > life);
                     let _ = tokio::time::timeout(Duration::from_secs(2), next).await;
                 }
             }
@@ -122,9 +122,9 @@ impl Client {
         if let Some(body) = request.body {
             sent = sent.json(body);
         }
-        let answer = sent.send().await?;
-        let status = answer.status().as_u16();
-        let body = answer.bytes().await?;
+        let response = sent.send().await?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }

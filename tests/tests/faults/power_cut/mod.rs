@@ -62,9 +62,9 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
     let mut server = start_server(data.path(), &clock, &mut random).await;
     let (places, place) =
         watch::channel(Endpoint { cut_count: 0, address: server.address.clone(), is_last: false });
-    let tally = Arc::new(RequestCounts::default());
+    let counts = Arc::new(RequestCounts::default());
     let owners: Vec<_> = (0..OWNERS)
-        .map(|number| create_owner(number, data.path(), Client::new(place.clone(), &tally), random.fork()))
+        .map(|number| create_owner(number, data.path(), Client::new(place.clone(), &counts), random.fork()))
         .collect();
     let records: Vec<Arc<Mutex<Record>>> = owners.iter().map(Owner::record).collect();
     let working: Vec<JoinHandle<Owner>> = owners.into_iter().map(|owner| tokio::spawn(owner.run())).collect();
@@ -103,14 +103,14 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
 
     let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
     print_notice(&format_args!(
-        "{tally}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
+        "{counts}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
         began.elapsed()
     ));
-    assert!(tally.interrupted() >= u64::from(CUTS / 2), "too few requests were under way at a cut");
+    assert!(counts.interrupted() >= u64::from(CUTS / 2), "too few requests were in progress at a cut");
     // Most requests are executed at once, and leave no job to resume.
-    assert!(examiner.interrupted_jobs() >= CUTS as usize / 10, "too few jobs were under way at a cut");
+    assert!(examiner.interrupted_jobs() >= CUTS as usize / 10, "too few jobs were open at a cut");
     assert!(set_back >= CUTS / 5, "the clock was set back too seldom");
-    assert!(examiner.partial_jobs() > 0, "no job was cut in its middle");
+    assert!(examiner.partial_jobs() > 0, "no job was partly executed at a cut");
 }
 
 async fn start_server(data: &Path, clock: &SkewedClock, random: &mut fastrand::Rng) -> ServerProcess {

@@ -74,9 +74,9 @@ impl Record {
                 Operation::Unshare => {
                     members.remove(guest);
                 }
-                Operation::Decide(answer) => {
+                Operation::Decide(decision) => {
                     if let Some(status) = members.get_mut(guest) {
-                        *status = answer;
+                        *status = decision;
                     }
                 }
             }
@@ -109,7 +109,7 @@ impl Record {
             Operation::Decide(_) => later != verb && later != Operation::Share,
         };
         let later = self.requests[request + 1..].iter().map(|later| &later.request);
-        later.chain(&self.in_doubt).any(|ask| differs(ask.operation) && ask.contains_pair(image, guest))
+        later.chain(&self.in_doubt).any(|later| differs(later.operation) && later.contains_pair(image, guest))
     }
 
     /// The images in a guest's list of this status.

@@ -60,18 +60,24 @@ impl DataExaminer {
         self
     }
 
-    async fn examine_job(&mut self, store: &Store, id: &str, ask: &BatchRequest) {
+    async fn examine_job(&mut self, store: &Store, id: &str, request: &BatchRequest) {
         if self.ended_jobs.contains(id) {
             return;
         }
         let report = store.report(id.parse().unwrap()).await.unwrap();
-        let report = report.unwrap_or_else(|| panic!("job {id} of {ask:?} was acknowledged and is lost"));
-        assert!(matches_request(&report.job, ask), "{:?} is not {ask:?}", report.job);
-        let pieces: Vec<_> = report.work_items.iter().map(|piece| piece.pairs.clone()).collect();
+        let report = report.unwrap_or_else(|| panic!("job {id} of {request:?} was acknowledged and is lost"));
+        assert!(matches_request(&report.job, request), "{:?} is not {request:?}", report.job);
+        let work_items: Vec<_> = report.work_items.iter().map(|work_item| work_item.pairs.clone()).collect();
         // A large job creates them one after the other.
         let all = report.job.work_items();
-        assert!(pieces.iter().all(|piece| all.contains(piece)), "{pieces:?} are pieces of job {id}");
-        assert!(report.ended_at().is_none() || pieces == all, "{pieces:?} are all pieces of job {id}");
+        assert!(
+            work_items.iter().all(|work_item| all.contains(work_item)),
+            "{work_items:?} are work items of job {id}"
+        );
+        assert!(
+            report.ended_at().is_none() || work_items == all,
+            "{work_items:?} are all work items of job {id}"
+        );
         match report.status() {
             JobStatus::Init => drop(self.interrupted.insert(id.to_owned())),
             JobStatus::Running => {
@@ -148,11 +154,11 @@ async fn finish_deletions(store: &Store, recorded: &[Record]) {
     };
     let service = App { store: store.clone(), settings: Arc::new(settings) };
     for shard in 0..OPEN_SHARDS {
-        for piece in store.open_work_items(shard, None, 1000).await.unwrap() {
-            let job = store.report(piece.job).await.unwrap().unwrap().job;
+        for work_item in store.open_work_items(shard, None, 1000).await.unwrap() {
+            let job = store.report(work_item.job).await.unwrap().unwrap().job;
             let deleted = recorded.iter().any(|record| record.deleted.contains(job.images[0].as_str()));
             assert!(deleted && job.task == Task::Unshare, "{job:?} has not ended");
-            execute(&service, piece).await.unwrap();
+            execute(&service, work_item).await.unwrap();
         }
     }
 }
@@ -164,26 +170,27 @@ fn check_one_job_per_request(jobs: impl Iterator<Item = Job>, recorded: &[Record
     for request in recorded.iter().flat_map(|record| &record.requests) {
         assert!(others.remove(&request.job).is_some(), "{request:?} has no job of its own");
     }
-    for ask in recorded.iter().flat_map(|record| &record.in_doubt) {
-        let found = others.iter().find(|(_, job)| matches_request(job, ask)).map(|(id, _)| id.clone());
+    for in_doubt_request in recorded.iter().flat_map(|record| &record.in_doubt) {
+        let found =
+            others.iter().find(|(_, job)| matches_request(job, in_doubt_request)).map(|(id, _)| id.clone());
         found.map(|id| others.remove(&id));
     }
     let mut deleted: HashSet<&str> = recorded.iter().flat_map(|r| &r.deleted).map(String::as_str).collect();
     for job in others.values() {
         let of_deletion = job.task == Task::Unshare && job.images.len() == 1;
-        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "nobody asked for {job:?}");
+        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "no request for {job:?}");
     }
 }
 
-fn matches_request(job: &Job, ask: &BatchRequest) -> bool {
-    let task_is = match (&job.task, ask.operation) {
+fn matches_request(job: &Job, request: &BatchRequest) -> bool {
+    let task_is = match (&job.task, request.operation) {
         (Task::Share, Operation::Share) | (Task::Unshare, Operation::Unshare) => true,
-        (Task::Respond { status, .. }, Operation::Decide(answer)) => status.as_str() == answer,
+        (Task::Respond { status, .. }, Operation::Decide(decision)) => status.as_str() == decision,
         _ => false,
     };
     task_is
-        && job.images.iter().map(ImageId::as_str).eq(&ask.images)
-        && job.tenants.iter().map(TenantId::as_str).eq(&ask.recipients)
+        && job.images.iter().map(ImageId::as_str).eq(&request.images)
+        && job.tenants.iter().map(TenantId::as_str).eq(&request.recipients)
 }
 
 fn string_value(value: Option<&AttributeValue>) -> Option<&str> {

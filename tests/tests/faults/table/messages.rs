@@ -48,10 +48,10 @@ fn write_requests(image: &str) -> [(&'static str, HttpEvent); 4] {
 async fn error_message(function: &HttpFunction, event: HttpEvent) -> String {
     let event = event.token(&Deployment::token("owner", "member"));
     let end = Timestamp::now().plus(Duration::from_secs(1));
-    let answer = send_event(function, &event, Some(end)).await;
-    answer.expect_status(503);
-    assert_eq!(answer.headers["retry-after"], "1");
-    let message = answer.body["error"]["message"].as_str().or(answer.body["Message"].as_str());
+    let response = send_event(function, &event, Some(end)).await;
+    response.expect_status(503);
+    assert_eq!(response.headers["retry-after"], "1");
+    let message = response.body["error"]["message"].as_str().or(response.body["Message"].as_str());
     message.expect("a message").to_owned()
 }
 
@@ -73,16 +73,21 @@ async fn unanswered_write_is_reported_as_in_doubt() {
     ] {
         for place in 0..4 {
             // On a slow machine the deadline may pass before the write is sent, or before its error arrives.
-            let mut told = Vec::new();
-            while told.len() < MAX_ATTEMPTS && !told.iter().any(|said: &String| said.contains(words)) {
+            let mut messages = Vec::new();
+            while messages.len() < MAX_ATTEMPTS
+                && !messages.iter().any(|message: &String| message.contains(words))
+            {
                 // Each attempt takes a new image: one for which something is queued would have to wait.
                 let image = create_image(&world).await.to_string();
                 let (_, event) = write_requests(&image)[place].clone();
                 inject_fault(&world, &[PUT_ITEM, TRANSACT_WRITE_ITEMS], fault);
-                told.push(error_message(&function, event).await);
+                messages.push(error_message(&function, event).await);
                 world.table_server().clear_faults();
             }
-            assert!(told.iter().any(|said| said.contains(words)), "{place}, {fault:?}: {told:?}");
+            assert!(
+                messages.iter().any(|message| message.contains(words)),
+                "{place}, {fault:?}: {messages:?}"
+            );
         }
     }
 }
@@ -98,8 +103,8 @@ async fn unanswered_read_is_reported_as_no_change() {
         let mut requests = vec![("show", show)];
         requests.extend(write_requests(&image).into_iter().filter(|(dialect, _)| *dialect != "register"));
         for (name, event) in requests {
-            let said = error_message(&function, event).await;
-            assert!(said.contains(NO_CHANGE_MESSAGE), "{name}, {fault:?}: {said}");
+            let message = error_message(&function, event).await;
+            assert!(message.contains(NO_CHANGE_MESSAGE), "{name}, {fault:?}: {message}");
         }
         world.table_server().clear_faults();
     }

@@ -187,28 +187,28 @@ async fn busy_table_returns_503_with_retry_after() {
             HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
         event.json(&json!({"member": "a"}))
     };
-    let ask = async |event: HttpEvent| {
+    let request = async |event: HttpEvent| {
         let event = event.token(&Deployment::token("owner", "member"));
         let (begun, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
-        let answer = send_event(&function, &event, Some(end)).await;
+        let response = send_event(&function, &event, Some(end)).await;
         // Without a deadline it takes eight seconds; a busy machine may add some to two.
-        assert!(begun.elapsed() < Duration::from_secs(7), "the end was not looked at");
-        if answer.status == 503 {
-            assert!(begun.elapsed() > Duration::from_millis(500), "not tried as long as there is time");
+        assert!(begun.elapsed() < Duration::from_secs(7), "the deadline was ignored");
+        if response.status == 503 {
+            assert!(begun.elapsed() > Duration::from_millis(500), "not retried until the deadline");
         }
-        (answer.status, answer.headers.get("retry-after").cloned())
+        (response.status, response.headers.get("retry-after").cloned())
     };
     let busy = (503, Some("1".to_owned()));
     for fault in [Throttled, Overloaded, Conflict, InternalError] {
         world.table_server().fail(PUT_ITEM, fault, UNLIMITED);
         world.table_server().fail(TRANSACT_WRITE_ITEMS, fault, UNLIMITED);
-        assert_eq!(ask(batch()).await, busy, "{fault:?}");
-        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        assert_eq!(request(batch()).await, busy, "{fault:?}");
+        assert_eq!(request(member()).await, busy, "{fault:?}");
         world.table_server().clear_faults();
     }
     for fault in [UnprocessedKeys, Throttled, NoResponse] {
         world.table_server().fail(BATCH_GET_ITEM, fault, UNLIMITED);
-        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        assert_eq!(request(member()).await, busy, "{fault:?}");
         world.table_server().clear_faults();
     }
     assert_eq!(
@@ -216,7 +216,7 @@ async fn busy_table_returns_503_with_retry_after() {
         (0, (0, 0)),
         "nothing was changed"
     );
-    assert_eq!(ask(batch()).await.0, 200);
+    assert_eq!(request(batch()).await.0, 200);
     let refused =
         usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner"), None).await;
     assert_eq!(refused.unwrap_err(), UseCaseError::SelfShare(tenant("owner")));
@@ -251,7 +251,7 @@ async fn job_report_is_complete_across_short_pages() {
     let to: Vec<_> = (0..202).map(|number| tenant(&format!("t{number}"))).collect();
     let owner = caller("owner");
     let job = usecases::share(world.service(), &owner, vec![image], to, None).await.unwrap();
-    assert_eq!(execute_open_work(&world).await, 2, "pieces, each an item of its own");
+    assert_eq!(execute_open_work(&world).await, 2, "work items, each in its own item");
     world.table_server().fail("Query", ShortPage, 2);
     let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
     assert_eq!(

@@ -207,7 +207,7 @@ async fn unreadable_work_item_does_not_hide_other_outcomes() {
     world.queue_job(&job).await;
     execute(&world.service, world.open_work_items().await[0]).await.unwrap();
     let second = world.open_work_items().await;
-    assert_eq!(second.len(), 1, "the first piece has made it");
+    assert_eq!(second.len(), 1, "created by the first work item");
     corrupt(&world, second[0], "pairs").await;
     sweep_until_failed(&world).await;
     let outcomes = outcomes(&world.job_report(job.id).await);
@@ -282,7 +282,7 @@ async fn unreadable_work_item_does_not_stop_the_rest_of_its_job() {
     let report = world.job_report(job.id).await;
     assert_eq!((report.done_count(), report.ended_at().is_some()), (450, true));
     let failed = report.failures().filter(|(_, _, outcome)| *outcome == Outcome::RetriesExhausted).count();
-    assert_eq!(failed, 200, "the pairs of the piece that cannot be read");
+    assert_eq!(failed, 200, "the pairs of the unreadable work item");
 }
 
 /// The worker that ended a queue's active job was killed before it could activate the next one.

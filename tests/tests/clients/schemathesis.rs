@@ -47,14 +47,14 @@ async fn schemathesis_finds_no_undocumented_response() {
         .kill_on_drop(true);
     let ended =
         tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await.expect("in time").expect("a run");
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
-    let passed = said.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{output}{}", String::from_utf8_lossy(&ended.stderr));
+    let passed = output.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
     print_notice(&passed.trim());
 }
 
 async fn create_image(server: &ServerProcess, token: &str) -> String {
-    let answer = reqwest::Client::builder()
+    let response = reqwest::Client::builder()
         .no_proxy()
         .build()
         .unwrap()
@@ -64,6 +64,6 @@ async fn create_image(server: &ServerProcess, token: &str) -> String {
         .send()
         .await
         .unwrap();
-    let image: Value = answer.json().await.unwrap();
+    let image: Value = response.json().await.unwrap();
     image["id"].as_str().expect("an id").to_owned()
 }

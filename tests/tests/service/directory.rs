@@ -30,8 +30,8 @@ impl Fixture {
         Self { api, admin, reader }
     }
 
-    async fn put_tenant(&self, tenant: &str, said: &Value) -> ApiResponse {
-        self.api.send(&ApiRequest::new("PUT", tenant_path(tenant)).token(&self.admin).json(said)).await
+    async fn put_tenant(&self, tenant: &str, entry: &Value) -> ApiResponse {
+        self.api.send(&ApiRequest::new("PUT", tenant_path(tenant)).token(&self.admin).json(entry)).await
     }
 
     async fn show_tenant(&self, tenant: &str) -> ApiResponse {
@@ -54,13 +54,13 @@ impl Fixture {
 
     /// The ids of the directory, in pages of this size.
     async fn list_all(&self, limit: usize) -> Vec<String> {
-        let (mut seen, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
+        let (mut ids, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
         loop {
             let page = self.api.send(&ApiRequest::new("GET", &target).token(&self.admin)).await.body;
             let tenants = page["tenants"].as_array().unwrap();
             assert!(tenants.len() <= limit && page["page_info"]["current_count"] == tenants.len());
-            seen.extend(tenants.iter().map(|tenant| tenant["project_id"].as_str().unwrap().to_owned()));
-            let Some(next) = page["page_info"]["next_marker"].as_str() else { return seen };
+            ids.extend(tenants.iter().map(|tenant| tenant["project_id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["page_info"]["next_marker"].as_str() else { return ids };
             target = format!("/v1/tenants?limit={limit}&marker={next}");
         }
     }
@@ -73,18 +73,18 @@ fn tenant_path(tenant: &str) -> String {
 #[tokio::test]
 async fn admin_creates_renames_and_deletes_a_tenant() {
     let world = Fixture::start().await;
-    let said = json!({"account": "Käse & Söhne", "project": "a#b/c", "region": "local"});
-    let mut shown = said.clone();
+    let entry = json!({"account": "Käse & Söhne", "project": "a#b/c", "region": "local"});
+    let mut shown = entry.clone();
     shown["project_id"] = json!("own1");
-    assert_eq!(world.put_tenant("own1", &said).await.body, json!({"tenant": shown}));
+    assert_eq!(world.put_tenant("own1", &entry).await.body, json!({"tenant": shown}));
     assert_eq!(world.show_tenant("own1").await.body, json!({"tenant": shown}));
     let by_names = "account=K%C3%A4se+%26+S%C3%B6hne&project=a%23b%2Fc";
     let found = world.find_tenants(by_names).await.body;
     assert_eq!(found, json!({"tenants": [shown], "page_info": {"current_count": 1}}));
 
     let before = world.api.dump_when_idle().await;
-    world.put_tenant("own1", &said).await.expect_status(200);
-    assert_eq!(world.api.dump(), before, "what it says already");
+    world.put_tenant("own1", &entry).await.expect_status(200);
+    assert_eq!(world.api.dump(), before, "the same entry changes nothing");
 
     world.create_tenant("own1", "acme", "web").await;
     // The former names are free again.
@@ -137,8 +137,8 @@ async fn only_admin_writes_or_lists_the_directory() {
                     ApiRequest::new("GET", tenant_path(tenant)),
                     ApiRequest::new("DELETE", tenant_path(tenant)),
                 );
-                for ask in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
-                    let refused = world.api.send(&ask.token(&token)).await;
+                for request in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
+                    let refused = world.api.send(&request.token(&token)).await;
                     refused.expect_error(403, "IMG.0026");
                     assert!(refused.message().contains("Only the role admin"), "{refused:?}");
                 }
@@ -227,12 +227,12 @@ async fn account_and_project_names_are_unique_across_regions() {
 async fn concurrent_claims_of_the_same_names_have_one_winner() {
     let world = Fixture::start().await;
     for round in 0..5 {
-        let said = json!({"account": "acme", "project": format!("web{round}")});
+        let entry = json!({"account": "acme", "project": format!("web{round}")});
         let tenants: Vec<_> = (0..8).map(|number| format!("t{number}")).collect();
-        let answers = join_all(tenants.iter().map(|tenant| world.put_tenant(tenant, &said))).await;
+        let responses = join_all(tenants.iter().map(|tenant| world.put_tenant(tenant, &entry))).await;
         let (winners, losers): (Vec<_>, Vec<_>) =
-            tenants.iter().zip(&answers).partition(|(_, answer)| answer.status == 200);
-        let [(winner, _)] = winners.as_slice() else { panic!("{answers:?}") };
+            tenants.iter().zip(&responses).partition(|(_, response)| response.status == 200);
+        let [(winner, _)] = winners.as_slice() else { panic!("{responses:?}") };
         for (_, loser) in &losers {
             loser.expect_error(409, "IMG.0031");
         }
@@ -267,11 +267,11 @@ async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
     let world = Fixture::start().await;
     for round in 0..10 {
         world.create_tenant("own1", "acme", "web").await;
-        let said = json!({"account": "acme", "project": format!("shop{round}")});
+        let entry = json!({"account": "acme", "project": format!("shop{round}")});
         let (put, delete, again) = tokio::join!(
-            world.put_tenant("own1", &said),
+            world.put_tenant("own1", &entry),
             world.delete_tenant("own1"),
-            world.put_tenant("own1", &said)
+            world.put_tenant("own1", &entry)
         );
         put.expect_status(200);
         again.expect_status(200);

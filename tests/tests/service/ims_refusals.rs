@@ -25,8 +25,8 @@ impl Fixture {
         let image = async |owner: &str, visibility: &str| {
             let role = if visibility == "public" { Role::Admin } else { Role::Member };
             let new = ApiRequest::new("POST", "/v2/images").json(&json!({"visibility": visibility}));
-            let made = api.send(&new.token(&api.token(owner, role))).await;
-            made.body["id"].as_str().unwrap().to_owned()
+            let created = api.send(&new.token(&api.token(owner, role))).await;
+            created.body["id"].as_str().unwrap().to_owned()
         };
         let world = Self {
             shared: image("own1", "shared").await,
@@ -45,17 +45,17 @@ impl Fixture {
         world
     }
 
-    async fn send(&self, project: &str, ask: ApiRequest) -> ApiResponse {
-        self.api.send(&ask.token(&self.api.token(project, Role::Member))).await
+    async fn send(&self, project: &str, request: ApiRequest) -> ApiResponse {
+        self.api.send(&request.token(&self.api.token(project, Role::Member))).await
     }
 
     /// Sends a body as `own1`. Checks the code, and what the message names.
     async fn expect_error(&self, method: &str, body: &Value, code: &str, named: &str) {
         let before = self.api.dump();
-        let answer = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
+        let response = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
-        answer.expect_error(status, code);
-        assert!(answer.message().contains(named), "{method} {body} {answer:?}");
+        response.expect_error(status, code);
+        assert!(response.message().contains(named), "{method} {body} {response:?}");
         assert_eq!(self.api.dump(), before, "{method} {body}");
     }
 }

@@ -36,13 +36,13 @@ const SETBACKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_hours(1)
 /// whose work items are created one after the other.
 const OTHER_RECIPIENTS: [usize; 3] = [0, 120, 220];
 
-/// When the next life of the server begins.
+/// How a life of the server ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shutdown {
     Graceful,
-    /// Immediately.
+    /// Killed, and restarted immediately.
     Killed,
-    /// Three seconds later.
+    /// Killed, and restarted three seconds later.
     KilledLater,
 }
 
@@ -258,9 +258,9 @@ async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
             advance(Duration::from_secs(1)).await;
             let to = [tenant(MEMBER), tenant("neighbour")];
             if is_granted {
-                let wanted = PermissionChange::new(to.iter().cloned().collect(), [].into()).unwrap();
-                let made = usecases::DryRun::Off;
-                usecases::change_permissions(&one, &caller(OWNER), &image, &wanted, made).await.unwrap();
+                let change = PermissionChange::new(to.iter().cloned().collect(), [].into()).unwrap();
+                let dry_run = usecases::DryRun::Off;
+                usecases::change_permissions(&one, &caller(OWNER), &image, &change, dry_run).await.unwrap();
             } else {
                 run_batch(&one, &image, to.to_vec(), true).await;
             }

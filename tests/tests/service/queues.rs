@@ -45,19 +45,25 @@ async fn respond_as_member(world: &LocalService, image: &ImageId) -> Result<Stat
     respond_as_tenant(world, image, "a").await
 }
 
-async fn respond_as_tenant(world: &LocalService, image: &ImageId, who: &str) -> Result<Status, UseCaseError> {
-    let said = (Ok(Status::Accepted), None);
-    let answered = usecases::decide_as_member(&world.service, &caller(who), image, &tenant(who), said).await;
-    answered.map(|member| member.status)
+async fn respond_as_tenant(
+    world: &LocalService,
+    image: &ImageId,
+    tenant_id: &str,
+) -> Result<Status, UseCaseError> {
+    let decision = (Ok(Status::Accepted), None);
+    let decided =
+        usecases::decide_as_member(&world.service, &caller(tenant_id), image, &tenant(tenant_id), decision)
+            .await;
+    decided.map(|member| member.status)
 }
 
 async fn respond_in_batch(world: &LocalService, image: &ImageId) -> JobId {
-    let (images, said) = (vec![image.clone()], (Status::Accepted, None));
-    usecases::respond(&world.service, &caller("a"), tenant("a"), images, said, None).await.unwrap()
+    let (images, decision) = (vec![image.clone()], (Status::Accepted, None));
+    usecases::respond(&world.service, &caller("a"), tenant("a"), images, decision, None).await.unwrap()
 }
 
-async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
-    let (_, member) = world.service.store.head_and_member(image, &tenant(who)).await.unwrap();
+async fn member_status(world: &LocalService, image: &ImageId, tenant_id: &str) -> Option<Status> {
+    let (_, member) = world.service.store.head_and_member(image, &tenant(tenant_id)).await.unwrap();
     member.map(|member| member.status)
 }
 
@@ -70,8 +76,8 @@ async fn immediate_decision_waits_for_the_queued_share() {
         sleep(Duration::from_secs(1)).await;
         world.run_open_work().await;
     };
-    let (answered, ()) = tokio::join!(respond_as_member(&world, &image), later);
-    assert_eq!(answered, Ok(Status::Accepted));
+    let (decided, ()) = tokio::join!(respond_as_member(&world, &image), later);
+    assert_eq!(decided, Ok(Status::Accepted));
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,10 +92,10 @@ async fn decision_on_an_unfinished_share_returns_503() {
     let path = format!("/v2/images/{image}/members/a");
     let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &path);
     let event = event.token(&Deployment::token("a", "member")).json(&json!({"status": "accepted"}));
-    let told = send_event(&function, &event, None).await;
-    told.expect_status(503);
-    assert_eq!(told.headers.get("retry-after").map(String::as_str), Some("1"));
-    assert_eq!(told.body["error"]["code"], "IMG.0060");
+    let response = send_event(&function, &event, None).await;
+    response.expect_status(503);
+    assert_eq!(response.headers.get("retry-after").map(String::as_str), Some("1"));
+    assert_eq!(response.body["error"]["code"], "IMG.0060");
     // It is not visible to tenants without a part in it.
     let stranger = respond_as_tenant(&world, &image, "stranger").await;
     assert_eq!(stranger, Err(UseCaseError::ImageNotFound(image)));
@@ -103,7 +109,7 @@ async fn batch_decision_is_executed_after_the_queued_share() {
     let job = respond_in_batch(&world, &image).await;
     assert_eq!(world.job_report(job).await.status(), JobStatus::Init, "it is queued behind the share");
     let open = world.open_work_items().await;
-    let of = |job| *open.iter().find(|piece| piece.job == job).unwrap();
+    let of = |job| *open.iter().find(|work_item| work_item.job == job).unwrap();
     assert!(execute(&world.service, of(job)).await.is_err(), "it comes again");
     execute(&world.service, of(share)).await.unwrap();
     execute(&world.service, of(job)).await.unwrap();
@@ -155,13 +161,13 @@ async fn tenant_with_many_large_jobs_has_few_work_items() {
     let other = caller("other");
     let large = usecases::share(&world.service, &other, of_other.clone(), tenants(100), None);
     let large = large.await.unwrap();
-    assert_eq!(world.open_work_items().await.iter().filter(|piece| piece.job == large).count(), 2);
+    assert_eq!(world.open_work_items().await.iter().filter(|work_item| work_item.job == large).count(), 2);
     let small = usecases::share(&world.service, &other, of_other, vec![tenant("a")], None).await;
     assert_eq!(world.job_report(small.unwrap()).await.status(), JobStatus::Success);
     // Whatever the busy tenant requests, executing the open work once advances the other tenant's job.
     for _ in 0..2 {
-        for piece in world.open_work_items().await {
-            execute(&world.service, piece).await.unwrap();
+        for work_item in world.open_work_items().await {
+            execute(&world.service, work_item).await.unwrap();
         }
         assert!(world.open_work_items().await.len() <= 10);
     }
@@ -181,7 +187,7 @@ async fn large_jobs_of_a_tenant_are_executed_in_order() {
         );
     }
     let open = world.open_work_items().await;
-    assert!(open.iter().all(|piece| piece.job == jobs[0]), "the first is active");
+    assert!(open.iter().all(|work_item| work_item.job == jobs[0]), "the first is active");
     world.run_open_work().await;
     for job in jobs {
         assert_eq!(world.job_report(job).await.status(), JobStatus::Success);
@@ -198,8 +204,8 @@ async fn unshare_does_not_wait_behind_shares() {
     usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
     usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
     let unshare = usecases::unshare(service, &owner, images.clone(), tenants(100), None).await.unwrap();
-    for piece in world.open_work_items().await.into_iter().filter(|piece| piece.job == unshare) {
-        execute(service, piece).await.unwrap();
+    for work_item in world.open_work_items().await.into_iter().filter(|work_item| work_item.job == unshare) {
+        execute(service, work_item).await.unwrap();
     }
     assert_eq!(world.job_report(unshare).await.status(), JobStatus::Success);
     world.run_open_work().await;
@@ -225,9 +231,9 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     let function = HttpFunction::new(world.service.clone(), authenticator());
     let body = json!({"images": images, "projects": tenants(100)});
     let event = HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members").json(&body);
-    let told = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
-    told.expect_status(429);
-    assert!(told.headers.contains_key("retry-after"));
+    let response = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
+    response.expect_status(429);
+    assert!(response.headers.contains_key("retry-after"));
     // A request that is executed at once is not queued, and other tenants have their own limit.
     let one = usecases::share(&world.service, &caller("owner"), images[..1].to_vec(), tenants(1), None).await;
     assert_eq!(world.job_report(one.unwrap()).await.status(), JobStatus::Success);

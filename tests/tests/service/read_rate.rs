@@ -33,14 +33,14 @@ async fn exhaust_read_rate(functions: &Functions) {
 }
 
 /// Checks that a response is the documented refusal. Returns its code.
-fn check_throttled(answer: &ApiResponse, method: &str, path: &str) -> String {
-    answer.expect_status(429);
-    let wait: u64 = answer.headers["retry-after"].parse().unwrap();
+fn check_throttled(response: &ApiResponse, method: &str, path: &str) -> String {
+    response.expect_status(429);
+    let wait: u64 = response.headers["retry-after"].parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     let document = ApiDocument::load();
     let operation = document.find_operation(method, path);
-    assert_eq!(document.response_violation(&operation, answer.status, Some(&answer.body)), None);
-    let code = answer.body.get("Code").unwrap_or(&answer.body["error"]["code"]);
+    assert_eq!(document.response_violation(&operation, response.status, Some(&response.body)), None);
+    let code = response.body.get("Code").unwrap_or(&response.body["error"]["code"]);
     code.as_str().unwrap().to_owned()
 }
 
@@ -67,9 +67,9 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (registry::key_grants::list::ROUTE, "/v1/keys/k/grants".to_owned()),
         (identity::list_keys::ROUTE, "/v1/access-keys".to_owned()),
     ] {
-        let answer = functions.send_without_body("own1", route, &path).await;
-        assert_eq!(check_throttled(&answer, "GET", &path), "IMG.0060", "{path}");
-        let message = answer.body["error"]["message"].as_str().unwrap();
+        let response = functions.send_without_body("own1", route, &path).await;
+        assert_eq!(check_throttled(&response, "GET", &path), "IMG.0060", "{path}");
+        let message = response.body["error"]["message"].as_str().unwrap();
         assert!(message.contains("1 read units a second"), "{message}");
         let is_of_glance = path.starts_with("/v2/images");
         assert_eq!(message.starts_with("This request was rate-limited: "), is_of_glance, "{path}: {message}");
@@ -82,11 +82,13 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
             format!("Action=DescribeImageSharePermission&Version=2014-05-26&RegionId=local&ImageId={image}"),
         ),
     ] {
-        let answer = functions.send(&rpc_event(method, &query)).await;
-        assert_eq!(check_throttled(&answer, method, "/"), "Throttling.User", "{query}");
-        assert!(answer.body["Message"].as_str().unwrap().starts_with("Request was denied due to user flow"));
-        let millis = &answer.headers["x-acs-retry-after"];
-        assert_eq!(*millis, format!("{}000", answer.headers["retry-after"]));
+        let response = functions.send(&rpc_event(method, &query)).await;
+        assert_eq!(check_throttled(&response, method, "/"), "Throttling.User", "{query}");
+        assert!(
+            response.body["Message"].as_str().unwrap().starts_with("Request was denied due to user flow")
+        );
+        let millis = &response.headers["x-acs-retry-after"];
+        assert_eq!(*millis, format!("{}000", response.headers["retry-after"]));
     }
 }
 
@@ -151,9 +153,9 @@ async fn server_applies_the_configured_read_rate() {
     let mut last = None;
     // Each reads at least one unit, and 60 may be read at once.
     for _ in 0..10_000 {
-        let answer = api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&token)).await;
-        if answer.status != 200 {
-            last = Some(answer);
+        let response = api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&token)).await;
+        if response.status != 200 {
+            last = Some(response);
             break;
         }
     }

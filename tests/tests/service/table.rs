@@ -71,32 +71,32 @@ impl TablePair {
     }
 
     async fn write(&self, write: Write) -> CallResult {
-        let said = CallResult::Written(self.sdk.write_item(&write).await);
-        assert_same(said, CallResult::Written(self.embedded.write_item(&write).await))
+        let from_sdk = CallResult::Written(self.sdk.write_item(&write).await);
+        assert_same(from_sdk, CallResult::Written(self.embedded.write_item(&write).await))
     }
 
     async fn transact(&self, writes: &[Write]) -> CallResult {
-        let said =
+        let from_sdk =
             CallResult::Written(self.sdk.transact_write_items(writes, TransactionToken::random()).await);
         assert_same(
-            said,
+            from_sdk,
             CallResult::Written(self.embedded.transact_write_items(writes, TransactionToken::random()).await),
         )
     }
 
     async fn get(&self, key: Key) -> CallResult {
-        let said = CallResult::Found(self.sdk.get_item(&key).await);
-        assert_same(said, CallResult::Found(self.embedded.get_item(&key).await))
+        let from_sdk = CallResult::Found(self.sdk.get_item(&key).await);
+        assert_same(from_sdk, CallResult::Found(self.embedded.get_item(&key).await))
     }
 
     async fn batch_get(&self, read: BatchRead) -> CallResult {
-        let said = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
-        assert_same(said, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
+        let from_sdk = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
+        assert_same(from_sdk, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
     }
 
     async fn query(&self, query: Query) -> CallResult {
-        let said = CallResult::Page(self.sdk.query(&query).await);
-        assert_same(said, CallResult::Page(self.embedded.query(&query).await))
+        let from_sdk = CallResult::Page(self.sdk.query(&query).await);
+        assert_same(from_sdk, CallResult::Page(self.embedded.query(&query).await))
     }
 }
 

@@ -31,21 +31,21 @@ impl Fixture {
 
     async fn create_image(&self, new: &Value) -> String {
         let token = self.api.token("own1", Role::Member);
-        let made = self.api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(new)).await;
-        made.body["id"].as_str().unwrap().to_owned()
+        let created = self.api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(new)).await;
+        created.body["id"].as_str().unwrap().to_owned()
     }
 }
 
 async fn create_key(api: &Api, project: &str) -> Signer {
     let new = ApiRequest::new("POST", "/v1/access-keys").token(&api.token(project, Role::Member));
-    let made = api.send(&new.json(&json!({"name": "terraform"}))).await.body;
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let created = api.send(&new.json(&json!({"name": "terraform"}))).await.body;
+    let text = |name: &str| created[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
 /// The response from which gophercloud reads its endpoint.
-fn image_endpoint(answer: &ApiResponse) -> &str {
-    let catalog = answer.body["token"]["catalog"].as_array().unwrap();
+fn image_endpoint(response: &ApiResponse) -> &str {
+    let catalog = response.body["token"]["catalog"].as_array().unwrap();
     let image = catalog.iter().find(|service| service["type"] == "image").unwrap();
     let public = image["endpoints"].as_array().unwrap().iter().find(|one| one["interface"] == "public");
     public.unwrap()["url"].as_str().unwrap()
@@ -63,10 +63,10 @@ async fn openstack_provider_shares_accepts_detects_drift_and_destroys() {
     let (members, member) =
         (format!("/v2/images/{image}/members"), format!("/v2/images/{image}/members/mem1"));
     let send = async |token: &str, method: &str, target: &str, body: Option<Value>| {
-        let ask = ApiRequest::new(method, target).token(token).header("Accept", "application/json");
-        let ask = if let Some(body) = body { ask.json(&body) } else { ask };
-        let answer = world.api.send(&ask).await;
-        (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
+        let request = ApiRequest::new(method, target).token(token).header("Accept", "application/json");
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let response = world.api.send(&request).await;
+        (response.status, response.body["status"].as_str().unwrap_or_default().to_owned())
     };
     let answered = |status: u16, word: &str| (status, word.to_owned());
 
@@ -78,8 +78,8 @@ async fn openstack_provider_shares_accepts_detects_drift_and_destroys() {
     let listed = world.api.send(&ApiRequest::new("GET", &members).token(recipient)).await.body;
     assert_eq!(listed["members"].as_array().unwrap().len(), 1);
     for status in ["accepted", "rejected", "accepted"] {
-        let answer = send(recipient, "PUT", &member, Some(json!({"status": status}))).await;
-        assert_eq!(answer, answered(200, status));
+        let response = send(recipient, "PUT", &member, Some(json!({"status": status}))).await;
+        assert_eq!(response, answered(200, status));
         assert_eq!(send(recipient, "GET", &member, None).await, answered(200, status));
     }
     // The member is removed elsewhere: a resource whose read returns 404 is created again.
@@ -131,15 +131,15 @@ async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
     let image = world.create_image(&json!({"name": "golden"})).await;
     let send = async |signer: &Signer, project: &str, method: &str, target: &str, body: Option<Value>| {
         let agent = "HashiCorp Terraform/1.11.4 golangsdk/2.0.0";
-        let ask = UnsignedRequest::new(method, target)
+        let request = UnsignedRequest::new(method, target)
             .header("Accept", "application/json")
             .header("User-Agent", agent);
-        let (ask, names) = match body {
-            Some(body) => (ask.json(body), &["accept", "content-type", "host", "user-agent"][..]),
-            None => (ask, &["accept", "host", "user-agent"][..]),
+        let (request, names) = match body {
+            Some(body) => (request.json(body), &["accept", "content-type", "host", "user-agent"][..]),
+            None => (request, &["accept", "host", "user-agent"][..]),
         };
         // Without a region and a service; and with a project that is not signed once it is known.
-        let signed = signer.sign_credential(&ask, names, "", "").to_api_request();
+        let signed = signer.sign_credential(&request, names, "", "").to_api_request();
         world
             .api
             .send(&if project.is_empty() { signed } else { signed.header("X-Project-Id", project) })
@@ -157,8 +157,8 @@ async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
     offered.expect_status(200);
     assert_eq!(offered.body["status"], "pending");
     // It waits until the status is as wanted, which it is at once.
-    let asked = send(&world.recipient, "mem1", "GET", &member, None).await;
-    assert_eq!(asked.body["status"], "pending");
+    let shown = send(&world.recipient, "mem1", "GET", &member, None).await;
+    assert_eq!(shown.body["status"], "pending");
     let accepted = send(&world.recipient, "mem1", "PUT", &member, Some(json!({"status": "accepted"}))).await;
     accepted.expect_status(200);
     assert_eq!(accepted.body["status"], "accepted");
@@ -175,8 +175,8 @@ async fn open_telekom_cloud_provider_gets_project_and_domain_tokens() {
     let world = Fixture::start().await;
     let domain = json!({"name": "OTC-EU-DE-00000000001000012345"});
     for scope in [json!({"project": {"name": "own1", "domain": domain}}), json!({"domain": domain})] {
-        let answer = world.request_token(&world.owner, scope).await;
-        answer.expect_status(201);
-        assert_eq!(answer.body["token"]["project"]["id"], "own1");
+        let response = world.request_token(&world.owner, scope).await;
+        response.expect_status(201);
+        assert_eq!(response.body["token"]["project"]["id"], "own1");
     }
 }

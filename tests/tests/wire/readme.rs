@@ -74,7 +74,7 @@ async fn readme_tour_works_as_written() {
     let script = format!("set -eu -o pipefail\n{}", documented_commands(&server.address, &imageshare));
     let (done, out, errors) = run_script(script, directory.path()).await;
     assert!(done, "{out}\n{errors}\n{}", server.log());
-    for wanted in [
+    for expected in [
         "\"name\":\"golden-2026-11\"",
         "\"status\":\"SUCCESS\"",
         "\"status\":\"accepted\"",
@@ -87,7 +87,7 @@ async fn readme_tour_works_as_written() {
         "\tenabled\tmember\t",
         "./restored is sound",
     ] {
-        assert!(out.contains(wanted), "{wanted} is missing in {out}");
+        assert!(out.contains(expected), "{expected} is missing in {out}");
     }
 }
 

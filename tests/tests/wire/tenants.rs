@@ -59,12 +59,12 @@ impl Fixture {
         let before = self.list_tenants().await;
         let refused = self.import_file(name, text).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
-        let told: Vec<_> = refused.stderr.lines().collect();
-        let (last, told) = told.split_last().unwrap();
+        let lines: Vec<_> = refused.stderr.lines().collect();
+        let (last, lines) = lines.split_last().unwrap();
         assert!(last.starts_with("imageshare: nothing was imported: "), "{refused:?}");
-        assert_eq!(told.len(), reasons.len(), "{refused:?}");
-        for (told, reason) in told.iter().zip(reasons) {
-            assert!(told.starts_with(&format!("{name}:{reason}")), "{reason}: {told}");
+        assert_eq!(lines.len(), reasons.len(), "{refused:?}");
+        for (lines, reason) in lines.iter().zip(reasons) {
+            assert!(lines.starts_with(&format!("{name}:{reason}")), "{reason}: {lines}");
         }
         assert_eq!(self.list_tenants().await, before);
     }
@@ -206,11 +206,11 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
     ] {
         world.expect_import_rejected(name, text, &[reason]).await;
     }
-    for (name, told) in
+    for (name, lines) in
         [("missing.csv", "cannot read missing.csv"), ("tenants.txt", "--format csv or --format")]
     {
         let refused = world.run(&["import", name]).await;
-        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{refused:?}");
+        assert!(refused.code == Some(1) && refused.stderr.contains(lines), "{refused:?}");
     }
 }
 
@@ -271,7 +271,7 @@ async fn token_from_environment_overrides_the_local_key() {
         run_command(command)
     };
     assert_eq!(list(&world.server.token("ops", "admin"), "").await.code, Some(0));
-    for (token, server, told) in [
+    for (token, server, lines) in [
         (world.server.token("ops", "member").as_str(), "", "Only the role admin may do this"),
         ("e30.e30.forged", "", "the server refuses the token in IMAGESHARE_TOKEN"),
         ("e30.e30.x", "http://images.example", "is sent over https:// only"),
@@ -280,6 +280,6 @@ async fn token_from_environment_overrides_the_local_key() {
     ] {
         let refused = list(token, server).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
-        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+        assert!(refused.stderr.contains(lines), "{lines}: {refused:?}");
     }
 }

@@ -50,8 +50,8 @@ async fn small_differences_match_the_page() {
     options.expect_status(405);
     assert_eq!(options.headers["allow"], "GET, HEAD, POST");
     let change = json!([{"op": "replace", "path": "/owner", "value": "mem1"}]);
-    let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
-    world.send("adm1", Role::Admin, ask).await.expect_status(403);
+    let request = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
+    world.send("adm1", Role::Admin, request).await.expect_status(403);
 }
 
 #[tokio::test]

@@ -42,20 +42,20 @@ impl World {
         self.send(project, Role::Member, ApiRequest::new(method, target).json(body)).await
     }
 
-    async fn send(&self, project: &str, role: Role, ask: ApiRequest) -> ApiResponse {
-        self.api.send(&ask.token(&self.api.token(project, role))).await
+    async fn send(&self, project: &str, role: Role, request: ApiRequest) -> ApiResponse {
+        self.api.send(&request.token(&self.api.token(project, role))).await
     }
 
     /// Registers an image, at least a millisecond before the next one, so that the order of lists is defined.
-    async fn create_image(&self, owner: &str, said: &Value) -> String {
-        let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
-        let made = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(said)).await;
-        made.expect_status(201);
+    async fn create_image(&self, owner: &str, details: &Value) -> String {
+        let role = if details["visibility"] == "public" { Role::Admin } else { Role::Member };
+        let created = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(details)).await;
+        created.expect_status(201);
         let moment = Timestamp::now();
         while Timestamp::now() == moment {
             tokio::task::yield_now().await;
         }
-        made.body["id"].as_str().unwrap().to_owned()
+        created.body["id"].as_str().unwrap().to_owned()
     }
 
     async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
@@ -95,9 +95,9 @@ impl World {
 
     /// The members of an image with their statuses, as a project sees them.
     async fn members(&self, project: &str, image: &str) -> String {
-        let answer = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
-        answer.expect_status(200);
-        let members = answer.body["members"].as_array().unwrap().iter();
+        let response = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
+        response.expect_status(200);
+        let members = response.body["members"].as_array().unwrap().iter();
         let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
         let members =
             members.map(|member| format!("{}:{}", text(member, "member_id"), text(member, "status")));
@@ -106,9 +106,9 @@ impl World {
 
     /// The names of the images in a project's list, in order.
     async fn image_names(&self, project: &str, query: &str) -> String {
-        let answer = self.request(project, "GET", &format!("/v2/images?{query}")).await;
-        answer.expect_status(200);
-        image_names_on(&answer.body)
+        let response = self.request(project, "GET", &format!("/v2/images?{query}")).await;
+        response.expect_status(200);
+        image_names_on(&response.body)
     }
 }
 

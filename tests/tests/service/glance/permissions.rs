@@ -53,13 +53,13 @@ fn message_prefix(letter: &str, image: &str) -> String {
         "m" => format!("mem1 not found in the member list of the image {image}."),
         "i" => format!("Image {image} not found."),
         "n" => format!("No image found with ID {image}"),
-        other => panic!("{other} stands for nothing"),
+        other => panic!("{other} is no known letter"),
     }
 }
 
 const ONLY_SHARED: &str = "Only shared images have members. Its visibility is ";
 
-/// What the message says to do: which caller may, or that the image is not shared.
+/// The remedy in the message: another role, another caller, or another visibility.
 fn advice(letter: &str, kind: &str, caller: &str, role: Role) -> String {
     match letter {
         "A" | "D" if role == Role::Reader && caller == "own1" => "Ask for the role member.".to_owned(),
@@ -119,16 +119,16 @@ async fn permission_table_is_enforced() {
         let mut before = stored_items(&world, &image);
         assert_eq!(before.is_empty(), kind == "none", "{kind} image");
         for (call, cell) in CALLS.into_iter().zip(cells) {
-            let answer = world.send(caller, role, request_for(call, &image)).await;
-            let place = format!("{kind} image, {call} by {caller} as {role:?}: {answer:?}");
+            let response = world.send(caller, role, request_for(call, &image)).await;
+            let place = format!("{kind} image, {call} by {caller} as {role:?}: {response:?}");
             let (status, letter) = cell.split_once(' ').unwrap_or((cell, ""));
-            assert_eq!(answer.status.to_string(), status, "{place}");
+            assert_eq!(response.status.to_string(), status, "{place}");
             if !letter.is_empty() {
-                assert!(answer.message().starts_with(&message_prefix(letter, &image)), "{place}");
-                assert!(answer.message().contains(&advice(letter, kind, caller, role)), "{place}");
+                assert!(response.message().starts_with(&message_prefix(letter, &image)), "{place}");
+                assert!(response.message().contains(&advice(letter, kind, caller, role)), "{place}");
             }
             let after = stored_items(&world, &image);
-            if answer.status >= 400 {
+            if response.status >= 400 {
                 assert_eq!(after, before, "{place}");
             } else if after != before {
                 image = self::create_image(&world, kind).await;
@@ -164,9 +164,9 @@ async fn unknown_image_id_is_not_found() {
     let world = World::start(&[]).await;
     for (id, named) in [("not-a-uuid", "not-a-uuid"), ("a%23b", "a#b"), ("%C3%BC", "ü"), ("..", "..")] {
         for call in CALLS {
-            let answer = world.send("own1", Role::Member, request_for(call, id)).await;
+            let response = world.send("own1", Role::Member, request_for(call, id)).await;
             let letter = if call.contains("image") { "n" } else { "i" };
-            answer.expect_message(404, message_prefix(letter, named).as_str());
+            response.expect_message(404, message_prefix(letter, named).as_str());
         }
     }
 }
@@ -179,10 +179,10 @@ async fn unknown_member_is_not_found_by_owner_or_admin() {
         for member in ["nobody", "a%2Fb", "%C3%BC"] {
             let target = format!("/v2/images/{image}/members/{member}");
             let put = ApiRequest::new("PUT", &target).json(&json!({"status": "bogus"}));
-            for ask in [ApiRequest::new("GET", &target), ApiRequest::new("DELETE", &target), put] {
-                let answer = world.send(caller, role, ask).await;
+            for request in [ApiRequest::new("GET", &target), ApiRequest::new("DELETE", &target), put] {
+                let response = world.send(caller, role, request).await;
                 let ending = format!(" not found in the member list of the image {image}.");
-                assert!(answer.status == 404 && answer.message().ends_with(&ending), "{answer:?}");
+                assert!(response.status == 404 && response.message().ends_with(&ending), "{response:?}");
             }
         }
     }

@@ -69,14 +69,14 @@ async fn tagging_requires_write_access_to_the_image() {
     ] {
         // Whether or not the image has the tag.
         for (method, tag) in [("PUT", "new"), ("PUT", "old"), ("DELETE", "old"), ("DELETE", "none")] {
-            let answer = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
-            answer.expect_error(status, code);
+            let response = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
+            response.expect_error(status, code);
         }
     }
     assert_eq!(world.api.dump(), before);
     for (method, tag) in [("PUT", "new"), ("DELETE", "old")] {
-        let answer = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
-        answer.expect_status(204);
+        let response = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
+        response.expect_status(204);
     }
     assert_eq!(world.tags(&image).await, json!(["new"]));
     for unknown in ["7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "not-a-uuid", "a%23b"] {
@@ -162,8 +162,8 @@ async fn concurrent_tag_changes_are_not_lost() {
     let image = world.create_image("own1", &json!({"tags": ["old"]})).await;
     let patch = async {
         let rename = json!([{"op": "replace", "path": "/name", "value": "web"}]);
-        let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename);
-        while world.send("own1", Role::Member, ask.clone()).await.status != 200 {}
+        let request = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename);
+        while world.send("own1", Role::Member, request.clone()).await.status != 200 {}
     };
     let untag = async { while world.remove_tag(&image, "old").await.status != 204 {} };
     let add = async |number: u32| {

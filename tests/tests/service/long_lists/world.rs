@@ -151,15 +151,15 @@ impl World {
             ..self.local.service.clone()
         };
         let function = HttpFunction::new(service, authenticator());
-        let answer = send_event(&function, &event, None).await;
-        (answer, calls.calls_and_read_units())
+        let response = send_event(&function, &event, None).await;
+        (response, calls.calls_and_read_units())
     }
 
     /// The ids of a list's images, in order.
     pub async fn image_ids(&self, project: &str, target: &str) -> String {
-        let (answer, _) = self.get(project, target).await;
-        answer.expect_status(200);
-        image_ids_on(&answer.body).join(" ")
+        let (response, _) = self.get(project, target).await;
+        response.expect_status(200);
+        image_ids_on(&response.body).join(" ")
     }
 }
 

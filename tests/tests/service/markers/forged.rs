@@ -112,18 +112,18 @@ async fn forged_marker_reveals_nothing_of_other_projects() {
         for sort in ["", "sort_key=name"] {
             let route = format!("GET {path}");
             let pairs = sort.split_once('=');
-            let told = async |image: &str, millis: u64| {
+            let fetch = async |image: &str, millis: u64| {
                 let listing = Listing::new(&route, &caller("mem1")).with_query(pairs);
                 let marker = listing.encode_marker(format!("{image}~{millis}"));
-                let answer = api
+                let response = api
                     .send(&ApiRequest::new("GET", format!("{path}?{sort}&marker={marker}")).token(&mem))
                     .await;
-                let said = answer.body.to_string().replace(&marker, "MARKER");
-                (answer.status, said)
+                let body = response.body.to_string().replace(&marker, "MARKER");
+                (response.status, body)
             };
             for millis in [0, 1, 4_000_000_000_000, 999_999_999_999_999] {
-                let others = told(&private, millis).await;
-                assert_eq!(others, told("no-such-image", millis).await, "{operation} {sort}");
+                let others = fetch(&private, millis).await;
+                assert_eq!(others, fetch("no-such-image", millis).await, "{operation} {sort}");
                 assert!(!others.1.contains("secret"), "{others:?}");
                 assert_eq!(others.1.contains(&mine), sort.is_empty() && millis > 1, "{others:?}");
             }

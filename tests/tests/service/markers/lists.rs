@@ -55,11 +55,11 @@ impl List {
     }
 
     /// The ids on a page, and the next marker.
-    pub fn parse_page(&self, answer: &ApiResponse) -> (Vec<String>, Option<String>) {
-        let things = answer.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
-        let ids = things.iter().map(|thing| thing[self.id_field].as_str().unwrap().to_owned()).collect();
+    pub fn parse_page(&self, response: &ApiResponse) -> (Vec<String>, Option<String>) {
+        let entries = response.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
+        let ids = entries.iter().map(|entry| entry[self.id_field].as_str().unwrap().to_owned()).collect();
         let next =
-            answer.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
+            response.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
         // Glance has a link.
         let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
         (ids, marker.map(str::to_owned))
@@ -236,8 +236,8 @@ impl World {
         let api = super::start_api().await;
         let token = api.token("own1", Role::Admin);
         let send_by = async |method: &str, target: &str, body: Value| {
-            let ask = ApiRequest::new(method, target).token(&token);
-            let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
+            let request = ApiRequest::new(method, target).token(&token);
+            let made = api.send(&if body.is_null() { request } else { request.json(&body) }).await;
             assert!(made.status < 300, "{made:?}");
             made.body["id"].as_str().unwrap_or_default().to_owned()
         };
@@ -279,8 +279,8 @@ impl World {
         length: usize,
         marker: Option<&str>,
     ) -> (Vec<String>, Option<String>) {
-        let answer = self.send("own1", list.role, list, length, marker).await;
-        answer.expect_status(200);
-        list.parse_page(&answer)
+        let response = self.send("own1", list.role, list, length, marker).await;
+        response.expect_status(200);
+        list.parse_page(&response)
     }
 }

@@ -60,16 +60,16 @@ async fn marker_is_valid_only_for_its_list_and_project() {
     }
     for (from, marker) in &markers {
         for to in &lists {
-            let answer = world.send("own1", to.role, to, 2, Some(marker)).await;
+            let response = world.send("own1", to.role, to, 2, Some(marker)).await;
             let expected = if to.target == from.target { 200 } else { 400 };
-            answer.expect_status(expected);
+            response.expect_status(expected);
         }
         for (project, role) in [("mem1", Role::Member), ("nobody", Role::Member), ("other", Role::Admin)] {
-            let answer = world.send(project, role, from, 2, Some(marker)).await;
+            let response = world.send(project, role, from, 2, Some(marker)).await;
             // The members' path names the project; only an admin may read another project's.
             let is_closed = from.operation == "listImageMembers" && role != Role::Admin;
             let expected = if is_closed { 403 } else { 400 };
-            answer.expect_status(expected);
+            response.expect_status(expected);
         }
     }
 }
@@ -97,7 +97,7 @@ fn every_paginated_list_is_covered() {
     let in_document: BTreeSet<_> =
         operations.iter().filter(|one| has_pages(one)).map(|one| one.id.as_str()).collect();
     let missing: Vec<_> = in_document.difference(&known).collect();
-    assert!(missing.is_empty(), "say in lists.rs how {missing:?} are asked for");
+    assert!(missing.is_empty(), "add {missing:?} to lists.rs");
     assert!(marker_routes().iter().all(|(operation, _, _)| known.contains(operation)));
     assert_eq!(marker_routes().len(), known.len(), "and in nobodys_lists() too");
 }

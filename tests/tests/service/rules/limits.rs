@@ -93,7 +93,7 @@ async fn late_unshare_is_executed_above_the_pending_limit() {
     let owner = caller("owner");
     let late = queue_job(&world, Task::Unshare, first, &["a"]).await;
     let again = queue_job(&world, Task::Share, first, &["a"]).await;
-    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    let newest = world.open_work_items().await.into_iter().find(|work_item| work_item.job == again).unwrap();
     usecases::execute(&world.service, newest).await.unwrap();
     usecases::add_member(&world.service, &owner, &images[1], &tenant("a"), None).await.unwrap();
     assert_eq!(execute_and_get_outcomes(&world, late).await, [Outcome::Superseded]);
@@ -168,11 +168,11 @@ async fn one_owner_cannot_fill_the_inbox_of_a_tenant() {
         matches!(added, Err(UseCaseError::RuleViolation { outcome: Outcome::OwnerPendingLimit, .. })),
         "{added:?}"
     );
-    for (number, wanted) in [(1, true), (2, true), (3, false)] {
+    for (number, expected) in [(1, true), (2, true), (3, false)] {
         let honest = format!("honest-{number}");
         let image = world.create_image(&honest).await;
         let added = usecases::add_member(&world.service, &caller(&honest), &image, &tenant("a"), None).await;
-        assert_eq!(added.is_ok(), wanted, "{number} more than one owner's");
+        assert_eq!(added.is_ok(), expected, "{number} more than one owner's");
     }
 }
 

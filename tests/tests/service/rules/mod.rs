@@ -56,11 +56,11 @@ async fn unshare_and_execute(world: &LocalService, images: &[ImageId], tenants: 
 async fn respond_and_execute(
     world: &LocalService,
     images: &[ImageId],
-    who: &str,
+    tenant_id: &str,
     (status, vault): (Status, Option<&str>),
 ) -> Vec<Outcome> {
-    let (me, said) = (caller(who), (status, vault.map(|id| id.parse().unwrap())));
-    let job = usecases::respond(&world.service, &me, tenant(who), images.to_vec(), said, None);
+    let (me, decision) = (caller(tenant_id), (status, vault.map(|id| id.parse().unwrap())));
+    let job = usecases::respond(&world.service, &me, tenant(tenant_id), images.to_vec(), decision, None);
     execute_and_get_outcomes(world, job.await.unwrap()).await
 }
 
@@ -74,19 +74,19 @@ async fn execute_and_get_outcomes(world: &LocalService, job: JobId) -> Vec<Outco
 }
 
 /// Requests an unshare of a member, then a share with it, and executes the share first. Returns the share's outcome.
-async fn reshare_before_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
+async fn reshare_before_late_unshare(world: &LocalService, image: &ImageId, tenant_id: &str) -> Outcome {
     let images = std::slice::from_ref(image);
-    queue_job(world, Task::Unshare, images, &[who]).await;
-    let again = queue_job(world, Task::Share, images, &[who]).await;
-    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    queue_job(world, Task::Unshare, images, &[tenant_id]).await;
+    let again = queue_job(world, Task::Share, images, &[tenant_id]).await;
+    let newest = world.open_work_items().await.into_iter().find(|work_item| work_item.job == again).unwrap();
     execute(&world.service, newest).await.unwrap();
     execute_and_get_outcomes(world, again).await[0]
 }
 
 /// Executes all open work concurrently.
 async fn execute_concurrently(world: &LocalService) {
-    let pieces = world.open_work_items().await.into_iter();
-    let workers: Vec<_> = pieces
+    let work_items = world.open_work_items().await.into_iter();
+    let workers: Vec<_> = work_items
         .map(|key| {
             let service = world.service.clone();
             tokio::spawn(async move { execute(&service, key).await })
@@ -99,8 +99,8 @@ async fn execute_concurrently(world: &LocalService) {
     world.run_open_work().await;
 }
 
-async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
-    let (_, member) = world.service.store.image_and_member(image, &tenant(who)).await.unwrap();
+async fn member_status(world: &LocalService, image: &ImageId, tenant_id: &str) -> Option<Status> {
+    let (_, member) = world.service.store.image_and_member(image, &tenant(tenant_id)).await.unwrap();
     member.map(|member| member.status)
 }
 

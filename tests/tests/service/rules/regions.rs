@@ -28,10 +28,10 @@ async fn tenant_of_another_region_receives_no_shares() {
     let image = world.create_image("owner").await;
     put_tenant_in_region(&world, "here", "local").await;
     put_tenant_in_region(&world, "there", "elsewhere").await;
-    let wanted = [Outcome::Done, Outcome::OtherRegion, Outcome::Done];
+    let expected = [Outcome::Done, Outcome::OtherRegion, Outcome::Done];
     assert_eq!(
         share_and_execute(&world, std::slice::from_ref(&image), &["here", "there", "unknown"]).await,
-        wanted
+        expected
     );
     assert_eq!(member_status(&world, &image, "there").await, None);
     let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("there"), None).await;
@@ -48,10 +48,10 @@ async fn permission_change_with_a_foreign_region_account_is_refused() {
     let image = world.create_image("owner").await;
     put_tenant_in_region(&world, "there", "elsewhere").await;
     let add = ["here", "there"].map(tenant).into();
-    let wanted = PermissionChange::new(add, [].into()).unwrap();
+    let change = PermissionChange::new(add, [].into()).unwrap();
     for effect in [DryRun::On, DryRun::Off] {
         let granted =
-            usecases::change_permissions(&world.service, &caller("owner"), &image, &wanted, effect).await;
+            usecases::change_permissions(&world.service, &caller("owner"), &image, &change, effect).await;
         let outcome = Outcome::OtherRegion;
         assert_eq!(
             granted,
@@ -92,9 +92,9 @@ async fn tenant_that_changed_region_gets_no_auto_accepted_share() {
     let image = world.create_image("owner").await;
     share_and_execute(&world, std::slice::from_ref(&image), &["mover"]).await;
     put_tenant_in_region(&world, "mover", "elsewhere").await;
-    let wanted = PermissionChange::new([tenant("mover")].into(), [].into()).unwrap();
+    let change = PermissionChange::new([tenant("mover")].into(), [].into()).unwrap();
     let granted =
-        usecases::change_permissions(&world.service, &caller("owner"), &image, &wanted, DryRun::Off).await;
+        usecases::change_permissions(&world.service, &caller("owner"), &image, &change, DryRun::Off).await;
     let outcome = Outcome::OtherRegion;
     assert_eq!(
         granted,

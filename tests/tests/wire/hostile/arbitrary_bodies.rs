@@ -49,8 +49,8 @@ fn arbitrary_bodies_never_cause_a_server_error() {
     let mut runner = TestRunner::new(config);
     let all = (prop::sample::select(operations), bodies);
     let ran = runner.run(&all, |(operation, body)| {
-        let answer = runtime.block_on(world.send(&world.request(&operation, body)));
-        prop_assert!(answer.status < 500, "{:?}", answer);
+        let response = runtime.block_on(world.send(&world.request(&operation, body)));
+        prop_assert!(response.status < 500, "{:?}", response);
         Ok(())
     });
     ran.unwrap();

@@ -41,12 +41,12 @@ async fn invalid_id_in_a_path_is_rejected() {
         for parameter in World::ids_in_path(&operation) {
             for id in odd {
                 let path = world.path_with(&operation.path, (&parameter.name, &id.replace(' ', "%20")));
-                let ask = ApiRequest::new(&operation.method, path);
-                let ask = match operation.body_schema {
-                    Some(_) => ask.json(&world.valid_body(&operation)),
-                    None => ask,
+                let request = ApiRequest::new(&operation.method, path);
+                let request = match operation.body_schema {
+                    Some(_) => request.json(&world.valid_body(&operation)),
+                    None => request,
                 };
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
     }
@@ -90,23 +90,27 @@ async fn path_variants_do_not_reach_the_operation() {
     for operation in world.operations().into_iter().filter(is_found_one_way) {
         let path = world.valid_path(&operation.path);
         let with_body = |target: String| {
-            let ask = ApiRequest::new(&operation.method, target);
-            if operation.body_schema.is_some() { ask.json(&world.valid_body(&operation)) } else { ask }
+            let request = ApiRequest::new(&operation.method, target);
+            if operation.body_schema.is_some() {
+                request.json(&world.valid_body(&operation))
+            } else {
+                request
+            }
         };
         // A suffix of a tag makes another tag.
         let is_another = |(before, after): &(&str, &str)| {
             !operation.path.ends_with("{tag}") || !before.is_empty() || after.starts_with('/')
         };
         for (before, after) in PATH_VARIANTS.into_iter().filter(is_another) {
-            let ask = with_body(format!("{before}{path}{after}"));
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = with_body(format!("{before}{path}{after}"));
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
         // A minor version has no route of its own, and its function gets the path decoded.
         let is_decoded = path.starts_with("/v2.7");
         for target in [path.to_uppercase(), path.replacen('/', "%2f", 2).replacen("%2f", "/", 1)] {
             if target != path && !is_decoded {
-                let ask = with_body(target);
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = with_body(target);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
     }

@@ -53,7 +53,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>)> {
         ("a head that does not end", half_head(9_000).into_bytes()),
         ("a head that is too long", half_head(60_000).into_bytes()),
         ("many headers", many_headers.into_bytes()),
-        ("many requests whose answers nobody reads", pipelined.into_bytes()),
+        ("many requests whose responses are not read", pipelined.into_bytes()),
     ]
 }
 
@@ -77,10 +77,10 @@ async fn run_attack(server: &ServerProcess, request: &Arc<[u8]>) {
 async fn is_healthy(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else { return false };
     let request = "GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let _ = stream.write_all(request.as_bytes()).await;
-    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
-    answer.starts_with(b"HTTP/1.1 200")
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut response)).await;
+    response.starts_with(b"HTTP/1.1 200")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,14 +107,14 @@ async fn concurrent_large_logins_are_rejected_unread() {
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
-            String::from_utf8_lossy(&answer).into_owned()
+            let mut response = Vec::new();
+            stream.read_to_end(&mut response).await.unwrap();
+            String::from_utf8_lossy(&response).into_owned()
         })
     });
     for client in clients.collect::<Vec<_>>() {
-        let answer = client.await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("16384 bytes"), "{answer}");
+        let response = client.await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 413") && response.contains("16384 bytes"), "{response}");
     }
     assert!(server.peak_resident_bytes() < MAX_MEMORY, "{}", server.peak_resident_bytes());
 }

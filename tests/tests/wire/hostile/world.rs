@@ -58,15 +58,15 @@ impl World {
         [operations, minor].concat()
     }
 
-    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
-        let token = if ask.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
-        let answer = self.api.send(&ask.clone().token(token)).await;
-        Self::assert_no_leak(&answer.body.to_string());
-        answer
+    pub async fn send(&self, request: &ApiRequest) -> ApiResponse {
+        let token = if request.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
+        let response = self.api.send(&request.clone().token(token)).await;
+        Self::assert_no_leak(&response.body.to_string());
+        response
     }
 
-    pub fn assert_no_leak(said: &str) {
-        assert!(!said.contains(Self::SECRET_NAME), "{said}");
+    pub fn assert_no_leak(body: &str) {
+        assert!(!body.contains(Self::SECRET_NAME), "{body}");
     }
 
     /// A valid value of a path parameter.
@@ -148,15 +148,15 @@ impl World {
 pub struct Failures(Vec<String>);
 
 impl Failures {
-    pub fn expect_client_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
-        if !(400..500).contains(&answer.status) {
-            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+    pub fn expect_client_error(&mut self, request: &ApiRequest, response: &ApiResponse) {
+        if !(400..500).contains(&response.status) {
+            self.0.push(format!("{request:?}\n  got {} {}", response.status, response.body));
         }
     }
 
-    pub fn expect_no_server_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
-        if answer.status >= 500 {
-            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+    pub fn expect_no_server_error(&mut self, request: &ApiRequest, response: &ApiResponse) {
+        if response.status >= 500 {
+            self.0.push(format!("{request:?}\n  got {} {}", response.status, response.body));
         }
     }
 

@@ -11,11 +11,11 @@ use imageshare_tests::server_process::ServerProcess;
 use serde_json::Value;
 
 /// The lines of a server's log, once one of them matches.
-async fn wait_for_lines(server: &ServerProcess, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+async fn wait_for_lines(server: &ServerProcess, matches_line: impl Fn(&Value) -> bool) -> Vec<Value> {
     for _ in 0..500 {
         let log = server.log();
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        if lines.iter().any(&wanted) {
+        if lines.iter().any(&matches_line) {
             return lines;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

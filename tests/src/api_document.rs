@@ -67,8 +67,8 @@ impl Operation {
     }
 
     /// Its parameters in `path`, `query` or `header`.
-    pub fn parameters_in<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Parameter> {
-        self.parameters.iter().filter(move |parameter| parameter.location == place)
+    pub fn parameters_in<'a>(&'a self, location: &'a str) -> impl Iterator<Item = &'a Parameter> {
+        self.parameters.iter().filter(move |parameter| parameter.location == location)
     }
 }
 

@@ -269,8 +269,8 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     let vault: VaultId = "vault".parse().expect("an id");
     usecases::put_vault(&service, &recipient, vault.clone(), &details).await.expect("a vault");
     rows.push(measurement("describe a vault", &service));
-    let whole = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
-    let image = world.create_image_with("owner", &whole).await;
+    let full_ecs = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
+    let image = world.create_image_with("owner", &full_ecs).await;
     share(image.clone()).await;
     world.run_open_work().await;
     let decision = (Status::Accepted, Some(vault));

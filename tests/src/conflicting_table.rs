@@ -124,13 +124,13 @@ impl Inner {
         call: TableFuture<'_, T>,
         units: impl Fn(&T) -> f64 + Send,
     ) -> Result<T, TableError> {
-        let begun = Instant::now();
-        sleep_until(begun + self.latencies.read / 2).await;
+        let started = Instant::now();
+        sleep_until(started + self.latencies.read / 2).await;
         let response = call.await;
         if let Ok(read) = &response {
             self.lock_report().record_success(operation, units(read));
         }
-        sleep_until(begun + self.latencies.read).await;
+        sleep_until(started + self.latencies.read).await;
         response
     }
 
@@ -141,27 +141,27 @@ impl Inner {
             Action::Delete(_) => Operation::DeleteItem,
             Action::Check(_) => return Err(standalone_check_error()),
         };
-        let begun = Instant::now();
-        sleep_until(begun + self.latencies.write / 2).await;
+        let started = Instant::now();
+        sleep_until(started + self.latencies.write / 2).await;
         let response = match self.locks.check(write) {
             Ok(()) => self.table.write_item(write).await,
             Err(conflict) => Err(conflict),
         };
         self.record_call(operation, std::slice::from_ref(write), &response, 1.0).await?;
-        sleep_until(begun + self.latencies.write).await;
+        sleep_until(started + self.latencies.write).await;
         response
     }
 
     async fn transact(&self, writes: &[Write], token: TransactionToken) -> Result<WriteOutput, TableError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let (_guard, outcome) = self.locks.lock(writes);
         let response = match outcome {
             Ok(()) => {
-                sleep_until(begun + self.latencies.transaction).await;
+                sleep_until(started + self.latencies.transaction).await;
                 self.table.transact_write_items(writes, token).await
             }
             Err(conflict) => {
-                sleep_until(begun + self.latencies.conflict).await;
+                sleep_until(started + self.latencies.conflict).await;
                 Err(conflict)
             }
         };

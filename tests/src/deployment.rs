@@ -91,9 +91,9 @@ impl Deployment {
                 .expect("every item has a key of two texts")
                 .clone()
         };
-        let records = items.iter().enumerate().map(|(place, item)| {
+        let records = items.iter().enumerate().map(|(index, item)| {
             let key = json!({"pk": {"S": text(item, "pk")}, "sk": {"S": text(item, "sk")}});
-            stream_record("INSERT", &place.to_string(), &key)
+            stream_record("INSERT", &index.to_string(), &key)
         });
         stream_event(&records.collect::<Vec<_>>())
     }

@@ -124,8 +124,8 @@ impl<T: Table> GatedTable<T> {
             return call.await;
         }
         let lost = || Err(TableError::Closed("lost by the test".to_owned()));
-        let (go, let_through) = oneshot::channel();
-        emit(GateEvent::Waiting { verdict: go, writes: writes.to_vec() });
+        let (release, let_through) = oneshot::channel();
+        emit(GateEvent::Waiting { verdict: release, writes: writes.to_vec() });
         let verdict = let_through.await.unwrap_or(Verdict::LoseRequest);
         if verdict == Verdict::LoseRequest {
             emit(GateEvent::Lost);

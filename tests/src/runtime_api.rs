@@ -60,17 +60,17 @@ impl RuntimeApi {
     pub async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (init_sender, init) = watch::channel(InitState::Running);
-        let exchange = Arc::new(State {
+        let state = Arc::new(State {
             queued: Mutex::new(waiting),
             in_flight: StdMutex::default(),
             init: init_sender,
         });
-        let answering = Arc::clone(&exchange);
+        let serving = Arc::clone(&state);
         let server = HttpServer::start(move |request| {
-            let exchange = Arc::clone(&answering);
-            async move { exchange.handle(request).await }
+            let state = Arc::clone(&serving);
+            async move { state.handle(request).await }
         });
-        Self { server: server.await, state: exchange, events, init, last_id: AtomicU64::new(0) }
+        Self { server: server.await, state, events, init, last_id: AtomicU64::new(0) }
     }
 
     /// The value of the function's `AWS_LAMBDA_RUNTIME_API`.
@@ -159,12 +159,12 @@ impl State {
         response
     }
 
-    fn complete(&self, id: &str, outcome: InvocationResult) -> Response<Bytes> {
+    fn complete(&self, id: &str, result: InvocationResult) -> Response<Bytes> {
         let Some(waiting) = self.take_waiter(id) else {
             return empty_response(StatusCode::BAD_REQUEST);
         };
         // The test may have stopped waiting.
-        let _ = waiting.send(outcome);
+        let _ = waiting.send(result);
         empty_response(StatusCode::ACCEPTED)
     }
 

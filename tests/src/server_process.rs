@@ -58,11 +58,11 @@ impl ServerProcess {
             .unwrap_or_else(|problem| panic!("cannot run {}: {problem}", binary.display()));
         let log = Arc::new(Mutex::new(String::new()));
         let mut errors = process.stderr.take().expect("a pipe");
-        let kept = Arc::clone(&log);
+        let log_copy = Arc::clone(&log);
         let logging = thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(length @ 1..) = errors.read(&mut chunk) {
-                let mut log = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut log = log_copy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 // The benchmark's servers log a lot; the first and the latest lines are enough to find a fault.
                 if log.len() > 1 << 20 {
                     log.clear();

@@ -35,7 +35,7 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
         stored.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
         let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
-        let mut add = |what: String, growth: i64| *actual.entry(what).or_default() += growth;
+        let mut add = |counter: String, growth: i64| *actual.entry(counter).or_default() += growth;
         add(format!("members of {pk}"), i64::from(membership.active().is_some()));
         if let Some(Reservation { vault, gib }) = membership.reservation() {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
@@ -53,6 +53,6 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
 pub fn assert_consistent(table: &EmbeddedTable) {
     let (mut stored, actual) = stored_and_actual(table);
     let missing: Totals =
-        actual.into_iter().filter(|(what, sum)| stored.remove(what) != Some(*sum)).collect();
+        actual.into_iter().filter(|(name, sum)| stored.remove(name) != Some(*sum)).collect();
     assert_eq!((stored, missing), (Totals::new(), Totals::new()), "kept, and missing");
 }

@@ -47,9 +47,9 @@ impl ItemLocks {
     pub fn lock(&self, writes: &[Write]) -> (ItemLockGuard, Result<(), TableError>) {
         let keys: Vec<_> = writes.iter().map(item_key).collect();
         let (conflicts, acquired): (HashSet<_>, HashSet<_>) = {
-            let mut held = self.locked_items();
-            let split = keys.iter().cloned().partition(|key| held.contains(key));
-            held.extend(HashSet::clone(&split.1));
+            let mut items = self.locked_items();
+            let split = keys.iter().cloned().partition(|key| items.contains(key));
+            items.extend(HashSet::clone(&split.1));
             split
         };
         let result = if conflicts.is_empty() {

@@ -99,8 +99,8 @@ impl Fixture {
     pub fn fill_placeholders(&self, input: &[u8]) -> Vec<u8> {
         let mut filled = input.to_vec();
         for (name, value) in &self.placeholders {
-            while let Some(place) = filled.windows(name.len()).position(|window| window == name.as_bytes()) {
-                filled.splice(place..place + name.len(), value.bytes());
+            while let Some(offset) = filled.windows(name.len()).position(|window| window == name.as_bytes()) {
+                filled.splice(offset..offset + name.len(), value.bytes());
             }
         }
         filled

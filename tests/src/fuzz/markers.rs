@@ -79,11 +79,11 @@ pub fn run(input: &[u8]) -> bool {
     if let Some(position) = listing("own1").decode_marker(text) {
         assert_eq!(listing("own1").encode_marker(position), text);
     }
-    let Some(whole) = fetch_page(list, query_text, None) else { return false };
+    let Some(full_list) = fetch_page(list, query_text, None) else { return false };
     let sealed = if path == "/members" { URL_SAFE_NO_PAD.encode(sealed) } else { sealed };
     for marker in [text, &sealed] {
         if let Some(page) = fetch_page(list, query_text, Some(marker)) {
-            assert!(page.is_subset(&whole), "{page:?} {whole:?}");
+            assert!(page.is_subset(&full_list), "{page:?} {full_list:?}");
         }
     }
     true

@@ -171,13 +171,13 @@ fn can_mount(directory: &Path) -> bool {
     let mount = format!("mount -t tmpfs tmpfs '{}'", directory.display());
     let unshare =
         Command::new("unshare").args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).output();
-    let problem = match unshare {
+    let reason = match unshare {
         Ok(output) if output.status.success() => return true,
         Ok(output) => stderr_text(&output),
-        Err(problem) => problem.to_string(),
+        Err(reason) => reason.to_string(),
     };
     let notice =
-        format!("the test of a full disk did not run, since it needs a namespace: {}", problem.trim());
+        format!("the test of a full disk did not run, since it needs a namespace: {}", reason.trim());
     assert!(std::env::var_os("CI").is_none_or(|value| value.is_empty()), "{notice}");
     print_notice(&notice);
     false
@@ -190,12 +190,12 @@ async fn full_file_system_is_reported_until_there_is_room() {
     if !can_mount(&data) {
         return;
     }
-    let place = data.to_str().unwrap();
-    let server = ServerProcess::start(&small_disk_binary(parent.path(), &data), &["--data", place]).await;
+    let path = data.to_str().unwrap();
+    let server = ServerProcess::start(&small_disk_binary(parent.path(), &data), &["--data", path]).await;
     // The directory is opened through the server's own view of the file system.
     let copied = parent.path().join("keys");
     fs::create_dir(&copied).unwrap();
-    server.run_signal_command(&format!("cp /proc/$0/root'{place}'/signing-keys.json '{}'", copied.display()));
+    server.run_signal_command(&format!("cp /proc/$0/root'{path}'/signing-keys.json '{}'", copied.display()));
     let token = run_imageshare(&["token", "--project", "owner", "--data", copied.to_str().unwrap()]);
     let token = String::from_utf8(token.stdout).unwrap().trim_end().to_owned();
     let server = Fixture { server, token, client: Client::new() };
@@ -214,7 +214,7 @@ async fn full_file_system_is_reported_until_there_is_room() {
     assert_eq!(server.get("/ready").await.status, 200, "reads work");
     assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some());
 
-    server.server.run_signal_command(&format!("rm /proc/$0/root'{place}'/filler"));
+    server.server.run_signal_command(&format!("rm /proc/$0/root'{path}'/filler"));
     assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
 }
 
@@ -263,14 +263,14 @@ async fn server_rejects_writes_after_data_directory_is_removed() {
 #[tokio::test]
 async fn startup_error_says_what_to_do() {
     let (_parent, data) = data_directory();
-    let place = data.to_str().unwrap();
+    let path = data.to_str().unwrap();
     fs::create_dir(&data).unwrap();
     fs::write(data.join("table.sqlite"), "no database".repeat(1_000)).unwrap();
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", place];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", path];
     let refused = run_imageshare(&serve);
     assert!(!refused.status.success());
     assert!(
-        stderr_text(&refused).contains(&format!("imageshare restore --from FILE --data {place}")),
+        stderr_text(&refused).contains(&format!("imageshare restore --from FILE --data {path}")),
         "{}",
         stderr_text(&refused)
     );

@@ -147,8 +147,8 @@ async fn run_schedules(seeds: impl Iterator<Item = u64>) -> (ScheduleCounts, Fau
     let database = TableServer::start().await;
     let mut counts = ScheduleCounts::default();
     for seed in seeds {
-        if let Err(wrong) = schedule::run(seed, &database, &mut counts).await {
-            panic!("schedule {seed}: {wrong}");
+        if let Err(violation) = schedule::run(seed, &database, &mut counts).await {
+            panic!("schedule {seed}: {violation}");
         }
     }
     (counts, database.fault_counts())
@@ -173,7 +173,8 @@ fn run_counted(events: Vec<history::Event>, count: &Statistics) {
         clock_offsets_ms: [0; history::PROCESSES],
         events,
     };
-    on_a_paused_clock(run::run(&history, count)).unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
+    on_a_paused_clock(run::run(&history, count))
+        .unwrap_or_else(|violation| panic!("{violation}: {history:?}"));
 }
 
 /// A worker has read the image as pending. Then the image is accepted into the same vault, which fills it.

@@ -582,7 +582,7 @@ impl Run<'_> {
                 let is = |expected: &ExpectedResult| matches!(expected, ExpectedResult::Refused(these) if these.contains(refusal));
                 self.model
                     .check_response(request, reading, is)
-                    .map_err(|wrong| format!("{refusal:?} to {wrong}"))
+                    .map_err(|violation| format!("{refusal:?} to {violation}"))
             }
             (ActorKind::Client(request), CallResult::Job(job)) if actor.has_written => {
                 if actor.jobs.contains(job) {

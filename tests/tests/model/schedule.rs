@@ -149,7 +149,7 @@ pub async fn run(seed: u64, database: &TableServer, counts: &mut ScheduleCounts)
         counts,
     };
     let ran = schedule.run(seed).await;
-    ran.map_err(|wrong| format!("{wrong}, after\n{}", schedule.log.join("\n")))
+    ran.map_err(|violation| format!("{violation}, after\n{}", schedule.log.join("\n")))
 }
 
 impl Schedule<'_> {
@@ -265,7 +265,7 @@ impl Schedule<'_> {
         let now = self.model.current_index();
         let counts = InboxCounts::counted_in(now);
         let reading = ReadContext { began: now, since: now, counts: &counts };
-        let told_job = response.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
+        let returned_job = response.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
         match response.status {
             200..300 => self.counts.acknowledged += 1,
             503 => self.counts.unavailable += 1,
@@ -274,10 +274,14 @@ impl Schedule<'_> {
         match (response.status, !changed.is_empty()) {
             (200..300, true) => {
                 let created = self.apply_changes(request, changed).await?;
-                if told_job.is_none() || told_job == created { Ok(()) } else { Err("another job".to_owned()) }
+                if returned_job.is_none() || returned_job == created {
+                    Ok(())
+                } else {
+                    Err("another job".to_owned())
+                }
             }
             (200..300, false) => self.model.check_response(request, reading, |expected| match expected {
-                ExpectedResult::Replayed(job) => told_job == Some(*job),
+                ExpectedResult::Replayed(job) => returned_job == Some(*job),
                 // What is as requested already need not change.
                 ExpectedResult::Accepted => {
                     matches!(

@@ -56,9 +56,9 @@ impl Model {
         };
         let mut pair_changes = Vec::new();
         for (pair, outcome) in &new {
-            let changes = step
-                .execute(pair, *outcome)
-                .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", progress.job, step.task))?;
+            let changes = step.execute(pair, *outcome).map_err(|violation| {
+                format!("job {}, {:?} of {pair:?}: {violation}", progress.job, step.task)
+            })?;
             let counts = match outcome {
                 // Sharing with a member again changes nothing, even if no new member could be added.
                 Outcome::Done => changes || step.task != Task::Share,

@@ -388,9 +388,9 @@ async fn only_owner_shares_and_stranger_gets_404() {
     assert_eq!((&shown["ImageType"], shown.get("SharedCount")), (&json!("SHARED"), None));
     let reader = Client { token: api.token("1001", Role::Reader), ..Client::new(&api, "1001") };
     assert_refused(&reader.modify_permission(&image, "AddAccount.1=2003").await, 403, "Forbidden.RAM");
-    let nobody =
+    let anonymous =
         api.send(&ApiRequest::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
-    assert_refused(&nobody, 401, "InvalidSecurityToken");
+    assert_refused(&anonymous, 401, "InvalidSecurityToken");
     assert_eq!(api.dump(), before, "something was written");
 }
 

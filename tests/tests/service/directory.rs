@@ -251,14 +251,14 @@ async fn tenant_stays_findable_during_renames() {
             world.create_tenant("own1", "acme", &format!("p{}", 40 - number)).await;
         }
     };
-    let look = async {
+    let search = async {
         for _ in 0..40 {
             let found = world.find_tenants("account=acme").await;
             found.expect_status(200);
             assert_eq!(found.body["tenants"][0]["project_id"], "own1");
         }
     };
-    tokio::join!(rename, look);
+    tokio::join!(rename, search);
     assert_names_match_entries(&world).await;
 }
 

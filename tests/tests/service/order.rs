@@ -88,8 +88,8 @@ impl ServerRun {
 
 /// A machine's clock that shows this time now.
 fn clock_at(moment: Timestamp, skew: Duration) -> Clock {
-    let begun = Instant::now();
-    Clock::new(move || moment.plus(begun.elapsed()), skew)
+    let started = Instant::now();
+    Clock::new(move || moment.plus(started.elapsed()), skew)
 }
 
 fn start_service(table: &EmbeddedTable, clock: Clock) -> App {
@@ -177,16 +177,16 @@ async fn unshare_after_clock_setback_ends_the_membership() {
             println!("{end:?}, set back {back:?}, {others} others");
             let data = TempDir::new().unwrap();
             let now = Timestamp::now();
-            let life = ServerRun::start(data.path(), now).await;
-            let image = create_image(&life.service).await;
-            run_batch(&life.service, &image, recipients(0), true).await;
-            respond(&life.service, &image, Status::Accepted).await;
-            expect_member(&life.service, &image, Some(Status::Accepted)).await;
-            life.shut_down(end).await;
-            let life = ServerRun::start(data.path(), now.minus(back)).await;
-            run_batch(&life.service, &image, recipients(others), false).await;
-            expect_member(&life.service, &image, None).await;
-            life.shut_down(Shutdown::Graceful).await;
+            let run = ServerRun::start(data.path(), now).await;
+            let image = create_image(&run.service).await;
+            run_batch(&run.service, &image, recipients(0), true).await;
+            respond(&run.service, &image, Status::Accepted).await;
+            expect_member(&run.service, &image, Some(Status::Accepted)).await;
+            run.shut_down(end).await;
+            let run = ServerRun::start(data.path(), now.minus(back)).await;
+            run_batch(&run.service, &image, recipients(others), false).await;
+            expect_member(&run.service, &image, None).await;
+            run.shut_down(Shutdown::Graceful).await;
         }
     }
 }
@@ -204,24 +204,24 @@ async fn accept_all_after_clock_setbacks_accepts_a_new_share() {
                 lives += 1;
                 ServerRun::start(data.path(), now.minus(back * lives)).await
             };
-            let life = start().await;
-            let image = create_image(&life.service).await;
-            run_batch(&life.service, &image, recipients(others), true).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            respond(&life.service, &image, Status::Rejected).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            run_batch(&life.service, &image, recipients(others), false).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            run_batch(&life.service, &image, recipients(others), true).await;
-            expect_member(&life.service, &image, Some(Status::Pending)).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            respond_to_all(&life.service, MEMBER, Status::Accepted).await;
-            expect_member(&life.service, &image, Some(Status::Accepted)).await;
-            life.shut_down(Shutdown::Graceful).await;
+            let run = start().await;
+            let image = create_image(&run.service).await;
+            run_batch(&run.service, &image, recipients(others), true).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            respond(&run.service, &image, Status::Rejected).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            run_batch(&run.service, &image, recipients(others), false).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            run_batch(&run.service, &image, recipients(others), true).await;
+            expect_member(&run.service, &image, Some(Status::Pending)).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            respond_to_all(&run.service, MEMBER, Status::Accepted).await;
+            expect_member(&run.service, &image, Some(Status::Accepted)).await;
+            run.shut_down(Shutdown::Graceful).await;
         }
     }
 }
@@ -315,17 +315,17 @@ async fn first_request_after_idle_precedes_requests_after_restart() {
     for others in OTHER_RECIPIENTS {
         let data = TempDir::new().unwrap();
         let now = Timestamp::now();
-        let life = ServerRun::start(data.path(), now).await;
-        let image = create_image(&life.service).await;
-        run_batch(&life.service, &image, recipients(0), true).await;
+        let run = ServerRun::start(data.path(), now).await;
+        let image = create_image(&run.service).await;
+        run_batch(&run.service, &image, recipients(0), true).await;
         sleep(Duration::from_mins(2)).await;
-        life.time_keeper.begin_request().await;
-        respond(&life.service, &image, Status::Accepted).await;
-        life.shut_down(Shutdown::Killed).await;
-        let life = ServerRun::start(data.path(), now).await;
-        run_batch(&life.service, &image, recipients(others), false).await;
-        expect_member(&life.service, &image, None).await;
-        life.shut_down(Shutdown::Graceful).await;
+        run.time_keeper.begin_request().await;
+        respond(&run.service, &image, Status::Accepted).await;
+        run.shut_down(Shutdown::Killed).await;
+        let run = ServerRun::start(data.path(), now).await;
+        run_batch(&run.service, &image, recipients(others), false).await;
+        expect_member(&run.service, &image, None).await;
+        run.shut_down(Shutdown::Graceful).await;
     }
 }
 

@@ -85,9 +85,9 @@ async fn decision_on_an_unfinished_share_returns_503() {
     let world = start(Limits::default());
     let image = world.create_image("owner").await;
     queued_share(&world, &image, "a").await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::InProgress(image.clone())));
-    assert!(begun.elapsed() <= Duration::from_secs(5));
+    assert!(started.elapsed() <= Duration::from_secs(5));
     let function = HttpFunction::new(world.service.clone(), authenticator());
     let path = format!("/v2/images/{image}/members/a");
     let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &path);
@@ -122,9 +122,9 @@ async fn decision_without_a_share_is_rejected_immediately() {
     let world = start(Limits::default());
     let (image, other) = (world.create_image("owner").await, world.create_image("owner").await);
     queued_share(&world, &other, "a").await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::ImageNotFound(image.clone())));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started.elapsed(), Duration::ZERO);
     let report = world.job_report(respond_in_batch(&world, &image).await).await;
     assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
 }

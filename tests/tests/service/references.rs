@@ -327,8 +327,8 @@ fn paths(text: &Text) -> Vec<(usize, &str)> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
     let is_ignored =
         |path: &str| ignored.lines().any(|line| line.trim_matches('/') == path.trim_matches('/'));
-    let tops: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap()).collect();
-    let is_top = |name: &str| tops.iter().any(|top| top.path().is_dir() && top.file_name() == name);
+    let folders: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap()).collect();
+    let is_top = |name: &str| folders.iter().any(|top| top.path().is_dir() && top.file_name() == name);
     let joined = text.joined.as_str();
     let mut found = Vec::new();
     for (at, _) in joined.match_indices('`') {
@@ -364,9 +364,9 @@ fn paths(text: &Text) -> Vec<(usize, &str)> {
 /// name tests relative to `tests/tests`, comments name pages of the contract relative to `shared`.
 fn exists(from: &Path, path: &str) -> bool {
     let root = root();
-    let around = root.join(from);
-    let around = around.ancestors().skip(1).take_while(|folder| folder.starts_with(&root));
-    let folders = around.flat_map(|folder| [folder.to_owned(), folder.join("src")]);
+    let from_path = root.join(from);
+    let from_path = from_path.ancestors().skip(1).take_while(|folder| folder.starts_with(&root));
+    let folders = from_path.flat_map(|folder| [folder.to_owned(), folder.join("src")]);
     folders
         .chain([root.join("tests/tests"), root.join("shared"), root.join("shared/src")])
         .any(|folder| folder.join(path).exists())

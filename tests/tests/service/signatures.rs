@@ -94,18 +94,18 @@ fn recorded_request_with_changed_request_line_is_rejected() {
         let pairs: Vec<_> = vector.request.query.split('&').filter(|pair| !pair.is_empty()).collect();
         for place in 0..pairs.len() {
             let (name, value) = pairs[place].split_once('=').unwrap();
-            let with = |pair: Option<&str>| {
+            let with_pair = |pair: Option<&str>| {
                 let others =
                     pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
                 others.chain(pair).collect::<Vec<_>>().join("&")
             };
             if !of_signature.contains(&name) {
-                changed(&|other| other.request.query = with(None));
-                changed(&|other| other.request.query = with(Some(&format!("{name}={value}1"))));
+                changed(&|other| other.request.query = with_pair(None));
+                changed(&|other| other.request.query = with_pair(Some(&format!("{name}={value}1"))));
             } else if ["SignatureNonce", "AccessKeyId"].contains(&name) {
-                changed(&|other| other.request.query = with(Some(&format!("{name}={value}1"))));
+                changed(&|other| other.request.query = with_pair(Some(&format!("{name}={value}1"))));
             }
-            changed(&|other| other.request.query = with(Some(&format!("{}&{name}1=", pairs[place]))));
+            changed(&|other| other.request.query = with_pair(Some(&format!("{}&{name}1=", pairs[place]))));
         }
     }
 }

@@ -157,23 +157,23 @@ async fn of_writes_alone() {
 #[tokio::test]
 async fn of_transactions() {
     let both = TablePair::start().await;
-    let standing = item("b", &[("n", number(1))]);
+    let existing = item("b", &[("n", number(1))]);
     let writes = [
         Write::put(item("a", &[])).only_if("attribute_not_exists(pk)"),
-        Write::put(standing.clone()),
+        Write::put(existing.clone()),
         Write::update(key("c"), "ADD n :one").value(":one", number(1)),
         Write::delete(key("d")),
     ];
     assert!(both.transact(&writes).await.unwrap_written().units > 0.0);
     let again = [
         Write::delete(key("c")),
-        Write::put(standing.clone()).only_if("attribute_not_exists(pk)"),
+        Write::put(existing.clone()).only_if("attribute_not_exists(pk)"),
         Write::update(key("a"), "SET n = :one").only_if("n = :one").value(":one", number(1)),
     ];
     let reasons = both.transact(&again).await.unwrap_cancellation_reasons();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref()).collect();
     assert_eq!(codes, [None, Some(CONDITION_FAILED), Some(CONDITION_FAILED)]);
-    assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(standing), &None));
+    assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(existing), &None));
     let if_there = |sk: &str| Write::check(key(sk)).only_if("attribute_exists(pk)");
     let reasons =
         both.transact(&[if_there("e"), Write::put(item("f", &[]))]).await.unwrap_cancellation_reasons();

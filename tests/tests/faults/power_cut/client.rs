@@ -69,9 +69,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(servers: watch::Receiver<Endpoint>, request_counts: &Arc<RequestCounts>) -> Self {
+    pub fn new(endpoint: watch::Receiver<Endpoint>, request_counts: &Arc<RequestCounts>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { http, endpoint: servers, counts: Arc::clone(request_counts) }
+        Self { http, endpoint, counts: Arc::clone(request_counts) }
     }
 
     /// Whether there will be no more cuts.

@@ -60,11 +60,13 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
     let data = TempDir::new().unwrap();
     let clock = SkewedClock::build();
     let mut server = start_server(data.path(), &clock, &mut random).await;
-    let (places, place) =
+    let (endpoint_sender, endpoint) =
         watch::channel(Endpoint { cut_count: 0, address: server.address.clone(), is_last: false });
     let counts = Arc::new(RequestCounts::default());
     let owners: Vec<_> = (0..OWNERS)
-        .map(|number| create_owner(number, data.path(), Client::new(place.clone(), &counts), random.fork()))
+        .map(|number| {
+            create_owner(number, data.path(), Client::new(endpoint.clone(), &counts), random.fork())
+        })
         .collect();
     let records: Vec<Arc<Mutex<Record>>> = owners.iter().map(Owner::record).collect();
     let working: Vec<JoinHandle<Owner>> = owners.into_iter().map(|owner| tokio::spawn(owner.run())).collect();
@@ -78,7 +80,7 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
         let copy = copy_data(data.path());
         let recorded = records.iter().map(|record| record.lock().unwrap().clone()).collect();
         server = start_server(data.path(), &clock, &mut random).await;
-        places.send_replace(Endpoint {
+        endpoint_sender.send_replace(Endpoint {
             cut_count: life,
             address: server.address.clone(),
             is_last: life == CUTS,

@@ -111,11 +111,11 @@ impl Owner {
         record.deleted.insert(id.clone());
     }
 
-    async fn share_or_unshare(&mut self, verb: Operation, images: &[String]) {
+    async fn share_or_unshare(&mut self, operation: Operation, images: &[String]) {
         let guests = self.recipients.clone();
         let (images, guests) = (self.random_subset(images), self.random_subset(&guests));
         let project = self.name.clone();
-        self.submit_batch(&project, BatchRequest { operation: verb, images, recipients: guests }).await;
+        self.submit_batch(&project, BatchRequest { operation, images, recipients: guests }).await;
     }
 
     /// Makes a guest's decision. Its effect depends on whether the share has been executed, so all earlier jobs must
@@ -129,9 +129,9 @@ impl Owner {
             offered.map(|(image, _)| image.clone()).collect()
         };
         if !offered.is_empty() {
-            let verb = Operation::Decide(if self.rng.bool() { "accepted" } else { "rejected" });
+            let operation = Operation::Decide(if self.rng.bool() { "accepted" } else { "rejected" });
             let request = BatchRequest {
-                operation: verb,
+                operation,
                 images: self.random_subset(&offered),
                 recipients: vec![guest.clone()],
             };

@@ -102,11 +102,11 @@ impl Record {
     /// Whether a later request may have superseded a pair of the request with this index: one that wants another
     /// result, including one whose response was cut off.
     pub fn may_be_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
-        let verb = self.requests[request].request.operation;
-        let differs = |later: Operation| match verb {
+        let operation = self.requests[request].request.operation;
+        let differs = |later: Operation| match operation {
             Operation::Share => later == Operation::Unshare,
             Operation::Unshare => later == Operation::Share,
-            Operation::Decide(_) => later != verb && later != Operation::Share,
+            Operation::Decide(_) => later != operation && later != Operation::Share,
         };
         let later = self.requests[request + 1..].iter().map(|later| &later.request);
         later.chain(&self.in_doubt).any(|later| differs(later.operation) && later.contains_pair(image, guest))

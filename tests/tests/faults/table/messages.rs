@@ -112,12 +112,13 @@ async fn unanswered_read_is_reported_as_no_change() {
 
 #[tokio::test]
 async fn unreachable_table_fails_as_not_sent() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let silent_listener =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-west-1"))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .endpoint_url(format!("http://{}", nobody.expect("a free port")))
+        .endpoint_url(format!("http://{}", silent_listener.expect("a free port")))
         .retry_config(RetryConfig::disabled())
         .http_client(HttpBuilder::new().build_http());
     let table = DynamoDb::new(Client::from_conf(config.build()), "imageshare");

@@ -131,7 +131,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
     };
     queue_job(world.service(), &job).await;
     // A read that fails does so at once, so only the counter is retried; a sweep that hangs ends eventually.
-    let behind = |write: Write| {
+    let write_directly = |write: Write| {
         let table = world.table_server().embedded().lane(Lane::Request);
         async move { table.write_item(&write).await.unwrap() }
     };
@@ -139,7 +139,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
     let membership: Item =
         membership.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into_iter().collect();
     let text = ("membership".to_owned(), AttributeValue::S("not a membership".to_owned()));
-    behind(Write::put(membership.clone().into_iter().chain([text]).collect())).await;
+    write_directly(Write::put(membership.clone().into_iter().chain([text]).collect())).await;
     let end = Duration::from_mins(10);
     let sweep = async || {
         let in_time = world.service().with_deadline(tokio::time::Instant::now() + end);
@@ -152,7 +152,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
         let report = world.service().store.report(id).await.unwrap().unwrap();
         assert_eq!((report.work_items[0].attempts, report.ended_at()), (sweeps, None));
     }
-    behind(Write::delete(membership)).await;
+    write_directly(Write::delete(membership)).await;
     assert_eq!(sweep().await.executed, 1);
 }
 
@@ -189,12 +189,12 @@ async fn busy_table_returns_503_with_retry_after() {
     };
     let request = async |event: HttpEvent| {
         let event = event.token(&Deployment::token("owner", "member"));
-        let (begun, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
+        let (started, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
         let response = send_event(&function, &event, Some(end)).await;
         // Without a deadline it takes eight seconds; a busy machine may add some to two.
-        assert!(begun.elapsed() < Duration::from_secs(7), "the deadline was ignored");
+        assert!(started.elapsed() < Duration::from_secs(7), "the deadline was ignored");
         if response.status == 503 {
-            assert!(begun.elapsed() > Duration::from_millis(500), "not retried until the deadline");
+            assert!(started.elapsed() > Duration::from_millis(500), "not retried until the deadline");
         }
         (response.status, response.headers.get("retry-after").cloned())
     };

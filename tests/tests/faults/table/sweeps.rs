@@ -313,8 +313,8 @@ async fn execute_without_dequeueing(world: &LocalService, job: &Job) {
     let text = AttributeValue::S(serde_json::to_string(job).unwrap());
     let key = [("pk", format!("J#{}", job.id)), ("sk", "A".to_owned())];
     let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into();
-    let kept = world.table.get_item(&key).await.unwrap().items.remove(0)["job"].clone();
-    for job in [text, kept] {
+    let stored = world.table.get_item(&key).await.unwrap().items.remove(0)["job"].clone();
+    for job in [text, stored] {
         let write = Write::update(key.clone(), "SET job = :job").value(":job", job);
         world.table.write_item(&write).await.unwrap();
         if !world.open_work_items().await.is_empty() {

@@ -120,16 +120,16 @@ async fn permission_table_is_enforced() {
         assert_eq!(before.is_empty(), kind == "none", "{kind} image");
         for (call, cell) in CALLS.into_iter().zip(cells) {
             let response = world.send(caller, role, request_for(call, &image)).await;
-            let place = format!("{kind} image, {call} by {caller} as {role:?}: {response:?}");
+            let case = format!("{kind} image, {call} by {caller} as {role:?}: {response:?}");
             let (status, letter) = cell.split_once(' ').unwrap_or((cell, ""));
-            assert_eq!(response.status.to_string(), status, "{place}");
+            assert_eq!(response.status.to_string(), status, "{case}");
             if !letter.is_empty() {
-                assert!(response.message().starts_with(&message_prefix(letter, &image)), "{place}");
-                assert!(response.message().contains(&advice(letter, kind, caller, role)), "{place}");
+                assert!(response.message().starts_with(&message_prefix(letter, &image)), "{case}");
+                assert!(response.message().contains(&advice(letter, kind, caller, role)), "{case}");
             }
             let after = stored_items(&world, &image);
             if response.status >= 400 {
-                assert_eq!(after, before, "{place}");
+                assert_eq!(after, before, "{case}");
             } else if after != before {
                 image = self::create_image(&world, kind).await;
                 before = stored_items(&world, &image);

@@ -144,8 +144,8 @@ async fn tag_limits_are_enforced() {
     let before = world.api.dump_when_idle().await;
     let refused = world.add_tag(&full, "more").await;
     refused.expect_error(413, "IMG.0088");
-    let glances = format!("Image tag limit exceeded for image {full}: ");
-    assert!(refused.message().starts_with(&glances) && refused.message().contains("Attempted: 129"));
+    let expected = format!("Image tag limit exceeded for image {full}: ");
+    assert!(refused.message().starts_with(&expected) && refused.message().contains("Attempted: 129"));
     // A tag that exists already.
     world.add_tag(&full, "127").await.expect_status(204);
     let refused = world.add_tag(&heavy, &"x".repeat(200)).await;

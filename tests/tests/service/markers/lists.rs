@@ -46,8 +46,8 @@ impl List {
         length: usize,
         marker: Option<&str>,
     ) -> ApiResponse {
-        let joint = if self.target.ends_with('?') { "" } else { "&" };
-        let mut target = format!("{}{joint}{}={length}", self.target, self.length_parameter);
+        let separator = if self.target.ends_with('?') { "" } else { "&" };
+        let mut target = format!("{}{separator}{}={length}", self.target, self.length_parameter);
         if let Some(marker) = marker {
             target = format!("{target}&{}={marker}", self.marker_parameter);
         }

@@ -108,11 +108,11 @@ async fn missing_key_grant_is_refused_in_every_facade() {
     assert_eq!(list, json!({"grants": [granted["grant"]], "page_info": {"current_count": 1}}));
     assert_eq!(world.share(&image, "mem1").await["status"], "success");
 
-    let left = world.send_ok("own1", "DELETE", target, None).await.body;
+    let remaining = world.send_ok("own1", "DELETE", target, None).await.body;
     let membership =
         json!({"image_id": image, "image_name": "sealed", "project_id": "mem1", "status": "pending"});
-    assert_eq!(left, json!({"memberships": [membership], "page_info": {"current_count": 1}}));
-    assert_eq!(world.send_ok("own1", "GET", &format!("{target}/memberships"), None).await.body, left);
+    assert_eq!(remaining, json!({"memberships": [membership], "page_info": {"current_count": 1}}));
+    assert_eq!(world.send_ok("own1", "GET", &format!("{target}/memberships"), None).await.body, remaining);
     assert_refused(&world.send("own1", ApiRequest::new("GET", target)).await, 404, "IMG.0099");
     assert_refused(
         &world.send("own1", ApiRequest::new("PUT", "/v1/keys/k/grants/own1")).await,
@@ -240,9 +240,9 @@ async fn recipient_and_pending_limits_are_enforced_in_every_facade() {
     assert_failed(&world.share(&images[0], "mem2").await, "IMG.0088", "as many recipients");
     assert_refused(&world.add_member(&images[0], "mem2").await, 413, "IMG.0088");
     assert_refused(&world.add_account(&images[0], "mem2").await, 403, "QuotaExceed.ShareImageUser");
-    let granted = world.add_account(&images[2], "mem1").await;
+    let added = world.add_account(&images[2], "mem1").await;
     // A share that needs no consent is never pending.
-    granted.expect_status(200);
+    added.expect_status(200);
 
     let quotas = world.send_ok("mem1", "GET", "/v1/cloudimages/quota", None).await.body;
     let of = |kind: &str| {

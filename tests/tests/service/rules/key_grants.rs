@@ -27,8 +27,8 @@ async fn encrypted_image_is_shared_only_with_key_grantees() {
     grant_key(&world, "owner", "key", "a").await;
     grant_key(&world, "owner", "other", "b").await;
     grant_key(&world, "somebody", "key", "c").await;
-    let ours = [Outcome::Done, Outcome::KeyNotGranted, Outcome::KeyNotGranted];
-    assert_eq!(share_and_execute(&world, &images, &["a", "b", "c"]).await, ours);
+    let expected = [Outcome::Done, Outcome::KeyNotGranted, Outcome::KeyNotGranted];
+    assert_eq!(share_and_execute(&world, &images, &["a", "b", "c"]).await, expected);
     assert_eq!(respond_and_execute(&world, &images, "a", (Status::Accepted, None)).await, [Outcome::Done]);
 }
 

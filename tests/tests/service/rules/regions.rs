@@ -50,11 +50,11 @@ async fn permission_change_with_a_foreign_region_account_is_refused() {
     let add = ["here", "there"].map(tenant).into();
     let change = PermissionChange::new(add, [].into()).unwrap();
     for effect in [DryRun::On, DryRun::Off] {
-        let granted =
+        let changed =
             usecases::change_permissions(&world.service, &caller("owner"), &image, &change, effect).await;
         let outcome = Outcome::OtherRegion;
         assert_eq!(
-            granted,
+            changed,
             Err(UseCaseError::RuleViolation { image: image.clone(), tenant: tenant("there"), outcome })
         );
     }
@@ -93,11 +93,11 @@ async fn tenant_that_changed_region_gets_no_auto_accepted_share() {
     share_and_execute(&world, std::slice::from_ref(&image), &["mover"]).await;
     put_tenant_in_region(&world, "mover", "elsewhere").await;
     let change = PermissionChange::new([tenant("mover")].into(), [].into()).unwrap();
-    let granted =
+    let changed =
         usecases::change_permissions(&world.service, &caller("owner"), &image, &change, DryRun::Off).await;
     let outcome = Outcome::OtherRegion;
     assert_eq!(
-        granted,
+        changed,
         Err(UseCaseError::RuleViolation { image: image.clone(), tenant: tenant("mover"), outcome }),
         "it would have accepted by that"
     );

@@ -203,8 +203,8 @@ async fn abandoned_respond_to_all_job_is_swept() {
     let task = Task::RespondToAll { status: Status::Rejected, vault: None, expected: 60 };
     let job = job_at(Stamp::first_of(an_hour_ago), "a", task, Vec::new(), vec![tenant("a")]);
     world.queue_job(&job).await;
-    let soon = Timestamp::now().plus(Duration::from_mins(1));
-    assert_eq!(sweep(&world.service, soon).await.unwrap().executed, 1);
+    let a_minute_later = Timestamp::now().plus(Duration::from_mins(1));
+    assert_eq!(sweep(&world.service, a_minute_later).await.unwrap().executed, 1);
     let report = world.job_report(job.id).await;
     assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, 0), "all was shared later");
     assert_eq!(member_status(&world, &images[0], "a").await, Some(Status::Pending));

@@ -145,8 +145,8 @@ async fn late_unshare_and_permission_removal_release_the_vault() {
     assert_eq!(member_status(&world, image, "a").await, Some(Status::Accepted), "since it was shared anew");
     assert_eq!(reserved_gib(&world, "a", "v").await, 60);
 
-    let taken = PermissionChange::new([].into(), [tenant("a")].into()).unwrap();
-    usecases::change_permissions(&world.service, &owner, image, &taken, DryRun::Off).await.unwrap();
+    let removal = PermissionChange::new([].into(), [tenant("a")].into()).unwrap();
+    usecases::change_permissions(&world.service, &owner, image, &removal, DryRun::Off).await.unwrap();
     assert_eq!((member_status(&world, image, "a").await, reserved_gib(&world, "a", "v").await), (None, 0));
     totals::assert_consistent(&world.embedded);
 }

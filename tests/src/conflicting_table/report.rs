@@ -89,7 +89,8 @@ impl fmt::Display for CallStats {
         let Self { succeeded, conflicts, failed_conditions, used_units: used, wasted_units: wasted } = self;
         write!(
             f,
-            "{succeeded} succeeded ({used} units), {conflicts} conflicts, {failed_conditions} failed conditions ({wasted} units wasted)"
+            "{succeeded} succeeded ({used} units), {conflicts} conflicts, {failed_conditions} failed conditions \
+             ({wasted} units wasted)"
         )
     }
 }

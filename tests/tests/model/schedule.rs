@@ -193,7 +193,8 @@ impl Schedule<'_> {
             }
             let is_unknown = matches!(
                 &next,
-                Request::Respond { decision, .. } | Request::RespondToAll { decision, .. } if decision.status == Status::Pending
+                Request::Respond { decision, .. } | Request::RespondToAll { decision, .. }
+                    if decision.status == Status::Pending
             );
             if is_crowd || is_unknown {
                 continue;

@@ -123,10 +123,11 @@ impl fmt::Display for Statistics {
         let outcomes = self.outcomes.lock().expect("no panic");
         write!(
             f,
-            "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of work items, \
-             {steps} steps; {met} writes whose condition failed; conflicts: {cancelled} transactions cancelled and {rejected} plain writes \
-             rejected, {ended_in_conflict} requests and workers timed out in them; {deaths} requests and workers killed between two calls; \
-             {at_once} batches executed at once; {waits} pauses for earlier requests, {in_progress} requests refused and \
+            "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of work \
+             items, {steps} steps; {met} writes whose condition failed; conflicts: {cancelled} transactions \
+             cancelled and {rejected} plain writes rejected, {ended_in_conflict} requests and workers timed out \
+             in them; {deaths} requests and workers killed between two calls; {at_once} batches executed at \
+             once; {waits} pauses for earlier requests, {in_progress} requests refused and \
              {given_back} work items returned after them; pairs by outcome: {outcomes:?}"
         )
     }

@@ -140,7 +140,7 @@ async fn unsuitable_vault_is_refused_in_every_facade() {
         let put = world.send_ok("mem1", "PUT", &format!("/v1/vaults/{id}"), Some(body)).await.body;
         assert_eq!((&put["vault"]["vault_id"], &put["vault"]["reserved_gib"]), (&json!(id), &json!(0)));
     }
-    let response = |vault: Value| json!({"images": [image], "project_id": "mem1", "status": "accepted", "vault_id": vault});
+    let decision = |vault: Value| json!({"images": [image], "project_id": "mem1", "status": "accepted", "vault_id": vault});
     for (vault, code, status) in [
         (None, "IMG.0184", 400),
         (Some("nobodys"), "IMG.0184", 400),
@@ -148,10 +148,10 @@ async fn unsuitable_vault_is_refused_in_every_facade() {
         (Some("frozen"), "IMG.0188", 409),
         (Some("small"), "IMG.0182", 409),
     ] {
-        assert_failed(&world.run_batch("mem1", "PUT", response(json!(vault))).await.0, code, "vault");
+        assert_failed(&world.run_batch("mem1", "PUT", decision(json!(vault))).await.0, code, "vault");
         assert_refused(&world.accept(&image, "mem1", vault).await, status, code);
     }
-    assert_eq!(world.run_batch("mem1", "PUT", response(json!("good"))).await.0["status"], "success");
+    assert_eq!(world.run_batch("mem1", "PUT", decision(json!("good"))).await.0["status"], "success");
     let used = world.send_ok("mem1", "GET", "/v1/vaults/good", None).await.body;
     assert_eq!(used["vault"]["reserved_gib"], 60);
     assert_refused(&world.send("mem1", ApiRequest::new("DELETE", "/v1/vaults/good")).await, 409, "IMG.0182");

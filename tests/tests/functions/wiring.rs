@@ -62,10 +62,10 @@ async fn functions_share_accept_and_unshare_an_image() {
     let world = Deployment::start().await;
     let image = register_image(&mut world.start_function("images").await, "owner").await;
     let batch = json!({"images": [image], "projects": ["guest"]});
-    let response = json!({"images": [image], "project_id": "guest", "status": "accepted"});
+    let decision = json!({"images": [image], "project_id": "guest", "status": "accepted"});
     for (function, method, body, project) in [
         ("share", "POST", &batch, "owner"),
-        ("respond", "PUT", &response, "guest"),
+        ("respond", "PUT", &decision, "guest"),
         ("unshare", "DELETE", &batch, "owner"),
     ] {
         let event = HttpEvent::new(&format!("{method} {MEMBERS}"), MEMBERS).json(body);
